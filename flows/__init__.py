@@ -1,0 +1,1 @@
+"""What runs, in which order: one flow a file, the warm worker, the command line."""

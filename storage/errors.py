@@ -1,0 +1,292 @@
+"""Every error that the platform raises on purpose: what happened, and the next step.
+
+Arguments equal the signature, so that an error survives pickling between processes; `status` is the HTTP
+answer that one handler gives for it, `transient` says whether the same call may succeed later.
+"""
+
+from typing import ClassVar
+
+
+class TranscriberError(Exception):
+    """Base of all errors that are meant for a reader."""
+
+    transient: ClassVar[bool] = False
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+
+class AudioUnreadable(TranscriberError):
+    """The bytes could not be decoded as audio."""
+
+    status, code = 415, "audio_unreadable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} is not readable audio ({self.reason}); upload WAV, FLAC, MP3, M4A, OGG or a video with sound"
+        )
+
+
+class NoAudioTrack(TranscriberError):
+    """The container opens, but holds no sound."""
+
+    status, code = 422, "no_audio_track"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} has no audio track; export it again with sound, or upload the sound alone"
+
+
+class EmptyUpload(TranscriberError):
+    """No bytes, or a container with no samples in it."""
+
+    status, code = 400, "empty_upload"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} is empty; check that the recording was saved, then upload it again"
+
+
+class RecordingTooLong(TranscriberError):
+    """More hours than this installation accepts."""
+
+    status, code = 413, "recording_too_long"
+
+    def __init__(self, name: str, hours: float, limit_hours: float) -> None:
+        super().__init__(name, hours, limit_hours)
+        self.name, self.hours, self.limit_hours = name, hours, limit_hours
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} lasts {self.hours:.1f} hours and the limit is {self.limit_hours:g}; "
+            "split it, or ask the administrator to raise TRANSCRIBER_MAX_HOURS"
+        )
+
+
+class UploadTooLarge(TranscriberError):
+    """More bytes than this installation accepts."""
+
+    status, code = 413, "upload_too_large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(size_bytes, limit_bytes)
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"the upload of {self.size_bytes} bytes is over the limit of {self.limit_bytes}; "
+            "compress the sound, or ask the administrator to raise TRANSCRIBER_MAX_UPLOAD_BYTES"
+        )
+
+
+class UploadConflict(TranscriberError):
+    """An upload part does not start where the stored bytes end."""
+
+    status, code, transient = 409, "upload_conflict", True
+
+    def __init__(self, upload_id: str, offset_bytes: int, stored_bytes: int) -> None:
+        super().__init__(upload_id, offset_bytes, stored_bytes)
+        self.upload_id, self.offset_bytes, self.stored_bytes = upload_id, offset_bytes, stored_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"upload {self.upload_id} holds {self.stored_bytes} bytes and the part starts at {self.offset_bytes}; "
+            "ask for the offset with HEAD and send from there"
+        )
+
+
+class StorageFull(TranscriberError):
+    """The disk or bucket took no more bytes; nothing half-written stays."""
+
+    status, code, transient = 507, "storage_full", True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"storage could not take {self.name} ({self.reason}); free some space, then try again"
+
+
+class StorageUnreachable(TranscriberError):
+    """The storage root did not answer."""
+
+    status, code, transient = 503, "storage_unreachable", True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"storage did not answer for {self.name} ({self.reason}); check TRANSCRIBER_STORAGE_URL and its service"
+
+
+class NotStored(TranscriberError):
+    """No object of this name is on storage."""
+
+    status, code = 404, "not_stored"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"storage holds no {self.name}; it was deleted, or TRANSCRIBER_STORAGE_URL names another place"
+
+
+class NotFound(TranscriberError):
+    """No such job, user, key, session or upload, or not this caller's to see."""
+
+    status, code = 404, "not_found"
+
+    def __init__(self, what: str, ident: str) -> None:
+        super().__init__(what, ident)
+        self.what, self.ident = what, ident
+
+    def __str__(self) -> str:
+        return f"there is no {self.what} {self.ident}; check the id, or look in the list"
+
+
+class JobMoved(TranscriberError):
+    """The job is not in a state, or at an attempt, from which this change is possible."""
+
+    status, code = 409, "job_moved"
+
+    def __init__(self, job_id: str, state: str, wanted: str) -> None:
+        super().__init__(job_id, state, wanted)
+        self.job_id, self.state, self.wanted = job_id, state, wanted
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} is {self.state}, so it cannot be {self.wanted}; reload to see it as it is now"
+
+
+class StaleAttempt(TranscriberError):
+    """A worker reports on an attempt that has been given up, cancelled or replaced: it must stop."""
+
+    status, code = 409, "stale_attempt"
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(job_id, attempt)
+        self.job_id, self.attempt = job_id, attempt
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} of job {self.job_id} is over; stop working on it"
+
+
+class LedgerHeld(TranscriberError):
+    """Another process has the DuckDB file open."""
+
+    status, code, transient = 503, "ledger_held", True
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(path, holder)
+        self.path, self.holder = path, holder
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is held by {self.holder}; stop it first, or give this one a folder of its own "
+            "(TRANSCRIBER_DATA_DIR)"
+        )
+
+
+class LedgerUnreachable(TranscriberError):
+    """The web process, which owns the ledger, did not answer in time."""
+
+    status, code, transient = 503, "ledger_unreachable", True
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"the web process at {self.url} did not answer ({self.reason}); start it, or set TRANSCRIBER_WEB_URL"
+
+
+class ModelMissing(TranscriberError):
+    """The model is not on this machine and could not be fetched."""
+
+    status, code = 422, "model_missing"
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(model, reason)
+        self.model, self.reason = model, reason
+
+    def __str__(self) -> str:
+        return (
+            f"model {self.model} is not here ({self.reason}); run `transcriber models fetch {self.model}`, "
+            "or choose one that `transcriber models list` shows"
+        )
+
+
+class OutOfDeviceMemory(TranscriberError):
+    """The device had too little memory even for the smallest settings."""
+
+    status, code, transient = 503, "out_of_device_memory", True
+
+    def __init__(self, device: str, tried: str) -> None:
+        super().__init__(device, tried)
+        self.device, self.tried = device, tried
+
+    def __str__(self) -> str:
+        return f"{self.device} ran out of memory (tried {self.tried}); choose a smaller model or another device"
+
+
+class NotSignedIn(TranscriberError):
+    """No session, key or token, or one that is not valid."""
+
+    status, code = 401, "not_signed_in"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}; log in, or send a valid key as `Authorization: Bearer …`"
+
+
+class NotAllowed(TranscriberError):
+    """Signed in, but this needs another role or another owner."""
+
+    status, code = 403, "not_allowed"
+
+    def __init__(self, action: str, needs: str) -> None:
+        super().__init__(action, needs)
+        self.action, self.needs = action, needs
+
+    def __str__(self) -> str:
+        return f"{self.action} needs {self.needs}; ask an administrator"
+
+
+class BadRequest(TranscriberError):
+    """Input that cannot be acted on; the message names the field."""
+
+    status, code = 400, "bad_request"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+class TooManyTries(TranscriberError):
+    """Too many failed log-ins from one place or for one name."""
+
+    status, code, transient = 429, "too_many_tries", True
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+    def __str__(self) -> str:
+        return f"too many failed tries; wait {self.wait_s} seconds, then try again"

@@ -1,0 +1,321 @@
+"""The domain: frozen rows and results that the ledger, the flows and the pages share.
+
+Times are seconds on the recording's clock; instants are UTC-aware; ids are UUIDv7 strings.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+class JobState(StrEnum):
+    """Where a job is; the last three are final."""
+
+    QUEUED = "queued"
+    INGESTING = "ingesting"
+    TRANSCRIBING = "transcribing"
+    EXPORTING = "exporting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}
+
+
+class Role(StrEnum):
+    """What a user may do: everything, own work, or reading own work."""
+
+    ADMIN = "admin"
+    MEMBER = "member"
+    READER = "reader"
+
+
+class Lane(StrEnum):
+    """Which work queue a job goes through, first to last."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+    BACKFILL = "backfill"
+
+
+class ExportFormat(StrEnum):
+    """The files that a finished job offers."""
+
+    SRT = "srt"
+    VTT = "vtt"
+    TXT = "txt"
+    JSON = "json"
+    TSV = "tsv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueLimits:
+    """How cues are built; lengths in characters, times in seconds."""
+
+    max_line_width: int = 42
+    max_line_count: int = 2
+    min_duration_s: float = 5 / 6
+    max_duration_s: float = 7.0
+    max_chars_per_s: float = 20.0
+    min_gap_s: float = 0.083
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller asked of one job; part of every span result's name, except for the cue limits."""
+
+    model: str = "auto"
+    language: str | None = None
+    task: str = "transcribe"
+    prompt: str | None = None
+    hotwords: str | None = None
+    beam_size: int = 5
+    temperature: float = 0.0
+    word_timestamps: bool = True
+    audio_track: int = 0
+    cues: CueLimits = CueLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word with its time and the engine's probability (0 to 1); `text` keeps its leading space."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A stretch of speech as the engine returned it, on the recording's clock."""
+
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one span gave, as it lies on storage under its result name; times are seconds from the span's start.
+
+    The same samples in another recording find it too, so nothing in it depends on where the span lies.
+    """
+
+    segments: tuple[Segment, ...]
+    language: str
+    model: str
+    fingerprint: str
+    engine: str
+    device: str
+    compute_type: str
+    engine_s: float
+    given_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A half-open interval [start_s, end_s) on the recording's clock."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One piece of a recording: cut in silence, stored as FLAC under the hash of its samples.
+
+    `silence_before_s` and `silence_after_s` are the lengths of the silences that its two cuts lie in.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
+    samples_sha256: str
+    speech: tuple[Stretch, ...] = ()
+    silence_before_s: float = 0.0
+    silence_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one recording was read and cut; lies on storage under the media's hash and the ingest options."""
+
+    media_sha256: str
+    duration_s: float
+    speech_s: float
+    spans: tuple[Span, ...]
+    language: str | None = None
+    language_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One stretch that a reader should look at first, and why."""
+
+    kind: str
+    start_s: float
+    end_s: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """A whole recording's text, with what is needed to trust it."""
+
+    schema_version: int = 1
+    job_id: str
+    media_sha256: str
+    name: str
+    duration_s: float
+    speech_s: float
+    language: str
+    language_probability: float | None
+    model: str
+    fingerprint: str
+    engine: str
+    options: Options
+    segments: tuple[Segment, ...]
+    findings: tuple[Finding, ...] = ()
+    given_up: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text.strip() for segment in self.segments if segment.text.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One recording to transcribe, as the ledger has it."""
+
+    id: str
+    owner_id: str
+    name: str
+    media_sha256: str
+    media_bytes: int
+    state: JobState
+    lane: Lane
+    options: Options
+    attempt: int
+    version: int
+    duration_s: float | None
+    speech_s: float | None
+    done_s: float
+    detail: str
+    error: str | None
+    model: str | None
+    fingerprint: str | None
+    language: str | None
+    given_up: tuple[str, ...]
+    flow_run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def progress(self) -> float:
+        """Share of the speech that has been heard, 0 to 1."""
+        if self.state is JobState.COMPLETED:
+            return 1.0
+        if not self.speech_s:
+            return 0.0
+        return min(1.0, self.done_s / self.speech_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRow:
+    """A span as the ledger has it: its place, and who heard it."""
+
+    job_id: str
+    index: int
+    start_s: float
+    end_s: float
+    samples_sha256: str
+    result: str | None
+    worker: str | None
+    engine_s: float | None
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """An account; its password hash never leaves `storage.users`."""
+
+    id: str
+    name: str
+    role: Role
+    disabled: bool
+    must_change_password: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A signed-in browser; the ledger holds the token's SHA-256 alone."""
+
+    id: str
+    user: User
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A program's key; shown once when made, kept as a hash. `prefix` is for recognising it in a list."""
+
+    id: str
+    user_id: str
+    name: str
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """Who did what to which subject, chained: `hash` covers the row and the hash before it."""
+
+    seq: int
+    happened_at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    hash: str
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
+def to_json(record: object) -> bytes:
+    """Return any record of this module as JSON bytes."""
+    return _adapter(type(record)).dump_json(record)
+
+
+def from_json(kind: type[T], data: bytes | str) -> T:
+    """Read a record back, checking every field.
+
+    Raises:
+        pydantic.ValidationError: the bytes do not describe a `kind`.
+    """
+    return _adapter(kind).validate_json(data)
