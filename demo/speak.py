@@ -95,7 +95,7 @@ class _Espeak:
         retrieve, with_phoneme_events = 1, 1
         self.rate_hz: int = self.library.espeak_Initialize(retrieve, 0, None, with_phoneme_events)
         self.blocks: list[npt.NDArray[np.int16]] = []
-        self.events: list[tuple[int, int, str]] = []
+        self.events: list[tuple[int, int, str, int]] = []
         self.callback = _CALLBACK(self._receive)
         self.library.espeak_SetSynthCallback(self.callback)
 
@@ -107,7 +107,7 @@ class _Espeak:
             event = events[index]
             if event.type in (_EVENT_WORD, _EVENT_PHONEME):
                 label = event.id.string.decode() if event.type == _EVENT_PHONEME else ""
-                self.events.append((event.type, event.sample, label))
+                self.events.append((event.type, event.sample, label, event.text_position))
             index += 1
         return 0
 
@@ -133,19 +133,17 @@ def _espeak(text: str, name: str, *, tempo: float, pitch: float) -> Speech:
     espeak.say(text, name, words_per_minute=round(165 * tempo), pitch=round(50 + 10 * pitch))
     recorded = np.concatenate(espeak.blocks).astype(np.float32) / 32768
     end = len(recorded)
-    stops = [sample for kind, sample, label in espeak.events if kind == _EVENT_WORD or label.startswith("_")] + [end]
-    starts = [sample for kind, sample, _ in espeak.events if kind == _EVENT_WORD]
     tokens = text.split()
-    if len(tokens) != len(starts):
-        raise ValueError(f"espeak-ng spoke {len(starts)} words of {len(tokens)}: {text}")
+    sounds = [(sample, label) for kind, sample, label, _ in espeak.events if kind == _EVENT_PHONEME] + [(end, "_")]
+    starts = _word_starts(text, [(sample, at) for kind, sample, _, at in espeak.events if kind == _EVENT_WORD], sounds)
+    stops = starts + [sample for sample, label in sounds if label.startswith("_")]
 
     def mark(label: str, start: int, stop: int) -> Mark:
         return Mark(label=label, start_s=start / espeak.rate_hz, end_s=stop / espeak.rate_hz)
 
     words = [
-        mark(token, start, next(s for s in stops if s > start)) for token, start in zip(tokens, starts, strict=True)
+        mark(token, start, min(stop for stop in stops if stop > start)) for token, start in zip(tokens, starts, strict=True)
     ]
-    sounds = [(sample, label) for kind, sample, label in espeak.events if kind == _EVENT_PHONEME] + [(end, "_")]
     phones = [
         mark(f"espeak:{label}", start, stop)
         for (start, label), (stop, _) in zip(sounds, sounds[1:], strict=False)
@@ -153,6 +151,25 @@ def _espeak(text: str, name: str, *, tempo: float, pitch: float) -> Speech:
     ]
     samples = resample_poly(recorded, 320, 441) if espeak.rate_hz == 22_050 else recorded
     return Speech(samples=samples.astype(np.float32), phones=phones, words=words)
+
+
+def _word_starts(text: str, events: list[tuple[int, int]], sounds: list[tuple[int, str]]) -> list[int]:
+    """First sample of each word from (sample, text position) events and (sample, phone) events.
+
+    espeak-ng joins some pairs ("with the") and reports only the first: the second is given the last two phones.
+    """
+    tokens = text.split()
+    starts: dict[int, int] = {}
+    for sample, position in events:
+        starts.setdefault(len(text[: position - 1].split()), sample)
+    for index, token in enumerate(tokens):
+        if index in starts:
+            continue
+        if token != "the" or index + 1 not in starts:
+            raise ValueError(f"espeak-ng reported no time for word {index} of: {text}")
+        before = [sample for sample, _ in sounds if sample < starts[index + 1]]
+        starts[index] = before[-2]
+    return [starts[index] for index in range(len(tokens))]
 
 
 def _run_flite(text: str, name: str, tempo: float) -> tuple[npt.NDArray[np.float32], list[Mark]]:

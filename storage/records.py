@@ -3,11 +3,12 @@
 Times are seconds on the recording's clock; instants are UTC-aware; ids are UUIDv7 strings.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -303,13 +304,13 @@ class AuditRow:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def to_json(record: object) -> bytes:
     """Return any record of this module as JSON bytes."""
-    return _adapter(type(record)).dump_json(record)
+    return _adapter(cast(Hashable, type(record))).dump_json(record)
 
 
 def from_json(kind: type[T], data: bytes | str) -> T:
@@ -318,4 +319,4 @@ def from_json(kind: type[T], data: bytes | str) -> T:
     Raises:
         pydantic.ValidationError: the bytes do not describe a `kind`.
     """
-    return _adapter(kind).validate_json(data)
+    return cast(T, _adapter(cast(Hashable, kind)).validate_json(data))
