@@ -3,11 +3,9 @@
 Times are seconds on the recording's clock; instants are UTC-aware; ids are UUIDv7 strings.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
@@ -303,14 +301,18 @@ class AuditRow:
     hash: str
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def to_json(record: object) -> bytes:
     """Return any record of this module as JSON bytes."""
-    return _adapter(cast(Hashable, type(record))).dump_json(record)
+    return _adapter(type(record)).dump_json(record)
 
 
 def from_json(kind: type[T], data: bytes | str) -> T:
@@ -319,4 +321,4 @@ def from_json(kind: type[T], data: bytes | str) -> T:
     Raises:
         pydantic.ValidationError: the bytes do not describe a `kind`.
     """
-    return cast(T, _adapter(cast(Hashable, kind)).validate_json(data))
+    return cast(T, _adapter(kind).validate_json(data))
