@@ -1,0 +1,73 @@
+"""What all tests share: the demo model, speech with known text, and recordings assembled from it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+DEMO = Path(__file__).parents[1] / "demo"
+SAMPLE_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A few seconds of synthetic speech that the demo model never saw; word times are seconds in the clip."""
+
+    path: Path
+    voice: str
+    text: str
+    words: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """A recording made of clips with pauses; word times are seconds in the recording."""
+
+    path: Path
+    text: str
+    words: tuple[tuple[str, float, float], ...]
+
+
+@pytest.fixture(scope="session")
+def demo_model() -> Path:
+    """Folder of the model that the repo carries."""
+    return DEMO / "model"
+
+
+@pytest.fixture(scope="session")
+def speech() -> list[Clip]:
+    """All clips of `demo/speech`, in the manifest's order."""
+    rows = json.loads((DEMO / "speech" / "speech.json").read_text())
+    return [
+        Clip(
+            path=DEMO / "speech" / row["file"],
+            voice=row["voice"],
+            text=row["text"],
+            words=tuple((word, start, end) for word, start, end in row["words"]),
+        )
+        for row in rows
+    ]
+
+
+@pytest.fixture
+def assemble(tmp_path: Path) -> Callable[..., Assembly]:
+    """Return `assemble(clips, pause_s=1.0, lead_s=0.5)`, which writes one 16 kHz mono WAV and says what is in it."""
+
+    def build(clips: Sequence[Clip], *, pause_s: float = 1.0, lead_s: float = 0.5) -> Assembly:
+        parts = [np.zeros(round(lead_s * SAMPLE_RATE_HZ), dtype=np.float32)]
+        words: list[tuple[str, float, float]] = []
+        for clip in clips:
+            offset_s = sum(map(len, parts)) / SAMPLE_RATE_HZ
+            words += [(word, start + offset_s, end + offset_s) for word, start, end in clip.words]
+            samples, rate_hz = soundfile.read(clip.path, dtype="float32")
+            assert rate_hz == SAMPLE_RATE_HZ
+            parts += [samples, np.zeros(round(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)]
+        path = tmp_path / f"assembly-{len(clips)}-{pause_s:g}.wav"
+        soundfile.write(path, np.concatenate(parts), SAMPLE_RATE_HZ, subtype="PCM_16")
+        return Assembly(path=path, text=" ".join(clip.text for clip in clips), words=tuple(words))
+
+    return build
