@@ -198,6 +198,22 @@ class LedgerHeld(TranscriberError):
         )
 
 
+class LedgerUnreadable(TranscriberError):
+    """The DuckDB file is damaged, is something else, or was written by a newer version."""
+
+    code = "ledger_unreadable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} cannot be used ({self.reason}); if it is damaged, bring a backup back with "
+            "`transcriber admin restore`, or move it away and make a new one with `transcriber admin rebuild`"
+        )
+
+
 class LedgerUnreachable(TranscriberError):
     """The web process, which owns the ledger, did not answer in time."""
 
@@ -290,3 +306,14 @@ class TooManyTries(TranscriberError):
 
     def __str__(self) -> str:
         return f"too many failed tries; wait {self.wait_s} seconds, then try again"
+
+
+class RemoteError(TranscriberError):
+    """An error that another of our processes answered with, in its own words."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status, self.code, self.message = status, code, message  # type: ignore[misc]
+
+    def __str__(self) -> str:
+        return self.message

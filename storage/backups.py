@@ -1,0 +1,44 @@
+"""Live copies of the ledger: one file, whole or not there at all."""
+
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from storage.clock import new_id
+
+NAME = "SELECT current_database()"
+
+
+def folder_of(ledger_path: Path) -> Path:
+    """Return where copies of this ledger go by default."""
+    return ledger_path.parent / "backups"
+
+
+def copy_database(con: DuckDBPyConnection, to: Path) -> Path:
+    """Copy the open database to the new file `to` while others go on writing, and return `to`.
+
+    Raises:
+        FileExistsError: `to` is there already; nothing is overwritten.
+    """
+    if to.exists():
+        raise FileExistsError(f"{to} is there already; choose another name")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part = to.with_name(f".{to.name}.{new_id()}.part")
+    row = con.execute(NAME).fetchone()
+    source = _quoted(str(row[0]) if row else "ledger", '"')
+    try:
+        con.execute(f"ATTACH {_quoted(str(part), chr(39))} AS backup_copy")
+        try:
+            con.execute(f"COPY FROM DATABASE {source} TO backup_copy")
+        finally:
+            con.execute("DETACH backup_copy")
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+        Path(f"{part}.wal").unlink(missing_ok=True)
+    return to
+
+
+def _quoted(text: str, mark: str) -> str:
+    """Quote for a statement that takes no parameters (ATTACH, COPY FROM DATABASE)."""
+    return mark + text.replace(mark, mark * 2) + mark
