@@ -282,6 +282,35 @@ class NotAllowed(TranscriberError):
         return f"{self.action} needs {self.needs}; ask an administrator"
 
 
+class PasswordMustChange(TranscriberError):
+    """Signed in with a password that was given out: nothing but changing it is open."""
+
+    status, code = 403, "password_must_change"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} must choose a password first; log in to the app and it asks for one"
+
+
+class CrossSite(TranscriberError):
+    """A browser sent this from a page that is not ours."""
+
+    status, code = 403, "cross_site"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} was asked for by another site's page; use our own pages, or an API key. Behind a proxy, "
+            "let it hand the Host header on unchanged"
+        )
+
+
 class BadRequest(TranscriberError):
     """Input that cannot be acted on; the message names the field."""
 

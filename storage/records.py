@@ -109,6 +109,18 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearing:
+    """A doubtful stretch that was heard once more with safer settings, and which hearing was kept."""
+
+    start_s: float
+    end_s: float
+    doubts: tuple[str, ...]
+    first_text: str
+    second_text: str
+    kept: str  # "first" or "second"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What one span gave, as it lies on storage under its result name; times are seconds from the span's start.
 
@@ -124,6 +136,7 @@ class Heard:
     compute_type: str
     engine_s: float
     given_up: tuple[str, ...] = ()
+    reheard: tuple[Rehearing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +173,7 @@ class Plan:
     spans: tuple[Span, ...]
     language: str | None = None
     language_probability: float | None = None
+    notes: tuple[str, ...] = ()  # what was missing or damaged in the file, in plain words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +205,7 @@ class Transcript:
     segments: tuple[Segment, ...]
     findings: tuple[Finding, ...] = ()
     given_up: tuple[str, ...] = ()
+    reheard: tuple[Rehearing, ...] = ()
 
     @property
     def text(self) -> str:
@@ -225,6 +240,7 @@ class Job:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    error_code: str | None = None
 
     @property
     def progress(self) -> float:

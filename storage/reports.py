@@ -5,12 +5,21 @@ first one's answer. A report on an attempt that is over raises `StaleAttempt`, w
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from storage.records import Job, Span
+from storage import jobs, manifests, progress
+from storage.clock import utc_now
+from storage.errors import BadRequest, StaleAttempt
+from storage.records import Job, JobState, Span, Transcript, from_json, to_json
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from storage.files import Files
+    from storage.ledger import Ledger
 
 
 def _new_id() -> str:
@@ -116,3 +125,129 @@ class Reporter(Protocol):
             LedgerUnreachable: the web process stayed away for longer than the retries last.
         """
         ...
+
+
+ANSWER = "SELECT answer FROM answers WHERE report_id = $report_id"
+KEEP_ANSWER = """
+INSERT INTO answers (report_id, job_id, answer, answered_at) VALUES ($report_id, $job_id, $answer, $now)
+"""
+_ANY: TypeAdapter[Any] = TypeAdapter(Report)
+
+
+def read(body: bytes | str) -> Report:
+    """Read a report as it came over HTTP.
+
+    Raises:
+        BadRequest: the body is no report.
+    """
+    try:
+        report: Report = _ANY.validate_json(body)
+    except ValueError as error:
+        raise BadRequest("report", f"not understood ({str(error).splitlines()[0]})") from error
+    return report
+
+
+def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Job:
+    """Apply a report and return the job as it is then; one that was applied before gets its old answer.
+
+    Answer and change are one transaction. A transcript is read from storage before it.
+
+    Raises:
+        StaleAttempt: the attempt is cancelled, failed or replaced; nothing is written.
+        NotFound: there is no such job, or no such span of it.
+        NotStored: the transcript that the report names is not on storage.
+    """
+    transcript = None
+    if isinstance(report, Completed):
+        with ledger.read() as con:
+            if answer := _answer(con, report):
+                return answer
+        transcript = _transcript(files, report)
+    job = ledger.run(_apply, report, transcript, actor=actor)
+    if job.state.finished:
+        manifests.keep_if_possible(ledger, files, job.id)
+    return job
+
+
+class DirectReporter:
+    """Reports in process, for the web process and `transcriber transcribe`."""
+
+    def __init__(self, ledger: "Ledger", files: "Files") -> None:
+        self._ledger, self._files = ledger, files
+
+    def send(self, report: Report) -> Job:
+        """Apply the report; see `Reporter.send`."""
+        return apply(self._ledger, self._files, report, actor=f"worker:{report.worker}")
+
+
+def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | None, *, actor: str) -> Job:
+    if answer := _answer(con, report):
+        return answer
+    job = jobs.get(con, report.job_id)
+    failed_again = isinstance(report, Failed) and job.state is JobState.FAILED
+    if job.attempt != report.attempt or (job.state in {JobState.CANCELLED, JobState.FAILED} and not failed_again):
+        raise StaleAttempt(report.job_id, report.attempt)
+    if job.state.finished:
+        return job
+    _change(con, job, report, transcript, actor)
+    job = jobs.get(con, report.job_id)
+    if not isinstance(report, Advanced | Noted):  # these may be applied twice: nothing is counted up
+        values = {"report_id": report.id, "job_id": job.id, "answer": to_json(job).decode(), "now": utc_now()}
+        con.execute(KEEP_ANSWER, values)
+    return job
+
+
+def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Transcript | None, actor: str) -> None:
+    match report:
+        case Started():
+            progress.started(con, job, flow_run_id=report.flow_run_id, actor=actor)
+        case Planned():
+            progress.planned(
+                con,
+                job,
+                duration_s=report.duration_s,
+                speech_s=report.speech_s,
+                language=report.language,
+                language_probability=report.language_probability,
+                spans=report.spans,
+                actor=actor,
+            )
+        case Advanced():
+            progress.advanced(con, job, index=report.index, done_s=report.done_s)
+        case SpanHeard():
+            progress.span_heard(
+                con,
+                job,
+                index=report.index,
+                result=report.result,
+                worker=report.worker,
+                engine_s=report.engine_s,
+                reused=report.reused,
+                given_up=report.given_up,
+                actor=actor,
+            )
+        case Noted():
+            jobs.note(con, job.id, report.detail)
+        case Exporting():
+            progress.exporting(con, job, actor=actor)
+        case Completed() if transcript:
+            progress.completed(
+                con, job, transcript=transcript, stored_as=report.transcript, exports=report.exports, actor=actor
+            )
+        case Failed():
+            progress.failed(con, job, error=report.error, code=report.code, actor=actor)
+
+
+def _answer(con: "DuckDBPyConnection", report: Report) -> Job | None:
+    row = con.execute(ANSWER, {"report_id": report.id}).fetchone()
+    return from_json(Job, row[0]) if row else None
+
+
+def _transcript(files: "Files", report: Completed) -> Transcript:
+    try:
+        transcript = from_json(Transcript, files.read(report.transcript))
+    except ValueError as error:
+        raise BadRequest("transcript", f"{report.transcript} is no transcript") from error
+    if transcript.job_id != report.job_id:
+        raise BadRequest("transcript", f"{report.transcript} is that of job {transcript.job_id}")
+    return transcript

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,11 @@ SELECT id, user_id, created_at, last_seen_at, expires_at, client FROM sessions W
 OF_USER = """
 SELECT id, user_id, created_at, last_seen_at, expires_at, client FROM sessions
 WHERE user_id = $user_id ORDER BY last_seen_at DESC
+"""
+ALIVE = """
+SELECT sessions.id FROM sessions JOIN users ON users.id = sessions.user_id
+WHERE list_contains($ids, sessions.id) AND NOT users.disabled
+  AND sessions.expires_at > $now AND sessions.last_seen_at >= $since
 """
 TOUCH = "UPDATE sessions SET last_seen_at = $now WHERE id = $id AND last_seen_at < $now"
 END = "DELETE FROM sessions WHERE id = $id RETURNING user_id"
@@ -67,6 +73,12 @@ def lookup(con: DuckDBPyConnection, token: str, *, now: datetime, idle_minutes: 
         with closing(con.cursor()) as own, suppress(TransactionException):  # another thread has just noted it
             own.execute(TOUCH, {"id": session.id, "now": now})
     return session
+
+
+def alive(con: DuckDBPyConnection, session_ids: Iterable[str], *, now: datetime, idle_minutes: int) -> set[str]:
+    """Return those of the sessions that `lookup` would still let in."""
+    asked = {"ids": list(session_ids), "now": now, "since": now - timedelta(minutes=idle_minutes)}
+    return {row[0] for row in con.execute(ALIVE, asked).fetchall()}
 
 
 def end(con: DuckDBPyConnection, session_id: str, *, actor: str) -> None:

@@ -73,6 +73,13 @@ CREATE TABLE jobs (
     finished_at TIMESTAMPTZ
 );
 
+-- What storage.records.Job is made of; column names are field names.
+CREATE VIEW job_rows AS
+SELECT id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s, speech_s,
+    done_s, detail, error, error_code, model, fingerprint, language, given_up, flow_run_id, created_at, updated_at,
+    started_at, finished_at
+FROM jobs;
+
 CREATE TABLE job_keys (
     owner_id VARCHAR NOT NULL,
     key VARCHAR NOT NULL,
@@ -95,22 +102,13 @@ CREATE TABLE spans (
     reused BOOLEAN NOT NULL DEFAULT FALSE
 );
 
+-- `head` is the whole transcript but for its segments, as storage.records describes it.
 CREATE TABLE transcripts (
     job_id VARCHAR PRIMARY KEY,
     stored_as VARCHAR NOT NULL,
-    schema_version INTEGER NOT NULL,
-    media_sha256 VARCHAR NOT NULL,
-    name VARCHAR NOT NULL,
-    duration_s DOUBLE NOT NULL,
-    speech_s DOUBLE NOT NULL,
     language VARCHAR NOT NULL,
-    language_probability DOUBLE,
-    model VARCHAR NOT NULL,
-    fingerprint VARCHAR NOT NULL,
-    engine VARCHAR NOT NULL,
-    options JSON NOT NULL,
-    findings JSON NOT NULL,
-    given_up JSON NOT NULL,
+    duration_s DOUBLE NOT NULL,
+    head JSON NOT NULL,
     created_at TIMESTAMPTZ NOT NULL
 );
 

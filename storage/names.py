@@ -1,0 +1,65 @@
+"""Names on storage, made from content and options, so that equal work has an equal name.
+
+A name that ends in "/" is a folder: `Files.delete` takes all that lies in it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from storage.records import ExportFormat, Options
+
+NOT_HEARD = {"model", "language", "audio_track", "cues"}
+"""Options that change nothing in what an engine makes of given samples, or that are named in another way."""
+
+
+def media_name(sha256: str) -> str:
+    """Return where the bytes of a recording lie, by their SHA-256."""
+    return f"media/{sha256[:2]}/{sha256}"
+
+
+def span_name(samples_sha256: str) -> str:
+    """Return where one span's sound lies, by the SHA-256 of its samples."""
+    return f"spans/{samples_sha256[:2]}/{samples_sha256}.flac"
+
+
+def plans_folder(media_sha256: str) -> str:
+    """Return the folder of all the ways in which a recording was cut."""
+    return f"plans/{media_sha256[:2]}/{media_sha256}/"
+
+
+def plan_name(media_sha256: str, ingest_key: str) -> str:
+    """Return where the plan of a recording lies; `ingest_key` stands for what the cutting depends on."""
+    return f"{plans_folder(media_sha256)}{ingest_key}.json"
+
+
+def results_folder(samples_sha256: str) -> str:
+    """Return the folder of all that was ever heard in these samples."""
+    return f"results/{samples_sha256[:2]}/{samples_sha256}/"
+
+
+def result_name(
+    samples_sha256: str, fingerprint: str, engine_version: str, options: Options, language: str | None
+) -> str:
+    """Return where a hearing of these samples lies, by who listened and how.
+
+    `language` is what the engine was told. The model counts by its fingerprint, not by its name.
+    """
+    asked = {name: value for name, value in asdict(options).items() if name not in NOT_HEARD}
+    listened = json.dumps([fingerprint, engine_version, language, asked], sort_keys=True, separators=(",", ":"))
+    return f"{results_folder(samples_sha256)}{hashlib.sha256(listened.encode()).hexdigest()[:40]}.json"
+
+
+def transcript_name(job_id: str) -> str:
+    """Return where a job's transcript lies."""
+    return f"transcripts/{job_id[-2:]}/{job_id}.json"
+
+
+def export_name(job_id: str, fmt: ExportFormat | str) -> str:
+    """Return where a job's file of this format lies."""
+    return f"exports/{job_id[-2:]}/{job_id}.{ExportFormat(fmt)}"
+
+
+def job_manifest_name(job_id: str) -> str:
+    """Return where the description of a job lies from which the ledger can be made again."""
+    return f"jobs/{job_id}.json"

@@ -1,0 +1,204 @@
+"""What a job goes through while workers report on it; each step only ever moves it forwards."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage import audit, job_rows, transcripts
+from storage.clock import utc_now
+from storage.errors import NotFound
+from storage.records import Job, JobState, Span, Transcript
+
+ORDER = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
+
+MOVE = """
+UPDATE jobs SET state = $state, detail = '', version = version + 1, updated_at = $now,
+    started_at = coalesce(started_at, $now)
+WHERE id = $id
+"""
+KEEP_FLOW_RUN = """
+UPDATE jobs SET flow_run_id = $flow_run_id WHERE id = $id AND flow_run_id IS NULL AND $flow_run_id IS NOT NULL
+"""
+
+
+def started(con: DuckDBPyConnection, job: Job, *, flow_run_id: str | None, actor: str) -> None:
+    """Take the job up; a resumed run that says so again changes nothing."""
+    con.execute(KEEP_FLOW_RUN, {"id": job.id, "flow_run_id": flow_run_id})
+    _forward(con, job, JobState.INGESTING, actor=actor, action="job.start", detail={"flow_run": flow_run_id})
+
+
+PLAN = """
+UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, language = coalesce($language, language),
+    language_probability = coalesce($language_probability, language_probability),
+    done_s = least(done_s, $speech_s), version = version + 1, updated_at = $now
+WHERE id = $id
+"""
+HAVE_SPANS = "SELECT idx, start_s, end_s, speech_s, samples_sha256 FROM spans WHERE job_id = $id ORDER BY idx"
+DROP_SPANS = "DELETE FROM spans WHERE job_id = $id"
+ADD_SPANS = """
+INSERT INTO spans (job_id, idx, start_s, end_s, speech_s, samples_sha256)
+SELECT $id, span.idx, span.start_s, span.end_s, span.speech_s, span.samples_sha256 FROM (
+    SELECT unnest(from_json($spans::JSON, '[{"idx": "INTEGER", "start_s": "DOUBLE", "end_s": "DOUBLE",
+        "speech_s": "DOUBLE", "samples_sha256": "VARCHAR"}]')) AS span)
+"""
+
+
+def planned(
+    con: DuckDBPyConnection,
+    job: Job,
+    *,
+    duration_s: float,
+    speech_s: float,
+    language: str | None,
+    language_probability: float | None,
+    spans: Sequence[Span],
+    actor: str,
+) -> None:
+    """Note how the recording was cut; spans that are cut as before keep what was heard in them."""
+    rows = [(s.index, s.start_s, s.end_s, _speech_of(s), s.samples_sha256) for s in spans]
+    same = con.execute(HAVE_SPANS, {"id": job.id}).fetchall() == rows
+    if not same:
+        con.execute(DROP_SPANS, {"id": job.id})
+        names = ("idx", "start_s", "end_s", "speech_s", "samples_sha256")
+        con.execute(ADD_SPANS, {"id": job.id, "spans": json.dumps([dict(zip(names, r, strict=True)) for r in rows])})
+    told = {
+        "duration_s": duration_s,
+        "speech_s": speech_s,
+        "language": language,
+        "language_probability": language_probability,
+    }
+    if not same or (job.duration_s, job.speech_s) != (duration_s, speech_s) or language not in {None, job.language}:
+        con.execute(PLAN, {"id": job.id, "now": utc_now(), **told})
+        audit.record(con, actor=actor, action="job.plan", subject=job.id, detail={"spans": len(rows), **told})
+    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+
+
+LIVE = """
+UPDATE spans SET live_s = greatest(live_s, least(speech_s, $done_s))
+WHERE job_id = $id AND idx = $idx AND result IS NULL
+"""
+COUNT_DONE = """
+UPDATE jobs SET done_s = least(coalesce(speech_s, $done_s), greatest(done_s, $done_s)), version = version + 1,
+    updated_at = $now
+WHERE id = $id
+"""
+DONE = "SELECT coalesce(sum(if(result IS NULL, live_s, speech_s)), 0) FROM spans WHERE job_id = $id"
+
+
+def advanced(con: DuckDBPyConnection, job: Job, *, index: int, done_s: float) -> None:
+    """Note how many seconds of a span's speech have been heard so far; it never goes back."""
+    con.execute(LIVE, {"id": job.id, "idx": index, "done_s": max(0.0, done_s)})
+    _count_done(con, job)
+
+
+SPAN = "SELECT result FROM spans WHERE job_id = $id AND idx = $idx"
+HEARD = """
+UPDATE spans SET result = $result, worker = $worker, engine_s = $engine_s, reused = $reused
+WHERE job_id = $id AND idx = $idx
+"""
+GIVE_UP = "UPDATE jobs SET given_up = $given_up, version = version + 1, updated_at = $now WHERE id = $id"
+
+
+def span_heard(
+    con: DuckDBPyConnection,
+    job: Job,
+    *,
+    index: int,
+    result: str,
+    worker: str,
+    engine_s: float,
+    reused: bool,
+    given_up: Sequence[str],
+    actor: str,
+) -> None:
+    """Note that a span has its result on storage; the same result again changes nothing.
+
+    Raises:
+        NotFound: the job has no such span.
+    """
+    row = con.execute(SPAN, {"id": job.id, "idx": index}).fetchone()
+    if row is None:
+        raise NotFound("span", f"{index} of job {job.id}")
+    if row[0] == result:
+        return
+    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+    heard = {"result": result, "worker": worker, "engine_s": engine_s, "reused": reused}
+    con.execute(HEARD, {"id": job.id, "idx": index, **heard})
+    _give_up(con, job, given_up)
+    _count_done(con, job)
+    detail: dict[str, Any] = {"span": index, **heard} | ({"given_up": list(given_up)} if given_up else {})
+    audit.record(con, actor=actor, action="span.heard", subject=job.id, detail=detail)
+
+
+def exporting(con: DuckDBPyConnection, job: Job, *, actor: str) -> None:
+    """All spans are heard; the files are being made."""
+    _forward(con, job, JobState.EXPORTING, actor=actor)
+
+
+COMPLETE = """
+UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, done_s = $speech_s, language = $language,
+    language_probability = $language_probability, model = $model, fingerprint = $fingerprint
+WHERE id = $id
+"""
+DROP_EXPORTS = "DELETE FROM exports WHERE job_id = $id"
+ADD_EXPORT = "INSERT INTO exports (job_id, format, name) VALUES ($id, $format, $name)"
+
+
+def completed(
+    con: DuckDBPyConnection,
+    job: Job,
+    *,
+    transcript: Transcript,
+    stored_as: str,
+    exports: Mapping[str, str],
+    actor: str,
+) -> None:
+    """Keep the transcript and the names of its files, and close the job."""
+    transcripts.keep(con, job.id, transcript, stored_as=stored_as)
+    con.execute(DROP_EXPORTS, {"id": job.id})
+    for fmt, name in sorted(exports.items()):
+        con.execute(ADD_EXPORT, {"id": job.id, "format": fmt, "name": name})
+    fields = ("duration_s", "speech_s", "language", "language_probability", "model", "fingerprint")
+    con.execute(COMPLETE, {"id": job.id, **{field: getattr(transcript, field) for field in fields}})
+    _give_up(con, job, transcript.given_up)
+    job_rows.finish(con, job, JobState.COMPLETED, actor=actor, action="job.complete")
+
+
+def failed(con: DuckDBPyConnection, job: Job, *, error: str, code: str, actor: str) -> None:
+    """Close the job with what happened and what to do; its source stays."""
+    job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
+
+
+def _forward(
+    con: DuckDBPyConnection,
+    job: Job,
+    state: JobState,
+    *,
+    actor: str,
+    action: str = "job.state",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    if ORDER.index(state) <= ORDER.index(job.state):
+        return
+    con.execute(MOVE, {"id": job.id, "state": state, "now": utc_now()})
+    told = {"from": job.state, "to": state, "attempt": job.attempt, **(detail or {})}
+    audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
+
+
+def _count_done(con: DuckDBPyConnection, job: Job) -> None:
+    total = float(con.execute(DONE, {"id": job.id}).fetchall()[0][0])
+    con.execute(COUNT_DONE, {"id": job.id, "done_s": total, "now": utc_now()})
+
+
+def _give_up(con: DuckDBPyConnection, job: Job, more: Sequence[str]) -> None:
+    together = list(dict.fromkeys([*job.given_up, *more]))
+    if together != list(job.given_up):
+        con.execute(GIVE_UP, {"id": job.id, "given_up": json.dumps(together), "now": utc_now()})
+
+
+def _speech_of(span: Span) -> float:
+    if not span.speech:
+        return span.end_s - span.start_s
+    return sum(stretch.end_s - stretch.start_s for stretch in span.speech)

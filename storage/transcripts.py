@@ -1,0 +1,71 @@
+"""Transcripts as the ledger has them: a head, and a row for each segment. They lie on storage, too."""
+
+import dataclasses
+import json
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage.clock import utc_now
+from storage.records import Segment, Transcript, Word, from_json, to_json
+
+FORGET = ("DELETE FROM transcripts WHERE job_id = $id", "DELETE FROM segments WHERE job_id = $id")
+KEEP_HEAD = """
+INSERT INTO transcripts (job_id, stored_as, language, duration_s, head, created_at)
+VALUES ($id, $stored_as, $language, $duration_s, $head, $now)
+"""
+KEEP_SEGMENTS = """
+INSERT INTO segments (job_id, idx, start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob,
+    temperature, words)
+SELECT $id, s.idx, s.start_s, s.end_s, s.text, s.speaker, s.avg_logprob, s.compression_ratio, s.no_speech_prob,
+    s.temperature, s.words
+FROM (SELECT unnest(from_json($segments::JSON, '[{"idx": "INTEGER", "start_s": "DOUBLE", "end_s": "DOUBLE",
+    "text": "VARCHAR", "speaker": "VARCHAR", "avg_logprob": "DOUBLE", "compression_ratio": "DOUBLE",
+    "no_speech_prob": "DOUBLE", "temperature": "DOUBLE",
+    "words": [{"start_s": "DOUBLE", "end_s": "DOUBLE", "text": "VARCHAR", "probability": "DOUBLE"}]}]')) AS s)
+"""
+HEAD = "SELECT head FROM transcripts WHERE job_id = $id"
+SEGMENTS = """
+SELECT start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, words
+FROM segments WHERE job_id = $id ORDER BY idx
+"""
+
+
+def keep(con: DuckDBPyConnection, job_id: str, transcript: Transcript, *, stored_as: str) -> None:
+    """Keep the job's transcript, in place of the one there may be; belongs in the transaction of its job."""
+    for statement in FORGET:
+        con.execute(statement, {"id": job_id})
+    head = to_json(dataclasses.replace(transcript, segments=())).decode()
+    told = {"stored_as": stored_as, "language": transcript.language, "duration_s": transcript.duration_s}
+    con.execute(KEEP_HEAD, {"id": job_id, "head": head, "now": utc_now(), **told})
+    rows = [{"idx": place, **dataclasses.asdict(one)} for place, one in enumerate(transcript.segments)]
+    if rows:
+        con.execute(KEEP_SEGMENTS, {"id": job_id, "segments": json.dumps(rows, ensure_ascii=False)})
+
+
+def get(con: DuckDBPyConnection, job_id: str) -> Transcript | None:
+    """Return the job's whole transcript, or None before there is one."""
+    row = con.execute(HEAD, {"id": job_id}).fetchone()
+    if row is None:
+        return None
+    return dataclasses.replace(from_json(Transcript, row[0]), segments=segments(con, job_id))
+
+
+def segments(con: DuckDBPyConnection, job_id: str) -> tuple[Segment, ...]:
+    """Return the segments of the job's transcript in order; none before there is one."""
+    return tuple(_segment(row) for row in con.execute(SEGMENTS, {"id": job_id}).fetchall())
+
+
+def _segment(row: tuple[Any, ...]) -> Segment:
+    start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, words = row
+    return Segment(
+        start_s=start_s,
+        end_s=end_s,
+        text=text,
+        words=tuple(Word(**word) for word in words),
+        speaker=speaker,
+        avg_logprob=avg_logprob,
+        compression_ratio=compression_ratio,
+        no_speech_prob=no_speech_prob,
+        temperature=temperature,
+    )
