@@ -1,0 +1,147 @@
+"""Where to cut a recording into spans: in the longest silence near the wished length, never through speech.
+
+Where nobody pauses for a whole span, the cut goes to the quietest moment and the two spans overlap there, so that
+each side hears the words at the seam whole; `tasks.stitch` then takes every word once.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import ceil, inf
+
+from storage.records import Stretch
+
+KEEP_S = 1.0  # silence that stays at each end of a span
+CLEAR_SILENCE_S = 1.5  # silences of this length and more are equally good to cut in; the latest wins
+SHORTEST_CUT_SILENCE_S = 0.25
+OVERLAP_S = 2.0
+SHORTEST_SPAN_S = 60.0
+AIM = 0.85  # share of the longest span that is aimed at, so that a better silence may be waited for
+EARLIEST_CUT = 0.6  # share of the aim before which no cut is looked for
+
+Quietest = Callable[[float, float], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """One span's place on the recording's clock, the speech in it, and the silence that its first cut lies in."""
+
+    start_s: float
+    end_s: float
+    speech: tuple[Stretch, ...]
+    silence_before_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """How long a span should be, and may be at most, in seconds."""
+
+    aim_s: float
+    limit_s: float
+
+    @property
+    def earliest_s(self) -> float:
+        return EARLIEST_CUT * self.aim_s
+
+
+def span_lengths(duration_s: float | None, *, slots: int, span_max_s: float) -> Lengths:
+    """Return lengths that spread a recording evenly over `slots` engine workers; a short one stays whole."""
+    aim_s = AIM * span_max_s
+    if duration_s and duration_s > SHORTEST_SPAN_S * 1.5:
+        spans = ceil(duration_s / aim_s / slots) * slots
+        aim_s = min(aim_s, max(SHORTEST_SPAN_S, duration_s / spans))
+    return Lengths(aim_s=aim_s, limit_s=min(span_max_s, aim_s / AIM))
+
+
+class Cutter:
+    """Cuts while the recording is still being read; what it decides does not depend on the size of the blocks."""
+
+    def __init__(self, lengths: Lengths, quietest: Quietest) -> None:
+        self._lengths, self._quietest = lengths, quietest
+        self._ended: list[Stretch] = []
+        self._free_from_s = 0.0  # the next span may begin here at the earliest
+        self._silent_since_s: float | None = 0.0  # end of the speech before the cut; None: the cut was forced
+
+    def needed_from_s(self, *, open_since_s: float | None, settled_s: float) -> float:
+        """Return the moment before which no samples are needed any more."""
+        speech = self._speech(open_since_s)
+        first_s = speech[0].start_s if speech else settled_s
+        return max(self._free_from_s, first_s - KEEP_S, 0.0)
+
+    def push(self, ended: Iterable[Stretch], *, open_since_s: float | None, settled_s: float) -> list[Bounds]:
+        """Take the speech found up to `settled_s` and return the spans that are now certain."""
+        self._ended += ended
+        found: list[Bounds] = []
+        while speech := self._speech(open_since_s):
+            start_s = self._start_s(speech)
+            if start_s + self._lengths.limit_s > settled_s:
+                break
+            found.append(self._cut(speech, start_s))
+        return found
+
+    def finish(self, ended: Iterable[Stretch], *, duration_s: float) -> list[Bounds]:
+        """Return the spans that are left at the recording's end; a silent rest makes none."""
+        found = self.push(ended, open_since_s=None, settled_s=duration_s)
+        if speech := self._speech(None):
+            end_s = min(duration_s, speech[-1].end_s + KEEP_S)
+            found.append(self._bounds(speech, self._start_s(speech), end_s))
+            self._ended = []
+        return found
+
+    def _speech(self, open_since_s: float | None) -> list[Stretch]:
+        """Speech that no span has yet, the stretch that is still open included."""
+        self._ended = [stretch for stretch in self._ended if stretch.end_s > self._free_from_s]
+        still = [] if open_since_s is None else [Stretch(start_s=open_since_s, end_s=inf)]
+        return [
+            Stretch(start_s=max(stretch.start_s, self._free_from_s), end_s=stretch.end_s)
+            for stretch in (*self._ended, *still)
+        ]
+
+    def _start_s(self, speech: list[Stretch]) -> float:
+        return max(self._free_from_s, speech[0].start_s - KEEP_S, 0.0)
+
+    def _cut(self, speech: list[Stretch], start_s: float) -> Bounds:
+        limit_s = start_s + self._lengths.limit_s
+        earliest_s = start_s + self._lengths.earliest_s
+        silence = best_silence(speech, earliest_s, start_s + self._lengths.aim_s, limit_s)
+        if silence is None:
+            middle_s = self._quietest(earliest_s, limit_s - OVERLAP_S / 2)
+            bounds = self._bounds(speech, start_s, middle_s + OVERLAP_S / 2)
+            self._free_from_s, self._silent_since_s = middle_s - OVERLAP_S / 2, None
+            return bounds
+        end_s = silence.start_s + min(KEEP_S, (silence.end_s - silence.start_s) / 2)
+        bounds = self._bounds(speech, start_s, end_s)
+        self._free_from_s, self._silent_since_s = end_s, silence.start_s
+        return bounds
+
+    def _bounds(self, speech: list[Stretch], start_s: float, end_s: float) -> Bounds:
+        before_s = 0.0 if self._silent_since_s is None else speech[0].start_s - self._silent_since_s
+        return Bounds(
+            start_s=start_s,
+            end_s=end_s,
+            speech=tuple(
+                Stretch(start_s=stretch.start_s, end_s=min(stretch.end_s, end_s))
+                for stretch in speech
+                if stretch.start_s < end_s
+            ),
+            silence_before_s=before_s,
+        )
+
+
+def best_silence(speech: list[Stretch], earliest_s: float, aim_s: float, limit_s: float) -> Stretch | None:
+    """Return the silence to cut in: one that reaches past `earliest_s`, seen no further than `limit_s`."""
+    best: tuple[float, Stretch] | None = None
+    for index, stretch in enumerate(speech):
+        following_s = speech[index + 1].start_s if index + 1 < len(speech) else inf
+        silence = Stretch(start_s=stretch.end_s, end_s=min(following_s, limit_s))
+        length_s = silence.end_s - silence.start_s
+        if silence.end_s <= earliest_s or length_s < SHORTEST_CUT_SILENCE_S:
+            continue
+        goodness = min(length_s, CLEAR_SILENCE_S) - abs(silence.start_s - aim_s) / aim_s
+        if best is None or goodness > best[0]:
+            best = (goodness, silence)
+    return best[1] if best else None
+
+
+def cuts(speech: Iterable[Stretch], *, duration_s: float, lengths: Lengths, quietest: Quietest) -> list[Bounds]:
+    """Return the spans of a recording whose speech is known as a whole."""
+    return Cutter(lengths, quietest).finish(speech, duration_s=duration_s)

@@ -1,0 +1,97 @@
+"""Which hearings of a window are doubtful, and which of two is the better one. Pure; the thresholds are Whisper's own
+where it has them, and the rest is what its users complain of: loops, invented text, dropped sentences.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from storage.records import Stretch, Word
+from tasks.windows import Window
+
+REPETITION = "repetition"
+LOW_CONFIDENCE = "low confidence"
+NO_SPEECH = "text with no speech"
+NO_TEXT = "speech with no text"
+TOO_FAST = "too fast"
+
+COMPRESSION_LIMIT = 2.4
+LOGPROB_LIMIT = -1.0
+NO_SPEECH_LIMIT = 0.6
+FASTEST_CHARS_PER_S = 35.0
+UNHEARD_S = 2.5  # speech without a word for longer than this was dropped
+LOOP_TIMES = 4
+LOOP_LONGEST = 8  # words
+WEIGHTS = {REPETITION: 4.0, NO_SPEECH: 3.0, NO_TEXT: 3.0, TOO_FAST: 2.0, LOW_CONFIDENCE: 1.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowText:
+    """What one decoding of one window gave; word times are seconds in the window."""
+
+    text: str
+    words: tuple[Word, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+
+
+def doubts(heard: WindowText, window: Window, speech: Sequence[Stretch]) -> tuple[str, ...]:
+    """Return why this hearing is doubtful, or nothing; `speech` is what was detected inside the window."""
+    speech_s = sum(stretch.end_s - stretch.start_s for stretch in speech)
+    found = []
+    if heard.compression_ratio > COMPRESSION_LIMIT or loops([word.text for word in heard.words]):
+        found.append(REPETITION)
+    if heard.text and heard.no_speech_prob > NO_SPEECH_LIMIT and heard.avg_logprob < LOGPROB_LIMIT:
+        found.append(NO_SPEECH)
+    elif heard.text and heard.avg_logprob < LOGPROB_LIMIT:
+        found.append(LOW_CONFIDENCE)
+    if longest_unheard_s(heard.words, window, speech) > UNHEARD_S:
+        found.append(NO_TEXT)
+    if len(heard.text) > FASTEST_CHARS_PER_S * max(speech_s, 0.5):
+        found.append(TOO_FAST)
+    return tuple(found)
+
+
+def better(first: tuple[WindowText, tuple[str, ...]], second: tuple[WindowText, tuple[str, ...]]) -> WindowText:
+    """Return the hearing with the lighter doubts; with equal ones, the more confident, and the first if alike."""
+
+    def badness(hearing: tuple[WindowText, tuple[str, ...]]) -> tuple[float, float]:
+        return sum(WEIGHTS[doubt] for doubt in hearing[1]), -hearing[0].avg_logprob
+
+    return second[0] if badness(second) < badness(first) else first[0]
+
+
+def compression_ratio(text: str) -> float:
+    """Return how far zlib shrinks the text, as Whisper measures loops."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def loops(words: Sequence[str]) -> bool:
+    """Return whether a run of up to eight words comes four times and more in direct succession."""
+    spoken = [re.sub(r"\W+", "", word.lower()) for word in words]
+    for length in range(1, LOOP_LONGEST + 1):
+        same = 0
+        for index in range(length, len(spoken)):
+            same = same + 1 if spoken[index] == spoken[index - length] else 0
+            if same >= length * (LOOP_TIMES - 1) and length * LOOP_TIMES >= LOOP_TIMES + (length == 1):
+                return True
+    return False
+
+
+def longest_unheard_s(words: Sequence[Word], window: Window, speech: Sequence[Stretch]) -> float:
+    """Return the most speech in succession that no word covers, in seconds."""
+    spans = []
+    for word in words:
+        piece = window.piece_at((word.start_s + word.end_s) / 2)
+        spans.append((window.to_span_s(word.start_s, piece), window.to_span_s(word.end_s, piece)))
+    edges = [(window.start_s, window.start_s), *sorted(spans), (window.end_s, window.end_s)]
+    longest_s = 0.0
+    for (_, gap_start), (gap_end, _) in pairwise(edges):
+        inside_s = (min(gap_end, stretch.end_s) - max(gap_start, stretch.start_s) for stretch in speech)
+        longest_s = max(longest_s, sum(part for part in inside_s if part > 0))
+    return longest_s

@@ -1,0 +1,276 @@
+"""Hear one span: windows decoded together as a batch, words timed, doubtful windows heard once more.
+
+Follows faster-whisper's batched pipeline (pinned; its internals are used) with three differences: silence inside a
+window is squeezed by our own map, word times are held to the detected speech rather than to medians, and the checks
+that the batched path leaves out (https://github.com/SYSTRAN/faster-whisper/issues/1179) are made afterwards.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Any
+
+import numpy as np
+
+from storage.records import Options, Rehearing, Segment, Stretch, Word
+from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.doubt import WindowText, better, compression_ratio, doubts
+from tasks.windows import Window, pack, quietest_in
+
+FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6)
+TOKENS_PER_S = 14  # more than anybody speaks; bounds a loop in a short window
+TOKENS_AT_LEAST = 60
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
+SEGMENT_GAP_S = 0.8
+PREPENDED = "\"'“¿([{-"
+APPENDED = "\"'.。,，!！?？:：”)]}、"
+EARLY_S, LATE_S = 0.1, 0.2  # how far a word may reach out of the detected speech
+
+
+@dataclass(kw_only=True)
+class Hearing:
+    """One span's hearing by one model; made for one call, never shared between threads."""
+
+    model: Any
+    options: Options
+    language: str
+    batch_size: int
+    should_stop: Callable[[], bool]
+    on_progress: Callable[[float], None]
+
+    def hear(self, pcm: Samples, speech: Sequence[Stretch]) -> tuple[tuple[Segment, ...], tuple[Rehearing, ...]]:
+        """Return the span's segments and what was heard twice, in seconds from the span's start."""
+        duration_s = len(pcm) / SAMPLE_RATE_HZ
+        windows = pack(speech, duration_s=duration_s, quietest=quietest_in(pcm))
+        segments: list[Segment] = []
+        reheard: list[Rehearing] = []
+        heard_s = 0.0
+        for first in range(0, len(windows), self.batch_size):
+            batch = windows[first : first + self.batch_size]
+            self._stop_if_asked()
+            for window, text in zip(batch, self._batch([window.samples(pcm) for window in batch]), strict=True):
+                within = inside(window, speech)
+                kept, again = self._checked(window, text, within, pcm)
+                reheard += again
+                segments += segments_of(window, kept, within)
+                heard_s += sum(stretch.end_s - stretch.start_s for stretch in within)
+                self.on_progress(round(heard_s, 3))
+        return tuple(in_order(segments)), tuple(reheard)
+
+    def _stop_if_asked(self) -> None:
+        from tasks.engine import Stopped
+
+        if self.should_stop():
+            raise Stopped
+
+    def _batch(self, sounds: Sequence[Samples]) -> list[WindowText]:
+        """Decode windows together; word times are seconds in each window."""
+        tokenizer = self._tokenizer()
+        features = np.stack([self._features(sound) for sound in sounds])
+        encoded = self.model.encode(features)
+        prompt = self._prompt(tokenizer)
+        longest_s = max(len(sound) for sound in sounds) / SAMPLE_RATE_HZ
+        results = self.model.model.generate(
+            encoded,
+            [list(prompt) for _ in sounds],
+            beam_size=self.options.beam_size,
+            max_length=min(self.model.max_length, len(prompt) + TOKENS_AT_LEAST + int(TOKENS_PER_S * longest_s)),
+            suppress_blank=True,
+            suppress_tokens=suppressed(tokenizer),
+            return_scores=True,
+            return_no_speech_prob=True,
+            sampling_temperature=self.options.temperature,
+        )
+        tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
+        frames = [-(-len(sound) // self.model.feature_extractor.hop_length) for sound in sounds]
+        timed = self._timed(tokenizer, tokens, encoded, frames)
+        return [
+            window_text(tokenizer.decode(found), words, result, self.options.temperature)
+            for found, words, result in zip(tokens, timed, results, strict=True)
+        ]
+
+    def _tokenizer(self) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(
+            self.model.hf_tokenizer, self.model.model.is_multilingual, task=self.options.task, language=self.language
+        )
+
+    def _prompt(self, tokenizer: Any) -> list[int]:
+        asked = self.options.prompt
+        previous = tokenizer.encode(" " + asked.strip()) if asked else []
+        prompt = self.model.get_prompt(
+            tokenizer, previous, without_timestamps=True, prefix=None, hotwords=self.options.hotwords
+        )
+        return [int(token) for token in prompt]
+
+    def _features(self, sound: Samples) -> Samples:
+        from faster_whisper.audio import pad_or_trim
+
+        found: Samples = pad_or_trim(self.model.feature_extractor(sound)[..., :-1])
+        return found
+
+    def _timed(self, tokenizer: Any, tokens: list[list[int]], encoded: Any, frames: list[int]) -> list[list[Word]]:
+        from faster_whisper.transcribe import merge_punctuations
+
+        timed: list[list[Word]] = []
+        for alignment in self.model.find_alignment(tokenizer, tokens, encoded, frames):
+            merge_punctuations(alignment, PREPENDED, APPENDED)
+            timed.append(
+                [
+                    Word(
+                        start_s=float(found["start"]),
+                        end_s=float(found["end"]),
+                        text=str(found["word"]),
+                        probability=round(float(found["probability"]), 4),
+                    )
+                    for found in alignment
+                    if found["word"].strip()
+                ]
+            )
+        return timed
+
+    def _checked(
+        self, window: Window, first: WindowText, speech: Sequence[Stretch], pcm: Samples
+    ) -> tuple[WindowText, list[Rehearing]]:
+        """Hear a doubtful window again, alone and with temperature fallback, and keep the better hearing."""
+        why = doubts(first, window, speech)
+        if not why:
+            return first, []
+        self._stop_if_asked()
+        second = self._again(window.samples(pcm))
+        kept = better((first, why), (second, doubts(second, window, speech)))
+        record = Rehearing(
+            start_s=window.start_s,
+            end_s=window.end_s,
+            doubts=why,
+            first_text=first.text,
+            second_text=second.text,
+            kept="second" if kept is second else "first",
+        )
+        return kept, [record]
+
+    def _again(self, sound: Samples) -> WindowText:
+        segments, _ = self.model.transcribe(
+            sound,
+            language=self.language,
+            task=self.options.task,
+            beam_size=self.options.beam_size,
+            temperature=FALLBACK_TEMPERATURES,
+            condition_on_previous_text=False,
+            initial_prompt=self.options.prompt,
+            hotwords=self.options.hotwords,
+            word_timestamps=True,
+            vad_filter=False,
+        )
+        found = list(segments)
+        words = [
+            Word(start_s=word.start, end_s=word.end, text=word.word, probability=round(word.probability, 4))
+            for segment in found
+            for word in segment.words or []
+        ]
+        text = "".join(segment.text for segment in found)
+        weights = [max(1, len(segment.tokens)) for segment in found]
+        return WindowText(
+            text=text.strip(),
+            words=tuple(words),
+            avg_logprob=_mean([segment.avg_logprob for segment in found], weights),
+            no_speech_prob=_mean([segment.no_speech_prob for segment in found], weights),
+            compression_ratio=compression_ratio(text),
+            temperature=max((segment.temperature or 0.0 for segment in found), default=0.0),
+        )
+
+
+def window_text(text: str, words: Sequence[Word], result: Any, temperature: float) -> WindowText:
+    """Return a decoded window as one value."""
+    length = len(result.sequences_ids[0])
+    return WindowText(
+        text=text.strip(),
+        words=tuple(words),
+        avg_logprob=float(result.scores[0]) * length / (length + 1),
+        no_speech_prob=float(result.no_speech_prob),
+        compression_ratio=compression_ratio(text),
+        temperature=temperature,
+    )
+
+
+def suppressed(tokenizer: Any) -> list[int]:
+    """Return the tokens that never are speech."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    return list(get_suppressed_tokens(tokenizer, [-1]))
+
+
+def inside(window: Window, speech: Sequence[Stretch]) -> list[Stretch]:
+    """Return the detected speech inside a window's pieces, in seconds from the span's start."""
+    return [
+        Stretch(start_s=max(piece.start_s, stretch.start_s), end_s=min(piece.end_s, stretch.end_s))
+        for piece in window.pieces
+        for stretch in speech
+        if stretch.start_s < piece.end_s and stretch.end_s > piece.start_s
+    ]
+
+
+def segments_of(window: Window, heard: WindowText, speech: Sequence[Stretch]) -> Iterator[Segment]:
+    """Yield the window's words as sentences, with times from the span's start held to the detected speech."""
+    placed = [held_to(place(word, window), speech) for word in heard.words]
+    for sentence in sentences(placed):
+        yield Segment(
+            start_s=sentence[0].start_s,
+            end_s=sentence[-1].end_s,
+            text="".join(word.text for word in sentence).strip(),
+            words=tuple(sentence),
+            avg_logprob=round(heard.avg_logprob, 4),
+            compression_ratio=round(heard.compression_ratio, 3),
+            no_speech_prob=round(heard.no_speech_prob, 4),
+            temperature=heard.temperature,
+        )
+
+
+def place(word: Word, window: Window) -> Word:
+    """Return the word on the span's clock; both its ends lie in the piece that holds its middle."""
+    piece = window.piece_at((word.start_s + word.end_s) / 2)
+    start_s, end_s = window.to_span_s(word.start_s, piece), window.to_span_s(word.end_s, piece)
+    return replace(word, start_s=round(start_s, 3), end_s=round(max(start_s, end_s), 3))
+
+
+def held_to(word: Word, speech: Sequence[Stretch]) -> Word:
+    """Return the word without the silence that its time reaches into."""
+    touched = [stretch for stretch in speech if stretch.start_s < word.end_s and stretch.end_s > word.start_s]
+    if not touched:
+        return word
+    start_s = max(word.start_s, touched[0].start_s - EARLY_S)
+    return replace(word, start_s=round(start_s, 3), end_s=round(min(word.end_s, touched[-1].end_s + LATE_S), 3))
+
+
+def sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
+    """Yield runs of words that end at a full stop or at a pause."""
+    held: list[Word] = []
+    for word in words:
+        if held and (held[-1].text.rstrip().endswith(SENTENCE_ENDS) or word.start_s - held[-1].end_s > SEGMENT_GAP_S):
+            yield held
+            held = []
+        held.append(word)
+    if held:
+        yield held
+
+
+def in_order(segments: Sequence[Segment]) -> Iterator[Segment]:
+    """Yield the segments with words that start no earlier than the one before, and end no earlier than they start."""
+    latest_s = 0.0
+    for segment in segments:
+        words: list[Word] = []
+        for word in segment.words:
+            start_s = max(word.start_s, latest_s)
+            words.append(replace(word, start_s=start_s, end_s=max(word.end_s, start_s)))
+            latest_s = words[-1].end_s
+        yield replace(segment, start_s=words[0].start_s, end_s=words[-1].end_s, words=tuple(words))
+
+
+def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
+    return float(np.average(values, weights=weights)) if values else 0.0
+
+
+def confidence(avg_logprob: float) -> float:
+    """Return a mean log-probability as a probability, 0 to 1."""
+    return exp(min(0.0, avg_logprob))

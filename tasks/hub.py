@@ -1,0 +1,215 @@
+"""Fetch models from a hub that speaks the Hugging Face HTTP API (https://huggingface.co/docs/hub/api), or a mirror.
+
+Files come at one revision, are resumed after a break, checked against the hub's SHA-256, and appear in the models
+folder all at once; a file lock lets one download serve every process of the machine.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.errors import ModelMissing
+from tasks.models import CATALOGUE, HUB_PATIENCE_S, InstalledModel, OnDownload, find
+
+logger = logging.getLogger(__name__)
+
+WANTED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.json", "vocabulary.txt")
+INCOMING = ".incoming"
+CHUNK_BYTES = 1 << 20
+READ_PATIENCE_S = 30.0
+TRIES = 4
+SPARE_BYTES = 100_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFile:
+    """One file at one revision; `sha256` is there for large files, `git_sha1` for all."""
+
+    name: str
+    bytes: int
+    sha256: str | None
+    git_sha1: str | None
+
+
+def fetch(name: str, model_dir: Path, hub_url: str, on_download: OnDownload | None = None) -> InstalledModel:
+    """Return the catalogue model `name`, fetched into `model_dir` unless it is there.
+
+    A second caller, in this or another process, waits for the first one's download. What had come before an
+    interruption is kept and completed.
+
+    Raises:
+        ModelMissing: not in the catalogue, the hub does not answer, or what it sends is damaged.
+    """
+    from filelock import FileLock
+
+    if name not in CATALOGUE:
+        raise ModelMissing(name, "not in the catalogue")
+    incoming = model_dir / INCOMING
+    incoming.mkdir(parents=True, exist_ok=True)
+    with FileLock(incoming / f"{name}.lock"):
+        here = find(name, model_dir)
+        if here is None:
+            _download(name, model_dir, hub_url.rstrip("/"), on_download)
+            here = find(name, model_dir)
+    if here is None:
+        raise ModelMissing(name, f"{hub_url} offers it without all of its parts")
+    return here
+
+
+def probe(hub_url: str, *, patience_s: float = HUB_PATIENCE_S) -> None:
+    """Ask whether the hub answers at all, within `patience_s` in total.
+
+    Raises:
+        ModelMissing: it does not.
+    """
+    import threading
+
+    failure: list[str] = []
+
+    def ask() -> None:
+        try:
+            with _client(patience_s) as client:
+                client.head(f"{hub_url.rstrip('/')}/api/models/{CATALOGUE['small'].repo}").raise_for_status()
+        except _http_errors() as error:
+            failure.append(str(error) or type(error).__name__)
+
+    # A name server that does not answer is outside every timeout of a client, so the wait is bounded here.
+    asking = threading.Thread(target=ask, daemon=True, name="hub-probe")
+    asking.start()
+    asking.join(patience_s)
+    if asking.is_alive():
+        failure.append(f"no answer within {patience_s:g} s")
+    if failure:
+        raise ModelMissing("small", f"the hub {hub_url} did not answer: {failure[0]}")
+
+
+def _download(name: str, model_dir: Path, hub_url: str, on_download: OnDownload | None) -> None:
+    repo = CATALOGUE[name].repo
+    try:
+        with _client(READ_PATIENCE_S) as client:
+            revision, files = _listing(client, hub_url, repo)
+            folder = model_dir / INCOMING / f"{name}-{revision[:12]}"
+            folder.mkdir(exist_ok=True)
+            _check_room(name, folder, files)
+            total, done = sum(part.bytes for part in files), 0
+            for part in files:
+                for here_bytes in _fetch_file(client, f"{hub_url}/{repo}/resolve/{revision}/{part.name}", part, folder):
+                    if on_download is not None:
+                        on_download(done + here_bytes, total)
+                done += part.bytes
+    except _http_errors() as error:
+        raise ModelMissing(name, f"the hub {hub_url} broke off: {error or type(error).__name__}") from error
+    except _Damaged as error:
+        raise ModelMissing(name, f"{error}; nothing of it was kept") from error
+    folder.rename(model_dir / name)
+    logger.info("fetched model %s", name, extra={"action": "model.fetch", "bytes": total})
+
+
+def _listing(client: Any, hub_url: str, repo: str) -> tuple[str, list[HubFile]]:
+    """Return the newest revision and the files of it that the engine needs."""
+    answer = client.get(f"{hub_url}/api/models/{repo}", params={"blobs": "true"})
+    answer.raise_for_status()
+    found = answer.json()
+    files = [
+        HubFile(
+            name=row["rfilename"],
+            bytes=int(row.get("size") or 0),
+            sha256=(row.get("lfs") or {}).get("sha256"),
+            git_sha1=row.get("blobId"),
+        )
+        for row in found["siblings"]
+        if row["rfilename"] in WANTED
+    ]
+    return str(found["sha"]), files
+
+
+def _fetch_file(client: Any, url: str, part: HubFile, folder: Path) -> Iterator[int]:
+    """Bring one file into the folder, from where an earlier try ended; yields the bytes that are there."""
+    target = folder / part.name
+    if target.exists():
+        yield part.bytes
+        return
+    partial = folder / f"{part.name}.part"
+    for tries_left in reversed(range(TRIES)):
+        try:
+            yield from _append(client, url, part, partial)
+            break
+        except _http_errors():
+            if not tries_left:
+                raise
+    if not _intact(partial, part):
+        partial.unlink()
+        raise _Damaged(part.name)
+    partial.rename(target)
+
+
+def _append(client: Any, url: str, part: HubFile, partial: Path) -> Iterator[int]:
+    here = partial.stat().st_size if partial.exists() else 0
+    if here and here == part.bytes:
+        yield here
+        return
+    headers = {"Range": f"bytes={here}-"} if here else {}
+    with client.stream("GET", url, headers=headers) as answer:
+        if answer.status_code == 416:  # more is here than there: begin again
+            partial.unlink(missing_ok=True)
+        answer.raise_for_status()
+        resumed = answer.status_code == 206
+        here = here if resumed else 0
+        with partial.open("ab" if resumed else "wb") as out:
+            for chunk in answer.iter_raw(CHUNK_BYTES):
+                out.write(chunk)
+                here += len(chunk)
+                yield here
+            out.flush()
+            os.fsync(out.fileno())
+
+
+def _intact(partial: Path, part: HubFile) -> bool:
+    if part.bytes and partial.stat().st_size != part.bytes:
+        return False
+    with partial.open("rb") as opened:
+        if part.sha256:
+            return hashlib.file_digest(opened, "sha256").hexdigest() == part.sha256
+        if part.git_sha1:  # how git names a blob; no protection against malice, which TLS gives
+            content = opened.read()
+            return (
+                hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == part.git_sha1
+            )
+    return True
+
+
+def _check_room(name: str, folder: Path, files: list[HubFile]) -> None:
+    needed = sum(part.bytes for part in files) - sum(path.stat().st_size for path in folder.iterdir())
+    free = shutil.disk_usage(folder).free
+    if needed + SPARE_BYTES > free:
+        raise ModelMissing(name, f"{needed // 1_000_000} MB are needed and {free // 1_000_000} MB are free on the disk")
+
+
+@contextmanager
+def _client(patience_s: float) -> Iterator[Any]:
+    import httpx
+
+    token = os.environ.get("HF_TOKEN")
+    headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    timeout = httpx.Timeout(patience_s, connect=HUB_PATIENCE_S)
+    with httpx.Client(timeout=timeout, headers=headers, follow_redirects=True) as client:
+        yield client
+
+
+def _http_errors() -> tuple[type[Exception], ...]:
+    import httpx
+
+    return (httpx.HTTPError, OSError, ValueError, KeyError)
+
+
+class _Damaged(Exception):
+    """What came does not have the hub's checksum."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} does not have the checksum that the hub names"

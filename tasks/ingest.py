@@ -1,0 +1,204 @@
+"""Read a recording once: decode, find speech, cut, and put the spans on storage while the rest is still coming.
+
+What it finds is kept as a plan under the media's hash, so that a retry, another user with the same file or another
+worker starts from there; the first plan stays, whatever number of workers is there later.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage import names
+from storage.errors import NotStored, RecordingTooLong
+from storage.files import Files
+from storage.records import Options, Plan, Span, Stretch, from_json, to_json
+from tasks.cut import Bounds, Cutter, Lengths, span_lengths
+from tasks.decode import SAMPLE_RATE_HZ, Samples, announced_s, stream_pcm
+from tasks.speech import SpeechFinder
+
+PLAN_VERSION = 1  # a change of decoding, speech finding or cutting counts it up
+QUIET_FRAME_S = 0.05
+
+Ints = NDArray[np.int16]
+OnSpan = Callable[[Span, Samples], None]
+OnProgress = Callable[[float], None]
+
+
+def ingest(
+    path: Path,
+    *,
+    name: str,
+    files: Files,
+    options: Options,
+    slots: int = 1,
+    span_max_s: float = 150.0,
+    max_hours: float = 24.0,
+    media_sha256: str | None = None,
+    on_span: OnSpan | None = None,
+    on_progress: OnProgress | None = None,
+) -> Plan:
+    """Return how the recording was read and cut; its spans and the plan are on storage afterwards.
+
+    `on_span` gets each span and its samples (float32 mono, 16 kHz) as soon as it is cut, `on_progress` the seconds
+    read so far. A plan that is there already is returned at once, and `on_span` is not called.
+
+    Raises:
+        EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.stream_pcm`.
+        RecordingTooLong: it lasts longer than `max_hours`, by its header or in fact.
+    """
+    sha256 = media_sha256 or file_sha256(path)
+    plan_name = names.plan_name(sha256, ingest_key(options, span_max_s))
+    found = stored_plan(files, plan_name)
+    if found is not None:
+        return found
+    announced = announced_s(path)
+    if announced and announced > max_hours * 3600:
+        raise RecordingTooLong(name, announced / 3600, max_hours)
+    lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
+    reading = _Reading(files=files, lengths=lengths, on_span=on_span)
+    for block in stream_pcm(path, name=name, track=options.audio_track, notes=reading.notes):
+        reading.read(block)
+        if reading.finder.length_s > max_hours * 3600:
+            raise RecordingTooLong(name, reading.finder.length_s / 3600, max_hours)
+        if on_progress is not None:
+            on_progress(reading.finder.length_s)
+    plan = reading.finish(sha256)
+    files.write(plan_name, to_json(plan))
+    return plan
+
+
+def ingest_key(options: Options, span_max_s: float) -> str:
+    """Return what, beside the media, decides a plan."""
+    return f"v{PLAN_VERSION}-track{options.audio_track}-max{span_max_s:g}"
+
+
+def stored_plan(files: Files, plan_name: str) -> Plan | None:
+    """Return the plan of an earlier reading whose spans are all still on storage."""
+    try:
+        plan = from_json(Plan, files.read(plan_name))
+    except NotStored:
+        return None
+    return plan if all(files.exists(names.span_name(span.samples_sha256)) for span in plan.spans) else None
+
+
+def read_span(files: Files, samples_sha256: str) -> Samples:
+    """Return a span's samples, float32 mono at 16 kHz.
+
+    Raises:
+        NotStored: no span of this name is on storage.
+    """
+    import soundfile
+
+    with files.open(names.span_name(samples_sha256)) as stored:
+        samples, _ = soundfile.read(stored, dtype="float32")
+    return np.asarray(samples, dtype=np.float32)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+class _Held:
+    """The samples that may still become part of a span, as 16-bit whole numbers."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Ints] = []
+        self._first = 0  # sample number of the first one held
+
+    def add(self, block: Samples) -> None:
+        self._blocks.append(np.rint(block * 32768.0).clip(-32768, 32767).astype(np.int16))
+
+    def forget_before(self, moment_s: float) -> None:
+        while self._blocks and self._first + len(self._blocks[0]) <= int(moment_s * SAMPLE_RATE_HZ):
+            self._first += len(self._blocks.pop(0))
+
+    def between(self, start_s: float, end_s: float) -> Ints:
+        start = round(start_s * SAMPLE_RATE_HZ) - self._first
+        end = round(end_s * SAMPLE_RATE_HZ) - self._first
+        return np.concatenate(self._blocks)[max(0, start) : end]
+
+    def quietest(self, start_s: float, end_s: float) -> float:
+        """Return the middle of the quietest 50 ms between the two moments."""
+        frame = int(QUIET_FRAME_S * SAMPLE_RATE_HZ)
+        samples = self.between(start_s, end_s)
+        frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float32)
+        return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """One pass over one recording."""
+
+    files: Files
+    lengths: Lengths
+    on_span: OnSpan | None
+    notes: list[str] = field(default_factory=list)
+    finder: SpeechFinder = field(default_factory=SpeechFinder)
+    spans: list[Span] = field(default_factory=list)
+    speech: list[Stretch] = field(default_factory=list)
+    held: _Held = field(default_factory=_Held)
+
+    def __post_init__(self) -> None:
+        self.cutter = Cutter(self.lengths, self.held.quietest)
+
+    def read(self, block: Samples) -> None:
+        self.held.add(block)
+        ended = self.finder.push(block)
+        self.speech += ended
+        open_since_s, settled_s = self.finder.open_since_s, self.finder.settled_s
+        for bounds in self.cutter.push(ended, open_since_s=open_since_s, settled_s=settled_s):
+            self.keep(bounds)
+        self.held.forget_before(self.cutter.needed_from_s(open_since_s=open_since_s, settled_s=settled_s))
+
+    def keep(self, bounds: Bounds) -> None:
+        samples = self.held.between(bounds.start_s, bounds.end_s)
+        sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
+        span_name = names.span_name(sha256)
+        if not self.files.exists(span_name):
+            self.files.write(span_name, flac(samples))
+        start = round(bounds.start_s * SAMPLE_RATE_HZ)
+        span = Span(
+            index=len(self.spans),
+            start_s=start / SAMPLE_RATE_HZ,
+            end_s=(start + len(samples)) / SAMPLE_RATE_HZ,
+            samples_sha256=sha256,
+            speech=bounds.speech,
+            silence_before_s=round(bounds.silence_before_s, 3),
+        )
+        self.spans.append(span)
+        if self.on_span is not None:
+            self.on_span(span, samples.astype(np.float32) / np.float32(32768.0))
+
+    def finish(self, media_sha256: str) -> Plan:
+        ended = self.finder.finish()
+        self.speech += ended
+        duration_s = self.finder.length_s
+        for bounds in self.cutter.finish(ended, duration_s=duration_s):
+            self.keep(bounds)
+        last_s = self.speech[-1].end_s if self.speech else 0.0
+        after_s = [span.silence_before_s for span in self.spans[1:]] + [round(duration_s - last_s, 3)]
+        return Plan(
+            media_sha256=media_sha256,
+            duration_s=duration_s,
+            speech_s=round(sum(stretch.end_s - stretch.start_s for stretch in self.speech), 3),
+            spans=tuple(
+                replace(span, silence_after_s=silence_s) for span, silence_s in zip(self.spans, after_s, strict=False)
+            ),
+            notes=tuple(self.notes),
+        )
+
+
+def flac(samples: Ints) -> bytes:
+    """Return 16 kHz mono samples as FLAC."""
+    import soundfile
+
+    packed = io.BytesIO()
+    soundfile.write(packed, samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    return packed.getvalue()

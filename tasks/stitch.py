@@ -1,0 +1,128 @@
+"""Put the spans of a recording together on its clock, every word once.
+
+Spans that were cut in silence are simply moved to their place. Where two overlap, because nobody paused, both heard
+the words at the seam: a word that both have is where one hands over to the other.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from storage.records import Heard, Plan, Segment, Span, Stretch, Word
+
+SAME_WORD_S = 0.5  # the two sides time the same word no further apart than this
+
+
+def speech_of(span: Span) -> tuple[Stretch, ...]:
+    """Return the speech in a span, in seconds from the span's start."""
+    return tuple(
+        Stretch(start_s=round(stretch.start_s - span.start_s, 3), end_s=round(stretch.end_s - span.start_s, 3))
+        for stretch in span.speech
+    )
+
+
+def stitch(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
+    """Return the recording's segments in order; `heards` belong to the plan's spans, one each."""
+    segments: list[Segment] = []
+    for span, heard, before in zip(plan.spans, heards, (None, *plan.spans), strict=False):
+        placed = [moved(segment, span.start_s) for segment in heard.segments]
+        if before is not None and before.end_s > span.start_s:
+            segments, placed = joined(segments, placed, Stretch(start_s=span.start_s, end_s=before.end_s))
+        segments += placed
+    return tuple(on_clock(segments, plan.duration_s))
+
+
+def moved(segment: Segment, offset_s: float) -> Segment:
+    """Return the segment `offset_s` later."""
+    return replace(
+        segment,
+        start_s=round(segment.start_s + offset_s, 3),
+        end_s=round(segment.end_s + offset_s, 3),
+        words=tuple(
+            replace(word, start_s=round(word.start_s + offset_s, 3), end_s=round(word.end_s + offset_s, 3))
+            for word in segment.words
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """How many words of the left side and from which word of the right side on are taken."""
+
+    left: int
+    right: int
+
+
+def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) -> tuple[list[Segment], list[Segment]]:
+    """Return both sides without what they have in common."""
+    left_words = [word for segment in left for word in segment.words]
+    right_words = [word for segment in right for word in segment.words]
+    at = hand_over(left_words, right_words, overlap)
+    return taken(left, 0, at.left), taken(right, at.right, len(right_words))
+
+
+def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> HandOver:
+    """Return where the left side ends and the right one begins, by a word that both heard, else in the middle."""
+    middle_s = (overlap.start_s + overlap.end_s) / 2
+    tail = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
+    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
+    same = SequenceMatcher(
+        None, [bare(word) for word in left[tail:]], [bare(word) for word in right[:head]], autojunk=False
+    )
+    pairs = [
+        (tail + block.a + step, block.b + step)
+        for block in same.get_matching_blocks()
+        for step in range(block.size)
+        if abs(left[tail + block.a + step].start_s - right[block.b + step].start_s) <= SAME_WORD_S
+    ]
+    if pairs:
+        anchor = min(pairs, key=lambda pair: abs(centre(left[pair[0]]) - middle_s))
+        return HandOver(left=anchor[0] + 1, right=anchor[1] + 1)
+    ends = sum(1 for word in left if centre(word) < middle_s)
+    begins = sum(1 for word in right if centre(word) < middle_s)
+    return HandOver(left=ends, right=begins)
+
+
+def taken(segments: Sequence[Segment], first: int, behind: int) -> list[Segment]:
+    """Return the segments with the words from number `first` up to `behind`, counted over all of them."""
+    kept: list[Segment] = []
+    seen = 0
+    for segment in segments:
+        low, high = max(0, first - seen), max(0, behind - seen)
+        seen += len(segment.words)
+        words = segment.words[low:high]
+        if len(words) == len(segment.words):
+            kept.append(segment)
+        elif words:
+            text = "".join(word.text for word in words).strip()
+            kept.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
+    return kept
+
+
+def on_clock(segments: Sequence[Segment], duration_s: float) -> list[Segment]:
+    """Return segments whose words follow one another and lie inside the recording."""
+    latest_s = 0.0
+    found: list[Segment] = []
+    for segment in segments:
+        words: list[Word] = []
+        for word in segment.words:
+            start_s = min(max(word.start_s, latest_s), duration_s)
+            words.append(replace(word, start_s=start_s, end_s=min(max(word.end_s, start_s), duration_s)))
+            latest_s = words[-1].end_s
+        if words:
+            found.append(replace(segment, words=tuple(words), start_s=words[0].start_s, end_s=words[-1].end_s))
+        elif segment.text:
+            start_s = min(max(segment.start_s, latest_s), duration_s)
+            latest_s = min(max(segment.end_s, start_s), duration_s)
+            found.append(replace(segment, start_s=start_s, end_s=latest_s))
+    return found
+
+
+def bare(word: Word) -> str:
+    """Return the word as it is compared: lower case, without punctuation."""
+    return re.sub(r"\W+", "", word.text.lower())
+
+
+def centre(word: Word) -> float:
+    return (word.start_s + word.end_s) / 2

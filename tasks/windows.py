@@ -1,0 +1,145 @@
+"""Pack the speech of a span into windows of at most 30 s, the length that Whisper hears at once.
+
+Long silences between stretches are squeezed, so that fewer windows are decoded and nothing is there to invent text
+over; the windows of a span are about equally full, because a batch takes as long as its fullest window.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from storage.records import Stretch
+from tasks.decode import SAMPLE_RATE_HZ, Samples
+
+WINDOW_S = 30.0
+PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now and then
+SHORTEST_SPLIT_S = 1.0
+
+Quietest = Callable[[float, float], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Pieces of a span, in seconds from its start, that are heard together, one directly after the other."""
+
+    pieces: tuple[Stretch, ...]
+
+    @property
+    def length_s(self) -> float:
+        return sum(piece.end_s - piece.start_s for piece in self.pieces)
+
+    @property
+    def start_s(self) -> float:
+        return self.pieces[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.pieces[-1].end_s
+
+    def samples(self, pcm: Samples) -> Samples:
+        """Return the pieces' samples, joined."""
+        cut = [pcm[_sample(piece.start_s) : _sample(piece.end_s)] for piece in self.pieces]
+        return cut[0] if len(cut) == 1 else np.concatenate(cut)
+
+    def piece_at(self, window_s: float) -> int:
+        """Return which piece a moment of the window lies in."""
+        return min(bisect_right(self._begins(), window_s) - 1, len(self.pieces) - 1)
+
+    def to_span_s(self, window_s: float, piece: int) -> float:
+        """Return a moment of the window as seconds from the span's start, held inside the given piece."""
+        found = self.pieces[piece]
+        return min(max(found.start_s + window_s - self._begins()[piece], found.start_s), found.end_s)
+
+    def _begins(self) -> list[float]:
+        begins = [0.0]
+        for piece in self.pieces[:-1]:
+            begins.append(begins[-1] + piece.end_s - piece.start_s)
+        return begins
+
+
+def pack(speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest) -> list[Window]:
+    """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
+    pieces = [part for piece in padded(speech, duration_s) for part in split(piece, quietest)]
+    if not pieces:
+        return []
+    total_s = sum(piece.end_s - piece.start_s for piece in pieces)
+    share_s = total_s / ceil(total_s / WINDOW_S)
+    for fill_s in (share_s * 1.05, share_s * 1.15, WINDOW_S):
+        windows = _filled(pieces, min(fill_s, WINDOW_S))
+        if len(windows) <= ceil(total_s / WINDOW_S):
+            return windows
+    return windows
+
+
+def padded(speech: Sequence[Stretch], duration_s: float) -> list[Stretch]:
+    """Return the stretches with sound kept around them; where two then touch they share the silence half and half."""
+    found: list[Stretch] = []
+    for index, stretch in enumerate(speech):
+        room_s = (speech[index + 1].start_s if index + 1 < len(speech) else duration_s) - stretch.end_s
+        behind_s = min(PAD_S, room_s / 2 if index + 1 < len(speech) else room_s)
+        before_s = PAD_S if not found else min(PAD_S, (stretch.start_s - speech[index - 1].end_s) / 2)
+        start_s = _grid(max(0.0, stretch.start_s - before_s))
+        found.append(Stretch(start_s=start_s, end_s=_grid(min(duration_s, stretch.end_s + max(0.0, behind_s)))))
+    return found
+
+
+def split(piece: Stretch, quietest: Quietest) -> list[Stretch]:
+    """Return the piece in parts that fit a window."""
+    parts: list[Stretch] = []
+    start_s = piece.start_s
+    while piece.end_s - start_s > WINDOW_S:
+        rest_s = piece.end_s - start_s
+        aim_s = rest_s / ceil(rest_s / WINDOW_S)
+        at_s = _grid(quietest(start_s + max(SHORTEST_SPLIT_S, aim_s * 0.7), start_s + min(WINDOW_S, aim_s * 1.3)))
+        parts.append(Stretch(start_s=start_s, end_s=at_s))
+        start_s = at_s
+    return [*parts, Stretch(start_s=start_s, end_s=piece.end_s)]
+
+
+def quietest_in(pcm: Samples, frame_s: float = 0.05) -> Quietest:
+    """Return a function that finds the middle of the quietest moment of `pcm` between two moments."""
+
+    def find(start_s: float, end_s: float) -> float:
+        frame = int(frame_s * SAMPLE_RATE_HZ)
+        samples = pcm[_sample(start_s) : _sample(end_s)]
+        frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+        return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * frame_s
+
+    return find
+
+
+def _filled(pieces: Sequence[Stretch], fill_s: float) -> list[Window]:
+    windows: list[list[Stretch]] = []
+    held_s = 0.0
+    for piece in pieces:
+        length_s = piece.end_s - piece.start_s
+        if windows and held_s + length_s <= fill_s:
+            windows[-1].append(piece)
+            held_s += length_s
+        else:
+            windows.append([piece])
+            held_s = length_s
+    return [Window(pieces=tuple(_joined(window))) for window in windows]
+
+
+def _joined(pieces: Sequence[Stretch]) -> list[Stretch]:
+    """Join pieces that touch."""
+    joined: list[Stretch] = []
+    for piece in pieces:
+        if joined and piece.start_s <= joined[-1].end_s:
+            joined[-1] = Stretch(start_s=joined[-1].start_s, end_s=piece.end_s)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _grid(moment_s: float) -> float:
+    """Round down to a hundredth, which is a whole number of samples and of feature frames."""
+    return int(moment_s * 100 + 1e-6) / 100
+
+
+def _sample(moment_s: float) -> int:
+    return round(moment_s * SAMPLE_RATE_HZ)
