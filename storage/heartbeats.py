@@ -1,0 +1,91 @@
+"""Which workers are there, what they can do, and which models they should fetch; in the web process's memory."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+ALIVE_FOR = timedelta(seconds=20)
+"""Workers send a beat every 5 seconds; so long after the last one they count as gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelState:
+    """A model on a worker's machine; `progress` of its download is 0 to 1."""
+
+    name: str
+    fingerprint: str | None
+    state: Literal["ready", "downloading", "failed"]
+    progress: float | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerBeat:
+    """What a worker says of itself; `busy` of its `slots` have work."""
+
+    name: str
+    pool: str
+    host: str
+    pid: int
+    device: str
+    slots: int
+    busy: int
+    default_model: ModelState | None
+    models: tuple[ModelState, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    sent_at: datetime
+
+
+class Workers:
+    """The last beat of each worker, by when it came in (clocks of other machines are not trusted)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._beats: dict[str, tuple[datetime, WorkerBeat]] = {}
+        self._wanted: dict[str, datetime] = {}
+
+    def beat(self, beat: WorkerBeat, *, now: datetime) -> tuple[str, ...]:
+        """Take a beat in and return the names of models that are wanted and not there yet."""
+        with self._lock:
+            self._beats[beat.name] = (now, beat)
+            self._beats = {name: kept for name, kept in self._beats.items() if now - kept[0] < 30 * ALIVE_FOR}
+            ready = {model.name for model in _models_of(beat) if model.state == "ready"}
+            self._wanted = {name: at for name, at in self._wanted.items() if now - at < ALIVE_FOR}
+            return tuple(name for name in self._wanted if name not in ready)
+
+    def gone(self, name: str) -> None:
+        """Forget a worker that says good-bye."""
+        with self._lock:
+            self._beats.pop(name, None)
+
+    def want(self, model: str, *, now: datetime) -> None:
+        """Ask workers to fetch a model; said again while a job waits for it."""
+        with self._lock:
+            self._wanted[model] = now
+
+    def alive(self, now: datetime, *, pool: str | None = None) -> list[WorkerBeat]:
+        """Return the workers that were heard of lately, by name."""
+        with self._lock:
+            kept = sorted(self._beats.items())
+        return [beat for _, (at, beat) in kept if now - at < ALIVE_FOR and (pool is None or beat.pool == pool)]
+
+    def slots(self, pool: str, now: datetime) -> int:
+        """Return how many flow runs the workers of a pool take at once."""
+        return sum(beat.slots for beat in self.alive(now, pool=pool))
+
+    def default_model(self, now: datetime) -> ModelState | None:
+        """Return the model for jobs that name none: one that is ready before one that is still being fetched."""
+        states = [beat.default_model for beat in self.alive(now) if beat.default_model]
+        order = ("ready", "downloading", "failed")
+        return min(states, key=lambda model: order.index(model.state), default=None)
+
+    def has(self, model: str, now: datetime) -> ModelState | None:
+        """Return how it stands with a model: ready somewhere, else being fetched, else failed, else None."""
+        states = [state for beat in self.alive(now) for state in _models_of(beat) if state.name == model]
+        order = ("ready", "downloading", "failed")
+        return min(states, key=lambda state: order.index(state.state), default=None)
+
+
+def _models_of(beat: WorkerBeat) -> tuple[ModelState, ...]:
+    return (*beat.models, beat.default_model) if beat.default_model else beat.models
