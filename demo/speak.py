@@ -22,7 +22,19 @@ from scipy.signal import resample_poly
 SAMPLE_RATE_HZ = 16_000
 VOICES = ("espeak-en-us", "flite-slt", "flite-rms")
 VOWELS = frozenset("aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw".split())
+ARTICLE_PHONES = {"the": 2, "a": 1}
 _EVENT_END, _EVENT_WORD, _EVENT_PHONEME = 0, 1, 7
+
+
+class TimesUnknown(ValueError):
+    """A synthesiser did not tell when a word was spoken; leave the sentence out."""
+
+    def __init__(self, text: str, word: str) -> None:
+        super().__init__(text, word)
+        self.text, self.word = text, word
+
+    def __str__(self) -> str:
+        return f"no time is known for {self.word!r} in {self.text!r}; leave the sentence out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +168,10 @@ def _espeak(text: str, name: str, *, tempo: float, pitch: float) -> Speech:
 def _word_starts(text: str, events: list[tuple[int, int]], sounds: list[tuple[int, str]]) -> list[int]:
     """First sample of each word from (sample, text position) events and (sample, phone) events.
 
-    espeak-ng joins some pairs ("with the") and reports only the first: the second is given the last two phones.
+    espeak-ng joins some pairs ("with the", "for a") and reports only the first: the article gets the last phones.
+
+    Raises:
+        TimesUnknown: another word than an article was not reported.
     """
     tokens = text.split()
     starts: dict[int, int] = {}
@@ -165,10 +180,10 @@ def _word_starts(text: str, events: list[tuple[int, int]], sounds: list[tuple[in
     for index, token in enumerate(tokens):
         if index in starts:
             continue
-        if token != "the" or index + 1 not in starts:
-            raise ValueError(f"espeak-ng reported no time for word {index} of: {text}")
+        if token not in ARTICLE_PHONES or index + 1 not in starts:
+            raise TimesUnknown(text, token)
         before = [sample for sample, _ in sounds if sample < starts[index + 1]]
-        starts[index] = before[-2]
+        starts[index] = before[-ARTICLE_PHONES[token]]
     return [starts[index] for index in range(len(tokens))]
 
 
@@ -207,7 +222,7 @@ def _flite(text: str, name: str, *, tempo: float) -> Speech:
     for index, token in enumerate(tokens):
         own = [mark for mark, owner in zip(spoken, owners, strict=True) if owner == index]
         if not own:
-            raise ValueError(f"flite spoke no phone of {token!r} in: {text}")
+            raise TimesUnknown(text, token)
         words.append(Mark(label=token, start_s=own[0].start_s, end_s=own[-1].end_s))
     phones = [Mark(label=f"flite:{mark.label}", start_s=mark.start_s, end_s=mark.end_s) for mark in spoken]
     return Speech(samples=samples, phones=phones, words=words)
