@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from storage.clock import utc_now
+
 ALIVE_FOR = timedelta(seconds=20)
 """Workers send a beat every 5 seconds; so long after the last one they count as gone."""
 
@@ -45,8 +47,9 @@ class Workers:
         self._beats: dict[str, tuple[datetime, WorkerBeat]] = {}
         self._wanted: dict[str, datetime] = {}
 
-    def beat(self, beat: WorkerBeat, *, now: datetime) -> tuple[str, ...]:
+    def beat(self, beat: WorkerBeat, *, now: datetime | None = None) -> tuple[str, ...]:
         """Take a beat in and return the names of models that are wanted and not there yet."""
+        now = now or utc_now()
         with self._lock:
             self._beats[beat.name] = (now, beat)
             self._beats = {name: kept for name, kept in self._beats.items() if now - kept[0] < 30 * ALIVE_FOR}
@@ -59,28 +62,29 @@ class Workers:
         with self._lock:
             self._beats.pop(name, None)
 
-    def want(self, model: str, *, now: datetime) -> None:
+    def want(self, model: str, *, now: datetime | None = None) -> None:
         """Ask workers to fetch a model; said again while a job waits for it."""
         with self._lock:
-            self._wanted[model] = now
+            self._wanted[model] = now or utc_now()
 
-    def alive(self, now: datetime, *, pool: str | None = None) -> list[WorkerBeat]:
+    def alive(self, now: datetime | None = None, *, pool: str | None = None) -> list[WorkerBeat]:
         """Return the workers that were heard of lately, by name."""
+        now = now or utc_now()
         with self._lock:
             kept = sorted(self._beats.items())
         return [beat for _, (at, beat) in kept if now - at < ALIVE_FOR and (pool is None or beat.pool == pool)]
 
-    def slots(self, pool: str, now: datetime) -> int:
+    def slots(self, pool: str, now: datetime | None = None) -> int:
         """Return how many flow runs the workers of a pool take at once."""
         return sum(beat.slots for beat in self.alive(now, pool=pool))
 
-    def default_model(self, now: datetime) -> ModelState | None:
+    def default_model(self, now: datetime | None = None) -> ModelState | None:
         """Return the model for jobs that name none: one that is ready before one that is still being fetched."""
         states = [beat.default_model for beat in self.alive(now) if beat.default_model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda model: order.index(model.state), default=None)
 
-    def has(self, model: str, now: datetime) -> ModelState | None:
+    def has(self, model: str, now: datetime | None = None) -> ModelState | None:
         """Return how it stands with a model: ready somewhere, else being fetched, else failed, else None."""
         states = [state for beat in self.alive(now) for state in _models_of(beat) if state.name == model]
         order = ("ready", "downloading", "failed")
