@@ -26,12 +26,13 @@ def copy_database(con: DuckDBPyConnection, to: Path) -> Path:
     part = to.with_name(f".{to.name}.{new_id()}.part")
     row = con.execute(NAME).fetchone()
     source = _quoted(str(row[0]) if row else "ledger", '"')
+    target = _quoted(f"copy-{new_id()}", '"')
     try:
-        con.execute(f"ATTACH {_quoted(str(part), chr(39))} AS backup_copy")
+        con.execute(f"ATTACH {_quoted(str(part), chr(39))} AS {target}")
         try:
-            con.execute(f"COPY FROM DATABASE {source} TO backup_copy")
+            con.execute(f"COPY FROM DATABASE {source} TO {target}")
         finally:
-            con.execute("DETACH backup_copy")
+            con.execute(f"DETACH {target}")
         part.replace(to)
     finally:
         part.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -42,20 +43,26 @@ class Bucket:
 
         Not through `fs.open(…, "wb")`: closing it after an error stores what came until then.
         """
-        with tempfile.SpooledTemporaryFile(max_size=MAX_IN_MEMORY_BYTES, mode="w+b") as spool:
-            for chunk in chunks:
-                spool.write(chunk)
-            if spool.tell() < MAX_IN_MEMORY_BYTES:
-                spool.seek(0)
-                with _mapped(name, writing=True):
-                    self._fs.pipe_file(self._at(name), spool.read())
-                return
-            spool.rollover()
-            spool.flush()
-            self.put(name, Path(f"/proc/self/fd/{spool.fileno()}"), move=False)
+        left = iter(chunks)
+        first = bytearray()
+        for chunk in left:
+            first += chunk
+            if len(first) > MAX_IN_MEMORY_BYTES:
+                break
+        else:
+            with _mapped(name, writing=True):
+                self._fs.pipe_file(self._at(name), bytes(first))
+            return
+        with tempfile.NamedTemporaryFile(prefix="transcriber-") as file:
+            with _mapped(name, writing=True):
+                for chunk in chain([bytes(first)], left):
+                    file.write(chunk)
+                file.flush()
+            self.put(name, Path(file.name), move=False)
 
     def put(self, name: str, source: Path, *, move: bool) -> None:
         """Store a local file, part by part."""
+        source.stat()  # a source that is missing is no fault of the bucket
         with _mapped(name, writing=True):
             how = {"chunksize": CHUNK_BYTES, "max_concurrency": CONCURRENCY} if self._is_s3() else {}
             self._fs.put_file(str(source), self._at(name), **how)

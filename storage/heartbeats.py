@@ -24,7 +24,10 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerBeat:
-    """What a worker says of itself; `busy` of its `slots` have work."""
+    """What a worker says of itself; `busy` of its `slots` have work.
+
+    `flow_runs` are the ids of the Prefect flow runs that it has in hand; None where it does not say.
+    """
 
     name: str
     pool: str
@@ -36,6 +39,7 @@ class WorkerBeat:
     default_model: ModelState | None
     models: tuple[ModelState, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    flow_runs: tuple[str, ...] | None = None
     sent_at: datetime
 
 

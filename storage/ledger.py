@@ -96,7 +96,7 @@ class Ledger:
 
         Keep it short: while it is open, the write-ahead log cannot be folded in.
         """
-        with self._cursor() as con:
+        with self.cursor() as con:
             con.execute("BEGIN TRANSACTION READ ONLY")
             try:
                 yield con
@@ -116,7 +116,7 @@ class Ledger:
         me = threading.get_ident()
         if self._writer == me:
             raise RuntimeError("a write is open on this thread already; pass its connection on instead")
-        with self._write_lock, self._cursor() as con:
+        with self._write_lock, self.cursor() as con:
             self._writer = me
             con.execute("BEGIN TRANSACTION")
             try:
@@ -149,7 +149,8 @@ class Ledger:
             return 0
 
     @contextmanager
-    def _cursor(self) -> Iterator[DuckDBPyConnection]:
+    def cursor(self) -> Iterator[DuckDBPyConnection]:
+        """Hand out a cursor with no transaction around it, for upkeep that takes none; closed at the end."""
         with self._cursor_lock:
             con = self._con.cursor()
         try:

@@ -37,7 +37,8 @@ SET_DISABLED = "UPDATE users SET disabled = $disabled WHERE id = $id"
 SET_ROLE = "UPDATE users SET role = $role WHERE id = $id"
 OTHER_ADMINS = "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND id <> $id"
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = $id"
-HAS_USERS = "SELECT count(*) FROM users"
+LOST = "lost"
+HAS_ADMIN = "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND password_hash <> 'lost'"
 
 TRIES = """
 SELECT count(*) FILTER (WHERE name_key = $name_key AND client = $client),
@@ -65,16 +66,8 @@ def create(
     if by_name(con, name):
         raise BadRequest("name", f"{name} is taken; choose another")
     user_id = new_id()
-    values = {
-        "id": user_id,
-        "name": name,
-        "name_key": _key(name),
-        "password_hash": _hash(_checked_password(password)),
-        "role": role,
-        "must_change": must_change,
-        "created_at": utc_now(),
-    }
-    con.execute(INSERT, values)
+    hashed = _hash(_checked_password(password))
+    _insert(con, user_id=user_id, name=name, password_hash=hashed, role=role, must_change=must_change)
     audit.record(con, actor=actor, action="user.create", subject=user_id, detail={"name": name, "role": role})
     return get(con, user_id)
 
@@ -172,35 +165,46 @@ def set_role(con: DuckDBPyConnection, user_id: str, *, role: Role, actor: str) -
 
 
 def ensure_admin(con: DuckDBPyConnection, password: SecretStr | None) -> str | None:
-    """Make the user `admin` where there are no users yet; return its password if one had to be made up.
+    """Make the user `admin` where nobody could administer; return its password if one had to be made up.
 
-    It must be changed at the first log-in, whoever chose it.
+    It must be changed at the first log-in, whoever chose it. An `admin` that a rebuild brought back without its
+    password gets one.
     """
-    row = con.execute(HAS_USERS).fetchone()
+    row = con.execute(HAS_ADMIN).fetchone()
     if row and row[0]:
         return None
     made_up = None if password else secrets.token_urlsafe(12)
     chosen = password.get_secret_value() if password else str(made_up)
-    create(con, name="admin", password=chosen, role=Role.ADMIN, must_change=True, actor="system:setup")
+    actor = "system:setup"
+    if there := by_name(con, "admin"):
+        set_password(con, there.id, password=chosen, must_change=True, actor=actor)
+        set_role(con, there.id, role=Role.ADMIN, actor=actor)
+        set_disabled(con, there.id, disabled=False, actor=actor)
+    else:
+        create(con, name="admin", password=chosen, role=Role.ADMIN, must_change=True, actor=actor)
     return made_up
 
 
 def restore(con: DuckDBPyConnection, *, user_id: str, name: str, role: Role, actor: str) -> User:
     """Put an account back whose password is lost: nobody can log in until an administrator sets a new one."""
-    con.execute(
-        INSERT,
-        {
-            "id": user_id,
-            "name": name,
-            "name_key": _key(name),
-            "password_hash": "lost",
-            "role": role,
-            "must_change": True,
-            "created_at": utc_now(),
-        },
-    )
+    _insert(con, user_id=user_id, name=name, password_hash=LOST, role=role, must_change=True)
     audit.record(con, actor=actor, action="user.restore", subject=user_id, detail={"name": name, "role": role})
     return get(con, user_id)
+
+
+def _insert(
+    con: DuckDBPyConnection, *, user_id: str, name: str, password_hash: str, role: Role, must_change: bool
+) -> None:
+    values = {
+        "id": user_id,
+        "name": name,
+        "name_key": _key(name),
+        "password_hash": password_hash,
+        "role": role,
+        "must_change": must_change,
+        "created_at": utc_now(),
+    }
+    con.execute(INSERT, values)
 
 
 def _count_try(own: DuckDBPyConnection, key: str, client: str) -> None:

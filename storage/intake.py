@@ -1,0 +1,70 @@
+"""Bytes and ledger together: taking a recording in, and throwing a job out with all that is only its own."""
+
+import threading
+from pathlib import Path
+
+from storage import jobs, manifests, names
+from storage.files import Files
+from storage.ledger import Ledger
+from storage.records import Job, Lane, Options
+
+_LOCKS = tuple(threading.Lock() for _ in range(64))
+
+
+def take_in(
+    ledger: Ledger,
+    files: Files,
+    path: Path,
+    *,
+    sha256: str,
+    owner_id: str,
+    name: str,
+    options: Options,
+    lane: Lane,
+    actor: str,
+    idempotency_key: str | None = None,
+    move: bool = True,
+) -> Job:
+    """Store a local file under its SHA-256 and queue it; what is stored already is not sent again.
+
+    Raises:
+        StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
+        BadRequest: the idempotency key was used for other bytes.
+    """
+    media, size_bytes = names.media_name(sha256), path.stat().st_size
+    with _lock_of(sha256):
+        if not files.exists(media):
+            files.put(media, path, move=move)
+        elif move:
+            path.unlink()
+        job = ledger.run(
+            jobs.accept,
+            owner_id=owner_id,
+            name=name,
+            media_sha256=sha256,
+            media_bytes=size_bytes,
+            options=options,
+            lane=lane,
+            actor=actor,
+            idempotency_key=idempotency_key,
+        )
+    manifests.keep_if_possible(ledger, files, job.id)
+    return job
+
+
+def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
+    """Delete a finished job and what only it used. The lock keeps `take_in` of the same bytes from losing them.
+
+    Raises:
+        JobMoved: it is not finished; cancel it first.
+        StorageUnreachable: the job is gone, some of its files are not; they cost space and nothing else.
+    """
+    with ledger.read() as con:
+        sha256 = jobs.get(con, job_id).media_sha256
+    with _lock_of(sha256):
+        for name in ledger.run(jobs.delete, job_id, actor=actor):
+            files.delete(name)
+
+
+def _lock_of(sha256: str) -> threading.Lock:
+    return _LOCKS[int(sha256[:8], 16) % len(_LOCKS)]
