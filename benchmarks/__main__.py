@@ -1,0 +1,57 @@
+"""Run benchmarks and write their tables into benchmarks/README.md: all of them, or those named.
+
+Each module is run as a process of its own (`python -m benchmarks.bench_NAME`) and prints Markdown; the part of the
+README between `<!-- NAME -->` and `<!-- /NAME -->` is replaced by what it printed, under the machine it ran on.
+"""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+
+
+def machine() -> str:
+    """Return the processor, its cores and the memory, in one line."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else []
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB"
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """Return the README with the part of one benchmark replaced, or appended if it is new."""
+    block = f"<!-- {name} -->\n{part.strip()}\n<!-- /{name} -->"
+    pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+    if pattern.search(text):
+        return pattern.sub(lambda _: block, text)
+    return f"{text.rstrip()}\n\n{block}\n"
+
+
+def main() -> int:
+    """Run what was asked for; a benchmark that fails leaves its old table and the exit status says so."""
+    names = sys.argv[1:] or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    failed = []
+    for name in names:
+        print(f"… {name}", file=sys.stderr)
+        command = [sys.executable, "-m", f"benchmarks.bench_{name}"]
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            failed.append(name)
+            continue
+        stamp = f"*{machine()}; {datetime.now(UTC):%Y-%m-%d}*"
+        README.write_text(with_part(README.read_text(), name, f"{done.stdout.strip()}\n\n{stamp}"))
+    if failed:
+        print("failed: " + ", ".join(failed), file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
