@@ -68,6 +68,11 @@ class Files:
         """Return a seekable stream; the caller closes it."""
         return self._root.open(checked(name))
 
+    def path(self, name: str) -> Path | None:
+        """Return where the bytes lie if the root is a folder on this machine, for serving them by path; else None."""
+        folder = getattr(self._root, "path", None)
+        return folder / checked(name) if isinstance(folder, Path) else None
+
     def exists(self, name: str) -> bool:
         """Say whether something is stored under the name."""
         return self._root.size(checked(name)) is not None

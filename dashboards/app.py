@@ -1,0 +1,96 @@
+"""The web process: one `st.App` on one port, with the pages, the APIs, the uploads, and the ledger that it owns."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from dashboards import admin_api, answers, auth, context, health, landing, media, uploads, worker_api
+from dashboards.context import Context
+from dashboards.gate import Gate
+from dashboards.headers import Headers
+from dashboards.push import events
+from dashboards.watch import watch_doors
+from storage import users
+from storage.files import Files
+from storage.ledger import Ledger
+from storage.settings import Settings
+from storage.tokens import worker_token
+
+SCRIPT = Path(__file__).parent / "main.py"
+SWEEP_EVERY_S = 600.0
+
+
+def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> st.App:
+    """Return the app. The ledger is opened when it starts, unless one is handed over; it is closed in any case."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(_: st.App) -> AsyncIterator[None]:
+        opened = ledger if ledger else await asyncio.to_thread(_open, settings)
+        try:
+            async with _running(settings, opened):
+                yield
+        finally:
+            await asyncio.to_thread(opened.close)
+
+    return st.App(
+        SCRIPT,
+        routes=routes(),
+        middleware=[Middleware(Headers), Middleware(Gate, token=worker_token(settings))],
+        exception_handlers=answers.HANDLERS,
+        lifespan=lifespan,
+    )
+
+
+def routes() -> list[BaseRoute]:
+    """Return every route of ours; Streamlit adds its own behind them."""
+    return [
+        *health.ROUTES,
+        *auth.ROUTES,
+        *uploads.ROUTES,
+        *media.ROUTES,
+        *worker_api.ROUTES,
+        *admin_api.ROUTES,
+        WebSocketRoute("/events", events),
+    ]
+
+
+def _open(settings: Settings) -> Ledger:
+    return Ledger.open(settings.storage.ledger_path)
+
+
+@asynccontextmanager
+async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
+    _first_start(ledger, settings)
+    holder = Context(settings=settings, ledger=ledger, files=Files.from_settings(settings.storage))
+    with context.use(holder):
+        holder.background.start(watch_doors(), "watch sessions")
+        holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")
+        try:
+            yield
+        finally:
+            await holder.background.stop()
+
+
+def _first_start(ledger: Ledger, settings: Settings) -> None:
+    """Make the administrator where there are no users yet; a password that was made up is shown this once."""
+    password = ledger.run(users.ensure_admin, settings.web.admin_password)
+    if password:
+        sys.stdout.write(
+            f"\n  First start: log in at {settings.web.base_url} as `admin` with the password\n\n      {password}\n\n"
+            "  It is shown this once, and has to be changed at the first log-in.\n\n"
+        )
+        sys.stdout.flush()
+
+
+async def _every(pause_s: float, *works: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        for work in works:
+            await work()
+        await asyncio.sleep(pause_s)

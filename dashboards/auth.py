@@ -1,0 +1,164 @@
+"""Log in, log out, change the password: the routes behind the forms."""
+
+from http import HTTPStatus
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+from pydantic import BaseModel, ConfigDict, SecretStr
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from dashboards import context
+from dashboards.callers import caller_of
+from dashboards.gate import COOKIE
+from storage import sessions, users
+from storage.clock import utc_now
+from storage.errors import BadRequest, NotSignedIn, TooManyTries
+from storage.records import Session, User
+
+MAX_FORM_BYTES = 16 * 1024
+
+
+class LogIn(BaseModel):
+    """What the log-in form sends; `next` is a path on this site."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    password: SecretStr
+    next: str = "/"
+
+
+class NewPassword(BaseModel):
+    """What the password form sends."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    current: SecretStr
+    new: SecretStr
+
+
+async def log_in(request: Request) -> Response:
+    """Start a session: JSON for a script's fetch, a redirect for a plain form."""
+    try:
+        form = LogIn.model_validate(await _form(request))
+        user = await _authenticate(request, form.name, form.password)
+    except (NotSignedIn, TooManyTries) as refusal:
+        if _wants_json(request):
+            raise
+        return RedirectResponse(f"/?sign_in={refusal.code}", HTTPStatus.SEE_OTHER)
+    await _end_the_one_before(request)
+    web = context.settings().web
+    client = f"{_address(request)} {request.headers.get('user-agent', '')}".strip()
+    token, _ = await context.write(sessions.start, user, client=client, now=utc_now(), max_days=web.session_max_days)
+    answer = _done(request, _local(form.next), user=user.name, must_change_password=user.must_change_password)
+    answer.set_cookie(
+        COOKIE,
+        token,
+        max_age=web.session_max_days * 86_400,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+async def log_out(request: Request) -> Response:
+    """End this session and close its open pages."""
+    caller = caller_of(request)
+    if caller.session:
+        await context.write(sessions.end, caller.session.id, actor=caller.actor)
+        context.kick([caller.session.id])
+    answer = _done(request, "/")
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+async def change_password(request: Request) -> Response:
+    """Set the caller's password; every other session of theirs ends."""
+    caller = caller_of(request)
+    user, session = caller.the_user(), caller.session
+    form = NewPassword.model_validate(await _form(request))
+    new = form.new.get_secret_value()
+    if new == form.current.get_secret_value():
+        raise BadRequest("new", "choose a password other than the one you have")
+    try:
+        await _authenticate(request, user.name, form.current)
+    except NotSignedIn as refusal:
+        raise BadRequest("current", "this is not your password") from refusal
+    ended = await context.write(_set_password, user, session, new, actor=caller.actor)
+    context.kick(ended)
+    return _done(request, "/")
+
+
+def _set_password(
+    con: DuckDBPyConnection, user: User, session: Session | None, password: str, *, actor: str
+) -> list[str]:
+    users.set_password(con, user.id, password=password, actor=actor)
+    others = [other.id for other in sessions.list_of(con, user.id) if not session or other.id != session.id]
+    sessions.end_all(con, user.id, actor=actor, but=session.id if session else None)
+    return others
+
+
+async def _authenticate(request: Request, name: str, password: SecretStr) -> User:
+    return await context.read(
+        users.authenticate, name=name, password=password.get_secret_value(), client=_address(request)
+    )
+
+
+async def _end_the_one_before(request: Request) -> None:
+    """A browser that logs in anew leaves no session behind that nobody has the cookie of."""
+    token = request.cookies.get(COOKIE)
+    if not token:
+        return
+    minutes = context.settings().web.session_idle_minutes
+    session = await context.read(sessions.lookup, token, now=utc_now(), idle_minutes=minutes)
+    if session:
+        await context.write(sessions.end, session.id, actor=f"user:{session.user.id}")
+        context.kick([session.id])
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    """Read a small form or JSON object."""
+    if int(request.headers.get("content-length", "0")) > MAX_FORM_BYTES:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a form of this size is not one of ours")
+    if request.headers.get("content-type", "").startswith("application/json"):
+        try:
+            body = await request.json()
+        except ValueError as error:
+            raise BadRequest("body", "this is not JSON") from error
+        if not isinstance(body, dict):
+            raise BadRequest("body", "send a JSON object")
+        return body
+    async with request.form(max_files=0, max_fields=10, max_part_size=MAX_FORM_BYTES) as form:
+        return dict(form.items())
+
+
+def _done(request: Request, path: str, **facts: Any) -> Response:
+    if _wants_json(request):
+        return JSONResponse({"ok": True, "next": path} | facts)
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _local(path: str) -> str:
+    """Return a path on this site, whatever was asked for."""
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if safe else "/"
+
+
+ROUTES = [
+    Route("/auth/session", log_in, methods=["POST"]),
+    Route("/auth/session", log_out, methods=["DELETE"]),
+    Route("/auth/logout", log_out, methods=["POST"]),
+    Route("/auth/password", change_password, methods=["POST"]),
+]

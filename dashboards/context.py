@@ -1,0 +1,174 @@
+"""What the running web process holds, for routes and pages alike: ledger, files, workers, and the bus.
+
+Streamlit runs the page script again and again, so the holder lives in this imported module. The lifespan of the
+app puts it up; tests put up their own with `use`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from duckdb import DuckDBPyConnection
+
+from dashboards.background import Background
+from dashboards.doors import Doors
+from dashboards.events import Bus
+from dashboards.shelf import Shelf, Upload
+from dashboards.writers import Writers
+from storage.files import Files
+from storage.heartbeats import Workers
+from storage.ledger import Ledger
+from storage.records import Job
+from storage.reports import Started
+from storage.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LEDGER_THREADS = 12
+BLOCKING_THREADS = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """The parts of one web process.
+
+    `wake` is what the dispatcher and the reconciler are woken by; `landings` are the uploads whose last byte has come
+    and that are being made jobs.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    files: Files
+    workers: Workers = field(default_factory=Workers)
+    bus: Bus = field(default_factory=Bus)
+    doors: Doors = field(default_factory=Doors)
+    wake: list[Callable[[], None]] = field(default_factory=list)
+    adopt: Callable[[Started], Awaitable[None]] | None = None
+    writers: Writers = field(default_factory=Writers)
+    landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
+    background: Background = field(default_factory=Background)
+    ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
+    blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shelf = Shelf(self.settings.storage.uploads_dir)
+
+
+_held: list[Context] = []
+
+
+def current() -> Context:
+    """Return what the process holds now.
+
+    Raises:
+        RuntimeError: the app has not started, or has stopped.
+    """
+    if not _held:
+        raise RuntimeError("the web process holds no ledger yet; serve dashboards.app, or put one up with context.use")
+    return _held[-1]
+
+
+@contextmanager
+def use(context: Context) -> Iterator[Context]:
+    """Put `context` up for as long as the block lasts."""
+    _held.append(context)
+    try:
+        yield context
+    finally:
+        _held.remove(context)
+
+
+def settings() -> Settings:
+    return current().settings
+
+
+def ledger() -> Ledger:
+    return current().ledger
+
+
+def files() -> Files:
+    return current().files
+
+
+def workers() -> Workers:
+    return current().workers
+
+
+def changed(job_id: str, owner_id: str) -> None:
+    """Tell the owner's open pages, the dispatcher and the reconciler that a job is no longer as it was.
+
+    Call it after the change is committed, from any thread.
+    """
+    _tell({"job_id": job_id, "owner_id": owner_id})
+
+
+def announce(job: Job) -> None:
+    """The same as `changed`, saying also how the job is now."""
+    _tell(
+        {
+            "job_id": job.id,
+            "owner_id": job.owner_id,
+            "state": job.state.value,
+            "progress": round(job.progress, 4),
+            "detail": job.detail,
+            "attempt": job.attempt,
+        }
+    )
+
+
+def _tell(news: dict[str, Any]) -> None:
+    current().bus.publish(news)
+    wake()
+
+
+def wake() -> None:
+    """Let the dispatcher and the reconciler look at once; from any thread."""
+    for each in current().wake:
+        each()
+
+
+async def before_start(report: Started) -> None:
+    """Make sure that the submission of a job is on record before its flow run's first report is."""
+    if adopt := current().adopt:
+        await adopt(report)
+
+
+def kick(session_ids: Iterable[str]) -> None:
+    """Close the websockets of sessions that have ended; call it after ending them, from any thread."""
+    current().doors.kick(session_ids)
+
+
+async def read(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work(con, …)` on a read cursor, in a thread."""
+    holder = current()
+
+    def look() -> T:
+        with holder.ledger.read() as con:
+            return work(con, *args, **kwargs)
+
+    return await anyio.to_thread.run_sync(look, limiter=holder.ledger_threads)
+
+
+async def write(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work(con, …)` in a write transaction, in a thread."""
+    holder = current()
+    return await anyio.to_thread.run_sync(
+        partial(holder.ledger.run, work, *args, **kwargs), limiter=holder.ledger_threads
+    )
+
+
+async def in_ledger(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call something that opens its own reads and writes of the ledger, in a thread of the ledger's pool."""
+    return await anyio.to_thread.run_sync(partial(work, *args, **kwargs), limiter=current().ledger_threads)
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call something that waits for disk, network or a child process, in a thread of a pool of its own."""
+    return await anyio.to_thread.run_sync(partial(work, *args, **kwargs), limiter=current().blocking_threads)

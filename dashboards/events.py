@@ -1,0 +1,63 @@
+"""The in-process bus of job changes: open pages, waiting API calls and tests listen to it."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Listener:
+    """One reader of the bus: the latest news of each job since it last looked, however slow it is."""
+
+    def __init__(self, owner_id: str | None, job_id: str | None) -> None:
+        self.owner_id, self.job_id = owner_id, job_id
+        self.loop = asyncio.get_running_loop()
+        self._news: dict[str, dict[str, Any]] = {}
+        self._some = asyncio.Event()
+
+    def wants(self, news: dict[str, Any]) -> bool:
+        return self.owner_id in {None, news["owner_id"]} and self.job_id in {None, news["job_id"]}
+
+    def put(self, news: dict[str, Any]) -> None:
+        """Keep the news; on the loop's own thread."""
+        self._news[news["job_id"]] = news
+        self._some.set()
+
+    async def next(self, *, wait_s: float | None = None) -> list[dict[str, Any]]:
+        """Return what there is, waiting for the first piece; empty after `wait_s` without any."""
+        try:
+            await asyncio.wait_for(self._some.wait(), wait_s)
+        except TimeoutError:
+            return []
+        self._some.clear()
+        taken, self._news = list(self._news.values()), {}
+        return taken
+
+
+class Bus:
+    """Where changes of jobs are told; published from any thread, listened to on an event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: set[Listener] = set()
+
+    @contextmanager
+    def listen(self, *, owner_id: str | None = None, job_id: str | None = None) -> Iterator[Listener]:
+        """Listen to one owner's jobs, to one job, or (with neither) to all."""
+        listener = Listener(owner_id, job_id)
+        with self._lock:
+            self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    def publish(self, news: dict[str, Any]) -> None:
+        """Tell a change: at least `job_id` and `owner_id`."""
+        with self._lock:
+            listeners = [listener for listener in self._listeners if listener.wants(news)]
+        for listener in listeners:
+            if not listener.loop.is_closed():
+                listener.loop.call_soon_threadsafe(listener.put, news)

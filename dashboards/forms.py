@@ -1,0 +1,80 @@
+"""What callers may ask of a job, checked: the same fields for the page's uploads and both APIs."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dashboards.answers import bad_request
+from dashboards.languages import NAMES
+from storage.errors import BadRequest
+from storage.records import CueLimits, Lane, Options
+
+
+def _known_language(code: str | None) -> str | None:
+    if code is None or code.strip().lower() in {"", "auto"}:
+        return None
+    wanted = code.strip().lower().split("-")[0]
+    wanted = next((known for known, name in NAMES.items() if name == wanted), wanted)
+    if wanted not in NAMES:
+        raise ValueError(f"{code} is not a language code that the models know, such as en, de or ja")
+    return wanted
+
+
+class CueForm(BaseModel):
+    """Limits of subtitle cues; lengths in characters, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_line_width: int = Field(42, ge=8, le=200)
+    max_line_count: int = Field(2, ge=1, le=6)
+    min_duration_s: float = Field(5 / 6, ge=0, le=10)
+    max_duration_s: float = Field(7.0, ge=1, le=60)
+    max_chars_per_s: float = Field(20.0, ge=5, le=100)
+    min_gap_s: float = Field(0.083, ge=0, le=2)
+
+
+class OptionsForm(BaseModel):
+    """How a recording is heard; every field has a default that suits most recordings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field("auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$", max_length=120)
+    language: Annotated[str | None, AfterValidator(_known_language)] = None
+    task: Literal["transcribe", "translate"] = "transcribe"
+    prompt: str | None = Field(None, max_length=2000)
+    hotwords: str | None = Field(None, max_length=2000)
+    beam_size: int = Field(5, ge=1, le=20)
+    temperature: float = Field(0.0, ge=0, le=1)
+    word_timestamps: bool = True
+    audio_track: int = Field(0, ge=0, le=63)
+    cues: CueForm = Field(default_factory=CueForm)
+
+    def options(self) -> Options:
+        """Return the domain's record."""
+        values = self.model_dump(exclude={"cues"})
+        values |= {"prompt": self.prompt or None, "hotwords": self.hotwords or None}
+        return Options(**values, cues=CueLimits(**self.cues.model_dump()))
+
+
+def options_from_json(text: str | None) -> Options:
+    """Read options sent as JSON; none at all means all defaults.
+
+    Raises:
+        BadRequest: a field is unknown or out of its range; the message names it.
+    """
+    try:
+        return (OptionsForm.model_validate_json(text) if text else OptionsForm()).options()
+    except ValidationError as error:
+        raise bad_request(error, within="options") from error
+
+
+def lane_from(text: str | None) -> Lane:
+    """Read a lane's name; none means interactive.
+
+    Raises:
+        BadRequest: there is no such lane.
+    """
+    try:
+        return Lane(text or Lane.INTERACTIVE)
+    except ValueError as error:
+        raise BadRequest("lane", f"use one of {', '.join(Lane)}") from error

@@ -1,0 +1,207 @@
+"""Uploads in progress, on disk alone: a small JSON file about each, and its bytes, whose length is the offset.
+
+Nothing about an upload is kept in memory, so a killed process forgets nothing. What is done or refused stays as a
+note for a while, so that a client that missed the answer gets it when it asks again.
+"""
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from storage.errors import NotFound, StorageFull
+from storage.records import Lane, Options, from_json, to_json
+
+IDENT = re.compile(r"[0-9a-f]{32}")
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+COPY_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a finished upload became no job."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One upload: whose it is, how long it will be, and what became of it.
+
+    A `partial` one is a part of another; a whole one may name the `parts` that it is put together from, with their
+    lengths in bytes.
+    """
+
+    id: str
+    owner_id: str
+    length_bytes: int
+    name: str
+    options: Options
+    lane: Lane
+    partial: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
+    used: bool = False
+    sha256: str | None = None
+    job_id: str | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.used or self.job_id is not None or self.refusal is not None
+
+
+def new_ident() -> str:
+    return uuid4().hex
+
+
+class Shelf:
+    """The folder of uploads in progress."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def data(self, ident: str) -> Path:
+        """Return where the bytes lie."""
+        return self.folder / f"{ident}.part"
+
+    def _note(self, ident: str) -> Path:
+        return self.folder / f"{ident}.json"
+
+    def save(self, upload: Upload) -> Upload:
+        """Write what is known of the upload, whole or not at all.
+
+        Raises:
+            StorageFull: the disk took no more.
+        """
+        fresh = self._note(upload.id).with_suffix(f".{uuid4().hex[:8]}.new")
+        try:
+            fresh.write_bytes(to_json(upload))
+            fresh.replace(self._note(upload.id))
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise_if_full(error, upload.name)
+            raise
+        return upload
+
+    def load(self, ident: str, owner_id: str | None = None) -> Upload:
+        """Return an upload, of this owner if one is given.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        try:
+            if not IDENT.fullmatch(ident):
+                raise FileNotFoundError
+            upload = from_json(Upload, self._note(ident).read_bytes())
+        except (FileNotFoundError, ValueError):
+            raise NotFound("upload", ident) from None
+        if owner_id not in {None, upload.owner_id}:
+            raise NotFound("upload", ident)
+        return upload
+
+    def exists(self, ident: str) -> bool:
+        return self._note(ident).exists()
+
+    def offset(self, upload: Upload) -> int:
+        """Return how many bytes have come, which is what lies on disk."""
+        if upload.settled:
+            return upload.length_bytes
+        try:
+            return self.data(upload.id).stat().st_size
+        except FileNotFoundError:
+            return upload.length_bytes if upload.sha256 else 0
+
+    def whole(self, upload: Upload) -> bool:
+        return self.offset(upload) == upload.length_bytes
+
+    def remove(self, ident: str) -> None:
+        """Forget the upload and its bytes."""
+        self.data(ident).unlink(missing_ok=True)
+        self._note(ident).unlink(missing_ok=True)
+
+    def all(self) -> Iterator[Upload]:
+        """Return every upload that there is a note of."""
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                yield self.load(path.stem)
+            except NotFound:
+                continue
+
+    def count(self) -> int:
+        return sum(1 for _ in self.folder.glob("*.json"))
+
+    def put_together(self, upload: Upload) -> None:
+        """Join the parts into the whole; after a crash in the middle it goes on where it stopped.
+
+        The first part is renamed, the others are copied within the file system. What has been joined is the length
+        of the whole on disk. Parts keep their notes until they are swept away.
+
+        Raises:
+            StorageFull: the disk took no more; what is joined stays.
+        """
+        whole, done_bytes = self.data(upload.id), 0
+        for number, (ident, length_bytes) in enumerate(upload.parts):
+            part = self.data(ident)
+            if number == 0 and not whole.exists():
+                part.rename(whole)
+            have = whole.stat().st_size
+            if have < done_bytes + length_bytes:
+                try:
+                    _append(part, whole, skip_bytes=have - done_bytes)
+                except OSError as error:
+                    raise_if_full(error, upload.name)
+                    raise
+            done_bytes += length_bytes
+            part.unlink(missing_ok=True)
+
+    def sweep(self, *, older_than_s: float) -> int:
+        """Remove what nobody has touched for so long; return how many uploads went."""
+        before, gone = time.time() - older_than_s, 0
+        for path in self.folder.iterdir():
+            if not path.is_file() or self._touched(path) > before:
+                continue
+            gone += path.suffix == ".json"
+            path.unlink(missing_ok=True)
+        return gone
+
+    def _touched(self, path: Path) -> float:
+        """Bytes and note of one upload go together: the later of their times counts."""
+        times = [0.0]
+        for sibling in (path, path.with_suffix(".json"), path.with_suffix(".part")):
+            try:
+                times.append(sibling.stat().st_mtime)
+            except FileNotFoundError:
+                continue
+        return max(times)
+
+
+def _append(part: Path, whole: Path, *, skip_bytes: int) -> None:
+    with part.open("rb") as source, whole.open("r+b") as sink:
+        sink.seek(0, os.SEEK_END)
+        source.seek(skip_bytes)
+        left = part.stat().st_size - skip_bytes
+        while left > 0:
+            try:
+                moved = os.copy_file_range(source.fileno(), sink.fileno(), min(left, COPY_BYTES))
+            except OSError as error:
+                if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+                    raise
+                moved = os.sendfile(sink.fileno(), source.fileno(), None, min(left, COPY_BYTES))
+            left -= moved
+
+
+def raise_if_full(error: OSError, name: str) -> None:
+    """Say it in our words when the disk is full.
+
+    Raises:
+        StorageFull: it is.
+    """
+    if error.errno in NO_ROOM:
+        raise StorageFull(name, os.strerror(error.errno)) from error
