@@ -1,0 +1,110 @@
+"""What lets one's account in: signed-in browsers and keys of programs."""
+
+import re
+
+import streamlit as st
+
+from dashboards import context, present, viewer
+from dashboards.viewer import Viewer
+from storage import keys, sessions
+from storage.errors import TranscriberError
+from storage.records import ApiKey, Session
+
+FRESH_KEY = "fresh_key"
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+@st.fragment
+def browsers(me: Viewer) -> None:
+    """List the browsers that are signed in, each with a way to sign it out."""
+    st.write("Every browser in which you are logged in. Log out those that you do not know or use any more.")
+    found = viewer.look(sessions.list_of, me.user.id)
+    for session in found:
+        _browser(session, me)
+    if len(found) > 1 and st.button("Log out all others", icon=":material/logout:", key="others"):
+        viewer.change(sessions.end_all, me.user.id, actor=me.actor, but=me.session_id)
+        context.kick(one.id for one in found if one.id != me.session_id)
+        st.rerun(scope="fragment")
+
+
+def _browser(session: Session, me: Viewer) -> None:
+    here = session.id == me.session_id
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"browser-{session.id}"):
+        with st.container(gap=None):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{_device(session.client)}**", width="content")
+                if here:
+                    st.badge("This one", color="green")
+            seen = "now" if here else present.when(session.last_seen_at, me.zone)
+            address = session.client.split(" ", 1)[0]
+            st.caption(f"{address} · since {present.when(session.created_at, me.zone)} · last seen {seen}")
+        if not here and st.button("Log out", key=f"end-{session.id}"):
+            viewer.change(sessions.end, session.id, actor=me.actor)
+            context.kick([session.id])
+            st.rerun(scope="fragment")
+
+
+def _device(client: str) -> str:
+    browser = next((name for mark, name in BROWSERS if mark in client), "Browser")
+    system = next((name for mark, name in SYSTEMS if mark in client), "")
+    return f"{browser} on {system}" if system else browser
+
+
+@st.fragment
+def programs(me: Viewer) -> None:
+    """List the keys of programs; make new ones, shown once, and revoke them."""
+    address = re.sub(r"(https?://[^/]+).*", r"\1", st.context.url or "")
+    st.write("Keys let programs transcribe in your name, with any client that speaks OpenAI's audio API.")
+    st.code(f"OPENAI_BASE_URL={address}/v1", language=None)
+    fresh = st.session_state.get(FRESH_KEY)
+    if fresh:
+        st.success("Here is the new key. Copy it now: it cannot be shown again.", icon=":material/key:")
+        st.code(fresh, language=None)
+        if st.button("I have copied it", key="copied"):
+            del st.session_state[FRESH_KEY]
+            st.rerun(scope="fragment")
+    if me.may_write:
+        _new_key(me)
+    for key in viewer.look(keys.list_of, me.user.id):
+        _key(key, me)
+
+
+def _new_key(me: Viewer) -> None:
+    form = st.form("new-key", border=False, clear_on_submit=True)
+    with form, st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name of the program", placeholder="Meeting bot", max_chars=100)
+        made = st.form_submit_button("Create a key", type="primary", icon=":material/add:")
+    if not made:
+        return
+    try:
+        secret, _ = viewer.change(keys.create, user_id=me.user.id, name=name or "", actor=me.actor)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    st.session_state[FRESH_KEY] = secret
+    st.rerun(scope="fragment")
+
+
+def _key(key: ApiKey, me: Viewer) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"key-{key.id}"):
+        with st.container(gap=None):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(key.name, width="content")
+                if key.revoked_at:
+                    st.badge("Revoked", color="gray")
+            used = f"last used {present.when(key.last_used_at, me.zone)}" if key.last_used_at else "never used"
+            st.caption(f"`{key.prefix}…` · made {present.when(key.created_at, me.zone)} · {used}")
+        if not key.revoked_at:
+            with st.popover("Revoke"):
+                st.write("Programs that use this key stop working at once.")
+                if st.button("Revoke for good", type="primary", key=f"revoke-{key.id}"):
+                    viewer.change(keys.revoke, key.id, actor=me.actor)
+                    st.rerun(scope="fragment")

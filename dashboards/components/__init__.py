@@ -1,0 +1,84 @@
+"""The app's own components: HTML, CSS and JavaScript in files beside this one, mounted by Streamlit.
+
+Their code goes inline, so that it works wherever the package is installed; only the upload client is a
+library (tus-js-client 4.3.1, in `vendor/` with its licence). Each function below mounts one component.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboards import strings
+
+HERE = Path(__file__).parent
+SVG_MARK = HERE / "mark.svg"
+STYLE = HERE / "app.css"
+
+
+def _text(name: str) -> str | None:
+    path = HERE / name
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -> Any:
+    """Register the component whose files are `name`.html, .css and .js, with shared scripts put before its own."""
+    script = "\n".join(_text(part) or "" for part in (*shared, f"{name}.js"))
+    style = f"{_text('base.css')}\n{_text(f'{name}.css') or ''}"
+    return st.components.v2.component(
+        f"transcriber_{name}", html=_text(f"{name}.html"), css=style, js=script, isolate_styles=isolate
+    )
+
+
+_login = _component("login", isolate=False)  # in the page itself, where password managers look
+_dock = _component("dock")
+_live = _component("live", shared=["events.js"])
+_uploader = _component("uploader", shared=["vendor/tus-4.3.1.min.js", "uploads.js"])
+_job_list = _component("joblist")
+_player = _component("player")
+_downloads = _component("downloads")
+
+
+def login() -> None:
+    """Mount the form that posts to /auth/session."""
+    _login(key="login", data={"text": strings.LOGIN})
+
+
+def dock(*, name: str, role: str) -> bool:
+    """Mount the foot of the sidebar; return whether the reader asked for the uploads in progress."""
+    result = _dock(
+        key="dock", data={"name": name, "role": role, "text": strings.DOCK}, on_open_uploads_change=lambda: None
+    )
+    return bool(result.open_uploads)
+
+
+def live(*, key: str, owner: str | None = None, job: str | None = None, everybody: bool = False) -> None:
+    """Run the surrounding fragment again whenever a job changes: one job, one owner's, or all that may be seen."""
+    _live(key=key, data={"owner": owner, "job": job, "everybody": everybody}, on_changed_change=lambda: None)
+
+
+def uploader(*, settings: Mapping[str, Any], text: Mapping[str, str], jobs: Mapping[str, Any]) -> Any:
+    """Mount the drop zone; the result has `uploaded` (ids of new jobs) and `open` (the job to show)."""
+    return _uploader(
+        key="uploader",
+        data={"settings": dict(settings), "text": dict(text), "jobs": dict(jobs)},
+        on_uploaded_change=lambda: None,
+        on_open_change=lambda: None,
+    )
+
+
+def job_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> str | None:
+    """Mount the rows; return the id of the job that was clicked."""
+    result = _job_list(key=key, data={"rows": list(rows)}, on_open_change=lambda: None)
+    return result.open if isinstance(result.open, str) else None
+
+
+def player(data: Mapping[str, Any], *, key: str) -> None:
+    """Mount player and transcript; both fetch what they show from our own routes."""
+    _player(key=key, data=dict(data) | {"text": strings.PLAYER})
+
+
+def downloads(files: Sequence[Mapping[str, str]], *, key: str) -> None:
+    """Mount the links to a job's files."""
+    _downloads(key=key, data={"files": list(files)})

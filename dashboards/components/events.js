@@ -1,0 +1,42 @@
+/*
+ * One WebSocket to /events for the whole browser tab, whatever number of components listen to it. An admin's
+ * hears of everybody's jobs.
+ */
+function wtEvents(everybody) {
+  if (window.wtEventHub) return window.wtEventHub;
+  const listeners = new Set();
+  let wait = 500;
+  let opened = false;
+  function tell(event) {
+    for (const listener of [...listeners]) listener(event);
+  }
+  function open() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/events${everybody ? "?all=1" : ""}`);
+    socket.onopen = () => {
+      wait = 500;
+      if (opened) tell({ missed: true });
+      opened = true;
+    };
+    socket.onmessage = (message) => {
+      try {
+        tell(JSON.parse(message.data));
+      } catch {
+        tell({ missed: true });
+      }
+    };
+    socket.onclose = (closed) => {
+      if (closed.code === 4401) return location.reload();
+      setTimeout(open, wait * (0.75 + Math.random() / 2));
+      wait = Math.min(wait * 2, 15000);
+    };
+  }
+  open();
+  window.wtEventHub = {
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  return window.wtEventHub;
+}

@@ -1,0 +1,201 @@
+"""The parts of a recording's page: how far it is, what to do next, its files, and who heard it."""
+
+import html
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+import streamlit as st
+
+from dashboards import components, context, present, strings, viewer
+from dashboards.viewer import Viewer
+from storage import intake, jobs
+from storage.clock import utc_now
+from storage.errors import TranscriberError
+from storage.records import ExportFormat, Job, JobState, Options, SpanRow, Transcript
+
+
+def heading(job: Job, me: Viewer, owner: str | None) -> None:
+    """Show name, state and the plain facts."""
+    colour = {"completed": "green", "failed": "red", "active": "blue", "quiet": "gray"}[present.kind(job.state)]
+    with st.container(key="crumb"):
+        st.page_link("views/jobs.py", label="Recordings", icon=":material/arrow_back:")
+    with st.container(key="headline", horizontal=True, vertical_alignment="center"):
+        st.html(f"<h1>{_escaped(job.name)}</h1>", width="content")
+        st.badge(strings.STATE[job.state], color=colour)  # type: ignore[arg-type]
+    facts = [
+        owner,
+        present.exactly(job.created_at, me.zone).rsplit(":", 1)[0],
+        present.length(job.duration_s),
+        present.language(job.language),
+        present.size(job.media_bytes),
+    ]
+    st.caption(" · ".join(viewer.plain(fact) for fact in facts if fact))
+
+
+def under_way(job: Job, me: Viewer) -> None:
+    """Show how far an unfinished job is, and let its owner stop it."""
+    with st.container(border=True, key="progress"):
+        words = {
+            JobState.QUEUED: "Waiting in line.",
+            JobState.INGESTING: "Reading the recording and looking for speech.",
+            JobState.TRANSCRIBING: _heard(job),
+            JobState.EXPORTING: "Everything is heard. Putting the text together and writing the files.",
+        }[job.state]
+        st.progress(job.progress, text=words)
+        if job.detail:
+            st.caption(viewer.plain(present.sentence(job.detail)))
+        if job.attempt > 1:
+            st.caption(f"Attempt {job.attempt}. What was heard before is kept and not done again.")
+        if me.may_write and st.button("Cancel", icon=":material/close:", key="cancel"):
+            _do(lambda: viewer.change(jobs.cancel, job.id, actor=me.actor), job)
+
+
+def broken_off(job: Job, me: Viewer) -> None:
+    """Say why a job failed or that it was cancelled, with the next step."""
+    if job.state is JobState.FAILED:
+        st.error(
+            viewer.plain(present.sentence(job.error or "It failed for a reason that was not told")),
+            icon=":material/error:",
+        )
+        st.caption(f"The recording is kept. If you ask for help, give this id: `{job.id}`")
+    else:
+        st.info("This recording was cancelled. It is kept, and can be started again.", icon=":material/block:")
+    if me.may_write and st.button("Try again", type="primary", icon=":material/replay:", key="retry"):
+        _do(lambda: viewer.change(jobs.retry, job.id, actor=me.actor), job)
+
+
+def player(job: Job, transcript: Transcript | None) -> None:
+    """Show player and transcript."""
+    found = transcript.findings if transcript else ()
+    data = {
+        "media": f"/recordings/{job.id}",
+        "captions": f"/downloads/{job.id}/vtt",
+        "transcript": f"/downloads/{job.id}/json?inline=1&v={job.version}",
+        "duration_s": job.duration_s,
+        "language": job.language,
+        "name": job.name,
+        "findings": [present.finding(one) for one in found],
+    }
+    components.player(data, key=f"player-{job.id}")
+
+
+def warnings(job: Job) -> None:
+    """Warn of the demo model, and say what the machine had to give up to finish."""
+    if job.model == present.DEMO_MODEL:
+        st.warning(strings.DEMO_WARNING, icon=":material/info:")
+    if job.given_up:
+        what = "; ".join(viewer.plain(one) for one in job.given_up)
+        st.info(f"To get through, the machine had to make do with less: {what}.", icon=":material/memory:")
+
+
+def files(job: Job) -> None:
+    """Offer each format for download."""
+    made = viewer.look(jobs.exports_of, job.id)
+    stem = PurePath(job.name).stem or "transcript"
+    st.subheader("Download", anchor=False)
+    rows = [
+        {
+            "url": f"/downloads/{job.id}/{fmt}",
+            "name": f"{stem}.{fmt}",
+            "format": fmt.value,
+            "about": strings.FORMAT[fmt],
+        }
+        for fmt in ExportFormat
+        if fmt.value in made
+    ]
+    original = {
+        "url": f"/recordings/{job.id}?download=1",
+        "name": job.name,
+        "format": "file",
+        "about": "The original recording",
+    }
+    components.downloads([*rows, original], key="downloads")
+
+
+def provenance(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> None:
+    """Say what heard the recording: model, machine, seconds."""
+    st.subheader("How it was heard", anchor=False)
+    heard = [span for span in spans if span.result]
+    reused = sum(span.reused for span in heard)
+    machines = sorted({span.worker for span in heard if span.worker})
+    engine_s = sum(span.engine_s or 0.0 for span in heard if not span.reused)
+    facts = {
+        "Model": "demo (built in)" if job.model == present.DEMO_MODEL else job.model,
+        "Language": _language_words(transcript),
+        "Speech": f"{present.length(job.speech_s)} of {present.length(job.duration_s)}" if job.speech_s else None,
+        "Parts": f"{len(spans)}" + (f", {reused} known already" if reused else ""),
+        "Listening took": present.span(engine_s) if engine_s else None,
+        "From upload to text": present.span((job.finished_at - job.created_at).total_seconds())
+        if job.finished_at
+        else None,
+        "Machine": ", ".join(machines),
+        "Engine": transcript.engine if transcript else None,
+        "Asked for": asked_for(job.options),
+        "Attempts": str(job.attempt) if job.attempt > 1 else None,
+    }
+    rows = "".join(f"<dt>{name}</dt><dd>{_escaped(words)}</dd>" for name, words in facts.items() if words)
+    st.html(f'<dl class="facts">{rows}</dl>')
+
+
+def asked_for(options: Options) -> str:
+    """Return the options that differ from the usual, in words."""
+    words = [
+        "translated into English" if options.task == "translate" else "",
+        f"vocabulary: {options.hotwords}" if options.hotwords else "",
+        "with a prompt" if options.prompt else "",
+        f"audio track {options.audio_track + 1}" if options.audio_track else "",
+    ]
+    return ", ".join(word for word in words if word)
+
+
+def delete_button(job: Job, me: Viewer) -> None:
+    """Let the owner delete a finished job, after asking."""
+    if me.may_write and st.button("Delete recording", icon=":material/delete:", type="tertiary", key="delete"):
+        _confirm_delete(job, me)
+
+
+@st.dialog("Delete this recording?")
+def _confirm_delete(job: Job, me: Viewer) -> None:
+    st.write(f"**{viewer.plain(job.name)}**, its transcript and its files will be gone for good.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="keep"):
+            st.rerun()
+        if st.button("Delete for good", type="primary", icon=":material/delete:", key="really"):
+            try:
+                intake.throw_out(context.ledger(), context.files(), job.id, actor=me.actor)
+            except TranscriberError as error:
+                viewer.refused(error)
+                return
+            context.changed(job.id, job.owner_id)
+            st.switch_page("views/jobs.py")
+
+
+def _do(work: Callable[[], Job], job: Job) -> None:
+    try:
+        work()
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    context.changed(job.id, job.owner_id)
+    st.rerun()
+
+
+def _heard(job: Job) -> str:
+    if not job.speech_s:
+        return "Listening."
+    words = f"Heard {present.length(job.done_s)} of {present.length(job.speech_s)} of speech"
+    if job.started_at is None or job.progress < 0.05:
+        return f"{words}."
+    left_s = (utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress
+    return f"{words}, about {present.span(max(1.0, round(left_s)))} left."
+
+
+def _language_words(transcript: Transcript | None) -> str | None:
+    if transcript is None:
+        return None
+    sure = transcript.language_probability
+    return present.language(transcript.language) + (f" ({100 * sure:.0f}% sure)" if sure else "")
+
+
+def _escaped(text: str | None) -> str:
+    return html.escape(text or "")

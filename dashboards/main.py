@@ -1,0 +1,66 @@
+"""The page script: which pages there are for whom; everything else is in `views/`."""
+
+import streamlit as st
+
+from dashboards import components, strings, viewer
+from dashboards.viewer import Viewer
+
+OWN = {"views/jobs.py": ("", "Recordings", "graphic_eq"), "views/upload.py": ("upload", "Upload", "upload")}
+SINGLE = {"views/job.py": ("job", "Recording", "description"), "views/account.py": ("account", "Account", "person")}
+ADMIN = {
+    "views/all_jobs.py": ("all-recordings", "All recordings", "library_music"),
+    "views/people.py": ("people", "People", "group"),
+    "views/machines.py": ("machines", "Machines", "memory"),
+    "views/audit.py": ("audit", "Audit log", "history"),
+}
+EVERY_PATH = [path for pages in (OWN, SINGLE, ADMIN) for path, _, _ in pages.values()]
+
+
+def main() -> None:
+    """Show the one page that the reader may see now: the login, a new password, or what was asked for."""
+    st.set_page_config(page_title=strings.APP, page_icon=str(components.SVG_MARK), layout="wide")
+    st.html(components.STYLE)
+    me = viewer.signed_in()
+    if me is None:
+        only("views/login.py", "Log in")
+    elif me.user.must_change_password:
+        only("views/first_password.py", "New password")
+    else:
+        signed_in(me)
+
+
+def only(view: str, title: str) -> None:
+    """Show one page under every path, so that a deep link is still there afterwards."""
+    pages = [st.Page(view, title=title, url_path=path, default=not path) for path in EVERY_PATH]
+    st.navigation(pages, position="hidden").run()
+
+
+def signed_in(me: Viewer) -> None:
+    """Show the app: navigation by role, and the foot of the sidebar."""
+    own = [view for view in OWN if me.may_write or view != "views/upload.py"]
+    sections = {"": [page(OWN, view) for view in own] + [page(SINGLE, view) for view in SINGLE]}
+    if me.is_admin:
+        sections["Administration"] = [page(ADMIN, view) for view in ADMIN]
+    st.logo(str(components.SVG_MARK), size="large")
+    shown = st.navigation(sections)
+    with st.sidebar, st.container(key="foot"):
+        if components.dock(name=me.user.name, role=strings.ROLE[me.user.role]):
+            st.switch_page("views/upload.py")
+    shown.run()
+
+
+def page(pages: dict[str, tuple[str, str, str]], view: str) -> st.Page:
+    """Describe one page; a single recording's is reached from the list alone."""
+    path, title, icon = pages[view]
+    hidden = view == "views/job.py"
+    return st.Page(
+        view,
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=path or None,
+        default=not path,
+        visibility="hidden" if hidden else "visible",
+    )
+
+
+main()

@@ -1,0 +1,122 @@
+"""The words that readers see more than once, or inside a component, in one place."""
+
+from storage.records import ExportFormat, JobState, Role
+
+APP = "Whisper Transcriber"
+
+STATE: dict[JobState, str] = {
+    JobState.QUEUED: "Waiting",
+    JobState.INGESTING: "Reading",
+    JobState.TRANSCRIBING: "Transcribing",
+    JobState.EXPORTING: "Finishing",
+    JobState.COMPLETED: "Ready",
+    JobState.FAILED: "Failed",
+    JobState.CANCELLED: "Cancelled",
+}
+
+ROLE: dict[Role, str] = {Role.ADMIN: "Administrator", Role.MEMBER: "Member", Role.READER: "Read-only"}
+
+ROLE_HELP = (
+    "Members upload and manage their own recordings. Read-only people see theirs and download. "
+    "Administrators see everything and manage people."
+)
+
+FORMAT: dict[ExportFormat, str] = {
+    ExportFormat.SRT: "Subtitles for players and editors",
+    ExportFormat.VTT: "Captions for the web",
+    ExportFormat.TXT: "Plain text to read or paste",
+    ExportFormat.JSON: "Everything, with word times",
+    ExportFormat.TSV: "Table of lines for spreadsheets",
+}
+
+FINDING: dict[str, str] = {
+    "speech_without_text": "Speech was heard here, but no words came out",
+    "text_without_speech": "Words appeared where no speech was heard",
+    "loop": "The same words repeat; some may be invented",
+    "low_confidence": "The model was unsure of these words",
+}
+
+DEMO_WARNING = (
+    "**Heard by the demo model.** It is tiny, knows a small English vocabulary and is here to show that everything "
+    "works: expect wrong words in real recordings. Install a full model with `transcriber models fetch small`, "
+    "then upload the recording again."
+)
+
+NO_WORKER = "No worker is running, so recordings wait in line. They start by themselves when one is back."
+NO_WORKER_ADMIN = (
+    "**No worker is running.** Recordings wait in line until one starts: run `transcriber up`, or "
+    "`transcriber worker --pool cpu` and `transcriber worker --pool gpu` on any machine."
+)
+
+LOGIN: dict[str, str] = {
+    "name": "Name",
+    "password": "Password",
+    "submit": "Log in",
+    "busy": "Checking…",
+    "show": "Show",
+    "hide": "Hide",
+    "wrong": "That name and password do not match. Check both, then try again.",
+    "refused": "The server refused the login",
+    "offline": "The server cannot be reached. Check your connection, then try again.",
+}
+
+DOCK: dict[str, str] = {
+    "leave": "Log out",
+    "leave_while_sending": "Files are still being sent. Log out and pause them?",
+    "leave_failed": "Logging out did not work, since the server cannot be reached. Try again.",
+    "sending": "Sending {n} files",
+    "sending_one": "Sending 1 file",
+}
+
+UPLOADER: dict[str, str] = {
+    "lead": "Drop recordings or folders here",
+    "formats": "Audio or video: MP3, M4A, WAV, FLAC, OGG, MP4, MOV, MKV and more",
+    "choose_files": "Choose files",
+    "choose_folder": "Choose a folder",
+    "one_file": "1 file",
+    "files": "{n} files",
+    "clear": "Clear finished",
+    "unfinished": "Not finished earlier",
+    "choose_again": "Choose the file again to go on",
+    "discard": "Discard",
+    "open": "Open",
+    "pause": "Pause",
+    "resume": "Go on",
+    "cancel": "Cancel",
+    "again": "Try again",
+    "remove": "Remove",
+    "waiting": "waiting its turn",
+    "paused": "paused",
+    "offline": "no network; goes on by itself",
+    "waiting_server": "the server is away; goes on by itself",
+    "checking": "checking the recording…",
+    "uploaded": "Sent",
+    "left": "{time} left",
+    "empty": "This file is empty. Check that the recording was saved, then choose it again.",
+    "no_answer": "The server did not answer for ten minutes. What was sent is kept; try again to go on from there.",
+    "signed_out": "You have been logged out. Log in, then choose the file again: it goes on where it stopped.",
+    "refused": "The server refused this file (status {status}).",
+    "left_out": "{n} files in the folder are neither audio nor video and were left out.",
+    "left_out_one": "1 file in the folder is neither audio nor video and was left out.",
+}
+
+PLAYER: dict[str, object] = {
+    "play": "Play (space)",
+    "pause": "Pause (space)",
+    "back": "Back 10 seconds (j)",
+    "ahead": "Ahead 10 seconds (l)",
+    "seek": "Position in the recording",
+    "speed": "Speed",
+    "link": "Copy a link to this moment",
+    "copied": "Copied",
+    "captions": "Transcript",
+    "follow": "Back to where it plays",
+    "loading": "Loading the transcript…",
+    "no_transcript": "The transcript could not be loaded. Reload the page to try again.",
+    "no_speech": "No speech was found in this recording.",
+    "play_from": "Play from {time}",
+    "findings": "Worth checking",
+    "cannot_play": "This browser cannot play the recording's format. The transcript is complete all the same.",
+    "download_original": "Download the original",
+    "keys": [["space", "play"], ["j", "−10 s"], ["l", "+10 s"], ["←", "−5 s"], ["→", "+5 s"], ["< >", "speed"]],
+}

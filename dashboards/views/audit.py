@@ -1,0 +1,13 @@
+"""Who did what, for administrators; the chain can be checked."""
+
+import streamlit as st
+
+from dashboards import audit_log, viewer
+
+me = viewer.required_admin()
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.title("Audit log", anchor=False, width="content")
+    verify = st.button("Verify the chain", icon=":material/verified_user:", key="verify")
+if verify:
+    audit_log.verify()
+audit_log.listing()

@@ -1,0 +1,61 @@
+"""One recording: live progress, then player, transcript and files."""
+
+import streamlit as st
+
+from dashboards import components, job_parts, viewer
+from storage import jobs, transcripts, users
+from storage.errors import NotFound
+from storage.records import Job, JobState
+
+
+def asked(me: viewer.Viewer) -> Job | None:
+    """Return the job in the address, if it is this reader's to see."""
+    try:
+        job = viewer.look(jobs.get, st.query_params.get("id", ""))
+    except NotFound:
+        return None
+    return job if me.may_see(job) else None
+
+
+@st.fragment
+def recording() -> None:
+    """Show the recording as it is now; runs again whenever it changes."""
+    me = viewer.required()
+    job = asked(me)
+    if job is None:
+        nowhere()
+        return
+    components.live(key="job-live", job=job.id, everybody=me.is_admin)
+    owner = viewer.look(users.get, job.owner_id).name if job.owner_id != me.user.id else None
+    job_parts.heading(job, me, owner)
+    if job.state is JobState.COMPLETED:
+        completed(job, me)
+        return
+    if job.state.finished:
+        job_parts.broken_off(job, me)
+        job_parts.delete_button(job, me)
+    else:
+        job_parts.under_way(job, me)
+
+
+def completed(job: Job, me: viewer.Viewer) -> None:
+    """Show a finished recording: text to the left, files and facts to the right, below it on a phone."""
+    transcript = viewer.look(transcripts.get, job.id)
+    job_parts.warnings(job)
+    text, side = st.columns([7, 3], gap="large")
+    with text:
+        job_parts.player(job, transcript)
+    with side:
+        job_parts.files(job)
+        job_parts.provenance(job, viewer.look(jobs.spans_of, job.id), transcript)
+        job_parts.delete_button(job, me)
+
+
+def nowhere() -> None:
+    """Say that there is no such recording, and lead back."""
+    st.title("This recording is not here", anchor=False)
+    st.write("It was deleted, it belongs to someone else, or the link is not complete.")
+    st.page_link("views/jobs.py", label="Go to your recordings", icon=":material/arrow_back:")
+
+
+recording()

@@ -1,0 +1,59 @@
+"""Send recordings: choices, drop zone, and the way of each file from there to its transcript."""
+
+import streamlit as st
+
+from dashboards import components, context, present, recordings, strings, uploading, viewer
+from storage import jobs
+from storage.errors import NotFound
+from storage.records import Job, Lane, Options, to_json
+
+SENT = "sent_jobs"
+
+
+def kept_jobs(me: viewer.Viewer) -> dict[str, Job]:
+    """Return the jobs that came out of this page's uploads and are still there."""
+    found = {}
+    with context.ledger().read() as con:
+        for job_id in st.session_state.get(SENT, []):
+            try:
+                job = jobs.get(con, job_id)
+            except NotFound:
+                continue
+            if job.owner_id == me.user.id:
+                found[job_id] = job
+    return found
+
+
+@st.fragment
+def drop_zone(options: Options, lane: Lane) -> None:
+    """Show the uploader, with how its jobs are doing now."""
+    me = viewer.required()
+    components.live(key="upload-live", owner=me.user.id, everybody=me.is_admin)
+    web = context.settings().web
+    limits = {"size": present.size(web.max_upload_bytes), "hours": f"{web.max_hours:g}"}
+    text = strings.UPLOADER | {
+        "limit": "Up to {size} and {hours} hours a file. You can go on working meanwhile.".format(**limits),
+        "too_large": "This file is larger than the limit of {size}. Compress the sound, or split it.".format(**limits),
+    }
+    settings = {
+        "owner": me.user.id,
+        "options": to_json(options).decode(),
+        "lane": lane.value,
+        "max_bytes": web.max_upload_bytes,
+    }
+    rows = {job_id: present.upload_row(job) for job_id, job in kept_jobs(me).items()}
+    result = components.uploader(settings=settings, text=text, jobs=rows)
+    if result.uploaded:
+        st.session_state[SENT] = list(dict.fromkeys([*st.session_state.get(SENT, []), *result.uploaded]))[-500:]
+        st.rerun(scope="fragment")
+    if result.open:
+        st.switch_page("views/job.py", query_params={"id": result.open})
+
+
+me = viewer.required()
+st.title("Upload", anchor=False)
+if me.may_write:
+    recordings.banner(me)
+    drop_zone(*uploading.choose())
+else:
+    st.info("Your account can read and download, but not upload. Ask an administrator if you need to.")
