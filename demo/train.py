@@ -33,14 +33,18 @@ KEPT_AVERAGE = 0.998
 
 
 def guidance(maps: list[Tensor], heads: tuple[tuple[int, int], ...], spans: Tensor) -> Tensor:
-    """Mean cross-entropy between each row's span, weighted evenly, and the heads' attention.
+    """Mean cross-entropy between each row's span and the heads' attention.
 
-    `maps` are log-weights (rows, heads, n, t) a layer; `spans` (rows, n, 2) are frames [start, end), empty to skip.
+    `maps` are log-weights (rows, heads, n, t) a layer; `spans` (rows, n, 3) are frames [start, end), empty to skip,
+    and the first frame of the silence before, which is given a tenth of the weight.
     """
     frames = torch.arange(maps[0].shape[-1])
-    inside = ((frames >= spans[..., :1]) & (frames < spans[..., 1:])).float()
+    start, end, lead = spans[..., 0:1], spans[..., 1:2], spans[..., 2:3]
+    inside = ((frames >= start) & (frames < end)).float()
+    before = ((frames >= lead) & (frames < start)).float()
+    inside = inside + 0.1 * inside.sum(-1, keepdim=True) * before / before.sum(-1, keepdim=True).clamp(min=1)
     sizes = inside.sum(-1)
-    weights = inside / sizes.clamp(min=1)[..., None]
+    weights = inside / sizes.clamp(min=1e-3)[..., None]
     chosen = torch.stack([maps[layer][:, head] for layer, head in heads])
     losses = -(chosen * weights).sum(-1)
     return losses.sum() / ((sizes > 0).sum() * len(heads)).clamp(min=1)
@@ -79,9 +83,9 @@ def losses_of(network: Network, batch: dict[str, Tensor], *, decode: bool) -> tu
     figures |= {
         "text": _share(right, ~timed),
         "times": _share((scores.argmax(-1) - wanted).abs() <= 2, timed),
-        "loss": float(tokens),
-        "heard": float(heard),
-        "ahead": float(ahead),
+        "loss": float(tokens.detach()),
+        "heard": float(heard.detach()),
+        "ahead": float(ahead.detach()),
     }
     return loss + tokens + 0.3 * (heard + ahead), figures
 

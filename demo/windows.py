@@ -33,8 +33,11 @@ from vocabulary import (
 )
 
 IGNORED = -100
-Span = tuple[int, int]
-NOWHERE: Span = (0, 0)
+SHORTEST_SPAN = 8
+"""Alignment smooths attention over 7 frames, so a shorter span would vanish."""
+Span = tuple[int, int, int]
+"""Frames [start, end) that a token is about, and the first frame of the silence before them that is also its own."""
+NOWHERE: Span = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,14 +304,16 @@ def _opened(prompt: list[int]) -> Reading:
 def _add_word(reading: Reading, placed: list[Placed], index: int) -> None:
     word = placed[index]
     first, *marks = _tokens_of(word.written)
-    reading.add(first, (word.start, word.end))
+    reading.add(first, _span(word.start, word.end, lead=0 if index == 0 else None))
     following = placed[index + 1].start if index + 1 < len(placed) else word.end + 40
     for mark in marks:
-        reading.add(mark, _pause(word.end, min(following, word.end + 150)))
+        reading.add(mark, _span(word.end, min(following, word.end + 150)))
 
 
-def _pause(start: int, end: int) -> Span:
-    return (start, end) if end >= start + 2 else (start - 1, start + 1)
+def _span(start: int, end: int, *, lead: int | None = None, shortest: int = SHORTEST_SPAN) -> Span:
+    missing = max(0, shortest - (end - start))
+    start, end = max(0, start - missing // 2), end + (missing + 1) // 2
+    return start, end, start if lead is None else lead
 
 
 def _plain_reading(placed: list[Placed], prompt: list[int]) -> Reading:
@@ -322,7 +327,7 @@ def _plain_reading(placed: list[Placed], prompt: list[int]) -> Reading:
 
 
 def _after(placed: list[Placed]) -> Span:
-    return (placed[-1].end, placed[-1].end + 25) if placed else NOWHERE
+    return _span(placed[-1].end, placed[-1].end + 25) if placed else NOWHERE
 
 
 def _timed_reading(
@@ -334,15 +339,15 @@ def _timed_reading(
     for index, word in enumerate(complete):
         if opening:
             start = _first_start(word.start, offset, rng) if index == 0 else word.start
-            reading.add(FIRST_TIMESTAMP + offset + start, (word.start - 1, word.start + 2))
+            reading.add(FIRST_TIMESTAMP + offset + start, _span(word.start, word.start, shortest=3))
         _add_word(reading, complete, index)
         opening = word.final
         if word.final or index == len(complete) - 1:
             end = min(word.end, FRAMES - offset)
-            reading.add(FIRST_TIMESTAMP + offset + end, (word.end - 2, word.end + 1))
+            reading.add(FIRST_TIMESTAMP + offset + end, _span(word.end, word.end, shortest=3))
     if cut_start is not None:
         start = _first_start(cut_start, offset, rng) if not complete else cut_start
-        reading.add(FIRST_TIMESTAMP + offset + start, (cut_start - 1, cut_start + 2))
+        reading.add(FIRST_TIMESTAMP + offset + start, _span(cut_start, cut_start, shortest=3))
     if not complete and cut_start is None:
         reading.add(FIRST_TIMESTAMP, NOWHERE)
     reading.add(END, _after(complete))
@@ -378,7 +383,7 @@ def collate(windows: list[Window]) -> dict[str, Tensor]:
     longest = max(len(reading.tokens) for reading in readings)
     tokens = torch.full((len(readings), longest), END)
     targets = torch.full((len(readings), longest), IGNORED)
-    spans = torch.zeros((len(readings), longest, 2), dtype=torch.long)
+    spans = torch.zeros((len(readings), longest, 3), dtype=torch.long)
     for row, reading in enumerate(readings):
         length = len(reading.tokens)
         tokens[row, :length] = torch.tensor(reading.tokens)
