@@ -23,16 +23,19 @@ NO_SPEECH_LIMIT = 0.6
 FASTEST_CHARS_PER_S = 35.0
 UNHEARD_S = 2.5  # speech without a word for longer than this was dropped
 LOOP_TIMES = 4
+LOOP_TIMES_ONE_WORD = 6  # "no, no, no" is said
 LOOP_LONGEST = 8  # words
+LOOP_IN_WORD = re.compile(r"(?=\S*[^\W\d_])(\S{1,12}?)\1{6,}")  # "t-t-t-t-t-t-t", but not 1000000000
 WEIGHTS = {REPETITION: 4.0, NO_SPEECH: 3.0, NO_TEXT: 3.0, TOO_FAST: 2.0, LOW_CONFIDENCE: 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowText:
-    """What one decoding of one window gave; word times are seconds in the window."""
+    """What one decoding of one window gave; word times are seconds from the span's start."""
 
     text: str
     words: tuple[Word, ...]
+    tokens: int
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float
@@ -65,6 +68,21 @@ def better(first: tuple[WindowText, tuple[str, ...]], second: tuple[WindowText, 
     return second[0] if badness(second) < badness(first) else first[0]
 
 
+def together(parts: Sequence[WindowText]) -> WindowText:
+    """Return the parts of one window as one hearing."""
+    text = " ".join(part.text for part in parts if part.text)
+    tokens = sum(part.tokens for part in parts)
+    return WindowText(
+        text=text,
+        words=tuple(word for part in parts for word in part.words),
+        tokens=tokens,
+        avg_logprob=sum(part.avg_logprob * part.tokens for part in parts) / max(1, tokens),
+        no_speech_prob=max((part.no_speech_prob for part in parts), default=0.0),
+        compression_ratio=compression_ratio(text),
+        temperature=max((part.temperature for part in parts), default=0.0),
+    )
+
+
 def compression_ratio(text: str) -> float:
     """Return how far zlib shrinks the text, as Whisper measures loops."""
     data = text.encode()
@@ -72,24 +90,23 @@ def compression_ratio(text: str) -> float:
 
 
 def loops(words: Sequence[str]) -> bool:
-    """Return whether a run of up to eight words comes four times and more in direct succession."""
+    """Return whether a run of up to eight words comes four times and more (one word: six) in direct succession."""
+    if any(LOOP_IN_WORD.search(word) for word in words):
+        return True
     spoken = [re.sub(r"\W+", "", word.lower()) for word in words]
     for length in range(1, LOOP_LONGEST + 1):
         same = 0
         for index in range(length, len(spoken)):
             same = same + 1 if spoken[index] == spoken[index - length] else 0
-            if same >= length * (LOOP_TIMES - 1) and length * LOOP_TIMES >= LOOP_TIMES + (length == 1):
+            if same >= length * ((LOOP_TIMES if length > 1 else LOOP_TIMES_ONE_WORD) - 1):
                 return True
     return False
 
 
 def longest_unheard_s(words: Sequence[Word], window: Window, speech: Sequence[Stretch]) -> float:
     """Return the most speech in succession that no word covers, in seconds."""
-    spans = []
-    for word in words:
-        piece = window.piece_at((word.start_s + word.end_s) / 2)
-        spans.append((window.to_span_s(word.start_s, piece), window.to_span_s(word.end_s, piece)))
-    edges = [(window.start_s, window.start_s), *sorted(spans), (window.end_s, window.end_s)]
+    spans = sorted((word.start_s, word.end_s) for word in words)
+    edges = [(window.start_s, window.start_s), *spans, (window.end_s, window.end_s)]
     longest_s = 0.0
     for (_, gap_start), (gap_end, _) in pairwise(edges):
         inside_s = (min(gap_end, stretch.end_s) - max(gap_start, stretch.start_s) for stretch in speech)

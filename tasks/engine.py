@@ -19,6 +19,7 @@ from storage.records import Heard, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
 from tasks.devices import DevicePlan, plan_device, preload_cuda
+from tasks.hearing import Hearing, Stopped
 from tasks.models import Resolved, is_multilingual
 
 logger = logging.getLogger(__name__)
@@ -31,10 +32,7 @@ ENGINE_VERSION = (
 T = TypeVar("T")
 ShouldStop = Callable[[], bool]
 OnProgress = Callable[[float], None]
-
-
-class Stopped(Exception):
-    """The caller's flag was up: the span was left unfinished, on purpose."""
+__all__ = ["ENGINE_VERSION", "Engine", "Stopped", "hear"]
 
 
 class Engine(AbstractContextManager["Engine"]):
@@ -116,19 +114,25 @@ class Engine(AbstractContextManager["Engine"]):
                 if not out_of_memory(error):
                     raise
                 tried.append(f"{plan.device} {plan.compute_type} batch {plan.batch_size}")
-                self._step_down(plan, tried)
+                self.step_down(f"{plan.device} had too little memory", since=plan, tried="; ".join(tried))
 
-    def _step_down(self, plan: DevicePlan, tried: list[str]) -> None:
+    def step_down(self, why: str, *, since: DevicePlan | None = None, tried: str = "") -> None:
+        """Use less memory from now on, and record it; nothing happens where the plan is no longer `since`.
+
+        Raises:
+            OutOfDeviceMemory: there is nothing left to give up.
+        """
         with self._lock:
-            if self.plan != plan:
+            plan = self.plan
+            if since not in (None, plan):
                 return  # another thread has just done so
             less = with_less(plan)
             if less is None:
-                raise OutOfDeviceMemory(plan.device, "; ".join(tried))
+                raise OutOfDeviceMemory(plan.device, tried or why)
             if (less.device, less.compute_type) != (plan.device, plan.compute_type):
                 self._model = None
             self.plan = less
-            self.given_up += (given_up(plan, less),)
+            self.given_up += (f"{why}: {given_up(plan, less)}",)
             logger.warning("%s", self.given_up[-1], extra={"action": "engine.step_down"})
 
 
@@ -178,10 +182,10 @@ def with_less(plan: DevicePlan) -> DevicePlan | None:
 def given_up(plan: DevicePlan, less: DevicePlan) -> str:
     """Return what was given up, for the job's record."""
     if less.device != plan.device:
-        return f"{plan.device} had too little memory: heard on the CPU"
+        return f"heard on the CPU instead of {plan.device}"
     if less.compute_type != plan.compute_type:
-        return f"{plan.device} had too little memory: {plan.compute_type} gave way to {less.compute_type}"
-    return f"{plan.device} had too little memory: batches of {less.batch_size} windows instead of {plan.batch_size}"
+        return f"{less.compute_type} instead of {plan.compute_type}"
+    return f"batches of {less.batch_size} windows instead of {plan.batch_size}"
 
 
 def hear(
@@ -204,7 +208,6 @@ def hear(
         Stopped: `should_stop` said so.
         OutOfDeviceMemory: the device is too small even with the smallest settings.
     """
-    from tasks.hearing import Hearing
     from tasks.speech import find_speech
 
     started = time.perf_counter()

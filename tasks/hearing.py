@@ -7,24 +7,41 @@ that the batched path leaves out (https://github.com/SYSTRAN/faster-whisper/issu
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp
 from typing import Any
 
 import numpy as np
 
 from storage.records import Options, Rehearing, Segment, Stretch, Word
 from tasks.decode import SAMPLE_RATE_HZ, Samples
-from tasks.doubt import WindowText, better, compression_ratio, doubts
-from tasks.windows import Window, pack, quietest_in
+from tasks.doubt import WindowText, better, compression_ratio, doubts, together
+from tasks.windows import Window, narrower, pack, quietest_in
 
-FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6)
-TOKENS_PER_S = 14  # more than anybody speaks; bounds a loop in a short window
-TOKENS_AT_LEAST = 60
+FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.8)
+BEST_OF = 5
+NARROWER_S = 12.0  # a doubtful window is heard again in parts of about this length
+TOKENS_PER_S = 9  # more than anybody speaks; bounds a loop
+TOKENS_AT_LEAST = 40
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 SEGMENT_GAP_S = 0.8
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
 EARLY_S, LATE_S = 0.1, 0.2  # how far a word may reach out of the detected speech
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """One window and the detected speech in it, in seconds from the span's start."""
+
+    window: Window
+    speech: Sequence[Stretch]
+
+    @property
+    def speech_s(self) -> float:
+        return sum(stretch.end_s - stretch.start_s for stretch in self.speech)
+
+
+class Stopped(Exception):
+    """The caller's flag was up: the span was left unfinished, on purpose."""
 
 
 @dataclass(kw_only=True)
@@ -40,54 +57,101 @@ class Hearing:
 
     def hear(self, pcm: Samples, speech: Sequence[Stretch]) -> tuple[tuple[Segment, ...], tuple[Rehearing, ...]]:
         """Return the span's segments and what was heard twice, in seconds from the span's start."""
-        duration_s = len(pcm) / SAMPLE_RATE_HZ
-        windows = pack(speech, duration_s=duration_s, quietest=quietest_in(pcm))
+        windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm))
+        takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
         segments: list[Segment] = []
         reheard: list[Rehearing] = []
-        heard_s = 0.0
-        for first in range(0, len(windows), self.batch_size):
-            batch = windows[first : first + self.batch_size]
-            self._stop_if_asked()
-            for window, text in zip(batch, self._batch([window.samples(pcm) for window in batch]), strict=True):
-                within = inside(window, speech)
-                kept, again = self._checked(window, text, within, pcm)
+        for first in range(0, len(takes), self.batch_size):
+            batch = takes[first : first + self.batch_size]
+            for take, text in zip(batch, self._decoded(batch, pcm, self.options.temperature), strict=True):
+                kept, again = self._checked(take, text, pcm)
                 reheard += again
-                segments += segments_of(window, kept, within)
-                heard_s += sum(stretch.end_s - stretch.start_s for stretch in within)
-                self.on_progress(round(heard_s, 3))
+                segments += segments_of(kept)
+            self.on_progress(round(sum(take.speech_s for take in takes[: first + self.batch_size]), 3))
         return tuple(in_order(segments)), tuple(reheard)
 
-    def _stop_if_asked(self) -> None:
-        from tasks.engine import Stopped
+    def _checked(self, take: Take, first: WindowText, pcm: Samples) -> tuple[WindowText, list[Rehearing]]:
+        """Hear a doubtful window again, in narrower parts and with temperature fallback, and keep the better one."""
+        why = doubts(first, take.window, take.speech)
+        if not why:
+            return first, []
+        second = self._again(take, pcm)
+        kept = better((first, why), (second, doubts(second, take.window, take.speech)))
+        record = Rehearing(
+            start_s=take.window.start_s,
+            end_s=take.window.end_s,
+            doubts=why,
+            first_text=first.text,
+            second_text=second.text,
+            kept="second" if kept is second else "first",
+        )
+        return kept, [record]
 
-        if self.should_stop():
-            raise Stopped
+    def _again(self, take: Take, pcm: Samples) -> WindowText:
+        """Return the window heard in parts; a part that stays doubtful is heard at the next temperature."""
+        parts = [
+            Take(window=window, speech=inside(window, take.speech))
+            for window in narrower(take.window, NARROWER_S, quietest_in(pcm))
+        ]
+        best: dict[int, tuple[WindowText, tuple[str, ...]]] = {}
+        for temperature in FALLBACK_TEMPERATURES:
+            open_parts = [index for index in range(len(parts)) if index not in best or best[index][1]]
+            if not open_parts:
+                break
+            texts = self._decoded([parts[index] for index in open_parts], pcm, temperature)
+            for index, text in zip(open_parts, texts, strict=True):
+                found = (text, doubts(text, parts[index].window, parts[index].speech))
+                best[index] = found if index not in best or better(best[index], found) is text else best[index]
+        return together([best[index][0] for index in range(len(parts))])
 
-    def _batch(self, sounds: Sequence[Samples]) -> list[WindowText]:
-        """Decode windows together; word times are seconds in each window."""
+    def _decoded(self, takes: Sequence[Take], pcm: Samples, temperature: float) -> list[WindowText]:
+        """Decode windows together; word times are seconds from the span's start."""
+        self._stop_if_asked()
+        sounds = [take.window.samples(pcm) for take in takes]
         tokenizer = self._tokenizer()
-        features = np.stack([self._features(sound) for sound in sounds])
-        encoded = self.model.encode(features)
+        encoded = self.model.encode(np.stack([self._features(sound) for sound in sounds]))
         prompt = self._prompt(tokenizer)
-        longest_s = max(len(sound) for sound in sounds) / SAMPLE_RATE_HZ
         results = self.model.model.generate(
             encoded,
             [list(prompt) for _ in sounds],
-            beam_size=self.options.beam_size,
-            max_length=min(self.model.max_length, len(prompt) + TOKENS_AT_LEAST + int(TOKENS_PER_S * longest_s)),
+            max_length=self._max_length(len(prompt), sounds),
             suppress_blank=True,
             suppress_tokens=suppressed(tokenizer),
             return_scores=True,
             return_no_speech_prob=True,
-            sampling_temperature=self.options.temperature,
+            **self._search(temperature),
         )
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         frames = [-(-len(sound) // self.model.feature_extractor.hop_length) for sound in sounds]
         timed = self._timed(tokenizer, tokens, encoded, frames)
         return [
-            window_text(tokenizer.decode(found), words, result, self.options.temperature)
-            for found, words, result in zip(tokens, timed, results, strict=True)
+            window_text(
+                text=tokenizer.decode(found),
+                words=[held_to(place(word, take.window), take.speech) for word in words],
+                result=result,
+                temperature=temperature,
+            )
+            for take, found, words, result in zip(takes, tokens, timed, results, strict=True)
         ]
+
+    def _stop_if_asked(self) -> None:
+        if self.should_stop():
+            raise Stopped
+
+    def _search(self, temperature: float) -> dict[str, Any]:
+        """Return how to look for the best text: by beam, or, with a temperature, by the best of several samples."""
+        if temperature == 0:
+            return {"beam_size": self.options.beam_size}
+        return {
+            "beam_size": 1,
+            "num_hypotheses": BEST_OF,
+            "sampling_topk": 0,
+            "sampling_temperature": temperature,
+        }
+
+    def _max_length(self, prompt_tokens: int, sounds: Sequence[Samples]) -> int:
+        longest_s = max(len(sound) for sound in sounds) / SAMPLE_RATE_HZ
+        return min(int(self.model.max_length), prompt_tokens + TOKENS_AT_LEAST + int(TOKENS_PER_S * longest_s))
 
     def _tokenizer(self) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -130,63 +194,14 @@ class Hearing:
             )
         return timed
 
-    def _checked(
-        self, window: Window, first: WindowText, speech: Sequence[Stretch], pcm: Samples
-    ) -> tuple[WindowText, list[Rehearing]]:
-        """Hear a doubtful window again, alone and with temperature fallback, and keep the better hearing."""
-        why = doubts(first, window, speech)
-        if not why:
-            return first, []
-        self._stop_if_asked()
-        second = self._again(window.samples(pcm))
-        kept = better((first, why), (second, doubts(second, window, speech)))
-        record = Rehearing(
-            start_s=window.start_s,
-            end_s=window.end_s,
-            doubts=why,
-            first_text=first.text,
-            second_text=second.text,
-            kept="second" if kept is second else "first",
-        )
-        return kept, [record]
 
-    def _again(self, sound: Samples) -> WindowText:
-        segments, _ = self.model.transcribe(
-            sound,
-            language=self.language,
-            task=self.options.task,
-            beam_size=self.options.beam_size,
-            temperature=FALLBACK_TEMPERATURES,
-            condition_on_previous_text=False,
-            initial_prompt=self.options.prompt,
-            hotwords=self.options.hotwords,
-            word_timestamps=True,
-            vad_filter=False,
-        )
-        found = list(segments)
-        words = [
-            Word(start_s=word.start, end_s=word.end, text=word.word, probability=round(word.probability, 4))
-            for segment in found
-            for word in segment.words or []
-        ]
-        text = "".join(segment.text for segment in found)
-        weights = [max(1, len(segment.tokens)) for segment in found]
-        return WindowText(
-            text=text.strip(),
-            words=tuple(words),
-            avg_logprob=_mean([segment.avg_logprob for segment in found], weights),
-            no_speech_prob=_mean([segment.no_speech_prob for segment in found], weights),
-            compression_ratio=compression_ratio(text),
-            temperature=max((segment.temperature or 0.0 for segment in found), default=0.0),
-        )
-
-
-def window_text(text: str, words: Sequence[Word], result: Any, temperature: float) -> WindowText:
+def window_text(*, text: str, words: Sequence[Word], result: Any, temperature: float) -> WindowText:
     """Return a decoded window as one value."""
     length = len(result.sequences_ids[0])
     return WindowText(
         text=text.strip(),
         words=tuple(words),
+        tokens=length,
         avg_logprob=float(result.scores[0]) * length / (length + 1),
         no_speech_prob=float(result.no_speech_prob),
         compression_ratio=compression_ratio(text),
@@ -211,10 +226,9 @@ def inside(window: Window, speech: Sequence[Stretch]) -> list[Stretch]:
     ]
 
 
-def segments_of(window: Window, heard: WindowText, speech: Sequence[Stretch]) -> Iterator[Segment]:
-    """Yield the window's words as sentences, with times from the span's start held to the detected speech."""
-    placed = [held_to(place(word, window), speech) for word in heard.words]
-    for sentence in sentences(placed):
+def segments_of(heard: WindowText) -> Iterator[Segment]:
+    """Yield what was heard in a window as sentences."""
+    for sentence in sentences(heard.words):
         yield Segment(
             start_s=sentence[0].start_s,
             end_s=sentence[-1].end_s,
@@ -265,12 +279,3 @@ def in_order(segments: Sequence[Segment]) -> Iterator[Segment]:
             words.append(replace(word, start_s=start_s, end_s=max(word.end_s, start_s)))
             latest_s = words[-1].end_s
         yield replace(segment, start_s=words[0].start_s, end_s=words[-1].end_s, words=tuple(words))
-
-
-def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
-    return float(np.average(values, weights=weights)) if values else 0.0
-
-
-def confidence(avg_logprob: float) -> float:
-    """Return a mean log-probability as a probability, 0 to 1."""
-    return exp(min(0.0, avg_logprob))

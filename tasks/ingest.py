@@ -25,7 +25,7 @@ PLAN_VERSION = 1  # a change of decoding, speech finding or cutting counts it up
 QUIET_FRAME_S = 0.05
 
 Ints = NDArray[np.int16]
-OnSpan = Callable[[Span, Samples], None]
+OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
 
 
@@ -44,8 +44,8 @@ def ingest(
 ) -> Plan:
     """Return how the recording was read and cut; its spans and the plan are on storage afterwards.
 
-    `on_span` gets each span and its samples (float32 mono, 16 kHz) as soon as it is cut, `on_progress` the seconds
-    read so far. A plan that is there already is returned at once, and `on_span` is not called.
+    `on_span` gets each span as soon as it is cut and stored, `on_progress` the seconds read so far. A plan that is
+    there already is returned at once, and `on_span` is not called.
 
     Raises:
         EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.stream_pcm`.
@@ -174,7 +174,7 @@ class _Reading:
         )
         self.spans.append(span)
         if self.on_span is not None:
-            self.on_span(span, samples.astype(np.float32) / np.float32(32768.0))
+            self.on_span(span)
 
     def finish(self, media_sha256: str) -> Plan:
         ended = self.finder.finish()

@@ -15,10 +15,10 @@ WINDOWS_ASKED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenLanguage:
-    """The likeliest language, its probability over all windows, and the next best."""
+    """The likeliest language, its probability over all windows (None: not asked for), and the next best."""
 
     language: str
-    probability: float
+    probability: float | None
     others: tuple[tuple[str, float], ...] = ()
 
 
@@ -49,7 +49,7 @@ def detect_language(engine: Engine, windows: Sequence[Samples]) -> SpokenLanguag
     A model that knows only English says so at once.
     """
     if not engine.multilingual or not windows:
-        return SpokenLanguage(language="en", probability=1.0 if not engine.multilingual else 0.0)
+        return SpokenLanguage(language="en", probability=None)
     return engine.with_less(lambda: _asked(engine, windows))
 
 

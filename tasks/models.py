@@ -190,6 +190,14 @@ def is_multilingual(path: Path) -> bool:
         return sum(1 for _ in lines) >= MULTILINGUAL_TOKENS
 
 
+def speaks_only_english(name: str, model_dir: Path) -> bool:
+    """Return whether the model of this name hears English alone; one that is not here is asked by its name."""
+    here = find(name, model_dir)
+    if here is not None:
+        return not is_multilingual(here.path)
+    return CATALOGUE[name].languages == "English" if name in CATALOGUE else name.endswith(".en")
+
+
 def _automatic(
     settings: EngineSettings, model_dir: Path, *, may_fetch: bool, on_download: OnDownload | None
 ) -> Resolved:

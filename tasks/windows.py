@@ -74,6 +74,36 @@ def pack(speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest) ->
     return windows
 
 
+def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window]:
+    """Return the window in windows of at most `length_s`, parted at its widest silences."""
+    if window.length_s <= length_s:
+        return [window]
+    if len(window.pieces) == 1:
+        (piece,) = window.pieces
+        middle_s, reach_s = (piece.start_s + piece.end_s) / 2, window.length_s / 6
+        at_s = _grid(quietest(middle_s - reach_s, middle_s + reach_s))
+        left, right = [Stretch(start_s=piece.start_s, end_s=at_s)], [Stretch(start_s=at_s, end_s=piece.end_s)]
+    else:
+        at = _widest_gap(window)
+        left, right = list(window.pieces[:at]), list(window.pieces[at:])
+    return [
+        part
+        for half in (Window(pieces=tuple(left)), Window(pieces=tuple(right)))
+        for part in narrower(half, length_s, quietest)
+    ]
+
+
+def _widest_gap(window: Window) -> int:
+    """Return the number of the piece before which to part: after a wide silence, near the middle."""
+
+    def goodness(at: int) -> float:
+        silence_s = window.pieces[at].start_s - window.pieces[at - 1].end_s
+        before_s = sum(piece.end_s - piece.start_s for piece in window.pieces[:at])
+        return min(silence_s, 1.0) - 2 * abs(before_s / window.length_s - 0.5)
+
+    return max(range(1, len(window.pieces)), key=goodness)
+
+
 def padded(speech: Sequence[Stretch], duration_s: float) -> list[Stretch]:
     """Return the stretches with sound kept around them; where two then touch they share the silence half and half."""
     found: list[Stretch] = []

@@ -1,0 +1,251 @@
+"""The whole way of one recording in one process: ingest, hear what has not been heard, stitch, check.
+
+This is what the command line and a notebook call; the flows do the same steps, spread over workers.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from storage import names
+from storage.errors import NotStored
+from storage.files import Files
+from storage.records import Heard, Options, Plan, Span, Transcript, from_json, to_json
+from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear
+from tasks.gate import findings, given_up
+from tasks.ingest import file_sha256, ingest, read_span
+from tasks.language import SpokenLanguage, detect_language, spans_to_ask, speech_s, speech_window
+from tasks.stitch import speech_of, stitch
+
+logger = logging.getLogger(__name__)
+
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far one recording is; seconds of its length, and of the speech that has been found in it so far."""
+
+    read_s: float = 0.0
+    speech_s: float = 0.0
+    heard_s: float = 0.0
+    plan: Plan | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def transcribe_file(
+    path: Path,
+    *,
+    engine: Engine,
+    files: Files,
+    options: Options,
+    on_progress: OnProgress = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+    name: str | None = None,
+    job_id: str = "",
+    span_max_s: float = 150.0,
+    max_hours: float = 24.0,
+) -> Transcript:
+    """Return the transcript of a recording; spans that were heard before, with these options, are not heard again.
+
+    Hearing begins while the rest of the recording is still being read.
+
+    Raises:
+        EmptyUpload, NoAudioTrack, AudioUnreadable, RecordingTooLong: see `tasks.ingest.ingest`.
+        Stopped: `should_stop` said so; finished spans stay on storage.
+    """
+    sha256 = file_sha256(path)
+    called = name or path.name
+    with ThreadPoolExecutor(engine.plan.num_workers, thread_name_prefix="hear") as workers:
+        way = _Way(
+            engine=engine,
+            files=files,
+            options=options,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            workers=workers,
+        )
+        try:
+            plan = ingest(
+                path,
+                name=called,
+                files=files,
+                options=options,
+                slots=engine.plan.num_workers,
+                span_max_s=span_max_s,
+                max_hours=max_hours,
+                media_sha256=sha256,
+                on_span=way.take_early,
+                on_progress=way.read,
+            )
+            way.take_rest(plan)
+            heards = [way.hearings[span.index].result() for span in plan.spans]
+        except BaseException:
+            way.stopped.set()
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+    return compose(
+        plan,
+        heards,
+        job_id=job_id,
+        name=called,
+        model=engine.resolved.name,
+        fingerprint=engine.resolved.fingerprint,
+        language=way.spoken.language,
+        language_probability=way.spoken.probability,
+        options=options,
+    )
+
+
+def compose(
+    plan: Plan,
+    heards: Sequence[Heard],
+    *,
+    job_id: str,
+    name: str,
+    model: str,
+    fingerprint: str,
+    language: str,
+    language_probability: float | None,
+    options: Options,
+) -> Transcript:
+    """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
+    segments = stitch(plan, heards)
+    return Transcript(
+        job_id=job_id,
+        media_sha256=plan.media_sha256,
+        name=name,
+        duration_s=plan.duration_s,
+        speech_s=plan.speech_s,
+        language=language,
+        language_probability=language_probability,
+        model=model,
+        fingerprint=fingerprint,
+        engine=heards[0].engine if heards else ENGINE_VERSION,
+        options=options,
+        segments=segments,
+        findings=findings(plan, segments),
+        given_up=given_up(plan, heards),
+        reheard=tuple(
+            replace(each, start_s=round(each.start_s + span.start_s, 3), end_s=round(each.end_s + span.start_s, 3))
+            for span, heard in zip(plan.spans, heards, strict=True)
+            for each in heard.reheard
+        ),
+    )
+
+
+def hear_span(
+    span: Span,
+    *,
+    engine: Engine,
+    files: Files,
+    options: Options,
+    language: str | None,
+    should_stop: ShouldStop = lambda: False,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> Heard:
+    """Return what is said in a span: found on storage, else heard now and stored.
+
+    Raises:
+        NotStored: the span's sound is gone.
+        Stopped: `should_stop` said so.
+    """
+    result = names.result_name(span.samples_sha256, engine.resolved.fingerprint, ENGINE_VERSION, options, language)
+    try:
+        return from_json(Heard, files.read(result))
+    except NotStored:
+        logger.debug("hearing span %d", span.index, extra={"action": "span"})
+    heard = hear(
+        engine,
+        read_span(files, span.samples_sha256),
+        options=options,
+        language=language,
+        speech=speech_of(span),
+        should_stop=should_stop,
+        on_progress=on_progress,
+    )
+    files.write(result, to_json(heard))
+    return heard
+
+
+@dataclass(kw_only=True)
+class _Way:
+    """One recording on its way through `transcribe_file`."""
+
+    engine: Engine
+    files: Files
+    options: Options
+    on_progress: OnProgress
+    should_stop: ShouldStop
+    workers: ThreadPoolExecutor
+    hearings: dict[int, Future[Heard]] = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    spoken: SpokenLanguage = field(init=False)
+    progress: Progress = field(default_factory=Progress)
+    heard_s: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = self.options.language if self.engine.multilingual else "en"
+        self.known = given is not None
+        self.spoken = SpokenLanguage(language=given or "en", probability=None)
+        self._lock = threading.Lock()
+
+    def asked_to_stop(self) -> bool:
+        return self.stopped.is_set() or self.should_stop()
+
+    def read(self, read_s: float) -> None:
+        if self.asked_to_stop():
+            raise Stopped
+        self.tell(read_s=read_s)
+
+    def take_early(self, span: Span) -> None:
+        """Start hearing a span as soon as it is cut, unless the language is still to be found out."""
+        self.tell(speech_s=self.progress.speech_s + speech_s(span))
+        if self.known:
+            self.start(span)
+
+    def take_rest(self, plan: Plan) -> None:
+        """Start hearing what has not been started: all of it where the plan, or the language, was not known."""
+        self.tell(read_s=plan.duration_s, speech_s=sum(map(speech_s, plan.spans)), plan=plan)
+        if not self.known and plan.spans:
+            asked = spans_to_ask(plan)
+            windows = [speech_window(read_span(self.files, span.samples_sha256), span) for span in asked]
+            self.spoken = detect_language(self.engine, windows)
+        for span in plan.spans:
+            if span.index not in self.hearings:
+                self.start(span)
+
+    def start(self, span: Span) -> None:
+        self.hearings[span.index] = self.workers.submit(self.hear, span)
+
+    def hear(self, span: Span) -> Heard:
+        if self.asked_to_stop():
+            raise Stopped
+
+        def on_progress(done_s: float) -> None:
+            with self._lock:
+                self.heard_s[span.index] = done_s
+            self.tell(heard_s=sum(self.heard_s.values()))
+
+        heard = hear_span(
+            span,
+            engine=self.engine,
+            files=self.files,
+            options=self.options,
+            language=self.spoken.language,
+            should_stop=self.asked_to_stop,
+            on_progress=on_progress,
+        )
+        on_progress(speech_s(span))
+        return heard
+
+    def tell(self, **changed: object) -> None:
+        with self._lock:
+            self.progress = replace(self.progress, **changed)  # type: ignore[arg-type]
+            now = self.progress
+        self.on_progress(now)
