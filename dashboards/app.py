@@ -1,6 +1,7 @@
 """The web process: one `st.App` on one port, with the pages, the APIs, the uploads, and the ledger that it owns."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,9 +13,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from dashboards import admin_api, answers, auth, context, health, landing, media, uploads, worker_api
 from dashboards.context import Context
+from dashboards.dispatch import Dispatcher
 from dashboards.gate import Gate
 from dashboards.headers import Headers
+from dashboards.prefect_runs import PrefectRuns
 from dashboards.push import events
+from dashboards.reconcile import Reconciler
 from dashboards.watch import watch_doors
 from storage import users
 from storage.files import Files
@@ -22,8 +26,11 @@ from storage.ledger import Ledger
 from storage.settings import Settings
 from storage.tokens import worker_token
 
+logger = logging.getLogger(__name__)
+
 SCRIPT = Path(__file__).parent / "main.py"
 SWEEP_EVERY_S = 600.0
+RESTART_AFTER_S = 2.0
 
 
 def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> st.App:
@@ -70,6 +77,9 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
     _first_start(ledger, settings)
     holder = Context(settings=settings, ledger=ledger, files=Files.from_settings(settings.storage))
     with context.use(holder):
+        dispatcher, reconciler = Dispatcher(), Reconciler()
+        holder.wake, holder.adopt = [dispatcher.wake, reconciler.wake], dispatcher.adopt
+        holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")
         try:
@@ -87,6 +97,18 @@ def _first_start(ledger: Ledger, settings: Settings) -> None:
             "  It is shown this once, and has to be changed at the first log-in.\n\n"
         )
         sys.stdout.flush()
+
+
+async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
+    """Keep dispatcher and reconciler at work; Prefect's client takes seconds to import, which nobody waits for."""
+    while True:
+        try:
+            async with PrefectRuns() as runs, asyncio.TaskGroup() as group:
+                group.create_task(dispatcher.run(runs))
+                group.create_task(reconciler.run(runs))
+        except Exception:
+            logger.exception("dispatcher and reconciler start again")
+            await asyncio.sleep(RESTART_AFTER_S)
 
 
 async def _every(pause_s: float, *works: Callable[[], Awaitable[object]]) -> None:

@@ -23,7 +23,7 @@ from dashboards.writers import Writers
 from storage.files import Files
 from storage.heartbeats import Workers
 from storage.ledger import Ledger
-from storage.records import Job
+from storage.records import Job, JobState
 from storage.reports import Started
 from storage.settings import Settings
 
@@ -106,26 +106,27 @@ def changed(job_id: str, owner_id: str) -> None:
 
     Call it after the change is committed, from any thread.
     """
-    _tell({"job_id": job_id, "owner_id": owner_id})
+    tell(job_id, owner_id)
+    wake()
 
 
 def announce(job: Job) -> None:
-    """The same as `changed`, saying also how the job is now."""
-    _tell(
-        {
-            "job_id": job.id,
-            "owner_id": job.owner_id,
-            "state": job.state.value,
-            "progress": round(job.progress, 4),
-            "detail": job.detail,
-            "attempt": job.attempt,
-        }
+    """The same, saying also how the job is now; who moves jobs along is woken only where there is work in it."""
+    tell(
+        job.id,
+        job.owner_id,
+        state=job.state.value,
+        progress=round(job.progress, 4),
+        detail=job.detail,
+        attempt=job.attempt,
     )
+    if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
+        wake()
 
 
-def _tell(news: dict[str, Any]) -> None:
-    current().bus.publish(news)
-    wake()
+def tell(job_id: str, owner_id: str, **facts: Any) -> None:
+    """Tell open pages alone."""
+    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts})
 
 
 def wake() -> None:

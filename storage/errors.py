@@ -243,6 +243,19 @@ class ModelMissing(TranscriberError):
         )
 
 
+class NotReady(TranscriberError):
+    """Something that is still starting; the same call succeeds in a moment."""
+
+    status, code, transient = 503, "not_ready", True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} is not known yet; ask again in a few seconds"
+
+
 class OutOfDeviceMemory(TranscriberError):
     """The device had too little memory even for the smallest settings."""
 
@@ -335,6 +348,70 @@ class TooManyTries(TranscriberError):
 
     def __str__(self) -> str:
         return f"too many failed tries; wait {self.wait_s} seconds, then try again"
+
+
+class AlreadyUp(TranscriberError):
+    """Another `transcriber up` runs on the same data."""
+
+    status, code = 409, "already_up"
+
+    def __init__(self, data_dir: str, pid: int, since: str, url: str) -> None:
+        super().__init__(data_dir, pid, since, url)
+        self.data_dir, self.pid, self.since, self.url = data_dir, pid, since, url
+
+    def __str__(self) -> str:
+        return (
+            f"{self.data_dir} is held by process {self.pid}, which serves {self.url} since {self.since}; stop it with "
+            f"`kill {self.pid}`, or give this one a folder of its own (TRANSCRIBER_DATA_DIR)"
+        )
+
+
+class PortTaken(TranscriberError):
+    """A port that one of our processes needs is in use."""
+
+    status, code = 409, "port_taken"
+
+    def __init__(self, port: int, holder: str, setting: str) -> None:
+        super().__init__(port, holder, setting)
+        self.port, self.holder, self.setting = port, holder, setting
+
+    def __str__(self) -> str:
+        return f"port {self.port} is taken by {self.holder}; stop that, or choose another port with {self.setting}"
+
+
+class NotStarted(TranscriberError):
+    """One of the processes of `transcriber up` did not come up."""
+
+    def __init__(self, service: str, reason: str, log: str) -> None:
+        super().__init__(service, reason, log)
+        self.service, self.reason, self.log = service, reason, log
+
+    def __str__(self) -> str:
+        return f"{self.service} did not start ({self.reason}); its log is {self.log}, and `transcriber doctor` may help"
+
+
+class SpanFailed(TranscriberError):
+    """A flow run on the gpu pool has failed for good; `span_code` is the code of the error that it ended with."""
+
+    status, code = 500, "span_failed"
+
+    def __init__(self, what: str, reason: str, span_code: str) -> None:
+        super().__init__(what, reason, span_code)
+        self.what, self.reason, self.span_code = what, reason, span_code
+
+    def __str__(self) -> str:
+        return f"{self.what} could not be heard: {self.reason}"
+
+
+class Unexpected(TranscriberError):
+    """Something that nobody foresaw, most likely a fault of ours."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(where, what)
+        self.where, self.what = where, what
+
+    def __str__(self) -> str:
+        return f"{self.where} broke on something unforeseen ({self.what}); retry, and report it with the workers' log"
 
 
 class RemoteError(TranscriberError):
