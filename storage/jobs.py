@@ -130,10 +130,11 @@ WITH owners AS (
     SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
     FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL
 ), turns AS (
-    SELECT job_id, busy + place AS turn, served_at FROM waiting JOIN owners USING (owner_id, lane)
+    SELECT job_id, busy, busy + place AS turn, served_at FROM waiting JOIN owners USING (owner_id, lane)
 )
 SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id
-ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, served_at NULLS FIRST, id
+ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
+    served_at NULLS FIRST, id
 LIMIT $limit
 """
 
@@ -141,8 +142,8 @@ LIMIT $limit
 def next_queued(con: DuckDBPyConnection, limit: int) -> list[Job]:
     """Return the jobs to hand to Prefect next, in order.
 
-    Lanes one after the other; within a lane users take turns: who has fewer jobs in flight there comes first,
-    then who was served longest ago, then the older job.
+    Lanes one after the other; within a lane users take turns: who has fewer jobs in flight there, counting those
+    further up in this list, comes first; then who was served longest ago; then the older job.
     """
     con.execute(NEXT_QUEUED, {"limit": limit})
     return found(con)

@@ -1,0 +1,237 @@
+"""Jobs: taken in once, listed in pages, cancelled, retried, given up, deleted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from storage import audit, jobs, names
+from storage.errors import BadRequest, JobMoved, NotFound, StaleAttempt
+from storage.ledger import Ledger
+from storage.records import CueLimits, Job, JobState, Lane, Options, User
+
+
+def submit(ledger: Ledger, job: Job, **more: Any) -> Job:
+    values: dict[str, Any] = {"attempt": job.attempt, "flow_run_id": "run-1", "model": "tiny", "fingerprint": "f00d"}
+    return ledger.run(jobs.submitted, job.id, actor="system:dispatcher", **(values | more))
+
+
+def get(ledger: Ledger, job: Job) -> Job:
+    with ledger.read() as con:
+        return jobs.get(con, job.id)
+
+
+def actions(ledger: Ledger, job: Job) -> list[str]:
+    with ledger.read() as con:
+        return [row.action for row in audit.page(con, subject=job.id)]
+
+
+def test_a_job_comes_back_as_it_was_accepted(ledger: Ledger, make_job: Any) -> None:
+    options = Options(language="de", prompt='"; DROP TABLE jobs; --', cues=CueLimits(max_line_width=20))
+    job = make_job(options=options, name="Größe 😀.wav", lane=Lane.BATCH)
+    assert get(ledger, job) == job
+    assert (job.state, job.attempt, job.version, job.options) == (JobState.QUEUED, 1, 1, options)
+    assert actions(ledger, job) == ["job.accept"]
+
+
+def test_an_idempotency_key_gives_the_same_job_again(ledger: Ledger, make_job: Any) -> None:
+    job = make_job(idempotency_key="k")
+    assert make_job(idempotency_key="k", name="other").id == job.id
+    assert actions(ledger, job) == ["job.accept"]
+
+
+def test_an_idempotency_key_is_its_owners_alone(make_job: Any, make_user: Callable[[str], User]) -> None:
+    assert make_job(idempotency_key="k").id != make_job(make_user("Bob"), idempotency_key="k").id
+
+
+def test_an_idempotency_key_for_other_bytes_is_refused(make_job: Any) -> None:
+    make_job(idempotency_key="k", content="one")
+    with pytest.raises(BadRequest, match="idempotency_key"):
+        make_job(idempotency_key="k", content="two")
+
+
+def test_an_unknown_job_is_not_found(ledger: Ledger) -> None:
+    for call in (jobs.cancel, jobs.retry, jobs.delete):
+        with pytest.raises(NotFound):
+            ledger.run(call, "nothing", actor="cli:me")
+
+
+def test_pages_go_by_keyset_and_can_be_narrowed(
+    ledger: Ledger, make_job: Any, make_user: Callable[[str], User]
+) -> None:
+    mine = [make_job() for _ in range(5)]
+    theirs = make_job(make_user("Bob"))
+    ledger.run(jobs.cancel, mine[0].id, actor="cli:me")
+    with ledger.read() as con:
+        first = jobs.page(con, owner_id=mine[0].owner_id, limit=2)
+        second = jobs.page(con, owner_id=mine[0].owner_id, before=first[-1].id, limit=10)
+        assert [job.id for job in first + second] == [job.id for job in reversed(mine)]
+        assert [job.id for job in jobs.page(con, limit=1)] == [theirs.id]
+        assert [job.id for job in jobs.page(con, state=JobState.CANCELLED)] == [mine[0].id]
+        assert len(jobs.page(con, state=[JobState.CANCELLED, JobState.QUEUED])) == 6
+        assert jobs.page(con, state=[]) == []
+
+
+def test_counts_name_every_state(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    with ledger.read() as con:
+        assert jobs.counts(con)[JobState.QUEUED] == 1
+        assert jobs.counts(con, job.owner_id)[JobState.FAILED] == 0
+        assert sum(jobs.counts(con, "somebody").values()) == 0
+
+
+def test_submitting_notes_the_run_and_the_model_once(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    after = submit(ledger, job)
+    assert (after.state, after.flow_run_id, after.model) == (JobState.QUEUED, "run-1", "tiny")
+    assert submit(ledger, job).version == after.version
+    assert actions(ledger, job) == ["job.submit", "job.accept"]
+
+
+def test_what_is_submitted_is_unfinished_and_not_queued_any_more(ledger: Ledger, make_job: Any) -> None:
+    waiting, handed = make_job(), make_job()
+    submit(ledger, handed)
+    with ledger.read() as con:
+        assert [job.id for job in jobs.next_queued(con, 10)] == [waiting.id]
+        assert [job.id for job in jobs.unfinished(con)] == [handed.id]
+
+
+def test_submitting_a_cancelled_job_is_stale(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    with pytest.raises(StaleAttempt):
+        submit(ledger, job)
+
+
+def test_submitting_an_older_attempt_is_stale(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+    with pytest.raises(StaleAttempt):
+        submit(ledger, job)
+
+
+def test_cancelling_twice_is_one_change(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    assert ledger.run(jobs.cancel, job.id, actor="cli:me").state is JobState.CANCELLED
+    assert ledger.run(jobs.cancel, job.id, actor="cli:me").finished_at is not None
+    assert actions(ledger, job) == ["job.cancel", "job.accept"]
+
+
+def test_a_completed_job_cannot_be_cancelled_or_retried(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+    job = make_job()
+    run_of(job).whole_way()
+    for call in (jobs.cancel, jobs.retry):
+        with pytest.raises(JobMoved, match="completed"):
+            ledger.run(call, job.id, actor="cli:me")
+
+
+def test_a_retry_is_a_new_attempt_in_the_queue(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    submit(ledger, job)
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    again = ledger.run(jobs.retry, job.id, actor="cli:me")
+    assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
+    assert (again.error, again.finished_at, again.media_sha256) == (None, None, job.media_sha256)
+
+
+def test_a_queued_job_cannot_be_retried(ledger: Ledger, make_job: Any) -> None:
+    with pytest.raises(JobMoved, match="retried"):
+        ledger.run(jobs.retry, make_job().id, actor="cli:me")
+
+
+def test_the_third_crash_fails_the_job_and_says_what_to_do(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    for attempt in (2, 3):
+        again = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="the worker died")
+        assert (again.state, again.attempt) == (JobState.QUEUED, attempt)
+    last = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="the worker died")
+    assert (last.state, last.attempt, last.error_code) == (JobState.FAILED, 3, "crashed_too_often")
+    assert last.error
+    assert "the worker died" in last.error
+    assert "retry" in last.error
+
+
+def test_a_retry_by_hand_allows_three_more_crashes(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    for _ in range(3):
+        ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+    ledger.run(jobs.retry, job.id, actor="cli:me")
+    again = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+    assert (again.state, again.attempt) == (JobState.QUEUED, 5)
+
+
+def test_a_finished_job_is_not_queued_again_by_the_reconciler(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    with pytest.raises(JobMoved):
+        ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+
+
+def test_a_note_is_shown_while_the_job_goes_on_and_not_after(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    ledger.run(jobs.note, job.id, "downloading model small: 43%")
+    noted = get(ledger, job)
+    assert (noted.detail, noted.version) == ("downloading model small: 43%", 2)
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    ledger.run(jobs.note, job.id, "late")
+    assert get(ledger, job).detail == "cancelled"
+    assert actions(ledger, job) == ["job.cancel", "job.accept"]
+
+
+def test_a_running_job_cannot_be_deleted(ledger: Ledger, make_job: Any) -> None:
+    with pytest.raises(JobMoved, match="deleted"):
+        ledger.run(jobs.delete, make_job().id, actor="cli:me")
+
+
+def test_a_deleted_job_leaves_nothing_but_its_audit(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+    job = make_job(idempotency_key="k")
+    run_of(job).whole_way()
+    ledger.run(jobs.delete, job.id, actor="cli:me")
+    with ledger.read() as con:
+        for table in ("jobs", "spans", "transcripts", "segments", "exports", "answers", "job_keys"):
+            assert con.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]  # noqa: S608
+    assert actions(ledger, job)[0] == "job.delete"
+    assert make_job(idempotency_key="k").id != job.id
+
+
+def test_all_that_only_a_deleted_job_used_may_go(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+    job = make_job()
+    run_of(job).whole_way()
+    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    assert set(free) == {
+        names.job_manifest_name(job.id),
+        names.transcript_name(job.id),
+        names.export_name(job.id, "srt"),
+        names.plans_folder(job.media_sha256),
+        names.span_name("00aa"),
+        names.results_folder("00aa"),
+        names.span_name("11bb"),
+        names.results_folder("11bb"),
+        names.media_name(job.media_sha256),
+    }
+    assert free.index(names.plans_folder(job.media_sha256)) < free.index(names.span_name("00aa"))
+
+
+def test_media_that_another_job_uses_stays(
+    ledger: Ledger, make_job: Any, run_of: Any, make_user: Callable[[str], User]
+) -> None:
+    job, other = make_job(), make_job(make_user("Bob"))
+    run_of(job).whole_way()
+    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    assert names.media_name(job.media_sha256) not in free
+    assert not [name for name in free if name.startswith(("plans", "spans", "results"))]
+    ledger.run(jobs.cancel, other.id, actor="cli:me")
+    assert names.media_name(job.media_sha256) in ledger.run(jobs.delete, other.id, actor="cli:me")
+
+
+def test_spans_that_another_recording_shares_stay(
+    ledger: Ledger, make_job: Any, run_of: Any, spans: tuple[Any, ...]
+) -> None:
+    job, other = make_job(content="one"), make_job(content="two")
+    run_of(job).whole_way()
+    run_of(other).start()
+    run_of(other).plan(spans[:1])
+    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    assert names.span_name("00aa") not in free
+    assert names.results_folder("00aa") not in free
+    assert {names.span_name("11bb"), names.media_name(job.media_sha256)} <= set(free)
