@@ -1,0 +1,80 @@
+"""Workers as the web process knows them: by beats that were heard lately."""
+
+from datetime import timedelta
+from typing import Any
+
+from storage.clock import utc_now
+from storage.heartbeats import ALIVE_FOR, ModelState, WorkerBeat, Workers
+from storage.records import from_json, to_json
+
+NOW = utc_now()
+READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
+COMING = ModelState(name="small", fingerprint=None, state="downloading", progress=0.4)
+
+
+def beat(name: str = "gpu-1", **more: Any) -> WorkerBeat:
+    values: dict[str, Any] = {
+        "pool": "gpu",
+        "host": "here",
+        "pid": 7,
+        "device": "cpu",
+        "slots": 2,
+        "busy": 1,
+        "default_model": READY,
+        "sent_at": NOW - timedelta(days=3),
+    }
+    return WorkerBeat(name=name, **(values | more))
+
+
+def test_a_worker_is_alive_until_it_has_been_silent_for_long() -> None:
+    workers = Workers()
+    workers.beat(beat(), now=NOW)
+    assert [one.name for one in workers.alive(NOW + ALIVE_FOR * 0.9)] == ["gpu-1"]
+    assert workers.alive(NOW + ALIVE_FOR) == []
+
+
+def test_slots_are_counted_by_pool() -> None:
+    workers = Workers()
+    for name, pool, slots in (("a", "gpu", 2), ("b", "gpu", 3), ("c", "cpu", 4)):
+        workers.beat(beat(name, pool=pool, slots=slots), now=NOW)
+    workers.beat(beat("a", slots=1), now=NOW)
+    assert (workers.slots("gpu", NOW), workers.slots("cpu", NOW), workers.slots("tpu", NOW)) == (4, 4, 0)
+    workers.gone("b")
+    assert workers.slots("gpu", NOW) == 1
+
+
+def test_a_ready_model_comes_before_one_that_is_being_fetched() -> None:
+    workers = Workers()
+    assert workers.default_model(NOW) is None
+    workers.beat(beat("a", default_model=COMING), now=NOW)
+    assert workers.default_model(NOW) == COMING
+    workers.beat(beat("b", default_model=READY), now=NOW)
+    assert workers.default_model(NOW) == READY
+
+
+def test_it_is_known_how_a_model_stands() -> None:
+    workers = Workers()
+    workers.beat(beat(models=(COMING,)), now=NOW)
+    assert workers.has("small", NOW) == COMING
+    assert workers.has("tiny", NOW) == READY
+    assert workers.has("large", NOW) is None
+
+
+def test_wanted_models_are_asked_for_until_they_are_there() -> None:
+    workers = Workers()
+    workers.want("small", now=NOW)
+    workers.want("tiny", now=NOW)
+    assert workers.beat(beat(models=(COMING,)), now=NOW) == ("small",)
+    there = ModelState(name="small", fingerprint="cafe", state="ready")
+    assert workers.beat(beat(models=(there,)), now=NOW) == ()
+
+
+def test_a_wish_that_is_not_repeated_is_dropped() -> None:
+    workers = Workers()
+    workers.want("small", now=NOW)
+    assert workers.beat(beat(), now=NOW + ALIVE_FOR) == ()
+
+
+def test_a_beat_survives_the_way_over_http() -> None:
+    sent = beat(models=(READY, COMING), versions={"ctranslate2": "4.8.5"})
+    assert from_json(WorkerBeat, to_json(sent)) == sent
