@@ -6,13 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+
+from storage.records import Transcript, from_json
 
 ADMIN_PASSWORD = "first-password-of-the-admin"
 
@@ -78,11 +81,49 @@ class Stack:
         if self.process is not None:
             self.process.wait(10)
 
-    def token(self) -> str:
-        return (self.data_dir / "worker-token").read_text().strip()
+    def processes_like(self, *words: str) -> list[psutil.Process]:
+        """The processes whose command line has all these words, parents before children."""
+        return [one for one in self.processes() if all(word in one.cmdline() for word in words)]
+
+    def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """Ask the web process with the worker token; it may be away for a moment."""
+        headers = {"Authorization": f"Bearer {(self.data_dir / 'worker-token').read_text().strip()}"}
+        until = time.monotonic() + 30
+        while True:
+            try:
+                answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **kwargs)
+                return answer.raise_for_status()
+            except httpx.TransportError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
+    def submit(self, path: Path) -> str:
+        """Send a recording as the administrator's; return the job's id."""
+        with path.open("rb") as opened:
+            form = {"options": '{"model": "demo"}', "owner": "admin", "lane": "interactive"}
+            return str(self.call("POST", "/internal/v1/jobs", data=form, files={"file": opened}).json()["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return dict(self.call("GET", f"/internal/v1/jobs/{job_id}").json())
+
+    def spans(self, job_id: str) -> list[dict[str, Any]]:
+        return list(self.call("GET", f"/internal/v1/jobs/{job_id}/spans").json())
+
+    def transcript(self, job_id: str) -> Transcript:
+        return from_json(Transcript, self.call("GET", f"/internal/v1/jobs/{job_id}/transcript").content)
+
+    def wait_for(self, job_id: str, done: Callable[[dict[str, Any]], bool], *, wait_s: float = 120) -> dict[str, Any]:
+        """Wait until the job is as wanted, and return it."""
+        until = time.monotonic() + wait_s
+        while time.monotonic() < until:
+            if done(job := self.job(job_id)):
+                return job
+            time.sleep(0.1)
+        raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 
-def make_stack(folder: Path) -> Stack:
+def make_stack(folder: Path, **settings: str) -> Stack:
     data_dir, port, prefect_port = folder / "data", free_port(), free_port()
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))}
     env |= {
@@ -91,6 +132,7 @@ def make_stack(folder: Path) -> Stack:
         "TRANSCRIBER_MODEL": "demo",
         "TRANSCRIBER_ADMIN_PASSWORD": ADMIN_PASSWORD,
         "PREFECT_SERVER_API_PORT": str(prefect_port),
+        **settings,
     }
     return Stack(data_dir=data_dir, env=env, url=f"http://127.0.0.1:{port}")
 

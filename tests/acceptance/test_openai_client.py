@@ -1,0 +1,79 @@
+"""A stock OpenAI client against `/v1`, with nothing changed but its address and key."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import openai
+import pytest
+import srt
+import webvtt
+from openai import OpenAI
+
+from tests.acceptance.conftest import Stack
+
+pytestmark = pytest.mark.acceptance
+SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> OpenAI:
+    command = [sys.executable, "-m", "flows.cli", "admin", "create-key", "admin", "--name", "acceptance"]
+    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60)
+    key = next(word for word in made.stdout.split() if word.startswith("wt_"))
+    return OpenAI(base_url=f"{stack.url}/v1", api_key=key)
+
+
+def test_json_holds_the_words(client: OpenAI) -> None:
+    with SAMPLE.open("rb") as recording:
+        heard = client.audio.transcriptions.create(model="whisper-1", file=recording)
+
+    assert "meeting" in heard.text
+
+
+def test_text_srt_and_vtt_are_what_their_readers_expect(client: OpenAI) -> None:
+    with SAMPLE.open("rb") as recording:
+        as_srt = client.audio.transcriptions.create(model="whisper-1", file=recording, response_format="srt")
+    with SAMPLE.open("rb") as recording:
+        as_vtt = client.audio.transcriptions.create(model="whisper-1", file=recording, response_format="vtt")
+    with SAMPLE.open("rb") as recording:
+        as_text = client.audio.transcriptions.create(model="whisper-1", file=recording, response_format="text")
+
+    assert "meeting" in as_text
+    assert len(list(srt.parse(as_srt))) == len(webvtt.from_string(as_vtt).captions) >= 3
+
+
+def test_verbose_json_has_words_with_times(client: OpenAI) -> None:
+    with SAMPLE.open("rb") as recording:
+        heard = client.audio.transcriptions.create(
+            model="whisper-1",
+            file=recording,
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+        )
+
+    assert heard.language == "english"
+    assert heard.words
+    assert heard.segments
+    starts = [word.start for word in heard.words]
+    assert starts == sorted(starts)
+    assert heard.words[-1].end <= heard.duration
+
+
+def test_models_are_listed(client: OpenAI) -> None:
+    assert "demo" in [model.id for model in client.models.list()]
+
+
+def test_a_wrong_key_is_refused(stack: Stack) -> None:
+    with pytest.raises(openai.AuthenticationError), SAMPLE.open("rb") as recording:
+        OpenAI(base_url=f"{stack.url}/v1", api_key="wt_wrong").audio.transcriptions.create(
+            model="whisper-1", file=recording
+        )
+
+
+def test_what_is_not_audio_is_refused_in_plain_words(client: OpenAI) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.audio.transcriptions.create(model="whisper-1", file=("notes.mp3", b"these are only words" * 100))
+
+    assert refused.value.status_code == 415
+    assert "not readable audio" in str(refused.value)

@@ -1,0 +1,78 @@
+"""`kill -9` of each process while a job is under way: the job completes, and no finished span is heard again."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.conftest import Stack, make_stack
+from tests.conftest import Assembly, Clip
+
+pytestmark = pytest.mark.acceptance
+
+VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
+    "web": lambda stack: stack.processes_like("flows.cli", "web"),
+    "prefect server": lambda stack: stack.processes_like("flows.server"),
+    "cpu worker": lambda stack: stack.processes_like("flows.cli", "worker", "cpu"),
+    "gpu worker": lambda stack: stack.processes_like("flows.cli", "worker", "gpu"),
+    "process that reads": lambda stack: stack.processes_like("flows.child", "--pool", "cpu"),
+    "process that hears": lambda stack: stack.processes_like("flows.child", "--pool", "gpu"),
+    "everything": lambda stack: stack.processes(),
+}
+RECORDING_CLIPS = 48
+
+
+@pytest.fixture(scope="module")
+def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A platform with short spans and one hearing at a time, so that there is time to kill something."""
+    made = make_stack(
+        tmp_path_factory.mktemp("patient"),
+        TRANSCRIBER_SPAN_MAX_S="30",
+        TRANSCRIBER_NUM_WORKERS="1",
+        TRANSCRIBER_CPU_THREADS="1",
+    )
+    made.start()
+    yield made
+    made.kill_everything()
+
+
+def recording(victim: str, speech: list[Clip], assemble: Callable[..., Assembly]) -> Assembly:
+    """Return some minutes of speech that no other victim's job has, so that no result is found from before."""
+    order = random.Random(victim)  # noqa: S311
+    clips = list(itertools.islice(itertools.cycle(speech), RECORDING_CLIPS))
+    order.shuffle(clips)
+    return assemble(clips, pause_s=1.0 + order.random() / 5)
+
+
+def results(stack: Stack, job_id: str) -> dict[Path, float]:
+    """Return the result files of the job's finished spans, with when they were written."""
+    names = [row["result"] for row in stack.spans(job_id) if row["result"]]
+    return {path: path.stat().st_mtime for name in names if (path := stack.data_dir / "store" / name)}
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_job_survives_kill_9(
+    victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
+) -> None:
+    stack, made = patient_stack, recording(victim, speech, assemble)
+    job_id = stack.submit(made.path)
+    stack.wait_for(job_id, lambda job: job["state"] == "transcribing" and len(results(stack, job_id)) >= 2)
+    before = results(stack, job_id)
+
+    killed = VICTIMS[victim](stack)
+    assert killed, f"no process of the {victim} was found"
+    for process in killed:
+        process.kill()
+    if victim == "everything":
+        stack.start()
+
+    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+    assert job["state"] == "completed", job
+    after = results(stack, job_id)
+    assert len(after) == len(stack.spans(job_id)) > len(before)
+    assert {path: after[path] for path in before} == before
+    heard = stack.transcript(job_id).text.split()
+    assert abs(len(heard) - len(made.text.split())) <= 0.05 * len(heard)
