@@ -44,7 +44,7 @@ def signed_in(me: Viewer) -> None:
     st.logo(str(components.SVG_MARK), size="large")
     shown = st.navigation(sections)
     with st.sidebar, st.container(key="foot"):
-        if components.dock(name=me.user.name, role=strings.ROLE[me.user.role]):
+        if components.dock(name=me.user.name, role=strings.ROLE[me.user.role], everybody=me.is_admin):
             st.switch_page("views/upload.py")
     shown.run()
 

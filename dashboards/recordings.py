@@ -81,6 +81,7 @@ def _filter(counts: Mapping[JobState, int]) -> str:
         key="show",
         bind="query-params",
         label_visibility="collapsed",
+        wrap=False,
         on_change=back_to_top,
     )
     return chosen or "all"

@@ -70,6 +70,7 @@ DOCK: dict[str, str] = {
 
 UPLOADER: dict[str, str] = {
     "lead": "Drop recordings or folders here",
+    "lead_touch": "Choose recordings to transcribe",
     "formats": "Audio or video: MP3, M4A, WAV, FLAC, OGG, MP4, MOV, MKV and more",
     "choose_files": "Choose files",
     "choose_folder": "Choose a folder",

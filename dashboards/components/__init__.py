@@ -4,6 +4,7 @@ Their code goes inline, so that it works wherever the package is installed; only
 library (tus-js-client 4.3.1, in `vendor/` with its licence). Each function below mounts one component.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -
 
 
 _login = _component("login", isolate=False)  # in the page itself, where password managers look
-_dock = _component("dock")
+_dock = _component("dock", shared=["events.js"])
 _live = _component("live", shared=["events.js"])
 _uploader = _component("uploader", shared=["vendor/tus-4.3.1.min.js", "uploads.js"])
 _job_list = _component("joblist")
@@ -45,11 +46,10 @@ def login() -> None:
     _login(key="login", data={"text": strings.LOGIN})
 
 
-def dock(*, name: str, role: str) -> bool:
+def dock(*, name: str, role: str, everybody: bool) -> bool:
     """Mount the foot of the sidebar; return whether the reader asked for the uploads in progress."""
-    result = _dock(
-        key="dock", data={"name": name, "role": role, "text": strings.DOCK}, on_open_uploads_change=lambda: None
-    )
+    data = {"name": name, "role": role, "everybody": everybody, "run": time.time_ns(), "text": strings.DOCK}
+    result = _dock(key="dock", data=data, on_open_uploads_change=lambda: None, on_woken_change=lambda: None)
     return bool(result.open_uploads)
 
 

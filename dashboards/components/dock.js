@@ -1,4 +1,10 @@
-/* The foot of the sidebar: who is signed in, the way out, and uploads that go on while other pages are read. */
+/*
+ * The foot of the sidebar: who is signed in, the way out, and uploads that go on while other pages are read.
+ *
+ * It is also what wakes a page whose server was away: a new server process knows none of the page's fragments, so
+ * the whole script has to run there once before anything on the page works again. Until `data.run` has changed, it
+ * is asked for again each second.
+ */
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".dock");
   const find = (path) => root.querySelector(path);
@@ -13,9 +19,21 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault();
     setTriggerValue("open_uploads", true);
   };
+  const wake = (parentElement.wtWake ??= { tries: 0 });
+  if (wake.run !== data.run) Object.assign(wake, { run: data.run, tries: 0 });
   parentElement.wtStop?.();
+  const deaf = wtEvents(data.everybody).listen((event) => {
+    if (event.missed) wake.tries = 60;
+  });
+  const timer = setInterval(() => {
+    if (wake.tries-- > 0) setTriggerValue("woken", Date.now());
+  }, 1000);
   window.addEventListener("wt-uploads", show);
-  parentElement.wtStop = () => window.removeEventListener("wt-uploads", show);
+  parentElement.wtStop = () => {
+    deaf();
+    clearInterval(timer);
+    window.removeEventListener("wt-uploads", show);
+  };
   show();
 
   async function leave() {

@@ -2,10 +2,10 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".uploader");
   const uploads = wtUploadsOfTab();
-  const view = (parentElement.wtView ??= { rows: new Map(), told: new Set(Object.keys(data.jobs)) });
+  const view = (parentElement.wtView ??= { rows: new Map() });
   view.data = data;
   view.open = (job) => setTriggerValue("open", job);
-  view.tell = () => setTriggerValue("uploaded", [...view.told].filter(Boolean));
+  view.tell = (jobs) => setTriggerValue("uploaded", jobs);
   if (!view.stop) wire(root, uploads, view);
   label(root, data);
   view.draw();
@@ -14,14 +14,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function label(root, { text }) {
   const write = (path, words) => (root.querySelector(path).textContent = words);
-  write(".lead", text.lead);
+  const touch = matchMedia("(pointer: coarse)").matches;
+  write(".lead", touch ? text.lead_touch : text.lead);
   write(".formats", text.formats);
   write(".limit", text.limit);
   write(".files", text.choose_files);
   write(".folder", text.choose_folder);
   write(".unfinished h4", text.unfinished);
   write(".clear", text.clear);
-  root.querySelector(".folder").hidden = matchMedia("(pointer: coarse)").matches;
+  root.querySelector(".folder").hidden = touch;
 }
 
 function wire(root, uploads, view) {
@@ -114,6 +115,7 @@ function draw(root, uploads, view) {
   drawUnfinished(root, uploads, data);
   const queue = root.querySelector(".queue");
   queue.hidden = uploads.items.length === 0;
+  root.classList.toggle("small-drop", uploads.items.length > 0);
   const sum = uploads.summary();
   const n = uploads.items.length;
   queue.querySelector("h4").textContent = n === 1 ? data.text.one_file : data.text.files.replace("{n}", n);
@@ -136,11 +138,18 @@ function draw(root, uploads, view) {
     li.remove();
     view.rows.delete(key);
   }
-  const fresh = uploads.items.filter((item) => item.job && !view.told.has(item.job));
-  if (fresh.length) {
-    for (const item of fresh) view.told.add(item.job);
-    view.tell();
-  }
+  tellOfJobs(uploads, view);
+}
+
+/* Said again until the page has heard it: the first time it may have been on its way to a server that went. */
+function tellOfJobs(uploads, view) {
+  const unknown = uploads.items.map((item) => item.job).filter((job) => job && !view.data.jobs[job]);
+  const print = unknown.join();
+  if (print !== view.print) Object.assign(view, { print, tries: 0, toldAt: 0 });
+  if (!unknown.length || view.tries >= 10 || Date.now() - view.toldAt < 2000) return;
+  view.tries += 1;
+  view.toldAt = Date.now();
+  view.tell(unknown);
 }
 
 function drawUnfinished(root, uploads, { text, settings }) {
@@ -214,7 +223,10 @@ function acts(item, uploads, view) {
   const drop = act(text.cancel, () => uploads.cancel(item.key));
   if (item.job) return [act(text.open, () => view.open(item.job))];
   if (item.state === "done") return [];
-  if (item.state === "failed") return [act(text.again, () => uploads.resume(item.key)), act(text.remove, () => uploads.cancel(item.key))];
+  if (item.state === "failed") {
+    const remove = act(text.remove, () => uploads.cancel(item.key));
+    return item.final ? [remove] : [act(text.again, () => uploads.resume(item.key)), remove];
+  }
   if (item.state === "paused") return [act(text.resume, () => uploads.resume(item.key)), drop];
   return [act(text.pause, () => uploads.pause(item.key)), drop];
 }

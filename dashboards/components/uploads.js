@@ -33,8 +33,8 @@ class WtUploads {
         continue;
       }
       item.state = "waiting";
-      if (file.size === 0) Object.assign(item, { state: "failed", error: settings.text.empty });
-      if (file.size > settings.max_bytes) Object.assign(item, { state: "failed", error: settings.text.too_large });
+      if (file.size === 0) Object.assign(item, { state: "failed", final: true, error: settings.text.empty });
+      if (file.size > settings.max_bytes) Object.assign(item, { state: "failed", final: true, error: settings.text.too_large });
       this.items.push(item);
     }
     this.#pump();
@@ -135,7 +135,7 @@ class WtUploads {
   }
 
   async #start(item) {
-    item.state = "sending";
+    Object.assign(item, { state: "sending", began: Date.now(), marks: [] });
     if (item.upload && item.started) return item.upload.start();
     const { settings } = item;
     item.upload = new tus.Upload(item.file, {
@@ -153,7 +153,7 @@ class WtUploads {
         item.trouble = null;
       },
       onSuccess: () => this.#finish(item, { state: "done", sent: item.size }),
-      onError: (error) => this.#finish(item, { state: "failed", error: this.#explain(item, error) }),
+      onError: (error) => this.#broke(item, error),
     });
     const [earlier] = await item.upload.findPreviousUploads();
     if (item.state !== "sending") return;
@@ -165,9 +165,19 @@ class WtUploads {
   #again(item, error) {
     const status = error.originalResponse?.getStatus() ?? 0;
     const worth = WT_WORTH_RETRYING.has(status) || (status >= 500 && status !== 507);
-    if (worth && navigator.onLine) item.trouble = status === 0 || status >= 500 ? item.settings.text.waiting_server : null;
+    if (status === 0 || status >= 500) item.trouble = item.settings.text.waiting_server;
     this.#tell();
     return worth && navigator.onLine;
+  }
+
+  /** What the server has refused for good is not offered to be gone on with. */
+  #broke(item, error) {
+    const status = error.originalResponse?.getStatus() ?? 0;
+    if (status >= 400 && status < 500 && status !== 401) {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${item.mark}::`)) localStorage.removeItem(key);
+      item.started = false;
+    }
+    this.#finish(item, { state: "failed", error: this.#explain(item, error) });
   }
 
   #explain(item, error) {
@@ -186,7 +196,9 @@ class WtUploads {
     const now = Date.now();
     item.sent = sent;
     item.trouble = null;
-    if (!item.marks.length || now - item.marks.at(-1)[0] > 200) item.marks.push([now, sent]);
+    if (!item.marks.length) item.marks.push([now, sent]);
+    if (now - item.began < 700) item.marks = [[now, sent]]; // what was there before is no speed
+    else if (now - item.marks.at(-1)[0] > 200) item.marks.push([now, sent]);
     while (item.marks.length > 2 && now - item.marks[0][0] > 6000) item.marks.shift();
     this.#tell();
   }
