@@ -25,6 +25,7 @@ class Root(Protocol):
     def delete_folder(self, name: str) -> None: ...
     def list(self, prefix: str) -> Iterator[str]: ...
     def local(self, name: str) -> AbstractContextManager[Path]: ...
+    def sweep(self, older_than_s: float) -> int: ...
 
 
 class Files:
@@ -99,6 +100,10 @@ class Files:
     def local(self, name: str) -> AbstractContextManager[Path]:
         """Give the bytes as a local file to read: the stored one itself in a folder, else a passing copy."""
         return self._root.local(checked(name))
+
+    def sweep(self, *, older_than_s: float = 24 * 3600) -> int:
+        """Delete what killed writers left half-written, and return how many files that were."""
+        return self._root.sweep(older_than_s)
 
 
 def checked(name: str) -> str:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,11 +63,9 @@ class Folder:
             (self.path / name).unlink()
 
     def delete_folder(self, name: str) -> None:
-        """Delete all in one folder, and the folder."""
+        """Delete all files in one folder; `sweep` takes the folder, so that nobody loses it while writing."""
         for each in list(self.list(name)):
             self.delete(each)
-        with suppress(OSError):  # somebody has just written into it: it stays
-            (self.path / name).rmdir()
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below a folder, without those that are being written."""
@@ -82,6 +81,20 @@ class Folder:
             elif not entry.name.startswith("."):
                 yield name
 
+    def sweep(self, older_than_s: float) -> int:
+        """Delete what killed writers left half-written, and folders long empty; return how many files that were."""
+        before = time.time() - older_than_s
+        count = 0
+        for folder, _, names in os.walk(self.path, topdown=False):
+            for name in names:
+                if name.startswith(TEMP_MARK) and _older(Path(folder, name), before):
+                    Path(folder, name).unlink(missing_ok=True)
+                    count += 1
+            if not names and Path(folder) != self.path and _older(Path(folder), before):
+                with suppress(OSError):  # it is not empty
+                    Path(folder).rmdir()
+        return count
+
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         """Give the stored file itself."""
@@ -93,7 +106,7 @@ class Folder:
     @contextmanager
     def _replacing(self, name: str) -> Iterator[BinaryIO]:
         target = self.path / name
-        with _mapped(name):
+        with _mapped(name, writing=True):
             handle, temp = _temp_beside(target)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -109,7 +122,8 @@ class Folder:
 
     def _rename(self, name: str, source: Path) -> bool:
         target = self.path / name
-        with _mapped(name):
+        source.stat()  # a source that is missing is no fault of the storage
+        with _mapped(name, writing=True):
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file:
                 os.fsync(file.fileno())
@@ -124,15 +138,25 @@ class Folder:
 
 
 def _temp_beside(target: Path) -> tuple[int, str]:
-    for _ in range(3):  # a folder just emptied may go between the two steps
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+    for _ in range(5):  # `sweep` may take an empty folder away between the two steps
+        with suppress(FileNotFoundError, FileExistsError):
+            target.parent.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(prefix=TEMP_MARK, dir=target.parent)
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
 
 
+def _older(path: Path, than: float) -> bool:
+    try:
+        return path.stat().st_mtime < than
+    except FileNotFoundError:
+        return False
+
+
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # deleted by another thread, with the file in it
+        return
     try:
         with suppress(OSError):  # some network file systems refuse it
             os.fsync(handle)
@@ -141,12 +165,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _mapped(name: str) -> Iterator[None]:
+def _mapped(name: str, *, writing: bool = False) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise NotStored(name) from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) and not writing:
+            raise NotStored(name) from error
         if error.errno in FULL:
             raise StorageFull(name, error.strerror or "no space") from error
         raise StorageUnreachable(name, error.strerror or str(error)) from error

@@ -1,6 +1,7 @@
 """A real ledger and a real folder for each test, and short ways to jobs and reports."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,8 +16,17 @@ from storage.records import Job, Lane, Options, Role, Segment, Span, Stretch, Tr
 from storage.reports import Completed, DirectReporter, Exporting, Planned, SpanHeard, Started
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed ledger with nothing in it, to copy (migrating one for each test takes a while)."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.duckdb"
+    Ledger.open(path).close()
+    return path
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path, empty_ledger: Path) -> Iterator[Ledger]:
+    shutil.copyfile(empty_ledger, tmp_path / "ledger.duckdb")
     with Ledger.open(tmp_path / "ledger.duckdb") as opened:
         yield opened
 
