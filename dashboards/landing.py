@@ -95,23 +95,25 @@ async def accept_stored(
     lane: Lane,
     actor: str,
     key: str | None = None,
+    in_hand: bool = False,
 ) -> Job:
-    """Make the job of a recording whose bytes are on storage.
+    """Make the job of a recording whose bytes are on storage; with `in_hand` the caller itself transcribes it.
 
     Raises:
         NotStored: they are not.
     """
     asked = {"owner_id": owner_id, "name": clean_name(name), "options": options, "lane": lane, "actor": actor}
-    job = await context.in_thread(_accept_stored, sha256, size_bytes, key, asked)
+    job = await context.in_thread(_accept_stored, sha256, size_bytes, key, asked, in_hand)
     context.announce(job)
     return job
 
 
-def _accept_stored(sha256: str, size_bytes: int, key: str | None, asked: dict[str, Any]) -> Job:
+def _accept_stored(sha256: str, size_bytes: int, key: str | None, asked: dict[str, Any], in_hand: bool = False) -> Job:
     ledger, files = context.ledger(), context.files()
     if not files.exists(names.media_name(sha256)):
         raise NotStored(names.media_name(sha256))
-    accept = partial(jobs.accept, media_sha256=sha256, media_bytes=size_bytes, idempotency_key=key, **asked)
+    how = intake.accept_in_hand if in_hand else jobs.accept
+    accept = partial(how, media_sha256=sha256, media_bytes=size_bytes, idempotency_key=key, **asked)
     job: Job = ledger.run(accept)
     manifests.keep_if_possible(ledger, files, job.id)
     return job

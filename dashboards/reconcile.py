@@ -33,6 +33,8 @@ OBEY_WITHIN = timedelta(seconds=60)
 """A run that was asked to stop may take so long before it is ended without asking."""
 SILENT_FOR = timedelta(seconds=60)
 """A run that no living worker has in hand, and of which nothing was heard for so long, is taken for dead."""
+IN_HAND_SILENT_FOR = timedelta(minutes=30)
+"""A job that a command line has in hand, without a flow run, is taken for abandoned after so long."""
 LEAST_PAUSE_S = 0.5
 
 
@@ -54,7 +56,7 @@ def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: d
     None stands for "go on", and for `held` where not every worker says what it has.
     """
     if run is None:
-        return Requeue(reason="Prefect does not know its flow run any more")
+        return _without_run(job, now=now)
     if run.ended:
         if now - run.since < REPORT_WITHIN:
             return None
@@ -65,6 +67,14 @@ def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: d
     nobodys = held is not None and run.id not in held and run.state in {"pending", "running", "cancelling"}
     if nobodys and now - max(run.since, job.updated_at) > SILENT_FOR:
         return Requeue(reason="no worker has its flow run in hand")
+    return None
+
+
+def _without_run(job: Job, *, now: datetime) -> Requeue | None:
+    if job.flow_run_id is not None:
+        return Requeue(reason="Prefect does not know its flow run any more")
+    if now - job.updated_at > IN_HAND_SILENT_FOR:
+        return Requeue(reason="the command line that heard it fell silent")
     return None
 
 
@@ -115,7 +125,7 @@ class Reconciler:
         """Compare once."""
         from dashboards.prefect_runs import ids_of
 
-        unfinished = [job for job in await context.read(jobs.unfinished) if job.flow_run_id]
+        unfinished = await context.read(jobs.unfinished)
         known = await runs.by_id(ids_of(unfinished))
         for job in unfinished:
             await self._settle(job, known.get(job.flow_run_id or ""))

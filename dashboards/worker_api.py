@@ -39,6 +39,7 @@ class StoredRecording(BaseModel):
     lane: Lane = Lane.BATCH
     actor: str = "worker:http"
     idempotency_key: str | None = None
+    in_hand: bool = False  # the caller transcribes it: it is handed to nobody
 
 
 def json_of(record: object) -> Response:
@@ -99,6 +100,7 @@ async def submit(request: Request) -> Response:
         lane=asked.lane,
         actor=asked.actor,
         key=asked.idempotency_key,
+        in_hand=asked.in_hand,
     )
     return json_of(job)
 

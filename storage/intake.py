@@ -2,8 +2,11 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
-from storage import jobs, manifests, names
+from duckdb import DuckDBPyConnection
+
+from storage import jobs, manifests, names, progress
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import Job, Lane, Options
@@ -24,8 +27,11 @@ def take_in(
     actor: str,
     idempotency_key: str | None = None,
     move: bool = True,
+    in_hand: bool = False,
 ) -> Job:
     """Store a local file under its SHA-256 and queue it; what is stored already is not sent again.
+
+    With `in_hand` the caller transcribes it: it is begun at once, so that nobody else is given it.
 
     Raises:
         StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
@@ -38,7 +44,7 @@ def take_in(
         elif move:
             path.unlink()
         job = ledger.run(
-            jobs.accept,
+            accept_in_hand if in_hand else jobs.accept,
             owner_id=owner_id,
             name=name,
             media_sha256=sha256,
@@ -50,6 +56,13 @@ def take_in(
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job
+
+
+def accept_in_hand(con: DuckDBPyConnection, *, actor: str, **asked: Any) -> Job:
+    """Accept a job that the caller itself works on, and begin it, in one transaction; see `jobs.accept`."""
+    job = jobs.accept(con, actor=actor, **asked)
+    progress.started(con, job, flow_run_id=None, actor=actor)
+    return jobs.get(con, job.id)
 
 
 def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:

@@ -48,6 +48,13 @@ def stream_pcm(
         yield from _Track(source, name, track, said).blocks()
 
 
+def check_readable(path: Path, *, name: str, track: int = 0) -> None:
+    """Decode the first seconds, to see whether there is anything to transcribe; raises as `stream_pcm` does."""
+    blocks = stream_pcm(path, name=name, track=track)
+    next(blocks)
+    cast(Any, blocks).close()
+
+
 class _Track:
     """One audio track of one open file, read once from front to back."""
 

@@ -38,6 +38,19 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardSpan:
+    """A span's hearing, its name on storage, and whether it was there before."""
+
+    span: Span
+    heard: Heard
+    result: str
+    reused: bool
+
+
+OnHeard = Callable[[HeardSpan], None]
+
+
 def transcribe_file(
     path: Path,
     *,
@@ -45,7 +58,10 @@ def transcribe_file(
     files: Files,
     options: Options,
     on_progress: OnProgress = lambda _: None,
+    on_plan: Callable[[Plan], None] = lambda _: None,
+    on_heard: OnHeard = lambda _: None,
     should_stop: ShouldStop = lambda: False,
+    media_sha256: str | None = None,
     name: str | None = None,
     job_id: str = "",
     span_max_s: float = 150.0,
@@ -59,7 +75,7 @@ def transcribe_file(
         EmptyUpload, NoAudioTrack, AudioUnreadable, RecordingTooLong: see `tasks.ingest.ingest`.
         Stopped: `should_stop` said so; finished spans stay on storage.
     """
-    sha256 = file_sha256(path)
+    sha256 = media_sha256 or file_sha256(path)
     called = name or path.name
     with ThreadPoolExecutor(engine.plan.num_workers, thread_name_prefix="hear") as workers:
         way = _Way(
@@ -67,6 +83,7 @@ def transcribe_file(
             files=files,
             options=options,
             on_progress=on_progress,
+            on_heard=on_heard,
             should_stop=should_stop,
             workers=workers,
         )
@@ -83,8 +100,9 @@ def transcribe_file(
                 on_span=way.take_early,
                 on_progress=way.read,
             )
+            on_plan(plan)
             way.take_rest(plan)
-            heards = [way.hearings[span.index].result() for span in plan.spans]
+            heards = [way.hearings[span.index].result().heard for span in plan.spans]
         except BaseException:
             way.stopped.set()
             workers.shutdown(wait=False, cancel_futures=True)
@@ -116,6 +134,9 @@ def compose(
 ) -> Transcript:
     """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
     segments = stitch(plan, heards)
+    notes = given_up(plan, heards)
+    if options.language not in (None, language):
+        notes += (f"asked for {options.language}, heard as {language}: model {model} knows no other language",)
     return Transcript(
         job_id=job_id,
         media_sha256=plan.media_sha256,
@@ -130,7 +151,7 @@ def compose(
         options=options,
         segments=segments,
         findings=findings(plan, segments),
-        given_up=given_up(plan, heards),
+        given_up=notes,
         reheard=tuple(
             replace(each, start_s=round(each.start_s + span.start_s, 3), end_s=round(each.end_s + span.start_s, 3))
             for span, heard in zip(plan.spans, heards, strict=True)
@@ -148,7 +169,7 @@ def hear_span(
     language: str | None,
     should_stop: ShouldStop = lambda: False,
     on_progress: Callable[[float], None] = lambda _: None,
-) -> Heard:
+) -> HeardSpan:
     """Return what is said in a span: found on storage, else heard now and stored.
 
     Raises:
@@ -157,7 +178,7 @@ def hear_span(
     """
     result = names.result_name(span.samples_sha256, engine.resolved.fingerprint, ENGINE_VERSION, options, language)
     try:
-        return from_json(Heard, files.read(result))
+        return HeardSpan(span=span, heard=from_json(Heard, files.read(result)), result=result, reused=True)
     except NotStored:
         logger.debug("hearing span %d", span.index, extra={"action": "span"})
     heard = hear(
@@ -170,7 +191,7 @@ def hear_span(
         on_progress=on_progress,
     )
     files.write(result, to_json(heard))
-    return heard
+    return HeardSpan(span=span, heard=heard, result=result, reused=False)
 
 
 @dataclass(kw_only=True)
@@ -181,9 +202,10 @@ class _Way:
     files: Files
     options: Options
     on_progress: OnProgress
+    on_heard: OnHeard
     should_stop: ShouldStop
     workers: ThreadPoolExecutor
-    hearings: dict[int, Future[Heard]] = field(default_factory=dict)
+    hearings: dict[int, Future[HeardSpan]] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
     spoken: SpokenLanguage = field(init=False)
     progress: Progress = field(default_factory=Progress)
@@ -223,7 +245,7 @@ class _Way:
     def start(self, span: Span) -> None:
         self.hearings[span.index] = self.workers.submit(self.hear, span)
 
-    def hear(self, span: Span) -> Heard:
+    def hear(self, span: Span) -> HeardSpan:
         if self.asked_to_stop():
             raise Stopped
 
@@ -242,6 +264,7 @@ class _Way:
             on_progress=on_progress,
         )
         on_progress(speech_s(span))
+        self.on_heard(heard)
         return heard
 
     def tell(self, **changed: object) -> None:
