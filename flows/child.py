@@ -1,0 +1,153 @@
+"""The resident process of one device: takes flow runs from its worker over a socket and runs them side by side.
+
+One event loop runs all flows; engine calls go to threads. It is replaced when it dies, and ends when its worker does.
+"""
+
+import argparse
+import asyncio
+import functools
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from flows.lifeline import die_with
+from flows.resident import Resident, current, install
+
+log = logging.getLogger(__name__)
+
+THREADS = 32
+SWEEP_EVERY_S = 30.0
+
+
+class Line:
+    """The child's end of the socket: one JSON object a line in each direction."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._lock = threading.Lock()
+
+    def say(self, **message: Any) -> None:
+        with self._lock:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def listen(self, loop: asyncio.AbstractEventLoop, heard: "asyncio.Queue[dict[str, Any]]") -> None:
+        """Pass messages on to the loop until the worker is gone, then end the process whatever it is doing."""
+        with self._socket.makefile("rb") as lines:
+            for line in lines:
+                loop.call_soon_threadsafe(heard.put_nowait, json.loads(line))
+        os._exit(0)
+
+
+@functools.cache
+def load_flow(entrypoint: str) -> Any:
+    """Import the flow that a deployment's entrypoint (`flows/span.py:transcribe_span`) names, once a process."""
+    path, _, name = entrypoint.rpartition(":")
+    module = ".".join(PurePosixPath(path).with_suffix("").parts) if path.endswith(".py") else path
+    return getattr(importlib.import_module(module), name)
+
+
+async def run_one(line: Line, flow_run_json: str, entrypoint: str) -> None:
+    """Run one flow run to its final state and tell the worker."""
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.exceptions import Abort, Pause
+    from prefect.flow_engine import run_flow
+
+    flow_run = FlowRun.model_validate_json(flow_run_json)
+    current().flag(flow_run.id)
+    problem: str | None = None
+    try:
+        await run_flow(load_flow(entrypoint), flow_run=flow_run, return_type="state")  # type: ignore[misc]
+    except (Abort, Pause):
+        log.info("flow run %s was refused by the server; nothing to do", flow_run.name)
+    except Exception as error:
+        log.exception("flow run %s could not be run", flow_run.name)
+        problem = f"{type(error).__name__}: {error}"
+    finally:
+        current().forget(flow_run.id)
+        line.say(op="done", id=str(flow_run.id), problem=problem)
+
+
+async def prepare(line: Line, model: str) -> None:
+    """Load the default model, so that the first job does not wait for it."""
+    try:
+        await asyncio.to_thread(current().hearing().warm, model)
+        line.say(op="warm", model=model, problem=None)
+    except Exception as error:
+        log.exception("model %s could not be loaded", model)
+        line.say(op="warm", model=model, problem=str(error))
+
+
+async def sweep(line: Line) -> None:
+    """Unload idle models; where only a new process frees their memory, ask for one."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        engines = current().engines
+        if engines is not None and await asyncio.to_thread(engines.unload_idle):
+            line.say(op="retire")
+
+
+async def serve(line: Line, preload: tuple[str, ...]) -> None:
+    """Import what the first run would wait for, say ready, then do as told until the socket closes."""
+    from prefect.context import AsyncClientContext
+
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=line.listen, args=(loop, heard), name="line", daemon=True).start()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="flow"))
+    for entrypoint in preload:
+        load_flow(entrypoint)
+    working: set[asyncio.Task[None]] = set()
+    async with AsyncClientContext.get_or_create():  # one connection pool for all runs
+        line.say(op="ready", pid=os.getpid())
+        working.add(asyncio.create_task(sweep(line)))
+        while True:
+            message = await heard.get()
+            if message["op"] == "run":
+                task = asyncio.create_task(run_one(line, message["flow_run"], message["entrypoint"]))
+            elif message["op"] == "warm":
+                task = asyncio.create_task(prepare(line, message["model"]))
+            else:
+                current().flag(UUID(message["id"])).raise_()
+                continue
+            working.add(task)
+            task.add_done_callback(working.discard)
+
+
+def keep_logs() -> None:
+    """Write our own records to standard error, beside Prefect's, which come in its own way."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)-7s | %(name)s - %(message)s", "%H:%M:%S"))
+    for name in ("flows", "tasks", "storage"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def main() -> None:
+    """Entry of `python -m flows.child`, started by the worker alone."""
+    parser = argparse.ArgumentParser()
+    for name in ("--fd", "--parent"):
+        parser.add_argument(name, type=int, required=True)
+    for name in ("--name", "--pool", "--device"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--preload", nargs="*", default=[])
+    asked = parser.parse_args()
+    die_with(asked.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
+    keep_logs()
+    install(Resident(name=asked.name, device=asked.device, may_hear=asked.pool != "cpu"))
+    asyncio.run(serve(Line(asked.fd), tuple(asked.preload)))
+
+
+if __name__ == "__main__":
+    main()

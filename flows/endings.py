@@ -1,0 +1,73 @@
+"""How a flow run ends when its work does not: the state that Prefect shows, and what may be tried again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
+from prefect.states import Cancelled, Failed
+
+from flows.resident import CancelFlag
+from storage import errors
+from storage.errors import TranscriberError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+WAITS_S = (1.0, 5.0, 20.0)
+"""Pauses before an operation that failed for a passing reason is tried again."""
+
+
+class Stopped(Exception):
+    """Somebody wants the work stopped; nothing has gone wrong."""
+
+
+def this_run() -> FlowRun:
+    """Return the flow run whose code is running.
+
+    Raises:
+        RuntimeError: none is.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("this belongs into a flow run; call the functions of `tasks` outside of one")
+    return context.flow_run
+
+
+async def with_retries(work: Callable[[], Awaitable[T]], *, flag: CancelFlag) -> T:
+    """Await `work()`, again after a while if it fails with a transient error; any other error passes at once.
+
+    Raises:
+        Stopped: the flag went up while it waited.
+    """
+    for wait_s in WAITS_S:
+        try:
+            return await work()
+        except TranscriberError as error:
+            if not error.transient:
+                raise
+            log.warning("%s; again in %g s", error, wait_s)
+        try:
+            async with asyncio.timeout(wait_s):
+                await flag.wait()
+            raise Stopped
+        except TimeoutError:
+            continue
+    return await work()
+
+
+def failed(error: TranscriberError) -> State[Any]:
+    """Return the final state of a run that ends with `error`; its name is the error's class, for `error_of`."""
+    return Failed(name=type(error).__name__, message=str(error))
+
+
+def cancelled(why: str) -> State[Any]:
+    return Cancelled(message=why)
+
+
+def code_of(state: State[Any]) -> str:
+    """Return the error code that belongs to a run's final state."""
+    kind = getattr(errors, state.name or "", None)
+    return kind.code if isinstance(kind, type) and issubclass(kind, TranscriberError) else "span_failed"

@@ -1,0 +1,103 @@
+"""The engines of one resident process: loaded when first borrowed, shared by all its flow runs, unloaded when idle."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from storage.errors import ModelMissing
+from storage.settings import Settings
+from tasks import models
+from tasks.engine import Engine, given_up, with_less
+from tasks.models import Resolved
+
+log = logging.getLogger(__name__)
+
+UNLOAD_AFTER_S = 600.0
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One model's place: `users` borrow its engine now, `kept` ones stay when idle."""
+
+    engine: Engine | None = None
+    users: int = 0
+    kept: bool = False
+    idle_since: float = 0.0
+    loading: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Engines:
+    """Engines by model name, on one device."""
+
+    def __init__(self, settings: Settings, *, device: str) -> None:
+        self._settings, self._device = settings, device
+        self._slots: dict[str, _Slot] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def borrow(self, model: str, fingerprint: str | None = None, *, deaths: int = 0) -> Iterator[Engine]:
+        """Lend the model's engine; `deaths` of the run's processes so far make it use less memory than it would.
+
+        Raises:
+            ModelMissing: the model is not on this machine and cannot be fetched, or is another one by its bytes.
+            OutOfDeviceMemory: the device is too small for it.
+        """
+        with self._lock:
+            slot = self._slots.setdefault(model, _Slot())
+            slot.users += 1
+        try:
+            with slot.loading:
+                engine = slot.engine = slot.engine or self._load(model)
+                _spare(engine, deaths)
+            if fingerprint not in (None, engine.resolved.fingerprint):
+                raise ModelMissing(model, f"the one here is {engine.resolved.fingerprint}, the job wants {fingerprint}")
+            yield engine
+        finally:
+            with self._lock:
+                slot.users -= 1
+                slot.idle_since = time.monotonic()
+
+    def _load(self, model: str) -> Engine:
+        resolved: Resolved = models.resolve(
+            model, settings=self._settings.engine, model_dir=self._settings.model_dir, may_fetch=True
+        )
+        return Engine.by_settings(resolved, self._settings.engine, self._device)
+
+    def warm(self, model: str) -> None:
+        """Load a model that is to stay loaded."""
+        with self.borrow(model) as engine:
+            engine.with_less(lambda: engine.model)
+        with self._lock:
+            self._slots[model].kept = True
+
+    def unload_idle(self, *, now: float | None = None) -> bool:
+        """Let go of engines that nobody has borrowed for a while.
+
+        Return whether the process should be replaced instead: CUDA gives memory back for sure only when it ends.
+        """
+        now = time.monotonic() if now is None else now
+        with self._lock:
+            idle = [
+                name
+                for name, slot in self._slots.items()
+                if slot.engine and not slot.users and not slot.kept and now - slot.idle_since > UNLOAD_AFTER_S
+            ]
+            if idle and self._device.startswith("cuda"):
+                return not any(slot.users for slot in self._slots.values())
+            gone = [self._slots.pop(name) for name in idle]
+        for slot in gone:
+            if slot.engine is not None:
+                slot.engine.close()
+        if idle:
+            log.info("unloaded %s after %g s without work", ", ".join(idle), UNLOAD_AFTER_S)
+        return False
+
+
+def _spare(engine: Engine, deaths: int) -> None:
+    """Step the engine down once for each process that died under a run, as far as it goes."""
+    while len(engine.given_up) < deaths and (less := with_less(engine.plan)) is not None:
+        engine.given_up += (f"a process died while it heard this: {given_up(engine.plan, less)}",)
+        engine.plan = less

@@ -1,0 +1,146 @@
+"""One process that `transcriber up` starts and watches: its log, its console lines, its restarts, its end."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from flows.lifeline import SUPERVISOR
+
+LOG_BYTES = 20 * 2**20
+FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.3, 30.0, 60.0
+SHOWN_CHARS = 300
+LOUD = ("| WARNING", "| ERROR", "| CRITICAL")
+ALWAYS_SAID = "flows.shelf"
+"""While a service starts its log is not for the console, but for what it says about models."""
+
+
+class Service:
+    """A process that is started again when it dies, for as long as it is wanted."""
+
+    def __init__(
+        self, name: str, command: list[str], *, env: dict[str, str], logs_dir: Path, say: Callable[[str, str], None]
+    ) -> None:
+        self.name, self.command, self.env, self.log_path = name, command, env, logs_dir / f"{name}.log"
+        self.ready = asyncio.Event()
+        self.said: deque[str] = deque(maxlen=20)
+        self.ended_early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.process: asyncio.subprocess.Process | None = None
+        self._say = say
+        self._stopping = False
+        self._last_loud = ""
+        self._log = _rotating(self.log_path)
+
+    async def run(self) -> None:
+        """Start the process, and again whenever it ends, until `stop`."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            started = time.monotonic()
+            status = await self._run_once()
+            if self._stopping:
+                return
+            if not self.ready.is_set() and not self.ended_early.done():
+                self.ended_early.set_result(status)
+            if time.monotonic() - started > STEADY_AFTER_S:
+                pause_s = FIRST_PAUSE_S
+            self._say(self.name, f"ended with status {status}; starting it again in {pause_s:.1f} s")
+            await asyncio.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+    async def _run_once(self) -> int:
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            env={**self.env, SUPERVISOR: str(os.getpid())},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which ends the others in order
+            limit=2**20,
+        )
+        await asyncio.gather(
+            self._follow(self.process.stdout, self._take_output), self._follow(self.process.stderr, self._take_log)
+        )
+        return await self.process.wait()
+
+    async def _follow(self, stream: asyncio.StreamReader | None, take: Callable[[str], None]) -> None:
+        while stream is not None:
+            try:
+                line = await stream.readline()
+            except ValueError:  # a line longer than the limit; what follows is read on
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip("\n")
+            self._log.info("%s", text)
+            take(text)
+
+    def _take_output(self, line: str) -> None:
+        """Standard output is meant for the reader: pass it through."""
+        if line == READY_LINE:
+            self.ready.set()
+            return
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def _take_log(self, line: str) -> None:
+        if line.strip():
+            self.said.append(line)
+        loud = _loud(line)
+        if loud and loud != self._last_loud and (self.ready.is_set() or ALWAYS_SAID in line):
+            self._last_loud = loud
+            self._say(self.name, loud[:SHOWN_CHARS])
+
+    def terminate(self) -> None:
+        self._stopping = True
+        self._signal(signal.SIGTERM)
+
+    async def end(self, task: "asyncio.Task[None]", *, within_s: float) -> None:
+        """Wait for the end that `terminate` has asked for, and enforce it after `within_s`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), within_s)
+        if not task.done():
+            self._signal(signal.SIGKILL)
+            task.cancel()
+            if self.process is not None:
+                await self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+
+
+READY_LINE = "@ready"
+"""What one of our own processes prints when it is ready to work."""
+
+
+def announce_ready() -> None:
+    """Tell the supervisor, if there is one, that this process is ready to work."""
+    sys.stdout.write(f"{READY_LINE}\n")
+    sys.stdout.flush()
+
+
+def _rotating(path: Path) -> logging.Logger:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.Logger(f"service.{path.stem}")  # noqa: LOG001 - a file of lines, no part of our own logging
+    log.addHandler(handler)
+    return log
+
+
+def _loud(line: str) -> str | None:
+    """Return what of a log line is worth a line on the console, if anything."""
+    if line.startswith("{"):
+        with contextlib.suppress(ValueError, AttributeError):
+            record = json.loads(line)
+            return str(record.get("message", line)) if record.get("level") in {"warning", "error", "critical"} else None
+    return line.strip() if any(level in line for level in LOUD) else None

@@ -1,0 +1,124 @@
+"""Having spans heard: one flow run for each span without a result, a bounded number of them in flight."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.states import Cancelling
+
+from flows.endings import Stopped, code_of
+from flows.notices import wait_for_result
+from flows.resident import CancelFlag, Resident
+from storage.errors import SpanFailed
+from storage.records import Job, Span
+
+
+@dataclass(kw_only=True)
+class GpuRuns:
+    """The gpu runs of one recording; `slots` is how many spans the gpu workers hear at once."""
+
+    here: Resident
+    client: PrefectClient
+    job: Job
+    flag: CancelFlag
+    slots: int
+    _in_flight: set[UUID] = field(default_factory=set)
+
+    async def hear_all(
+        self, spans: Sequence[Span], parameters: Callable[[Span], dict[str, Any]], on_heard: Callable[[Span], None]
+    ) -> None:
+        """Have every span heard, about twice as many in flight as there are slots; calls `on_heard` for each.
+
+        Raises:
+            Stopped: the recording's flow run, or one of its spans, was cancelled.
+            SpanFailed: a span run has failed for good; the others are cancelled.
+        """
+        turn = asyncio.Semaphore(2 * max(1, self.slots))
+
+        async def hear(span: Span) -> None:
+            async with turn:
+                told = parameters(span)
+                await self.get(
+                    "transcribe-span/transcribe-span",
+                    told,
+                    name=f"{self.job.name} · span {span.index + 1}/{len(spans)}",
+                    key=f"span {span.index} {told['result']}",
+                    what=f"span {span.index + 1}",
+                )
+                on_heard(span)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for span in spans:
+                    group.create_task(hear(span))
+        except* (Stopped, SpanFailed) as group_of_errors:
+            await self.cancel()
+            raise _first(group_of_errors) from None
+
+    async def get(self, deployment: str, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
+        """Have one run make what its parameter `result` names; the same job, attempt and key start no second one."""
+        run = await self.client.create_flow_run_from_deployment(
+            await _deployment_id(self.client, deployment),
+            parameters=parameters,
+            name=name,
+            tags=[f"job:{self.job.id}"],
+            idempotency_key=f"{self.job.id}:{self.job.attempt}:{key}",
+            work_queue_name=str(self.job.lane),
+        )
+        self._in_flight.add(run.id)
+        try:
+            await self._wait(run.id, str(parameters["result"]), what)
+        finally:
+            self._in_flight.discard(run.id)
+
+    async def _wait(self, flow_run_id: UUID, result: str, what: str) -> None:
+        waiting = asyncio.ensure_future(wait_for_result(self.client, self.here.files, flow_run_id, result))
+        stopping = asyncio.ensure_future(self.flag.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                await self.cancel()
+                raise Stopped
+            ended = waiting.result()
+        finally:
+            for each in (waiting, stopping):
+                each.cancel()
+        if ended is None:
+            return
+        if ended.is_cancelled():
+            raise Stopped
+        if ended.is_completed():
+            raise SpanFailed(what, "it ended without a result on storage", "span_failed")
+        raise SpanFailed(what, ended.message or str(ended.name), code_of(ended))
+
+    async def cancel(self) -> None:
+        """Ask the runs that are in flight to stop."""
+        for flow_run_id in set(self._in_flight):
+            with contextlib.suppress(Exception):  # gone or finished already; the rest must be told all the same
+                await self.client.set_flow_run_state(flow_run_id, Cancelling())
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """Return a failure rather than a mere stop, since cancelled siblings stop too."""
+    leaves: list[Exception] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, BaseExceptionGroup):
+            pending.extend(each.exceptions)
+        elif isinstance(each, Exception):
+            leaves.append(each)
+    return next((each for each in leaves if isinstance(each, SpanFailed)), leaves[0])
+
+
+_DEPLOYMENTS: dict[str, UUID] = {}
+
+
+async def _deployment_id(client: PrefectClient, name: str) -> UUID:
+    if name not in _DEPLOYMENTS:
+        _DEPLOYMENTS[name] = (await client.read_deployment_by_name(name)).id
+    return _DEPLOYMENTS[name]

@@ -1,0 +1,91 @@
+"""Runs one warm worker in this process until a signal: what `transcriber worker` does."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+
+from flows.child import keep_logs
+from flows.service import announce_ready
+from flows.worker import WarmWorker, default_name, place_of
+from storage.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SAY_EVERY_S = 20.0
+
+
+@contextlib.contextmanager
+def own_name(pool: str, device: str) -> Iterator[str]:
+    """Hold a worker name that no other process of this machine has; the first free one, so restarts get it back."""
+    folder = Path(tempfile.gettempdir(), "whisper-transcriber-workers")
+    folder.mkdir(mode=0o1777, exist_ok=True)
+    base, number = default_name(pool, device), 1
+    while True:
+        name = base if number == 1 else f"{base}-{number}"
+        lock = (folder / f"{name}.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            number += 1
+            continue
+        with lock:
+            yield name
+        return
+
+
+async def _serve(worker: WarmWorker) -> None:
+    serving = asyncio.create_task(_start(worker))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    announcing = asyncio.create_task(_announce(worker))
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.info("worker %s has stopped", worker.name)
+    finally:
+        announcing.cancel()
+
+
+async def _start(worker: WarmWorker) -> None:
+    """Get ready while the Prefect server may still be starting, then serve."""
+    try:
+        await worker.prepare()
+        await server_answers()
+    except asyncio.CancelledError:
+        await worker.child.stop()
+        raise
+    await worker.start(printer=lambda *_: None)
+
+
+async def server_answers() -> None:
+    """Wait for the Prefect server, however long it takes."""
+    async with get_client() as client:
+        said = asyncio.get_running_loop().time()
+        while (problem := await client.api_healthcheck()) is not None:
+            if asyncio.get_running_loop().time() - said > SAY_EVERY_S:
+                said = asyncio.get_running_loop().time()
+                log.warning("waiting for the Prefect server at %s: %s", client.api_url, problem)
+            await asyncio.sleep(0.1)
+
+
+async def _announce(worker: WarmWorker) -> None:
+    await worker.ready.wait()
+    log.info("worker %s takes %d runs at once on %s", worker.name, int(worker.limiter.total_tokens), worker.device)
+    announce_ready()
+
+
+def work(pool: str, *, device: str | None, limit: int | None) -> None:
+    """Serve a pool until SIGTERM or Ctrl-C; runs under way then go back to their queue."""
+    keep_logs()
+    place, _ = place_of(pool, Settings(), device)
+    with own_name(pool, place) as name:
+        worker = WarmWorker(work_pool_name=pool, name=name, device=place, limit=limit)
+        asyncio.run(_serve(worker))

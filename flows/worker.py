@@ -1,0 +1,307 @@
+"""The work pool type `warm`: a Prefect worker that keeps one resident process and hands it flow runs.
+
+Prefect's process worker starts an interpreter for each run (6 to 10 s to the first line of flow code); here the
+process, its imports and its models stay. It is told of new runs by Prefect's events and polls slowly underneath.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import anyio.abc
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
+from prefect.states import Cancelled, Crashed, Scheduled
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from flows.beats import Beats
+from flows.held import Child, ChildLost
+from flows.shelf import Shelf
+from flows.zombies import DEATHS, find_abandoned, find_cancelling
+from storage.heartbeats import ModelState
+from storage.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.events import Event
+
+log = logging.getLogger(__name__)
+
+GPU_POOL = "gpu"
+CPU_SLOTS = 4
+PRELOAD = {
+    "cpu": ("flows/recording.py:transcribe_recording",),
+    "gpu": ("flows/span.py:transcribe_span", "flows/spoken.py:detect_recording_language"),
+}
+HEARTBEAT_S = 10
+MAX_DEATHS = 4
+"""So many times a run's process may die under it before the run is given up as crashed."""
+CANCEL_WITHIN_S = 20.0
+PUT_BACK_WITHIN_S = 4.0
+SWEEP_EVERY_S = 15.0
+TOLD_OF = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
+
+
+def place_of(pool: str, settings: Settings, device: str | None) -> tuple[str, int]:
+    """Return the device that a worker of this pool uses, and how many runs it takes at once."""
+    if pool != GPU_POOL:
+        return "cpu", CPU_SLOTS
+    from tasks.devices import devices, plan_device
+
+    chosen = device or devices(settings.engine)[0]
+    return chosen, plan_device(settings.engine, chosen).num_workers
+
+
+def default_name(pool: str, device: str) -> str:
+    """Return a name that is the same after a restart, so that the worker finds the runs that it left."""
+    place = "" if pool == device else f"-{device.replace(':', '')}"
+    return f"{pool}{place}-{socket.gethostname()}"
+
+
+class WarmWorkerResult(BaseWorkerResult):
+    """Status 0 always: the engine in the child, or this worker, has recorded the run's state."""
+
+
+class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResult]):
+    """Runs flows in one resident process; several side by side, as many as `limit` says."""
+
+    type = "warm"
+    job_configuration = BaseJobConfiguration
+    _description = (
+        "Run flows in a process that stays: imports done, models loaded, a run starts in well under a second."
+    )
+    _documentation_url = "https://docs.prefect.io/latest/concepts/workers/"
+
+    def __init__(  # noqa: PLR0917 - as Prefect calls it
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        name: str | None = None,
+        prefetch_seconds: float | None = None,  # noqa: ARG002 - Prefect's command line passes it
+        create_pool_if_not_found: bool = True,
+        limit: int | None = None,
+        heartbeat_interval_seconds: int | None = None,
+        *,
+        base_job_template: dict[str, Any] | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.settings = Settings()
+        self.device, slots = place_of(work_pool_name, self.settings, device)
+        super().__init__(
+            work_pool_name=work_pool_name,
+            work_queues=work_queues,
+            name=name or default_name(work_pool_name, self.device),
+            prefetch_seconds=0,  # a run that is due later must not hold a slot until then
+            create_pool_if_not_found=create_pool_if_not_found,
+            limit=limit or slots,
+            heartbeat_interval_seconds=heartbeat_interval_seconds or HEARTBEAT_S,
+            base_job_template=base_job_template,
+        )
+        self.child = Child(
+            name=self.name,
+            pool=work_pool_name,
+            device=self.device,
+            preload=PRELOAD.get(work_pool_name, ()),
+            on_message=self._on_message,
+        )
+        self.shelf = Shelf(self.settings, self._on_default) if work_pool_name == GPU_POOL else None
+        self.beats = Beats(
+            self.settings,
+            name=self.name,
+            pool=work_pool_name,
+            device=self.device,
+            status=self._status,
+            on_wanted=self.shelf.want if self.shelf else lambda _: None,
+            on_heard=self._on_heard,
+        )
+        self.ready = asyncio.Event()
+        self._default_model: str | None = None
+        self._warm: str | None = None
+        self._wake = asyncio.Event()
+        self._polling = asyncio.Lock()
+        self._running: set[UUID] = set()
+        self._cancelling: set[UUID] = set()
+        self._background: set[asyncio.Task[None]] = set()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Take note of what the child says beside the ends of runs."""
+        if message["op"] == "ready":
+            self._warm = None
+            self._warm_up()
+            self.beats.soon()
+        elif message["op"] == "warm":
+            self._warm = message["model"]
+            self.beats.soon()
+        elif message["op"] == "retire" and not self.child.holds:
+            log.info("starting a new process, to have the device's memory back")
+            self.child.kill()
+
+    def _on_default(self, model: str) -> None:
+        """Have the child load the default model; called from the shelf's thread."""
+        self._default_model = model
+        self._call_soon(self._warm_up)
+
+    def _warm_up(self) -> None:
+        if self._default_model is not None and self.child.pid is not None and self._warm != self._default_model:
+            self.child.tell(op="warm", model=self._default_model)
+
+    def _on_heard(self, slots: int) -> None:
+        if slots and self._has_successfully_synced:
+            self.ready.set()
+
+    def _status(self) -> tuple[int, int, ModelState | None, tuple[ModelState, ...]]:
+        """Slots (none while the child is starting), busy ones, default model, models."""
+        slots = int(self.limiter.total_tokens) if self._limiter is not None and self.child.pid is not None else 0
+        if self.shelf is None:
+            return slots, len(self._running), None, ()
+        return slots, len(self._running), self.shelf.default(), self.shelf.states()
+
+    async def prepare(self) -> None:
+        """Start what needs no server: the child, the shelf, heartbeats."""
+        if self._background:
+            return
+        self._call_soon = asyncio.get_running_loop().call_soon_threadsafe
+        await self.child.start()
+        if self.shelf is not None:
+            self.shelf.start()
+        self._background.add(asyncio.create_task(self._keep_on(self.beats.run)))
+
+    async def setup(self) -> None:
+        await self.prepare()
+        await super().setup()
+        for service in (self._poll_when_told, self._listen, self._sweep):
+            self._background.add(asyncio.create_task(self._keep_on(service)))
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Stop at once: runs that are under way go back to their queue, for this worker or another."""
+        await self.child.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PUT_BACK_WITHIN_S):
+                while self._running:  # noqa: ASYNC110 - seldom, and for a moment
+                    await asyncio.sleep(0.02)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await super().teardown(*exc_info)
+
+    async def _keep_on(self, service: Callable[[], Awaitable[None]]) -> None:
+        """Run a background service for as long as the worker lives, whatever the server does meanwhile."""
+        while True:
+            try:
+                await service()
+            except Exception as error:  # noqa: BLE001 - the server may be away; slow polling goes on meanwhile
+                log.info("%s: %s; again in 2 s", service.__name__.strip("_"), error)
+            await asyncio.sleep(2)
+
+    async def _listen(self) -> None:
+        """Be told by the server: wake for new runs, pass cancellation on."""
+        while self._work_pool is None:  # noqa: ASYNC110 - Prefect's base class gives no sign
+            await asyncio.sleep(0.2)
+        told = EventFilter(
+            event=EventNameFilter(name=TOLD_OF),
+            any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{self.work_pool.id}"]),
+        )
+        async with get_events_subscriber(filter=told) as events:
+            self._wake.set()
+            async for event in events:
+                self._take_event(event)
+
+    def _take_event(self, event: "Event") -> None:
+        if event.event.endswith(".Cancelling"):
+            self._pass_on_cancel(UUID(event.resource.id.rpartition(".")[2]))
+        else:
+            self._wake.set()
+
+    async def _poll_when_told(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self.is_setup:
+                await self.get_and_submit_flow_runs()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for due runs; one question at a time, whoever asks: slow polling, an event, or a freed slot."""
+        async with self._polling:
+            return await super().get_and_submit_flow_runs()
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)
+        self._wake.set()  # else a waiting run would wait for the next slow poll
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WarmWorkerResult:
+        """Hand the run to the child and wait; when the child dies with it, put the run back or give it up."""
+        related = configuration._related_objects
+        if task_status is not None:
+            task_status.started(self.child.pid or 0)
+        self._running.add(flow_run.id)
+        try:
+            problem = await self.child.run(flow_run.id, flow_run.model_dump_json(), related["deployment"].entrypoint)
+            if problem is not None:
+                await self._give_up(flow_run, problem)
+        except ChildLost as loss:
+            await self.put_back(flow_run.id, str(loss), counts=not self.child.stopping)
+        finally:
+            self._running.discard(flow_run.id)
+            self._cancelling.discard(flow_run.id)
+        return WarmWorkerResult(identifier=str(flow_run.id), status_code=0)
+
+    async def _give_up(self, flow_run: FlowRun, problem: str) -> None:
+        run = await self.client.read_flow_run(flow_run.id)
+        if run.state is None or not run.state.is_final():
+            await self.client.set_flow_run_state(run.id, Crashed(message=problem), force=True)
+
+    async def put_back(self, flow_run_id: UUID, why: str, *, counts: bool = True) -> None:
+        """Return a run to its queue so that any free worker takes it, a bounded number of times."""
+        run = await self.client.read_flow_run(flow_run_id)
+        if run.state is None or run.state.is_final() or run.state.is_scheduled():
+            return
+        if run.state.type is StateType.CANCELLING:
+            await self.client.set_flow_run_state(
+                run.id, Cancelled(message="Cancelled; its process was ended"), force=True
+            )
+            return
+        deaths = int(run.labels.get(DEATHS, 0)) + counts
+        await self.client.update_flow_run_labels(run.id, {DEATHS: deaths})
+        if deaths >= MAX_DEATHS:
+            state: State[Any] = Crashed(message=f"Given up: its process died {deaths} times, last: {why}")
+        else:
+            state = Scheduled(message=f"Put back ({deaths} of {MAX_DEATHS} deaths): {why}")
+        log.warning("flow run %s: %s", run.name, state.message)
+        await self.client.set_flow_run_state(run.id, state, force=True)
+
+    def _pass_on_cancel(self, flow_run_id: UUID) -> None:
+        """Tell the child to stop a run between two segments; end the child if it does not obey."""
+        if flow_run_id not in self.child.holds or flow_run_id in self._cancelling:
+            return
+        self._cancelling.add(flow_run_id)
+        self.child.tell(op="cancel", id=str(flow_run_id))
+        asyncio.get_running_loop().call_later(CANCEL_WITHIN_S, self._insist, flow_run_id)
+
+    def _insist(self, flow_run_id: UUID) -> None:
+        if flow_run_id in self._cancelling and flow_run_id in self.child.holds:
+            log.warning("flow run %s did not stop within %s s; ending its process", flow_run_id, CANCEL_WITHIN_S)
+            self.child.kill()
+
+    def _mine(self) -> set[UUID]:
+        return self._running | self._submitting_flow_run_ids
+
+    async def _sweep(self) -> None:
+        """At the start and then always: find what events missed, and runs whose worker is gone."""
+        while True:
+            if self.is_setup and self._work_pool is not None:
+                for run in await find_cancelling(self.client, self.child.holds):
+                    self._pass_on_cancel(run.id)
+                for run in await find_abandoned(self.client, self.work_pool.name, worker=self.name, held=self._mine):
+                    await self.put_back(run.id, "its worker is gone")
+                await asyncio.sleep(SWEEP_EVERY_S)
+            else:
+                await asyncio.sleep(0.2)

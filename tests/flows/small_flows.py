@@ -1,0 +1,43 @@
+"""Flows that are small on purpose, run by real warm workers in the tests."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+
+from flows.resident import current
+
+
+@flow(name="mark")
+async def mark(folder: str, name: str) -> None:
+    """Write the moment of the first line of flow code, in seconds since the epoch."""
+    Path(folder, name).write_text(str(time.time()))
+
+
+@flow(name="lethal")
+async def lethal(folder: str, name: str, deaths: int) -> None:
+    """Kill the process until it has done so `deaths` times, then succeed."""
+    tries = Path(folder, name)
+    with tries.open("a") as note:
+        note.write("x")
+    if len(tries.read_text()) <= deaths:
+        os.kill(os.getpid(), 9)
+
+
+@flow(name="patient")
+async def patient(folder: str, name: str, seconds: float) -> State[None] | None:
+    """Sleep until cancelled or until `seconds` have passed."""
+    Path(folder, name).write_text(str(os.getpid()))
+    flag = current().flag(UUID(flow_run.get_id()))
+    try:
+        async with asyncio.timeout(seconds):
+            await flag.wait()
+    except TimeoutError:
+        return None
+    return Cancelled(message="told to stop")
