@@ -102,11 +102,14 @@ class PrefectRuns:
     async def by_id(self, ids: Sequence[str]) -> dict[str, Run]:
         """Return those of the runs that the server knows."""
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+        from prefect.client.schemas.sorting import FlowRunSort
 
         found: dict[str, Run] = {}
         for start in range(0, len(ids), PAGE):
             some = [UUID(ident) for ident in ids[start : start + PAGE]]
-            runs = await self._client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=some)))
+            runs = await self._client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=some)), limit=PAGE, sort=FlowRunSort.ID_DESC
+            )
             found |= {str(run.id): _run(run) for run in runs}
         return found
 
@@ -114,6 +117,7 @@ class PrefectRuns:
         """Return all runs of our deployments that have not ended, spans' runs too."""
         from prefect.client.schemas import filters
         from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+        from prefect.client.schemas.sorting import FlowRunSort
 
         wanted = filters.FlowRunFilter(
             state=filters.FlowRunFilterState(
@@ -124,7 +128,11 @@ class PrefectRuns:
         found: list[Run] = []
         while True:
             runs = await self._client.read_flow_runs(
-                flow_run_filter=wanted, deployment_filter=ours, limit=PAGE, offset=len(found)
+                flow_run_filter=wanted,
+                deployment_filter=ours,
+                limit=PAGE,
+                offset=len(found),
+                sort=FlowRunSort.ID_DESC,
             )
             found += map(_run, runs)
             if len(runs) < PAGE:
