@@ -62,8 +62,6 @@ class Ledger:
         path = path.absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open_lock:
-            if path in _open_here:
-                raise LedgerHeld(str(path), f"this process (PID {os.getpid()})")
             con = connect(path)
             try:
                 migrate.bring_up_to_date(con, path)
@@ -163,9 +161,11 @@ def connect(path: Path) -> DuckDBPyConnection:
     """Open a DuckDB file with the settings that every one of ours has.
 
     Raises:
-        LedgerHeld: another process has it open.
+        LedgerHeld: another process, or a `Ledger` of this one, has it open.
         LedgerUnreadable: it is no DuckDB file, or a damaged one.
     """
+    if path.absolute() in _open_here:
+        raise LedgerHeld(str(path), f"this process (PID {os.getpid()})")
     try:
         con = duckdb.connect(str(path), config=CONFIG)
     except duckdb.IOException as error:

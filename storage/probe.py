@@ -43,7 +43,7 @@ def check(path: Path, name: str, *, max_hours: float) -> MediaInfo:
     """
     if path.stat().st_size == 0:
         raise EmptyUpload(name)
-    command = [sys.executable, "-m", "storage.probe", str(path)]
+    command = [sys.executable, "-m", "storage.probe", str(path), str(MAX_CPU_S)]
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
@@ -146,19 +146,19 @@ def _told(output: bytes, name: str) -> MediaInfo:
     raise AudioUnreadable(name, str(told["reason"]))
 
 
-def _limit() -> None:
+def _limit(cpu_s: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def main() -> None:
-    """Probe the file named on the command line, under limits, and print JSON."""
+    """Probe the file named on the command line, under limits (seconds of CPU may follow), and print JSON."""
     path = Path(sys.argv[1])
-    _limit()
+    _limit(int(sys.argv[2]) if len(sys.argv) > 2 else MAX_CPU_S)
     try:
         told = asdict(probe(path, path.name))
     except MemoryError:

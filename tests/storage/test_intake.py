@@ -1,0 +1,101 @@
+"""Bytes and ledger together: nothing lost between the two."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import intake, jobs, names
+from storage.errors import BadRequest, JobMoved, StorageUnreachable
+from storage.files import Files
+from storage.ledger import Ledger
+from storage.records import Job, JobState, Lane, Options, User
+
+SOUND = b"sound" * 1000
+SHA = hashlib.sha256(SOUND).hexdigest()
+
+
+@pytest.fixture
+def take_in(ledger: Ledger, files: Files, ann: User, tmp_path: Path) -> Callable[..., Job]:
+    def take(**more: Any) -> Job:
+        path = tmp_path / f"upload-{threading.get_ident()}"
+        path.write_bytes(SOUND)
+        values: dict[str, Any] = {"files": files, "owner_id": ann.id, "name": "talk.wav", "options": Options()} | more
+        store = values.pop("files")
+        return intake.take_in(ledger, store, path, sha256=SHA, lane=Lane.INTERACTIVE, actor=f"user:{ann.id}", **values)
+
+    return take
+
+
+def test_the_bytes_are_stored_and_the_job_is_queued_and_described(
+    files: Files, take_in: Callable[..., Job], tmp_path: Path
+) -> None:
+    job = take_in()
+    assert (job.state, job.media_bytes) == (JobState.QUEUED, len(SOUND))
+    assert files.read(names.media_name(SHA)) == SOUND
+    assert files.exists(names.job_manifest_name(job.id))
+    assert not list(tmp_path.glob("upload-*"))
+
+
+def test_the_same_bytes_are_stored_once(files: Files, take_in: Callable[..., Job], tmp_path: Path) -> None:
+    assert take_in().id != take_in().id
+    assert list(files.list("media")) == [names.media_name(SHA)]
+    assert not list(tmp_path.glob("upload-*"))
+
+
+def test_nothing_is_queued_where_storage_is_away(ledger: Ledger, take_in: Callable[..., Job], tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_bytes(b"")
+    with pytest.raises(StorageUnreachable):
+        take_in(files=Files(str(tmp_path / "blocked")))
+    with ledger.read() as con:
+        assert jobs.page(con) == []
+    assert list(tmp_path.glob("upload-*"))
+
+
+def test_a_finished_job_is_thrown_out_with_all_that_is_its_own(
+    ledger: Ledger, files: Files, take_in: Callable[..., Job], run_of: Any
+) -> None:
+    job = take_in()
+    run_of(job).whole_way()
+    for name in (names.plan_name(SHA, "k"), names.span_name("00aa"), names.results_folder("00aa") + "r.json"):
+        files.write(name, b"x")
+    intake.throw_out(ledger, files, job.id, actor="cli:me")
+    assert list(files.list()) == []
+
+
+def test_a_running_job_is_not_thrown_out(ledger: Ledger, files: Files, take_in: Callable[..., Job]) -> None:
+    job = take_in()
+    with pytest.raises(JobMoved):
+        intake.throw_out(ledger, files, job.id, actor="cli:me")
+    assert files.exists(names.media_name(SHA))
+
+
+def test_throwing_out_never_takes_the_bytes_of_a_job_coming_in(
+    ledger: Ledger, files: Files, take_in: Callable[..., Job]
+) -> None:
+    failures: list[str] = []
+
+    def come_and_go() -> None:
+        for _ in range(8):
+            job = take_in()
+            if not files.exists(names.media_name(SHA)):
+                failures.append(job.id)
+            ledger.run(jobs.cancel, job.id, actor="cli:me")
+            intake.throw_out(ledger, files, job.id, actor="cli:me")
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert list(files.list()) == []
+
+
+def test_a_key_used_for_other_bytes_is_refused(take_in: Callable[..., Job], make_job: Any) -> None:
+    make_job(idempotency_key="k", content="other")
+    with pytest.raises(BadRequest, match="idempotency_key"):
+        take_in(idempotency_key="k")
