@@ -32,7 +32,7 @@ def browsers(me: Viewer) -> None:
     if len(found) > 1 and st.button("Log out all others", icon=":material/logout:", key="others"):
         viewer.change(sessions.end_all, me.user.id, actor=me.actor, but=me.session_id)
         context.kick(one.id for one in found if one.id != me.session_id)
-        st.rerun(scope="fragment")
+        st.rerun()
 
 
 def _browser(session: Session, me: Viewer) -> None:
@@ -49,7 +49,7 @@ def _browser(session: Session, me: Viewer) -> None:
         if not here and st.button("Log out", key=f"end-{session.id}"):
             viewer.change(sessions.end, session.id, actor=me.actor)
             context.kick([session.id])
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def _device(client: str) -> str:
@@ -70,7 +70,7 @@ def programs(me: Viewer) -> None:
         st.code(fresh, language=None)
         if st.button("I have copied it", key="copied"):
             del st.session_state[FRESH_KEY]
-            st.rerun(scope="fragment")
+            st.rerun()
     if me.may_write:
         _new_key(me)
     for key in viewer.look(keys.list_of, me.user.id):
@@ -90,7 +90,7 @@ def _new_key(me: Viewer) -> None:
         viewer.refused(error)
         return
     st.session_state[FRESH_KEY] = secret
-    st.rerun(scope="fragment")
+    st.rerun()
 
 
 def _key(key: ApiKey, me: Viewer) -> None:
@@ -107,4 +107,4 @@ def _key(key: ApiKey, me: Viewer) -> None:
                 st.write("Programs that use this key stop working at once.")
                 if st.button("Revoke for good", type="primary", key=f"revoke-{key.id}"):
                     viewer.change(keys.revoke, key.id, actor=me.actor)
-                    st.rerun(scope="fragment")
+                    st.rerun()

@@ -58,10 +58,18 @@ def listing() -> None:
         left, right = st.columns(2)
         actors = [ANYBODY, *(f"user:{ident}" for ident in people)]
         actor = left.selectbox(
-            "Who", actors, format_func=lambda one: present.actor(one, people) if one else "Anybody", on_change=_to_top
+            "Who",
+            actors,
+            format_func=lambda one: present.actor(one, people) if one else "Anybody",
+            on_change=_turn_to,
+            args=(None,),
         )
         action = right.selectbox(
-            "What", [ANYTHING, *ACTIONS], format_func=lambda one: _words(one) if one else "Anything", on_change=_to_top
+            "What",
+            [ANYTHING, *ACTIONS],
+            format_func=lambda one: _words(one) if one else "Anything",
+            on_change=_turn_to,
+            args=(None,),
         )
     before = st.session_state.get("audit_before")
     rows = viewer.look(audit.page, before_seq=before, limit=PAGE_ROWS + 1, actor=actor or None, action=action or None)
@@ -75,16 +83,15 @@ def listing() -> None:
         column_config={"#": st.column_config.NumberColumn(width="small", format="localized")},
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if before and st.button("Newest", icon=":material/first_page:", type="tertiary"):
-            _to_top()
-            st.rerun(scope="fragment")
-        if len(rows) > PAGE_ROWS and st.button("Older", icon=":material/chevron_right:", icon_position="right"):
-            st.session_state["audit_before"] = rows[PAGE_ROWS - 1].seq
-            st.rerun(scope="fragment")
+        if before:
+            st.button("Newest", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
+        if len(rows) > PAGE_ROWS:
+            last = rows[PAGE_ROWS - 1].seq
+            st.button("Older", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
 
 
-def _to_top() -> None:
-    st.session_state.pop("audit_before", None)
+def _turn_to(before: int | None) -> None:
+    st.session_state["audit_before"] = before
 
 
 def _words(action: str) -> str:

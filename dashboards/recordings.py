@@ -1,6 +1,7 @@
 """The list of recordings, one's own or everybody's: filter, pages, live rows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ FILTERS: dict[str, tuple[str, tuple[JobState, ...] | None]] = {
     "cancelled": ("Cancelled", (JobState.CANCELLED,)),
 }
 NOTHING = {
+    "all": "Nothing older is here. “Newest” leads back to the top.",
     "going": "Nothing is in progress. New recordings start by themselves as soon as they are uploaded.",
     "ready": "No transcript is ready yet. Look under “In progress”.",
     "failed": "Nothing has failed. If something does, it says here why and what to do.",
@@ -37,13 +39,19 @@ def show(*, everybody: bool = False) -> None:
     if not sum(counts.values()):
         _first_steps(me)
         return
-    wanted = _filter(counts)
+    wanted = st.query_params.get("show", "all")
+    wanted = wanted if wanted in FILTERS else "all"
     before = st.query_params.get("before")
     found = viewer.look(jobs.page, owner_id=owner, state=FILTERS[wanted][1], before=before, limit=PAGE_ROWS + 1)
-    if not found and not before:
-        st.info(NOTHING.get(wanted, NOTHING["going"]), icon=":material/check_circle:")
-        return
-    _rows(found[:PAGE_ROWS], me, everybody=everybody)
+    people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
+    opened = components.job_list(
+        [present.job_row(job, me.zone, people.get(job.owner_id)) for job in found[:PAGE_ROWS]],
+        filters=_filters(counts, wanted),
+        nothing=NOTHING[wanted],
+        on_show=_show_only,
+    )
+    if opened:
+        st.switch_page("views/job.py", query_params={"id": opened})
     _pages(found, before)
 
 
@@ -62,37 +70,22 @@ def banner(me: Viewer) -> None:
         st.warning(present.sentence(model.warning), icon=":material/info:")
 
 
-def _filter(counts: Mapping[JobState, int]) -> str:
-    def named(key: str) -> str:
-        label, states = FILTERS[key]
-        number = sum(counts[state] for state in states or tuple(JobState))
-        return f"{label}  {number:,}"
-
-    def back_to_top() -> None:
-        st.query_params.pop("before", None)
-
-    keys = [key for key in FILTERS if key in {"all", "going", "ready"} or counts[FILTERS[key][1][0]]]  # type: ignore[index]
-    chosen = st.segmented_control(
-        "Show",
-        keys,
-        format_func=named,
-        default="all",
-        required=True,
-        key="show",
-        bind="query-params",
-        label_visibility="collapsed",
-        wrap=False,
-        on_change=back_to_top,
-    )
-    return chosen or "all"
+def _filters(counts: Mapping[JobState, int], wanted: str) -> list[dict[str, Any]]:
+    """Return the filters that find something, the usual ones, and the one that is on."""
+    shown = []
+    for key, (label, states) in FILTERS.items():
+        count = sum(counts[state] for state in states or tuple(JobState))
+        if count or key in {"all", "going", "ready", wanted}:
+            shown.append({"key": key, "label": label, "count": count, "on": key == wanted})
+    return shown
 
 
-def _rows(found: list[Job], me: Viewer, *, everybody: bool) -> None:
-    people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
-    rows = [present.job_row(job, me.zone, people.get(job.owner_id)) for job in found]
-    opened = components.job_list(rows, key="rows")
-    if opened:
-        st.switch_page("views/job.py", query_params={"id": opened})
+def _show_only(wanted: str) -> None:
+    st.query_params.pop("before", None)
+    if wanted == "all":
+        st.query_params.pop("show", None)
+    else:
+        st.query_params["show"] = wanted
 
 
 def _pages(found: list[Job], before: str | None) -> None:
@@ -100,12 +93,18 @@ def _pages(found: list[Job], before: str | None) -> None:
     if not before and not more:
         return
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if before and st.button("Newest", icon=":material/first_page:", type="tertiary"):
-            st.query_params.pop("before", None)
-            st.rerun(scope="fragment")
-        if more and st.button("Older", icon=":material/chevron_right:", icon_position="right"):
-            st.query_params["before"] = found[PAGE_ROWS - 1].id
-            st.rerun(scope="fragment")
+        if before:
+            st.button("Newest", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
+        if more:
+            last = found[PAGE_ROWS - 1].id
+            st.button("Older", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
+
+
+def _turn_to(before: str | None) -> None:
+    if before:
+        st.query_params["before"] = before
+    else:
+        st.query_params.pop("before", None)
 
 
 def _first_steps(me: Viewer) -> None:

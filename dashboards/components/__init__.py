@@ -5,7 +5,7 @@ library (tus-js-client 4.3.1, in `vendor/` with its licence). Each function belo
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -
 _login = _component("login", isolate=False)  # in the page itself, where password managers look
 _dock = _component("dock", shared=["events.js"])
 _live = _component("live", shared=["events.js"])
-_uploader = _component("uploader", shared=["vendor/tus-4.3.1.min.js", "uploads.js"])
+_uploads = _component("uploads", shared=["vendor/tus-4.3.1.min.js"])
+_uploader = _component("uploader")
 _job_list = _component("joblist")
 _player = _component("player")
 _downloads = _component("downloads")
@@ -58,19 +59,42 @@ def live(*, key: str, owner: str | None = None, job: str | None = None, everybod
     _live(key=key, data={"owner": owner, "job": job, "everybody": everybody}, on_changed_change=lambda: None)
 
 
-def uploader(*, settings: Mapping[str, Any], text: Mapping[str, str], jobs: Mapping[str, Any]) -> Any:
-    """Mount the drop zone; the result has `uploaded` (ids of new jobs) and `open` (the job to show)."""
-    return _uploader(
+def uploads() -> None:
+    """Mount what sends files, once and outside of fragments: it is large, and it outlives the page."""
+    _uploads(key="uploads")
+
+
+def uploader(
+    *,
+    settings: Mapping[str, Any],
+    text: Mapping[str, str],
+    jobs: Mapping[str, Any],
+    on_uploaded: Callable[[list[str]], None],
+) -> str | None:
+    """Mount the drop zone; tell `on_uploaded` the ids of new jobs, and return the id of the job to open."""
+    result = _uploader(
         key="uploader",
         data={"settings": dict(settings), "text": dict(text), "jobs": dict(jobs)},
-        on_uploaded_change=lambda: None,
+        on_uploaded_change=lambda: on_uploaded([str(one) for one in st.session_state["uploader"].uploaded or ()]),
         on_open_change=lambda: None,
     )
+    return result.open if isinstance(result.open, str) else None
 
 
-def job_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> str | None:
-    """Mount the rows; return the id of the job that was clicked."""
-    result = _job_list(key=key, data={"rows": list(rows)}, on_open_change=lambda: None)
+def job_list(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    filters: Sequence[Mapping[str, Any]],
+    nothing: str,
+    on_show: Callable[[str], None],
+) -> str | None:
+    """Mount filters and rows; tell `on_show` the filter that was clicked, and return the id of the job that was."""
+    result = _job_list(
+        key="rows",
+        data={"rows": list(rows), "filters": list(filters), "nothing": nothing},
+        on_open_change=lambda: None,
+        on_show_change=lambda: on_show(str(st.session_state["rows"].show)),
+    )
     return result.open if isinstance(result.open, str) else None
 
 

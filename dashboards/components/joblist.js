@@ -1,6 +1,10 @@
 /* Rows of recordings: real links that open in place, patched rather than drawn anew when a job moves. */
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector(".jobs ul");
+  filters(parentElement.querySelector(".filters"), data.filters, setTriggerValue);
+  const nothing = parentElement.querySelector(".nothing");
+  nothing.hidden = data.rows.length > 0;
+  nothing.textContent = data.nothing;
   const rows = (parentElement.wtRows ??= new Map());
   const wanted = new Set(data.rows.map((row) => row.id));
   for (const [id, row] of rows) {
@@ -16,11 +20,36 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (row.print === print) return;
     row.print = print;
     fill(row, job);
-    row.link.onclick = (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
-      event.preventDefault();
-      setTriggerValue("open", job.id);
-    };
+    row.link.onclick = inPlace(() => setTriggerValue("open", job.id));
+  });
+}
+
+/* A plain click stays on the page; with a modifier it is a link like any other. */
+function inPlace(action) {
+  return (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    action();
+  };
+}
+
+function filters(place, all, setTriggerValue) {
+  const print = JSON.stringify(all);
+  if (place.wtPrint === print) return;
+  place.wtPrint = print;
+  while (place.children.length > all.length) place.lastChild.remove();
+  while (place.children.length < all.length) place.append(document.createElement("a"));
+  all.forEach(({ key, label, count, on }, at) => {
+    const link = place.children[at];
+    link.href = `?show=${key}`;
+    link.dataset.show = key;
+    const number = document.createElement("span");
+    number.className = "number";
+    number.textContent = count.toLocaleString();
+    link.replaceChildren(label, number);
+    if (on) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    link.onclick = inPlace(() => setTriggerValue("show", key));
   });
 }
 

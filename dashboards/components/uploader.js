@@ -1,13 +1,14 @@
 /* The upload page: takes files in, shows each one's way to the server and, from there, its job's progress. */
-export default function ({ data, parentElement, setTriggerValue }) {
+export default async function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".uploader");
-  const uploads = wtUploadsOfTab();
   const view = (parentElement.wtView ??= { rows: new Map() });
   view.data = data;
+  label(root, data);
+  while (!window.wtUploads) await new Promise((resolve) => setTimeout(resolve, 20));
+  const uploads = window.wtUploads;
   view.open = (job) => setTriggerValue("open", job);
   view.tell = (jobs) => setTriggerValue("uploaded", jobs);
   if (!view.stop) wire(root, uploads, view);
-  label(root, data);
   view.draw();
   return () => view.stop?.();
 }
@@ -101,8 +102,7 @@ async function walk(entry, files) {
 }
 
 function takeIn(root, uploads, data, files, fromFolder) {
-  const sound = (file) => /^(audio|video)\//.test(file.type) || WT_SOUND.test(file.name);
-  const kept = fromFolder ? files.filter(sound) : files;
+  const kept = fromFolder ? files.filter((file) => uploads.isMedia(file)) : files;
   const note = root.querySelector(".note");
   const left = files.length - kept.length;
   note.hidden = left === 0;

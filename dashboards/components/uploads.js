@@ -9,7 +9,7 @@ const WT_BIG = 64 * WT_MB;
 const WT_CONNECTIONS = 4;
 const WT_DELAYS = [0, 500, 1000, 2000, 3000, ...Array(120).fill(5000)];
 const WT_WORTH_RETRYING = new Set([0, 409, 423, 429]);
-const WT_SOUND = /\.(aac|ac3|aif|aiff|amr|asf|au|avi|caf|dss|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp1|mp2|mp3|mp4|mpe?g|mts|m2ts|mxf|oga|ogg|ogv|opus|ra|rm|spx|ts|wav|webm|wma|wmv|w64|3gp|3g2)$/i;
+const WT_MEDIA = /\.(aac|ac3|aif|aiff|amr|asf|au|avi|caf|dss|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp1|mp2|mp3|mp4|mpe?g|mts|m2ts|mxf|oga|ogg|ogv|opus|ra|rm|spx|ts|wav|webm|wma|wmv|w64|3gp|3g2)$/i;
 
 class WtUploads {
   constructor() {
@@ -20,6 +20,11 @@ class WtUploads {
     addEventListener("beforeunload", (event) => {
       if (this.summary().active) event.preventDefault();
     });
+  }
+
+  /** Whether a file looks like sound or video, by its type or its name. */
+  isMedia(file) {
+    return /^(audio|video)\//.test(file.type) || WT_MEDIA.test(file.name);
   }
 
   /** Take files in and start them; `settings` holds owner, options, lane, limits and texts. */
@@ -175,7 +180,7 @@ class WtUploads {
     const status = error.originalResponse?.getStatus() ?? 0;
     if (status >= 400 && status < 500 && status !== 401) {
       for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${item.mark}::`)) localStorage.removeItem(key);
-      item.started = false;
+      Object.assign(item, { started: false, final: true });
     }
     this.#finish(item, { state: "failed", error: this.#explain(item, error) });
   }
@@ -214,6 +219,6 @@ class WtUploads {
   }
 }
 
-function wtUploadsOfTab() {
-  return (window.wtUploads ??= new WtUploads());
+export default function () {
+  window.wtUploads ??= new WtUploads();
 }

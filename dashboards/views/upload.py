@@ -24,6 +24,11 @@ def kept_jobs(me: viewer.Viewer) -> dict[str, Job]:
     return found
 
 
+def note(job_ids: list[str]) -> None:
+    """Keep in mind which jobs came out of this page's uploads, so that they are followed."""
+    st.session_state[SENT] = list(dict.fromkeys([*st.session_state.get(SENT, []), *job_ids]))[-500:]
+
+
 @st.fragment
 def drop_zone(options: Options, lane: Lane) -> None:
     """Show the uploader, with how its jobs are doing now."""
@@ -42,18 +47,16 @@ def drop_zone(options: Options, lane: Lane) -> None:
         "max_bytes": web.max_upload_bytes,
     }
     rows = {job_id: present.upload_row(job) for job_id, job in kept_jobs(me).items()}
-    result = components.uploader(settings=settings, text=text, jobs=rows)
-    if result.uploaded:
-        st.session_state[SENT] = list(dict.fromkeys([*st.session_state.get(SENT, []), *result.uploaded]))[-500:]
-        st.rerun(scope="fragment")
-    if result.open:
-        st.switch_page("views/job.py", query_params={"id": result.open})
+    opened = components.uploader(settings=settings, text=text, jobs=rows, on_uploaded=note)
+    if opened:
+        st.switch_page("views/job.py", query_params={"id": opened})
 
 
 me = viewer.required()
 st.title("Upload", anchor=False)
 if me.may_write:
     recordings.banner(me)
+    components.uploads()
     drop_zone(*uploading.choose())
 else:
     st.info("Your account can read and download, but not upload. Ask an administrator if you need to.")

@@ -1,0 +1,137 @@
+"""The list of recordings and the upload page."""
+
+import json
+
+import pytest
+
+from dashboards.recordings import PAGE_ROWS
+from storage.heartbeats import ModelState
+from storage.records import JobState, Options, Role, from_json
+from tests.dashboards.desk import Desk, button, component, has, words
+
+
+def test_an_empty_list_says_what_to_do(desk: Desk) -> None:
+    at = desk.page("jobs", desk.user())
+    assert "Nothing here yet" in words(at)
+    button(at, "Upload a recording").click()
+    at.run()
+    assert has(at, "uploader")
+
+
+def test_a_list_shows_own_recordings_newest_first(desk: Desk) -> None:
+    ada, bob = desk.user("ada"), desk.user("bob")
+    desk.job(ada, name="one.wav")
+    desk.job(bob, name="other.wav")
+    desk.job(ada, JobState.TRANSCRIBING, name="two.wav")
+    rows = component(desk.page("jobs", ada), "joblist")["rows"]
+    assert [row["name"] for row in rows] == ["two.wav", "one.wav"]
+    assert rows[0]["label"] == "Transcribing 25%"
+    assert rows[0]["progress"] == 0.25
+    assert rows[0]["active"]
+
+
+def test_a_failed_row_says_why(desk: Desk) -> None:
+    ada = desk.user()
+    desk.job(ada, JobState.FAILED)
+    assert "has no audio track" in component(desk.page("jobs", ada), "joblist")["rows"][0]["error"]
+
+
+def test_an_admin_sees_everybodys_with_their_names(desk: Desk) -> None:
+    root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
+    desk.job(ada, JobState.COMPLETED, name="hers.wav")
+    assert "Nothing here yet" in words(desk.page("jobs", root))
+    rows = component(desk.page("all_jobs", root), "joblist")["rows"]
+    assert rows[0]["about"].startswith("ada · English")
+
+
+@pytest.mark.parametrize(
+    ("shown", "names"),
+    [("going", ["b"]), ("ready", ["a"]), ("failed", ["c"]), ("cancelled", ["d"]), ("all", ["d", "c", "b", "a"])],
+)
+def test_the_filter_keeps_what_fits(desk: Desk, shown: str, names: list[str]) -> None:
+    ada = desk.user()
+    states = (JobState.COMPLETED, JobState.INGESTING, JobState.FAILED, JobState.CANCELLED)
+    for name, state in zip("abcd", states, strict=True):
+        desk.job(ada, state, name=name)
+    at = desk.page("jobs", ada, show=shown)
+    assert [row["name"] for row in component(at, "joblist")["rows"]] == names
+
+
+def test_a_filter_that_nothing_fits_says_so(desk: Desk) -> None:
+    ada = desk.user()
+    desk.job(ada)
+    at = desk.page("jobs", ada, show="ready")
+    given = component(at, "joblist")
+    assert given["rows"] == []
+    assert "No transcript is ready yet" in given["nothing"]
+    assert [one["key"] for one in given["filters"]] == ["all", "going", "ready"]
+
+
+def test_older_recordings_are_a_page_away(desk: Desk) -> None:
+    ada = desk.user()
+    made = [desk.job(ada, name=f"{number}.wav").id for number in range(PAGE_ROWS + 2)]
+    at = desk.page("jobs", ada)
+    first = [row["id"] for row in component(at, "joblist")["rows"]]
+    button(at, "Older").click()
+    at.run()
+    second = [row["id"] for row in component(at, "joblist")["rows"]]
+    assert first + second == made[::-1]
+    button(at, "Newest").click()
+    at.run()
+    assert [row["id"] for row in component(at, "joblist")["rows"]] == first
+
+
+def test_it_is_said_when_no_worker_is_there(desk: Desk) -> None:
+    assert "wait in line" in words(desk.page("jobs", desk.user("ada")))
+    assert "transcriber up" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
+
+
+def test_it_is_said_when_only_the_demo_model_is_there(desk: Desk) -> None:
+    desk.beat(model=ModelState(name="demo", fingerprint="f", state="ready", warning="only the demo model is here"))
+    assert "Only the demo model is here" in words(desk.page("jobs", desk.user()))
+
+
+def test_it_is_said_how_far_the_model_has_come(desk: Desk) -> None:
+    desk.beat(model=ModelState(name="small", fingerprint=None, state="downloading", progress=0.43))
+    assert "(43%)" in words(desk.page("upload", desk.user()))
+
+
+def test_names_are_shown_as_they_are(desk: Desk) -> None:
+    ada = desk.user()
+    job = desk.job(ada, JobState.COMPLETED, name="<b>*bold*</b> $x$ :red[no].wav")
+    assert component(desk.page("jobs", ada), "joblist")["rows"][0]["name"] == job.name
+    assert "&lt;b&gt;*bold*&lt;/b&gt;" in words(desk.page("job", ada, id=job.id))
+
+
+def test_the_choices_go_with_the_upload(desk: Desk) -> None:
+    desk.beat(model=ModelState(name="small", fingerprint="f", state="ready"))
+    at = desk.page("upload", desk.user())
+    at.selectbox(key="language").set_value("da")
+    at.selectbox(key="model").set_value("small")
+    at.selectbox(key="task").set_value("translate")
+    at.text_input(key="hotwords").set_value(" Nuuk, qPCR ")
+    at.number_input(key="width").set_value(32)
+    at.run()
+    settings = component(at, "uploader")["settings"]
+    options = from_json(Options, settings["options"])
+    assert (options.language, options.model, options.task) == ("da", "small", "translate")
+    assert (options.hotwords, options.cues.max_line_width) == ("Nuuk, qPCR", 32)
+    assert settings["lane"] == "interactive"
+
+
+def test_the_usual_choices_are_the_usual_options(desk: Desk) -> None:
+    settings = component(desk.page("upload", desk.user()), "uploader")["settings"]
+    assert from_json(Options, settings["options"]) == Options()
+    assert settings["max_bytes"] == desk.holder.settings.web.max_upload_bytes
+    assert json.loads(settings["options"])["model"] == "auto"
+
+
+def test_uploads_show_how_their_jobs_are_doing(desk: Desk) -> None:
+    ada, bob = desk.user("ada"), desk.user("bob")
+    hers, his = desk.job(ada, JobState.TRANSCRIBING), desk.job(bob)
+    at = desk.page("upload", ada)
+    at.session_state["sent_jobs"] = [hers.id, his.id, "no-such-job"]
+    at.run()
+    shown = component(at, "uploader")["jobs"]
+    assert list(shown) == [hers.id]
+    assert shown[hers.id]["label"] == "Transcribing 25%"
