@@ -1,0 +1,102 @@
+"""The real app in this process, on settings of a test's own, and people to sign in."""
+
+import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"  # nobody answers: Prefect is away unless a test starts one
+
+from httpx2 import Response
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+from streamlit.runtime import Runtime
+
+from dashboards import context
+from dashboards.app import build
+from dashboards.gate import COOKIE
+from storage import keys, sessions, users
+from storage.clock import utc_now
+from storage.ledger import Ledger
+from storage.records import Role, User
+from storage.settings import EngineSettings, Settings, StorageSettings, WebSettings
+
+TOKEN = "the-token-of-the-workers"
+PASSWORD = "correct horse battery"
+PEOPLE: dict[str, tuple[Role, bool]] = {
+    "ada": (Role.MEMBER, False),
+    "bob": (Role.MEMBER, False),
+    "root": (Role.ADMIN, False),
+    "rex": (Role.READER, False),
+    "new": (Role.MEMBER, True),
+}
+ORIGIN = {"Origin": "http://testserver", "Accept": "application/json"}
+
+
+def make_settings(folder: Path, **web: Any) -> Settings:
+    """Settings that come from nowhere but the arguments."""
+    settings = Settings()
+    known = {"worker_token": SecretStr(TOKEN), "admin_password": SecretStr("first password")} | web
+    settings.__dict__["storage"] = StorageSettings(data_dir=folder / "data", _env_file=None)
+    settings.__dict__["web"] = WebSettings(**known, _env_file=None)
+    settings.__dict__["engine"] = EngineSettings(_env_file=None)
+    return settings
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """A running app, and ways to be somebody on it."""
+
+    client: TestClient
+    settings: Settings
+    token: str = TOKEN
+
+    @property
+    def worker(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {TOKEN}"}
+
+    def user(self, name: str = "ada") -> User:
+        """Return one of PEOPLE."""
+        with context.ledger().read() as con:
+            user = users.by_name(con, name)
+        assert user is not None
+        return user
+
+    def key_of(self, user: User) -> dict[str, str]:
+        """Make an API key and return the header that shows it."""
+        secret, _ = context.ledger().run(keys.create, user_id=user.id, name="test", actor="system:test")
+        return {"Authorization": f"Bearer {secret}"}
+
+    def sign_in(self, name: str = "ada") -> str:
+        """Give the client the cookie of a new session, and return the session's id."""
+        user = self.user(name)
+        token, session = context.ledger().run(sessions.start, user, client="test", now=utc_now(), max_days=1)
+        self.client.cookies.set(COOKIE, token, domain="testserver.local")
+        return session.id
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Response:
+        """Send the log-in form as the page does."""
+        return self.client.post("/auth/session", data={"name": name, "password": password}, headers=ORIGIN)
+
+
+def seed(path: Path) -> None:
+    """Make a ledger with PEOPLE in it; one hash for all, since hashing takes a while."""
+    with Ledger.open(path) as ledger, ledger.write() as con:
+        for name, (role, must_change) in PEOPLE.items():
+            users.create(con, name=name, password=PASSWORD, role=role, must_change=must_change, actor="system:test")
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Site]:
+    """Run the app in this process; Streamlit allows one runtime at a time."""
+    Runtime._instance = None
+    with TestClient(build(settings)) as client:
+        yield Site(client=client, settings=settings)
+    Runtime._instance = None
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

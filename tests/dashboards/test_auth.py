@@ -1,0 +1,177 @@
+"""Logging in and out, passwords, and what ends a session."""
+
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import WebSocketTestSession
+
+from dashboards import context
+from dashboards.gate import COOKIE
+from storage import audit, sessions, users
+from storage.settings import Settings
+from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
+
+NEW = "a better password"
+
+
+def code_of_closing(page: WebSocketTestSession) -> int:
+    while (message := page.receive())["type"] != "websocket.close":
+        pass
+    return int(message["code"])
+
+
+def test_the_first_start_makes_an_administrator_who_must_change_the_password(tmp_path: Path) -> None:
+    with running(make_settings(tmp_path)) as site:
+        answer = site.log_in("admin", "first password")
+        assert answer.json() == {"ok": True, "next": "/", "user": "admin", "must_change_password": True}
+
+
+def test_the_first_start_prints_a_password_that_it_made_up_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = make_settings(tmp_path, admin_password=None)
+    with running(settings) as site:
+        said = capsys.readouterr().out
+        password = next(line.strip() for line in said.splitlines() if line.startswith("      "))
+        assert site.log_in("admin", password).status_code == 200
+    with running(settings):
+        assert capsys.readouterr().out == ""
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site) -> None:
+    cookie = site.log_in("ada").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "path=/" in cookie
+
+
+def test_over_https_the_cookie_stays_on_https(site: Site) -> None:
+    form = {"name": "ada", "password": PASSWORD}
+    answer = site.client.post(
+        "https://testserver/auth/session", data=form, headers={"Origin": "https://testserver"}, follow_redirects=False
+    )
+    assert "secure" in answer.headers["set-cookie"].lower()
+    assert "strict-transport-security" in answer.headers
+
+
+def test_a_plain_form_is_led_back_to_where_it_came_from(site: Site) -> None:
+    for asked, led in {"/job?id=7": "/job?id=7", "https://evil.example/": "/", "//evil.example": "/"}.items():
+        form = {"name": "ada", "password": PASSWORD, "next": asked}
+        answer = site.client.post("/auth/session", data=form, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, led)
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(site: Site) -> None:
+    wrong, unknown = site.log_in("ada", "wrong"), site.log_in("nobody", "wrong")
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.json() == unknown.json()
+    assert "set-cookie" not in wrong.headers
+
+
+def test_guessing_is_stopped(site: Site) -> None:
+    for _ in range(5):
+        site.log_in("ada", "wrong")
+    answer = site.log_in("ada")
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 300
+
+
+def test_logging_out_ends_the_session_on_the_server(site: Site) -> None:
+    site.sign_in()
+    token = site.client.cookies[COOKIE]
+    assert site.client.post("/auth/logout", headers=ORIGIN).status_code == 200
+    assert COOKIE not in site.client.cookies
+    site.client.cookies.set(COOKIE, token, domain="testserver.local")
+    assert site.client.get("/recordings/x").status_code == 401
+
+
+def test_logging_in_again_ends_the_session_before(site: Site) -> None:
+    site.sign_in()
+    before = site.client.cookies[COOKIE]
+    site.log_in("bob")
+    site.client.cookies.clear()
+    site.client.cookies.set(COOKIE, before, domain="testserver.local")
+    assert site.client.get("/recordings/x").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/_stcore/stream", "/events"])
+def test_logging_out_closes_open_pages_within_a_second(site: Site, path: str) -> None:
+    site.sign_in()
+    with site.client.websocket_connect(path, headers=ORIGIN) as page:
+        began = time.monotonic()
+        site.client.post("/auth/logout", headers=ORIGIN)
+        assert code_of_closing(page) == 4401
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("how", ["revoked", "disabled", "expired"])
+def test_a_session_that_ends_in_the_ledger_closes_its_pages(site: Site, how: str) -> None:
+    session_id = site.sign_in()
+    with site.client.websocket_connect("/events", headers=ORIGIN) as page:
+        began = time.monotonic()
+        match how:
+            case "revoked":
+                context.ledger().run(sessions.end, session_id, actor="system:test")
+            case "disabled":
+                context.ledger().run(users.set_disabled, site.user().id, disabled=True, actor="system:test")
+            case "expired":
+                with context.ledger().write() as con:
+                    con.execute("UPDATE sessions SET expires_at = now() - INTERVAL 1 SECOND")
+        assert code_of_closing(page) == 4401
+        assert time.monotonic() - began < 1
+
+
+def test_changing_the_password_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None:
+    other = site.sign_in()
+    site.sign_in()
+    form = {"current": PASSWORD, "new": NEW}
+    assert site.client.post("/auth/password", json=form, headers=ORIGIN).status_code == 200
+    assert site.client.get("/recordings/x").status_code == 404
+    with context.ledger().read() as con:
+        assert other not in [session.id for session in sessions.list_of(con, site.user().id)]
+    assert site.log_in("ada", NEW).status_code == 200
+    assert site.log_in("ada", PASSWORD).status_code == 401
+
+
+def test_who_must_change_the_password_may_do_so_and_go_on(site: Site) -> None:
+    assert site.log_in("new").json()["must_change_password"] is True
+    assert site.client.get("/recordings/x").json()["error"]["code"] == "password_must_change"
+    site.client.post("/auth/password", data={"current": PASSWORD, "new": NEW}, headers=ORIGIN)
+    assert site.client.get("/recordings/x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "field"),
+    [("wrong", NEW, "current"), (PASSWORD, "short", "password"), (PASSWORD, PASSWORD, "new")],
+)
+def test_a_password_that_will_not_do_is_refused_in_plain_words(site: Site, current: str, new: str, field: str) -> None:
+    site.sign_in()
+    answer = site.client.post("/auth/password", json={"current": current, "new": new}, headers=ORIGIN)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == field
+
+
+def test_a_form_that_is_no_form_is_refused(site: Site) -> None:
+    assert site.client.post("/auth/session", json=["name"], headers=ORIGIN).status_code == 400
+    assert (
+        site.client.post("/auth/session", json={"name": "ada"}, headers=ORIGIN).json()["error"]["param"] == "password"
+    )
+    assert site.client.post("/auth/session", content="x" * 20_000, headers=ORIGIN).status_code == 413
+
+
+def test_logging_in_and_out_is_in_the_audit_log(site: Site) -> None:
+    site.log_in("ada")
+    site.client.post("/auth/logout", headers=ORIGIN)
+    with context.ledger().read() as con:
+        assert [row.action for row in audit.page(con, limit=2)] == ["session.end", "session.start"]
+
+
+def test_streamlit_learns_who_is_there_from_our_headers_alone(settings: Settings) -> None:
+    from streamlit import config
+
+    with running(settings):
+        mapping = config.get_option("server.trustedUserHeaders")
+    assert mapping == {"x-app-user-id": "uid", "x-app-session-id": "sid"}
+    assert config.get_option("runner.postScriptGC") is False
+    assert config.get_option("server.enableAgentApi") is False

@@ -1,0 +1,163 @@
+"""Nobody is let in by default: every route that there is, asked by everybody who might."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+from tests.dashboards.site import ORIGIN, Site
+
+OPEN = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/manifest.webmanifest"),
+    ("GET", "/_stcore/health"),
+    ("OPTIONS", "/_stcore/health"),
+    ("GET", "/_stcore/host-config"),
+    ("POST", "/auth/session"),
+}
+
+
+def every_route(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for route in routes:
+        if isinstance(route, Mount) and route.name != "static-assets":
+            yield from every_route(list(route.routes), prefix + route.path)
+            yield "GET", f"{prefix}{route.path}/anything"
+        elif isinstance(route, WebSocketRoute):
+            yield "WEBSOCKET", prefix + route.path
+        elif isinstance(route, Route):
+            yield from ((method, prefix + route.path) for method in (route.methods or {"GET"}) - {"HEAD"})
+
+
+def filled(path: str) -> str:
+    for name in ("{path:path}", "{file_id:path}"):
+        path = path.replace(name, "x")
+    return "/".join("x" if part.startswith("{") else part for part in path.split("/"))
+
+
+def app_routes(site: Site) -> list[tuple[str, str]]:
+    inner = site.client.app._starlette_app  # type: ignore[attr-defined]
+    found = sorted(set(every_route(list(inner.routes))))
+    assert len(found) > 40
+    return found
+
+
+def test_every_route_but_the_open_ones_refuses_a_stranger(site: Site) -> None:
+    for method, path in app_routes(site):
+        if method == "WEBSOCKET" or (method, path) in OPEN:
+            continue
+        answer = site.client.request(method, filled(path), headers=ORIGIN)
+        assert answer.status_code == 401, f"{method} {path} answers {answer.status_code}"
+        assert answer.json()["error"]["code"] == "not_signed_in"
+
+
+def test_every_route_refuses_a_wrong_token_and_a_wrong_key(site: Site) -> None:
+    for secret in ("no-such-token", "wt_nosuchkey"):
+        for method, path in app_routes(site):
+            if method == "WEBSOCKET" or (method, path) in OPEN:
+                continue
+            headers = {"Authorization": f"Bearer {secret}"}
+            assert site.client.request(method, filled(path), headers=headers).status_code == 401, path
+
+
+def test_a_stranger_may_open_no_websocket_but_the_log_in_pages(site: Site) -> None:
+    sockets = {path for method, path in app_routes(site) if method == "WEBSOCKET"}
+    assert sockets == {"/_stcore/stream", "/events"}
+    with pytest.raises(WebSocketDisconnect), site.client.websocket_connect("/events"):
+        pass
+
+
+def test_a_user_may_not_call_what_is_for_workers(site: Site) -> None:
+    key = site.key_of(site.user("root"))
+    for method, path in app_routes(site):
+        if path.startswith("/internal/"):
+            assert site.client.request(method, filled(path), headers=key).status_code == 403, path
+
+
+def test_a_worker_may_call_nothing_but_its_own(site: Site) -> None:
+    for method, path in app_routes(site):
+        own = path.startswith("/internal/") or path in {"/metrics", "/_stcore/metrics"}
+        if own or method == "WEBSOCKET" or (method, path) in OPEN:
+            continue
+        assert site.client.request(method, filled(path), headers=site.worker).status_code == 403, path
+
+
+def test_a_user_who_must_change_the_password_gets_nothing_else(site: Site) -> None:
+    key = site.key_of(site.user("new"))
+    site.sign_in("new")
+    for method, path in app_routes(site):
+        if method == "WEBSOCKET" or (method, path) in OPEN or path.startswith(("/auth/", "/internal/")):
+            continue
+        for headers in (ORIGIN, ORIGIN | key):
+            answer = site.client.request(method, filled(path), headers=headers)
+            assert answer.status_code == 403, f"{method} {path} answers {answer.status_code}"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/_stcore/metrics"])
+def test_metrics_are_for_administrators_and_workers(site: Site, path: str) -> None:
+    member, admin = site.key_of(site.user("ada")), site.key_of(site.user("root"))
+    assert site.client.get(path, headers=member).status_code == 403
+    assert site.client.get(path, headers=admin).status_code == 200
+    assert site.client.get(path, headers=site.worker).status_code == 200
+
+
+def test_the_empty_page_and_its_scripts_are_open(site: Site) -> None:
+    page = site.client.get("/")
+    assert page.status_code == 200
+    assert 'id="root"' in page.text
+    assert site.client.get("/job").status_code == 200
+    script = page.text.split('src="./')[1].split('"')[0]
+    assert site.client.get(f"/{script}").status_code == 200
+    assert site.client.post("/job", headers=ORIGIN).status_code == 401
+
+
+def test_a_client_cannot_name_itself(site: Site) -> None:
+    forged = {"x-app-user-id": "somebody", "X-App-Session-Id": "some-session"}
+    assert site.client.get("/uploads/x", headers=forged).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://testserver", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://testserver.evil.example"},
+    ],
+)
+def test_a_browser_must_send_changes_from_our_own_pages(site: Site, headers: dict[str, str]) -> None:
+    site.sign_in()
+    answer = site.client.post("/auth/logout", headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "cross_site"
+
+
+def test_another_sites_page_cannot_log_a_browser_in(site: Site) -> None:
+    form = {"name": "ada", "password": "x"}
+    answer = site.client.post("/auth/session", data=form, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_another_sites_page_cannot_open_a_users_websocket(site: Site) -> None:
+    site.sign_in()
+    evil = {"Origin": "http://evil.example"}
+    for path in ("/events", "/_stcore/stream"):
+        with pytest.raises(WebSocketDisconnect), site.client.websocket_connect(path, headers=evil):
+            pass
+
+
+def test_every_answer_carries_the_security_headers(site: Site) -> None:
+    for answer in (site.client.get("/"), site.client.get("/v1/models"), site.client.get("/livez")):
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe-eval" not in policy
+        assert "script-src 'self' 'sha256-" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert len(answer.headers["x-request-id"]) == 16
+
+
+def test_what_a_caller_is_told_is_not_cached(site: Site) -> None:
+    key = site.key_of(site.user("root"))
+    assert site.client.get("/metrics", headers=key).headers["cache-control"] == "private, no-store"
