@@ -150,24 +150,22 @@ def asked_for(options: Options) -> str:
 
 def delete_button(job: Job, me: Viewer) -> None:
     """Let the owner delete a finished job, after asking."""
-    if me.may_write and st.button("Delete recording", icon=":material/delete:", type="tertiary", key="delete"):
-        _confirm_delete(job, me)
+    if not me.may_write:
+        return
+    with st.popover("Delete recording", icon=":material/delete:", type="tertiary"):
+        st.write(f"**{viewer.plain(job.name)}**, its transcript and its files will be gone for good.")
+        if st.button("Delete for good", type="primary", icon=":material/delete:", key="delete"):
+            _delete(job, me)
 
 
-@st.dialog("Delete this recording?")
-def _confirm_delete(job: Job, me: Viewer) -> None:
-    st.write(f"**{viewer.plain(job.name)}**, its transcript and its files will be gone for good.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="keep"):
-            st.rerun()
-        if st.button("Delete for good", type="primary", icon=":material/delete:", key="really"):
-            try:
-                intake.throw_out(context.ledger(), context.files(), job.id, actor=me.actor)
-            except TranscriberError as error:
-                viewer.refused(error)
-                return
-            context.changed(job.id, job.owner_id)
-            st.switch_page("views/jobs.py")
+def _delete(job: Job, me: Viewer) -> None:
+    try:
+        intake.throw_out(context.ledger(), context.files(), job.id, actor=me.actor)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    context.changed(job.id, job.owner_id)
+    st.switch_page("views/jobs.py")
 
 
 def _do(work: Callable[[], Job], job: Job) -> None:

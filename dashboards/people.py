@@ -13,29 +13,33 @@ from storage.errors import TranscriberError
 from storage.records import Role, User
 
 HANDOVER = "handover"
+NAME, ROLE, REFUSAL = "person_name", "person_role", "person_refusal"
 
 
 @st.dialog("Add a person")
 def create(me: Viewer) -> None:
     """Ask for name and role; the first password is made up, and shown once."""
     with st.form("person", border=False):
-        name = st.text_input("Name", max_chars=64, autocomplete="off", help="What the person types to log in.")
-        role = st.radio(
-            "Role", [Role.MEMBER, Role.READER, Role.ADMIN], format_func=strings.ROLE.__getitem__, horizontal=True
-        )
+        st.text_input("Name", max_chars=64, autocomplete="off", key=NAME, help="What the person types to log in.")
+        roles = [Role.MEMBER, Role.READER, Role.ADMIN]
+        st.radio("Role", roles, format_func=strings.ROLE.__getitem__, horizontal=True, key=ROLE)
         st.caption(strings.ROLE_HELP)
-        if not st.form_submit_button("Add", type="primary"):
-            return
+        added = st.form_submit_button("Add", type="primary", on_click=_create, args=(me,))
+    if refusal := st.session_state.pop(REFUSAL, None):
+        viewer.refused(refusal)
+    elif added:
+        st.rerun()
+
+
+def _create(me: Viewer) -> None:
     password = secrets.token_urlsafe(12)
+    asked = {"name": st.session_state[NAME], "role": st.session_state[ROLE], "password": password}
     try:
-        user = viewer.change(
-            users.create, name=name or "", password=password, role=role or Role.MEMBER, must_change=True, actor=me.actor
-        )
+        user = viewer.change(users.create, must_change=True, actor=me.actor, **asked)
     except TranscriberError as error:
-        viewer.refused(error)
-        return
-    st.session_state[HANDOVER] = (user.name, password)
-    st.rerun()
+        st.session_state[REFUSAL] = error
+    else:
+        st.session_state[HANDOVER] = (user.name, password)
 
 
 def show_handover() -> None:

@@ -167,19 +167,17 @@ def _make(
     if state is JobState.CANCELLED:
         return ledger.run(jobs.cancel, job.id, actor=f"user:{owner.id}")
     if state is not JobState.QUEUED:
-        ledger.run(_take_far, job, state, model, _transcript(job, model, text, findings), error)
+        ledger.run(_take_far, job, state, transcript=_transcript(job, model, text, findings), error=error)
     with ledger.read() as con:
         return jobs.get(con, job.id)
 
 
-def _take_far(
-    con: DuckDBPyConnection, job: Job, state: JobState, model: str, transcript: Transcript, error: str
-) -> None:
+def _take_far(con: DuckDBPyConnection, job: Job, state: JobState, *, transcript: Transcript, error: str) -> None:
     def now() -> Job:
         return jobs.get(con, job.id)
 
     jobs.submitted(
-        con, job.id, attempt=1, flow_run_id="run", model=model, fingerprint="f" * 64, actor="system:dispatch"
+        con, job.id, attempt=1, flow_run_id="run", model=transcript.model, fingerprint="f" * 64, actor="system:dispatch"
     )
     progress.started(con, now(), flow_run_id="run", actor=WORKER)
     if state is JobState.FAILED:

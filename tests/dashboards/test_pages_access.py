@@ -100,9 +100,7 @@ def test_a_first_password_has_to_be_changed_before_anything_else(desk: Desk) -> 
         (PASSWORD, "short", "short", "8 to 1024"),
     ],
 )
-def test_a_password_that_will_not_do_is_refused_in_words(
-    desk: Desk, old: str, new: str, again: str, said: str
-) -> None:
+def test_a_password_that_will_not_do_is_refused_in_words(desk: Desk, old: str, new: str, again: str, said: str) -> None:
     ada = desk.user(must_change=True)
     at = desk.page("jobs", ada)
     change(at, old, new, again)
