@@ -30,9 +30,9 @@ WHERE ($before IS NULL OR seq < $before)
   AND ($subject IS NULL OR subject = $subject)
 ORDER BY seq DESC LIMIT $limit
 """
-AFTER = """
+STRETCH = """
 SELECT seq, happened_at, actor, action, subject, detail, hash FROM audit
-WHERE seq > $after ORDER BY seq LIMIT $limit
+WHERE seq > $after AND seq <= $upto ORDER BY seq
 """
 EXTENT = "SELECT count(*), min(seq) FROM audit"
 CHUNK = 20_000
@@ -79,7 +79,7 @@ def verify(con: DuckDBPyConnection) -> int | None:
     if rows_there and first != 1:
         return min(int(first), 1)
     seq, digest = 0, ""
-    while rows := con.execute(AFTER, {"after": seq, "limit": CHUNK}).fetchall():
+    while rows := con.execute(STRETCH, {"after": seq, "upto": seq + CHUNK}).fetchall():
         for row in rows:
             if row[0] != seq + 1 or row[6] != _digest(digest, row[:6]):
                 return seq + 1

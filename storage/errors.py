@@ -198,6 +198,19 @@ class LedgerHeld(TranscriberError):
         )
 
 
+class LedgerClosed(TranscriberError):
+    """The process that owns the ledger is stopping."""
+
+    status, code, transient = 503, "ledger_closed", True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is being closed; ask again when the web process is back"
+
+
 class LedgerUnreadable(TranscriberError):
     """The DuckDB file is damaged, is something else, or was written by a newer version."""
 

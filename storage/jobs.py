@@ -1,4 +1,4 @@
-"""Jobs: taken in, moved along, given up, deleted, and listed. What workers report is in `storage.reports_log`.
+"""Jobs: taken in, handed on, given up, and listed. What workers report of them is in `storage.progress`.
 
 `attempt` fences off workers: a report on another attempt than the job's is stale. `version` counts every change
 of a row, so a reader can tell that something is new.
@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, names
+from storage import audit, job_rows
 from storage.clock import new_id, utc_now
+from storage.deletion import delete
 from storage.errors import BadRequest, JobMoved, StaleAttempt
 from storage.job_rows import found
 from storage.records import Job, JobState, Lane, Options, SpanRow, to_json
@@ -302,59 +303,3 @@ EXPORTS = "SELECT format, name FROM exports WHERE job_id = $id ORDER BY format"
 def exports_of(con: DuckDBPyConnection, job_id: str) -> dict[str, str]:
     """Return the names on storage of the job's files by format."""
     return dict(con.execute(EXPORTS, {"id": job_id}).fetchall())
-
-
-DELETE_PARTS = (
-    "DELETE FROM spans WHERE job_id = $id",
-    "DELETE FROM segments WHERE job_id = $id",
-    "DELETE FROM transcripts WHERE job_id = $id",
-    "DELETE FROM exports WHERE job_id = $id",
-    "DELETE FROM job_keys WHERE job_id = $id",
-    "DELETE FROM answers WHERE job_id = $id",
-    "DELETE FROM jobs WHERE id = $id",
-)
-
-
-def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...]:
-    """Forget a finished job, and return the names on storage that may go now, in the order to delete them.
-
-    What another job uses, because it has the same bytes or holds the same samples, stays. Delete the names
-    after the commit (`storage.intake.throw_out` does both).
-
-    Raises:
-        JobMoved: it is not finished; cancel it first.
-    """
-    job = get(con, job_id)
-    if not job.state.finished:
-        raise JobMoved(job_id, job.state, "deleted")
-    free = _own_names(con, job) + _unshared_names(con, job)
-    for statement in DELETE_PARTS:
-        con.execute(statement, {"id": job_id})
-    audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
-    return free
-
-
-STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
-
-
-def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
-    stored = [row[0] for row in con.execute(STORED_AS, {"id": job.id}).fetchall()]
-    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports_of(con, job.id).values()]
-    return tuple(dict.fromkeys(own))
-
-
-SAME_MEDIA = "SELECT count(*) FROM jobs WHERE media_sha256 = $sha AND id <> $id"
-LONELY_SAMPLES = """
-SELECT DISTINCT samples_sha256 FROM spans WHERE job_id = $id
-EXCEPT SELECT samples_sha256 FROM spans WHERE job_id <> $id
-ORDER BY ALL
-"""
-
-
-def _unshared_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
-    if con.execute(SAME_MEDIA, {"sha": job.media_sha256, "id": job.id}).fetchall()[0][0]:
-        return ()
-    free = [names.plans_folder(job.media_sha256)]  # first: a plan without its spans would mislead the next upload
-    for (sha,) in con.execute(LONELY_SAMPLES, {"id": job.id}).fetchall():
-        free += [names.span_name(sha), names.results_folder(sha)]
-    return (*free, names.media_name(job.media_sha256))

@@ -19,7 +19,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from storage import migrate
-from storage.errors import LedgerHeld, LedgerUnreadable
+from storage.errors import LedgerClosed, LedgerHeld, LedgerUnreadable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +32,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "2GB",
 }
 MAX_TRIES = 6
+CLOSE_WITHIN_S = 10.0
 _open_here: set[Path] = set()
 _open_lock = threading.Lock()
 
@@ -46,7 +47,8 @@ class Ledger:
     def __init__(self, con: DuckDBPyConnection, path: Path) -> None:
         self.path = path
         self._con = con
-        self._cursor_lock = threading.Lock()
+        self._cursors = 0
+        self._cursors_changed = threading.Condition()
         self._write_lock = threading.Lock()
         self._writer: int | None = None
         self._closed = False
@@ -72,11 +74,13 @@ class Ledger:
         return cls(con, path)
 
     def close(self) -> None:
-        """Wait for the write in progress, fold the write-ahead log in, and let the file go."""
-        with self._write_lock, _open_lock:
+        """Turn newcomers away, wait for what is under way, fold the write-ahead log in, and let the file go."""
+        with self._cursors_changed:
             if self._closed:
                 return
             self._closed = True
+            self._cursors_changed.wait_for(lambda: not self._cursors, CLOSE_WITHIN_S)
+        with _open_lock:
             with suppress(duckdb.Error):
                 self._con.execute("CHECKPOINT")
             self._con.close()
@@ -148,13 +152,23 @@ class Ledger:
 
     @contextmanager
     def cursor(self) -> Iterator[DuckDBPyConnection]:
-        """Hand out a cursor with no transaction around it, for upkeep that takes none; closed at the end."""
-        with self._cursor_lock:
+        """Hand out a cursor with no transaction around it, for upkeep that takes none; closed at the end.
+
+        Raises:
+            LedgerClosed: the process is stopping.
+        """
+        with self._cursors_changed:
+            if self._closed:
+                raise LedgerClosed(str(self.path))
             con = self._con.cursor()
+            self._cursors += 1
         try:
             yield con
         finally:
             con.close()
+            with self._cursors_changed:
+                self._cursors -= 1
+                self._cursors_changed.notify_all()
 
 
 def connect(path: Path) -> DuckDBPyConnection:

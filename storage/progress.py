@@ -180,7 +180,7 @@ def _forward(
     action: str = "job.state",
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    if ORDER.index(state) <= ORDER.index(job.state):
+    if job.state.finished or ORDER.index(state) <= ORDER.index(job.state):
         return
     con.execute(MOVE, {"id": job.id, "state": state, "now": utc_now()})
     told = {"from": job.state, "to": state, "attempt": job.attempt, **(detail or {})}

@@ -99,3 +99,14 @@ def test_a_key_used_for_other_bytes_is_refused(take_in: Callable[..., Job], make
     make_job(idempotency_key="k", content="other")
     with pytest.raises(BadRequest, match="idempotency_key"):
         take_in(idempotency_key="k")
+
+
+def test_a_job_in_hand_is_begun_at_once_and_asked_for_twice_stays_as_it_is(
+    ledger: Ledger, take_in: Callable[..., Job], run_of: Any
+) -> None:
+    job = take_in(in_hand=True, idempotency_key="k")
+    assert job.state is JobState.INGESTING
+    with ledger.read() as con:
+        assert jobs.next_queued(con, 5) == []
+    done = run_of(job).whole_way()
+    assert take_in(in_hand=True, idempotency_key="k") == done

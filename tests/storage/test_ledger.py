@@ -147,7 +147,7 @@ def test_run_gives_a_clash_up_in_the_end(ledger: Ledger) -> None:
 
 def test_kill_9_in_the_middle_of_writing_loses_nothing_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
-    for _ in range(3):
+    for _ in range(2):
         with started(WRITE_FOR_EVER, path) as writer:
             assert writer.stdout
             said = writer.stdout.readline()

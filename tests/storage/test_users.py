@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 
 from storage import audit, sessions, users
@@ -23,14 +24,32 @@ def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "TRIES_PER_NAME_AND_CLIENT", 3)
 
 
+@pytest.fixture(scope="session")
+def hashed() -> str:
+    """The hash of `PASSWORD`, made once: it is slow on purpose."""
+    return PasswordHasher().hash(PASSWORD)
+
+
 @pytest.fixture
-def bea(ledger: Ledger) -> User:
-    return ledger.run(users.create, name="Bea", password=PASSWORD, role=Role.MEMBER, actor="cli:me")
+def bea(ledger: Ledger, make_user: Callable[[str], User], hashed: str) -> User:
+    user = make_user("Bea")
+    with ledger.write() as con:
+        con.execute(
+            "UPDATE users SET password_hash = $h, must_change_password = FALSE WHERE id = $id",
+            {"h": hashed, "id": user.id},
+        )
+        return users.get(con, user.id)
 
 
 def sign_in(ledger: Ledger, name: str = "Bea", password: str = PASSWORD, client: str = "10.0.0.1") -> User:
     with ledger.read() as con:
         return users.authenticate(con, name=name, password=password, client=client)
+
+
+def test_a_new_account_can_log_in(ledger: Ledger) -> None:
+    user = ledger.run(users.create, name="Cleo", password=PASSWORD, role=Role.READER, actor="cli:me")
+    assert sign_in(ledger, "Cleo") == user
+    assert (user.name, user.role, user.disabled, user.must_change_password) == ("Cleo", Role.READER, False, False)
 
 
 def test_the_right_password_lets_in_whatever_the_case_of_the_name(ledger: Ledger, bea: User) -> None:
@@ -193,7 +212,7 @@ def test_every_change_has_its_audit_row(ledger: Ledger, bea: User) -> None:
     with ledger.read() as con:
         rows = audit.page(con, subject=bea.id)
     assert [row.action for row in reversed(rows)] == [
-        "user.create",
+        "user.restore",
         "user.role",
         "user.password",
         "user.disable",

@@ -1,0 +1,64 @@
+"""Deleting a job: its rows, and the names on storage that nobody else uses."""
+
+from duckdb import DuckDBPyConnection
+
+from storage import audit, job_rows, names
+from storage.errors import JobMoved
+from storage.records import Job
+
+DELETE_PARTS = (
+    "DELETE FROM spans WHERE job_id = $id",
+    "DELETE FROM segments WHERE job_id = $id",
+    "DELETE FROM transcripts WHERE job_id = $id",
+    "DELETE FROM exports WHERE job_id = $id",
+    "DELETE FROM job_keys WHERE job_id = $id",
+    "DELETE FROM answers WHERE job_id = $id",
+    "DELETE FROM jobs WHERE id = $id",
+)
+
+
+def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...]:
+    """Forget a finished job, and return the names on storage that may go now, in the order to delete them.
+
+    What another job uses, because it has the same bytes or holds the same samples, stays. Delete the names
+    after the commit (`storage.intake.throw_out` does both).
+
+    Raises:
+        JobMoved: it is not finished; cancel it first.
+    """
+    job = job_rows.get(con, job_id)
+    if not job.state.finished:
+        raise JobMoved(job_id, job.state, "deleted")
+    free = _own_names(con, job) + _unshared_names(con, job)
+    for statement in DELETE_PARTS:
+        con.execute(statement, {"id": job_id})
+    audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
+    return free
+
+
+EXPORTED_AS = "SELECT name FROM exports WHERE job_id = $id ORDER BY format"
+STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
+
+
+def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
+    stored = [row[0] for row in con.execute(STORED_AS, {"id": job.id}).fetchall()]
+    exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall()]
+    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports]
+    return tuple(dict.fromkeys(own))
+
+
+SAME_MEDIA = "SELECT count(*) FROM jobs WHERE media_sha256 = $sha AND id <> $id"
+LONELY_SAMPLES = """
+SELECT DISTINCT samples_sha256 FROM spans WHERE job_id = $id
+EXCEPT SELECT samples_sha256 FROM spans WHERE job_id <> $id
+ORDER BY ALL
+"""
+
+
+def _unshared_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
+    if con.execute(SAME_MEDIA, {"sha": job.media_sha256, "id": job.id}).fetchall()[0][0]:
+        return ()
+    free = [names.plans_folder(job.media_sha256)]  # first: a plan without its spans would mislead the next upload
+    for (sha,) in con.execute(LONELY_SAMPLES, {"id": job.id}).fetchall():
+        free += [names.span_name(sha), names.results_folder(sha)]
+    return (*free, names.media_name(job.media_sha256))
