@@ -9,9 +9,21 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
-from dashboards import admin_api, answers, auth, context, health, landing, media, uploads, worker_api
+from dashboards import (
+    admin_api,
+    answers,
+    auth,
+    context,
+    health,
+    jobs_api,
+    landing,
+    media,
+    openai_api,
+    uploads,
+    worker_api,
+)
 from dashboards.context import Context
 from dashboards.dispatch import Dispatcher
 from dashboards.gate import Gate
@@ -62,6 +74,8 @@ def routes() -> list[BaseRoute]:
         *auth.ROUTES,
         *uploads.ROUTES,
         *media.ROUTES,
+        *openai_api.ROUTES,
+        Mount("/api", jobs_api.api),
         *worker_api.ROUTES,
         *admin_api.ROUTES,
         WebSocketRoute("/events", events),

@@ -124,6 +124,12 @@ def announce(job: Job) -> None:
         wake()
 
 
+def removed(job_id: str, owner_id: str) -> None:
+    """Tell everybody that a job has been deleted."""
+    tell(job_id, owner_id, state="deleted")
+    wake()
+
+
 def tell(job_id: str, owner_id: str, **facts: Any) -> None:
     """Tell open pages alone."""
     current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts})

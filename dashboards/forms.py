@@ -1,5 +1,6 @@
 """What callers may ask of a job, checked: the same fields for the page's uploads and both APIs."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -48,6 +49,11 @@ class OptionsForm(BaseModel):
     word_timestamps: bool = True
     audio_track: int = Field(0, ge=0, le=63)
     cues: CueForm = Field(default_factory=CueForm)
+
+    @classmethod
+    def showing(cls, options: Options) -> "OptionsForm":
+        """Return the form that a job's options would have come from, unchecked: a folder may be a model's name."""
+        return cls.model_construct(**asdict(options) | {"cues": CueForm.model_construct(**asdict(options.cues))})
 
     def options(self) -> Options:
         """Return the domain's record."""

@@ -44,7 +44,11 @@ async def own_job(user: User, job_id: str) -> Job:
 
 async def recording(request: Request) -> Response:
     """Serve the source, whole or in part."""
-    job = await own_job(caller_of(request).the_user(), request.path_params["job_id"])
+    return await source_of(request, await own_job(caller_of(request).the_user(), request.path_params["job_id"]))
+
+
+async def source_of(request: Request, job: Job) -> Response:
+    """Serve a job's recording: from the folder by path, from an object store as a stream."""
     name = names.media_name(job.media_sha256)
     headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": disposition("inline", job.name)}
     kind = _played_type(job.name)
@@ -58,7 +62,15 @@ async def recording(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """Serve one of the job's files under the recording's name."""
     job = await own_job(caller_of(request).the_user(), request.path_params["job_id"])
-    fmt = request.path_params["fmt"]
+    return await made_file(job, request.path_params["fmt"])
+
+
+async def made_file(job: Job, fmt: str) -> Response:
+    """Serve one of a job's files.
+
+    Raises:
+        NotFound: there is none of this format, or none yet.
+    """
     made = await context.read(jobs.exports_of, job.id)
     if fmt not in made:
         raise NotFound("file", f"{job.id}.{fmt}")
