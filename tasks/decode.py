@@ -79,7 +79,8 @@ class _Track:
             yield from self._of_container(container)
 
     def _of_container(self, container: Any) -> Iterator[Samples]:
-        if set(container.format.name.split(",")) & PLAYLISTS:
+        kinds = set(container.format.name.split(","))
+        if kinds & PLAYLISTS:
             raise AudioUnreadable(self.name, "it is a playlist rather than a recording")
         if len(container.streams.audio) <= self.track:
             raise NoAudioTrack(self.name)
@@ -94,7 +95,7 @@ class _Track:
                 gathered, held = [], 0
         if gathered:
             yield _as_float(gathered)
-        self._judge_end(container, stream)
+        self._judge_end(_wav_promise_s(self.source, stream) if "wav" in kinds else _promise_s(container, stream))
 
     def _pieces(self, container: Any, stream: Any) -> Iterator[NDArray[np.int16]]:
         from av import AudioResampler
@@ -159,7 +160,7 @@ class _Track:
         else:
             self.shift_s += ahead_s
 
-    def _judge_end(self, container: Any, stream: Any) -> None:
+    def _judge_end(self, promised_s: float | None) -> None:
         """Say what is missing, or raise when nothing was there."""
         if self.samples == 0:
             if self.broken_packets:
@@ -168,7 +169,6 @@ class _Track:
         if self.broken_packets:
             self.notes.append(f"{self.broken_packets} damaged parts of the file were passed over ({self.reason})")
         length_s = self.samples / SAMPLE_RATE_HZ
-        promised_s = _promised_s(container, stream)
         if promised_s and promised_s - length_s > max(MISSING_END_S, 0.02 * promised_s):
             self.notes.append(f"the file breaks off: {length_s:.1f} s of the {promised_s:.1f} s it announces are there")
         logger.debug("decoded", extra={"action": "decode", "seconds": length_s, "notes": len(self.notes)})
@@ -188,12 +188,26 @@ def announced_s(source: Path) -> float | None:
         return None
 
 
-def _promised_s(container: Any, stream: Any) -> float | None:
+def _promise_s(container: Any, stream: Any) -> float | None:
+    """Return how long the header says that the track is; headers may say nothing."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and len(container.streams) == 1:
         return float(container.duration) / 1_000_000
     return None
+
+
+def _wav_promise_s(source: BinaryIO, stream: Any) -> float | None:
+    """Return how long a WAV file says it is; FFmpeg trusts the size of the file instead.
+
+    Sizes of 0 and of all ones are written by programs that do not know yet.
+    """
+    source.seek(0)
+    head = source.read(65_536)
+    at = head.find(b"data", 12)
+    size = int.from_bytes(head[at + 4 : at + 8], "little") if at > 0 else 0
+    bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
+    return size / bytes_a_second if 0 < size < 0x7FFFFFFF and bytes_a_second else None
 
 
 def _as_float(pieces: list[NDArray[np.int16]]) -> Samples:

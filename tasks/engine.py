@@ -14,11 +14,11 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage.errors import OutOfDeviceMemory
+from storage.errors import BadRequest, ModelMissing, OutOfDeviceMemory
 from storage.records import Heard, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
-from tasks.devices import DevicePlan, plan_device, preload_cuda
+from tasks.devices import DevicePlan, plan_device, prepare_libraries
 from tasks.hearing import Hearing, Stopped
 from tasks.models import Resolved, is_multilingual
 
@@ -137,20 +137,28 @@ class Engine(AbstractContextManager["Engine"]):
 
 
 def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
-    """Load the model's folder; CUDA's libraries are found first."""
-    if plan.kind == "cuda":
-        preload_cuda()
+    """Load the model's folder.
+
+    Raises:
+        ModelMissing: it holds no model that CTranslate2 can load.
+    """
+    prepare_libraries()
     from faster_whisper import WhisperModel
 
     started = time.perf_counter()
-    model = WhisperModel(
-        str(resolved.path),
-        device=plan.kind,
-        device_index=plan.index,
-        compute_type=plan.compute_type,
-        cpu_threads=plan.cpu_threads,
-        num_workers=plan.num_workers,
-    )
+    try:
+        model = WhisperModel(
+            str(resolved.path),
+            device=plan.kind,
+            device_index=plan.index,
+            compute_type=plan.compute_type,
+            cpu_threads=plan.cpu_threads,
+            num_workers=plan.num_workers,
+        )
+    except (RuntimeError, OSError) as error:
+        if out_of_memory(error) or plan.kind != "cpu":
+            raise
+        raise ModelMissing(resolved.name, f"{resolved.path} cannot be loaded: {error}") from error
     logger.info(
         "model %s on %s in %.2f s",
         resolved.name,
@@ -207,12 +215,15 @@ def hear(
     Raises:
         Stopped: `should_stop` said so.
         OutOfDeviceMemory: the device is too small even with the smallest settings.
+        BadRequest: the model does not know the language.
     """
     from tasks.speech import find_speech
 
     started = time.perf_counter()
     found = find_speech(pcm) if speech is None else speech
     spoken = (language or "en") if engine.multilingual else "en"
+    if engine.multilingual and spoken not in engine.model.supported_languages:
+        raise BadRequest("language", f"{spoken} is no language code that the model knows, such as en, de or ja")
 
     def work() -> Heard:
         hearing = Hearing(

@@ -7,6 +7,7 @@ that the batched path leaves out (https://github.com/SYSTRAN/faster-whisper/issu
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from tasks.decode import SAMPLE_RATE_HZ, Samples
 from tasks.doubt import WindowText, better, compression_ratio, doubts, together
 from tasks.windows import Window, narrower, pack, quietest_in
 
-FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.8)
 BEST_OF = 5
-NARROWER_S = 12.0  # a doubtful window is heard again in parts of about this length
+SAFER = ((12.0, 0.0), (5.0, 0.0), (12.0, 0.2), (12.0, 0.4), (12.0, 0.8))
+"""How a doubtful window is heard again, one after the other: length of its parts in seconds, and temperature."""
 TOKENS_PER_S = 9  # more than anybody speaks; bounds a loop
 TOKENS_AT_LEAST = 40
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
@@ -88,21 +89,26 @@ class Hearing:
         return kept, [record]
 
     def _again(self, take: Take, pcm: Samples) -> WindowText:
-        """Return the window heard in parts; a part that stays doubtful is heard at the next temperature."""
-        parts = [
-            Take(window=window, speech=inside(window, take.speech))
-            for window in narrower(take.window, NARROWER_S, quietest_in(pcm))
-        ]
+        """Return the window heard in parts; a part that stays doubtful is heard in other ways, and the best kept."""
+        parts = self._parts(take, SAFER[0][0], pcm)
         best: dict[int, tuple[WindowText, tuple[str, ...]]] = {}
-        for temperature in FALLBACK_TEMPERATURES:
+        for length_s, temperature in SAFER:
             open_parts = [index for index in range(len(parts)) if index not in best or best[index][1]]
-            if not open_parts:
-                break
-            texts = self._decoded([parts[index] for index in open_parts], pcm, temperature)
-            for index, text in zip(open_parts, texts, strict=True):
+            pieces = [self._parts(parts[index], length_s, pcm) for index in open_parts]
+            texts = iter(self._in_batches([piece for some in pieces for piece in some], pcm, temperature))
+            for index, some in zip(open_parts, pieces, strict=True):
+                text = together(list(islice(texts, len(some))))
                 found = (text, doubts(text, parts[index].window, parts[index].speech))
                 best[index] = found if index not in best or better(best[index], found) is text else best[index]
         return together([best[index][0] for index in range(len(parts))])
+
+    def _parts(self, take: Take, length_s: float, pcm: Samples) -> list[Take]:
+        windows = narrower(take.window, length_s, quietest_in(pcm))
+        return [Take(window=window, speech=inside(window, take.speech)) for window in windows]
+
+    def _in_batches(self, takes: Sequence[Take], pcm: Samples, temperature: float) -> Iterator[WindowText]:
+        for first in range(0, len(takes), self.batch_size):
+            yield from self._decoded(takes[first : first + self.batch_size], pcm, temperature)
 
     def _decoded(self, takes: Sequence[Take], pcm: Samples, temperature: float) -> list[WindowText]:
         """Decode windows together; word times are seconds from the span's start."""

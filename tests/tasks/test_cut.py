@@ -1,0 +1,106 @@
+"""Cutting: in silence wherever there is one, within the limits, every bit of speech in a span."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.records import Stretch
+from tasks.cut import KEEP_S, OVERLAP_S, Bounds, Cutter, Lengths, cuts, span_lengths
+
+LENGTHS = Lengths(aim_s=60.0, limit_s=75.0)
+pieces = st.lists(st.tuples(st.integers(12, 4000), st.integers(12, 9000)), max_size=60)
+
+
+def speech_of(parts: list[tuple[int, int]]) -> tuple[list[Stretch], float]:
+    """Return stretches from pairs of silence and speech in hundredths of a second, and the whole length."""
+    found, now = [], 0
+    for quiet, spoken in parts:
+        found.append(Stretch(start_s=(now + quiet) / 100, end_s=(now + quiet + spoken) / 100))
+        now += quiet + spoken
+    return found, now / 100 + 1
+
+
+def middle(start_s: float, end_s: float) -> float:
+    return (start_s + end_s) / 2
+
+
+@given(pieces)
+def test_every_bit_of_speech_lies_in_a_span(parts: list[tuple[int, int]]) -> None:
+    speech, duration_s = speech_of(parts)
+    spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
+    for stretch in speech:
+        covered_s = stretch.start_s
+        for span in spans:
+            if span.start_s <= covered_s:
+                covered_s = max(covered_s, min(span.end_s, stretch.end_s))
+        assert covered_s >= stretch.end_s
+
+
+@given(pieces)
+def test_no_span_is_longer_than_the_limit_or_out_of_order(parts: list[tuple[int, int]]) -> None:
+    speech, duration_s = speech_of(parts)
+    spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
+    assert all(0 <= span.start_s < span.end_s <= duration_s for span in spans)
+    assert all(span.end_s - span.start_s <= LENGTHS.limit_s + 1e-6 for span in spans)
+    assert all(before.start_s < after.start_s for before, after in zip(spans, spans[1:], strict=False))
+
+
+@given(pieces)
+def test_a_cut_lies_in_silence_or_in_an_overlap(parts: list[tuple[int, int]]) -> None:
+    speech, duration_s = speech_of(parts)
+    spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
+    for before, after in zip(spans, spans[1:], strict=False):
+        if after.silence_before_s == 0:
+            assert abs(before.end_s - after.start_s - OVERLAP_S) < 1e-6
+        else:
+            assert before.end_s <= after.start_s
+            cut = Stretch(start_s=before.end_s, end_s=after.start_s)
+            assert all(s.end_s <= cut.start_s or s.start_s >= cut.end_s for s in speech)
+
+
+@given(pieces, st.integers(100, 3000))
+def test_the_size_of_the_blocks_changes_nothing(parts: list[tuple[int, int]], step: int) -> None:
+    speech, duration_s = speech_of(parts)
+    cutter = Cutter(LENGTHS, middle)
+    found: list[Bounds] = []
+    now_s, done = 0.0, 0
+    while now_s + step / 100 < duration_s:
+        now_s += step / 100
+        ended = [stretch for stretch in speech[done:] if stretch.end_s <= now_s]
+        done += len(ended)
+        begun = [stretch.start_s for stretch in speech[done:] if stretch.start_s <= now_s]
+        found += cutter.push(ended, open_since_s=begun[0] if begun else None, settled_s=now_s)
+    found += cutter.finish(speech[done:], duration_s=duration_s)
+    assert found == cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
+
+
+def test_it_prefers_a_long_silence_to_an_early_one() -> None:
+    speech = [Stretch(start_s=start, end_s=end) for start, end in ((0, 45), (45.3, 58), (60, 70), (70.3, 120))]
+    first, second = cuts(speech, duration_s=120, lengths=LENGTHS, quietest=middle)
+    assert first.end_s == 59.0
+    assert second.start_s == 59.0
+    assert second.silence_before_s == 2.0
+
+
+def test_long_silence_is_left_out_of_both_spans() -> None:
+    speech = [Stretch(start_s=5, end_s=50), Stretch(start_s=500, end_s=540)]
+    first, second = cuts(speech, duration_s=600, lengths=LENGTHS, quietest=middle)
+    assert (first.start_s, first.end_s) == (5 - KEEP_S, 50 + KEEP_S)
+    assert (second.start_s, second.end_s) == (500 - KEEP_S, 540 + KEEP_S)
+
+
+def test_silence_alone_makes_no_span() -> None:
+    assert cuts([], duration_s=36_000, lengths=LENGTHS, quietest=middle) == []
+
+
+def test_a_short_recording_stays_whole() -> None:
+    speech, duration_s = [Stretch(start_s=0.3, end_s=80.0)], 85.0
+    lengths = span_lengths(duration_s, slots=4, span_max_s=150)
+    (span,) = cuts(speech, duration_s=duration_s, lengths=lengths, quietest=middle)
+    assert (span.start_s, span.end_s) == (0.0, 81.0)
+
+
+def test_a_longer_one_is_spread_over_the_workers() -> None:
+    assert span_lengths(200, slots=2, span_max_s=150).aim_s == 100
+    assert span_lengths(100, slots=4, span_max_s=150).aim_s == 60
+    assert span_lengths(36_000, slots=2, span_max_s=150).limit_s <= 150
+    assert span_lengths(None, slots=2, span_max_s=150).limit_s == 150
