@@ -18,7 +18,8 @@ def test_a_browser_can_be_logged_out_from_another(desk: Desk) -> None:
 
 def test_all_other_browsers_can_be_logged_out_at_once(desk: Desk) -> None:
     ada = desk.user()
-    desk.session(ada), desk.session(ada)
+    desk.session(ada)
+    desk.session(ada)
     at = desk.page("account", ada)
     button(at, "Log out all others").click()
     at.run()
