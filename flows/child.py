@@ -61,19 +61,21 @@ async def run_one(line: Line, flow_run_json: str, entrypoint: str) -> None:
     from prefect.exceptions import Abort, Pause
     from prefect.flow_engine import run_flow
 
+    from flows.patience import is_passing
+
     flow_run = FlowRun.model_validate_json(flow_run_json)
     current().flag(flow_run.id)
-    problem: str | None = None
+    problem, passing = None, False
     try:
         await run_flow(load_flow(entrypoint), flow_run=flow_run, return_type="state")  # type: ignore[misc]
     except (Abort, Pause):
         log.info("flow run %s was refused by the server; nothing to do", flow_run.name)
     except Exception as error:
         log.exception("flow run %s could not be run", flow_run.name)
-        problem = f"{type(error).__name__}: {error}"
+        problem, passing = f"{type(error).__name__}: {error}", is_passing(error)
     finally:
         current().forget(flow_run.id)
-        line.say(op="done", id=str(flow_run.id), problem=problem)
+        line.say(op="done", id=str(flow_run.id), problem=problem, passing=passing)
 
 
 async def prepare(line: Line, model: str) -> None:

@@ -24,6 +24,10 @@ class ChildLost(Exception):
     """The child ended while it held the run."""
 
 
+class ServerLost(Exception):
+    """The Prefect server was away when the child had to tell it something about the run."""
+
+
 class Child:
     """One resident process and the runs that it holds now; replaced, never repaired."""
 
@@ -87,13 +91,17 @@ class Child:
                 if message["op"] == "ready":
                     self._ready.set()
                 elif message["op"] == "done":
-                    self._finish(UUID(message["id"]), message["problem"])
+                    self._finish(UUID(message["id"]), message["problem"], passing=message["passing"])
                 self._on_message(message)
         await self._lost(process)
 
-    def _finish(self, flow_run_id: UUID, problem: str | None) -> None:
+    def _finish(self, flow_run_id: UUID, problem: str | None, *, passing: bool) -> None:
         future = self._runs.get(flow_run_id)
-        if future is not None and not future.done():
+        if future is None or future.done():
+            return
+        if passing:
+            future.set_exception(ServerLost(problem))
+        else:
             future.set_result(problem)
 
     async def _lost(self, process: asyncio.subprocess.Process) -> None:
@@ -115,6 +123,7 @@ class Child:
 
         Raises:
             ChildLost: the process died with it.
+            ServerLost: it could not be run to its end because the Prefect server was away.
         """
         async with asyncio.timeout(READY_WITHIN_S):
             await self._ready.wait()

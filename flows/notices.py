@@ -11,6 +11,7 @@ from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 
+from flows.patience import patiently
 from flows.resident import in_thread
 from storage.files import Files
 
@@ -72,7 +73,7 @@ async def wait_for_result(client: PrefectClient, files: Files, flow_run_id: UUID
 
 async def _final_state(client: PrefectClient, flow_run_id: UUID) -> State[object] | None:
     try:
-        run = await client.read_flow_run(flow_run_id)
+        run = await patiently(lambda: client.read_flow_run(flow_run_id))
     except ObjectNotFound:
         return State(type="CANCELLED", name="Deleted", message="the flow run was deleted")
     return run.state if run.state is not None and run.state.is_final() else None

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
 from flows.endings import Stopped, code_of
 from flows.notices import wait_for_result
+from flows.patience import patiently
 from flows.resident import CancelFlag, Resident
 from storage.errors import SpanFailed
 from storage.records import Job, Span
@@ -61,7 +63,15 @@ class GpuRuns:
 
     async def get(self, deployment: str, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
         """Have one run make what its parameter `result` names; the same job, attempt and key start no second one."""
-        run = await self.client.create_flow_run_from_deployment(
+        run = await patiently(lambda: self._create(deployment, parameters, name, key))
+        self._in_flight.add(run.id)
+        try:
+            await self._wait(run.id, str(parameters["result"]), what)
+        finally:
+            self._in_flight.discard(run.id)
+
+    async def _create(self, deployment: str, parameters: dict[str, Any], name: str, key: str) -> FlowRun:
+        return await self.client.create_flow_run_from_deployment(
             await _deployment_id(self.client, deployment),
             parameters=parameters,
             name=name,
@@ -69,11 +79,6 @@ class GpuRuns:
             idempotency_key=f"{self.job.id}:{self.job.attempt}:{key}",
             work_queue_name=str(self.job.lane),
         )
-        self._in_flight.add(run.id)
-        try:
-            await self._wait(run.id, str(parameters["result"]), what)
-        finally:
-            self._in_flight.discard(run.id)
 
     async def _wait(self, flow_run_id: UUID, result: str, what: str) -> None:
         waiting = asyncio.ensure_future(wait_for_result(self.client, self.here.files, flow_run_id, result))

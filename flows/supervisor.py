@@ -90,6 +90,7 @@ def environment(settings: Settings, prefect: PrefectPlace) -> dict[str, str]:
         "PREFECT_LOGGING_COLORS": "false",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLIENT_MAX_RETRIES": "8",
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and it takes a second
     }
     return {**unless_set, **os.environ, **ours}
 
@@ -123,8 +124,6 @@ class Platform:
             NotStarted: one of the processes ended, or was not ready in time.
             PortTaken: somebody else listens where we would.
         """
-        from tasks.devices import devices
-
         ports.must_be_free(self.settings.web.host, self.settings.web.port, "TRANSCRIBER_PORT")
         if self.prefect.ours:
             ports.must_be_free(self.prefect.host, self.prefect.port, "PREFECT_SERVER_API_PORT")
@@ -132,7 +131,7 @@ class Platform:
         worker_token(self.settings)  # made once, before two processes want to
         web = self.add("web", "flows.cli", "web")
         self.add("cpu-worker", "flows.cli", "worker", "--pool", "cpu")
-        for device in devices(self.settings.engine):
+        for device in await asyncio.to_thread(_devices, self.settings):
             name = "gpu-worker" if device == "cpu" else f"gpu-worker-{device.replace(':', '')}"
             self.add(name, "flows.cli", "worker", "--pool", "gpu", "--device", device)
         await self._all_ready(web)
@@ -192,6 +191,12 @@ class Platform:
         if "prefect" in self.services:
             self.services["prefect"].terminate()
             await self.services["prefect"].end(self.tasks["prefect"], within_s=SERVER_ENDS_WITHIN_S)
+
+
+def _devices(settings: Settings) -> list[str]:
+    from tasks.devices import devices
+
+    return devices(settings.engine)
 
 
 async def _set(event: asyncio.Event) -> None:

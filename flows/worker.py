@@ -20,9 +20,10 @@ from prefect.states import Cancelled, Crashed, Scheduled
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.beats import Beats
-from flows.held import Child, ChildLost
+from flows.held import Child, ChildLost, ServerLost
+from flows.patience import PATIENCE_S, patiently
 from flows.shelf import Shelf
-from flows.zombies import DEATHS, find_abandoned, find_cancelling
+from flows.zombies import DEATHS, LOSSES, find_abandoned, find_cancelling
 from storage.heartbeats import ModelState
 from storage.settings import Settings
 
@@ -40,6 +41,8 @@ PRELOAD = {
 HEARTBEAT_S = 10
 MAX_DEATHS = 4
 """So many times a run's process may die under it before the run is given up as crashed."""
+MAX_LOSSES = 10
+"""The same for whole workers that go away; a run has less to do with that."""
 CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
@@ -226,6 +229,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for due runs; one question at a time, whoever asks: slow polling, an event, or a freed slot."""
         async with self._polling:
+            if self.child.stopping:
+                return []
             return await super().get_and_submit_flow_runs()
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
@@ -248,7 +253,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             if problem is not None:
                 await self._give_up(flow_run, problem)
         except ChildLost as loss:
-            await self.put_back(flow_run.id, str(loss), counts=not self.child.stopping)
+            if self.child.stopping:
+                await self.put_back(flow_run.id, "its worker was stopped", label=LOSSES, bound=MAX_LOSSES)
+            else:
+                await self.put_back(flow_run.id, str(loss), label=DEATHS, bound=MAX_DEATHS)
+        except ServerLost as loss:
+            await self.put_back(flow_run.id, str(loss), label=LOSSES, bound=MAX_LOSSES)
         finally:
             self._running.discard(flow_run.id)
             self._cancelling.discard(flow_run.id)
@@ -259,8 +269,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         if run.state is None or not run.state.is_final():
             await self.client.set_flow_run_state(run.id, Crashed(message=problem), force=True)
 
-    async def put_back(self, flow_run_id: UUID, why: str, *, counts: bool = True) -> None:
-        """Return a run to its queue so that any free worker takes it, a bounded number of times."""
+    async def put_back(self, flow_run_id: UUID, why: str, *, label: str, bound: int) -> None:
+        """Return a run to its queue so that any free worker takes it, `bound` times counted under the label."""
+        patience_s = PUT_BACK_WITHIN_S if self.child.stopping else PATIENCE_S
+        await patiently(lambda: self._put_back(flow_run_id, why, label, bound), patience_s=patience_s)
+
+    async def _put_back(self, flow_run_id: UUID, why: str, label: str, bound: int) -> None:
         run = await self.client.read_flow_run(flow_run_id)
         if run.state is None or run.state.is_final() or run.state.is_scheduled():
             return
@@ -269,12 +283,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
                 run.id, Cancelled(message="Cancelled; its process was ended"), force=True
             )
             return
-        deaths = int(run.labels.get(DEATHS, 0)) + counts
-        await self.client.update_flow_run_labels(run.id, {DEATHS: deaths})
-        if deaths >= MAX_DEATHS:
-            state: State[Any] = Crashed(message=f"Given up: its process died {deaths} times, last: {why}")
-        else:
-            state = Scheduled(message=f"Put back ({deaths} of {MAX_DEATHS} deaths): {why}")
+        times = int(run.labels.get(label, 0)) + 1
+        await self.client.update_flow_run_labels(run.id, {label: times})
+        state: State[Any] = Scheduled(message=f"Put back, {why} ({times} of {bound} times)")
+        if times >= bound:
+            state = Crashed(message=f"Given up after {times} times: {why}")
         log.warning("flow run %s: %s", run.name, state.message)
         await self.client.set_flow_run_state(run.id, state, force=True)
 
@@ -301,7 +314,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
                 for run in await find_cancelling(self.client, self.child.holds):
                     self._pass_on_cancel(run.id)
                 for run in await find_abandoned(self.client, self.work_pool.name, worker=self.name, held=self._mine):
-                    await self.put_back(run.id, "its worker is gone")
+                    await self.put_back(run.id, "its worker is gone", label=LOSSES, bound=MAX_LOSSES)
                 await asyncio.sleep(SWEEP_EVERY_S)
             else:
                 await asyncio.sleep(0.2)

@@ -19,6 +19,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 DEATHS = "transcriber.deaths"
 """Label of a flow run: how many processes have died under it."""
+LOSSES = "transcriber.losses"
+"""Label of a flow run: how often its worker, with everything, has gone away under it."""
 WORKER = "prefect.worker.name"
 ALL: Any = {"sort": FlowRunSort.ID_DESC, "limit": 200}
 """The server refuses the client's defaults; more than so many runs are never in flight."""
@@ -60,7 +62,7 @@ async def find_abandoned(
 
 async def _alive(client: PrefectClient, pool: str) -> set[str]:
     since = datetime.now(UTC) - SILENT_FOR
-    workers = await client.read_workers_for_work_pool(pool)
+    workers = await client.read_workers_for_work_pool(pool, limit=200, offset=0)
     return {each.name for each in workers if each.last_heartbeat_time and each.last_heartbeat_time > since}
 
 
