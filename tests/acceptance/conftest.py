@@ -37,10 +37,9 @@ class Stack:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait_s: float = 60) -> None:
-        log = (self.data_dir.parent / "up.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "up"], env=self.env, stdout=log, stderr=log, start_new_session=True
-        )
+        command = [sys.executable, "-m", "flows.cli", "up"]
+        with (self.data_dir.parent / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + wait_s
         while time.monotonic() < until:
             assert self.process.poll() is None, self.console()

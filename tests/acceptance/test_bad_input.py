@@ -1,0 +1,184 @@
+"""What people send by mistake: a status, a message with the next step, and nothing lost or half-written."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from tests.acceptance.conftest import Stack, make_stack
+from tests.tasks.sounds import tone, write_media, write_wav
+
+pytestmark = pytest.mark.acceptance
+SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
+HOUR_S = 3600
+
+
+def not_audio(folder: Path) -> Path:
+    path = folder / "notes.mp3"
+    path.write_bytes(b"these are only words\n" * 500)
+    return path
+
+
+def empty(folder: Path) -> Path:
+    path = folder / "empty.wav"
+    path.touch()
+    return path
+
+
+def zero_length(folder: Path) -> Path:
+    return write_wav(folder / "zero.wav", np.zeros(0, dtype=np.float32))
+
+
+def video_without_sound(folder: Path) -> Path:
+    return write_media(folder / "mute.mp4", [], picture=True)
+
+
+def many_hours(folder: Path) -> Path:
+    """Return a file whose header and length say 30 hours: silence, which FLAC packs into next to nothing."""
+    path = folder / "archive.flac"
+    with soundfile.SoundFile(path, "w", samplerate=8000, channels=1) as out:
+        for _ in range(30):
+            out.write(np.zeros(HOUR_S * 8000, dtype=np.int16))
+    return path
+
+
+def send(stack: Stack, path: Path, *, name: str | None = None, **options: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {(stack.data_dir / 'worker-token').read_text().strip()}"}
+    form = {"options": json.dumps({"model": "demo", **options}), "lane": "interactive"}
+    with path.open("rb") as opened:
+        files = {"file": (name or path.name, opened)}
+        return httpx.post(f"{stack.url}/internal/v1/jobs", headers=headers, data=form, files=files, timeout=120)
+
+
+def leftovers(stack: Stack) -> list[str]:
+    """Return what lies among the uploads, and what is half-written anywhere on storage."""
+    uploads = [str(path) for path in (stack.data_dir / "uploads").rglob("*") if path.is_file()]
+    partial = [str(path) for path in (stack.data_dir / "store").rglob("*.part*")]
+    return uploads + partial
+
+
+@pytest.mark.parametrize(
+    ("make", "status", "said"),
+    [
+        (not_audio, 415, "not readable audio"),
+        (empty, 400, "is empty"),
+        (zero_length, 400, "is empty"),
+        (video_without_sound, 422, "no audio track"),
+        (many_hours, 413, "hours and the limit is 24"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused_at_the_door(
+    make: Callable[[Path], Path], status: int, said: str, stack: Stack, tmp_path: Path
+) -> None:
+    answer = send(stack, make(tmp_path))
+
+    assert answer.status_code == status, answer.text
+    assert said in answer.json()["error"]["message"]
+    assert leftovers(stack) == []
+
+
+def test_silence_completes_with_no_text(stack: Stack, tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "silent.wav", np.zeros(20 * 16_000, dtype=np.float32))
+    job = stack.wait_for(stack.submit(path), lambda job: job["state"] in {"completed", "failed"})
+
+    assert job["state"] == "completed", job
+    assert stack.transcript(job["id"]).text == ""
+
+
+def test_a_tone_gives_no_text(stack: Stack, tmp_path: Path) -> None:
+    job = stack.wait_for(
+        stack.submit(write_wav(tmp_path / "tone.wav", tone(20))), lambda job: job["state"] in {"completed", "failed"}
+    )
+
+    assert job["state"] == "completed", job
+    assert stack.transcript(job["id"]).text == ""
+
+
+def test_a_truncated_recording_keeps_what_there_is_and_says_so(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "cut-off.flac"
+    whole = SAMPLE.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    job = stack.wait_for(stack.submit(path), lambda job: job["state"] in {"completed", "failed"})
+
+    assert job["state"] == "completed", job
+    transcript = stack.transcript(job["id"])
+    assert "meeting" in transcript.text
+    assert transcript.given_up or transcript.findings
+
+
+def test_a_name_with_a_path_stays_a_name(stack: Stack) -> None:
+    answer = send(stack, SAMPLE, name="../../../etc/passwd.flac")
+
+    assert answer.json()["name"] == "passwd.flac"
+    assert not list(stack.data_dir.parent.rglob("passwd*"))
+
+
+def test_a_model_that_is_not_there_fails_the_job_and_keeps_its_source(stack: Stack) -> None:
+    job_id = send(stack, SAMPLE, model="tiny").json()["id"]
+    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+
+    assert job["state"] == "failed", job
+    assert "tiny" in job["error"]
+    assert "transcriber models" in job["error"]
+    media = stack.data_dir / "store" / "media" / job["media_sha256"][:2] / job["media_sha256"]
+    assert media.stat().st_size == SAMPLE.stat().st_size
+
+
+def test_a_wrong_token_is_refused(stack: Stack) -> None:
+    headers = {"Authorization": "Bearer wrong"}
+    answer = httpx.post(f"{stack.url}/internal/v1/jobs", headers=headers, files={"file": SAMPLE.read_bytes()})
+
+    assert answer.status_code == 401
+    assert "error" in answer.json()
+
+
+@pytest.fixture
+def small_disk_stack(tmp_path: Path) -> Iterator[Stack]:
+    """A platform whose data dir lies on a disk of 128 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    made = make_stack(disk)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill_everything()
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_refuses_the_upload_and_serves_on(small_disk_stack: Stack, tmp_path: Path) -> None:
+    stack = small_disk_stack
+    noise = np.random.default_rng(0).normal(0, 0.1, 80 * 2**20 // 2).astype(np.float32)
+    filler = stack.data_dir / "filler"
+    filler.write_bytes(bytes(60 * 2**20))
+    answer = send(stack, write_wav(tmp_path / "large.wav", noise))
+
+    assert answer.status_code == 507, answer.text
+    assert "free some space" in answer.json()["error"]["message"]
+    assert leftovers(stack) == []
+
+    filler.unlink()
+    job = stack.wait_for(stack.submit(SAMPLE), lambda job: job["state"] in {"completed", "failed"})
+    assert job["state"] == "completed", job
+
+
+def test_the_command_line_says_what_is_wrong_in_one_line(stack: Stack, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flows.cli", "transcribe", str(not_audio(tmp_path)), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, env=stack.env, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 1
+    assert "not readable audio" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
