@@ -142,7 +142,7 @@ def cost_of(measured: Measured, start: int, end: int, limits: CueLimits) -> floa
     shown_s = next_s - words[start].start_s
     shortest_s = limits.min_duration_s + limits.min_gap_s
     cost = 1.0 if last else 1.0 + cost_of_break(measured, end)
-    cost += 0.7 * sum(measured.ends_sentence[start : end - 1])
+    cost += 1.05 * sum(measured.ends_sentence[start : end - 1])
     cost += 2.0 * max(0.0, 1 - shown_s / shortest_s) if shortest_s else 0.0
     return cost + 0.02 * max(0.0, measured.width(start, end) - limits.max_chars_per_s * max(shown_s, 0.1))
 

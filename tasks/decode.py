@@ -202,6 +202,8 @@ def _wav_promise_s(source: BinaryIO, stream: Any) -> float | None:
 
     Sizes of 0 and of all ones are written by programs that do not know yet.
     """
+    if not source.seekable():
+        return None
     source.seek(0)
     head = source.read(65_536)
     at = head.find(b"data", 12)

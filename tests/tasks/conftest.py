@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from storage.files import Files
 from storage.settings import EngineSettings
 from tasks.engine import Engine
 from tasks.models import Resolved, fingerprint
+
+settings.register_profile("busy", deadline=None)  # a busy machine makes any example slow now and then
+settings.load_profile("busy")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Cutting: in silence wherever there is one, within the limits, every bit of speech in a span."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,14 +43,14 @@ def test_no_span_is_longer_than_the_limit_or_out_of_order(parts: list[tuple[int,
     spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
     assert all(0 <= span.start_s < span.end_s <= duration_s for span in spans)
     assert all(span.end_s - span.start_s <= LENGTHS.limit_s + 1e-6 for span in spans)
-    assert all(before.start_s < after.start_s for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before.start_s < after.start_s for before, after in itertools.pairwise(spans))
 
 
 @given(pieces)
 def test_a_cut_lies_in_silence_or_in_an_overlap(parts: list[tuple[int, int]]) -> None:
     speech, duration_s = speech_of(parts)
     spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in itertools.pairwise(spans):
         if after.silence_before_s == 0:
             assert abs(before.end_s - after.start_s - OVERLAP_S) < 1e-6
         else:

@@ -1,0 +1,72 @@
+"""The quality gate: what a reader should look at first."""
+
+from storage.records import Finding, Plan, Segment, Span, Stretch, Word
+from tasks.gate import findings
+
+
+def said(start_s: float, end_s: float, text: str, *, probability: float = 0.9) -> Segment:
+    parts = text.split()
+    share_s = (end_s - start_s) / len(parts)
+    words = tuple(
+        Word(start_s=start_s + n * share_s, end_s=start_s + (n + 1) * share_s, text=f" {p}", probability=probability)
+        for n, p in enumerate(parts)
+    )
+    return Segment(start_s=start_s, end_s=end_s, text=text, words=words)
+
+
+def plan(*speech: tuple[float, float], notes: tuple[str, ...] = ()) -> Plan:
+    stretches = tuple(Stretch(start_s=start, end_s=end) for start, end in speech)
+    spans = (Span(index=0, start_s=0.0, end_s=60.0, samples_sha256="a", speech=stretches),) if speech else ()
+    return Plan(media_sha256="m", duration_s=60.0, speech_s=1.0, spans=spans, notes=notes)
+
+
+def kinds(found: tuple[Finding, ...]) -> list[str]:
+    return [finding.kind for finding in found]
+
+
+def test_a_good_transcript_has_none() -> None:
+    assert findings(plan((0, 5), (6, 10)), [said(0, 5, "we checked it"), said(6, 10, "at three o'clock")]) == ()
+
+
+def test_speech_without_text_is_found_where_it_is() -> None:
+    (found,) = findings(plan((0, 5), (20, 30)), [said(0, 5, "only the beginning")])
+    assert (found.kind, found.start_s, found.end_s) == ("speech with no text", 5.0, 30.0)
+
+
+def test_text_without_speech_is_found() -> None:
+    found = findings(plan((0, 5)), [said(0, 5, "we checked it"), said(30, 34, "thank you for watching")])
+    assert kinds(found) == ["text with no speech"]
+
+
+def test_loops_are_found() -> None:
+    assert kinds(findings(plan((0, 9)), [said(0, 9, "thank you " * 5)])) == ["repetition"]
+
+
+def test_the_same_sentence_again_and_again_is_found() -> None:
+    found = findings(plan((0, 9)), [said(n * 3, n * 3 + 3, "so it goes") for n in range(3)])
+    assert kinds(found) == ["repetition"]
+
+
+def test_unsure_words_are_counted() -> None:
+    (found,) = findings(plan((0, 5)), [said(0, 5, "mumbled by someone", probability=0.2)])
+    assert found.detail == "3 of 3 words are uncertain"
+
+
+def test_more_text_than_a_mouth_can_say_is_found() -> None:
+    assert kinds(findings(plan((0, 1)), [said(0, 1, "an impossibly long sentence for one second")])) == ["too fast"]
+
+
+def test_a_recording_without_speech_says_so() -> None:
+    assert kinds(findings(plan(), [])) == ["no speech found"]
+
+
+def test_damage_of_the_file_is_told() -> None:
+    (found,) = findings(plan((0, 5), notes=("the file breaks off",)), [said(0, 5, "as far as it goes")])
+    assert (found.kind, found.detail) == ("damaged file", "the file breaks off")
+
+
+def test_findings_come_in_order_of_time() -> None:
+    segments = [said(0, 5, "thank you " * 5), said(30, 34, "thank you for watching")]
+    found = findings(plan((0, 5), (40, 45)), segments)
+    assert [each.start_s for each in found] == sorted(each.start_s for each in found)
+    assert len(found) == 3

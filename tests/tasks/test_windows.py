@@ -1,0 +1,84 @@
+"""Windows: all speech once, none longer than Whisper hears, and times that find their way back."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.records import Stretch
+from tasks.windows import PAD_S, WINDOW_S, Window, narrower, pack, quietest_in
+from tests.tasks.sounds import RATE_HZ, silence, tone
+
+pieces = st.lists(st.tuples(st.integers(10, 1500), st.integers(10, 8000)), max_size=40)
+
+
+def speech_of(parts: list[tuple[int, int]]) -> tuple[list[Stretch], float]:
+    found, now = [], 0
+    for quiet, spoken in parts:
+        found.append(Stretch(start_s=(now + quiet) / 100, end_s=(now + quiet + spoken) / 100))
+        now += quiet + spoken
+    return found, now / 100 + 1
+
+
+def middle(start_s: float, end_s: float) -> float:
+    return (start_s + end_s) / 2
+
+
+@given(pieces)
+def test_every_bit_of_speech_is_in_one_window(parts: list[tuple[int, int]]) -> None:
+    speech, duration_s = speech_of(parts)
+    windows = pack(speech, duration_s=duration_s, quietest=middle)
+    heard = [piece for window in windows for piece in window.pieces]
+    assert all(before.end_s <= after.start_s + 1e-9 for before, after in itertools.pairwise(heard))
+    for stretch in speech:
+        inside_s = sum(
+            max(0.0, min(piece.end_s, stretch.end_s) - max(piece.start_s, stretch.start_s)) for piece in heard
+        )
+        assert inside_s == pytest.approx(stretch.end_s - stretch.start_s, abs=0.011)
+
+
+@given(pieces)
+def test_no_window_is_longer_than_the_model_hears(parts: list[tuple[int, int]]) -> None:
+    speech, duration_s = speech_of(parts)
+    windows = pack(speech, duration_s=duration_s, quietest=middle)
+    assert all(window.length_s <= WINDOW_S + 1e-6 for window in windows)
+    assert all(piece.start_s >= 0 and piece.end_s <= duration_s for window in windows for piece in window.pieces)
+
+
+@given(pieces, st.floats(1.0, 20.0))
+def test_narrower_windows_hold_the_same_sound(parts: list[tuple[int, int]], length_s: float) -> None:
+    speech, duration_s = speech_of(parts)
+    for window in pack(speech, duration_s=duration_s, quietest=middle):
+        found = narrower(window, length_s, middle)
+        assert sum(part.length_s for part in found) == pytest.approx(window.length_s)
+        assert all(part.length_s <= length_s for part in found)
+
+
+def test_a_moment_of_a_window_is_a_moment_of_the_span() -> None:
+    window = Window(pieces=(Stretch(start_s=2.0, end_s=5.0), Stretch(start_s=20.0, end_s=24.0)))
+    assert window.length_s == 7.0
+    assert window.to_span_s(1.0, window.piece_at(1.0)) == 3.0
+    assert window.to_span_s(4.5, window.piece_at(4.5)) == 21.5
+    assert window.to_span_s(9.0, window.piece_at(9.0)) == 24.0
+
+
+def test_sound_is_kept_around_speech_and_long_silence_is_not() -> None:
+    speech = [Stretch(start_s=10.0, end_s=12.0), Stretch(start_s=40.0, end_s=42.0)]
+    (window,) = pack(speech, duration_s=50.0, quietest=middle)
+    assert window.length_s == pytest.approx(4.0 + 4 * PAD_S, abs=0.02)
+
+
+def test_windows_are_about_equally_full() -> None:
+    speech = [Stretch(start_s=4.0 * n, end_s=4.0 * n + 3.6) for n in range(10)]
+    lengths = [window.length_s for window in pack(speech, duration_s=41.0, quietest=middle)]
+    assert len(lengths) == 2
+    assert max(lengths) - min(lengths) < 5.0
+
+
+def test_speech_without_a_pause_is_split_where_it_is_quietest() -> None:
+    pcm = np.concatenate([tone(19.0), silence(0.2), tone(20.8)])
+    first, second = pack([Stretch(start_s=0.0, end_s=40.0)], duration_s=40.0, quietest=quietest_in(pcm))
+    assert 19.0 <= first.end_s == second.start_s <= 19.2
+    assert len(first.samples(pcm)) + len(second.samples(pcm)) == 40 * RATE_HZ
