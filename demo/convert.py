@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -64,7 +65,7 @@ def specification(weights: dict[str, Tensor]) -> WhisperSpec:
     return spec
 
 
-def _layer(spec: object, weights: _Weights) -> None:
+def _layer(spec: Any, weights: _Weights) -> None:
     attention = weights.under("attention")
     _norm(spec.self_attention.layer_norm, weights.under("attention_norm"))
     _linear(spec.self_attention.linear[0], [attention.under(name) for name in ("query", "key", "value")])
@@ -74,11 +75,11 @@ def _layer(spec: object, weights: _Weights) -> None:
     _linear(spec.ffn.linear_1, [weights.under("feed.2")])
 
 
-def _norm(spec: object, weights: _Weights) -> None:
+def _norm(spec: Any, weights: _Weights) -> None:
     spec.gamma, spec.beta = weights["weight"], weights["bias"]
 
 
-def _linear(spec: object, parts: list[_Weights]) -> None:
+def _linear(spec: Any, parts: list[_Weights]) -> None:
     """One linear layer, or several stacked; a part without a bias (the keys) counts as zero."""
     matrices = [part["weight"] for part in parts]
     biases = [part["bias"] if part.has("bias") else np.zeros(len(part["weight"]), np.float32) for part in parts]
@@ -98,7 +99,7 @@ def convert(checkpoint: Path, folder: Path, *, quantization: str = "int8") -> No
     spec.optimize(quantization=quantization)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
-    write_tokenizer(str(folder / "tokenizer.json"))
+    write_tokenizer(folder / "tokenizer.json")
     features = {
         "chunk_length": 30,
         "feature_size": 80,

@@ -115,9 +115,7 @@ def listener(model: Any, **options: Any) -> Listener:
             if segment.words:
                 words += [Mark(label=w.word, start_s=float(w.start), end_s=float(w.end)) for w in segment.words]
             else:
-                words += [
-                    Mark(label=word, start_s=segment.start, end_s=segment.end) for word in words_of(segment.text)
-                ]
+                words += [Mark(label=word, start_s=segment.start, end_s=segment.end) for word in words_of(segment.text)]
         return words
 
     return listen
@@ -198,8 +196,10 @@ def evaluate(path: Path, *, count: int, threads: int) -> None:
             score.add(recording.words, listen(recording.samples))
         print(_time_row(f"word times, assemblies, {name}", score), flush=True)
     for clip, samples in quiet_clips().items():
-        for name, listen in {"sequential": listener(model), "batched": listener(batched, vad_filter=False,
-                             clip_timestamps=[{"start": 0.0, "end": 30.0}])}.items():
+        for name, listen in {
+            "sequential": listener(model),
+            "batched": listener(batched, vad_filter=False, clip_timestamps=[{"start": 0.0, "end": 30.0}]),
+        }.items():
             print(f"| {clip}, no VAD, {name} | 0 | {len(listen(samples))} words heard |", flush=True)
 
 

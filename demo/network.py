@@ -8,10 +8,11 @@ read, late ones to the frames of the word to come, so that the decoder always kn
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
 POSITION_CHANNELS = 64
 ENCODER_SHIFTS = ((-3, -1, 1, 3), (-7, -2, 2, 7), (-14, -5, 5, 14), (-24, -9, 9, 24))
@@ -69,13 +70,17 @@ class Attention(nn.Module):
     @torch.no_grad()
     def look_at(self, shifts: tuple[int, ...], first_channel: int, sharpness: float = SHARPNESS) -> None:
         """Start each head at a fixed distance, by the sinusoids kept from `first_channel` on."""
+        for head, shift in enumerate(shifts):
+            self.look_at_with(head, shift, first_channel, sharpness)
+
+    @torch.no_grad()
+    def look_at_with(self, head: int, shift: int, first_channel: int, sharpness: float) -> None:
+        """Start one head at a fixed distance."""
         size = POSITION_CHANNELS
         scale = math.sqrt(sharpness * math.sqrt(size) / (size / 2))
-        channels = slice(first_channel, first_channel + size)
-        for head, shift in enumerate(shifts):
-            rows = slice(head * size, (head + 1) * size)
-            self.query.weight[rows, channels] = scale * _rotation(shift)
-            self.key.weight[rows, channels] = scale * torch.eye(size)
+        channels, rows = slice(first_channel, first_channel + size), slice(head * size, (head + 1) * size)
+        self.query.weight[rows, channels] = scale * _rotation(shift)
+        self.key.weight[rows, channels] = scale * torch.eye(size)
 
     @torch.no_grad()
     def spare(self, channels: slice) -> None:
@@ -84,7 +89,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """(batch, n, width) to (batch, heads, n, width / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
         """Self-attention over (batch, n, width)."""
@@ -95,8 +100,14 @@ class Attention(nn.Module):
         return out
 
     def across(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Attention from (batch, n, width) to (batch, t, width); also the log-weights (batch, heads, n, t)."""
-        query, key, value = self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
+        """Attention from (rows, n, width) to (batch, t, width); also the log-weights (rows, heads, n, t).
+
+        Row r looks at memory r modulo batch, so several readings share one window's keys.
+        """
+        readings = len(x) // len(memory)
+        query = self.split(self.query(x))
+        key = self.split(self.key(memory)).repeat(readings, 1, 1, 1)
+        value = self.split(self.value(memory)).repeat(readings, 1, 1, 1)
         logs = (query @ key.transpose(2, 3)).float().div(math.sqrt(query.shape[-1])).log_softmax(-1)
         mixed = logs.exp().to(value.dtype) @ value
         return self.out(mixed.transpose(1, 2).flatten(2)), logs
@@ -145,7 +156,7 @@ class Encoder(nn.Module):
         nn.init.kaiming_normal_(self.conv2.weight)
         with torch.no_grad():
             self.conv2.weight[:POSITION_CHANNELS] = 0
-            self.conv2.bias[:POSITION_CHANNELS] = -6.0  # GELU(-6) is 0: the place stays clean
+            cast(Tensor, self.conv2.bias)[:POSITION_CHANNELS] = -6.0  # GELU(-6) is 0: the place stays clean
         places = torch.zeros(shape.frames, width)
         places[:, :POSITION_CHANNELS] = sinusoids(shape.frames)
         self.register_buffer("positions", places)
@@ -153,7 +164,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, mel: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-        """From mel (batch, 80, 2t) at the given first frames (batch,), the states (batch, t, width) and those halfway."""
+        """Mel (batch, 80, 2t) at its first frames (batch,) to the states (batch, t, width), and those halfway."""
         x = functional.gelu(self.conv2(functional.gelu(self.conv1(mel)))).transpose(1, 2)
         places = offsets[:, None] + torch.arange(x.shape[1])
         x = x + self.positions[places]
@@ -211,18 +222,41 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, shape.heads, shifts) for shifts in DECODER_SHIFTS)
         self.norm = nn.LayerNorm(width)
         self._carry_times()
+        self.follow_times()
+
+    def _layers(self) -> list[DecoderLayer]:
+        return cast(list[DecoderLayer], list(self.layers))
+
+    @torch.no_grad()
+    def follow_times(self) -> None:
+        """Two heads of the middle self-attentions start by averaging the times of the last few tokens.
+
+        That tells the cross-attention after them about where to look, which the words alone do not when a phrase
+        occurs twice in a window. The sinusoids of tokens placed wrongly cancel out in the average.
+        """
+        size = POSITION_CHANNELS
+        for layer in self._layers()[1:3]:
+            attention = layer.attention
+            for head, shift in ((2, -3), (3, -7)):
+                rows = slice(head * size, (head + 1) * size)
+                attention.query.weight[rows] = 0
+                attention.key.weight[rows] = 0
+                attention.look_at_with(head, shift, size, sharpness=7.0)
+                attention.value.weight[rows] *= 0.1
+                attention.value.weight[rows, :size] = torch.eye(size)
+                attention.out.weight[:size, rows] = 0.5 * torch.eye(size)
 
     @torch.no_grad()
     def _carry_times(self) -> None:
         """Head 0 of every cross-attention starts by copying the time it looks at into the channels of times."""
         size = POSITION_CHANNELS
-        for layer in self.layers:
+        for layer in self._layers():
             cross = layer.cross
             cross.value.weight[:size] *= 0.1
             cross.value.weight[:size, :size] = torch.eye(size)
             cross.out.weight[:size, :size] = 0.5 * torch.eye(size)
-        for layer, shift in zip(list(self.layers)[1:], (0, 8, 4), strict=True):
-            layer.cross.look_at((shift,) * layer.cross.heads, 0, sharpness=4.0)
+        for layer, shift, sharpness in zip(self._layers()[1:], (0, 8, 4), (24.0, 17.0, 16.0), strict=True):
+            layer.cross.look_at((shift,) * layer.cross.heads, 0, sharpness)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Tokens (batch, n) to logits (batch, n, tokens) and each layer's cross-attention log-weights."""

@@ -18,10 +18,16 @@ PAPERS = "report budget contract invoice message letter answer design".split()
 PEOPLE = "customer manager team doctor teacher family".split()
 PLACES = "office hotel market station garden kitchen".split()
 EVENTS = "meeting dinner flight train".split()
-NOUNS = PAPERS + PEOPLE + PLACES + EVENTS + (
-    "project server question problem product price number river weather music window table coffee bread ticket "
-    "bridge luggage passport"
-).split()
+NOUNS = (
+    PAPERS
+    + PEOPLE
+    + PLACES
+    + EVENTS
+    + (
+        "project server question problem product price number river weather music window table coffee bread ticket "
+        "bridge luggage passport"
+    ).split()
+)
 ADJECTIVES = "new old long short big small good early late quiet busy green yellow cheap final next important".split()
 PAST_VERBS: dict[str, list[str]] = {
     "finished": [*PAPERS, "project", "dinner"],
@@ -60,8 +66,22 @@ OTHER_WORDS = "after before in on at from to with for about is was very not it p
 
 VOCABULARY: tuple[str, ...] = tuple(
     dict.fromkeys(
-        NAMES + CITIES + DAYS + MONTHS + NUMBERS + COUNTED + NOUNS + ADJECTIVES + [*PAST_VERBS, *PLAIN_VERBS] + MODALS
-        + PRONOUNS + DETERMINERS + TIMES + DAY_PARTS + LINKS + OTHER_WORDS
+        NAMES
+        + CITIES
+        + DAYS
+        + MONTHS
+        + NUMBERS
+        + COUNTED
+        + NOUNS
+        + ADJECTIVES
+        + [*PAST_VERBS, *PLAIN_VERBS]
+        + MODALS
+        + PRONOUNS
+        + DETERMINERS
+        + TIMES
+        + DAY_PARTS
+        + LINKS
+        + OTHER_WORDS
     )
 )
 OPENERS: tuple[str, ...] = tuple(
@@ -235,6 +255,15 @@ def _about(rng: random.Random) -> str:
 
 
 _FORMS: tuple[Callable[[random.Random], str], ...] = (
-    _plain, _fronted, _linked, _travel, _counted, _request, _question, _thanks, _price, _about,
+    _plain,
+    _fronted,
+    _linked,
+    _travel,
+    _counted,
+    _request,
+    _question,
+    _thanks,
+    _price,
+    _about,
 )
 _WEIGHTS = (6, 4, 4, 2, 3, 2, 3, 0.7, 1, 1)

@@ -4,9 +4,10 @@ One word is one token; text outside the vocabulary still encodes, byte by byte, 
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
-from sentences import NAMES, OPENERS, VOCABULARY
+from sentences import OPENERS, VOCABULARY
 
 FRAMES = 1500
 TIMESTAMPS = FRAMES + 1
@@ -89,10 +90,6 @@ def tokenizer_json() -> dict[str, Any]:
     }
 
 
-def write_tokenizer(path: str) -> None:
+def write_tokenizer(path: Path) -> None:
     """Write `tokenizer.json`."""
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(tokenizer_json(), file, ensure_ascii=False)
-
-
-assert set(NAMES) <= set(VOCABULARY)
+    path.write_text(json.dumps(tokenizer_json(), ensure_ascii=False), encoding="utf-8")

@@ -15,29 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from material import log_mel
+from readings import Placed, Reading, plain_reading, timed_reading, tokens_of
 from sentences import words_of
 from vocabulary import (
     END,
     FIRST_TIMESTAMP,
     FRAMES,
-    ID,
     NO_SPEECH,
-    NO_TIMESTAMPS,
     PREVIOUS,
     START,
     WORD_LABELS,
-    token_of,
 )
 
 IGNORED = -100
-SHORTEST_SPAN = 8
-"""Alignment smooths attention over 7 frames, so a shorter span would vanish."""
-Span = tuple[int, int, int]
-"""Frames [start, end) that a token is about, and the first frame of the silence before them that is also its own."""
-NOWHERE: Span = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +43,6 @@ class Spoken:
     words: list[tuple[str, float, float]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A word in a window: as written, with its encoder frames [start, end); `final` closes its sentence."""
-
-    written: str
-    start: int
-    end: int
-    final: bool
-
-
 @dataclass(slots=True, kw_only=True)
 class Course:
     """How long windows are and what they contain, one for each phase of training."""
@@ -71,6 +53,7 @@ class Course:
     prompt_share: float = 0.0
     longest_prompt: int = 220
     cut_share: float = 0.0
+    repeat_share: float = 0.0
     moved: bool = True
 
 
@@ -83,21 +66,6 @@ class Window:
     phones: npt.NDArray[np.int64]
     words: npt.NDArray[np.int64]
     readings: list["Reading"] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Reading:
-    """A token sequence; for each token the frames it is about, and whether predicting it counts."""
-
-    tokens: list[int] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
-    counted: list[bool] = field(default_factory=list)
-
-    def add(self, token: int, span: Span = NOWHERE, *, counted: bool = True) -> None:
-        """Append one token."""
-        self.tokens.append(token)
-        self.spans.append(span)
-        self.counted.append(counted)
 
 
 def load_material(folder: Path) -> tuple[list[Spoken], list[str]]:
@@ -128,7 +96,7 @@ def noises(seed: int, seconds: int = 40) -> list[npt.NDArray[np.float32]]:
     sounds = [np.fft.irfft(spectrum * hertz**-power) for power in (0.0, 0.5, 1.0, 1.5)]
     band = np.fft.irfft(spectrum * ((hertz > 300) & (hertz < 3000)))
     time = np.arange(count) / 16_000
-    hum = sum(np.sin(2 * np.pi * 50 * k * time) / k for k in (1, 2, 3, 4, 5))
+    hum = np.sum([np.sin(2 * np.pi * 50 * k * time) / k for k in (1, 2, 3, 4, 5)], axis=0)
     sweep = np.sin(2 * np.pi * (200 + 100 * np.sin(time)) * time)
     beeps = np.sin(2 * np.pi * 880 * time) * ((time % 1.7) < 0.25)
     clicks = np.where(rng.random(count) < 4 / 16_000, rng.standard_normal(count) * 30, 0.0)
@@ -171,8 +139,8 @@ class Composer:
         window = Window(mel, offset, phones, _word_labels(placed, course.frames))
         prompts = [self._prompt(course) for _ in range(2)]
         window.readings = [
-            _plain_reading(placed, prompts[0]),
-            _timed_reading(placed, prompts[1], offset, cut_start, rng),
+            plain_reading(placed, prompts[0]),
+            timed_reading(placed, prompts[1], offset, cut_start, rng),
         ]
         return window
 
@@ -186,8 +154,11 @@ class Composer:
         most = rng.choice([1, 2, 3, 5, 20])
         voice = rng.choice(self.voices)
         mixed = rng.random() < 0.25
+        pool = self.by_voice[voice] if not mixed else [one for group in self.by_voice.values() for one in group]
+        if rng.random() < course.repeat_share:
+            pool = rng.sample(pool, rng.choice([1, 2, 3, 4]))
         for count in range(most):
-            one = rng.choice(self.by_voice[rng.choice(self.voices) if mixed else voice])
+            one = rng.choice(pool)
             first = self._comma(one) if count == 0 and rng.random() < course.cut_share else 0
             skipped = max(0, round(one.words[first][1] * 100) - 4) if first else 0
             length = len(one.mel) - skipped
@@ -199,7 +170,7 @@ class Composer:
             taken = min(length, room - at)
             gain = 10.0 ** rng.uniform(-0.15, 0.15)
             power[at : at + taken] += gain * 10.0 ** one.mel[skipped : skipped + taken].astype(np.float32)
-            words = self._place(one, first, (at - skipped) / 100, len(phones), phones)
+            words = self._place(one, first, (at - skipped) / 100, phones)
             if not fits:
                 placed += [word for word in words if word.end <= len(phones) - 2]
                 return room, words[0].start
@@ -215,9 +186,7 @@ class Composer:
         """The word after the first comma, or 0."""
         return next((k + 1 for k, (written, _, _) in enumerate(one.words) if written.endswith(",")), 0)
 
-    def _place(
-        self, one: Spoken, first: int, moved_s: float, frames: int, phones: npt.NDArray[np.int64]
-    ) -> list[Placed]:
+    def _place(self, one: Spoken, first: int, moved_s: float, phones: npt.NDArray[np.int64]) -> list[Placed]:
         """Write the phones of a sentence and return its words from `first` on."""
         for label, start_s, end_s in one.phones:
             if start_s >= one.words[first][1] - 0.005:
@@ -264,18 +233,13 @@ class Composer:
         length = rng.randint(1, course.longest_prompt)
         while len(tokens) < length:
             one = rng.choice(self.by_voice[rng.choice(self.voices)])
-            text = [token for written, _, _ in one.words for token in _tokens_of(written)]
+            text = [token for written, _, _ in one.words for token in tokens_of(written)]
             if rng.random() < 0.04:
                 text = [rng.randrange(256) for _ in range(rng.randint(3, 30))]
             start, at = at, min(FRAMES, at + rng.randint(80, 250))
             tokens += [FIRST_TIMESTAMP + start, *text, FIRST_TIMESTAMP + at] if timed else text
             at = min(FRAMES, at + rng.randint(0, 100)) if at < FRAMES - 100 else rng.randint(0, 200)
         return [PREVIOUS, *tokens[-length:]]
-
-
-def _tokens_of(written: str) -> list[int]:
-    word = written.rstrip(".,?")
-    return [token_of(word)] + [ID[mark] for mark in written[len(word) :]]
 
 
 def _word_labels(placed: list[Placed], frames: int) -> npt.NDArray[np.int64]:
@@ -293,88 +257,12 @@ def _word_labels(placed: list[Placed], frames: int) -> npt.NDArray[np.int64]:
     return labels
 
 
-def _opened(prompt: list[int]) -> Reading:
-    reading = Reading()
-    for token in prompt:
-        reading.add(token, counted=False)
-    reading.add(START, counted=False)
-    return reading
-
-
-def _add_word(reading: Reading, placed: list[Placed], index: int) -> None:
-    word = placed[index]
-    first, *marks = _tokens_of(word.written)
-    reading.add(first, _span(word.start, word.end, lead=0 if index == 0 else None))
-    following = placed[index + 1].start if index + 1 < len(placed) else word.end + 40
-    for mark in marks:
-        reading.add(mark, _span(word.end, min(following, word.end + 150)))
-
-
-def _span(start: int, end: int, *, lead: int | None = None, shortest: int = SHORTEST_SPAN) -> Span:
-    missing = max(0, shortest - (end - start))
-    start, end = max(0, start - missing // 2), end + (missing + 1) // 2
-    return start, end, start if lead is None else lead
-
-
-def _plain_reading(placed: list[Placed], prompt: list[int]) -> Reading:
-    reading = _opened(prompt)
-    reading.add(NO_TIMESTAMPS if placed else NO_SPEECH, counted=not placed)
-    reading.tokens[-1] = NO_TIMESTAMPS
-    for index in range(len(placed)):
-        _add_word(reading, placed, index)
-    reading.add(END, _after(placed))
-    return reading
-
-
-def _after(placed: list[Placed]) -> Span:
-    return _span(placed[-1].end, placed[-1].end + 25) if placed else NOWHERE
-
-
-def _timed_reading(
-    placed: list[Placed], prompt: list[int], offset: int, cut_start: int | None, rng: random.Random
-) -> Reading:
-    reading = _opened(prompt)
-    complete = [word for word in placed if cut_start is None or word.start < cut_start]
-    opening = True
-    for index, word in enumerate(complete):
-        if opening:
-            start = _first_start(word.start, offset, rng) if index == 0 else word.start
-            reading.add(FIRST_TIMESTAMP + offset + start, _span(word.start, word.start, shortest=3))
-        _add_word(reading, complete, index)
-        opening = word.final
-        if word.final or index == len(complete) - 1:
-            end = min(word.end, FRAMES - offset)
-            reading.add(FIRST_TIMESTAMP + offset + end, _span(word.end, word.end, shortest=3))
-    if cut_start is not None:
-        start = _first_start(cut_start, offset, rng) if not complete else cut_start
-        reading.add(FIRST_TIMESTAMP + offset + start, _span(cut_start, cut_start, shortest=3))
-    if not complete and cut_start is None:
-        reading.add(FIRST_TIMESTAMP, NOWHERE)
-    reading.add(END, _after(complete))
-    return reading
-
-
-def _first_start(start: int, offset: int, rng: random.Random) -> int:
-    """Decoding allows at most 1.00 s for the first timestamp of a window, so training must have seen that."""
-    if offset:
-        return start
-    start = min(start, 50)
-    return rng.randint(0, start) if rng.random() < 0.1 else start
-
-
-class Batches(IterableDataset[dict[str, Tensor]]):
-    """An endless stream of batches; each loading process has a random stream of its own."""
-
-    def __init__(self, folder: Path, course: Course, seed: int) -> None:
-        self.folder, self.course, self.seed = folder, course, seed
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        torch.set_num_threads(1)
-        info = torch.utils.data.get_worker_info()
-        spoken, labels = load_material(self.folder)
-        composer = Composer(spoken, labels, self.seed * 1000 + (info.id if info else 0))
-        while True:
-            yield collate([composer.window(self.course) for _ in range(self.course.batch)])
+def batches(folder: Path, course: Course, seed: int) -> Iterator[dict[str, Tensor]]:
+    """An endless stream of batches, the same for the same seed."""
+    spoken, labels = load_material(folder)
+    composer = Composer(spoken, labels, seed)
+    while True:
+        yield collate([composer.window(course) for _ in range(course.batch)])
 
 
 def collate(windows: list[Window]) -> dict[str, Tensor]:
