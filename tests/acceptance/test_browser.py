@@ -1,0 +1,231 @@
+"""A real browser through the whole way: log in, drop a recording, watch, read along, download, leave."""
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import srt
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+
+from tests.acceptance.conftest import Stack
+
+pytestmark = pytest.mark.acceptance
+SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
+NAME, PASSWORD = "Robin", "a password of one's own"
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SLOW_MS = 60_000
+# Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
+PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What went on in a browser that nobody should see: errors, and hosts that are not ours."""
+
+    url: str
+    troubles: list[str] = field(default_factory=list)
+
+    def over(self, page: Page) -> Page:
+        """Watch the page, and return it."""
+        page.on("pageerror", lambda error: self.note(f"error: {error}"))
+        page.on("console", lambda said: self.note(said.text if said.type == "error" else ""))
+        page.on("response", lambda answer: self.note(f"{answer.status} {answer.url}" if answer.status >= 400 else ""))
+        page.on("request", lambda asked: self.note("" if self.ours(asked.url) else f"another host: {asked.url}"))
+        return page
+
+    def ours(self, url: str) -> bool:
+        return urlsplit(url).netloc in {urlsplit(self.url).netloc, ""}
+
+    def note(self, trouble: str) -> None:
+        if trouble and "Failed to load resource" not in trouble and not PROBES.search(trouble):
+            self.troubles.append(trouble)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def first_password(stack: Stack) -> str:
+    command = [sys.executable, "-m", "flows.cli", "admin", "create-user", NAME, "--role", "admin"]
+    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60)
+    found = re.search(r"password (\S+)", made.stdout)
+    assert found, made.stdout
+    return found[1]
+
+
+def log_in(page: Page, password: str) -> None:
+    page.get_by_label("Name").fill(NAME)
+    page.locator("input[name=password]").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+@pytest.fixture(scope="module")
+def desktop(stack: Stack, chromium: Browser, first_password: str) -> Iterator[tuple[BrowserContext, Watch]]:
+    """A browser that is signed in, having changed the first password on the way."""
+    context = chromium.new_context(viewport=DESK, timezone_id="Europe/Copenhagen")
+    context.set_default_timeout(SLOW_MS)
+    watch = Watch(stack.url)
+    page = watch.over(context.new_page())
+    page.goto(f"{stack.url}/upload")
+    log_in(page, first_password)
+    expect(page.get_by_role("heading", name="Choose your password")).to_be_visible()
+    page.get_by_label("Current password").fill(first_password)
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password, once more").fill(PASSWORD)
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_role("heading", name="Upload")).to_be_visible()
+    page.close()
+    yield context, watch
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def tab(desktop: tuple[BrowserContext, Watch]) -> Iterator[Page]:
+    context, watch = desktop
+    page = watch.over(context.new_page())
+    yield page
+    page.close()
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the page, as a hand would."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([name, data]) => {
+            const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, { type: "audio/flac", lastModified: 1 }));
+            return transfer;
+        }""",
+        [path.name, data],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator(".drop").dispatch_event(event, {"dataTransfer": transfer})
+
+
+@pytest.fixture(scope="module")
+def heard(stack: Stack, tab: Page) -> str:
+    """Drop the sample on the upload page and wait for its transcript; return the address of its page."""
+    tab.goto(f"{stack.url}/upload")
+    expect(tab.locator(".drop .lead")).to_have_text("Drop recordings or folders here")
+    drop(tab, SAMPLE)
+    row = tab.locator(".queue li", has_text=SAMPLE.name)
+    expect(row.locator(".pill")).to_have_text(re.compile("Waiting|Reading|Transcribing|Finishing"))
+    expect(row.locator(".pill")).to_have_text("Ready", timeout=SLOW_MS)
+    row.get_by_role("button", name="Open").click()
+    expect(tab.locator(".player .line").first).to_be_visible()
+    return tab.url
+
+
+def seconds(page: Page) -> float:
+    return float(page.locator(".player video").evaluate("video => video.currentTime"))
+
+
+def test_the_list_follows_a_recording_to_its_end_without_a_reload(stack: Stack, tab: Page, heard: str) -> None:
+    tab.goto(stack.url)
+    tab.evaluate("window.notReloaded = true")
+    expect(tab.locator(".jobs li").first).to_have_attribute("data-state", "completed")
+    before = tab.locator(".jobs li").count()
+    answer = tab.request.post(
+        f"{stack.url}/api/v1/jobs",
+        multipart={"file": {"name": "again.flac", "mimeType": "audio/flac", "buffer": SAMPLE.read_bytes()}},
+        headers={"Origin": stack.url},
+    )
+    assert answer.ok, answer.text()
+    row = tab.locator(".jobs li", has_text="again.flac").first
+    expect(row).to_have_attribute("data-state", re.compile("."))
+    expect(row).to_have_attribute("data-state", "completed", timeout=SLOW_MS)
+    expect(tab.locator(".jobs li")).to_have_count(before + 1)
+    assert tab.evaluate("window.notReloaded")
+
+
+def test_the_transcript_seeks_on_click_and_follows_playback(tab: Page, heard: str) -> None:
+    tab.goto(heard)
+    line = tab.locator(".player .line").nth(2)
+    expect(line).to_be_visible()
+    expect(tab.locator(".player video")).to_have_js_property("readyState", 4)
+    line.locator(".time").click()
+    expect(line).to_have_class(re.compile(r"\bon\b"))
+    expect(line.locator(".said")).to_be_visible()
+    after_click = seconds(tab)
+    assert after_click > 3
+    tab.keyboard.press("k")
+    paused = seconds(tab)
+    tab.keyboard.press("j")
+    assert seconds(tab) == pytest.approx(max(0.0, paused - 10), abs=0.5)
+    tab.keyboard.press("ArrowRight")
+    assert seconds(tab) == pytest.approx(max(0.0, paused - 10) + 5, abs=0.5)
+
+
+def test_a_link_leads_to_its_moment(tab: Page, heard: str) -> None:
+    tab.goto(f"{heard}&t=8.5")
+    expect(tab.locator(".player .line.on")).to_be_visible()
+    assert seconds(tab) == pytest.approx(8.5, abs=0.1)
+
+
+def test_the_page_says_who_listened(tab: Page, heard: str) -> None:
+    tab.goto(heard)
+    expect(tab.get_by_text("Heard by the demo model")).to_be_visible()
+
+
+def test_a_downloaded_srt_is_what_was_said(tab: Page, heard: str, tmp_path: Path) -> None:
+    tab.goto(heard)
+    with tab.expect_download() as download:
+        tab.locator(".downloads a[data-format=srt]").click()
+    assert download.value.suggested_filename == "sample.srt"
+    download.value.save_as(tmp_path / "sample.srt")
+    cues = list(srt.parse((tmp_path / "sample.srt").read_text(encoding="utf-8")))
+    assert len(cues) >= 3
+    assert "meeting" in " ".join(cue.content for cue in cues)
+    assert all(cue.start < cue.end for cue in cues)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: object, heard: str, theme: str) -> None:
+    context = chromium.new_context(
+        viewport=PHONE, is_mobile=True, has_touch=True, color_scheme="dark" if theme == "dark" else "light"
+    )
+    context.set_default_timeout(SLOW_MS)
+    page = Watch(stack.url).over(context.new_page())
+    page.goto(heard)
+    log_in(page, PASSWORD)
+    expect(page.locator(".player .line").first).to_be_visible()
+    for path in ("", "upload", "account", "people", "machines", "audit"):
+        page.goto(f"{stack.url}/{path}")
+        expect(page.locator(".stMain h1").first).to_be_visible()
+        wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+        assert wide == 0, f"/{path} is {wide} px too wide"
+    context.close()
+
+
+def test_logging_out_in_one_tab_closes_the_other(
+    stack: Stack, desktop: tuple[BrowserContext, Watch], tab: Page, heard: str
+) -> None:
+    context, watch = desktop
+    tab.goto(heard)
+    other = Watch(stack.url).over(context.new_page())
+    other.goto(stack.url)
+    expect(other.locator(".jobs li").first).to_be_visible()
+    expect(tab.locator(".player .line").first).to_be_visible()
+    assert watch.troubles == []
+    other.get_by_role("button", name="Log out").click()
+    expect(other.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Log in")).to_be_visible()
+    log_in(tab, PASSWORD)
+    expect(tab.locator(".player .line").first).to_be_visible()
