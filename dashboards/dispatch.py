@@ -29,7 +29,9 @@ AUTO = "auto"
 LOOK_EVERY_S = 5.0
 LOOK_AHEAD = 50
 LEAST_IN_FLIGHT = 2
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 15.0
+PATIENT_FOR_S = 0.5
+"""Prefect's SQLite is often busy for a moment; readers hear of it only when it lasts."""
 FAILED_FOR_S = 15.0
 SILENT_FOR_S = 90.0
 
@@ -123,7 +125,8 @@ class Dispatcher:
                 await self._sleep(LOOK_EVERY_S)
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
-                await self._note_first(_excuse(error))
+                if pause_s > PATIENT_FOR_S:
+                    await self._note_first(_excuse(error))
                 await asyncio.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311
                 pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 

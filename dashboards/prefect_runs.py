@@ -6,12 +6,15 @@ not need it.
 
 import asyncio
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
+
+import httpx
 
 from storage.clock import utc_now
 from storage.records import Job
@@ -20,10 +23,13 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
+T = TypeVar("T")
+
 RECORDING = "transcribe-recording/transcribe-recording"
 OURS = ("transcribe-recording", "transcribe-span", "detect-language")
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
+BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 MODULES = (
     "prefect.client.orchestration",
     "prefect.client.schemas.filters",
@@ -86,13 +92,16 @@ class PrefectRuns:
         try:
             if self._deployment is None:
                 self._deployment = (await self._client.read_deployment_by_name(RECORDING)).id
-            run = await self._client.create_flow_run_from_deployment(
-                self._deployment,
-                parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
-                name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
-                tags=[f"job:{job.id}"],
-                idempotency_key=f"{job.id}:{job.attempt}",
-                work_queue_name=job.lane.value,
+            run = await _unless_busy(
+                partial(
+                    self._client.create_flow_run_from_deployment,
+                    self._deployment,
+                    parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
+                    name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
+                    tags=[f"job:{job.id}"],
+                    idempotency_key=f"{job.id}:{job.attempt}",
+                    work_queue_name=job.lane.value,
+                )
             )
         except ObjectNotFound as error:
             self._deployment = None
@@ -149,9 +158,21 @@ class PrefectRuns:
         from prefect.exceptions import ObjectNotFound
 
         try:
-            await self._client.set_flow_run_state(UUID(run_id), state, force=True)
+            await _unless_busy(partial(self._client.set_flow_run_state, UUID(run_id), state, force=True))
         except ObjectNotFound:
             return
+
+
+async def _unless_busy(call: Callable[[], Awaitable[T]]) -> T:
+    """Call, and again in a moment while the server says 503, as it does when its SQLite file is busy."""
+    for pause_s in BUSY_PAUSES_S:
+        try:
+            return await call()
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise
+            await asyncio.sleep(pause_s)
+    return await call()
 
 
 def _client(api_url: str | None) -> "PrefectClient":

@@ -1,0 +1,392 @@
+"""Feeding a real Prefect server from the ledger, and setting right what was lost; only workers are played."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Cancelled, Completed, Crashed, Failed, Running
+from prefect.testing.utilities import prefect_test_harness
+
+from dashboards import context, reconcile
+from dashboards.context import Context
+from dashboards.dispatch import SILENT_FOR_S, Dispatcher, Models, Waiting
+from dashboards.prefect_runs import DeploymentMissing, PrefectRuns
+from dashboards.reconcile import Reconciler
+from flows import deploy
+from storage import jobs, users
+from storage.clock import utc_now
+from storage.errors import NotReady
+from storage.files import Files
+from storage.heartbeats import ModelState, WorkerBeat
+from storage.ledger import Ledger
+from storage.records import Job, JobState, Lane, Options
+from storage.reports import Started
+from storage.settings import Settings
+
+READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """A Prefect server of the tests' own, that knows our deployments."""
+    with prefect_test_harness(server_startup_timeout=120):
+        url = PREFECT_API_URL.value()
+        assert url is not None
+        deploy.apply(url)
+        yield url
+
+
+@pytest.fixture
+async def holder(settings: Settings) -> AsyncIterator[Context]:
+    files = Files.from_settings(settings.storage)
+    with Ledger.open(settings.storage.ledger_path) as ledger:
+        made = Context(settings=settings, ledger=ledger, files=files)
+        with context.use(made):
+            yield made
+
+
+@pytest.fixture
+async def runs(prefect_api: str) -> AsyncIterator[PrefectRuns]:
+    async with PrefectRuns(prefect_api) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queue(holder: Context) -> Callable[..., Job]:
+    """Return `queue(name, …)`: a job of ada's that waits for its turn."""
+
+    def make(name: str = "talk.wav", *, owner: str = "ada", lane: Lane = Lane.INTERACTIVE, model: str = "auto") -> Job:
+        with holder.ledger.read() as con:
+            user = users.by_name(con, owner)
+        assert user is not None
+        return holder.ledger.run(
+            jobs.accept,
+            owner_id=user.id,
+            name=name,
+            media_sha256=hashlib.sha256(name.encode()).hexdigest(),
+            media_bytes=1,
+            options=Options(model=model),
+            lane=lane,
+            actor="system:test",
+        )
+
+    return make
+
+
+def beat(pool: str, *, slots: int = 1, model: ModelState | None = None, flow_runs: tuple[str, ...] = ()) -> WorkerBeat:
+    return WorkerBeat(
+        name=f"{pool}-1",
+        pool=pool,
+        host="here",
+        pid=1,
+        device="cpu",
+        slots=slots,
+        busy=0,
+        default_model=model,
+        flow_runs=flow_runs,
+        sent_at=utc_now(),
+    )
+
+
+def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = ()) -> None:
+    holder.workers.beat(beat("cpu", slots=1, flow_runs=flow_runs))
+    holder.workers.beat(beat("gpu", slots=2, model=model))
+
+
+def now(holder: Context, job: Job) -> Job:
+    with holder.ledger.read() as con:
+        return jobs.get(con, job.id)
+
+
+async def flow_run(runs: PrefectRuns, job: Job) -> FlowRun:
+    return await runs._client.read_flow_run(UUID(job.flow_run_id))
+
+
+async def test_a_job_becomes_a_flow_run_of_its_lane_with_the_model_on_record(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue(lane=Lane.BATCH)
+    assert await Dispatcher().hand_out(runs) == 1
+    job = now(holder, job)
+    assert (job.model, job.fingerprint, job.state) == ("tiny", "f00d", JobState.QUEUED)
+    run = await flow_run(runs, job)
+    assert run.parameters == {"job_id": job.id, "attempt": 1, "slots": 2}
+    assert run.work_queue_name == "batch"
+    assert run.name.startswith("talk.wav")
+    assert f"job:{job.id}" in run.tags
+
+
+async def test_no_more_than_the_limit_are_in_flight(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    made = [queue(f"{number}.wav") for number in range(4)]
+    dispatcher = Dispatcher()
+    assert dispatcher.limit() == 2
+    assert await dispatcher.hand_out(runs) == 2
+    assert await dispatcher.hand_out(runs) == 0
+    holder.ledger.run(jobs.cancel, made[0].id, actor="system:test")
+    assert await dispatcher.hand_out(runs) == 1
+    assert now(holder, made[3]).flow_run_id is None
+
+
+async def test_a_process_killed_between_creation_and_record_starts_no_second_run(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue()
+    lost = await runs.start(job, slots=1)
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).flow_run_id == lost
+
+
+async def test_a_run_that_reports_before_its_submission_is_on_record_is_adopted(
+    holder: Context, queue: Callable[..., Job]
+) -> None:
+    job, dispatcher = queue(), Dispatcher()
+    report = Started(job_id=job.id, attempt=1, worker="cpu-1", flow_run_id="run-1")
+    with pytest.raises(NotReady):
+        await dispatcher.adopt(report)
+    workers_come(holder)
+    await dispatcher.adopt(report)
+    assert (now(holder, job).model, now(holder, job).flow_run_id) == ("tiny", "run-1")
+
+
+async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str, queue: Callable[..., Job]) -> None:
+    workers_come(holder)
+    dispatcher = Dispatcher()
+    holder.wake = [dispatcher.wake]
+    async with PrefectRuns(prefect_api) as runs:
+        task = asyncio.create_task(dispatcher.run(runs))
+        await asyncio.sleep(0.5)
+        job = queue()
+        with holder.bus.listen(job_id=job.id) as listener:
+            context.announce(job)
+            await listener.next()
+            await listener.next(wait_s=4)  # without being woken it takes five seconds
+        assert now(holder, job).flow_run_id is not None
+        task.cancel()
+
+
+async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue: Callable[..., Job]) -> None:
+    workers_come(holder)
+    job = queue()
+    async with PrefectRuns("http://127.0.0.1:9/api") as runs:
+        with holder.bus.listen(job_id=job.id) as listener:
+            task = asyncio.create_task(Dispatcher().run(runs))
+            await listener.next(wait_s=30)
+        assert now(holder, job).detail == "waiting for the Prefect server"
+        assert not task.done()
+        task.cancel()
+
+
+async def test_a_server_without_our_deployments_is_said_to_be_so(
+    holder: Context, prefect_api: str, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.prefect_runs.RECORDING", "no-such-flow/no-such-deployment")
+    async with PrefectRuns(prefect_api) as runs:
+        with pytest.raises(DeploymentMissing):
+            await runs.start(queue(), slots=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (None, "waiting for a worker"),
+        (
+            ModelState(name="small", fingerprint=None, state="downloading", progress=0.43),
+            "downloading model small: 43%",
+        ),
+        (ModelState(name="small", fingerprint=None, state="downloading"), "downloading model small"),
+    ],
+)
+async def test_a_job_says_what_it_waits_for(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], model: ModelState | None, said: str
+) -> None:
+    job = queue()
+    if model:
+        workers_come(holder, model=model)
+    assert await Dispatcher().hand_out(runs) == 0
+    assert now(holder, job).detail == said
+
+
+async def test_a_job_whose_model_is_on_its_way_holds_nobody_up(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    waiting = [queue(f"{number}.wav", model="large-v3") for number in range(5)]
+    job = queue("mine.wav", owner="bob")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).model == "tiny"
+    assert now(holder, waiting[0]).detail == "waiting for a worker to say of model large-v3"
+    assert holder.workers.beat(beat("gpu", model=READY)) == ("large-v3",)
+
+
+async def test_a_model_that_cannot_be_had_fails_the_job_after_a_second_try(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clock = [0.0]
+    dispatcher = Dispatcher()
+    dispatcher.models = Models(lambda: clock[0])
+    job = queue(model="large-v3")
+    workers_come(holder)
+    gone = ModelState(name="large-v3", fingerprint=None, state="failed", warning="the hub does not answer")
+    holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
+    await dispatcher.hand_out(runs)
+    assert now(holder, job).detail == "asking again for model large-v3"
+    clock[0] += 60
+    await dispatcher.hand_out(runs)
+    job = now(holder, job)
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert "the hub does not answer" in job.error
+    assert "transcriber models fetch large-v3" in job.error
+
+
+async def test_a_model_that_no_worker_speaks_of_fails_the_job_in_the_end(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    workers_come(holder)
+    assert isinstance(models.choose("nonsense"), Waiting)
+    clock[0] += SILENT_FOR_S + 1
+    assert not isinstance(models.choose("nonsense"), Waiting)
+
+
+async def handed_out(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> Job:
+    workers_come(holder)
+    job = queue()
+    await Dispatcher().hand_out(runs)
+    return now(holder, job)
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REPORT_WITHIN", "END_WITHIN", "SILENT_FOR"):
+        monkeypatch.setattr(reconcile, name, timedelta(0))
+
+
+@pytest.mark.usefixtures("no_grace")
+@pytest.mark.parametrize("state", [Crashed(message="its process died"), Failed(message="out of luck"), Completed()])
+async def test_a_run_that_ends_without_a_result_sends_the_job_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], state: object
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await runs._client.set_flow_run_state(UUID(job.flow_run_id), state, force=True)  # type: ignore[arg-type]
+    await Reconciler().look(runs)
+    again = now(holder, job)
+    assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
+    assert again.detail.startswith("again: its flow run")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).flow_run_id not in {None, job.flow_run_id}
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_a_job_that_keeps_crashing_fails_and_says_so(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    for _ in range(3):
+        job = now(holder, job)
+        await runs._client.set_flow_run_state(UUID(job.flow_run_id), Crashed(message="its process died"), force=True)
+        await Reconciler().look(runs)
+        await Dispatcher().hand_out(runs)
+    job = now(holder, job)
+    assert job.state is JobState.FAILED
+    assert "its process died" in (job.error or "")
+
+
+async def test_a_report_gets_a_moment_after_the_run_has_ended(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Completed(), force=True)
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 1
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_a_run_cancelled_in_prefect_cancels_the_job(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Cancelled(), force=True)
+    await Reconciler().look(runs)
+    assert now(holder, job).state is JobState.CANCELLED
+
+
+async def test_a_lost_prefect_database_sends_its_jobs_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await runs._client.delete_flow_run(UUID(job.flow_run_id))
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 2
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_a_run_that_no_living_worker_has_in_hand_is_given_up(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Running(), force=True)
+    workers_come(holder, flow_runs=(str(job.flow_run_id),))
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 1
+    workers_come(holder)
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 2
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, job)).state_name == "Cancelled"
+
+
+async def test_a_run_waits_for_a_worker_as_long_as_it_takes(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    long_after = utc_now() + timedelta(days=1)
+    (run,) = (await runs.by_id([str(job.flow_run_id)])).values()
+    assert reconcile.verdict(job, run, held=set(), now=long_after) is None
+    assert reconcile.verdict(job, replace(run, state="running"), held=None, now=long_after) is None
+
+
+@pytest.mark.parametrize("running", [False, True])
+async def test_runs_of_a_cancelled_job_are_stopped_with_those_of_its_spans(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], running: bool
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    deployment = await runs._client.read_deployment_by_name("transcribe-span/transcribe-span")
+    span = await runs._client.create_flow_run_from_deployment(
+        deployment.id, parameters={"job_id": job.id, "attempt": 1, "index": 0}
+    )
+    if running:
+        held = (str(job.flow_run_id), str(span.id))
+        workers_come(holder, flow_runs=held)
+        for ident in held:
+            await runs._client.set_flow_run_state(UUID(ident), Running(), force=True)
+    holder.ledger.run(jobs.cancel, job.id, actor="system:test")
+    await Reconciler().look(runs)
+    for ident in (str(job.flow_run_id), str(span.id)):
+        state = (await runs._client.read_flow_run(UUID(ident))).state_name
+        assert state == ("Cancelling" if running else "Cancelled")
+
+
+async def test_runs_of_attempts_that_are_over_are_stopped(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    holder.ledger.run(jobs.requeue, job.id, actor="system:test", reason="a test")
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, job)).state_name == "Cancelled"
+
+
+async def test_a_run_that_is_wanted_is_let_be(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> None:
+    job = await handed_out(holder, runs, queue)
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, job)).state_name == "Scheduled"
