@@ -8,6 +8,7 @@ import platform
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
+from uuid import UUID
 
 from storage.client import WebClient
 from storage.clock import utc_now
@@ -25,7 +26,7 @@ FIRST_BEAT_EVERY_S = 0.5
 class Beats:
     """Sends beats until cancelled, then says good-bye; `status` gives slots, busy, default model and models.
 
-    `on_heard` gets the slots of each beat that the web process has taken in.
+    `on_heard` gets the slots of each beat that the web process has taken in; `held` gives the flow runs in hand.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Beats:
         status: Callable[[], tuple[int, int, ModelState | None, tuple[ModelState, ...]]],
         on_wanted: Callable[[tuple[str, ...]], None],
         on_heard: Callable[[int], None],
+        held: Callable[[], set[UUID]],
     ) -> None:
         self._settings, self._status, self._on_wanted = settings, status, on_wanted
-        self._on_heard = on_heard
+        self._on_heard, self._held = on_heard, held
         self._name, self._pool, self._device = name, pool, device
         self._versions = {"python": platform.python_version()} | {
             package: version(package) for package in ("prefect", "faster-whisper", "ctranslate2")
@@ -77,6 +79,7 @@ class Beats:
             default_model=default,
             models=models,
             versions=self._versions,
+            flow_runs=tuple(str(ident) for ident in self._held()),
             sent_at=utc_now(),
         )
         try:

@@ -120,6 +120,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             status=self._status,
             on_wanted=self.shelf.want if self.shelf else lambda _: None,
             on_heard=self._on_heard,
+            held=self._mine,
         )
         self.ready = asyncio.Event()
         self._default_model: str | None = None
