@@ -116,7 +116,8 @@ def _check(scope: Scope, headers: Headers, caller: Caller) -> None:
         raise NotAllowed(path, " or ".join(f"a {kind.value}" for kind in sorted(allowed)))
     if path in ADMIN_PATHS and not (caller.is_admin or caller.by is By.WORKER):
         raise NotAllowed(path, "an administrator")
-    if caller.user and caller.user.must_change_password and not path.startswith("/auth/"):
+    by_browser = caller.by is By.SESSION  # a key was made by somebody let in already; programs cannot choose passwords
+    if by_browser and caller.user and caller.user.must_change_password and not path.startswith("/auth/"):
         raise PasswordMustChange(caller.user.name)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import openai
@@ -16,12 +17,19 @@ pytestmark = pytest.mark.acceptance
 SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
 
 
+def transcriber(stack: Stack, *arguments: str) -> str:
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 @pytest.fixture(scope="module")
-def client(stack: Stack) -> OpenAI:
-    command = [sys.executable, "-m", "flows.cli", "admin", "create-key", "admin", "--name", "acceptance"]
-    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60)
-    key = next(word for word in made.stdout.split() if word.startswith("wt_"))
-    return OpenAI(base_url=f"{stack.url}/v1", api_key=key)
+def client(stack: Stack) -> Iterator[OpenAI]:
+    """A client with the key of a user who has never logged in: an account for programs."""
+    transcriber(stack, "admin", "create-user", "programs")
+    told = transcriber(stack, "admin", "create-key", "programs", "--name", "acceptance")
+    key = next(word for word in told.split() if word.startswith("wt_"))
+    with OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=0) as made:
+        yield made
 
 
 def test_json_holds_the_words(client: OpenAI) -> None:
@@ -65,10 +73,12 @@ def test_models_are_listed(client: OpenAI) -> None:
 
 
 def test_a_wrong_key_is_refused(stack: Stack) -> None:
-    with pytest.raises(openai.AuthenticationError), SAMPLE.open("rb") as recording:
-        OpenAI(base_url=f"{stack.url}/v1", api_key="wt_wrong").audio.transcriptions.create(
-            model="whisper-1", file=recording
-        )
+    with (
+        OpenAI(base_url=f"{stack.url}/v1", api_key="wt_wrong") as stranger,
+        SAMPLE.open("rb") as recording,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        stranger.audio.transcriptions.create(model="whisper-1", file=recording)
 
 
 def test_what_is_not_audio_is_refused_in_plain_words(client: OpenAI) -> None:
