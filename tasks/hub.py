@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 WANTED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.json", "vocabulary.txt")
 INCOMING = ".incoming"
-CHUNK_BYTES = 1 << 20
 READ_PATIENCE_S = 30.0
 TRIES = 4
 SPARE_BYTES = 100_000_000
@@ -162,7 +161,7 @@ def _append(client: Any, url: str, part: HubFile, partial: Path) -> Iterator[int
         resumed = answer.status_code == 206
         here = here if resumed else 0
         with partial.open("ab" if resumed else "wb") as out:
-            for chunk in answer.iter_raw(CHUNK_BYTES):
+            for chunk in answer.iter_raw():  # as it comes: what waits for a full chunk is lost with the connection
                 out.write(chunk)
                 here += len(chunk)
                 yield here

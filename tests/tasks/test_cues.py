@@ -129,7 +129,8 @@ def test_wide_characters_count_twice_and_need_no_spaces() -> None:
 
 def test_text_without_word_times_is_spread_over_its_segment() -> None:
     found = cues([Segment(start_s=2.0, end_s=6.0, text="spread over four seconds")], LIMITS)
-    assert (found[0].start_s, found[0].end_s) == (2.0, pytest.approx(6.0))
+    assert found[0].start_s == 2.0
+    assert found[0].end_s == pytest.approx(6.0)
 
 
 def test_nothing_said_makes_no_cue() -> None:

@@ -48,7 +48,7 @@ def srt_of(found: Transcript) -> list[srt.Subtitle]:
 
 
 def vtt_of(found: Transcript) -> list[webvtt.Caption]:
-    return list(webvtt.from_buffer(io.StringIO(export(found, "vtt").decode())))
+    return list(webvtt.from_buffer(io.StringIO(export(found, "vtt").decode())).captions)
 
 
 words = st.text(string.ascii_letters + string.punctuation + "äß漢", min_size=1, max_size=12)

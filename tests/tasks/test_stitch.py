@@ -54,7 +54,8 @@ spoken = st.lists(st.tuples(st.integers(1, 40), st.integers(5, 60)), min_size=1,
 def test_words_of_spans_cut_in_silence_keep_order_and_number(parts: list[list[tuple[int, int]]]) -> None:
     spans, heards, expected, begin_s = [], [], [], 0.0
     for index, pairs in enumerate(parts):
-        words, now = [], 0
+        words: list[Word] = []
+        now = 0
         for gap, length in pairs:
             words.append(word(f"w{index}-{len(words)}", (now + gap) / 100, (now + gap + length) / 100))
             now += gap + length
