@@ -24,18 +24,32 @@ COURSES = {
     "encoder": Course(frames=250, batch=5),
     "short": Course(frames=300, batch=5, silent_share=0.02),
     "medium": Course(frames=600, batch=3, silent_share=0.04, prompt_share=0.2, longest_prompt=60, cut_share=0.1),
+    "long": Course(
+        frames=750,
+        batch=3,
+        silent_share=0.06,
+        prompt_share=0.4,
+        longest_prompt=222,
+        cut_share=0.4,
+        moved=False,
+        repeat_share=0.05,
+        short_share=0.9,
+    ),
     "full": Course(
         frames=1500,
         batch=2,
         silent_share=0.06,
-        prompt_share=0.3,
+        prompt_share=0.4,
         longest_prompt=222,
-        cut_share=0.2,
+        cut_share=0.4,
         moved=False,
-        repeat_share=0.1,
+        repeat_share=0.05,
+        short_share=0.8,
     ),
 }
 """Batches are each process's."""
+ENCODER_KEPT = ("long", "full")
+"""Phases that leave the encoder as it is."""
 HEARD_HEADS = ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2))
 """Cross-attention heads (layer, head) guided to the frames of the token just read."""
 COMING_HEADS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
@@ -107,10 +121,10 @@ def said_losses(network: Network, batch: dict[str, Tensor], memory: Tensor) -> t
 
 
 def losses_of(network: Network, batch: dict[str, Tensor], phase: str) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch in a phase, and figures for the log. The last phase leaves the encoder as it is."""
-    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(phase != "full"):
+    """The loss of a batch in a phase, and figures for the log."""
+    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(phase not in ENCODER_KEPT):
         memory, halfway = network.encoder(batch["mel"], batch["offset"])
-    if phase == "full":
+    if phase in ENCODER_KEPT:
         return said_losses(network, batch, memory)
     loss, figures = heard_losses(network, batch, memory, halfway)
     if phase == "encoder":

@@ -54,6 +54,8 @@ class Course:
     longest_prompt: int = 220
     cut_share: float = 0.0
     repeat_share: float = 0.0
+    short_share: float = 0.0
+    """Windows that end after 8 to 14 s, as faster-whisper cuts them for this model; zeros follow."""
     moved: bool = True
 
 
@@ -125,16 +127,18 @@ class Composer:
         offset = rng.randint(0, FRAMES - course.frames) if course.moved else 0
         power = np.zeros((2 * course.frames, 80), np.float32)
         phones = np.zeros(course.frames, np.int64)
+        short = rng.random() < course.short_share
+        room = 2 * rng.choice([500, 600, rng.randint(400, 700)]) if short else 2 * course.frames
         placed: list[Placed] = []
         cut_start: int | None = None
         at = 0
         if rng.random() >= course.silent_share:
-            at, cut_start = self._fill(course, power, phones, placed)
-        ends = min(2 * course.frames, at + int(rng.choice([10, 60, 150]) * rng.random()) + 1)
+            at, cut_start = self._fill(course, power[:room], phones[: room // 2], placed)
+        ends = min(room, at + int(rng.choice([10, 60, 150]) * rng.random()) + 4)
         if not placed and cut_start is None:
-            ends = rng.randint(10, 2 * course.frames)
+            ends = rng.randint(10, room)
         if rng.random() < 0.25:
-            ends = 2 * course.frames
+            ends = room
         mel = self._features(power, ends, silent=not phones.any())
         window = Window(mel, offset, phones, _word_labels(placed, course.frames))
         prompts = [self._prompt(course) for _ in range(2)]
