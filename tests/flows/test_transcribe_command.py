@@ -1,0 +1,159 @@
+"""`transcriber transcribe`: files in, files out, recorded where it can be, one bad file harming no other."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import srt
+from typer.testing import CliRunner, Result
+
+from flows.cli import app
+from flows.transcribe_command import targets
+from storage import audit, jobs
+from storage.ledger import Ledger
+from storage.records import AuditRow, Job, JobState
+from tests.conftest import Clip
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TRANSCRIBER_PORT", str(free_port()))
+    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    monkeypatch.setenv("TRANSCRIBER_HUB_URL", NOWHERE)
+    return tmp_path / "data"
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["transcribe", *map(str, arguments)], catch_exceptions=False)
+
+
+def recorded(data: Path) -> tuple[list[Job], list[AuditRow]]:
+    with Ledger.open(data / "ledger.duckdb") as ledger, ledger.read() as con:
+        return jobs.page(con), audit.page(con)
+
+
+def test_files_come_out_in_every_format(tmp_path: Path, speech: list[Clip]) -> None:
+    result = call(speech[0].path, "-o", tmp_path / "out")
+    stem = speech[0].path.stem
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"{stem}.{ending}" for ending in ("srt", "vtt", "txt", "json", "tsv")
+    }
+    assert list(srt.parse((tmp_path / "out" / f"{stem}.srt").read_text()))
+    assert json.loads((tmp_path / "out" / f"{stem}.json").read_text())["model"] == "demo"
+
+
+def test_only_the_formats_that_were_asked_for_come(tmp_path: Path, speech: list[Clip]) -> None:
+    assert call(speech[0].path, "-o", tmp_path / "out", "-f", "txt,srt").exit_code == 0
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".txt", ".srt"}
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, speech: list[Clip], own_data: Path) -> None:
+    (tmp_path / "letter.mp3").write_text("Dear Sir or Madam, " * 100)
+    (tmp_path / "empty.wav").touch()
+    bad = [tmp_path / "letter.mp3", tmp_path / "empty.wav", tmp_path / "absent.wav"]
+    result = call(bad[0], speech[0].path, *bad[1:], speech[1].path, "-o", tmp_path / "out", "-f", "txt")
+    assert result.exit_code == 1
+    assert "letter.mp3 is not readable audio" in result.output
+    assert "empty.wav is empty" in result.output
+    assert "absent.wav: no such file" in result.output
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == {clip.path.stem for clip in speech[:2]}
+    kept, _ = recorded(own_data)
+    assert [job.state for job in kept] == [JobState.COMPLETED] * 2
+
+
+def test_the_ledger_says_who_did_it(speech: list[Clip], tmp_path: Path, own_data: Path) -> None:
+    call(speech[0].path, "-o", tmp_path / "out", "-f", "json")
+    (job,), rows = recorded(own_data)
+    actions = {row.action: row.actor for row in rows if row.subject == job.id}
+    assert {"job.accept", "span.heard", "job.complete"} <= set(actions)
+    assert all(actor.startswith("cli:") for actor in actions.values())
+    assert json.loads((tmp_path / "out" / f"{speech[0].path.stem}.json").read_text())["job_id"] == job.id
+
+
+def test_without_any_book_it_transcribes_and_says_so(speech: list[Clip], tmp_path: Path, own_data: Path) -> None:
+    with Ledger.open(own_data / "ledger.duckdb"):
+        result = call(speech[0].path, "-o", tmp_path / "out", "-f", "txt")
+    assert result.exit_code == 0
+    assert "nothing is recorded" in result.output
+    assert (tmp_path / "out" / f"{speech[0].path.stem}.txt").read_text().strip()
+
+
+@pytest.fixture
+def web(own_data: Path) -> Iterator[str]:
+    """The real web process, which holds the ledger."""
+    url = f"http://127.0.0.1:{os.environ['TRANSCRIBER_PORT']}"
+    process = subprocess.Popen([sys.executable, "-m", "flows.cli", "web"], env=in_repo(), stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 90
+        while not answers(url):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def in_repo() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/livez", timeout=2).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_with_the_web_process_running_it_records_there(
+    web: str, speech: list[Clip], tmp_path: Path, own_data: Path
+) -> None:
+    result = call(speech[0].path, "-o", tmp_path / "out", "-f", "json")
+    assert result.exit_code == 0
+    assert f"recorded by the web process at {web}" in result.output
+    job_id = json.loads((tmp_path / "out" / f"{speech[0].path.stem}.json").read_text())["job_id"]
+    token = (own_data / "worker-token").read_text().strip()
+    told = httpx.get(f"{web}/internal/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {token}"}).json()
+    assert (told["state"], told["flow_run_id"], told["model"]) == ("completed", None, "demo")
+
+
+def test_a_model_that_is_not_here_stops_it_with_a_message(speech: list[Clip], tmp_path: Path) -> None:
+    environment = in_repo() | {"TRANSCRIBER_MODEL": "nonsense"}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "transcribe", speech[0].path, "-o", tmp_path],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "model nonsense is not here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["-f", "doc"], ["-f", ""], ["--task", "sing"], ["--beam-size", "0"]])
+def test_wrong_usage_is_told(speech: list[Clip], arguments: list[str]) -> None:
+    assert call(speech[0].path, *arguments).exit_code == 2
+
+
+def test_files_of_one_name_do_not_overwrite_each_other() -> None:
+    paths = [Path("a/talk.mp3"), Path("a/talk.wav"), Path("b/talk.wav"), Path("other.mp3")]
+    assert [path.name for path in targets(paths, Path("out"))] == ["talk.mp3", "talk.wav", "talk.wav-2", "other"]
