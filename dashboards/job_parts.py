@@ -185,7 +185,7 @@ def _heard(job: Job) -> str:
     if job.started_at is None or job.progress < 0.05:
         return f"{words}."
     left_s = (utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress
-    return f"{words}, about {present.span(max(1.0, round(left_s)))} left."
+    return f"{words}, about {present.roughly(left_s)} left."
 
 
 def _language_words(transcript: Transcript | None) -> str | None:

@@ -57,6 +57,14 @@ def span(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def roughly(seconds: float) -> str:
+    """Return an estimate as rough as it is: 10 s, 3 min, 2 h 5 min."""
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def size(n: float) -> str:
     """Return bytes in decimal units."""
     power = 0
@@ -76,7 +84,8 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     first = text.split(maxsplit=1)[0]
-    start = text[0].upper() if first.isalpha() and first.islower() else text[0]  # a file's name stays as it is
+    plain = first.rstrip(":;,")  # a file's name stays as it is
+    start = text[0].upper() if plain.isalpha() and plain.islower() else text[0]
     return start + text[1:] + ("" if text[-1] in ".!?…" else ".")
 
 

@@ -30,10 +30,11 @@ FORMAT: dict[ExportFormat, str] = {
 }
 
 FINDING: dict[str, str] = {
-    "speech_without_text": "Speech was heard here, but no words came out",
-    "text_without_speech": "Words appeared where no speech was heard",
-    "loop": "The same words repeat; some may be invented",
-    "low_confidence": "The model was unsure of these words",
+    "speech with no text": "Speech is heard here, but no words came out",
+    "text with no speech": "Words where no speech is heard; they may be invented",
+    "repetition": "The same words again and again; some may be invented",
+    "low confidence": "The model was unsure of these words",
+    "too fast": "More words than anyone can say in this time; some may be invented",
 }
 
 DEMO_WARNING = (

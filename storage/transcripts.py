@@ -45,10 +45,14 @@ def keep(con: DuckDBPyConnection, job_id: str, transcript: Transcript, *, stored
 
 def get(con: DuckDBPyConnection, job_id: str) -> Transcript | None:
     """Return the job's whole transcript, or None before there is one."""
+    found = head(con, job_id)
+    return found and dataclasses.replace(found, segments=segments(con, job_id))
+
+
+def head(con: DuckDBPyConnection, job_id: str) -> Transcript | None:
+    """Return the job's transcript without its segments, which may be many; None before there is one."""
     row = con.execute(HEAD, {"id": job_id}).fetchone()
-    if row is None:
-        return None
-    return dataclasses.replace(from_json(Transcript, row[0]), segments=segments(con, job_id))
+    return from_json(Transcript, row[0]) if row else None
 
 
 def segments(con: DuckDBPyConnection, job_id: str) -> tuple[Segment, ...]:

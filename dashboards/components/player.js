@@ -150,8 +150,13 @@ class Player {
     text.textContent = part.text.trim();
     body.append(text);
     item.append(time, body);
-    item.classList.toggle("doubt", this.data.findings.some((finding) => finding.start_s < end && finding.end_s > start));
+    item.classList.toggle("doubt", this.data.findings.some((finding) => this.#isLocal(finding) && finding.start_s < end && finding.end_s > start));
     return { item, text, words, start, end, split: false };
+  }
+
+  /* What is found about a whole recording marks no line of it. */
+  #isLocal(finding) {
+    return finding.end_s - finding.start_s < 0.8 * (this.data.duration_s ?? Infinity);
   }
 
   /* Words become elements of their own only where the pointer or the voice is: an hour has ten thousand. */

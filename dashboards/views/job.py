@@ -40,7 +40,7 @@ def recording() -> None:
 
 def completed(job: Job, me: viewer.Viewer) -> None:
     """Show a finished recording: text to the left, files and facts to the right, below it on a phone."""
-    transcript = viewer.look(transcripts.get, job.id)
+    transcript = viewer.look(transcripts.head, job.id)
     job_parts.warnings(job)
     text, side = st.columns([7, 3], gap="large")
     with text:

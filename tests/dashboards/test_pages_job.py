@@ -76,12 +76,12 @@ def test_it_is_said_plainly_when_the_demo_model_listened(desk: Desk) -> None:
 def test_doubtful_stretches_are_worth_checking(desk: Desk) -> None:
     ada = desk.user()
     found = [
-        Finding(kind="loop", start_s=3.0, end_s=9.0, detail=""),
+        Finding(kind="repetition", start_s=3.0, end_s=9.0, detail=""),
         Finding(kind="new_kind", start_s=1.0, end_s=2.0, detail="something odd"),
     ]
     job = desk.job(ada, JobState.COMPLETED, findings=found)
     shown = component(desk.page("job", ada, id=job.id), "player")["findings"]
-    assert "repeat" in shown[0]["words"]
+    assert "again and again" in shown[0]["words"]
     assert shown[1]["words"] == "Something odd."
 
 
