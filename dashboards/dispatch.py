@@ -199,7 +199,7 @@ class Dispatcher:
     async def _note(self, job: Job, detail: str) -> None:
         if job.detail != detail:
             await context.write(jobs.note, job.id, detail)
-            context.tell(job.id, job.owner_id)
+            context.tell(job.id, job.owner_id, state=job.state.value, detail=detail)
 
     async def _note_first(self, detail: str) -> None:
         for job in await context.read(jobs.next_queued, LOOK_AHEAD):

@@ -12,7 +12,7 @@ from streamlit.runtime import Runtime
 
 from dashboards import context
 from dashboards.app import build
-from storage import jobs, names
+from storage import jobs, keys, names, users
 from storage.client import HttpReporter
 from storage.errors import TranscriberError
 from storage.records import Job, JobState, Segment, Span, Transcript, Word, to_json
@@ -51,6 +51,14 @@ def serving(settings: Settings) -> Iterator[Served]:
             server.should_exit = True
             thread.join(20)
     Runtime._instance = None
+
+
+def secret_of(name: str) -> str:
+    """Make an API key for one of PEOPLE."""
+    with context.ledger().write() as con:
+        user = users.by_name(con, name)
+        assert user is not None
+        return keys.create(con, user_id=user.id, name="test", actor="system:test")[0]
 
 
 @contextmanager

@@ -10,14 +10,14 @@ import pytest
 from openai import OpenAI
 
 from dashboards import context
-from storage import jobs, keys, users
+from storage import jobs
 from storage.client import HttpReporter
 from storage.heartbeats import ModelState
 from storage.records import Job, JobState
 from storage.reports import Exporting, Started
 from storage.settings import Settings
 from storage.tokens import worker_token
-from tests.dashboards.served import SRT, VTT, Served, played_workers, serving
+from tests.dashboards.served import SRT, VTT, Served, played_workers, secret_of, serving
 from tests.dashboards.test_worker_api import beat
 
 
@@ -25,13 +25,6 @@ from tests.dashboards.test_worker_api import beat
 def served(settings: Settings) -> Iterator[Served]:
     with serving(settings) as started:
         yield started
-
-
-def secret_of(name: str) -> str:
-    with context.ledger().write() as con:
-        user = users.by_name(con, name)
-        assert user is not None
-        return keys.create(con, user_id=user.id, name="test", actor="system:test")[0]
 
 
 @pytest.fixture
