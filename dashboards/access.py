@@ -44,7 +44,7 @@ def _browser(session: Session, me: Viewer) -> None:
                 if here:
                     st.badge("This one", color="green")
             seen = "now" if here else present.when(session.last_seen_at, me.zone)
-            address = session.client.split(" ", 1)[0]
+            address = viewer.plain(session.client.split(" ", 1)[0])
             st.caption(f"{address} · since {present.when(session.created_at, me.zone)} · last seen {seen}")
         if not here and st.button("Log out", key=f"end-{session.id}"):
             viewer.change(sessions.end, session.id, actor=me.actor)

@@ -136,7 +136,7 @@ def upload_row(job: Job) -> dict[str, Any]:
     return {
         "kind": kind(job.state),
         "label": label(job),
-        "active": not job.state.finished,
+        "active": not job.state.finished and job.state is not JobState.QUEUED,
         "progress": round(job.progress, 3),
         "detail": length(job.duration_s) if job.state.finished else (sentence(job.detail) or length(job.duration_s)),
         "error": sentence(job.error) if job.state is JobState.FAILED and job.error else None,

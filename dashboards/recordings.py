@@ -35,6 +35,7 @@ def show(*, everybody: bool = False) -> None:
     me = viewer.required_admin() if everybody else viewer.required()
     owner = None if everybody else me.user.id
     components.live(key="list-live", owner=owner, everybody=me.is_admin)
+    banner(me)
     counts = viewer.look(jobs.counts, owner)
     if not sum(counts.values()):
         _first_steps(me)
@@ -66,6 +67,8 @@ def banner(me: Viewer) -> None:
     if model and model.state == "downloading":
         share = "" if model.progress is None else f" ({100 * model.progress:.0f}%)"
         st.info(f"The model **{model.name}** is being downloaded{share}. Recordings start when it is here.")
+    elif model and model.name == present.DEMO_MODEL:
+        st.warning(strings.ONLY_DEMO_ADMIN if me.is_admin else strings.ONLY_DEMO, icon=":material/info:")
     elif model and model.warning:
         st.warning(present.sentence(model.warning), icon=":material/info:")
 

@@ -43,6 +43,16 @@ DEMO_WARNING = (
     "then upload the recording again."
 )
 
+ONLY_DEMO = (
+    "Recordings are heard by the demo model for now. It is tiny and knows a small English vocabulary, so expect wrong "
+    "words. A full model is a matter for your administrator."
+)
+ONLY_DEMO_ADMIN = (
+    "Recordings are heard by the **demo model**. It is tiny and knows a small English vocabulary, so expect wrong "
+    "words. "
+    "`transcriber models fetch small` brings a full one to this machine."
+)
+
 NO_WORKER = "No worker is running, so recordings wait in line. They start by themselves when one is back."
 NO_WORKER_ADMIN = (
     "**No worker is running.** Recordings wait in line until one starts: run `transcriber up`, or "

@@ -9,5 +9,4 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     st.title("Recordings", anchor=False, width="content")
     if me.may_write and st.button("Upload", type="primary", icon=":material/upload:", key="upload"):
         st.switch_page("views/upload.py")
-recordings.banner(me)
 recordings.show()

@@ -34,6 +34,7 @@ def drop_zone(options: Options, lane: Lane) -> None:
     """Show the uploader, with how its jobs are doing now."""
     me = viewer.required()
     components.live(key="upload-live", owner=me.user.id, everybody=me.is_admin)
+    recordings.banner(me)
     web = context.settings().web
     limits = {"size": present.size(web.max_upload_bytes), "hours": f"{web.max_hours:g}"}
     text = strings.UPLOADER | {
@@ -55,7 +56,6 @@ def drop_zone(options: Options, lane: Lane) -> None:
 me = viewer.required()
 st.title("Upload", anchor=False)
 if me.may_write:
-    recordings.banner(me)
     components.uploads()
     drop_zone(*uploading.choose())
 else:

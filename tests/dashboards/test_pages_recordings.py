@@ -87,8 +87,14 @@ def test_it_is_said_when_no_worker_is_there(desk: Desk) -> None:
 
 
 def test_it_is_said_when_only_the_demo_model_is_there(desk: Desk) -> None:
-    desk.beat(model=ModelState(name="demo", fingerprint="f", state="ready", warning="only the demo model is here"))
-    assert "Only the demo model is here" in words(desk.page("jobs", desk.user()))
+    desk.beat(model=ModelState(name="demo", fingerprint="f", state="ready", warning="a small vocabulary"))
+    assert "heard by the demo model" in words(desk.page("jobs", desk.user()))
+    assert "models fetch small" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
+
+
+def test_what_the_workers_say_of_their_model_is_passed_on(desk: Desk) -> None:
+    desk.beat(model=ModelState(name="tiny.en", fingerprint="f", state="ready", warning="this one hears English only"))
+    assert "This one hears English only" in words(desk.page("jobs", desk.user()))
 
 
 def test_it_is_said_how_far_the_model_has_come(desk: Desk) -> None:
