@@ -20,7 +20,7 @@ UNLOAD_AFTER_S = 600.0
 
 @dataclass(slots=True)
 class _Slot:
-    """One model's place: `users` borrow its engine now, `kept` ones stay when idle."""
+    """One model's place: `users` borrow its engine now, a `kept` one stays when idle."""
 
     engine: Engine | None = None
     users: int = 0
@@ -30,7 +30,7 @@ class _Slot:
 
 
 class Engines:
-    """Engines by model name, on one device."""
+    """Engines on one device, by the model's fingerprint: one whose files are replaced is another model."""
 
     def __init__(self, settings: Settings, *, device: str) -> None:
         self._settings, self._device = settings, device
@@ -38,7 +38,7 @@ class Engines:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def borrow(self, model: str, fingerprint: str | None = None, *, deaths: int = 0) -> Iterator[Engine]:
+    def borrow(self, model: str, fingerprint: str, *, deaths: int = 0) -> Iterator[Engine]:
         """Lend the model's engine; `deaths` of the run's processes so far make it use less memory than it would.
 
         Raises:
@@ -46,32 +46,35 @@ class Engines:
             OutOfDeviceMemory: the device is too small for it.
         """
         with self._lock:
-            slot = self._slots.setdefault(model, _Slot())
+            slot = self._slots.setdefault(fingerprint, _Slot())
             slot.users += 1
         try:
             with slot.loading:
-                engine = slot.engine = slot.engine or self._load(model)
+                engine = slot.engine = slot.engine or self._load(model, fingerprint)
                 _spare(engine, deaths)
-            if fingerprint not in (None, engine.resolved.fingerprint):
-                raise ModelMissing(model, f"the one here is {engine.resolved.fingerprint}, the job wants {fingerprint}")
             yield engine
         finally:
             with self._lock:
                 slot.users -= 1
                 slot.idle_since = time.monotonic()
 
-    def _load(self, model: str) -> Engine:
-        resolved: Resolved = models.resolve(
-            model, settings=self._settings.engine, model_dir=self._settings.model_dir, may_fetch=True
-        )
+    def _load(self, model: str, fingerprint: str) -> Engine:
+        resolved = self._resolve(model)
+        if resolved.fingerprint != fingerprint:
+            raise ModelMissing(model, f"the one here is {resolved.fingerprint}, the job wants {fingerprint}")
         return Engine.by_settings(resolved, self._settings.engine, self._device)
 
+    def _resolve(self, model: str) -> Resolved:
+        return models.resolve(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
+
     def warm(self, model: str) -> None:
-        """Load a model that is to stay loaded."""
-        with self.borrow(model) as engine:
+        """Load the model that is to stay loaded from now on."""
+        fingerprint = self._resolve(model).fingerprint
+        with self.borrow(model, fingerprint) as engine:
             engine.with_less(lambda: engine.model)
         with self._lock:
-            self._slots[model].kept = True
+            for key, slot in self._slots.items():
+                slot.kept = key == fingerprint
 
     def unload_idle(self, *, now: float | None = None) -> bool:
         """Let go of engines that nobody has borrowed for a while.
@@ -81,18 +84,16 @@ class Engines:
         now = time.monotonic() if now is None else now
         with self._lock:
             idle = [
-                name
-                for name, slot in self._slots.items()
-                if slot.engine and not slot.users and not slot.kept and now - slot.idle_since > UNLOAD_AFTER_S
+                key
+                for key, slot in self._slots.items()
+                if not slot.users and not slot.kept and now - slot.idle_since > UNLOAD_AFTER_S
             ]
-            if idle and self._device.startswith("cuda"):
+            if any(self._slots[key].engine for key in idle) and self._device.startswith("cuda"):
                 return not any(slot.users for slot in self._slots.values())
-            gone = [self._slots.pop(name) for name in idle]
-        for slot in gone:
-            if slot.engine is not None:
-                slot.engine.close()
-        if idle:
-            log.info("unloaded %s after %g s without work", ", ".join(idle), UNLOAD_AFTER_S)
+            gone = [engine for key in idle if (engine := self._slots.pop(key).engine)]
+        for engine in gone:
+            engine.close()
+            log.info("unloaded %s after %g s without work", engine.resolved.name, UNLOAD_AFTER_S)
         return False
 
 

@@ -19,8 +19,10 @@ LOG_BYTES = 20 * 2**20
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.3, 30.0, 60.0
 SHOWN_CHARS = 300
 LOUD = ("| WARNING", "| ERROR", "| CRITICAL")
+OURS = ("| flows.", "| tasks.", "| storage.", "| Flow run")
+"""What Prefect says to itself stays in the logs."""
 ALWAYS_SAID = "flows.shelf"
-"""While a service starts its log is not for the console, but for what it says about models."""
+"""Until `loud` is set, when everything is up, the console shows only what is said about models."""
 
 
 class Service:
@@ -37,6 +39,7 @@ class Service:
         self._say = say
         self._stopping = False
         self._last_loud = ""
+        self.loud = False
         self._log = _rotating(self.log_path)
 
     async def run(self) -> None:
@@ -94,7 +97,7 @@ class Service:
         if line.strip():
             self.said.append(line)
         loud = _loud(line)
-        if loud and loud != self._last_loud and (self.ready.is_set() or ALWAYS_SAID in line):
+        if loud and loud != self._last_loud and (self.loud or ALWAYS_SAID in line):
             self._last_loud = loud
             self._say(self.name, loud[:SHOWN_CHARS])
 
@@ -111,6 +114,8 @@ class Service:
             task.cancel()
             if self.process is not None:
                 await self.process.wait()
+        for handler in self._log.handlers:
+            handler.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:
@@ -143,4 +148,5 @@ def _loud(line: str) -> str | None:
         with contextlib.suppress(ValueError, AttributeError):
             record = json.loads(line)
             return str(record.get("message", line)) if record.get("level") in {"warning", "error", "critical"} else None
-    return line.strip() if any(level in line for level in LOUD) else None
+    warned = any(level in line for level in LOUD)
+    return line.strip() if warned and any(source in line for source in OURS) else None

@@ -1,5 +1,6 @@
 """The models on a worker's machine: which there are, which one is the default, and fetching what jobs wait for."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -117,7 +118,7 @@ class Shelf:
         return models.installed(self._settings.model_dir)
 
     def _look(self, *, now: bool = False) -> None:
-        """Read the models folder again if it has been a while; a better model becomes the default of `auto`."""
+        """Read the models folder again if it has been a while."""
         if not now and time.monotonic() - self._looked_at < LOOK_AGAIN_S:
             return
         self._looked_at = time.monotonic()
@@ -128,9 +129,17 @@ class Shelf:
                 each.name: ModelState(name=each.name, fingerprint=each.fingerprint, state="ready") for each in here
             }
             default = self._default
-        if self._settings.engine.model == models.AUTO and default is not None and default.state == "ready":
+        if default is not None and default.state == "ready":
+            self._follow_changes(default)
+
+    def _follow_changes(self, default: ModelState) -> None:
+        """Take another default where its files were replaced, or `auto` finds a better model than before."""
+        with contextlib.suppress(TranscriberError):  # it is gone: what is loaded goes on hearing
             best = models.resolve(
-                models.AUTO, settings=self._settings.engine, model_dir=self._settings.model_dir, may_fetch=False
+                self._settings.engine.model,
+                settings=self._settings.engine,
+                model_dir=self._settings.model_dir,
+                may_fetch=False,
             )
             if best.fingerprint != default.fingerprint:
                 self._have_default(best)

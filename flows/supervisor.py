@@ -135,6 +135,8 @@ class Platform:
             name = "gpu-worker" if device == "cpu" else f"gpu-worker-{device.replace(':', '')}"
             self.add(name, "flows.cli", "worker", "--pool", "gpu", "--device", device)
         await self._all_ready(web)
+        for service in self.services.values():
+            service.loud = True
 
     async def _all_ready(self, web: Service) -> None:
         deployed = asyncio.create_task(self._deploy())

@@ -17,23 +17,27 @@ from flows.resident import current
 @flow(name="mark")
 async def mark(folder: str, name: str) -> None:
     """Write the moment of the first line of flow code, in seconds since the epoch."""
-    Path(folder, name).write_text(str(time.time()))
+    await asyncio.to_thread(Path(folder, name).write_text, str(time.time()))
 
 
 @flow(name="lethal")
 async def lethal(folder: str, name: str, deaths: int) -> None:
     """Kill the process until it has done so `deaths` times, then succeed."""
-    tries = Path(folder, name)
+    if await asyncio.to_thread(one_more, Path(folder, name)) <= deaths:
+        os.kill(os.getpid(), 9)
+
+
+def one_more(tries: Path) -> int:
+    """Add a mark to the file and return how many it has."""
     with tries.open("a") as note:
         note.write("x")
-    if len(tries.read_text()) <= deaths:
-        os.kill(os.getpid(), 9)
+    return len(tries.read_text())
 
 
 @flow(name="patient")
 async def patient(folder: str, name: str, seconds: float) -> State[None] | None:
     """Sleep until cancelled or until `seconds` have passed."""
-    Path(folder, name).write_text(str(os.getpid()))
+    await asyncio.to_thread(Path(folder, name).write_text, str(os.getpid()))
     flag = current().flag(UUID(flow_run.get_id()))
     try:
         async with asyncio.timeout(seconds):

@@ -1,0 +1,175 @@
+"""A real Prefect server and real warm workers for the tests of flows, in a folder of their own."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from flows import deploy
+
+ROOT = Path(__file__).parents[2]
+SMALL_FLOWS = ("mark", "lethal", "patient")
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
+    """Return what `condition` gives once that is true."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not so within {within_s} s: {condition}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A Prefect server with our pools and deployments, and the environment that leads to it."""
+
+    api_url: str
+    env: dict[str, str]
+    http: httpx.Client
+    deployments: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def start(self, flow: str, *, pool: str = "cpu", queue: str = "interactive", **parameters: Any) -> str:
+        """Start a run of one of the small flows and return its id."""
+        deployment = self.deployments.get((flow, pool)) or self._deploy(flow, pool)
+        body = {"parameters": parameters, "work_queue_name": queue}
+        return str(self._send(f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+    def _deploy(self, flow: str, pool: str) -> str:
+        body = {
+            "name": f"{flow}-{pool}",
+            "flow_id": self._send("/flows/", {"name": flow})["id"],
+            "entrypoint": f"tests/flows/small_flows.py:{flow}",
+            "path": ".",
+            "work_pool_name": pool,
+            "enforce_parameter_schema": False,
+        }
+        self.deployments[flow, pool] = str(self._send("/deployments/", body)["id"])
+        return self.deployments[flow, pool]
+
+    def _send(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(20):  # SQLite may be busy
+            answer = self.http.post(path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(0.2)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    def run(self, flow_run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(f"/flow_runs/{flow_run_id}").raise_for_status().json()
+        return found
+
+    def end(self, flow_run_id: str, *, within_s: float = 40.0) -> dict[str, Any]:
+        """Wait for the run's final state and return the run."""
+        until(lambda: self.run(flow_run_id)["state_type"] in FINAL, within_s=within_s)
+        return self.run(flow_run_id)
+
+    def set_state(self, flow_run_id: str, kind: str) -> None:
+        self._send(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": kind, "name": kind.title()}})
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One Prefect server for all tests of flows."""
+    folder, port = tmp_path_factory.mktemp("prefect"), free_port()
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))}
+    env |= {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+        "DO_NOT_TRACK": "1",
+        "TRANSCRIBER_DATA_DIR": str(folder / "data"),
+        "TRANSCRIBER_WEB_URL": f"http://127.0.0.1:{free_port()}",
+        "TRANSCRIBER_MODEL": "demo",
+    }
+    log = (folder / "server.log").open("wb")
+    command = [sys.executable, "-m", "flows.server", "127.0.0.1", str(port)]
+    with log, subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log) as process:
+        try:
+            until(lambda: answers(f"{env['PREFECT_API_URL']}/health"), within_s=90)
+            deploy.apply(env["PREFECT_API_URL"])
+            with deploy.prefect_http(env["PREFECT_API_URL"]) as http:
+                yield Server(api_url=env["PREFECT_API_URL"], env=env, http=http)
+        finally:
+            process.terminate()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """A worker process started as `transcriber worker` does."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def child(self) -> psutil.Process:
+        """Return the resident process, once it is there."""
+
+        def found() -> psutil.Process | None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in psutil.Process(self.process.pid).children():
+                    if "flows.child" in each.cmdline():
+                        return each
+            return None
+
+        child: psutil.Process = until(found)
+        return child
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def start_worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Worker]]:
+    """Return `start_worker(pool)`; a pool that is neither cpu nor gpu gets a worker like that of cpu."""
+    started: list[Worker] = []
+
+    def start(pool: str) -> Worker:
+        log = tmp_path_factory.mktemp("worker") / "log"
+        command = [sys.executable, "-c", f"from flows.work import work; work({pool!r}, device=None, limit=None)"]
+        with log.open("wb") as out:
+            process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=out, stderr=out)
+        started.append(Worker(process=process, log=log))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.process.kill()
+        worker.process.wait()
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server, start_worker: Callable[[str], Worker], tmp_path_factory: pytest.TempPathFactory) -> Worker:
+    """A warm worker of the cpu pool that has done its first run."""
+    made = start_worker("cpu")
+    folder = tmp_path_factory.mktemp("first")
+    assert server.end(server.start("mark", folder=str(folder), name="first"), within_s=90)["state_type"] == "COMPLETED"
+    return made

@@ -1,0 +1,51 @@
+"""prefect.yaml applied to a real server."""
+
+import subprocess
+import sys
+
+from flows import deploy
+from tests.flows.conftest import ROOT, Server
+
+OURS = {"transcribe-recording", "transcribe-span", "detect-language", "upkeep"}
+
+
+def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:
+    for pool in ("cpu", "gpu"):
+        assert server.http.get(f"/work_pools/{pool}").json()["type"] == "warm"
+        rows = server.http.post(f"/work_pools/{pool}/queues/filter", json={}).json()
+        order = [row["name"] for row in sorted(rows, key=lambda row: row["priority"])]
+        assert [name for name in order if name != "default"] == ["interactive", "batch", "backfill"]
+
+
+def test_applying_again_changes_nothing(server: Server) -> None:
+    def deployed() -> dict[str, str]:
+        rows = server.http.post("/deployments/filter", json={"deployments": {"tags": {"is_null_": False}}}).json()
+        return {row["name"]: row["id"] for row in rows if row["name"] in OURS}
+
+    before = deployed()
+    names = deploy.apply(server.api_url)
+
+    assert {name.partition("/")[2] for name in names} == OURS
+    assert deployed() == before
+
+
+def test_every_deployment_says_what_it_does(server: Server) -> None:
+    rows = [row for row in server.http.post("/deployments/filter", json={}).json() if row["name"] in OURS]
+
+    assert {row["name"] for row in rows} == OURS
+    assert all(row["description"] and row["tags"] for row in rows)
+    assert [schedule["active"] for row in rows for schedule in row["schedules"]] == [True]
+
+
+def test_prefect_deploy_takes_the_same_file(server: Server) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=ROOT,
+        env=server.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(f"'{name}/{name}'" in done.stdout.replace("\n", "") for name in OURS)

@@ -1,0 +1,72 @@
+"""What is tried again, and how a run's end is told."""
+
+import pytest
+
+from flows import endings
+from flows.endings import Stopped, code_of, failed, with_retries
+from flows.resident import CancelFlag
+from storage.errors import AudioUnreadable, StorageFull
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "WAITS_S", (0.01, 0.01, 0.01))
+
+
+async def test_a_transient_error_is_tried_again_a_bounded_number_of_times() -> None:
+    tries = 0
+
+    async def full() -> None:
+        nonlocal tries
+        tries += 1
+        raise StorageFull("spans/x", "no space")
+
+    with pytest.raises(StorageFull):
+        await with_retries(full, flag=CancelFlag())
+    assert tries == 4
+
+
+async def test_it_succeeds_as_soon_as_the_work_does() -> None:
+    answers = iter([StorageFull("a", "no space"), None])
+
+    async def work() -> str:
+        if error := next(answers):
+            raise error
+        return "done"
+
+    assert await with_retries(work, flag=CancelFlag()) == "done"
+
+
+async def test_a_terminal_error_is_not_tried_again() -> None:
+    tries = 0
+
+    async def broken() -> None:
+        nonlocal tries
+        tries += 1
+        raise AudioUnreadable("a.wav", "no header")
+
+    with pytest.raises(AudioUnreadable):
+        await with_retries(broken, flag=CancelFlag())
+    assert tries == 1
+
+
+async def test_a_raised_flag_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "WAITS_S", (60.0,))
+    flag = CancelFlag()
+    flag.raise_()
+
+    async def full() -> None:
+        raise StorageFull("spans/x", "no space")
+
+    with pytest.raises(Stopped):
+        await with_retries(full, flag=flag)
+
+
+def test_a_final_state_carries_the_message_and_the_code() -> None:
+    error = AudioUnreadable("a.wav", "no header")
+
+    state = failed(error)
+
+    assert state.is_failed()
+    assert state.message == str(error)
+    assert code_of(state) == "audio_unreadable"

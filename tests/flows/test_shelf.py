@@ -1,0 +1,72 @@
+"""Which models a worker says it has, with the real demo model and no hub."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows import shelf
+from flows.shelf import Shelf
+from storage.settings import Settings
+from tasks import models
+from tests.flows.conftest import until
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty models folder, and a hub that refuses at once."""
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TRANSCRIBER_HUB_URL", "http://127.0.0.1:9")
+
+
+def put_model(settings: Settings, name: str) -> None:
+    shutil.copytree(models.DEMO_MODEL, settings.model_dir / name)
+
+
+def test_the_default_is_announced_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    announced: list[str] = []
+    held = Shelf(Settings(), announced.append)
+    held.start()
+
+    until(lambda: announced == ["demo"])
+    default = held.default()
+    assert default is not None
+    assert default.state == "ready"
+
+
+def test_with_no_model_and_no_hub_the_demo_model_hears_and_says_so() -> None:
+    announced: list[str] = []
+    held = Shelf(Settings(), announced.append)
+    held.start()
+
+    until(lambda: announced == ["demo"])
+    default = held.default()
+    assert default is not None
+    assert "demo model" in (default.warning or "")
+
+
+def test_a_model_that_is_put_there_later_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "LOOK_AGAIN_S", 0.0)
+    settings, announced = Settings(), list[str]()
+    held = Shelf(settings, announced.append)
+    held.start()
+    until(lambda: announced == ["demo"])
+
+    put_model(settings, "mine")
+
+    assert {state.name for state in held.states()} == {"demo", "mine"}
+    default = held.default()
+    assert default is not None
+    assert default.name in {"mine", "demo"}
+
+
+def test_a_model_that_cannot_be_had_is_said_to_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    held = Shelf(Settings(), lambda _: None)
+
+    held.want(("tiny.en",))
+
+    failed = until(lambda: next((state for state in held.states() if state.state == "failed"), None))
+    assert failed.name == "tiny.en"
+    assert "transcriber models fetch tiny.en" in failed.warning

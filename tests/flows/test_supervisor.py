@@ -1,0 +1,113 @@
+"""The parts of `up`: one holder of the data, ports, services that are started again, the empty database."""
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows import server
+from flows.ports import holder_of, must_be_free
+from flows.service import READY_LINE, Service
+from flows.supervisor import hold
+from storage.errors import AlreadyUp, PortTaken
+
+
+def test_a_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
+    with (
+        hold(tmp_path, "http://127.0.0.1:8501"),
+        pytest.raises(AlreadyUp, match=rf"process {os.getpid()}, which serves http://127.0.0.1:8501 since \d{{4}}-"),
+        hold(tmp_path, "http://127.0.0.1:9999"),
+    ):
+        pass
+
+
+def test_the_data_is_free_again_afterwards(tmp_path: Path) -> None:
+    for _ in range(2):
+        with hold(tmp_path, "http://127.0.0.1:8501"):
+            pass
+
+
+def test_a_taken_port_is_said_with_its_holder_and_its_setting() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert f"process {os.getpid()} " in (holder_of(port) or "")
+        with pytest.raises(PortTaken, match="TRANSCRIBER_PORT"):
+            must_be_free("127.0.0.1", port, "TRANSCRIBER_PORT")
+
+
+def make(tmp_path: Path, code: str, said: list[str]) -> Service:
+    return Service(
+        "probe",
+        [sys.executable, "-c", code],
+        env=dict(os.environ),
+        logs_dir=tmp_path,
+        say=lambda _, what: said.append(what),
+    )
+
+
+async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_path: Path) -> None:
+    said: list[str] = []
+    service = make(tmp_path, f"print({READY_LINE!r}, flush=True); print('a line', flush=True); exit(3)", said)
+
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(20):
+        while len(said) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    service.terminate()
+    await service.end(running, within_s=5)
+
+    assert all("ended with status 3; starting it again" in line for line in said)
+    assert service.ready.is_set()
+    assert "a line" in (tmp_path / "probe.log").read_text()
+
+
+async def test_a_service_that_will_not_end_is_killed(tmp_path: Path) -> None:
+    deaf = (
+        f"import signal, time; signal.signal({int(signal.SIGTERM)}, signal.SIG_IGN); print({READY_LINE!r}, flush=True)"
+    )
+    service = make(tmp_path, f"{deaf}; time.sleep(60)", [])
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(20):
+        await service.ready.wait()
+    assert service.process is not None
+
+    service.terminate()
+    await service.end(running, within_s=0.3)
+
+    assert not psutil.pid_exists(service.process.pid)
+
+
+async def test_a_service_that_fails_at_once_says_so(tmp_path: Path) -> None:
+    service = make(tmp_path, "import sys; sys.stderr.write('port 1 is taken'); exit(1)", [])
+    running = asyncio.create_task(service.run())
+
+    async with asyncio.timeout(20):
+        assert await service.ended_early == 1
+
+    assert list(service.said) == ["port 1 is taken"]
+    service.terminate()
+    await service.end(running, within_s=1)
+
+
+def test_a_new_database_starts_as_a_copy_of_the_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blank = tmp_path / "blank.sqlite"
+    with sqlite3.connect(blank) as con:
+        con.execute("CREATE TABLE migrated (id INTEGER)")
+    con.close()
+    monkeypatch.setattr(server, "blank_database", lambda: blank)
+    database = server.database_of(f"sqlite+aiosqlite:///{tmp_path}/home/prefect.db?timeout=5")
+    assert database is not None
+
+    server.start_from_copy(database)
+
+    assert database.read_bytes() == blank.read_bytes()
+    assert server.database_of("postgresql+asyncpg://somewhere/prefect") is None

@@ -1,0 +1,101 @@
+"""The warm worker against a real server: soon, bounded, cancellable, and never an orphan."""
+
+import signal
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.flows.conftest import Server, Worker, until
+
+START_WITHIN_S = 3.0
+"""A bound for busy machines; benchmarks/bench_latency.py holds the figure."""
+
+
+def written(path: Path) -> str:
+    """Return what a small flow writes, once it has."""
+    text: str = until(lambda: path.exists() and path.read_text(), within_s=60)
+    return text
+
+
+def test_a_run_starts_soon_after_it_is_submitted(server: Server, worker: Worker, tmp_path: Path) -> None:
+    delays_s = []
+    for name in ("one", "two", "three", "four", "five"):
+        submitted = time.time()
+        server.start("mark", folder=str(tmp_path), name=name)
+        delays_s.append(float(written(tmp_path / name)) - submitted)
+
+    assert statistics.median(delays_s) < START_WITHIN_S
+
+
+def test_runs_go_side_by_side_in_one_process(server: Server, worker: Worker, tmp_path: Path) -> None:
+    runs = [server.start("patient", folder=str(tmp_path), name=f"{number}", seconds=60) for number in range(3)]
+
+    pids = {written(tmp_path / f"{number}") for number in range(3)}
+    for run in runs:
+        server.set_state(run, "CANCELLING")
+
+    assert pids == {str(worker.child().pid)}
+    assert {server.end(run)["state_type"] for run in runs} == {"CANCELLED"}
+    assert worker.child().pid == int(pids.pop())
+
+
+def test_a_run_that_waits_takes_the_slot_that_comes_free(server: Server, worker: Worker, tmp_path: Path) -> None:
+    holders = [server.start("patient", folder=str(tmp_path), name=f"{number}", seconds=60) for number in range(4)]
+    for number in range(4):
+        written(tmp_path / f"{number}")
+    server.start("mark", folder=str(tmp_path), name="waits")
+    time.sleep(0.5)
+    assert not (tmp_path / "waits").exists()
+
+    freed = time.time()
+    for run in holders:
+        server.set_state(run, "CANCELLING")
+
+    assert float(written(tmp_path / "waits")) - freed < START_WITHIN_S
+
+
+def test_a_killed_child_is_replaced_and_its_run_completes(server: Server, worker: Worker, tmp_path: Path) -> None:
+    before = worker.child().pid
+
+    run = server.end(server.start("lethal", folder=str(tmp_path), name="tries", deaths=1))
+
+    assert run["state_type"] == "COMPLETED"
+    assert (tmp_path / "tries").read_text() == "xx"
+    assert run["labels"]["transcriber.deaths"] == 1
+    assert worker.child().pid != before
+
+
+def test_a_run_that_kills_its_process_again_and_again_is_given_up(
+    server: Server, worker: Worker, tmp_path: Path
+) -> None:
+    run = server.end(server.start("lethal", folder=str(tmp_path), name="tries", deaths=99), within_s=90)
+
+    assert run["state_type"] == "CRASHED"
+    assert "Given up after 4 times" in run["state"]["message"]
+    assert (tmp_path / "tries").read_text() == "xxxx"
+
+
+def test_a_killed_worker_takes_its_child_along_and_the_next_one_takes_up_its_run_until_it_is_stopped(
+    server: Server, start_worker: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    first = start_worker("mortal")
+    until(lambda: server.http.get("/work_pools/mortal").is_success, within_s=60)
+    run = server.start("patient", pool="mortal", queue="default", folder=str(tmp_path), name="pid", seconds=300)
+    child = psutil.Process(int(written(tmp_path / "pid")))
+
+    first.stop(signal.SIGKILL)
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, within_s=3)
+    (tmp_path / "pid").unlink()
+    second = start_worker("mortal")
+    next_child = psutil.Process(int(written(tmp_path / "pid")))
+    assert server.run(run)["labels"]["transcriber.losses"] == 1
+
+    started = time.monotonic()
+    assert second.stop() == 0
+
+    assert time.monotonic() - started < 8
+    assert server.run(run)["state_type"] == "SCHEDULED"
+    assert not next_child.is_running()
