@@ -21,7 +21,8 @@ COMPRESSION_LIMIT = 2.4
 LOGPROB_LIMIT = -1.0
 NO_SPEECH_LIMIT = 0.6
 FASTEST_CHARS_PER_S = 35.0
-UNHEARD_S = 2.5  # speech without a word for longer than this was dropped
+UNHEARD_S = 1.5  # speech without a word for longer than this was dropped
+LONGEST_WORD_S = 1.2  # one that seems to last longer hides what was dropped
 LOOP_TIMES = 4
 LOOP_TIMES_ONE_WORD = 6  # "no, no, no" is said
 LOOP_LONGEST = 8  # words
@@ -105,7 +106,7 @@ def loops(words: Sequence[str]) -> bool:
 
 def longest_unheard_s(words: Sequence[Word], window: Window, speech: Sequence[Stretch]) -> float:
     """Return the most speech in succession that no word covers, in seconds."""
-    spans = sorted((word.start_s, word.end_s) for word in words)
+    spans = sorted((word.start_s, min(word.end_s, word.start_s + LONGEST_WORD_S)) for word in words)
     edges = [(window.start_s, window.start_s), *spans, (window.end_s, window.end_s)]
     longest_s = 0.0
     for (_, gap_start), (gap_end, _) in pairwise(edges):

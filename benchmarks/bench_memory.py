@@ -1,0 +1,89 @@
+"""Memory of decoding, finding speech and cutting, by length: it must not grow.
+
+    python -m benchmarks.bench_memory [--audio FOLDER] [--match GLOB] [--minutes 10 120] [--silence-hours 10]
+
+Each length is read in a process of its own; the peak is the process's whole, with its libraries.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks.speech_material import assemble
+
+REPO = Path(__file__).parents[1]
+
+
+def read(audio: Path) -> None:
+    """Ingest one recording in this process and print what it took."""
+    from storage.files import Files
+    from storage.records import Options
+    from tasks.ingest import ingest
+
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        plan = ingest(audio, name=audio.name, files=Files(folder), options=Options(), slots=2)
+        seconds = time.perf_counter() - started
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = {"seconds": seconds, "peak_mb": peak_mb, "spans": len(plan.spans), "duration_s": plan.duration_s}
+    print(json.dumps(told))
+
+
+def measured(audio: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.bench_memory", "--read", str(audio)]
+    done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def quiet(path: Path, hours: float) -> Path:
+    """Write hours of a faint tone at 8 kHz, an hour at a time."""
+    hour = (0.001 * np.sin(np.arange(8000 * 3600) * 0.3)).astype(np.float32)
+    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16", format="RF64") as out:
+        for _ in range(int(hours)):
+            out.write(hour)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--audio", type=Path, default=REPO / "demo" / "speech", help="folder of clips")
+    parser.add_argument("--match", default="*")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 120])
+    parser.add_argument("--silence-hours", type=float, default=10, help="also so many hours without speech; 0: none")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.read:
+        read(given.read)
+        return
+    rows = ["### Decoding, speech finding, cutting and storing spans", ""]
+    rows += ["| recording | peak MB | seconds | times real time | spans |", "|---|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        sounds = {}
+        for minutes in given.minutes:
+            path = Path(folder) / f"{minutes:g}.wav"
+            sounds[f"{minutes:g} minutes of speech"] = assemble(given.audio, given.match, minutes, path).path
+        if given.silence_hours:
+            sounds[f"{given.silence_hours:g} hours of a faint tone, 8 kHz"] = quiet(
+                Path(folder) / "quiet.wav", given.silence_hours
+            )
+        for name, path in sounds.items():
+            found = measured(path)
+            speed = found["duration_s"] / found["seconds"]
+            rows.append(
+                f"| {name} | {found['peak_mb']:.0f} | {found['seconds']:.1f} | {speed:.0f} | {found['spans']} |"
+            )
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
