@@ -1,6 +1,7 @@
 """A real browser through the whole way: log in, drop a recording, watch, read along, download, leave."""
 
 import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import soundfile
 import srt
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
@@ -51,6 +54,7 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
@@ -127,7 +131,7 @@ def heard(stack: Stack, tab: Page) -> str:
     drop(tab, SAMPLE)
     row = tab.locator(".queue li", has_text=SAMPLE.name)
     expect(row.locator(".pill")).to_have_text(re.compile("Waiting|Reading|Transcribing|Finishing"))
-    expect(row.locator(".pill")).to_have_text("Ready", timeout=SLOW_MS)
+    expect(row.locator(".pill")).to_have_text("Ready")
     row.get_by_role("button", name="Open").click()
     expect(tab.locator(".player .line").first).to_be_visible()
     return tab.url
@@ -150,7 +154,7 @@ def test_the_list_follows_a_recording_to_its_end_without_a_reload(stack: Stack, 
     assert answer.ok, answer.text()
     row = tab.locator(".jobs li", has_text="again.flac").first
     expect(row).to_have_attribute("data-state", re.compile("."))
-    expect(row).to_have_attribute("data-state", "completed", timeout=SLOW_MS)
+    expect(row).to_have_attribute("data-state", "completed")
     expect(tab.locator(".jobs li")).to_have_count(before + 1)
     assert tab.evaluate("window.notReloaded")
 
@@ -229,3 +233,25 @@ def test_logging_out_in_one_tab_closes_the_other(
     expect(tab.get_by_role("heading", name="Log in")).to_be_visible()
     log_in(tab, PASSWORD)
     expect(tab.locator(".player .line").first).to_be_visible()
+
+
+def test_an_upload_outlives_the_server(stack: Stack, chromium: Browser, desktop: object, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.001, 48_000 * 60 * 8).astype(np.float32)
+    soundfile.write(tmp_path / "long.wav", np.column_stack([noise, noise]), 48_000, subtype="PCM_16")
+    context = chromium.new_context(viewport=DESK)
+    page = context.new_page()
+    page.goto(f"{stack.url}/upload")
+    log_in(page, PASSWORD)
+    expect(page.locator(".drop .lead")).not_to_be_empty()
+    pipe = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 16 << 20}
+    context.new_cdp_session(page).send("Network.emulateNetworkConditions", pipe)
+    page.locator(".pick-files").set_input_files(tmp_path / "long.wav")
+    row = page.locator(".queue li", has_text="long.wav")
+    expect(row.locator(".facts")).to_contain_text("left")
+    for process in stack.processes_like("flows.cli", "web"):
+        process.kill()
+    expect(row.locator(".facts")).to_contain_text("the server is away")
+    expect(row.locator(".pill")).to_have_text(re.compile("Waiting|Reading|Transcribing|Finishing|Ready"))
+    digest = hashlib.sha256((tmp_path / "long.wav").read_bytes()).hexdigest()
+    assert list((stack.data_dir / "store" / "media").rglob(digest))
+    context.close()
