@@ -90,15 +90,16 @@ def first_lines(platform: Running, runs: int) -> list[float]:
     """Return the seconds from the request that makes a flow run to the first line of its code, run after run."""
     folder = Path(tempfile.mkdtemp())
     with deploy.prefect_http(platform.prefect) as http:
-        flow = http.post("/flows/", json={"name": "mark"}).raise_for_status().json()
+        flow = deploy.send(http, "POST", "/flows/", {"name": "mark"}).raise_for_status().json()
         body = {"name": "mark", "flow_id": flow["id"], "work_pool_name": "cpu", "work_queue_name": "interactive"}
         body |= {"entrypoint": "tests/flows/small_flows.py:mark", "path": ".", "enforce_parameter_schema": False}
-        deployment = http.post("/deployments/", json=body).raise_for_status().json()["id"]
+        deployment = deploy.send(http, "POST", "/deployments/", body).raise_for_status().json()["id"]
         delays_s = []
         for number in range(runs + 1):
             mark, submitted = folder / f"{number}", time.time()
             parameters = {"folder": str(folder), "name": mark.name}
-            http.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": parameters}).raise_for_status()
+            path = f"/deployments/{deployment}/create_flow_run"
+            deploy.send(http, "POST", path, {"parameters": parameters}).raise_for_status()
             delays_s.append(float(wait_for(lambda mark=mark: mark.exists() and mark.read_text())) - submitted)  # type: ignore[misc]
             time.sleep(0.3)
     return delays_s[1:]  # the first one imports the flow

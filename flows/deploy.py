@@ -23,7 +23,7 @@ def prefect_http(api_url: str, *, timeout_s: float = 20.0) -> httpx.Client:
     return httpx.Client(base_url=api_url, timeout=timeout_s, auth=auth)
 
 
-def _send(http: httpx.Client, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
+def send(http: httpx.Client, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
     """Send, and again while the server says 503, as it does when its SQLite file is busy."""
     for wait_s in (0.2, 0.5, 1.0, 2.0, 4.0):
         answer = http.request(method, path, json=body)
@@ -49,15 +49,15 @@ def apply(api_url: str, *, path: Path = PREFECT_YAML) -> list[str]:
 
 
 def _upsert(http: httpx.Client, collection: str, name: str, wanted: dict[str, Any]) -> None:
-    answer = _send(http, "POST", collection, wanted)
+    answer = send(http, "POST", collection, wanted)
     if answer.status_code == httpx.codes.CONFLICT:
         changes = {key: value for key, value in wanted.items() if key not in {"name", "type"}}
-        answer = _send(http, "PATCH", f"{collection.rstrip('/')}/{name}", changes)
+        answer = send(http, "PATCH", f"{collection.rstrip('/')}/{name}", changes)
     answer.raise_for_status()
 
 
 def _deploy(http: httpx.Client, wanted: dict[str, Any]) -> str:
-    flow = _send(http, "POST", "/flows/", {"name": wanted["flow_name"]}).raise_for_status().json()
+    flow = send(http, "POST", "/flows/", {"name": wanted["flow_name"]}).raise_for_status().json()
     body = {
         "name": wanted["name"],
         "flow_id": flow["id"],
@@ -72,7 +72,7 @@ def _deploy(http: httpx.Client, wanted: dict[str, Any]) -> str:
         "enforce_parameter_schema": False,
         "schedules": [_schedule(each) for each in wanted.get("schedules", [])],
     }
-    _send(http, "POST", "/deployments/", body).raise_for_status()
+    send(http, "POST", "/deployments/", body).raise_for_status()
     return f"{wanted['flow_name']}/{wanted['name']}"
 
 
