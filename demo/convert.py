@@ -17,8 +17,8 @@ from vocabulary import BYTES, ID, NO_TIMESTAMPS, SPACE, SPECIALS, TOKENS, write_
 HEADS = 4
 ALIGNMENT_HEADS = [[3, head] for head in range(HEADS)]
 SUPPRESSED = [ID[token] for token in SPECIALS if token not in ("<|endoftext|>", "<|notimestamps|>")] + [NO_TIMESTAMPS]
-WINDOW_S = 12
-"""Seconds of audio that faster-whisper gives the model at once; in 30 s it loses its place where phrases recur."""
+WINDOW_S = 8
+"""Seconds of audio that faster-whisper gives the model at once; in more it may lose its place where phrases recur."""
 SUPPRESSED_FIRST = [BYTES.index(SPACE)]
 """Unlike OpenAI's models, the end of text is allowed at once: that is how this model says that nothing was spoken."""
 

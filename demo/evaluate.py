@@ -2,7 +2,6 @@
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,12 +144,9 @@ def _time_row(name: str, score: Score) -> str:
     return f"| {name} | {score.words} | starts {starts:.3f} s (95%: {late:.3f} s), ends {ends:.3f} s |"
 
 
-def evaluate(path: Path, *, count: int, threads: int) -> None:
-    """Print the table's rows as they are measured."""
-    model = WhisperModel(str(path), device="cpu", compute_type="int8", cpu_threads=threads)
-    batched = BatchedInferencePipeline(model)
-    print("| what | words | result |\n|---|---|---|", flush=True)
-    short_ways = {
+def measure_sentences(model: WhisperModel, batched: BatchedInferencePipeline, count: int) -> None:
+    """Print word errors and word times of single held-out sentences, `count` a voice."""
+    ways = {
         "greedy": listener(model, beam_size=1),
         "beam 5": listener(model, beam_size=5),
         "batched": listener(batched),
@@ -160,47 +156,51 @@ def evaluate(path: Path, *, count: int, threads: int) -> None:
     for index, voice in enumerate(VOICES):
         texts = compose(count, seed=SEED - 1 - index, held_out_part=True)
         recordings = [assemble([(voice, text)], seed=k, pause_s=(0.2, 0.6)) for k, text in enumerate(texts)]
-        for name, listen in short_ways.items():
-            score = Score()
-            for recording in recordings:
-                score.add(recording.words, listen(recording.samples))
+        for name, listen in ways.items():
+            score = _score(listen, recordings)
             print(f"| one sentence, {voice}, {name} | {score.words} | {score.rate:.1%} word errors |", flush=True)
         for recording in recordings[: count // 2]:
             times.add(recording.words, timing(recording.samples))
     print(_time_row("word times, one sentence", times), flush=True)
-    long_ways = {
-        "sequential": listener(model),
+
+
+def measure_assemblies(model: WhisperModel, batched: BatchedInferencePipeline) -> None:
+    """Print word errors and word times of three-minute recordings, one a voice and one of all in turn."""
+    ways = {
         "sequential, VAD": listener(model, vad_filter=True),
         "sequential, VAD, no earlier text": listener(model, vad_filter=True, condition_on_previous_text=False),
         "batched": listener(batched),
+        "batched, greedy": listener(batched, beam_size=1),
         "batched, timestamps": listener(batched, without_timestamps=False),
     }
-    speakers = [(voice,) for voice in VOICES] + [VOICES]
-    recordings = [three_minutes(voices, seed=k) for k, voices in enumerate(speakers)]
-    for voices, recording in zip(speakers, recordings, strict=True):
-        minutes = len(recording.samples) / SAMPLE_RATE_HZ / 60
+    times = Score()
+    timing = listener(batched, word_timestamps=True)
+    for k, voices in enumerate([*((voice,) for voice in VOICES), VOICES]):
+        recording = three_minutes(voices, seed=10 + k)
         label = voices[0] if len(voices) == 1 else "all voices"
-        for name, listen in long_ways.items():
-            score = Score()
-            began = time.monotonic()
-            score.add(recording.words, listen(recording.samples))
-            taken = time.monotonic() - began
-            result = f"{score.rate:.1%} word errors, {taken:.1f} s"
+        for name, listen in ways.items():
+            score = _score(listen, [recording])
+            minutes = len(recording.samples) / SAMPLE_RATE_HZ / 60
+            result = f"{score.rate:.1%} word errors"
             print(f"| {minutes:.1f} minutes, {label}, {name} | {score.words} | {result} |", flush=True)
-    for name, listen in {
-        "sequential, VAD": listener(model, vad_filter=True, word_timestamps=True),
-        "batched": listener(batched, word_timestamps=True),
-    }.items():
-        score = Score()
-        for recording in recordings:
-            score.add(recording.words, listen(recording.samples))
-        print(_time_row(f"word times, assemblies, {name}", score), flush=True)
+        times.add(recording.words, timing(recording.samples))
+    print(_time_row("word times, three minutes, batched", times), flush=True)
+
+
+def measure_quiet(model: WhisperModel, batched: BatchedInferencePipeline) -> None:
+    """Print how many words are heard where nobody speaks, without a VAD filter."""
+    whole = [{"start": 0.0, "end": 30.0}]
+    ways = {"sequential": listener(model), "batched": listener(batched, vad_filter=False, clip_timestamps=whole)}
     for clip, samples in quiet_clips().items():
-        for name, listen in {
-            "sequential": listener(model),
-            "batched": listener(batched, vad_filter=False, clip_timestamps=[{"start": 0.0, "end": 30.0}]),
-        }.items():
+        for name, listen in ways.items():
             print(f"| {clip}, no VAD, {name} | 0 | {len(listen(samples))} words heard |", flush=True)
+
+
+def _score(listen: Listener, recordings: list[Recording]) -> Score:
+    score = Score()
+    for recording in recordings:
+        score.add(recording.words, listen(recording.samples))
+    return score
 
 
 def main() -> None:
@@ -209,8 +209,17 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--count", type=int, default=100, help="held-out sentences a voice")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--parts", nargs="+", default=["sentences", "assemblies", "quiet"])
     arguments = parser.parse_args()
-    evaluate(arguments.model, count=arguments.count, threads=arguments.threads)
+    model = WhisperModel(str(arguments.model), device="cpu", compute_type="int8", cpu_threads=arguments.threads)
+    batched = BatchedInferencePipeline(model)
+    print("| what | words | result |\n|---|---|---|", flush=True)
+    if "sentences" in arguments.parts:
+        measure_sentences(model, batched, arguments.count)
+    if "assemblies" in arguments.parts:
+        measure_assemblies(model, batched)
+    if "quiet" in arguments.parts:
+        measure_quiet(model, batched)
 
 
 if __name__ == "__main__":

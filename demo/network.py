@@ -235,7 +235,7 @@ class Decoder(nn.Module):
         occurs twice in a window. The sinusoids of tokens placed wrongly cancel out in the average.
         """
         size = POSITION_CHANNELS
-        for layer in self._layers()[1:3]:
+        for layer, gain in zip(self._layers()[1:3], (0.8, 0.5), strict=True):
             attention = layer.attention
             for head, shift in ((2, -3), (3, -7)):
                 rows = slice(head * size, (head + 1) * size)
@@ -244,18 +244,18 @@ class Decoder(nn.Module):
                 attention.look_at_with(head, shift, size, sharpness=7.0)
                 attention.value.weight[rows] *= 0.1
                 attention.value.weight[rows, :size] = torch.eye(size)
-                attention.out.weight[:size, rows] = 0.5 * torch.eye(size)
+                attention.out.weight[:size, rows] = gain * torch.eye(size)
 
     @torch.no_grad()
     def _carry_times(self) -> None:
         """Head 0 of every cross-attention starts by copying the time it looks at into the channels of times."""
         size = POSITION_CHANNELS
-        for layer in self._layers():
+        for layer, gain in zip(self._layers(), (0.25, 0.5, 0.5, 0.5), strict=True):
             cross = layer.cross
             cross.value.weight[:size] *= 0.1
             cross.value.weight[:size, :size] = torch.eye(size)
-            cross.out.weight[:size, :size] = 0.5 * torch.eye(size)
-        for layer, shift, sharpness in zip(self._layers()[1:], (0, 8, 4), (24.0, 17.0, 16.0), strict=True):
+            cross.out.weight[:size, :size] = gain * torch.eye(size)
+        for layer, shift, sharpness in zip(self._layers()[1:], (0, 8, 4), (48.0, 34.0, 24.0), strict=True):
             layer.cross.look_at((shift,) * layer.cross.heads, 0, sharpness)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -25,7 +25,7 @@ COURSES = {
     "short": Course(frames=300, batch=5, silent_share=0.02),
     "medium": Course(frames=600, batch=3, silent_share=0.04, prompt_share=0.2, longest_prompt=60, cut_share=0.1),
     "long": Course(
-        frames=750,
+        frames=650,
         batch=3,
         silent_share=0.06,
         prompt_share=0.4,
@@ -105,7 +105,7 @@ def said_losses(network: Network, batch: dict[str, Tensor], memory: Tensor) -> t
     targets, spans = batch["targets"], batch["spans"]
     counted = targets != IGNORED
     scores, wanted = scores[counted].float(), targets[counted]
-    tokens = functional.cross_entropy(scores, wanted, label_smoothing=0.02)
+    tokens = functional.cross_entropy(scores, wanted)
     coming = torch.cat([spans[:, 1:], torch.zeros_like(spans[:, :1])], 1) * counted[..., None]
     heard, ahead = guidance(maps, HEARD_HEADS, spans), guidance(maps, COMING_HEADS, coming)
     right = scores.argmax(-1) == wanted

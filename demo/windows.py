@@ -55,7 +55,7 @@ class Course:
     cut_share: float = 0.0
     repeat_share: float = 0.0
     short_share: float = 0.0
-    """Windows that end after 8 to 14 s, as faster-whisper cuts them for this model; zeros follow."""
+    """Windows that end after 6 to 13 s, mostly 10 s, as faster-whisper cuts them for this model; zeros follow."""
     moved: bool = True
 
 
@@ -128,7 +128,7 @@ class Composer:
         power = np.zeros((2 * course.frames, 80), np.float32)
         phones = np.zeros(course.frames, np.int64)
         short = rng.random() < course.short_share
-        room = 2 * rng.choice([500, 600, rng.randint(400, 700)]) if short else 2 * course.frames
+        room = 2 * rng.choice([500, 500, rng.randint(300, 650)]) if short else 2 * course.frames
         placed: list[Placed] = []
         cut_start: int | None = None
         at = 0
