@@ -23,7 +23,6 @@ FROM_HUB_BY_DEFAULT = "small"
 DEMO_MODEL = Path(__file__).parents[1] / "demo" / "model"
 SIDECAR = ".fingerprint.json"
 HUB_PATIENCE_S = 5.0
-MULTILINGUAL_TOKENS = 51_865
 
 OnDownload = Callable[[int, int], None]  # bytes here, bytes in all
 
@@ -182,12 +181,14 @@ def remove(name: str, model_dir: Path) -> None:
 
 
 def is_multilingual(path: Path) -> bool:
-    """Return whether the model knows other languages than English, without loading it: CTranslate2's own rule."""
+    """Return whether the model knows other languages than English, without loading it.
+
+    This is CTranslate2's own rule (4.8): multilingual Whisper vocabularies have an empty token, English ones do not.
+    """
     listed = path / "vocabulary.json"
     if listed.is_file():
-        return len(json.loads(listed.read_text())) >= MULTILINGUAL_TOKENS
-    with (path / "vocabulary.txt").open("rb") as lines:
-        return sum(1 for _ in lines) >= MULTILINGUAL_TOKENS
+        return "" in json.loads(listed.read_text())
+    return "" in (path / "vocabulary.txt").read_text().splitlines()
 
 
 def speaks_only_english(name: str, model_dir: Path) -> bool:

@@ -1,0 +1,90 @@
+"""Which language: asked over several windows of speech, and only of models that know more than one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.errors import BadRequest
+from storage.files import Files
+from storage.records import Options, Plan, Span, Stretch
+from tasks.engine import Engine, hear
+from tasks.language import detect_language, spans_to_ask, speech_window
+from tasks.models import Resolved, fingerprint, is_multilingual
+from tasks.transcribe import transcribe_file
+from tests.conftest import Clip
+from tests.tasks.babel import write_model
+from tests.tasks.sounds import RATE_HZ, read_wav, tone
+
+
+@pytest.fixture(scope="session")
+def babel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine that takes all speech for German, and understands none."""
+    folder = write_model(tmp_path_factory.mktemp("models") / "babel", answers="de")
+    with Engine.load(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as engine:
+        yield engine
+
+
+def span(index: int, *speech: tuple[float, float]) -> Span:
+    return Span(
+        index=index,
+        start_s=100.0 * index,
+        end_s=100.0 * index + 90,
+        samples_sha256=f"{index:064d}",
+        speech=tuple(Stretch(start_s=100.0 * index + start, end_s=100.0 * index + end) for start, end in speech),
+    )
+
+
+def test_a_multilingual_model_is_known_without_loading_it(babel: Engine, engine: Engine) -> None:
+    for each in (babel, engine):
+        assert is_multilingual(each.resolved.path) is each.model.model.is_multilingual is each.multilingual
+    assert babel.multilingual
+    assert not engine.multilingual
+
+
+def test_it_answers_with_a_probability_over_all_windows(babel: Engine, speech: list[Clip]) -> None:
+    found = detect_language(babel, [read_wav(clip.path) for clip in speech[:3]])
+    assert found.language == "de"
+    assert found.probability is not None
+    assert 0.9 < found.probability <= 1.0
+    assert "de" not in dict(found.others)
+
+
+def test_a_model_of_one_language_is_not_asked(engine: Engine, speech: list[Clip]) -> None:
+    found = detect_language(engine, [read_wav(speech[0].path)])
+    assert (found.language, found.probability) == ("en", None)
+
+
+def test_a_recording_says_which_language_was_found(babel: Engine, speech: list[Clip], files: Files) -> None:
+    quick = Options(beam_size=1)
+    found = transcribe_file(speech[0].path, engine=babel, files=files, options=quick)
+    assert found.language == "de"
+    assert found.language_probability is not None
+
+
+def test_a_language_that_was_given_is_not_looked_for(babel: Engine, speech: list[Clip], files: Files) -> None:
+    found = transcribe_file(speech[0].path, engine=babel, files=files, options=Options(beam_size=1, language="es"))
+    assert (found.language, found.language_probability) == ("es", None)
+
+
+def test_a_language_that_does_not_exist_is_refused(babel: Engine) -> None:
+    with pytest.raises(BadRequest, match="xx is no language code"):
+        hear(babel, tone(1.0), options=Options(), language="xx")
+
+
+def test_spans_to_ask_are_spread_and_full_of_speech() -> None:
+    spans = tuple(span(index, (0.0, 80.0 if index % 2 else 5.0)) for index in range(20))
+    asked = spans_to_ask(Plan(media_sha256="m", duration_s=2000.0, speech_s=1.0, spans=spans))
+    assert len(asked) == 5
+    assert all(each.index % 2 for each in asked)
+    assert asked[-1].index - asked[0].index > 12
+
+
+def test_a_window_is_speech_of_at_most_half_a_minute(speech: list[Clip]) -> None:
+    found = speech_window(tone(90.0), span(0, (10.0, 30.0), (60.0, 85.0)))
+    assert 5 * RATE_HZ < len(found) <= 30 * RATE_HZ
+
+
+def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], tmp_path: Path) -> None:
+    told = Options(beam_size=1, prompt="t1 t2", hotwords="t3", task="translate")
+    assert hear(babel, read_wav(speech[0].path), options=told, language="de").language == "de"
