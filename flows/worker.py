@@ -8,18 +8,19 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import anyio.abc
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
-from prefect.states import Cancelled, Crashed, Scheduled
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.beats import Beats
+from flows.handing_back import give_up, put_back
 from flows.held import Child, ChildLost, ServerLost
 from flows.patience import PATIENCE_S, patiently
 from flows.shelf import Shelf
@@ -39,10 +40,7 @@ PRELOAD = {
     "gpu": ("flows/span.py:transcribe_span", "flows/spoken.py:detect_recording_language"),
 }
 HEARTBEAT_S = 10
-MAX_DEATHS = 4
-"""So many times a run's process may die under it before the run is given up as crashed."""
-MAX_LOSSES = 10
-"""The same for whole workers that go away; a run has less to do with that."""
+ASK_AGAIN_S = 30.0
 CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
@@ -127,6 +125,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._warm: str | None = None
         self._wake = asyncio.Event()
         self._polling = asyncio.Lock()
+        self._entrypoints: dict[UUID, tuple[float, str]] = {}
         self._running: set[UUID] = set()
         self._cancelling: set[UUID] = set()
         self._background: set[asyncio.Task[None]] = set()
@@ -172,13 +171,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         await self.child.start()
         if self.shelf is not None:
             self.shelf.start()
-        self._background.add(asyncio.create_task(self._keep_on(self.beats.run)))
+        self._beside(self._keep_on(self.beats.run))
 
     async def setup(self) -> None:
         await self.prepare()
         await super().setup()
         for service in (self._poll_when_told, self._listen, self._sweep):
-            self._background.add(asyncio.create_task(self._keep_on(service)))
+            self._beside(self._keep_on(service))
 
     async def teardown(self, *exc_info: Any) -> None:
         """Stop at once: runs that are under way go back to their queue, for this worker or another."""
@@ -187,7 +186,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             async with asyncio.timeout(PUT_BACK_WITHIN_S):
                 while self._running:  # noqa: ASYNC110 - seldom, and for a moment
                     await asyncio.sleep(0.02)
-        for task in self._background:
+        for task in set(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await super().teardown(*exc_info)
@@ -238,59 +237,75 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         super()._release_limit_slot(flow_run_id)
         self._wake.set()  # else a waiting run would wait for the next slow poll
 
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Take a run and see it through.
+
+        Prefect's own way asks the server five things more of each run, about infrastructure that a warm worker does
+        not have; they were most of the time from submission to the first line.
+        """
+        try:
+            if await self._propose_pending_state(flow_run):
+                self._beside(self._give_worker_labels_to_flow_run(flow_run.id))
+                await self._see_through(flow_run)
+        except Exception:
+            log.exception("flow run %s could not be seen through; the next sweep puts it back", flow_run.name)
+        finally:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._release_limit_slot(flow_run.id)
+
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,
+        configuration: BaseJobConfiguration,  # noqa: ARG002 - there is nothing to configure
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> WarmWorkerResult:
-        """Hand the run to the child and wait; when the child dies with it, put the run back or give it up."""
-        related = configuration._related_objects
+        """See a run through, as Prefect's base class would ask it."""
         if task_status is not None:
             task_status.started(self.child.pid or 0)
+        await self._see_through(flow_run)
+        return WarmWorkerResult(identifier=str(flow_run.id), status_code=0)
+
+    async def _see_through(self, flow_run: FlowRun) -> None:
+        """Hand the run to the child and wait; when the child dies with it, put the run back or give it up."""
         self._running.add(flow_run.id)
         try:
-            problem = await self.child.run(flow_run.id, flow_run.model_dump_json(), related["deployment"].entrypoint)
+            entrypoint = await self._entrypoint_of(flow_run)
+            problem = await self.child.run(flow_run.id, flow_run.model_dump_json(), entrypoint)
             if problem is not None:
-                await self._give_up(flow_run, problem)
-        except ChildLost as loss:
-            if self.child.stopping:
-                await self.put_back(flow_run.id, "its worker was stopped", label=LOSSES, bound=MAX_LOSSES)
-            else:
-                await self.put_back(flow_run.id, str(loss), label=DEATHS, bound=MAX_DEATHS)
+                await give_up(self.client, flow_run.id, problem)
+        except ObjectNotFound:
+            await give_up(self.client, flow_run.id, "Its deployment is gone")
         except ServerLost as loss:
-            await self.put_back(flow_run.id, str(loss), label=LOSSES, bound=MAX_LOSSES)
+            await self._put_back(flow_run.id, str(loss), LOSSES)
+        except ChildLost as loss:
+            stopped = self.child.stopping
+            await self._put_back(
+                flow_run.id, "its worker was stopped" if stopped else str(loss), LOSSES if stopped else DEATHS
+            )
         finally:
             self._running.discard(flow_run.id)
             self._cancelling.discard(flow_run.id)
-        return WarmWorkerResult(identifier=str(flow_run.id), status_code=0)
 
-    async def _give_up(self, flow_run: FlowRun, problem: str) -> None:
-        run = await self.client.read_flow_run(flow_run.id)
-        if run.state is None or not run.state.is_final():
-            await self.client.set_flow_run_state(run.id, Crashed(message=problem), force=True)
+    async def _entrypoint_of(self, flow_run: FlowRun) -> str:
+        """Return where the run's flow is, asking the server about a deployment once in a while."""
+        deployment_id = flow_run.deployment_id
+        if deployment_id is None:
+            return ""
+        clock = asyncio.get_running_loop().time
+        known = self._entrypoints.get(deployment_id)
+        if known is None or clock() - known[0] > ASK_AGAIN_S:
+            deployment = await self.client.read_deployment(deployment_id)
+            known = self._entrypoints[deployment_id] = (clock(), deployment.entrypoint or "")
+        return known[1]
 
-    async def put_back(self, flow_run_id: UUID, why: str, *, label: str, bound: int) -> None:
-        """Return a run to its queue so that any free worker takes it, `bound` times counted under the label."""
+    async def _put_back(self, flow_run_id: UUID, why: str, label: str) -> None:
         patience_s = PUT_BACK_WITHIN_S if self.child.stopping else PATIENCE_S
-        await patiently(lambda: self._put_back(flow_run_id, why, label, bound), patience_s=patience_s)
+        await patiently(lambda: put_back(self.client, flow_run_id, why, label=label), patience_s=patience_s)
 
-    async def _put_back(self, flow_run_id: UUID, why: str, label: str, bound: int) -> None:
-        run = await self.client.read_flow_run(flow_run_id)
-        if run.state is None or run.state.is_final() or run.state.is_scheduled():
-            return
-        if run.state.type is StateType.CANCELLING:
-            await self.client.set_flow_run_state(
-                run.id, Cancelled(message="Cancelled; its process was ended"), force=True
-            )
-            return
-        times = int(run.labels.get(label, 0)) + 1
-        await self.client.update_flow_run_labels(run.id, {label: times})
-        state: State[Any] = Scheduled(message=f"Put back, {why} ({times} of {bound} times)")
-        if times >= bound:
-            state = Crashed(message=f"Given up after {times} times: {why}")
-        log.warning("flow run %s: %s", run.name, state.message)
-        await self.client.set_flow_run_state(run.id, state, force=True)
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _pass_on_cancel(self, flow_run_id: UUID) -> None:
         """Tell the child to stop a run between two segments; end the child if it does not obey."""
@@ -315,7 +330,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
                 for run in await find_cancelling(self.client, self.child.holds):
                     self._pass_on_cancel(run.id)
                 for run in await find_abandoned(self.client, self.work_pool.name, worker=self.name, held=self._mine):
-                    await self.put_back(run.id, "its worker is gone", label=LOSSES, bound=MAX_LOSSES)
+                    await self._put_back(run.id, "its worker is gone", LOSSES)
                 await asyncio.sleep(SWEEP_EVERY_S)
             else:
                 await asyncio.sleep(0.2)
