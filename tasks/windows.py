@@ -7,6 +7,7 @@ over; the windows of a span are about equally full, because a batch takes as lon
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,8 @@ from tasks.decode import SAMPLE_RATE_HZ, Samples
 WINDOW_S = 30.0
 PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now and then
 SHORTEST_SPLIT_S = 1.0
+WIDE_SILENCE_S = 1.0  # wider ones are no better to part at
+ONE_WINDOW = 100.0  # one window more costs more than any evenness is worth
 
 Quietest = Callable[[float, float], float]
 
@@ -62,16 +65,39 @@ class Window:
 
 def pack(speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest) -> list[Window]:
     """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
-    pieces = [part for piece in padded(speech, duration_s) for part in split(piece, quietest)]
-    if not pieces:
-        return []
-    total_s = sum(piece.end_s - piece.start_s for piece in pieces)
-    share_s = total_s / ceil(total_s / WINDOW_S)
-    for fill_s in (share_s * 1.05, share_s * 1.15, WINDOW_S):
-        windows = _filled(pieces, min(fill_s, WINDOW_S))
-        if len(windows) <= ceil(total_s / WINDOW_S):
-            return windows
-    return windows
+    pieces: list[Stretch] = []
+    silences_s: list[float] = []  # before each piece
+    for index, piece in enumerate(padded(speech, duration_s)):
+        before_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
+        parts = split(piece, quietest)
+        pieces += parts
+        silences_s += [before_s] + [0.0] * (len(parts) - 1)
+    bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s)
+    return [Window(pieces=tuple(_joined(pieces[start:end]))) for start, end in pairwise(bounds)]
+
+
+def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float]) -> list[int]:
+    """Return at which pieces windows begin, and the number of pieces.
+
+    As few windows as there can be; among these, equally full ones that part at wide silences.
+    """
+    total_s = sum(lengths_s)
+    share_s = total_s / max(1, ceil(total_s / WINDOW_S))
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(lengths_s) + 1):
+        choice, held_s = (float("inf"), end - 1), 0.0
+        for start in range(end - 1, -1, -1):
+            held_s += lengths_s[start]
+            if held_s > WINDOW_S and start < end - 1:
+                break
+            uneven = (held_s / share_s - 1) ** 2
+            cost = best[start][0] + ONE_WINDOW + uneven - min(silences_s[start], WIDE_SILENCE_S)
+            choice = min(choice, (cost, start))
+        best.append(choice)
+    bounds = [len(lengths_s)]
+    while bounds[-1]:
+        bounds.append(best[bounds[-1]][1])
+    return bounds[::-1]
 
 
 def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window]:
@@ -139,20 +165,6 @@ def quietest_in(pcm: Samples, frame_s: float = 0.05) -> Quietest:
         return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * frame_s
 
     return find
-
-
-def _filled(pieces: Sequence[Stretch], fill_s: float) -> list[Window]:
-    windows: list[list[Stretch]] = []
-    held_s = 0.0
-    for piece in pieces:
-        length_s = piece.end_s - piece.start_s
-        if windows and held_s + length_s <= fill_s:
-            windows[-1].append(piece)
-            held_s += length_s
-        else:
-            windows.append([piece])
-            held_s = length_s
-    return [Window(pieces=tuple(_joined(window))) for window in windows]
 
 
 def _joined(pieces: Sequence[Stretch]) -> list[Stretch]:

@@ -141,7 +141,7 @@ def peak_kb(path: Path, store: Path) -> int:
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path, speech: list[Clip]) -> None:
-    one = talk(speech, 16)
+    one = talk(speech, 8)
     short = write_wav(tmp_path / "short.wav", one)
     long = write_wav(tmp_path / "long.wav", np.tile(one, 6))
     short_kb, long_kb = peak_kb(short, tmp_path / "a"), peak_kb(long, tmp_path / "b")

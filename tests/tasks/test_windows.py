@@ -82,3 +82,11 @@ def test_speech_without_a_pause_is_split_where_it_is_quietest() -> None:
     first, second = pack([Stretch(start_s=0.0, end_s=40.0)], duration_s=40.0, quietest=quietest_in(pcm))
     assert 19.0 <= first.end_s == second.start_s <= 19.2
     assert len(first.samples(pcm)) + len(second.samples(pcm)) == 40 * RATE_HZ
+
+
+def test_windows_part_at_wide_silences() -> None:
+    ends = (4.0, 8.0, 12.0, 16.0, 22.0, 26.0, 30.0, 34.0)
+    speech = [Stretch(start_s=end - 3.8, end_s=end) for end in ends]
+    first, second = pack(speech, duration_s=35.0, quietest=middle)
+    assert first.end_s < 17.0
+    assert second.start_s > 17.0
