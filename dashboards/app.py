@@ -92,7 +92,8 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
     holder = Context(settings=settings, ledger=ledger, files=Files.from_settings(settings.storage))
     with context.use(holder):
         dispatcher, reconciler = Dispatcher(), Reconciler()
-        holder.wake, holder.adopt = [dispatcher.wake, reconciler.wake], dispatcher.adopt
+        holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
+        holder.adopt = dispatcher.adopt
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")

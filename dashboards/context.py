@@ -34,11 +34,15 @@ LEDGER_THREADS = 12
 BLOCKING_THREADS = 8
 
 
+def _nobody() -> None:
+    """There is nobody to wake: the app has not started, or a test wants it so."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """The parts of one web process.
 
-    `wake` is what the dispatcher and the reconciler are woken by; `landings` are the uploads whose last byte has come
+    `wake_dispatcher` and `wake_reconciler` make those look at once; `landings` are the uploads whose last byte has come
     and that are being made jobs.
     """
 
@@ -48,7 +52,8 @@ class Context:
     workers: Workers = field(default_factory=Workers)
     bus: Bus = field(default_factory=Bus)
     doors: Doors = field(default_factory=Doors)
-    wake: list[Callable[[], None]] = field(default_factory=list)
+    wake_dispatcher: Callable[[], None] = _nobody
+    wake_reconciler: Callable[[], None] = _nobody
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
@@ -108,10 +113,11 @@ def changed(job_id: str, owner_id: str) -> None:
     """
     tell(job_id, owner_id)
     wake()
+    current().wake_reconciler()
 
 
 def announce(job: Job) -> None:
-    """The same, saying also how the job is now; who moves jobs along is woken only where there is work in it."""
+    """The same, saying also how the job is now; dispatcher and reconciler are woken where there is work for them."""
     tell(
         job.id,
         job.owner_id,
@@ -122,12 +128,13 @@ def announce(job: Job) -> None:
     )
     if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
         wake()
+    if job.state is JobState.CANCELLED:
+        current().wake_reconciler()
 
 
 def removed(job_id: str, owner_id: str) -> None:
     """Tell everybody that a job has been deleted."""
     tell(job_id, owner_id, state="deleted")
-    wake()
 
 
 def tell(job_id: str, owner_id: str, **facts: Any) -> None:
@@ -136,9 +143,8 @@ def tell(job_id: str, owner_id: str, **facts: Any) -> None:
 
 
 def wake() -> None:
-    """Let the dispatcher and the reconciler look at once; from any thread."""
-    for each in current().wake:
-        each()
+    """Let the dispatcher look at once; from any thread."""
+    current().wake_dispatcher()
 
 
 async def before_start(report: Started) -> None:

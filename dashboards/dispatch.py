@@ -138,7 +138,8 @@ class Dispatcher:
 
     async def hand_out(self, runs: "PrefectRuns") -> int:
         """Start flow runs while there is room; return how many."""
-        room = self.limit() - len(await context.read(jobs.unfinished))
+        handed_out = [job for job in await context.read(jobs.unfinished) if job.flow_run_id]
+        room = self.limit() - len(handed_out)
         if room <= 0:
             return 0
         started = 0

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
+from duckdb import DuckDBPyConnection
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -122,7 +123,7 @@ async def list_jobs(
     owner = None if everybody else caller.the_user().id
     found = await context.read(jobs.page, owner_id=owner, state=state, before=before, limit=limit + 1)
     page = found[:limit]
-    return JobList(jobs=[await _body(job) for job in page], next=page[-1].id if len(found) > limit else None)
+    return JobList(jobs=await context.read(_bodies, page), next=page[-1].id if len(found) > limit else None)
 
 
 @api.post("/v1/jobs", tags=["jobs"], status_code=HTTPStatus.CREATED, openapi_extra=FORM)
@@ -220,5 +221,12 @@ async def _own(request: Request, job_id: str, *, changing: str | None = None) ->
 
 
 async def _body(job: Job) -> JobBody:
-    files = await context.read(jobs.exports_of, job.id) if job.state is JobState.COMPLETED else {}
-    return JobBody.of(job, sorted(files))
+    (body,) = await context.read(_bodies, [job])
+    return body
+
+
+def _bodies(con: DuckDBPyConnection, found: list[Job]) -> list[JobBody]:
+    def files(job: Job) -> list[str]:
+        return sorted(jobs.exports_of(con, job.id)) if job.state is JobState.COMPLETED else []
+
+    return [JobBody.of(job, files(job)) for job in found]

@@ -35,6 +35,9 @@ SILENT_FOR = timedelta(seconds=60)
 """A run that no living worker has in hand, and of which nothing was heard for so long, is taken for dead."""
 IN_HAND_SILENT_FOR = timedelta(minutes=30)
 """A job that a command line has in hand, without a flow run, is taken for abandoned after so long."""
+LEFT_AFTER = timedelta(minutes=15)
+LEFT = "the command that had it in hand was not heard of any more"
+"""A job that `transcriber transcribe` hears itself has no flow run; so long after its last report it is left."""
 LEAST_PAUSE_S = 0.5
 
 
@@ -55,15 +58,12 @@ def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: d
 
     None stands for "go on", and for `held` where not every worker says what it has.
     """
+    if job.flow_run_id is None:
+        return Requeue(reason=LEFT) if now - job.updated_at > LEFT_AFTER else None
     if run is None:
         return _without_run(job, now=now)
     if run.ended:
-        if now - run.since < REPORT_WITHIN:
-            return None
-        if run.state == "cancelled":
-            return Cancel()
-        told = f" ({run.message})" if run.message else ""
-        return Requeue(reason=f"its flow run {run.state} without a result{told}"[:300])
+        return _after_the_end(run, now=now)
     nobodys = held is not None and run.id not in held and run.state in {"pending", "running", "cancelling"}
     if nobodys and now - max(run.since, job.updated_at) > SILENT_FOR:
         return Requeue(reason="no worker has its flow run in hand")
@@ -76,6 +76,16 @@ def _without_run(job: Job, *, now: datetime) -> Requeue | None:
     if now - job.updated_at > IN_HAND_SILENT_FOR:
         return Requeue(reason="the command line that heard it fell silent")
     return None
+
+
+def _after_the_end(run: "Run", *, now: datetime) -> Requeue | Cancel | None:
+    """Judge a run that has ended while its job has not: its report is late, or lost."""
+    if now - run.since < REPORT_WITHIN:
+        return None
+    if run.state == "cancelled":
+        return Cancel()
+    told = f" ({run.message})" if run.message else ""
+    return Requeue(reason=f"its flow run {run.state} without a result{told}"[:300])
 
 
 def unwanted(run: "Run", job: Job | None, *, now: datetime) -> str | None:

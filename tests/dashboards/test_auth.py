@@ -1,6 +1,7 @@
 """Logging in and out, passwords, and what ends a session."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from starlette.testclient import WebSocketTestSession
 from dashboards import context
 from dashboards.gate import COOKIE
 from storage import audit, sessions, users
+from storage.clock import utc_now
+from storage.records import Session
 from storage.settings import Settings
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
 
@@ -157,7 +160,28 @@ def test_a_form_that_is_no_form_is_refused(site: Site) -> None:
     assert (
         site.client.post("/auth/session", json={"name": "ada"}, headers=ORIGIN).json()["error"]["param"] == "password"
     )
-    assert site.client.post("/auth/session", content="x" * 20_000, headers=ORIGIN).status_code == 413
+    for body in (b"x" * 20_000, iter([b"x" * 9_000] * 9)):
+        assert site.client.post("/auth/session", content=body, headers=ORIGIN).status_code == 413
+    assert site.client.post("/auth/session", content=b"\xff", headers=ORIGIN).status_code == 400
+
+
+def test_a_page_in_use_keeps_its_session_from_falling_idle(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboards.gate.TOUCH_EVERY_S", 0.0)
+    session_id = site.sign_in()
+    with site.client.websocket_connect("/events", headers=ORIGIN) as page:
+        with context.ledger().write() as con:
+            con.execute("UPDATE sessions SET last_seen_at = now() - INTERVAL 1 HOUR")
+        page.send_text("somebody is here")
+        context.changed("a job", site.user().id)
+        page.receive_json()
+        (session,) = seen(site)
+    assert session.id == session_id
+    assert utc_now() - session.last_seen_at < timedelta(minutes=1)
+
+
+def seen(site: Site) -> list[Session]:
+    with context.ledger().read() as con:
+        return sessions.list_of(con, site.user().id)
 
 
 def test_logging_in_and_out_is_in_the_audit_log(site: Site) -> None:

@@ -19,7 +19,7 @@ from dashboards.dispatch import SILENT_FOR_S, Dispatcher, Models, Waiting
 from dashboards.prefect_runs import DeploymentMissing, PrefectRuns
 from dashboards.reconcile import Reconciler
 from flows import deploy
-from storage import jobs, users
+from storage import jobs, reports, users
 from storage.clock import utc_now
 from storage.errors import NotReady
 from storage.files import Files
@@ -162,7 +162,7 @@ async def test_a_run_that_reports_before_its_submission_is_on_record_is_adopted(
 async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str, queue: Callable[..., Job]) -> None:
     workers_come(holder)
     dispatcher = Dispatcher()
-    holder.wake = [dispatcher.wake]
+    holder.wake_dispatcher = dispatcher.wake
     async with PrefectRuns(prefect_api) as runs:
         task = asyncio.create_task(dispatcher.run(runs))
         await asyncio.sleep(0.5)
@@ -354,6 +354,23 @@ async def test_a_run_waits_for_a_worker_as_long_as_it_takes(
     (run,) = (await runs.by_id([str(job.flow_run_id)])).values()
     assert reconcile.verdict(job, run, held=set(), now=long_after) is None
     assert reconcile.verdict(job, replace(run, state="running"), held=None, now=long_after) is None
+
+
+async def test_a_job_heard_by_the_command_line_is_nobody_elses_until_that_falls_silent(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    mine = [queue(f"{number}.wav") for number in range(3)]
+    for job in mine:
+        report = Started(job_id=job.id, attempt=1, worker="cli:ada")
+        reports.apply(holder.ledger, holder.files, report, actor="cli:ada")
+    other = queue("other.wav")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, other).flow_run_id is not None
+    await Reconciler().look(runs)
+    assert now(holder, mine[0]).attempt == 1
+    late = utc_now() + timedelta(hours=1)
+    assert isinstance(reconcile.verdict(now(holder, mine[0]), None, held=None, now=late), reconcile.Requeue)
 
 
 @pytest.mark.parametrize("running", [False, True])
