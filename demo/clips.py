@@ -48,7 +48,7 @@ CLIPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def write_sample(folder: Path) -> float:
     """Write `sample.flac` and `sample.txt`; returns the seconds."""
-    recording = _spoken(SAMPLE_VOICE, SAMPLE, seed=100)
+    recording = _spoken(SAMPLE_VOICE, SAMPLE, seed=104)
     _write(folder / "sample.flac", recording)
     (folder / "sample.txt").write_text(" ".join(SAMPLE) + "\n")
     return len(recording.samples) / SAMPLE_RATE_HZ

@@ -105,7 +105,7 @@ def three_minutes(voices: tuple[str, ...], *, seed: int) -> Recording:
 
 
 def listener(model: Any, **options: Any) -> Listener:
-    """A function from samples to words, by `model.transcribe` with `options`; times are zero without word times."""
+    """A function from samples to words, by `model.transcribe` with `options`; without word times a segment's times."""
 
     def listen(samples: Audio) -> list[Mark]:
         segments, _ = model.transcribe(samples, language="en", **options)
@@ -115,7 +115,7 @@ def listener(model: Any, **options: Any) -> Listener:
                 words += [Mark(label=w.word, start_s=float(w.start), end_s=float(w.end)) for w in segment.words]
             else:
                 words += [Mark(label=word, start_s=segment.start, end_s=segment.end) for word in words_of(segment.text)]
-        return words
+        return [word for word in words if _plain(word.label)]
 
     return listen
 
