@@ -33,8 +33,6 @@ OBEY_WITHIN = timedelta(seconds=60)
 """A run that was asked to stop may take so long before it is ended without asking."""
 SILENT_FOR = timedelta(seconds=60)
 """A run that no living worker has in hand, and of which nothing was heard for so long, is taken for dead."""
-IN_HAND_SILENT_FOR = timedelta(minutes=30)
-"""A job that a command line has in hand, without a flow run, is taken for abandoned after so long."""
 LEFT_AFTER = timedelta(minutes=15)
 LEFT = "the command that had it in hand was not heard of any more"
 """A job that `transcriber transcribe` hears itself has no flow run; so long after its last report it is left."""
@@ -61,20 +59,12 @@ def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: d
     if job.flow_run_id is None:
         return Requeue(reason=LEFT) if now - job.updated_at > LEFT_AFTER else None
     if run is None:
-        return _without_run(job, now=now)
+        return Requeue(reason="Prefect does not know its flow run any more")
     if run.ended:
         return _after_the_end(run, now=now)
     nobodys = held is not None and run.id not in held and run.state in {"pending", "running", "cancelling"}
     if nobodys and now - max(run.since, job.updated_at) > SILENT_FOR:
         return Requeue(reason="no worker has its flow run in hand")
-    return None
-
-
-def _without_run(job: Job, *, now: datetime) -> Requeue | None:
-    if job.flow_run_id is not None:
-        return Requeue(reason="Prefect does not know its flow run any more")
-    if now - job.updated_at > IN_HAND_SILENT_FOR:
-        return Requeue(reason="the command line that heard it fell silent")
     return None
 
 
