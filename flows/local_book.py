@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,7 +20,7 @@ from storage.errors import JobMoved, LedgerHeld, NotFound, StaleAttempt, Transcr
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import ExportFormat, Job, Lane, Options, Plan, Role, Transcript, from_json, to_json
-from storage.reports import Completed, Failed, Planned, Report, SpanHeard
+from storage.reports import Completed, Failed, Noted, Planned, Report, SpanHeard
 from storage.settings import Settings
 from tasks.export import export
 from tasks.transcribe import HeardSpan
@@ -27,6 +28,7 @@ from tasks.transcribe import HeardSpan
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 5.0
+NOTE_EVERY_S = 30.0
 OWNER = "admin"
 OWNER_WITHOUT_ADMIN = "cli"
 
@@ -69,6 +71,7 @@ class Entry:
     stale: bool = False
     _planned: bool = False
     _early: list[HeardSpan] = field(default_factory=list)
+    _noted_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -104,6 +107,15 @@ class Entry:
             reused=found.reused,
             given_up=found.heard.given_up,
         )
+
+    def note(self, detail: str) -> None:
+        """Say how far the work is, twice a minute at most: that it goes on, and a line for who looks at the job."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted_at < NOTE_EVERY_S:
+                return
+            self._noted_at = now
+        self._send(Noted, detail=detail)
 
     def completed(self, transcript: Transcript) -> None:
         """Store the transcript and all its files, and record that the job is done."""

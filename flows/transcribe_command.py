@@ -221,6 +221,7 @@ class Way:
         def on_progress(now: "Progress") -> None:
             total_s = now.plan.speech_s if now.plan else None
             self.bars.update(bar, total=total_s, completed=now.heard_s)
+            entry.note(f"{now.heard_s:.0f} of {now.speech_s:.0f} s heard by the command line")
 
         def on_plan(plan: "Plan") -> None:
             entry.planned(plan, known if self.engine.multilingual else "en", None)
