@@ -24,7 +24,7 @@ from tasks.models import Resolved, is_multilingual
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 1  # a change of windows, decoding, checks or word times counts it up
+HEARING_VERSION = 2  # a change of windows, decoding, checks or word times counts it up
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
 )

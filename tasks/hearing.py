@@ -77,7 +77,9 @@ class Hearing:
 
     def hear(self, pcm: Samples, speech: Sequence[Stretch]) -> tuple[tuple[Segment, ...], tuple[Rehearing, ...]]:
         """Return the span's segments and what was heard twice, in seconds from the span's start."""
-        windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm))
+        windows = pack(
+            speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm), window_s=self._window_s()
+        )
         takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
         segments: list[Segment] = []
         reheard: list[Rehearing] = []
@@ -160,6 +162,10 @@ class Hearing:
             )
             for take, found, words, result in zip(takes, tokens, timed, results, strict=True)
         ]
+
+    def _window_s(self) -> float:
+        """Return the longest window that the model's own `preprocessor_config.json` lets it hear at once."""
+        return float(self.model.feature_extractor.chunk_length)
 
     def _stop_if_asked(self) -> None:
         if self.should_stop():

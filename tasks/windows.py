@@ -1,4 +1,4 @@
-"""Pack the speech of a span into windows of at most 30 s, the length that Whisper hears at once.
+"""Pack the speech of a span into windows of at most the length that the model hears at once: 30 s, if it says no other.
 
 Long silences between stretches are squeezed, so that fewer windows are decoded and nothing is there to invent text
 over; the windows of a span are about equally full, because a batch takes as long as its fullest window.
@@ -63,32 +63,34 @@ class Window:
         return begins
 
 
-def pack(speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest) -> list[Window]:
+def pack(
+    speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest, window_s: float = WINDOW_S
+) -> list[Window]:
     """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
     pieces: list[Stretch] = []
     silences_s: list[float] = []  # before each piece
     for index, piece in enumerate(padded(speech, duration_s)):
         before_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
-        parts = split(piece, quietest)
+        parts = split(piece, quietest, window_s)
         pieces += parts
         silences_s += [before_s] + [0.0] * (len(parts) - 1)
-    bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s)
+    bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s, window_s)
     return [Window(pieces=tuple(_joined(pieces[start:end]))) for start, end in pairwise(bounds)]
 
 
-def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float]) -> list[int]:
+def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float], window_s: float) -> list[int]:
     """Return at which pieces windows begin, and the number of pieces.
 
     As few windows as there can be; among these, equally full ones that part at wide silences.
     """
     total_s = sum(lengths_s)
-    share_s = total_s / max(1, ceil(total_s / WINDOW_S))
+    share_s = total_s / max(1, ceil(total_s / window_s))
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(lengths_s) + 1):
         choice, held_s = (float("inf"), end - 1), 0.0
         for start in range(end - 1, -1, -1):
             held_s += lengths_s[start]
-            if held_s > WINDOW_S and start < end - 1:
+            if held_s > window_s and start < end - 1:
                 break
             uneven = (held_s / share_s - 1) ** 2
             cost = best[start][0] + ONE_WINDOW + uneven - min(silences_s[start], WIDE_SILENCE_S)
@@ -142,14 +144,14 @@ def padded(speech: Sequence[Stretch], duration_s: float) -> list[Stretch]:
     return found
 
 
-def split(piece: Stretch, quietest: Quietest) -> list[Stretch]:
+def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:
     """Return the piece in parts that fit a window."""
     parts: list[Stretch] = []
     start_s = piece.start_s
-    while piece.end_s - start_s > WINDOW_S:
+    while piece.end_s - start_s > window_s:
         rest_s = piece.end_s - start_s
-        aim_s = rest_s / ceil(rest_s / WINDOW_S)
-        at_s = _grid(quietest(start_s + max(SHORTEST_SPLIT_S, aim_s * 0.7), start_s + min(WINDOW_S, aim_s * 1.3)))
+        aim_s = rest_s / ceil(rest_s / window_s)
+        at_s = _grid(quietest(start_s + max(SHORTEST_SPLIT_S, aim_s * 0.7), start_s + min(window_s, aim_s * 1.3)))
         parts.append(Stretch(start_s=start_s, end_s=at_s))
         start_s = at_s
     return [*parts, Stretch(start_s=start_s, end_s=piece.end_s)]
