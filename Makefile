@@ -26,7 +26,12 @@ up: install  ## start everything on this machine
 	$(RUN) transcriber up $(ARGS)
 
 test: install browser  ## all tests: real engine, ledger, Prefect server, S3 servers and Chromium
+ifdef ARGS
 	$(RUN) pytest $(ARGS)
+else
+	$(RUN) pytest -n auto --dist loadfile -m "not acceptance"
+	$(RUN) pytest -m acceptance
+endif
 
 check: install  ## lint, format and types
 	$(RUN) ruff check .
