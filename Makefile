@@ -2,8 +2,9 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .tools/uv-$(UV_VERSION)/bin/uv
-RUN := $(UV) run --locked
+RUN := $(UV) run --no-sync
 export UV_PYTHON_DOWNLOADS ?= never
+export UV_PYTHON ?= $(PYTHON)
 
 .PHONY: help install demo up test check bench browser format
 
@@ -13,11 +14,8 @@ help:  ## this list
 $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv-$(UV_VERSION) uv==$(UV_VERSION)
 
-.venv/.synced: $(UV) pyproject.toml uv.lock
-	$(UV) sync --locked --all-groups
-	@touch $@
-
-install: .venv/.synced  ## install into .venv
+install: $(UV)  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
+	@$(UV) sync --locked --inexact --quiet --all-groups $(EXTRAS)
 
 demo: install  ## start everything, transcribe the sample, go on serving (ARGS=--exit stops after it)
 	$(RUN) transcriber up --demo $(ARGS)

@@ -10,6 +10,7 @@ import argparse
 import base64
 import http.client
 import os
+import shutil
 import socket
 import statistics
 import struct
@@ -224,6 +225,8 @@ def main() -> None:
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
+    if shutil.which("curl") is None:
+        raise SystemExit("the baseline is curl, which is not on this machine; install it (apt-get install curl)")
     bare_port, port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as name:
         folder = Path(name)

@@ -220,7 +220,9 @@ def _slots(metrics: str, pool: str) -> int:
 
 def check_prefect(settings: Settings) -> Iterator[Check]:  # noqa: ARG001 - Prefect has settings of its own
     """Does the Prefect server answer, and has it our deployments?"""
-    from flows.deploy import prefect_http
+    import yaml
+
+    from flows.deploy import PREFECT_YAML, prefect_http
 
     place = PrefectPlace.from_environment()
     answer = _get(f"{place.api_url}/health")
@@ -237,10 +239,10 @@ def check_prefect(settings: Settings) -> Iterator[Check]:  # noqa: ARG001 - Pref
     with prefect_http(place.api_url) as http:
         rows = http.post("/deployments/filter", json={}).raise_for_status().json()
     names = {row["name"] for row in rows}
-    missing = {"transcribe-recording", "transcribe-span"} - names
+    missing = {each["name"] for each in yaml.safe_load(PREFECT_YAML.read_text())["deployments"]} - names
     yield Check(
         what="deployments",
         state="problem" if missing else "ok",
         found=f"{', '.join(sorted(missing))} missing" if missing else f"{len(names)} are there",
-        mend="`transcriber up` makes them, and so does `prefect deploy --all`" if missing else "",
+        mend="start `transcriber up`, or a worker: both make them" if missing else "",
     )

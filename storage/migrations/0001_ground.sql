@@ -1,5 +1,5 @@
 -- Users, sessions, keys, jobs with their spans and transcripts, reports, audit, settings.
--- No foreign keys and no secondary indexes: see docs/decisions and the notes on DuckDB in ARCHITECTURE.md.
+-- No foreign keys and no secondary indexes: see docs/decisions/0001.
 
 CREATE TABLE users (
     id VARCHAR PRIMARY KEY,

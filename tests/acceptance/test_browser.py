@@ -57,7 +57,7 @@ def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
         )
         yield browser
