@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Failed
 
+from flows.patience import is_passing
 from flows.resident import CancelFlag
 from storage import errors
 from storage.errors import TranscriberError
@@ -56,6 +57,11 @@ async def with_retries(work: Callable[[], Awaitable[T]], *, flag: CancelFlag) ->
         except TimeoutError:
             continue
     return await work()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether the same work may succeed later, so that the job need not fail of this error."""
+    return error.transient if isinstance(error, TranscriberError) else is_passing(error)
 
 
 def failed(error: TranscriberError) -> State[Any]:

@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.patience import patiently
 from flows.resident import in_thread
+from storage.errors import TranscriberError
 from storage.files import Files
 
 log = logging.getLogger(__name__)
@@ -51,24 +52,38 @@ notices = Notices()
 
 
 async def wait_for_result(client: PrefectClient, files: Files, flow_run_id: UUID, result: str) -> State[object] | None:
-    """Return None as soon as `result` is on storage, or the run's final state if it ended without one."""
+    """Return None as soon as `result` is on storage, or the run's final state if it ended without one.
+
+    While storage does not answer, nothing is known of the result, and the waiting goes on.
+    """
     ended = notices.expect(flow_run_id)
     look_every_s = 2.0 if "://" in files.url else 0.1
     clock = asyncio.get_running_loop().time
     ask_at = clock() + POLL_STATE_S
     try:
-        while not await in_thread(lambda: files.exists(result)):
+        while not await _is_there(files, result):
             if ended.is_set() or clock() > ask_at:
                 ended.clear()
                 ask_at = clock() + POLL_STATE_S
                 state = await _final_state(client, flow_run_id)
-                if state is not None:
-                    return None if await in_thread(lambda: files.exists(result)) else state
+                if state is not None and (there := await _is_there(files, result)) is not None:
+                    return None if there else state
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), look_every_s)
         return None
     finally:
         notices.forget(flow_run_id)
+
+
+async def _is_there(files: Files, result: str) -> bool | None:
+    """Return whether the result is on storage, or None where storage cannot say now."""
+    try:
+        return await in_thread(lambda: files.exists(result))
+    except TranscriberError as error:
+        if not error.transient:
+            raise
+        log.info("waiting for a result: %s", error)
+        return None
 
 
 async def _final_state(client: PrefectClient, flow_run_id: UUID) -> State[object] | None:

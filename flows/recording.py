@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 
 from flows import spoken
 from flows.board import Board
-from flows.endings import Stopped, cancelled, failed, this_run, with_retries
+from flows.endings import Stopped, cancelled, failed, may_pass, this_run, with_retries
 from flows.resident import CancelFlag, Resident, current, in_thread
 from flows.spans import GpuRuns
 from storage import names
@@ -206,7 +206,8 @@ def _speech_s(span: Span) -> float:
 async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> State[Any] | None:
     """Take one attempt at a job through reading, cutting, hearing, stitching and export.
 
-    `slots` is how many spans the gpu workers hear at once; about twice as many are kept in flight.
+    `slots` is how many spans the gpu workers hear at once; about twice as many are kept in flight. What may pass
+    fails the flow run but not the job: the reconciler puts that back as a new attempt, a bounded number of times.
     """
     run = this_run()
     here, flag = current(), current().flag(run.id)
@@ -226,10 +227,12 @@ async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> Sta
     except StaleAttempt as stale:
         return cancelled(str(stale))
     except TranscriberError as error:
-        await _report_failure(here, job_id, attempt, error)
+        if not may_pass(error):
+            await _report_failure(here, job_id, attempt, error)
         return failed(error)
     except Exception as error:
-        await _report_failure(here, job_id, attempt, Unexpected("transcribe-recording", repr(error)))
+        if not may_pass(error):
+            await _report_failure(here, job_id, attempt, Unexpected("transcribe-recording", repr(error)))
         raise
     finally:
         if recording is not None:

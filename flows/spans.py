@@ -11,7 +11,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
-from flows.endings import Stopped, code_of
+from flows.endings import Stopped, code_of, may_pass
 from flows.notices import wait_for_result
 from flows.patience import patiently
 from flows.resident import CancelFlag, Resident
@@ -38,6 +38,7 @@ class GpuRuns:
         Raises:
             Stopped: the recording's flow run, or one of its spans, was cancelled.
             SpanFailed: a span run has failed for good; the others are cancelled.
+            Exception: what else kept it from waiting; if it may pass, the span runs go on.
         """
         turn = asyncio.Semaphore(2 * max(1, self.slots))
 
@@ -57,9 +58,13 @@ class GpuRuns:
             async with asyncio.TaskGroup() as group:
                 for span in spans:
                     group.create_task(hear(span))
-        except* (Stopped, SpanFailed) as group_of_errors:
-            await self.cancel()
-            raise _first(group_of_errors) from None
+        except ExceptionGroup as group_of_errors:
+            error = _first(group_of_errors)
+            if may_pass(error):
+                self._in_flight.clear()  # another pass takes them up; of an attempt that is over they are stopped
+            else:
+                await self.cancel()
+            raise error from None
 
     async def get(self, deployment: str, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
         """Have one run make what its parameter `result` names; the same job, attempt and key start no second one."""
@@ -67,8 +72,10 @@ class GpuRuns:
         self._in_flight.add(run.id)
         try:
             await self._wait(run.id, str(parameters["result"]), what)
-        finally:
+        except Exception:
             self._in_flight.discard(run.id)
+            raise
+        self._in_flight.discard(run.id)  # not where a sibling's failure ends the waiting: `cancel` has to find it
 
     async def _create(self, deployment: str, parameters: dict[str, Any], name: str, key: str) -> FlowRun:
         return await self.client.create_flow_run_from_deployment(
@@ -105,19 +112,20 @@ class GpuRuns:
         for flow_run_id in set(self._in_flight):
             with contextlib.suppress(Exception):  # gone or finished already; the rest must be told all the same
                 await self.client.set_flow_run_state(flow_run_id, Cancelling())
+            self._in_flight.discard(flow_run_id)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    """Return a failure rather than a mere stop, since cancelled siblings stop too."""
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """Return a span's failure, else any failure rather than a mere stop, since cancelled siblings stop too."""
     leaves: list[Exception] = []
-    pending: list[BaseException] = [group]
+    pending: list[Exception] = [group]
     while pending:
         each = pending.pop()
-        if isinstance(each, BaseExceptionGroup):
+        if isinstance(each, ExceptionGroup):
             pending.extend(each.exceptions)
-        elif isinstance(each, Exception):
+        else:
             leaves.append(each)
-    return next((each for each in leaves if isinstance(each, SpanFailed)), leaves[0])
+    return min(leaves, key=lambda error: (not isinstance(error, SpanFailed), isinstance(error, Stopped)))
 
 
 _DEPLOYMENTS: dict[str, UUID] = {}
