@@ -7,10 +7,10 @@ and the page's empty shell with the websocket that draws the log-in page into it
 import asyncio
 import hmac
 import time
-from http.cookies import CookieError, SimpleCookie
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -165,11 +165,8 @@ def _own_headers(scope: Scope, caller: Caller) -> list[tuple[bytes, bytes]]:
 
 
 def _cookie(headers: Headers) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
+    """Return our cookie; a foreign one that breaks the rules must not hide it, as it does in `http.cookies`."""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
 
 
 async def _refuse(refusal: TranscriberError, scope: Scope, receive: Receive, send: Send) -> None:

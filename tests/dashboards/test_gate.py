@@ -119,6 +119,15 @@ def test_a_client_cannot_name_itself(site: Site) -> None:
     assert site.client.get("/uploads/x", headers=forged).status_code == 401
 
 
+def test_another_programs_odd_cookie_locks_nobody_out(site: Site) -> None:
+    site.sign_in()
+    mine = "; ".join(f"{name}={value}" for name, value in site.client.cookies.items())
+    site.client.cookies.clear()
+    for odd in ("a[b]=1", 'state={"x": 1}', "no equals sign", "naïve=é"):
+        answer = site.client.get("/api/v1/jobs", headers=[(b"Cookie", f"{odd}; {mine}".encode())])
+        assert answer.status_code == 200, odd
+
+
 @pytest.mark.parametrize(
     "headers",
     [
