@@ -1,7 +1,6 @@
 """The command line: `transcriber …`. Every command imports what it needs when it runs, so that --help is at once."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,16 +84,17 @@ def worker(
 
 @app.command()
 def batch(
-    source: Annotated[Path, typer.Argument(help="A folder of recordings, or one file.", exists=True)],
+    source: Annotated[str, typer.Argument(help="A folder of recordings, one file, or s3://bucket/prefix.")],
     model: Annotated[str, typer.Option(help="Model that hears them; auto is the platform's default.")] = "auto",
     language: Annotated[str | None, typer.Option(help="Language code, such as en. Default: detected.")] = None,
     owner: Annotated[str, typer.Option(help="User whose jobs they become.")] = "admin",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Also folders inside the folder.")] = False,
 ) -> None:
-    """Send a folder of recordings to the running platform, as jobs of the batch lane.
+    """Send a folder or an S3 prefix of recordings to the running platform, as jobs of the batch lane.
 
-    What was sent before is not sent again: files are recognised by their content, owner and options. Files that are
-    no recordings are named and skipped; the exit status is 0 only if every recording was accepted.
+    What was sent before makes no second job: files are recognised by their content, owner and options. Files that
+    are no recordings are named and skipped; the exit status is 0 only if every recording was accepted.
+    TRANSCRIBER_STORAGE_ENDPOINT_URL names an S3 service other than Amazon's.
     """
     from flows.batch import send_folder
 

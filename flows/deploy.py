@@ -68,7 +68,7 @@ def _deploy(http: httpx.Client, wanted: dict[str, Any]) -> str:
         "work_pool_name": wanted["work_pool"]["name"],
         "work_queue_name": wanted["work_pool"]["work_queue_name"],
         "pull_steps": [],
-        "parameter_openapi_schema": {"type": "object", "properties": {}},
+        "parameter_openapi_schema": wanted.get("parameter_openapi_schema", {"type": "object", "properties": {}}),
         "enforce_parameter_schema": False,
         "schedules": [_schedule(each) for each in wanted.get("schedules", [])],
     }

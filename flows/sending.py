@@ -16,7 +16,14 @@ TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 
 
 def send_file(
-    settings: Settings, path: Path, *, options: dict[str, Any], lane: str, owner: str, key: str | None
+    settings: Settings,
+    path: Path,
+    *,
+    options: dict[str, Any],
+    lane: str,
+    owner: str,
+    key: str | None,
+    actor: str | None = None,
 ) -> Job:
     """Send one file to the web process and return the job that it became; the same `key` makes no second one.
 
@@ -26,7 +33,7 @@ def send_file(
     """
     url = settings.web.base_url
     headers = {"Authorization": f"Bearer {worker_token(settings).get_secret_value()}"}
-    form = {"options": json.dumps(options), "lane": lane, "owner": owner, "actor": operator()}
+    form = {"options": json.dumps(options), "lane": lane, "owner": owner, "actor": actor or operator()}
     if key is not None:
         form["idempotency_key"] = key
     with path.open("rb") as opened, httpx.Client(timeout=TIMEOUT, trust_env=False, headers=headers) as http:

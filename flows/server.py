@@ -62,6 +62,9 @@ def main() -> None:
     import uvicorn
     from prefect.settings import get_current_settings
 
+    from flows.sqlite_care import take_care
+
+    take_care()
     host, port = sys.argv[1], int(sys.argv[2])
     url = get_current_settings().server.database.connection_url
     database = database_of(url.get_secret_value()) if url is not None else None

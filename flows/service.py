@@ -56,6 +56,8 @@ class Service:
                 pause_s = FIRST_PAUSE_S
             self._say(self.name, f"ended with status {status}; starting it again in {pause_s:.1f} s")
             await asyncio.sleep(pause_s)
+            if self._stopping:
+                return
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _run_once(self) -> int:
@@ -81,12 +83,10 @@ class Service:
                 continue
             if not line:
                 return
-            text = line.decode(errors="replace").rstrip("\n")
-            self._log.info("%s", text)
-            take(text)
+            take(line.decode(errors="replace").rstrip("\n"))
 
     def _take_output(self, line: str) -> None:
-        """Standard output is meant for the reader: pass it through."""
+        """Standard output is meant for the reader: pass it through, unlogged, for it may show a first password."""
         if line == READY_LINE:
             self.ready.set()
             return
@@ -94,6 +94,7 @@ class Service:
         sys.stdout.flush()
 
     def _take_log(self, line: str) -> None:
+        self._log.info("%s", line)
         if line.strip():
             self.said.append(line)
         loud = _loud(line)

@@ -89,13 +89,13 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One Prefect server for all tests of flows."""
-    folder, port = tmp_path_factory.mktemp("prefect"), free_port()
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of every process of these tests: free ports, and a folder of their own."""
+    folder = tmp_path_factory.mktemp("prefect")
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))}
-    env |= {
+    return env | {
         "PREFECT_HOME": str(folder),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
         "DO_NOT_TRACK": "1",
@@ -103,16 +103,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "TRANSCRIBER_WEB_URL": f"http://127.0.0.1:{free_port()}",
         "TRANSCRIBER_MODEL": "demo",
     }
-    log = (folder / "server.log").open("wb")
-    command = [sys.executable, "-m", "flows.server", "127.0.0.1", str(port)]
-    with log, subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log) as process:
-        try:
-            until(lambda: answers(f"{env['PREFECT_API_URL']}/health"), within_s=90)
-            deploy.apply(env["PREFECT_API_URL"])
-            with deploy.prefect_http(env["PREFECT_API_URL"]) as http:
-                yield Server(api_url=env["PREFECT_API_URL"], env=env, http=http)
-        finally:
-            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def server_process(surroundings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The Prefect server, started and perhaps not there yet."""
+    port = surroundings["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
+    command = [sys.executable, "-m", "flows.server", "127.0.0.1", port]
+    with (
+        Path(surroundings["PREFECT_HOME"], "server.log").open("wb") as log,
+        subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=log, stderr=log) as process,
+    ):
+        yield process
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def server(
+    surroundings: dict[str, str], server_process: subprocess.Popen[bytes], first_worker: "Worker"
+) -> Iterator[Server]:
+    """One Prefect server for all tests of flows; a worker starts beside it, as in `transcriber up`."""
+    api_url = surroundings["PREFECT_API_URL"]
+    until(lambda: answers(f"{api_url}/health"), within_s=120)
+    deploy.apply(api_url)
+    with deploy.prefect_http(api_url) as http:
+        yield Server(api_url=api_url, env=surroundings, http=http)
 
 
 def answers(url: str) -> bool:
@@ -148,7 +163,9 @@ class Worker:
 
 
 @pytest.fixture(scope="session")
-def start_worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Worker]]:
+def start_worker(
+    surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Worker]]:
     """Return `start_worker(pool)`; a pool that is neither cpu nor gpu gets a worker like that of cpu."""
     started: list[Worker] = []
 
@@ -156,7 +173,7 @@ def start_worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
         log = tmp_path_factory.mktemp("worker") / "log"
         command = [sys.executable, "-c", f"from flows.work import work; work({pool!r}, device=None, limit=None)"]
         with log.open("wb") as out:
-            process = subprocess.Popen(command, env=server.env, cwd=ROOT, stdout=out, stderr=out)
+            process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=out, stderr=out)
         started.append(Worker(process=process, log=log))
         return started[-1]
 
@@ -167,9 +184,14 @@ def start_worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def worker(server: Server, start_worker: Callable[[str], Worker], tmp_path_factory: pytest.TempPathFactory) -> Worker:
+def first_worker(start_worker: Callable[[str], Worker], server_process: subprocess.Popen[bytes]) -> Worker:
+    """A worker of the cpu pool, started and perhaps not there yet."""
+    return start_worker("cpu")
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server, first_worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Worker:
     """A warm worker of the cpu pool that has done its first run."""
-    made = start_worker("cpu")
     folder = tmp_path_factory.mktemp("first")
     assert server.end(server.start("mark", folder=str(folder), name="first"), within_s=90)["state_type"] == "COMPLETED"
-    return made
+    return first_worker

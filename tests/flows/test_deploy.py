@@ -6,7 +6,7 @@ import sys
 from flows import deploy
 from tests.flows.conftest import ROOT, Server
 
-OURS = {"transcribe-recording", "transcribe-span", "detect-language", "upkeep"}
+OURS = {"transcribe-recording", "transcribe-span", "detect-language", "ingest-batch", "upkeep"}
 
 
 def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:

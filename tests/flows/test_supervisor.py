@@ -56,7 +56,8 @@ def make(tmp_path: Path, code: str, said: list[str]) -> Service:
 
 async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_path: Path) -> None:
     said: list[str] = []
-    service = make(tmp_path, f"print({READY_LINE!r}, flush=True); print('a line', flush=True); exit(3)", said)
+    code = f"import sys; print({READY_LINE!r}, flush=True); print('a line', file=sys.stderr, flush=True); exit(3)"
+    service = make(tmp_path, code, said)
 
     running = asyncio.create_task(service.run())
     async with asyncio.timeout(20):
@@ -68,6 +69,37 @@ async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_pa
     assert all("ended with status 3; starting it again" in line for line in said)
     assert service.ready.is_set()
     assert "a line" in (tmp_path / "probe.log").read_text()
+
+
+async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service = make(tmp_path, "import sys; print('password: once'); sys.exit('a line')", [])
+
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(20):
+        await service.ended_early
+    service.terminate()
+    await service.end(running, within_s=5)
+
+    assert "password: once" in capsys.readouterr().out
+    logged = "".join(path.read_text() for path in tmp_path.rglob("*.log*"))
+    assert "a line" in logged
+    assert "password" not in logged
+
+
+async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.service.FIRST_PAUSE_S", 0.5)
+    service = make(tmp_path, "exit(1)", [])
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(20):
+        await service.ended_early
+    first = service.process
+
+    service.terminate()
+    await service.end(running, within_s=5)
+
+    assert service.process is first
 
 
 async def test_a_service_that_will_not_end_is_killed(tmp_path: Path) -> None:
