@@ -45,7 +45,7 @@ class Service:
     async def run(self) -> None:
         """Start the process, and again whenever it ends, until `stop`."""
         pause_s = FIRST_PAUSE_S
-        while True:
+        while not self._stopping:  # it may be set in the pause too
             started = time.monotonic()
             status = await self._run_once()
             if self._stopping:
@@ -56,8 +56,6 @@ class Service:
                 pause_s = FIRST_PAUSE_S
             self._say(self.name, f"ended with status {status}; starting it again in {pause_s:.1f} s")
             await asyncio.sleep(pause_s)
-            if self._stopping:
-                return
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _run_once(self) -> int:

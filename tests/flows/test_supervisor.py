@@ -54,6 +54,10 @@ def make(tmp_path: Path, code: str, said: list[str]) -> Service:
     )
 
 
+def logged(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.rglob("*.log*"))
+
+
 async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_path: Path) -> None:
     said: list[str] = []
     code = f"import sys; print({READY_LINE!r}, flush=True); print('a line', file=sys.stderr, flush=True); exit(3)"
@@ -81,9 +85,8 @@ async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, caps
     await service.end(running, within_s=5)
 
     assert "password: once" in capsys.readouterr().out
-    logged = "".join(path.read_text() for path in tmp_path.rglob("*.log*"))
-    assert "a line" in logged
-    assert "password" not in logged
+    assert "a line" in logged(tmp_path)
+    assert "password" not in logged(tmp_path)
 
 
 async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(
