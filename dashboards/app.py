@@ -129,5 +129,8 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
 async def _every(pause_s: float, *works: Callable[[], Awaitable[object]]) -> None:
     while True:
         for work in works:
-            await work()
+            try:
+                await work()
+            except Exception:
+                logger.exception("work that is done every %g s failed, and is tried again then", pause_s)
         await asyncio.sleep(pause_s)

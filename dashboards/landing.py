@@ -139,6 +139,9 @@ async def land(upload: Upload) -> Upload:
 
 async def _land(upload: Upload) -> Upload:
     shelf = context.current().shelf
+    upload = await context.in_thread(shelf.load, upload.id)
+    if upload.settled:  # by another request, since the caller looked
+        return upload
     try:
         return await _make_job(upload)
     except TranscriberError as error:
@@ -185,6 +188,8 @@ async def resume() -> None:
             await land(upload)
         except TranscriberError as error:
             logger.warning("upload %s cannot be made a job yet: %s", upload.id, error)
+        except Exception:
+            logger.exception("upload %s cannot be made a job", upload.id)
 
 
 async def sweep() -> int:

@@ -160,6 +160,8 @@ async def _put_together(request: Request, owner_id: str, urls: list[str]) -> Res
     parts = [shelf.load(url.rstrip("/").rsplit("/", 1)[-1], owner_id) for url in urls]
     if not parts:
         raise BadRequest("Upload-Concat", "name the parts after `final;`")
+    if len({part.id for part in parts}) < len(parts):
+        raise BadRequest("Upload-Concat", "name each part once")
     ident = hashlib.sha256("/".join(part.id for part in parts).encode()).hexdigest()[:32]
     async with _writers().only(ident):
         for part in parts:

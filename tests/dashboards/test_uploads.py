@@ -1,5 +1,6 @@
 """Resumable uploads by the tus protocol: what is on disk is what counts, and the last byte makes the job."""
 
+import asyncio
 import base64
 import errno
 import hashlib
@@ -7,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +16,10 @@ import pytest
 from httpx2 import Response
 
 from dashboards import context, landing
+from dashboards.app import _every
+from dashboards.shelf import Upload
 from storage import audit, jobs, names
-from storage.records import Job, Lane
+from storage.records import Job, Lane, Options
 from tests.dashboards.site import ORIGIN, Site
 
 TUS = ORIGIN | {"Tus-Resumable": "1.0.0"}
@@ -284,6 +288,53 @@ def test_parts_must_be_there_whole_and_free(signed_in: Site, tone: Callable[...,
     assert join(signed_in, [done[0], "/uploads/" + "0" * 32]).status_code == 404
     assert join(signed_in, done).status_code == 201
     assert join(signed_in, done[::-1]).status_code == 400
+
+
+def test_a_part_named_twice_is_refused_and_stays_free(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    (part,) = parts_of(signed_in, tone(), ())
+    assert join(signed_in, [part, part]).status_code == 400
+    assert join(signed_in, [part]).status_code == 201
+
+
+def test_an_upload_that_cannot_be_landed_does_not_keep_the_next_from_it(
+    signed_in: Site, tone: Callable[..., bytes]
+) -> None:
+    shelf, data = context.current().shelf, tone()
+    common: dict[str, Any] = {"owner_id": signed_in.user().id, "name": "x", "options": Options(), "lane": Lane.BATCH}
+    lost = (("e" * 32, 5), ("f" * 32, 5))
+    shelf.save(Upload(id="0" * 32, length_bytes=10, parts=lost, **common))
+    good = shelf.save(Upload(id="1" * 32, length_bytes=len(data), **common))
+    shelf.data(good.id).write_bytes(data)
+    assert signed_in.client.portal is not None
+    signed_in.client.portal.call(landing.resume)
+    assert shelf.load(good.id).job_id
+
+
+def test_landing_looks_again_whether_another_request_was_first(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    data = tone()
+    url = create(signed_in, len(data)).headers["location"]
+    seen = context.current().shelf.load(url.rsplit("/", 1)[-1])
+    job = job_of(send(signed_in, url, data))
+    assert signed_in.client.portal is not None
+    assert signed_in.client.portal.call(landing.land, replace(seen, name="late")).job_id == job.id
+    assert job_of(send(signed_in, url, b"", len(data))).name == "talk.wav"
+
+
+def test_what_fails_is_tried_again_and_the_rest_is_done() -> None:
+    done: list[str] = []
+
+    async def broken() -> None:
+        done.append("broken")
+        raise FileNotFoundError
+
+    async def fine() -> None:
+        done.append("fine")
+        if len(done) >= 4:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(_every(0, broken, fine))
+    assert done == ["broken", "fine"] * 2
 
 
 def test_an_upload_is_its_owners_alone(signed_in: Site, tone: Callable[..., bytes]) -> None:
