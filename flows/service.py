@@ -37,7 +37,7 @@ class Service:
         self.ended_early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.process: asyncio.subprocess.Process | None = None
         self._say = say
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._last_loud = ""
         self.loud = False
         self._log = _rotating(self.log_path)
@@ -45,17 +45,18 @@ class Service:
     async def run(self) -> None:
         """Start the process, and again whenever it ends, until `stop`."""
         pause_s = FIRST_PAUSE_S
-        while not self._stopping:  # it may be set in the pause too
+        while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_once()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if not self.ready.is_set() and not self.ended_early.done():
                 self.ended_early.set_result(status)
             if time.monotonic() - started > STEADY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
             self._say(self.name, f"ended with status {status}; starting it again in {pause_s:.1f} s")
-            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _run_once(self) -> int:
@@ -101,7 +102,7 @@ class Service:
             self._say(self.name, loud[:SHOWN_CHARS])
 
     def terminate(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self._signal(signal.SIGTERM)
 
     async def end(self, task: "asyncio.Task[None]", *, within_s: float) -> None:
