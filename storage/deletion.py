@@ -4,7 +4,7 @@ from duckdb import DuckDBPyConnection
 
 from storage import audit, job_rows, names
 from storage.errors import JobMoved
-from storage.records import Job
+from storage.records import ExportFormat, Job
 
 DELETE_PARTS = (
     "DELETE FROM spans WHERE job_id = $id",
@@ -43,7 +43,8 @@ STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
 def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     stored = [row[0] for row in con.execute(STORED_AS, {"id": job.id}).fetchall()]
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall()]
-    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports]
+    unreported = [names.export_name(job.id, fmt) for fmt in ExportFormat]  # written by an attempt that was cut off
+    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, *unreported]
     return tuple(dict.fromkeys(own))
 
 

@@ -12,7 +12,7 @@ from storage import intake, jobs, names
 from storage.errors import BadRequest, JobMoved, StorageUnreachable
 from storage.files import Files
 from storage.ledger import Ledger
-from storage.records import Job, JobState, Lane, Options, User
+from storage.records import ExportFormat, Job, JobState, Lane, Options, User
 
 SOUND = b"sound" * 1000
 SHA = hashlib.sha256(SOUND).hexdigest()
@@ -62,6 +62,18 @@ def test_a_finished_job_is_thrown_out_with_all_that_is_its_own(
     run_of(job).whole_way()
     for name in (names.plan_name(SHA, "k"), names.span_name("00aa"), names.results_folder("00aa") + "r.json"):
         files.write(name, b"x")
+    intake.throw_out(ledger, files, job.id, actor="cli:me")
+    assert list(files.list()) == []
+
+
+def test_what_a_job_wrote_before_it_was_cancelled_is_thrown_out_too(
+    ledger: Ledger, files: Files, take_in: Callable[..., Job]
+) -> None:
+    job = take_in()
+    files.write(names.transcript_name(job.id), b"x")
+    for fmt in ExportFormat:
+        files.write(names.export_name(job.id, fmt), b"x")
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
     intake.throw_out(ledger, files, job.id, actor="cli:me")
     assert list(files.list()) == []
 
