@@ -26,6 +26,7 @@ class Caller:
     by: By
     user: User | None = None
     session: Session | None = None
+    key_id: str | None = None
 
     @property
     def actor(self) -> str:
@@ -33,6 +34,11 @@ class Caller:
         if self.by is By.WORKER:
             return "worker:http"
         return f"user:{self.the_user().id}"
+
+    @property
+    def lets_in(self) -> str | None:
+        """The id of the session or the key, whose end is the end of what it has opened."""
+        return self.session.id if self.session else self.key_id
 
     @property
     def is_admin(self) -> bool:

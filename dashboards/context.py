@@ -153,9 +153,9 @@ async def before_start(report: Started) -> None:
         await adopt(report)
 
 
-def kick(session_ids: Iterable[str]) -> None:
-    """Close the websockets of sessions that have ended; call it after ending them, from any thread."""
-    current().doors.kick(session_ids)
+def kick(idents: Iterable[str]) -> None:
+    """Close the websockets of sessions and keys that have ended; call it after ending them, from any thread."""
+    current().doors.kick(idents)
 
 
 async def read(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""Open websockets by session, so that a session that ends takes its pages with it at once.
+"""Open websockets by the session or API key that let them in, so that one that ends takes its own with it at once.
 
 Fragment reruns skip the check at the top of a page script, so a page that is open must be closed from outside.
 """
@@ -12,44 +12,43 @@ CLOSED = 4401
 
 
 class Door:
-    """One open websocket; `shut` is set when its session has ended."""
+    """One open websocket; `shut` is set when the session or key that opened it has ended."""
 
-    def __init__(self, session_id: str) -> None:
-        self.session_id = session_id
+    def __init__(self) -> None:
         self.shut = asyncio.Event()
         self.loop = asyncio.get_running_loop()
 
 
 class Doors:
-    """All open websockets that a session has let in."""
+    """All open websockets that a session or a key has let in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[str, set[Door]] = {}
 
     @contextmanager
-    def passed(self, session_id: str) -> Iterator[Door]:
+    def passed(self, ident: str) -> Iterator[Door]:
         """Register a websocket for as long as the block lasts."""
-        door = Door(session_id)
+        door = Door()
         with self._lock:
-            self._open.setdefault(session_id, set()).add(door)
+            self._open.setdefault(ident, set()).add(door)
         try:
             yield door
         finally:
             with self._lock:
-                self._open[session_id].discard(door)
-                if not self._open[session_id]:
-                    del self._open[session_id]
+                self._open[ident].discard(door)
+                if not self._open[ident]:
+                    del self._open[ident]
 
-    def session_ids(self) -> set[str]:
-        """Return the sessions that have a websocket open."""
+    def idents(self) -> set[str]:
+        """Return the sessions and keys that have a websocket open."""
         with self._lock:
             return set(self._open)
 
-    def kick(self, session_ids: Iterable[str]) -> None:
-        """Shut every websocket of these sessions; from any thread."""
+    def kick(self, idents: Iterable[str]) -> None:
+        """Shut every websocket of these sessions and keys; from any thread."""
         with self._lock:
-            doors = [door for ident in session_ids for door in self._open.get(ident, ())]
+            doors = [door for ident in idents for door in self._open.get(ident, ())]
         for door in doors:
             if not door.loop.is_closed():
                 door.loop.call_soon_threadsafe(door.shut.set)

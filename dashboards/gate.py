@@ -67,8 +67,8 @@ class Gate:
         scope["who"] = caller.user.id if caller.user else caller.by.value
         scope["caller_known"] = caller.by is not By.NOTHING
         scope["headers"] = _own_headers(scope, caller)
-        if scope["type"] == "websocket" and caller.session:
-            with context.current().doors.passed(caller.session.id) as door:
+        if scope["type"] == "websocket" and caller.lets_in:
+            with context.current().doors.passed(caller.lets_in) as door:
                 await _Guarded(scope, receive, send, door).run(self.app)
         else:
             await self.app(scope, receive, send)
@@ -91,9 +91,10 @@ class Gate:
         if hmac.compare_digest(secret.encode(), self.token):
             return Caller(by=By.WORKER)
         if secret.startswith(keys.MARK):
-            user = await context.read(keys.lookup, secret)
-            if user:
-                return Caller(by=By.KEY, user=user)
+            found = await context.read(keys.lookup, secret)
+            if found:
+                key_id, user = found
+                return Caller(by=By.KEY, user=user, key_id=key_id)
         raise NotSignedIn("this key is not valid")
 
 
@@ -178,7 +179,7 @@ async def _refuse(refusal: TranscriberError, scope: Scope, receive: Receive, sen
 
 
 class _Guarded:
-    """A websocket that is closed with 4401 the moment its session ends, and that keeps a session in use alive."""
+    """A websocket that is closed with 4401 when its session or key ends, and that keeps a session in use alive."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, door: Door) -> None:
         self.scope, self.receive, self.send, self.door = scope, receive, send, door

@@ -66,7 +66,7 @@ async def metrics(_: Request) -> Response:
             gauge.labels(pool).set(sum(getattr(beat, attribute) for beat in alive if beat.pool == pool))
     holder = context.current()
     single = {
-        "transcriber_sessions_open": ("Sessions with an open page", len(holder.doors.session_ids())),
+        "transcriber_sessions_open": ("Sessions and keys with an open websocket", len(holder.doors.idents())),
         "transcriber_uploads": ("Uploads that are kept", await context.in_thread(holder.shelf.count)),
         "transcriber_ledger_wal_bytes": ("Size of the ledger's write-ahead log", holder.ledger.wal_bytes()),
     }

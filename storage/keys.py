@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,10 @@ FIND = """
 SELECT id, user_id, last_used_at FROM api_keys WHERE secret_sha256 = $secret_sha256 AND revoked_at IS NULL
 """
 TOUCH = "UPDATE api_keys SET last_used_at = $now WHERE id = $id"
+ALIVE = """
+SELECT api_keys.id FROM api_keys JOIN users ON users.id = api_keys.user_id
+WHERE list_contains($ids, api_keys.id) AND api_keys.revoked_at IS NULL AND NOT users.disabled
+"""
 REVOKE = "UPDATE api_keys SET revoked_at = $now WHERE id = $id AND revoked_at IS NULL RETURNING id"
 
 
@@ -65,8 +70,8 @@ def get(con: DuckDBPyConnection, key_id: str) -> ApiKey:
     return _key(row)
 
 
-def lookup(con: DuckDBPyConnection, secret: str) -> User | None:
-    """Return the user of a key that is valid, unless disabled; works on a `read` connection, too."""
+def lookup(con: DuckDBPyConnection, secret: str) -> tuple[str, User] | None:
+    """Return the id and the user of a key that is valid, unless disabled; works on a `read` connection, too."""
     row = con.execute(FIND, {"secret_sha256": _sha256(secret)}).fetchone()
     if row is None:
         return None
@@ -79,7 +84,12 @@ def lookup(con: DuckDBPyConnection, secret: str) -> User | None:
         user = users.get(con, user_id)
     except NotFound:
         return None
-    return None if user.disabled else user
+    return None if user.disabled else (key_id, user)
+
+
+def alive(con: DuckDBPyConnection, key_ids: Iterable[str]) -> set[str]:
+    """Return those of the keys that `lookup` would still let in."""
+    return {row[0] for row in con.execute(ALIVE, {"ids": list(key_ids)}).fetchall()}
 
 
 def revoke(con: DuckDBPyConnection, key_id: str, *, actor: str) -> ApiKey:

@@ -9,7 +9,7 @@ from starlette.testclient import WebSocketTestSession
 
 from dashboards import context
 from dashboards.gate import COOKIE
-from storage import audit, sessions, users
+from storage import audit, keys, sessions, users
 from storage.clock import utc_now
 from storage.settings import Settings
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
@@ -122,6 +122,21 @@ def test_a_session_that_ends_in_the_ledger_closes_its_pages(site: Site, how: str
                     con.execute("UPDATE sessions SET expires_at = now() - INTERVAL 1 SECOND")
         assert code_of_closing(page) == 4401
         assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("how", ["revoked", "disabled"])
+def test_a_key_that_ends_closes_what_it_has_open(site: Site, how: str) -> None:
+    user = site.user()
+    with site.client.websocket_connect("/events", headers=site.key_of(user)) as socket:
+        began = time.monotonic()
+        if how == "disabled":
+            context.ledger().run(users.set_disabled, user.id, disabled=True, actor="system:test")
+        else:
+            with context.ledger().read() as con:
+                (key,) = keys.list_of(con, user.id)
+            context.ledger().run(keys.revoke, key.id, actor="system:test")
+        assert code_of_closing(socket) == 4401
+        assert time.monotonic() - began < 2
 
 
 def test_changing_the_password_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None:

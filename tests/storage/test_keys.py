@@ -12,7 +12,8 @@ from storage.records import User
 
 def lookup(ledger: Ledger, secret: str) -> User | None:
     with ledger.read() as con:
-        return keys.lookup(con, secret)
+        found = keys.lookup(con, secret)
+    return found[1] if found else None
 
 
 def test_a_secret_finds_its_user(ledger: Ledger, ann: User) -> None:
