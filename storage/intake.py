@@ -35,10 +35,13 @@ def take_in(
 
     Raises:
         StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
-        BadRequest: the idempotency key was used for other bytes.
+        BadRequest: the idempotency key was used for other bytes; nothing was stored.
     """
     media, size_bytes = names.media_name(sha256), path.stat().st_size
     with _lock_of(sha256):
+        if idempotency_key:
+            with ledger.read() as con:
+                jobs.keyed(con, owner_id, idempotency_key, sha256)
         if not files.exists(media):
             files.put(media, path, move=move)
         elif move:

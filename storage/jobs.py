@@ -26,6 +26,7 @@ __all__ = [
     "delete",
     "exports_of",
     "get",
+    "keyed",
     "next_queued",
     "note",
     "page",
@@ -45,6 +46,21 @@ KEYED = "SELECT job_id FROM job_keys WHERE owner_id = $owner_id AND key = $key"
 KEEP_KEY = "INSERT INTO job_keys (owner_id, key, job_id, created_at) VALUES ($owner_id, $key, $job_id, $now)"
 
 
+def keyed(con: DuckDBPyConnection, owner_id: str, key: str, media_sha256: str) -> Job | None:
+    """Return the job that the owner made of these bytes with this idempotency key, or None.
+
+    Raises:
+        BadRequest: the key was used for other bytes.
+    """
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    if row is None:
+        return None
+    job = get(con, row[0])
+    if job.media_sha256 != media_sha256:
+        raise BadRequest("idempotency_key", "it was used for another recording; take a new one")
+    return job
+
+
 def accept(
     con: DuckDBPyConnection,
     *,
@@ -62,10 +78,7 @@ def accept(
     Raises:
         BadRequest: the key was used for other bytes.
     """
-    if idempotency_key and (row := con.execute(KEYED, {"owner_id": owner_id, "key": idempotency_key}).fetchone()):
-        job = get(con, row[0])
-        if job.media_sha256 != media_sha256:
-            raise BadRequest("idempotency_key", "it was used for another recording; take a new one")
+    if idempotency_key and (job := keyed(con, owner_id, idempotency_key, media_sha256)):
         return job
     job_id, now = new_id(), utc_now()
     values = {

@@ -107,10 +107,13 @@ def test_throwing_out_never_takes_the_bytes_of_a_job_coming_in(
     assert list(files.list()) == []
 
 
-def test_a_key_used_for_other_bytes_is_refused(take_in: Callable[..., Job], make_job: Any) -> None:
+def test_a_key_used_for_other_bytes_is_refused_and_they_are_not_stored(
+    files: Files, take_in: Callable[..., Job], make_job: Any
+) -> None:
     make_job(idempotency_key="k", content="other")
     with pytest.raises(BadRequest, match="idempotency_key"):
         take_in(idempotency_key="k")
+    assert list(files.list()) == []
 
 
 def test_a_job_in_hand_is_begun_at_once_and_asked_for_twice_stays_as_it_is(
