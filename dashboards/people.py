@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from dashboards import context, present, strings, viewer
 from dashboards.viewer import Viewer
-from storage import sessions, users
+from storage import keys, sessions, users
 from storage.errors import TranscriberError
 from storage.records import Role, User
 
@@ -17,21 +17,24 @@ NAME, ROLE, REFUSAL = "person_name", "person_role", "person_refusal"
 
 
 @st.dialog("Add a person")
-def create(me: Viewer) -> None:
+def create() -> None:
     """Ask for name and role; the first password is made up, and shown once."""
     with st.form("person", border=False):
         st.text_input("Name", max_chars=64, autocomplete="off", key=NAME, help="What the person types to log in.")
         roles = [Role.MEMBER, Role.READER, Role.ADMIN]
         st.radio("Role", roles, format_func=strings.ROLE.__getitem__, horizontal=True, key=ROLE)
         st.caption(strings.ROLE_HELP)
-        added = st.form_submit_button("Add", type="primary", on_click=_create, args=(me,))
+        added = st.form_submit_button("Add", type="primary", on_click=_create)
     if refusal := st.session_state.pop(REFUSAL, None):
         viewer.refused(refusal)
     elif added:
         st.rerun()
 
 
-def _create(me: Viewer) -> None:
+def _create() -> None:
+    me = viewer.signed_in()
+    if me is None or not me.is_admin:
+        return  # no longer an administrator: the page is drawn anew without this
     password = secrets.token_urlsafe(12)
     asked = {"name": st.session_state[NAME], "role": st.session_state[ROLE], "password": password}
     try:
@@ -84,7 +87,7 @@ def _manage(user: User, me: Viewer) -> None:
         "Role", list(Role), list(Role).index(user.role), format_func=strings.ROLE.__getitem__, key=f"role-{user.id}"
     )
     if role and role is not user.role and st.button("Change the role", key=f"set-role-{user.id}", width="stretch"):
-        _try(lambda: viewer.change(users.set_role, user.id, role=role, actor=me.actor), user)
+        _try(lambda: _set_role(user, role, me), user)
     if user.id == me.user.id:
         st.caption("Your own password is changed under Account.")
         return
@@ -98,6 +101,13 @@ def _manage(user: User, me: Viewer) -> None:
     elif st.button("Disable", icon=":material/person_off:", key=f"disable-{user.id}", width="stretch"):
         _try(lambda: viewer.change(users.set_disabled, user.id, disabled=True, actor=me.actor), user)
     st.caption("Disabling logs the person out everywhere and stops their keys. Recordings stay.")
+
+
+def _set_role(user: User, role: Role, me: Viewer) -> None:
+    """Change the role, and shut what is open with the old one's rights; pages and programs connect again."""
+    viewer.change(users.set_role, user.id, role=role, actor=me.actor)
+    browsers, programs = viewer.look(sessions.list_of, user.id), viewer.look(keys.list_of, user.id)
+    context.kick([*(one.id for one in browsers), *(one.id for one in programs)])
 
 
 def _reset(user: User, password: str, me: Viewer) -> None:

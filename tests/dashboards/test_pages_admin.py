@@ -1,9 +1,11 @@
 """The administrator's pages: people, machines, audit log."""
 
+import asyncio
+
 import pytest
 
 from dashboards import audit_log
-from storage import audit, sessions, users
+from storage import audit, keys, sessions, users
 from storage.heartbeats import ModelState
 from storage.records import Role, User
 from tests.dashboards.desk import Desk, button, words
@@ -87,6 +89,34 @@ def test_a_role_can_be_changed_but_not_of_the_last_administrator(desk: Desk, roo
     at.run()
     assert "last administrator" in words(at)
     assert by_name(desk, "root").role is Role.ADMIN
+
+
+def test_one_who_is_no_administrator_any_more_adds_nobody(desk: Desk, root: User) -> None:
+    desk.user("boss", Role.ADMIN)
+    at = desk.page("people", root)
+    button(at, "Add a person").click()
+    at.run()
+    at.text_input[0].set_value("Grace")
+    desk.ledger.run(users.set_role, root.id, role=Role.MEMBER, actor="system:test")
+    button(at, "Add").click()
+    at.run()
+    with desk.ledger.read() as con:
+        assert users.by_name(con, "grace") is None
+
+
+async def test_a_change_of_role_shuts_what_is_open(desk: Desk, root: User) -> None:
+    ada = desk.user("ada", Role.ADMIN)
+    _, key = desk.ledger.run(keys.create, user_id=ada.id, name="bot", actor="system:test")
+    doors = desk.holder.doors
+    with doors.passed(desk.session(ada)) as page, doors.passed(key.id) as socket, doors.passed("root's") as other:
+        at = await asyncio.to_thread(desk.page, "people", root)
+        at.selectbox(key=f"role-{ada.id}").set_value(Role.MEMBER)
+        await asyncio.to_thread(at.run)
+        at.button(key=f"set-role-{ada.id}").click()
+        await asyncio.to_thread(at.run)
+        assert page.shut.is_set()
+        assert socket.shut.is_set()
+        assert not other.shut.is_set()
 
 
 def test_machines_tell_load_and_models(desk: Desk, root: User) -> None:
