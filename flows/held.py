@@ -50,7 +50,7 @@ class Child:
         return set(self._runs)
 
     async def start(self) -> None:
-        """Start the process; it says by itself when it is ready."""
+        """Start the process; it says by itself when it is ready, and is ended if it does not say so in time."""
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "flows.child", "--fd", str(theirs.fileno()), "--parent", str(os.getpid())]
         command += [
@@ -63,12 +63,32 @@ class Child:
             "--preload",
             *self.preload,
         ]
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, pass_fds=[theirs.fileno()], env=self._environment(), start_new_session=True
-            )
+        try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command, pass_fds=[theirs.fileno()], env=self._environment(), start_new_session=True
+                )
+        except OSError:
+            ours.close()
+            raise
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=2**24)
         self._reading = asyncio.create_task(self._read(reader, self._process))
+        asyncio.get_running_loop().call_later(READY_WITHIN_S, self._end_if_late, self._process)
+
+    def _end_if_late(self, process: asyncio.subprocess.Process) -> None:
+        if process is self._process and not self._ready.is_set():
+            log.warning("the resident process of %s was not ready within %g s; ending it", self.name, READY_WITHIN_S)
+            self.kill()
+
+    async def _start_again(self) -> None:
+        """Start the next process, however often the machine refuses (no memory, too many files)."""
+        while not self.stopping:
+            try:
+                await self.start()
+                return
+            except OSError as error:
+                log.warning("%s got no resident process (%s); again in %g s", self.name, error, RESTART_AFTER_S)
+            await asyncio.sleep(RESTART_AFTER_S)
 
     @property
     def _device_there(self) -> str:
@@ -109,6 +129,8 @@ class Child:
         was_ready = self._ready.is_set()
         self._ready.clear()
         self.kill()
+        if self._writer is not None:
+            self._writer.close()
         status = await process.wait()
         for future in self._runs.values():
             if not future.done():
@@ -116,7 +138,7 @@ class Child:
         if not self.stopping:
             log.warning("the resident process of %s ended with status %s; starting another", self.name, status)
             await asyncio.sleep(0.2 if was_ready else RESTART_AFTER_S)
-            await self.start()
+            await self._start_again()
 
     async def run(self, flow_run_id: UUID, flow_run_json: str, entrypoint: str) -> str | None:
         """Hand over one run and wait for its end; return what kept it from being run at all, else None.
@@ -153,5 +175,3 @@ class Child:
         self.kill()
         if self._reading is not None:
             await self._reading
-        if self._writer is not None:
-            self._writer.close()
