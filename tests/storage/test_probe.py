@@ -1,6 +1,7 @@
 """Looking into uploads: what is good, what is not and why, and never at the cost of the web process."""
 
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -137,6 +138,39 @@ def test_what_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_child_that_dies_is_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(AudioUnreadable, match="gives up"):
+        check(tone(tmp_path / "x.wav", 1))
+
+
+@pytest.fixture
+def as_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that lets a shell script take the child's place."""
+
+    def take(script: str) -> None:
+        path = tmp_path / "child"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    return take
+
+
+def test_the_child_is_told_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_child: Callable[[str], None]
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_WORKER_TOKEN", "secret")
+    as_child(f"env > {tmp_path / 'env'}")
+    with pytest.raises(AudioUnreadable):
+        check(tone(tmp_path / "x.wav", 1))
+    assert "PATH=" in (tmp_path / "env").read_text()
+    assert "TRANSCRIBER" not in (tmp_path / "env").read_text()
+
+
+def test_a_child_that_talks_without_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_child: Callable[[str], None]
+) -> None:
+    monkeypatch.setattr(probe, "TIMEOUT_S", 1.0)
+    as_child("exec cat /dev/zero")
+    with pytest.raises(AudioUnreadable, match="within 1 s"):
         check(tone(tmp_path / "x.wav", 1))
 
 
