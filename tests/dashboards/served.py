@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
-from streamlit.runtime import Runtime
 
 from dashboards import context
 from dashboards.app import build
@@ -19,6 +18,7 @@ from storage.records import Job, JobState, Segment, Span, Transcript, Word, to_j
 from storage.reports import Completed, Exporting, Failed, Planned, SpanHeard, Started
 from storage.settings import Settings
 from storage.tokens import worker_token
+from tests.dashboards.site import one_runtime
 
 WORDS = ("Grüße", "an", "alle.")
 SRT = "1\n00:00:00,000 --> 00:00:00,900\nGrüße an alle.\n"
@@ -36,8 +36,7 @@ class Served:
 @contextmanager
 def serving(settings: Settings) -> Iterator[Served]:
     """Serve the app from a thread; the tests reach its parts through `dashboards.context`."""
-    Runtime._instance = None
-    with socket.socket() as listening:
+    with one_runtime(), socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(build(settings), log_config=None, ws="websockets-sansio", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -50,7 +49,6 @@ def serving(settings: Settings) -> Iterator[Served]:
         finally:
             server.should_exit = True
             thread.join(20)
-    Runtime._instance = None
 
 
 def secret_of(name: str) -> str:

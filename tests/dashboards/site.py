@@ -1,18 +1,20 @@
 """The real app in this process, on settings of a test's own, and people to sign in."""
 
-import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"  # nobody answers: Prefect is away unless a test starts one
 
 from httpx2 import Response
 from pydantic import SecretStr
 from starlette.testclient import TestClient
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime import Runtime
 
 from dashboards import context
@@ -24,6 +26,7 @@ from storage.ledger import Ledger
 from storage.records import Role, User
 from storage.settings import EngineSettings, Settings, StorageSettings, WebSettings
 
+FOUND = cache(manifest_scanner.scan_component_manifests)
 TOKEN = "the-token-of-the-workers"
 PASSWORD = "correct horse battery"
 PEOPLE: dict[str, tuple[Role, bool]] = {
@@ -90,13 +93,16 @@ def seed(path: Path) -> None:
 
 
 @contextmanager
+def one_runtime() -> Iterator[None]:
+    """Let Streamlit start anew: one runtime at a time, and one search of all installed packages for components."""
+    Runtime._instance = None
+    with patch.object(manifest_scanner, "scan_component_manifests", FOUND):
+        yield
+    Runtime._instance = None
+
+
+@contextmanager
 def running(settings: Settings) -> Iterator[Site]:
-    """Run the app in this process; Streamlit allows one runtime at a time."""
-    Runtime._instance = None
-    with TestClient(build(settings)) as client:
+    """Run the app in this process."""
+    with one_runtime(), TestClient(build(settings)) as client:
         yield Site(client=client, settings=settings)
-    Runtime._instance = None
-
-
-def b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
