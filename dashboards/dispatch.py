@@ -34,6 +34,8 @@ PATIENT_FOR_S = 0.5
 """Prefect's SQLite is often busy for a moment; readers hear of it only when it lasts."""
 FAILED_FOR_S = 15.0
 SILENT_FOR_S = 90.0
+FORGET_AFTER_S = 30.0
+"""A waiting job asks for its model every few seconds; so long after that the next one waits anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class Models:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._asked_at: dict[str, float] = {}
+        self._asked: dict[str, tuple[float, float]] = {}
+        """When each model was first and last asked for in vain."""
 
     def choose(self, wanted: str) -> Ready | Waiting | Hopeless:
         """Decide for a job that wants this model; workers are asked to fetch one that none of them has."""
@@ -73,12 +76,21 @@ class Models:
             return Waiting(detail="waiting for a worker")
         state = workers.default_model() if wanted == AUTO else workers.has(wanted)
         if state and state.state == "ready" and state.fingerprint:
-            self._asked_at.pop(wanted, None)
+            self.forget(wanted)
             return Ready(name=state.name, fingerprint=state.fingerprint)
         if wanted != AUTO:
             workers.want(wanted)
-        waited_s = self._clock() - self._asked_at.setdefault(wanted, self._clock())
-        return self._not_ready(wanted, state, waited_s)
+        return self._not_ready(wanted, state, self._waited_s(wanted, state))
+
+    def _waited_s(self, wanted: str, state: ModelState | None) -> float:
+        """Note that the model was asked for; return how long it has been in vain, which a download is not."""
+        now = self._clock()
+        self._asked = {name: times for name, times in self._asked.items() if now - times[1] < FORGET_AFTER_S}
+        if state and state.state == "downloading":
+            self.forget(wanted)
+        since, _ = self._asked.get(wanted, (now, now))
+        self._asked[wanted] = since, now
+        return now - since
 
     def _not_ready(self, wanted: str, state: ModelState | None, waited_s: float) -> Waiting | Hopeless:
         if state is None:
@@ -98,7 +110,7 @@ class Models:
 
     def forget(self, wanted: str) -> None:
         """Ask anew when the next job wants this model."""
-        self._asked_at.pop(wanted, None)
+        self._asked.pop(wanted, None)
 
 
 class Dispatcher:

@@ -54,7 +54,7 @@ class Cancel:
 def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: datetime) -> Requeue | Cancel | None:
     """Say what to do with an unfinished job, given its flow run; `held` are the runs that workers have in hand.
 
-    None stands for "go on", and for `held` where not every worker says what it has.
+    None stands for "go on", and for `held` where not every worker has said what it has.
     """
     if job.flow_run_id is None:
         return Requeue(reason=LEFT) if now - job.updated_at > LEFT_AFTER else None
@@ -133,7 +133,7 @@ class Reconciler:
             await self._stop_if_unwanted(runs, run)
 
     async def _settle(self, job: Job, run: "Run | None") -> None:
-        held = _in_hand()
+        held = context.workers().in_hand()
         decision = verdict(job, run, held=held, now=utc_now())
         if decision is None:
             return
@@ -158,7 +158,7 @@ class Reconciler:
         why = unwanted(run, job, now=now)
         if why is None:
             return
-        held = _in_hand()
+        held = context.workers().in_hand()
         disobeys = run.state == "cancelling" and now - run.since > OBEY_WITHIN
         nobodys = held is not None and run.id not in held and now - run.since > REPORT_WITHIN
         if run.state != "cancelling" or disobeys or nobodys:
@@ -171,11 +171,3 @@ def _requeue_if_still(con: DuckDBPyConnection, job: Job, reason: str) -> Job:
     if (now.attempt, now.flow_run_id) != (job.attempt, job.flow_run_id) or now.updated_at != job.updated_at:
         raise JobMoved(job.id, now.state, "queued again")
     return jobs.requeue(con, job.id, actor=ACTOR, reason=reason)
-
-
-def _in_hand() -> set[str] | None:
-    """Return the flow runs that living workers have in hand, or None where not all of them say."""
-    beats = context.workers().alive()
-    if not beats or any(beat.flow_runs is None for beat in beats):
-        return None
-    return {run for beat in beats for run in beat.flow_runs or ()}

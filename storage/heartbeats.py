@@ -9,6 +9,10 @@ from storage.clock import utc_now
 
 ALIVE_FOR = timedelta(seconds=20)
 """Workers send a beat every 5 seconds; so long after the last one they count as gone."""
+HEARD_WITHIN = timedelta(seconds=45)
+"""Beats live in memory: so long after its start a web process has heard every worker that can reach it."""
+LOST_AFTER = timedelta(seconds=60)
+"""A worker that cannot be heard may be at work all the same; so long after its last beat it is taken for dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,9 @@ class WorkerBeat:
 class Workers:
     """The last beat of each worker, by when it came in (clocks of other machines are not trusted)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: datetime | None = None) -> None:
         self._lock = threading.Lock()
+        self._listens_since = now or utc_now()
         self._beats: dict[str, tuple[datetime, WorkerBeat]] = {}
         self._wanted: dict[str, datetime] = {}
 
@@ -77,6 +82,19 @@ class Workers:
         with self._lock:
             kept = sorted(self._beats.items())
         return [beat for _, (at, beat) in kept if now - at < ALIVE_FOR and (pool is None or beat.pool == pool)]
+
+    def in_hand(self, now: datetime | None = None) -> set[str] | None:
+        """Return the flow runs that workers have in hand, or None where that is not known.
+
+        It is not while a worker that nobody has heard yet may be about to say, nor where one does not say. One that
+        fell silent without good-bye counts with what it said last, until it has been silent for `LOST_AFTER`.
+        """
+        now = now or utc_now()
+        with self._lock:
+            beats = [beat for at, beat in self._beats.values() if now - at < LOST_AFTER]
+        if not beats or now - self._listens_since < HEARD_WITHIN or any(beat.flow_runs is None for beat in beats):
+            return None
+        return {run for beat in beats for run in beat.flow_runs or ()}
 
     def slots(self, pool: str, now: datetime | None = None) -> int:
         """Return how many flow runs the workers of a pool take at once."""

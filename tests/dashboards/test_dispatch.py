@@ -5,25 +5,28 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
+from typing import Literal
 from uuid import UUID
 
 import pytest
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 from prefect.testing.utilities import prefect_test_harness
 
 from dashboards import context, reconcile
 from dashboards.context import Context
-from dashboards.dispatch import SILENT_FOR_S, Dispatcher, Models, Waiting
-from dashboards.prefect_runs import DeploymentMissing, PrefectRuns
+from dashboards.dispatch import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
+from dashboards.prefect_runs import DeploymentMissing, PrefectRuns, _unless_busy
 from dashboards.reconcile import Reconciler
 from flows import deploy
 from storage import jobs, reports, users
 from storage.clock import utc_now
 from storage.errors import NotReady
 from storage.files import Files
-from storage.heartbeats import ModelState, WorkerBeat
+from storage.heartbeats import HEARD_WITHIN, ModelState, WorkerBeat, Workers
 from storage.ledger import Ledger
 from storage.records import Job, JobState, Lane, Options
 from storage.reports import Started
@@ -46,7 +49,8 @@ def prefect_api() -> Iterator[str]:
 async def holder(settings: Settings) -> AsyncIterator[Context]:
     files = Files.from_settings(settings.storage)
     with Ledger.open(settings.storage.ledger_path) as ledger:
-        made = Context(settings=settings, ledger=ledger, files=files)
+        workers = Workers(now=utc_now() - HEARD_WITHIN)
+        made = Context(settings=settings, ledger=ledger, files=files, workers=workers)
         with context.use(made):
             yield made
 
@@ -102,6 +106,11 @@ def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple
 def now(holder: Context, job: Job) -> Job:
     with holder.ledger.read() as con:
         return jobs.get(con, job.id)
+
+
+async def put(runs: PrefectRuns, ident: UUID, state: State[Any]) -> None:
+    """Play a worker, or somebody in Prefect's UI, who moves a flow run."""
+    await _unless_busy(partial(runs._client.set_flow_run_state, ident, state, force=True))
 
 
 async def flow_run(runs: PrefectRuns, job: Job) -> FlowRun:
@@ -241,7 +250,7 @@ async def test_a_model_that_cannot_be_had_fails_the_job_after_a_second_try(
     holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
     await dispatcher.hand_out(runs)
     assert now(holder, job).detail == "asking again for model large-v3"
-    clock[0] += 60
+    clock[0] += FAILED_FOR_S
     await dispatcher.hand_out(runs)
     job = now(holder, job)
     assert job.state is JobState.FAILED
@@ -255,8 +264,32 @@ async def test_a_model_that_no_worker_speaks_of_fails_the_job_in_the_end(holder:
     models = Models(lambda: clock[0])
     workers_come(holder)
     assert isinstance(models.choose("nonsense"), Waiting)
+    while clock[0] < SILENT_FOR_S:
+        assert isinstance(models.choose("nonsense"), Waiting)
+        clock[0] += LOOK_EVERY_S
+    assert isinstance(models.choose("nonsense"), Hopeless)
+
+
+async def test_a_job_does_not_pay_for_how_long_others_waited_for_its_model(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    workers_come(holder)
+    assert isinstance(models.choose("large-v3"), Waiting)
     clock[0] += SILENT_FOR_S + 1
-    assert not isinstance(models.choose("nonsense"), Waiting)
+    assert isinstance(models.choose("large-v3"), Waiting)
+
+
+async def test_a_download_that_fails_late_gets_its_second_try(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    for asked in range(10):
+        state: Literal["downloading", "failed"] = "downloading" if asked < 9 else "failed"
+        model = ModelState(name="large-v3", fingerprint=None, state=state)
+        holder.workers.beat(replace(beat("gpu", model=READY), models=(model,)))
+        assert isinstance(models.choose("large-v3"), Waiting)
+        clock[0] += LOOK_EVERY_S
+    clock[0] += FAILED_FOR_S
+    assert isinstance(models.choose("large-v3"), Hopeless)
 
 
 async def handed_out(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> Job:
@@ -275,10 +308,10 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_grace")
 @pytest.mark.parametrize("state", [Crashed(message="its process died"), Failed(message="out of luck"), Completed()])
 async def test_a_run_that_ends_without_a_result_sends_the_job_round_again(
-    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], state: object
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], state: State[Any]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await runs._client.set_flow_run_state(UUID(job.flow_run_id), state, force=True)  # type: ignore[arg-type]
+    await put(runs, UUID(job.flow_run_id), state)
     await Reconciler().look(runs)
     again = now(holder, job)
     assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
@@ -294,7 +327,7 @@ async def test_a_job_that_keeps_crashing_fails_and_says_so(
     job = await handed_out(holder, runs, queue)
     for _ in range(3):
         job = now(holder, job)
-        await runs._client.set_flow_run_state(UUID(job.flow_run_id), Crashed(message="its process died"), force=True)
+        await put(runs, UUID(job.flow_run_id), Crashed(message="its process died"))
         await Reconciler().look(runs)
         await Dispatcher().hand_out(runs)
     job = now(holder, job)
@@ -306,7 +339,7 @@ async def test_a_report_gets_a_moment_after_the_run_has_ended(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Completed(), force=True)
+    await put(runs, UUID(job.flow_run_id), Completed())
     await Reconciler().look(runs)
     assert now(holder, job).attempt == 1
 
@@ -316,7 +349,7 @@ async def test_a_run_cancelled_in_prefect_cancels_the_job(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Cancelled(), force=True)
+    await put(runs, UUID(job.flow_run_id), Cancelled())
     await Reconciler().look(runs)
     assert now(holder, job).state is JobState.CANCELLED
 
@@ -325,9 +358,21 @@ async def test_a_lost_prefect_database_sends_its_jobs_round_again(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await runs._client.delete_flow_run(UUID(job.flow_run_id))
+    await _unless_busy(partial(runs._client.delete_flow_run, UUID(job.flow_run_id)))
     await Reconciler().look(runs)
     assert now(holder, job).attempt == 2
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_after_a_restart_a_run_is_not_given_up_before_every_worker_had_time_to_speak(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    holder.workers = Workers()
+    workers_come(holder)
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 1
 
 
 @pytest.mark.usefixtures("no_grace")
@@ -335,7 +380,7 @@ async def test_a_run_that_no_living_worker_has_in_hand_is_given_up(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await runs._client.set_flow_run_state(UUID(job.flow_run_id), Running(), force=True)
+    await put(runs, UUID(job.flow_run_id), Running())
     workers_come(holder, flow_runs=(str(job.flow_run_id),))
     await Reconciler().look(runs)
     assert now(holder, job).attempt == 1
@@ -379,14 +424,13 @@ async def test_runs_of_a_cancelled_job_are_stopped_with_those_of_its_spans(
 ) -> None:
     job = await handed_out(holder, runs, queue)
     deployment = await runs._client.read_deployment_by_name("transcribe-span/transcribe-span")
-    span = await runs._client.create_flow_run_from_deployment(
-        deployment.id, parameters={"job_id": job.id, "attempt": 1, "index": 0}
-    )
+    told = {"job_id": job.id, "attempt": 1, "index": 0}
+    span = await _unless_busy(partial(runs._client.create_flow_run_from_deployment, deployment.id, parameters=told))
     if running:
         held = (str(job.flow_run_id), str(span.id))
         workers_come(holder, flow_runs=held)
         for ident in held:
-            await runs._client.set_flow_run_state(UUID(ident), Running(), force=True)
+            await put(runs, UUID(ident), Running())
     holder.ledger.run(jobs.cancel, job.id, actor="system:test")
     await Reconciler().look(runs)
     for ident in (str(job.flow_run_id), str(span.id)):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from storage.clock import utc_now
-from storage.heartbeats import ALIVE_FOR, ModelState, WorkerBeat, Workers
+from storage.heartbeats import ALIVE_FOR, HEARD_WITHIN, LOST_AFTER, ModelState, WorkerBeat, Workers
 from storage.records import from_json, to_json
 
 NOW = utc_now()
@@ -31,6 +31,25 @@ def test_a_worker_is_alive_until_it_has_been_silent_for_long() -> None:
     workers.beat(beat(), now=NOW)
     assert [one.name for one in workers.alive(NOW + ALIVE_FOR * 0.9)] == ["gpu-1"]
     assert workers.alive(NOW + ALIVE_FOR) == []
+
+
+def test_runs_in_hand_are_unknown_until_every_worker_had_time_to_speak() -> None:
+    workers = Workers(now=NOW)
+    workers.beat(beat(flow_runs=("a",)), now=NOW)
+    assert workers.in_hand(NOW + HEARD_WITHIN * 0.9) is None
+    assert workers.in_hand(NOW + HEARD_WITHIN) == {"a"}
+    workers.beat(beat("old", flow_runs=None), now=NOW)
+    assert workers.in_hand(NOW + HEARD_WITHIN) is None
+
+
+def test_a_silent_worker_keeps_its_runs_for_a_while_unless_it_said_good_bye() -> None:
+    workers, late = Workers(now=NOW), NOW + LOST_AFTER
+    workers.beat(beat("a", flow_runs=("1",)), now=NOW)
+    workers.beat(beat("b", flow_runs=("2",)), now=late)
+    assert workers.in_hand(late - ALIVE_FOR * 0.1) == {"1", "2"}
+    assert workers.in_hand(late) == {"2"}
+    workers.gone("b")
+    assert workers.in_hand(late) is None
 
 
 def test_slots_are_counted_by_pool() -> None:
