@@ -17,7 +17,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from dashboards.shelf import raise_if_full
+from dashboards.shelf import raise_if_full, raise_if_no_room
 from storage.errors import BadRequest, UploadTooLarge
 
 FLUSH_BYTES = 1 << 20
@@ -57,11 +57,12 @@ async def received(request: Request, folder: Path, *, limit_bytes: int) -> Async
     Raises:
         BadRequest: it is no form, or is broken.
         UploadTooLarge: the file is over the limit; nothing stays.
-        StorageFull: the disk took no more; nothing stays.
+        StorageFull: the disk has no room for it; nothing stays.
     """
     declared = int(request.headers.get("content-length") or 0)
     if declared > limit_bytes + MAX_FIELDS * MAX_FIELD_BYTES:
         raise UploadTooLarge(declared, limit_bytes)
+    raise_if_no_room(folder, declared, "the upload")
     form = Form(path=folder / f"{uuid4().hex}.form")
     try:
         with form.path.open("wb", buffering=0) as sink:
@@ -116,6 +117,7 @@ class _Reader:
 
     def flush(self) -> None:
         """Write what has gathered; in a thread."""
+        raise_if_no_room(self.sink.fileno(), self.pending_bytes, self.form.name or "the upload")
         for block in self.pending:
             self.digest.update(block)
             _write_all(self.sink, block, self.form.name or "the upload")

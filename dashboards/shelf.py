@@ -7,6 +7,7 @@ note for a while, so that a client that missed the answer gets it when it asks a
 import errno
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from storage.records import Lane, Options, from_json, to_json
 IDENT = re.compile(r"[0-9a-f]{32}")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 COPY_BYTES = 64 << 20
+ROOM_TO_SPARE_BYTES = 64 << 20
+"""What uploads leave free on the disk, which is the ledger's too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,11 @@ class Shelf:
         except FileNotFoundError:
             return upload.length_bytes if upload.sha256 else 0
 
+    def outstanding_bytes(self) -> int:
+        """Return how many bytes are still to come of all uploads; a whole one's bytes come as its parts."""
+        open_ones = (upload for upload in self.all() if not upload.parts)
+        return sum(max(upload.length_bytes - self.offset(upload), 0) for upload in open_ones)
+
     def whole(self, upload: Upload) -> bool:
         return self.offset(upload) == upload.length_bytes
 
@@ -195,6 +203,17 @@ def _append(part: Path, whole: Path, *, skip_bytes: int) -> None:
                     raise
                 moved = os.sendfile(sink.fileno(), source.fileno(), None, min(left, COPY_BYTES))
             left -= moved
+
+
+def raise_if_no_room(place: Path | int, size_bytes: int, name: str, *, promised_bytes: int = 0) -> None:
+    """Refuse bytes that would not leave enough free on the disk of this folder or open file.
+
+    Raises:
+        StorageFull: they would not.
+    """
+    free = max(shutil.disk_usage(place).free - promised_bytes - ROOM_TO_SPARE_BYTES, 0)
+    if free < size_bytes:
+        raise StorageFull(name, f"{free >> 20} MiB are free for it and it needs {size_bytes >> 20} MiB")
 
 
 def raise_if_full(error: OSError, name: str) -> None:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import os
-import shutil
+import threading
 from dataclasses import replace
 from http import HTTPStatus
 from typing import BinaryIO
@@ -23,15 +23,15 @@ from dashboards.answers import error_answer
 from dashboards.callers import caller_of
 from dashboards.forms import lane_from, options_from_json
 from dashboards.landing import land
-from dashboards.shelf import Shelf, Upload, new_ident, raise_if_full
+from dashboards.shelf import Shelf, Upload, new_ident, raise_if_full, raise_if_no_room
 from dashboards.writers import Writers
-from storage.errors import BadRequest, EmptyUpload, StorageFull, UploadConflict, UploadTooLarge
+from storage.errors import BadRequest, EmptyUpload, UploadConflict, UploadTooLarge
 from storage.records import Lane, Options
 
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 BYTES_TYPE = "application/offset+octet-stream"
 WRITE_BYTES = 1 << 20
-ROOM_TO_SPARE_BYTES = 64 << 20
+_MAKING_ROOM = threading.Lock()
 
 
 def _shelf() -> Shelf:
@@ -146,6 +146,7 @@ async def _write(request: Request, upload: Upload, offset: int) -> None:
 
 def _flush(sink: BinaryIO, blocks: list[bytes], name: str) -> None:
     view = memoryview(b"".join(blocks))
+    raise_if_no_room(sink.fileno(), len(view), name)
     try:
         while view:
             view = view[os.write(sink.fileno(), view) :]
@@ -199,11 +200,11 @@ def _asked_for(request: Request) -> Upload:
 
 def _make_room(upload: Upload) -> None:
     shelf = _shelf()
-    free = shutil.disk_usage(shelf.folder).free
-    if free < upload.length_bytes + ROOM_TO_SPARE_BYTES:
-        raise StorageFull(upload.name, f"{free >> 20} MiB are free and it needs {upload.length_bytes >> 20} MiB")
-    shelf.data(upload.id).touch()
-    shelf.save(upload)
+    with _MAKING_ROOM:  # or two of them are promised the same room
+        promised = shelf.outstanding_bytes()
+        raise_if_no_room(shelf.folder, upload.length_bytes, upload.name, promised_bytes=promised)
+        shelf.data(upload.id).touch()
+        shelf.save(upload)
 
 
 def _check_length(length: int) -> None:

@@ -17,7 +17,7 @@ from httpx2 import Response
 
 from dashboards import context, landing
 from dashboards.app import _every
-from dashboards.shelf import Upload
+from dashboards.shelf import ROOM_TO_SPARE_BYTES, Upload
 from storage import audit, jobs, names
 from storage.records import Job, Lane, Options
 from tests.dashboards.site import ORIGIN, Site
@@ -113,16 +113,53 @@ def test_an_upload_over_the_limit_is_refused_before_it_begins(signed_in: Site) -
     assert "TRANSCRIBER_MAX_UPLOAD_BYTES" in answer.json()["error"]["message"]
 
 
-def test_an_upload_that_will_not_fit_on_the_disk_is_refused_before_it_begins(
-    signed_in: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def free_bytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that says how many bytes the disk has free beyond what is to stay so."""
+
     class Usage(NamedTuple):
         free: int
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=1000))
+    return lambda free: monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=free + ROOM_TO_SPARE_BYTES))
+
+
+def test_an_upload_that_will_not_fit_on_the_disk_is_refused_before_it_begins(
+    signed_in: Site, free_bytes: Callable[[int], None]
+) -> None:
+    free_bytes(1000)
     answer = create(signed_in, 2000)
     assert answer.status_code == 507
     assert "free some space" in answer.json()["error"]["message"]
+
+
+def test_what_is_still_to_come_of_other_uploads_is_not_promised_twice(
+    signed_in: Site, free_bytes: Callable[[int], None]
+) -> None:
+    free_bytes(3000)
+    url = create(signed_in, 2000).headers["location"]
+    assert create(signed_in, 2000).status_code == 507
+    assert send(signed_in, url, b"x" * 1500).status_code == 204
+    assert create(signed_in, 2000).status_code == 201
+
+
+def test_a_disk_that_others_fill_keeps_what_is_to_stay_free(signed_in: Site, free_bytes: Callable[[int], None]) -> None:
+    url = create(signed_in, 2000).headers["location"]
+    free_bytes(500)
+    assert send(signed_in, url, b"x" * 1000).status_code == 507
+    assert signed_in.client.head(url, headers=TUS).headers["upload-offset"] == "0"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_form_that_will_not_fit_on_the_disk_is_refused(
+    signed_in: Site, tone: Callable[..., bytes], free_bytes: Callable[[int], None], declared: bool
+) -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + tone() + b"\r\n--x--\r\n"
+    free_bytes(1000)
+    headers = signed_in.worker | {"Content-Type": "multipart/form-data; boundary=x"}
+    content = form if declared else iter([form])
+    answer = signed_in.client.post("/internal/v1/jobs", content=content, headers=headers)
+    assert answer.status_code == 507
+    assert list(context.current().shelf.folder.iterdir()) == []
 
 
 def test_a_disk_that_fills_midway_loses_nothing(
