@@ -27,6 +27,7 @@ VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $opti
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
     $started_at, $finished_at)
 """
+RESTORED = "SELECT id FROM jobs WHERE id IN (SELECT subject FROM audit WHERE action = 'job.rebuild')"
 ADD_EXPORT = "INSERT INTO exports (job_id, format, name) VALUES ($id, $format, $name)"
 
 
@@ -43,19 +44,24 @@ class Rebuilt:
 def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
     """Restore every job that storage describes: finished ones as they were, the others queued again.
 
-    Owners come back by name, without a password; sessions, keys and the audit log do not come back.
+    Owners come back by name, without a password; sessions, keys and the audit log do not come back. Asked again
+    after it was broken off, it goes on with the jobs that are still missing.
 
     Raises:
-        BadRequest: the ledger has jobs already.
+        BadRequest: the ledger has jobs of its own already.
+        StorageUnreachable: not all could be read; what was restored stays.
     """
     with ledger.read() as con:
-        if any(jobs.counts(con).values()):
+        there = {row[0] for row in con.execute(RESTORED).fetchall()}
+        if sum(jobs.counts(con).values()) > len(there):
             raise BadRequest("ledger", f"{ledger.path} has jobs in it; move it away and rebuild into a new one")
     skipped: list[str] = []
     count = heard = owners = 0
     for name in files.list("jobs"):
         try:
             manifest = from_json(Manifest, files.read(name))
+            if manifest.job.id in there:
+                continue
             found = _found(files, manifest)
         except (ValueError, NotStored):
             logger.warning("%s describes no job; it is left out", name)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage import audit, jobs, manifests, names, transcripts, users
-from storage.errors import BadRequest
+from storage.errors import BadRequest, StorageUnreachable
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.rebuild import rebuild
@@ -128,6 +128,27 @@ def test_broken_descriptions_are_left_out_and_named(files: Files, make_job: Any,
     with lost() as new:
         rebuilt = rebuild(new, files)
     assert (rebuilt.jobs, rebuilt.skipped) == (1, ("jobs/broken.json", "jobs/other.json"))
+
+
+def test_what_an_outage_broke_off_goes_on_when_asked_again(
+    files: Files, make_job: Any, lost: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_job(), make_job()
+    read = files.read
+
+    def away(name: str) -> bytes:
+        if name == names.job_manifest_name(second.id):
+            raise StorageUnreachable(name, "gone")
+        return read(name)
+
+    with lost() as new:
+        with monkeypatch.context() as outage:
+            outage.setattr(files, "read", away)
+            with pytest.raises(StorageUnreachable):
+                rebuild(new, files)
+        assert rebuild(new, files).jobs == 1
+        with new.read() as con:
+            assert {job.id for job in jobs.page(con)} == {first.id, second.id}
 
 
 def test_a_ledger_with_jobs_is_left_alone(ledger: Ledger, files: Files, make_job: Any) -> None:
