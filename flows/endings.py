@@ -10,7 +10,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Failed
 
 from flows.patience import is_passing
-from flows.resident import CancelFlag
+from flows.resident import CancelFlag, in_thread
 from storage import errors
 from storage.errors import TranscriberError
 
@@ -57,6 +57,25 @@ async def with_retries(work: Callable[[], Awaitable[T]], *, flag: CancelFlag) ->
         except TimeoutError:
             continue
     return await work()
+
+
+async def unless_stopped(work: Callable[[], T], *, flag: CancelFlag) -> T:
+    """Run blocking `work` in a thread, and leave it to itself there when the flag goes up before its end.
+
+    A download does not look at the flag; waiting for it would cost the whole process, with the runs beside this one.
+
+    Raises:
+        Stopped: the flag went up.
+    """
+    working, stopping = asyncio.ensure_future(in_thread(work)), asyncio.ensure_future(flag.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Stopped
+        return working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
 
 
 def may_pass(error: BaseException) -> bool:

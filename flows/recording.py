@@ -12,11 +12,11 @@ from prefect.client.schemas.objects import State
 
 from flows import spoken
 from flows.board import Board
-from flows.endings import Stopped, cancelled, failed, may_pass, this_run, with_retries
+from flows.endings import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
 from flows.resident import CancelFlag, Resident, current, in_thread
 from flows.spans import GpuRuns
 from storage import names
-from storage.errors import LedgerUnreachable, SpanFailed, StaleAttempt, TranscriberError, Unexpected
+from storage.errors import LedgerUnreachable, NotFound, SpanFailed, StaleAttempt, TranscriberError, Unexpected
 from storage.records import ExportFormat, Heard, Job, Plan, Span, Transcript, from_json, to_json
 from storage.reports import Completed, Exporting, Failed, Planned, SpanHeard, Started
 
@@ -53,7 +53,7 @@ class Recording:
         return await in_thread(partial(self.report, kind, **told))
 
     async def run(self) -> None:
-        plan = await in_thread(self.read)
+        plan = await unless_stopped(self.read, flag=self.flag)
         self.stop_if_asked()
         hearer = await self.choose_language(plan)
         planned = {
@@ -66,7 +66,7 @@ class Recording:
         await self.hear(plan, hearer)
         self.stop_if_asked()
         await self.tell(Exporting)
-        transcript = await in_thread(lambda: self.finish(plan, hearer))
+        transcript = await unless_stopped(lambda: self.finish(plan, hearer), flag=self.flag)
         await self.board.finish(transcript)
 
     def stop_if_asked(self) -> None:
@@ -185,16 +185,22 @@ class Recording:
             language_probability=hearer.probability,
             options=self.job.options,
         )
+        self.stop_if_asked()
         stored_as = names.transcript_name(self.job.id)
         self.here.files.write(stored_as, to_json(transcript))
         exports = {}
         for fmt in ExportFormat:
             exports[fmt.value] = names.export_name(self.job.id, fmt)
             self.here.files.write(exports[fmt.value], export(transcript, fmt))
-        for span, heard in zip(plan.spans, heards, strict=True):
-            told = {"result": self.result_of(span, hearer), "engine_s": heard.engine_s, "given_up": heard.given_up}
-            self.report(SpanHeard, index=span.index, **told)  # where the worker's own report is late or lost
-        self.report(Completed, transcript=stored_as, exports=exports)
+        try:
+            for span, heard in zip(plan.spans, heards, strict=True):
+                told = {"result": self.result_of(span, hearer), "engine_s": heard.engine_s, "given_up": heard.given_up}
+                self.report(SpanHeard, index=span.index, **told)  # where the worker's own report is late or lost
+            self.report(Completed, transcript=stored_as, exports=exports)
+        except NotFound:  # deleted meanwhile; of an attempt that is over, the files are the next one's too, and stay
+            for name in (stored_as, *exports.values()):
+                self.here.files.delete(name)
+            raise
         return transcript
 
 
@@ -247,5 +253,5 @@ async def _report_failure(here: Resident, job_id: str, attempt: int, error: Tran
     report = Failed(job_id=job_id, attempt=attempt, worker=here.name, error=str(error), code=code)
     try:
         await in_thread(lambda: here.reporter.send(report))
-    except (StaleAttempt, LedgerUnreachable) as lost:
+    except (StaleAttempt, NotFound, LedgerUnreachable) as lost:
         log.warning("job %s: its failure could not be reported: %s", job_id, lost)

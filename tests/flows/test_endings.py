@@ -1,9 +1,12 @@
 """What is tried again, and how a run's end is told."""
 
+import asyncio
+import threading
+
 import pytest
 
 from flows import endings
-from flows.endings import Stopped, code_of, failed, with_retries
+from flows.endings import Stopped, code_of, failed, unless_stopped, with_retries
 from flows.resident import CancelFlag
 from storage.errors import AudioUnreadable, StorageFull
 
@@ -60,6 +63,18 @@ async def test_a_raised_flag_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(Stopped):
         await with_retries(full, flag=flag)
+
+
+async def test_blocking_work_is_left_behind_when_the_flag_goes_up() -> None:
+    flag, over = CancelFlag(), threading.Event()
+    asyncio.get_running_loop().call_later(0.1, flag.raise_)
+
+    def download() -> bool:
+        return over.wait(20)
+
+    with pytest.raises(Stopped):
+        await unless_stopped(download, flag=flag)
+    over.set()
 
 
 def test_a_final_state_carries_the_message_and_the_code() -> None:
