@@ -162,10 +162,12 @@ async def transcript(request: Request) -> Response:
 
 
 async def tidy(_: Request) -> Response:
-    """Forget abandoned uploads, expired sessions, old log-in tries and old answers."""
+    """Forget abandoned uploads, expired sessions, old log-in tries and old answers, and what was half-written."""
     tidied = await context.write(upkeep.tidy, now=utc_now())
     told: dict[str, Any] = json.loads(to_json(tidied))
-    return JSONResponse(told | {"uploads": await sweep()})
+    told["uploads"] = await sweep()
+    told["half_written"] = await context.in_thread(context.files().sweep)
+    return JSONResponse(told)
 
 
 ROUTES = [

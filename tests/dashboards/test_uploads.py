@@ -419,6 +419,16 @@ def test_abandoned_uploads_are_swept_and_those_in_use_stay(signed_in: Site) -> N
     assert signed_in.client.head(new, headers=TUS).status_code == 200
 
 
+def test_what_killed_writers_left_on_storage_is_swept(signed_in: Site) -> None:
+    context.files().write("media/aa/whole", b"x")
+    left = context.files().path("media/aa/whole")
+    assert left is not None
+    left = left.rename(left.with_name(".part-left"))
+    os.utime(left, (0, 0))
+    assert signed_in.client.post("/internal/v1/upkeep", headers=signed_in.worker).json()["half_written"] == 1
+    assert not left.exists()
+
+
 def test_a_wrong_content_type_is_refused(signed_in: Site) -> None:
     url = create(signed_in, 100).headers["location"]
     assert signed_in.client.patch(url, content=b"x", headers=TUS | {"Upload-Offset": "0"}).status_code == 415
