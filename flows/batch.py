@@ -86,10 +86,14 @@ def _files(source: str, *, recursive: bool) -> list[Found]:
     if not source or not path.exists():
         raise BadRequest("SOURCE", f"{source!r} does not exist; name a folder, a file or s3://bucket/prefix")
     if path.is_file():
-        return [Found(name=source, local=lambda: nullcontext(path))]
+        return [Found(name=source, local=partial(_as_it_is, path))]
     found = path.rglob("*") if recursive else path.glob("*")
     files = sorted(each for each in found if each.is_file() and not each.name.startswith("."))
-    return [Found(name=str(each), local=partial(nullcontext, each)) for each in files]
+    return [Found(name=str(each), local=partial(_as_it_is, each)) for each in files]
+
+
+def _as_it_is(path: Path) -> AbstractContextManager[Path]:
+    return nullcontext(path)
 
 
 def _objects(source: str, storage: StorageSettings, *, recursive: bool) -> list[Found]:
@@ -151,7 +155,9 @@ def summary(outcomes: Sequence[Outcome], total: int) -> str:
     accepted = sum(each.job_id is not None for each in outcomes)
     refused = sum(each.refused for each in outcomes)
     parts = [f"{accepted} of {total} accepted"]
-    parts += [f"{len(outcomes) - accepted - refused} skipped, being no recordings"] * (accepted + refused < len(outcomes))
+    parts += [f"{len(outcomes) - accepted - refused} skipped, being no recordings"] * (
+        accepted + refused < len(outcomes)
+    )
     parts += [f"{refused} refused"] * bool(refused)
     parts += [f"{total - len(outcomes)} not sent"] * (len(outcomes) < total)
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""`ingest-batch`: a folder of the worker's machine or an S3 prefix, sent as jobs of the batch lane; may be scheduled."""
+"""`ingest-batch`: a folder of the worker's machine or an S3 prefix, sent as jobs of the batch lane."""
 
 import contextlib
 from typing import Any

@@ -2,16 +2,22 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
+from flows import batch
+from flows.cli import app
+from storage.errors import BadRequest, LedgerUnreachable
 from tests.conftest import Clip
-from tests.flows.conftest import ROOT, Server, Worker, answers, free_port, until
+from tests.flows.conftest import ROOT, Server, answers, free_port, until
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -22,33 +28,37 @@ class Platform:
 
     web_url: str
     s3_url: str
+    key: str
     env: dict[str, str]
 
-    def batch(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "flows.cli", "batch", *map(str, arguments)]
-        return subprocess.run(command, env=self.env | env, cwd=ROOT, capture_output=True, text=True, check=False)
+    def batch(self, *arguments: str | Path) -> Result:
+        return CliRunner(env=self.env).invoke(app, ["batch", *map(str, arguments)])
 
-    def jobs(self, name: str) -> list[dict[str, Any]]:
-        """Return the audit rows of the jobs made of recordings called so."""
-        token = Path(self.env["TRANSCRIBER_DATA_DIR"], "worker-token").read_text().strip()
-        with httpx.Client(base_url=self.web_url, headers={"Authorization": f"Bearer {token}"}) as http:
-            found = http.get("/internal/v1/jobs", params={"name": name}).raise_for_status().json()
-        return list(found)
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """Return all jobs by their id."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        found = httpx.get(f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers).raise_for_status()
+        return {job["id"]: job for job in found.json()["jobs"]}
 
 
 @pytest.fixture(scope="module")
 def platform(surroundings: dict[str, str]) -> Iterator[Platform]:
     web_url, s3_url = surroundings["TRANSCRIBER_WEB_URL"], f"http://127.0.0.1:{free_port()}"
     env = surroundings | S3_KEYS | {"TRANSCRIBER_STORAGE_ENDPOINT_URL": s3_url, "COLUMNS": "200"}
-    alone = {"TRANSCRIBER_PORT": web_url.rpartition(":")[2], "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    alone = {
+        "TRANSCRIBER_ADMIN_PASSWORD": "first-password",
+        "TRANSCRIBER_PORT": web_url.rpartition(":")[2],
+        "PREFECT_API_URL": "http://127.0.0.1:9/api",
+    }
     moto = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", s3_url.rpartition(":")[2]]
-    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    web = subprocess.Popen([sys.executable, "-m", "flows.cli", "web"], env=env | alone, **quiet)
-    s3 = subprocess.Popen(moto, env=env, **quiet)
+    start = partial(subprocess.Popen[bytes], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    web = start([sys.executable, "-m", "flows.cli", "web"], env=env | alone)
+    s3 = start(moto, env=env)
     try:
         until(lambda: answers(f"{web_url}/livez") and answers(f"{s3_url}/moto-api/"), within_s=90)
         httpx.put(f"{s3_url}/store").raise_for_status()
-        yield Platform(web_url=web_url, s3_url=s3_url, env=env)
+        made = CliRunner(env=env).invoke(app, ["admin", "create-key", "admin"], catch_exceptions=False)
+        yield Platform(web_url=web_url, s3_url=s3_url, key=made.stdout.split()[0], env=env)
     finally:
         for process in (web, s3):
             process.terminate()
@@ -63,3 +73,92 @@ def folder(tmp_path: Path, speech: list[Clip]) -> Path:
         (tmp_path / "in" / name).write_bytes(clip.path.read_bytes())
     (tmp_path / "in" / "notes.txt").write_text("what was said, in short\n" * 20)
     return tmp_path / "in"
+
+
+def test_a_folder_becomes_jobs_once_and_notes_are_skipped(platform: Platform, folder: Path) -> None:
+    first = platform.batch(folder)
+    assert first.exit_code == 0, first.stderr
+    assert "2 of 3 accepted, 1 skipped, being no recordings; follow them at" in first.stdout
+    assert f"{folder}/notes.txt: skipped: " in first.stderr
+    made = platform.jobs()
+    assert {job["name"] for job in made.values()} == {"a.wav", "b.wav"}
+
+    again = platform.batch(folder)
+    assert again.exit_code == 0
+    assert "2 of 3 accepted" in again.stdout
+    assert platform.jobs().keys() == made.keys()
+
+
+def test_a_prefix_in_a_bucket_becomes_jobs(platform: Platform, speech: list[Clip]) -> None:
+    with httpx.Client(base_url=f"{platform.s3_url}/store") as http:
+        http.put("/talks/", content=b"").raise_for_status()  # as some consoles mark a folder
+        http.put("/talks/one%20talk.wav", content=speech[2].path.read_bytes()).raise_for_status()
+        http.put("/talks/notes.txt", content=b"what was said").raise_for_status()
+        http.put("/talks/old/", content=b"").raise_for_status()
+        http.put("/talks/old/two.wav", content=speech[3].path.read_bytes()).raise_for_status()
+
+    flat = platform.batch("s3://store/talks/")
+    assert flat.exit_code == 0, flat.stderr
+    assert "1 of 2 accepted, 1 skipped" in flat.stdout
+    assert "s3://store/talks/notes.txt: skipped: " in flat.stderr
+
+    deep = platform.batch("s3://store/talks", "--recursive")
+    assert deep.exit_code == 0, deep.stderr
+    assert "2 of 3 accepted, 1 skipped" in deep.stdout
+    assert sorted(job["name"] for job in platform.jobs().values() if "t" in job["name"]) == ["one talk.wav", "two.wav"]
+
+    assert "1 of 1 accepted" in platform.batch("s3://store/talks/old/two.wav").stdout
+
+
+@pytest.mark.parametrize("source", ["s3://store/gone", "s3://no-such-bucket", "s3://", "no/such/folder"])
+def test_what_does_not_exist_is_named(platform: Platform, source: str) -> None:
+    done = platform.batch(source)
+
+    assert isinstance(done.exception, BadRequest)
+    assert source in str(done.exception)
+
+
+def test_what_was_asked_wrongly_is_no_skipped_file(platform: Platform, folder: Path) -> None:
+    done = platform.batch(folder, "--owner", "nobody")
+
+    assert done.exit_code == 1
+    assert "0 of 3 accepted, 3 refused" in done.stdout
+
+
+def test_what_was_done_is_told_though_the_web_process_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first file is sent, as far as the command knows; then nobody answers."""
+    monkeypatch.setenv("TRANSCRIBER_WEB_URL", "http://127.0.0.1:9")
+    sent = [batch.Outcome(name="a.wav", job_id="j1")]
+    real = batch.send_all
+    monkeypatch.setattr(batch, "send_all", lambda *what: chain(sent, real(*what)))
+
+    result = CliRunner().invoke(app, ["batch", str(folder)])
+
+    assert isinstance(result.exception, LedgerUnreachable)
+    assert "1 of 3 accepted, 2 not sent" in result.stdout
+
+
+def test_the_deployment_does_the_same_on_a_worker(platform: Platform, server: Server, folder: Path) -> None:
+    deployment = server.http.get("/deployments/name/ingest-batch/ingest-batch").raise_for_status().json()
+    assert deployment["work_queue_name"] == "batch"
+
+    def run(source: Path) -> dict[str, Any]:
+        body = {"parameters": {"source": str(source)}}
+        made = server.http.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
+        return server.end(str(made.json()["id"]))
+
+    before = platform.batch(folder)
+    jobs = platform.jobs()
+    done = run(folder)
+    assert before.exit_code == 0
+    assert done["state_type"] == "COMPLETED", done["state"]
+    assert done["state"]["message"] == "2 of 3 accepted, 1 skipped, being no recordings"
+    assert platform.jobs().keys() == jobs.keys()
+
+    shown = server.http.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [done["id"]]}}}).json()
+    assert len(shown) == 1
+    assert shown[0]["data"].count("| job ") == 2
+
+    gone = run(folder / "gone")
+    assert gone["state_type"] == "FAILED"
+    assert "does not exist" in gone["state"]["message"]

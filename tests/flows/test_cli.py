@@ -75,6 +75,7 @@ def test_a_backup_comes_back(env: dict[str, str], tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("batch", "tests/flows"), "did not answer"),
+        (("batch", "no-such-folder"), "'no-such-folder' does not exist"),
         (("models", "fetch", "no-such-model"), "no-such-model is not here"),
         (("models", "remove", "tiny.en"), "tiny.en is not here"),
         (("admin", "create-user", "x", "--role", "king"), "use one of admin, member, reader"),
