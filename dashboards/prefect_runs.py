@@ -92,7 +92,7 @@ class PrefectRuns:
         try:
             if self._deployment is None:
                 self._deployment = (await self._client.read_deployment_by_name(RECORDING)).id
-            run = await _unless_busy(
+            run = await unless_busy(
                 partial(
                     self._client.create_flow_run_from_deployment,
                     self._deployment,
@@ -158,12 +158,12 @@ class PrefectRuns:
         from prefect.exceptions import ObjectNotFound
 
         try:
-            await _unless_busy(partial(self._client.set_flow_run_state, UUID(run_id), state, force=True))
+            await unless_busy(partial(self._client.set_flow_run_state, UUID(run_id), state, force=True))
         except ObjectNotFound:
             return
 
 
-async def _unless_busy(call: Callable[[], Awaitable[T]]) -> T:
+async def unless_busy(call: Callable[[], Awaitable[T]]) -> T:
     """Call, and again in a moment while the server says 503, as it does when its SQLite file is busy."""
     for pause_s in BUSY_PAUSES_S:
         try:

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -19,7 +18,7 @@ from prefect.testing.utilities import prefect_test_harness
 from dashboards import context, reconcile
 from dashboards.context import Context
 from dashboards.dispatch import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
-from dashboards.prefect_runs import DeploymentMissing, PrefectRuns, _unless_busy
+from dashboards.prefect_runs import DeploymentMissing, PrefectRuns, unless_busy
 from dashboards.reconcile import Reconciler
 from flows import deploy
 from storage import jobs, reports, users
@@ -110,7 +109,7 @@ def now(holder: Context, job: Job) -> Job:
 
 async def put(runs: PrefectRuns, ident: UUID, state: State[Any]) -> None:
     """Play a worker, or somebody in Prefect's UI, who moves a flow run."""
-    await _unless_busy(partial(runs._client.set_flow_run_state, ident, state, force=True))
+    await unless_busy(partial(runs._client.set_flow_run_state, ident, state, force=True))
 
 
 async def flow_run(runs: PrefectRuns, job: Job) -> FlowRun:
@@ -358,7 +357,7 @@ async def test_a_lost_prefect_database_sends_its_jobs_round_again(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    await _unless_busy(partial(runs._client.delete_flow_run, UUID(job.flow_run_id)))
+    await unless_busy(partial(runs._client.delete_flow_run, UUID(job.flow_run_id)))
     await Reconciler().look(runs)
     assert now(holder, job).attempt == 2
 
@@ -425,7 +424,7 @@ async def test_runs_of_a_cancelled_job_are_stopped_with_those_of_its_spans(
     job = await handed_out(holder, runs, queue)
     deployment = await runs._client.read_deployment_by_name("transcribe-span/transcribe-span")
     told = {"job_id": job.id, "attempt": 1, "index": 0}
-    span = await _unless_busy(partial(runs._client.create_flow_run_from_deployment, deployment.id, parameters=told))
+    span = await unless_busy(partial(runs._client.create_flow_run_from_deployment, deployment.id, parameters=told))
     if running:
         held = (str(job.flow_run_id), str(span.id))
         workers_come(holder, flow_runs=held)
