@@ -132,7 +132,7 @@ class Recording:
             self.heard_s += _speech_s(span)
             self.board.progress(self.heard_s / plan.speech_s if plan.speech_s else 1.0)
 
-        await self.gpu.hear_all(missing, partial(self.parameters, hearer=hearer), on_heard)
+        await self.gpu.hear_all(missing, partial(self.parameters, hearer=hearer), on_heard, of=len(plan.spans))
 
     def use_what_is_there(self, plan: Plan, hearer: Hearer) -> list[Span]:
         """Report the spans whose results are on storage, and return the others."""

@@ -31,9 +31,16 @@ class GpuRuns:
     _in_flight: set[UUID] = field(default_factory=set)
 
     async def hear_all(
-        self, spans: Sequence[Span], parameters: Callable[[Span], dict[str, Any]], on_heard: Callable[[Span], None]
+        self,
+        spans: Sequence[Span],
+        parameters: Callable[[Span], dict[str, Any]],
+        on_heard: Callable[[Span], None],
+        *,
+        of: int,
     ) -> None:
         """Have every span heard, about twice as many in flight as there are slots; calls `on_heard` for each.
+
+        `of` is how many spans the whole recording has, for the runs' names.
 
         Raises:
             Stopped: the recording's flow run, or one of its spans, was cancelled.
@@ -48,7 +55,7 @@ class GpuRuns:
                 await self.get(
                     "transcribe-span/transcribe-span",
                     told,
-                    name=f"{self.job.name} · span {span.index + 1}/{len(spans)}",
+                    name=f"{self.job.name} · span {span.index + 1}/{of} · {self.job.id[-6:]}",
                     key=f"span {span.index} {told['result']}",
                     what=f"span {span.index + 1}",
                 )

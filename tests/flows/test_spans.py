@@ -68,7 +68,9 @@ async def hear(runs: GpuRuns, *results: str) -> list[int]:
     heard: list[int] = []
     wanted = [cast("Span", SimpleNamespace(index=index)) for index in range(len(results))]
     async with asyncio.timeout(20):
-        await runs.hear_all(wanted, lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index))
+        await runs.hear_all(
+            wanted, lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index), of=len(wanted)
+        )
     return heard
 
 
