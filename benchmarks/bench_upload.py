@@ -28,7 +28,6 @@ import httpx
 
 PARTS = 4
 CHUNK_BYTES = 32 << 20
-TOKEN = "a-token-for-the-benchmark"  # noqa: S105
 BARE = """
 import sys, os
 import uvicorn
@@ -206,9 +205,9 @@ class Tus:
         self.http.delete(f"/api/v1/jobs/{job_id}").raise_for_status()
 
 
-def key_of(url: str) -> str:
+def key_of(url: str, data_dir: Path) -> str:
     """Make a user with a key, by way of the internal API."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"Authorization": f"Bearer {(data_dir / 'operator-token').read_text().strip()}"}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as web:
         told = web.post("/internal/v1/admin/users", json={"name": "bench"}).raise_for_status().json()
         secret: str = web.post("/internal/v1/admin/keys", json={"user": "bench", "name": "bench"}).json()["secret"]
@@ -235,10 +234,9 @@ def main() -> None:
         env = {
             "TRANSCRIBER_DATA_DIR": str(folder / "data"),
             "TRANSCRIBER_PORT": str(port),
-            "TRANSCRIBER_WORKER_TOKEN": TOKEN,
         }
         with running(bare, bare_port) as bare_pid, running([sys.executable, "-m", "dashboards"], port, env) as web_pid:
-            tus = Tus(port, key_of(f"http://127.0.0.1:{port}"))
+            tus = Tus(port, key_of(f"http://127.0.0.1:{port}", folder / "data"))
             recording = folder / "noise.wav"
             sides: dict[str, tuple[int, Callable[[], tuple[float, float]]]] = {
                 "curl to a bare endpoint": (bare_pid, lambda: (curl(f"http://127.0.0.1:{bare_port}/", recording), 0.0)),

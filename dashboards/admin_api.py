@@ -1,6 +1,6 @@
 """What `transcriber admin` asks of a running web process, since nobody else can open the ledger then.
 
-With the worker token, which only those can read who may read the data dir.
+With the operator token, which only those can read who may read the data dir; workers elsewhere do not have it.
 """
 
 import json

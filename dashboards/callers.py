@@ -1,4 +1,4 @@
-"""Who sent a request: a user by browser session or API key, or a worker by the shared token."""
+"""Who sent a request: a user by browser session or API key, a worker by the shared token, or the command line."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ class By(StrEnum):
     SESSION = "session"
     KEY = "key"
     WORKER = "worker"
+    OPERATOR = "command line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 from duckdb import DuckDBPyConnection
+from pydantic import SecretStr
 
 from dashboards.background import Background
 from dashboards.doors import Doors
@@ -26,6 +27,7 @@ from storage.ledger import Ledger
 from storage.records import Job, JobState
 from storage.reports import Started
 from storage.settings import Settings
+from storage.tokens import operator_token
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,9 +63,11 @@ class Context:
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
     shelf: Shelf = field(init=False)
+    operator_token: SecretStr = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf = Shelf(self.settings.storage.uploads_dir)
+        self.operator_token = operator_token(self.settings)
 
 
 _held: list[Context] = []

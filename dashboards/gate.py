@@ -32,6 +32,7 @@ LOG_IN = "/auth/session"
 PAGE_SOCKET = "/_stcore/stream"
 ADMIN_PATHS = {"/metrics", "/_stcore/metrics"}
 LET_IN: tuple[tuple[str, set[By]], ...] = (
+    ("/internal/v1/admin/", {By.OPERATOR}),
     ("/internal/", {By.WORKER}),
     ("/metrics", {By.SESSION, By.KEY, By.WORKER}),
     ("/_stcore/metrics", {By.SESSION, By.KEY, By.WORKER}),
@@ -90,6 +91,8 @@ class Gate:
     async def _bearer(self, secret: str) -> Caller:
         if hmac.compare_digest(secret.encode(), self.token):
             return Caller(by=By.WORKER)
+        if hmac.compare_digest(secret.encode(), context.current().operator_token.get_secret_value().encode()):
+            return Caller(by=By.OPERATOR)
         if secret.startswith(keys.MARK):
             found = await context.read(keys.lookup, secret)
             if found:

@@ -23,11 +23,11 @@ def _ask(method: str, path: str, order: dict[str, Any] | None = None) -> dict[st
     """Have the web process do it."""
     from storage.client import WebClient
     from storage.settings import Settings
-    from storage.tokens import worker_token
+    from storage.tokens import operator_token
 
     settings = Settings()
     body = None if order is None else {**order, "actor": operator()}
-    with WebClient(settings.web.base_url, worker_token(settings), patience_s=15) as client:
+    with WebClient(settings.web.base_url, operator_token(settings), patience_s=15) as client:
         answer: dict[str, Any] = json.loads(client.call(method, f"/internal/v1/admin/{path}", body))
     return answer
 

@@ -1,4 +1,4 @@
-"""The secret that workers show to the web process."""
+"""The secrets that workers, and the command line beside the ledger, show to the web process."""
 
 import os
 import secrets
@@ -13,7 +13,16 @@ def worker_token(settings: Settings) -> SecretStr:
     """Return the token from the settings, else the one in the data dir, which is made when first asked for."""
     if settings.web.worker_token:
         return settings.web.worker_token
-    path = settings.storage.data_dir / "worker-token"
+    return _kept(settings.storage.data_dir / "worker-token")
+
+
+def operator_token(settings: Settings) -> SecretStr:
+    """Return the token of who administers; it never leaves the data dir, as the workers' does."""
+    return _kept(settings.storage.data_dir / "operator-token")
+
+
+def _kept(path: Path) -> SecretStr:
+    """Return the token in the file, which is made when first asked for."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _make(path)

@@ -6,6 +6,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
+from storage.tokens import operator_token
 from tests.dashboards.site import ORIGIN, Site
 
 OPEN = {
@@ -77,10 +78,20 @@ def test_a_user_may_not_call_what_is_for_workers(site: Site) -> None:
 
 def test_a_worker_may_call_nothing_but_its_own(site: Site) -> None:
     for method, path in app_routes(site):
-        own = path.startswith("/internal/") or path in {"/metrics", "/_stcore/metrics"}
+        internal = path.startswith("/internal/") and not path.startswith("/internal/v1/admin/")
+        own = internal or path in {"/metrics", "/_stcore/metrics"}
         if own or method == "WEBSOCKET" or (method, path) in OPEN:
             continue
         assert site.client.request(method, filled(path), headers=site.worker).status_code == 403, path
+
+
+def test_the_command_line_may_only_administer(site: Site) -> None:
+    operator = {"Authorization": f"Bearer {operator_token(site.settings).get_secret_value()}"}
+    for method, path in app_routes(site):
+        if method == "WEBSOCKET" or (method, path) in OPEN or path.startswith("/internal/v1/admin/"):
+            continue
+        assert site.client.request(method, filled(path), headers=operator).status_code == 403, path
+    assert site.client.get("/internal/v1/admin/audit", headers=operator).status_code == 200
 
 
 def test_a_user_who_must_change_the_password_gets_nothing_else(site: Site) -> None:

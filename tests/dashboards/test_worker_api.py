@@ -15,6 +15,7 @@ from storage.clock import utc_now
 from storage.heartbeats import ModelState, WorkerBeat
 from storage.records import Job, JobState, from_json, to_json
 from storage.reports import Exporting, Failed, Report, Started
+from storage.tokens import operator_token
 from tests.dashboards.site import Site
 
 
@@ -167,9 +168,13 @@ def test_a_failed_job_keeps_its_source(site: Site, job: Job) -> None:
     assert context.files().exists(names.media_name(job.media_sha256))
 
 
+def operator(site: Site) -> dict[str, str]:
+    return {"Authorization": f"Bearer {operator_token(site.settings).get_secret_value()}"}
+
+
 def test_users_are_made_by_the_command_line(site: Site) -> None:
     order = {"name": "zoe", "role": "admin", "actor": "cli:anna"}
-    told = site.client.post("/internal/v1/admin/users", json=order, headers=site.worker).json()
+    told = site.client.post("/internal/v1/admin/users", json=order, headers=operator(site)).json()
     assert site.log_in("zoe", told["password"]).json()["must_change_password"] is True
     with context.ledger().read() as con:
         assert audit.page(con, action="user.create", limit=1)[0].actor == "cli:anna"
@@ -177,17 +182,18 @@ def test_users_are_made_by_the_command_line(site: Site) -> None:
 
 def test_a_password_reset_ends_the_users_sessions(site: Site) -> None:
     site.sign_in("ada")
-    told = site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=site.worker).json()
+    told = site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=operator(site)).json()
     assert site.client.get("/recordings/x").status_code == 401
     assert site.log_in("ada", told["password"]).status_code == 200
     assert (
-        site.client.post("/internal/v1/admin/passwords", json={"name": "zoe"}, headers=site.worker).status_code == 404
+        site.client.post("/internal/v1/admin/passwords", json={"name": "zoe"}, headers=operator(site)).status_code
+        == 404
     )
 
 
 def test_a_key_made_by_the_command_line_lets_its_user_in(site: Site) -> None:
     order = {"user": "ada", "name": "laptop"}
-    secret = site.client.post("/internal/v1/admin/keys", json=order, headers=site.worker).json()["secret"]
+    secret = site.client.post("/internal/v1/admin/keys", json=order, headers=operator(site)).json()["secret"]
     assert site.client.get("/v1/models", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
@@ -195,34 +201,34 @@ def test_a_backup_is_a_ledger_that_opens(site: Site, tmp_path: Path, job: Job) -
     from storage.ledger import Ledger
 
     to = str(tmp_path / "copy.duckdb")
-    assert site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=site.worker).json()["path"] == to
-    again = site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=site.worker)
+    assert site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=operator(site)).json()["path"] == to
+    again = site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=operator(site))
     assert (again.status_code, again.json()["error"]["param"]) == (400, "to")
     with Ledger.open(Path(to)) as copy, copy.read() as con:
         assert jobs.get(con, job.id).name == "talk.wav"
 
 
 def test_the_audit_chain_is_verified_while_serving(site: Site, job: Job) -> None:
-    told = site.client.get("/internal/v1/admin/audit", headers=site.worker).json()
+    told = site.client.get("/internal/v1/admin/audit", headers=operator(site)).json()
     assert told["broken_at"] is None
     assert told["rows"] > 0
 
 
 def test_a_ledger_with_jobs_is_not_rebuilt_over(site: Site, job: Job) -> None:
-    answer = site.client.post("/internal/v1/admin/rebuild", json={}, headers=site.worker)
+    answer = site.client.post("/internal/v1/admin/rebuild", json={}, headers=operator(site))
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "ledger")
 
 
 def test_orders_that_are_not_understood_are_refused(site: Site) -> None:
     for order in ({"name": "x", "colour": "red"}, {"role": "king", "name": "x"}, {"actor": "user:1", "name": "x"}):
-        assert site.client.post("/internal/v1/admin/users", json=order, headers=site.worker).status_code == 400
+        assert site.client.post("/internal/v1/admin/users", json=order, headers=operator(site)).status_code == 400
 
 
 def test_logs_hold_neither_secrets_nor_names(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         site.log_in("ada", "a wrong password")
         site.client.get("/v1/models", headers={"Authorization": "Bearer wt_very_secret"})
-        site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=site.worker)
+        site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=operator(site))
     told = json.dumps([record.__dict__ for record in caplog.records], default=str)
     assert "a wrong password" not in told
     assert "wt_very_secret" not in told

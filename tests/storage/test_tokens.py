@@ -1,4 +1,4 @@
-"""The worker token: from the settings, or made once with care."""
+"""The tokens: from the settings, or made once with care."""
 
 import threading
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.settings import Settings
-from storage.tokens import worker_token
+from storage.tokens import operator_token, worker_token
 
 
 @pytest.fixture
@@ -21,6 +21,13 @@ def test_the_token_is_made_once_and_for_this_user_alone(settings: Settings) -> N
     assert worker_token(settings).get_secret_value() == token
     (kept,) = settings.storage.data_dir.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_who_administers_has_another_token_kept_as_well(settings: Settings) -> None:
+    token = operator_token(settings).get_secret_value()
+    assert token not in {worker_token(settings).get_secret_value(), ""}
+    assert operator_token(settings).get_secret_value() == token
+    assert (settings.storage.data_dir / "operator-token").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_token_from_the_settings_comes_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
