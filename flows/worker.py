@@ -245,13 +245,20 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         """
         try:
             if await self._propose_pending_state(flow_run):
-                self._beside(self._give_worker_labels_to_flow_run(flow_run.id))
+                self._beside(self._label(flow_run.id))
                 await self._see_through(flow_run)
         except Exception:
             log.exception("flow run %s could not be seen through; the next sweep puts it back", flow_run.name)
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
+
+    async def _label(self, flow_run_id: UUID) -> None:
+        """Write on the run whose it is, however long the server is away; without that, others take it for nobody's."""
+        try:
+            await patiently(lambda: self._give_worker_labels_to_flow_run(flow_run_id))
+        except Exception:
+            log.exception("flow run %s could not be labelled with its worker", flow_run_id)
 
     async def run(
         self,
