@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 from prefect.client.orchestration import get_client
 
+from flows import deploy
 from flows.child import keep_logs
 from flows.service import announce_ready
 from flows.worker import WarmWorker, default_name, place_of
@@ -23,9 +26,9 @@ SAY_EVERY_S = 20.0
 
 @contextlib.contextmanager
 def own_name(pool: str, device: str) -> Iterator[str]:
-    """Hold a worker name that no other process of this machine has; the first free one, so restarts get it back."""
-    folder = Path(tempfile.gettempdir(), "whisper-transcriber-workers")
-    folder.mkdir(mode=0o1777, exist_ok=True)
+    """Hold a worker name that no other process of ours here has; the first free one, so restarts get it back."""
+    folder = Path(tempfile.gettempdir(), f"whisper-transcriber-workers-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
     base, number = default_name(pool, device), 1
     while True:
         name = base if number == 1 else f"{base}-{number}"
@@ -58,15 +61,15 @@ async def _start(worker: WarmWorker) -> None:
     """Get ready while the Prefect server may still be starting, then serve."""
     try:
         await worker.prepare()
-        await server_answers()
+        await _deploy(await server_answers())
     except asyncio.CancelledError:
         await worker.child.stop()
         raise
     await worker.start(printer=lambda *_: None)
 
 
-async def server_answers() -> None:
-    """Wait for the Prefect server, however long it takes."""
+async def server_answers() -> str:
+    """Wait for the Prefect server, however long it takes, and return its API's URL."""
     async with get_client() as client:
         said = asyncio.get_running_loop().time()
         while (problem := await client.api_healthcheck()) is not None:
@@ -74,6 +77,15 @@ async def server_answers() -> None:
                 said = asyncio.get_running_loop().time()
                 log.warning("waiting for the Prefect server at %s: %s", client.api_url, problem)
             await asyncio.sleep(0.1)
+        return str(client.api_url)
+
+
+async def _deploy(api_url: str) -> None:
+    """Make the pools, queues and deployments, for whoever starts each part alone has nobody else to do it."""
+    try:
+        await asyncio.to_thread(deploy.apply, api_url)
+    except httpx.HTTPError as error:
+        log.warning("prefect.yaml could not be applied to %s (%s); going on with what is there", api_url, error)
 
 
 async def _announce(worker: WarmWorker) -> None:

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 from flows import deploy
-from tests.flows.conftest import ROOT, Server
+from tests.flows.conftest import ROOT, Server, Worker, until
 
 OURS = {"transcribe-recording", "transcribe-span", "detect-language", "ingest-batch", "upkeep"}
 
@@ -27,6 +28,16 @@ def test_applying_again_changes_nothing(server: Server) -> None:
 
     assert {name.partition("/")[2] for name in names} == OURS
     assert deployed() == before
+
+
+def test_a_worker_makes_what_is_missing(server: Server, start_worker: Callable[[str], Worker]) -> None:
+    path = "/deployments/name/upkeep/upkeep"
+    server.http.delete(f"/deployments/{server.http.get(path).json()['id']}").raise_for_status()
+
+    worker = start_worker("mortal")
+    until(lambda: server.http.get(path).is_success, within_s=60)
+
+    assert worker.stop() == 0
 
 
 def test_every_deployment_says_what_it_does(server: Server) -> None:
