@@ -1,7 +1,7 @@
 """What an admin sees of a recording in the Prefect UI: a progress bar and the transcript, as artifacts."""
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 
 from storage.records import Job, Transcript
+
+log = logging.getLogger(__name__)
 
 SHOWN_CHARS = 20_000
 UPDATE_EVERY_S = 2.0
@@ -47,7 +49,7 @@ class Board:
     async def _move_bar(self) -> None:
         async with self._lock:
             share = self._share
-            with contextlib.suppress(Exception):
+            try:
                 if self._bar is None:
                     made = acreate_progress_artifact(
                         100 * share, key=f"progress-{self._job.id}", description=f"Heard of {self._job.name}"
@@ -56,6 +58,8 @@ class Board:
                 else:
                     await aupdate_progress_artifact(self._bar, 100 * share)
                 self._shown = share
+            except Exception as error:  # noqa: BLE001 - Prefect may be away; the app shows the same
+                log.debug("job %s: no progress artifact (%s)", self._job.id, error)
 
     async def finish(self, transcript: Transcript) -> None:
         """Fill the bar and put the transcript up."""
@@ -63,12 +67,14 @@ class Board:
             task.cancel()
         self._share = 1.0
         await self._move_bar()
-        with contextlib.suppress(Exception):
+        try:
             await acreate_markdown_artifact(
                 markdown(transcript),
                 key=f"transcript-{self._job.id}",
                 description=f"What was heard in {self._job.name}",
             )
+        except Exception as error:  # noqa: BLE001 - as above
+            log.debug("job %s: no transcript artifact (%s)", self._job.id, error)
 
     def close(self) -> None:
         for task in set(self._writing):

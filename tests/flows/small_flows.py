@@ -4,6 +4,8 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import flow
@@ -11,7 +13,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
+from flows.board import Board
 from flows.resident import current
+from storage.records import Options, Segment, Transcript
 
 
 @flow(name="mark")
@@ -45,3 +49,26 @@ async def patient(folder: str, name: str, seconds: float) -> State[None] | None:
     except TimeoutError:
         return None
     return Cancelled(message="told to stop")
+
+
+@flow(name="shown")
+async def shown(job_id: str) -> None:
+    """Show a recording's progress and its transcript."""
+    board = Board(cast("Any", SimpleNamespace(id=job_id, name="a.wav")))
+    board.progress(0.5)
+    await board.finish(
+        Transcript(
+            job_id=job_id,
+            media_sha256="0" * 64,
+            name="a.wav",
+            duration_s=2.0,
+            speech_s=1.0,
+            language="en",
+            language_probability=None,
+            model="demo",
+            fingerprint="0",
+            engine="none",
+            options=Options(),
+            segments=(Segment(start_s=0.0, end_s=1.0, text=" Good morning."),),
+        )
+    )
