@@ -9,7 +9,6 @@ of the file to the last word (for the pipeline: to the subtitles as well, with a
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speech_material import Recording, assemble, word_errors
+from benchmarks.speech_material import Recording, assemble, peak_memory_mb, word_errors
 from tasks.models import DEMO_MODEL
 
 REPO = Path(__file__).parents[1]
@@ -77,7 +76,7 @@ SIDES: dict[str, Callable[[Path, Path], Heard]] = {
 def one_side(side: str, model: Path, audio: Path) -> None:
     """Run one side in this process and print what it took."""
     seconds, text = SIDES[side](model, audio)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = peak_memory_mb()
     print(json.dumps({"seconds": seconds, "text": text, "peak_mb": peak_mb}))
 
 

@@ -7,7 +7,6 @@ Each length is read in a process of its own; the peak is the process's whole, wi
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.speech_material import assemble
+from benchmarks.speech_material import assemble, peak_memory_mb
 
 REPO = Path(__file__).parents[1]
 
@@ -33,7 +32,7 @@ def read(audio: Path) -> None:
         started = time.perf_counter()
         plan = ingest(audio, name=audio.name, files=Files(folder), options=Options(), slots=2)
         seconds = time.perf_counter() - started
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = peak_memory_mb()
     told = {"seconds": seconds, "peak_mb": peak_mb, "spans": len(plan.spans), "duration_s": plan.duration_s}
     print(json.dumps(told))
 

@@ -70,3 +70,9 @@ def _text(path: Path) -> str:
 
 def _words(text: str) -> list[str]:
     return re.sub(r"[^\w' ]+", " ", text.lower().replace("-", " ")).split()
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has had resident; `getrusage` would count its parent's, before exec."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024  # type: ignore[index]
