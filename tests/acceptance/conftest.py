@@ -38,21 +38,22 @@ class Stack:
 
     def start(self, *, wait_s: float = 60) -> None:
         command = [sys.executable, "-m", "flows.cli", "up"]
+        if self.process is not None:
+            self.process.wait(10)  # killed by a test
         with (self.data_dir.parent / "up.log").open("ab") as log:
+            said_before = log.tell()
             self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + wait_s
         while time.monotonic() < until:
             assert self.process.poll() is None, self.console()
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
+            if "Ready after" in self.console(since_bytes=said_before):
+                return
             time.sleep(0.1)
         raise AssertionError(f"not ready after {wait_s} s\n{self.console()}")
 
-    def console(self) -> str:
-        return (self.data_dir.parent / "up.log").read_text(errors="replace")[-6000:]
+    def console(self, *, since_bytes: int = 0) -> str:
+        said = (self.data_dir.parent / "up.log").read_bytes()[since_bytes:]
+        return said.decode(errors="replace")[-6000:]
 
     def stop(self, *, wait_s: float = 15) -> int:
         assert self.process is not None
