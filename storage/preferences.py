@@ -1,0 +1,56 @@
+"""What each user wants as a start: of jobs, captions, the page's looks, and what to be told by e-mail."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from duckdb import DuckDBPyConnection
+
+from storage import audit
+from storage.clock import utc_now
+from storage.records import CueLimits, ExportFormat, Lane, from_json, to_json
+
+
+class Theme(StrEnum):
+    """How the pages look; `system` follows the device."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What new jobs of a user start from, and how the user is told of them; `formats` empty means all of them."""
+
+    model: str = "auto"
+    language: str | None = None
+    task: str = "transcribe"
+    formats: tuple[ExportFormat, ...] = ()
+    lane: Lane = Lane.INTERACTIVE
+    cues: CueLimits = CueLimits()
+    theme: Theme = Theme.SYSTEM
+    mail_when_ready: bool = False
+    mail_when_failed: bool = False
+
+
+FIND = "SELECT value FROM preferences WHERE user_id = $user_id"
+
+
+def of(con: DuckDBPyConnection, user_id: str) -> Preferences:
+    """Return what the user has chosen; the defaults where nothing was."""
+    row = con.execute(FIND, {"user_id": user_id}).fetchone()
+    return from_json(Preferences, row[0]) if row else Preferences()
+
+
+KEEP = """
+INSERT INTO preferences (user_id, value, changed_at) VALUES ($user_id, $value, $now)
+ON CONFLICT (user_id) DO UPDATE SET value = excluded.value, changed_at = excluded.changed_at
+"""
+
+
+def set_(con: DuckDBPyConnection, user_id: str, preferences: Preferences, *, actor: str) -> None:
+    """Keep what the user has chosen; the same again changes nothing."""
+    if of(con, user_id) == preferences:
+        return
+    con.execute(KEEP, {"user_id": user_id, "value": to_json(preferences).decode(), "now": utc_now()})
+    audit.record(con, actor=actor, action="user.preferences", subject=user_id)
