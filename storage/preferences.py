@@ -1,6 +1,6 @@
 """What each user wants as a start: of jobs, captions, the page's looks, and what to be told by e-mail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from duckdb import DuckDBPyConnection
@@ -27,7 +27,7 @@ class Preferences:
     task: str = "transcribe"
     formats: tuple[ExportFormat, ...] = ()
     lane: Lane = Lane.INTERACTIVE
-    cues: CueLimits = CueLimits()
+    cues: CueLimits = field(default_factory=CueLimits)
     theme: Theme = Theme.SYSTEM
     mail_when_ready: bool = False
     mail_when_failed: bool = False
