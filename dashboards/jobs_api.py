@@ -15,10 +15,10 @@ from starlette.types import ExceptionHandler
 from dashboards import answers, context, media
 from dashboards.callers import caller_of
 from dashboards.forms import OptionsForm, lane_from, options_from_json
-from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me
+from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
 from dashboards.landing import check, clean_name, take_in
 from dashboards.multipart import received
-from storage import intake, jobs, transcripts
+from storage import intake, jobs, transcripts, vocabulary
 from storage.errors import NotAllowed, NotFound
 from storage.records import ExportFormat, Job, JobState, Lane, to_json
 
@@ -106,6 +106,21 @@ async def me(request: Request) -> Me:
     """Say whose key or session this is."""
     user = caller_of(request).the_user()
     return Me(id=user.id, name=user.name, role=user.role)
+
+
+@api.get("/v1/vocabulary", tags=["account"])
+async def get_vocabulary(request: Request) -> Vocabulary:
+    """The caller's own vocabulary."""
+    return Vocabulary(words=await context.read(vocabulary.words_of, caller_of(request).the_user().id))
+
+
+@api.put("/v1/vocabulary", tags=["account"])
+async def put_vocabulary(request: Request, body: Vocabulary) -> Vocabulary:
+    """Replace the caller's own vocabulary; jobs accepted from now on are heard with it."""
+    caller = caller_of(request)
+    user = caller.may_write("changing the vocabulary")
+    kept = await context.write(vocabulary.set_words, user.id, body.words, actor=caller.actor)
+    return Vocabulary(words=kept)
 
 
 @api.get("/v1/jobs", tags=["jobs"])

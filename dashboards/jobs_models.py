@@ -57,6 +57,12 @@ class Me(BaseModel):
     role: str
 
 
+class Vocabulary(BaseModel):
+    """Names and words that every recording of the user's is heard with, beside the job's own `hotwords`."""
+
+    words: str = Field(max_length=20_000, description="One term a line; 1,000 characters in all, 80 a term.")
+
+
 class ErrorText(BaseModel):
     """What happened and what to do."""
 

@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +40,8 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     ] = None,
     task: Annotated[str, typer.Option(help="transcribe, or translate into English.")] = "transcribe",
     prompt: Annotated[
-        str | None, typer.Option("--prompt", "--initial_prompt", help="Text that sets style and spelling.")
+        str | None,
+        typer.Option("--prompt", "--initial-prompt", "--initial_prompt", help="Text that sets style and spelling."),
     ] = None,
     hotwords: Annotated[str | None, typer.Option(help="Names and words to expect.")] = None,
     beam_size: Annotated[int, typer.Option("--beam-size", "--beam_size", min=1, max=20, help="Width of search.")] = 5,
@@ -216,6 +217,7 @@ class Way:
         check_readable(path, name=path.name, track=self.run.options.audio_track)
         sha256 = file_sha256(path)
         entry = self.book.accept(path, sha256, self.run.options)
+        hotwords = entry.job.options.hotwords if entry.job else self.run.options.hotwords  # with the owner's vocabulary
         known = self.run.options.language
 
         def on_progress(now: "Progress") -> None:
@@ -231,7 +233,7 @@ class Way:
                 path,
                 engine=self.engine,
                 files=self.stored,
-                options=self.run.options,
+                options=replace(self.run.options, hotwords=hotwords),
                 on_progress=on_progress,
                 on_plan=on_plan,
                 on_heard=entry.heard,

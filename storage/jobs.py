@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows
+from storage import audit, job_rows, vocabulary
 from storage.clock import new_id, utc_now
 from storage.deletion import delete
 from storage.errors import BadRequest, JobMoved, StaleAttempt
@@ -75,12 +75,15 @@ def accept(
 ) -> Job:
     """Queue a recording whose bytes are on storage; the same key of the same owner gives the job made before.
 
+    The owner's vocabulary joins the hotwords here, so that the job keeps what it is heard with.
+
     Raises:
         BadRequest: the key was used for other bytes.
     """
     if idempotency_key and (job := keyed(con, owner_id, idempotency_key, media_sha256)):
         return job
     job_id, now = new_id(), utc_now()
+    options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
     values = {
         "id": job_id,
         "owner_id": owner_id,

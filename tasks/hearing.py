@@ -25,6 +25,7 @@ from tasks.doubt import (
     doubts,
     together,
 )
+from tasks.prompt import prompt_tokens
 from tasks.windows import Window, narrower, pack, quietest_in
 
 BEST_OF = 5
@@ -194,12 +195,8 @@ class Hearing:
         )
 
     def _prompt(self, tokenizer: Any) -> list[int]:
-        asked = self.options.prompt
-        previous = tokenizer.encode(" " + asked.strip()) if asked else []
-        prompt = self.model.get_prompt(
-            tokenizer, previous, without_timestamps=True, prefix=None, hotwords=self.options.hotwords
-        )
-        return [int(token) for token in prompt]
+        asked = self.options
+        return prompt_tokens(self.model, tokenizer, prompt=asked.prompt, hotwords=asked.hotwords)
 
     def _features(self, sound: Samples) -> Samples:
         from faster_whisper.audio import pad_or_trim

@@ -169,3 +169,23 @@ def test_nothing_of_a_job_that_was_never_made_stays(site: Site, ada: dict[str, s
 def test_states_are_told_as_they_are_named(site: Site, ada: dict[str, str]) -> None:
     states = site.client.get("/api/openapi.json", headers=ada).json()["components"]["schemas"]["JobState"]["enum"]
     assert states == [state.value for state in JobState]
+
+
+def test_a_vocabulary_is_kept_and_joins_the_jobs(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    url = "/api/v1/vocabulary"
+    assert site.client.get(url, headers=ada).json() == {"words": ""}
+    kept = site.client.put(url, json={"words": "Zoë, Müller\nzoë"}, headers=ada)
+    assert (kept.status_code, kept.json()) == (200, {"words": "Zoë\nMüller"})
+    assert site.client.get(url, headers=ada).json() == kept.json()
+    assert submit(site, ada, tone(), options='{"hotwords": "Berta"}').json()["options"]["hotwords"] == (
+        "Berta, Zoë, Müller"
+    )
+
+
+def test_a_vocabulary_is_its_owners_alone_and_bounded(site: Site, ada: dict[str, str]) -> None:
+    url, reader = "/api/v1/vocabulary", site.key_of(site.user("rex"))
+    site.client.put(url, json={"words": "Zoë"}, headers=ada)
+    assert site.client.get(url, headers=reader).json() == {"words": ""}
+    assert site.client.put(url, json={"words": "x"}, headers=reader).status_code == 403
+    refused = site.client.put(url, json={"words": "x" * 100}, headers=ada)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "words")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faster_whisper.tokenizer import Tokenizer
 
 from storage.errors import BadRequest
 from storage.files import Files
@@ -11,6 +12,7 @@ from storage.records import Options, Plan, Span, Stretch
 from tasks.engine import Engine, hear
 from tasks.language import detect_language, spans_to_ask, speech_window
 from tasks.models import Resolved, fingerprint, is_multilingual
+from tasks.prompt import fitting
 from tasks.transcribe import transcribe_file
 from tests.conftest import Clip
 from tests.tasks.babel import write_model
@@ -88,3 +90,17 @@ def test_a_window_is_speech_of_at_most_half_a_minute(speech: list[Clip]) -> None
 def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], tmp_path: Path) -> None:
     told = Options(beam_size=1, prompt="t1 t2", hotwords="t3", task="translate")
     assert hear(babel, read_wav(speech[0].path), options=told, language="de").language == "de"
+
+
+def test_prompt_and_hotwords_leave_room_for_an_answer(babel: Engine, speech: list[Clip]) -> None:
+    """Each of the two alone fits; together they would be more than the decoder takes."""
+    told = Options(beam_size=1, prompt="a " * 900, hotwords=", ".join(f"t{number}" for number in range(300)))
+    assert hear(babel, read_wav(speech[0].path), options=told, language="de").language == "de"
+
+
+def test_hotwords_without_room_are_left_out_whole(babel: Engine) -> None:
+    tokenizer = Tokenizer(babel.model.hf_tokenizer, True, task="transcribe", language="de")
+    room = len(tokenizer.encode(" one, two"))
+    assert fitting(tokenizer, "one, two, three, six", room) == ("one, two", room)
+    assert fitting(tokenizer, "one, immeasurable, two", room) == ("one, two", room)
+    assert fitting(tokenizer, " one,two ", room) == ("one,two", room - 1)
