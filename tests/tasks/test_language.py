@@ -12,7 +12,7 @@ from storage.records import Options, Plan, Span, Stretch
 from tasks.engine import Engine, hear
 from tasks.language import detect_language, spans_to_ask, speech_window
 from tasks.models import Resolved, fingerprint, is_multilingual
-from tasks.prompt import fitting
+from tasks.prompt import fitting, prompt_tokens
 from tasks.transcribe import transcribe_file
 from tests.conftest import Clip
 from tests.tasks.babel import write_model
@@ -93,9 +93,11 @@ def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], 
 
 
 def test_prompt_and_hotwords_leave_room_for_an_answer(babel: Engine, speech: list[Clip]) -> None:
-    """Each of the two alone fits; together they would be more than the decoder takes."""
-    told = Options(beam_size=1, prompt="a " * 900, hotwords=", ".join(f"t{number}" for number in range(300)))
-    assert hear(babel, read_wav(speech[0].path), options=told, language="de").language == "de"
+    """Each of the two alone takes half of the decoder's context; together they would fill it."""
+    told = {"prompt": "a " * 900, "hotwords": ", ".join(f"t{number}" for number in range(300))}
+    tokenizer = Tokenizer(babel.model.hf_tokenizer, True, task="transcribe", language="de")
+    assert 200 < len(prompt_tokens(babel.model, tokenizer, **told)) <= babel.model.max_length // 2 + 5
+    assert hear(babel, read_wav(speech[0].path), options=Options(beam_size=1, **told), language="de").language == "de"
 
 
 def test_hotwords_without_room_are_left_out_whole(babel: Engine) -> None:
