@@ -1,7 +1,7 @@
 """What a model is told before each window: words to expect, and text that sets style and spelling.
 
 faster-whisper cuts each of the two at 223 tokens; together they then leave no room for an answer in the 448 that the
-decoder has, and its answer is cut off. Here both share the 223, and hotwords are left out whole rather than cut in the middle.
+decoder has. Here both share the 223, and hotwords are left out whole rather than cut in the middle.
 """
 
 from typing import Any

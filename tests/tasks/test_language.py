@@ -94,10 +94,12 @@ def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], 
 
 def test_prompt_and_hotwords_leave_room_for_an_answer(babel: Engine, speech: list[Clip]) -> None:
     """Each of the two alone takes half of the decoder's context; together they would fill it."""
-    told = {"prompt": "a " * 900, "hotwords": ", ".join(f"t{number}" for number in range(300))}
+    prompt, hotwords = "a " * 900, ", ".join(f"t{number}" for number in range(300))
     tokenizer = Tokenizer(babel.model.hf_tokenizer, True, task="transcribe", language="de")
-    assert 200 < len(prompt_tokens(babel.model, tokenizer, **told)) <= babel.model.max_length // 2 + 5
-    assert hear(babel, read_wav(speech[0].path), options=Options(beam_size=1, **told), language="de").language == "de"
+    told = prompt_tokens(babel.model, tokenizer, prompt=prompt, hotwords=hotwords)
+    assert 200 < len(told) <= babel.model.max_length // 2 + 5
+    options = Options(beam_size=1, prompt=prompt, hotwords=hotwords)
+    assert hear(babel, read_wav(speech[0].path), options=options, language="de").language == "de"
 
 
 def test_hotwords_without_room_are_left_out_whole(babel: Engine) -> None:
