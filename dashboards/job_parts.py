@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import PurePath
 
 import streamlit as st
@@ -153,19 +154,35 @@ def delete_button(job: Job, me: Viewer) -> None:
     if not me.may_write:
         return
     with st.popover("Delete recording", icon=":material/delete:", type="tertiary"):
-        st.write(f"**{viewer.plain(job.name)}**, its transcript and its files will be gone for good.")
-        if st.button("Delete for good", type="primary", icon=":material/delete:", key="delete"):
+        days = context.settings().web.deleted_kept_days
+        st.write(
+            f"**{viewer.plain(job.name)}**, its transcript and its files go to “Recently deleted”. "
+            f"You can restore them for {days:g} days."
+        )
+        if st.button("Delete", type="primary", icon=":material/delete:", key="delete"):
             _delete(job, me)
 
 
 def _delete(job: Job, me: Viewer) -> None:
     try:
-        intake.throw_out(context.ledger(), context.files(), job.id, actor=me.actor)
+        intake.delete(context.ledger(), context.files(), job.id, actor=me.actor)
     except TranscriberError as error:
         viewer.refused(error)
         return
-    context.changed(job.id, job.owner_id)
-    st.switch_page("views/jobs.py")
+    context.removed(job.id, job.owner_id)
+    st.rerun()
+
+
+def deleted(job: Job, me: Viewer) -> None:
+    """Say that the recording is deleted, until when it can be restored, and offer that."""
+    gone = (job.deleted_at or utc_now()) + timedelta(days=context.settings().web.deleted_kept_days)
+    st.info(
+        f"This recording was deleted {viewer.plain(present.when(job.deleted_at or utc_now(), me.zone))}. It can be "
+        f"restored until {viewer.plain(present.exactly(gone, me.zone).rsplit(':', 1)[0])}; then it is gone for good.",
+        icon=":material/delete:",
+    )
+    if me.may_write and st.button("Restore", type="primary", icon=":material/restore_from_trash:", key="restore"):
+        _do(lambda: intake.restore(context.ledger(), context.files(), job.id, actor=me.actor), job)
 
 
 def _do(work: Callable[[], Job], job: Job) -> None:

@@ -141,6 +141,13 @@ async def list_jobs(
     return JobList(jobs=await context.read(_bodies, page), next=page[-1].id if len(found) > limit else None)
 
 
+@api.get("/v1/deleted-jobs", tags=["jobs"])
+async def list_deleted(request: Request) -> JobList:
+    """List the jobs that were deleted and can be restored, the last deleted first."""
+    gone = await context.read(jobs.deleted, owner_id=caller_of(request).the_user().id)
+    return JobList(jobs=await context.read(_bodies, gone), next=None)
+
+
 @api.post("/v1/jobs", tags=["jobs"], status_code=HTTPStatus.CREATED, openapi_extra=FORM)
 async def submit(request: Request) -> JobBody:
     """Send a recording; it is queued and the answer comes at once.
@@ -195,10 +202,20 @@ async def retry(request: Request, job_id: str) -> JobBody:
 
 @api.delete("/v1/jobs/{job_id}", tags=["jobs"], status_code=HTTPStatus.NO_CONTENT)
 async def delete(request: Request, job_id: str) -> None:
-    """Delete a finished job with its recording, transcript and files. It cannot be undone."""
+    """Delete a finished job with its recording, transcript and files. It can be restored for some days."""
     job = await _own(request, job_id, changing="deleting")
-    await context.in_thread(intake.throw_out, context.ledger(), context.files(), job.id, actor=caller_of(request).actor)
+    await context.in_thread(intake.delete, context.ledger(), context.files(), job.id, actor=caller_of(request).actor)
     context.removed(job.id, job.owner_id)
+
+
+@api.post("/v1/jobs/{job_id}/restore", tags=["jobs"])
+async def restore(request: Request, job_id: str) -> JobBody:
+    """Bring a deleted job back."""
+    caller = caller_of(request)
+    job = await media.own_job(caller.may_write("restoring"), job_id, deleted=True)
+    job = await context.in_thread(intake.restore, context.ledger(), context.files(), job.id, actor=caller.actor)
+    context.announce(job)
+    return await _body(job)
 
 
 @api.get("/v1/jobs/{job_id}/transcript", tags=["results"], response_class=Response)

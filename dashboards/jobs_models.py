@@ -32,6 +32,7 @@ class JobBody(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    deleted_at: datetime | None = Field(description="When it was deleted; it can be restored for some days.")
     files: list[str] = Field(description="Formats to download from `/api/v1/jobs/{id}/files/{format}`.")
 
     @classmethod

@@ -30,14 +30,14 @@ RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 PLAYED = ("audio/", "video/")
 
 
-async def own_job(user: User, job_id: str) -> Job:
-    """Return a job that the user may see: an own one, or any for an administrator.
+async def own_job(user: User, job_id: str, *, deleted: bool = False) -> Job:
+    """Return a job that the user may see: an own one, or any for an administrator; a deleted one only if asked for.
 
     Raises:
         NotFound: there is none, or it is somebody else's, which nobody is told.
     """
     job = await context.read(jobs.get, job_id)
-    if job.owner_id != user.id and user.role != "admin":
+    if (job.owner_id != user.id and user.role != "admin") or (job.deleted_at and not deleted):
         raise NotFound("job", job_id)
     return job
 

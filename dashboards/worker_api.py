@@ -4,6 +4,7 @@ JSON in, JSON out. Every call may be repeated: reports by their id, jobs by thei
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -16,7 +17,7 @@ from dashboards.answers import bad_request
 from dashboards.forms import OptionsForm, lane_from, options_from_json
 from dashboards.landing import accept_stored, check, clean_name, sweep, take_in
 from dashboards.multipart import received
-from storage import jobs, reports, transcripts, upkeep, users
+from storage import intake, jobs, reports, transcripts, upkeep, users
 from storage.clock import utc_now
 from storage.errors import BadRequest, NotFound
 from storage.heartbeats import WorkerBeat
@@ -162,10 +163,13 @@ async def transcript(request: Request) -> Response:
 
 
 async def tidy(_: Request) -> Response:
-    """Forget abandoned uploads, expired sessions, old log-in tries and old answers, and what was half-written."""
+    """Purge what was deleted long ago, and forget uploads, sessions, log-in tries and answers of old."""
     tidied = await context.write(upkeep.tidy, now=utc_now())
     told: dict[str, Any] = json.loads(to_json(tidied))
     told["uploads"] = await sweep()
+    before = utc_now() - timedelta(days=context.settings().web.deleted_kept_days)
+    holder = context.current()
+    told["purged"] = await context.in_thread(intake.purge_deleted, holder.ledger, holder.files, before=before)
     told["half_written"] = await context.in_thread(context.files().sweep)
     return JSONResponse(told)
 

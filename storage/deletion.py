@@ -1,8 +1,11 @@
-"""Deleting a job: its rows, and the names on storage that nobody else uses."""
+"""Deleting a job: out of sight at once, restorable for a while, then gone with all that only it used."""
+
+from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
 from storage import audit, job_rows, names
+from storage.clock import utc_now
 from storage.errors import JobMoved
 from storage.records import ExportFormat, Job
 
@@ -17,8 +20,56 @@ DELETE_PARTS = (
 )
 
 
-def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...]:
-    """Forget a finished job, and return the names on storage that may go now, in the order to delete them.
+MARK = """
+UPDATE jobs SET deleted_at = $deleted_at, version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id
+"""
+FREE_KEYS = "DELETE FROM job_keys WHERE job_id = $id"
+
+
+def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
+    """Put a finished job out of sight; it can be restored until it is purged. One that is deleted stays so.
+
+    Its idempotency keys are free again, so that sending the recording once more makes a new job.
+
+    Raises:
+        JobMoved: it is not finished; cancel it first.
+    """
+    job = job_rows.get(con, job_id)
+    if job.deleted_at:
+        return job
+    if not job.state.finished:
+        raise JobMoved(job_id, job.state, "deleted")
+    now = utc_now()
+    con.execute(FREE_KEYS, {"id": job_id})
+    con.execute(MARK, {"id": job_id, "deleted_at": now, "now": now})
+    audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
+    return job_rows.get(con, job_id)
+
+
+def restore(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
+    """Bring a deleted job back; one that is not deleted stays as it is.
+
+    Raises:
+        NotFound: it has been purged.
+    """
+    job = job_rows.get(con, job_id)
+    if job.deleted_at is None:
+        return job
+    con.execute(MARK, {"id": job_id, "deleted_at": None, "now": utc_now()})
+    audit.record(con, actor=actor, action="job.restore", subject=job_id, detail={"name": job.name})
+    return job_rows.get(con, job_id)
+
+
+OVERDUE = "SELECT id FROM jobs WHERE deleted_at < $before ORDER BY deleted_at LIMIT $limit"
+
+
+def overdue(con: DuckDBPyConnection, before: datetime, *, limit: int = 1000) -> list[str]:
+    """Return the ids of jobs that were deleted before this instant, the oldest first."""
+    return [row[0] for row in con.execute(OVERDUE, {"before": before, "limit": limit}).fetchall()]
+
+
+def purge(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...]:
+    """Forget a finished job for good, and return the names on storage that may go now, in the order to delete them.
 
     What another job uses, because it has the same bytes or holds the same samples, stays. Delete the names
     after the commit (`storage.intake.throw_out` does both).
@@ -28,11 +79,11 @@ def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ..
     """
     job = job_rows.get(con, job_id)
     if not job.state.finished:
-        raise JobMoved(job_id, job.state, "deleted")
+        raise JobMoved(job_id, job.state, "purged")
     free = _own_names(con, job) + _unshared_names(con, job)
     for statement in DELETE_PARTS:
         con.execute(statement, {"id": job_id})
-    audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
+    audit.record(con, actor=actor, action="job.purge", subject=job_id, detail={"name": job.name, "state": job.state})
     return free
 
 

@@ -1,12 +1,13 @@
 """Bytes and ledger together: taking a recording in, and throwing a job out with all that is only its own."""
 
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import jobs, manifests, names, progress
+from storage import deletion, jobs, manifests, names, progress
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import Job, Lane, Options
@@ -68,8 +69,31 @@ def accept_in_hand(con: DuckDBPyConnection, *, actor: str, **asked: Any) -> Job:
     return jobs.get(con, job.id)
 
 
+def delete(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
+    """Put a finished job out of sight, and say so on storage; see `jobs.delete`."""
+    job = ledger.run(jobs.delete, job_id, actor=actor)
+    manifests.keep_if_possible(ledger, files, job_id)
+    return job
+
+
+def restore(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
+    """Bring a deleted job back, and say so on storage; see `jobs.restore`."""
+    job = ledger.run(jobs.restore, job_id, actor=actor)
+    manifests.keep_if_possible(ledger, files, job_id)
+    return job
+
+
+def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str = "system:upkeep") -> int:
+    """Throw out the jobs that were deleted before this instant; return how many."""
+    with ledger.read() as con:
+        overdue = deletion.overdue(con, before)
+    for job_id in overdue:
+        throw_out(ledger, files, job_id, actor=actor)
+    return len(overdue)
+
+
 def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
-    """Delete a finished job and what only it used. The lock keeps `take_in` of the same bytes from losing them.
+    """Purge a finished job and what only it used. The lock keeps `take_in` of the same bytes from losing them.
 
     Raises:
         JobMoved: it is not finished; cancel it first.
@@ -78,7 +102,7 @@ def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
     with ledger.read() as con:
         sha256 = jobs.get(con, job_id).media_sha256
     with _lock_of(sha256):
-        for name in ledger.run(jobs.delete, job_id, actor=actor):
+        for name in ledger.run(jobs.purge, job_id, actor=actor):
             files.delete(name)
 
 

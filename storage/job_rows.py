@@ -32,7 +32,7 @@ def _job(values: dict[str, Any]) -> Job:
         "options": from_json(Options, values["options"]),
         "given_up": tuple(json.loads(values["given_up"])),
     }
-    for field in ("created_at", "updated_at", "started_at", "finished_at"):
+    for field in ("created_at", "updated_at", "started_at", "finished_at", "deleted_at"):
         instant: datetime | None = values[field]
         values[field] = instant.astimezone(UTC) if instant else None
     return Job(**values)

@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from storage import audit, job_rows, vocabulary
 from storage.clock import new_id, utc_now
-from storage.deletion import delete
+from storage.deletion import delete, purge, restore
 from storage.errors import BadRequest, JobMoved, StaleAttempt
 from storage.job_rows import found
 from storage.records import Job, JobState, Lane, Options, SpanRow, to_json
@@ -24,13 +24,16 @@ __all__ = [
     "cancel",
     "counts",
     "delete",
+    "deleted",
     "exports_of",
     "get",
     "keyed",
     "next_queued",
     "note",
     "page",
+    "purge",
     "requeue",
+    "restore",
     "retry",
     "spans_of",
     "submitted",
@@ -106,7 +109,7 @@ get = job_rows.get
 
 PAGE = """
 SELECT * FROM job_rows
-WHERE ($owner_id IS NULL OR owner_id = $owner_id)
+WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
   AND ($before IS NULL OR id < $before)
 ORDER BY id DESC LIMIT $limit
@@ -127,7 +130,21 @@ def page(
     return found(con)
 
 
-COUNTS = "SELECT state, count(*) FROM jobs WHERE $owner_id IS NULL OR owner_id = $owner_id GROUP BY state"
+DELETED = """
+SELECT * FROM job_rows WHERE deleted_at IS NOT NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+ORDER BY deleted_at DESC, id DESC LIMIT $limit
+"""
+
+
+def deleted(con: DuckDBPyConnection, *, owner_id: str | None = None, limit: int = 200) -> list[Job]:
+    """Return the deleted jobs that can still be restored, the last deleted first."""
+    con.execute(DELETED, {"owner_id": owner_id, "limit": limit})
+    return found(con)
+
+
+COUNTS = """
+SELECT state, count(*) FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id) GROUP BY state
+"""
 
 
 def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobState, int]:
@@ -235,11 +252,11 @@ def retry(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
     """Queue a failed or cancelled job again as a new attempt; spans that were heard are found on storage.
 
     Raises:
-        JobMoved: it is neither failed nor cancelled.
+        JobMoved: it is neither failed nor cancelled, or it is deleted.
     """
     job = get(con, job_id)
-    if job.state not in {JobState.FAILED, JobState.CANCELLED}:
-        raise JobMoved(job_id, job.state, "retried")
+    if job.deleted_at or job.state not in {JobState.FAILED, JobState.CANCELLED}:
+        raise JobMoved(job_id, "deleted" if job.deleted_at else job.state, "retried")
     return _back_in_queue(con, job, crashes=0, detail="", actor=actor, action="job.retry")
 
 

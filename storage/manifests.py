@@ -31,7 +31,10 @@ class Manifest:
 
 
 STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
-KEPT = "UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state"
+KEPT = """
+UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state
+    AND (version = $version OR state NOT IN ('completed', 'failed', 'cancelled'))
+"""
 BEHIND = """
 SELECT * FROM job_rows WHERE id IN (
     SELECT id FROM jobs
@@ -73,7 +76,7 @@ def keep(ledger: "Ledger", files: "Files", job_id: str) -> None:
     with ledger.read() as con:
         manifest = of(con, job_id)
     files.write(job_manifest_name(job_id), to_json(manifest))
-    if not ledger.run(_mark, job_id, manifest.job.state):
+    if not ledger.run(_mark, manifest.job):
         files.delete(job_manifest_name(job_id))
 
 
@@ -97,10 +100,11 @@ def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
     return len(behind)
 
 
-def _mark(con: DuckDBPyConnection, job_id: str, state: str) -> bool:
-    con.execute(KEPT, {"id": job_id, "state": state})
+def _mark(con: DuckDBPyConnection, job: Job) -> bool:
+    """Note that the description says how the job is, unless it has changed once more; tell whether it is there."""
+    con.execute(KEPT, {"id": job.id, "state": job.state, "version": job.version})
     try:
-        jobs.get(con, job_id)
+        jobs.get(con, job.id)
     except NotFound:
         return False
     return True

@@ -22,10 +22,10 @@ ACTOR = "system:rebuild"
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
     speech_s, done_s, detail, error, error_code, model, fingerprint, language, given_up, created_at, updated_at,
-    started_at, finished_at)
+    started_at, finished_at, deleted_at)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $options, $attempt, $version, $duration_s,
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
-    $started_at, $finished_at)
+    $started_at, $finished_at, $deleted_at)
 """
 RESTORED = "SELECT id FROM jobs WHERE id IN (SELECT subject FROM audit WHERE action = 'job.rebuild')"
 ADD_EXPORT = "INSERT INTO exports (job_id, format, name) VALUES ($id, $format, $name)"

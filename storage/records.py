@@ -242,6 +242,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     error_code: str | None = None
+    deleted_at: datetime | None = None  # out of sight, and purged when its grace period is over
 
     @property
     def progress(self) -> float:

@@ -64,6 +64,9 @@ class WebSettings(BaseSettings):
     jobs_in_flight: int = Field(
         0, ge=0, description="Recordings handed to Prefect at once; 0 means twice the slots of the cpu workers."
     )
+    deleted_kept_days: float = Field(
+        14.0, ge=0, description="A deleted recording can be restored for so many days; then it is gone for good."
+    )
     reconcile_seconds: float = Field(5.0, gt=0, description="How often jobs are compared with their flow runs.")
 
     @property

@@ -28,6 +28,9 @@ def recording() -> None:
     components.live(key="job-live", job=job.id, everybody=me.is_admin)
     owner = viewer.look(users.get, job.owner_id).name if job.owner_id != me.user.id else None
     job_parts.heading(job, me, owner)
+    if job.deleted_at:
+        job_parts.deleted(job, me)
+        return
     if job.state is JobState.COMPLETED:
         completed(job, me)
         return

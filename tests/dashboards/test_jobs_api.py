@@ -91,7 +91,12 @@ def test_a_job_can_be_cancelled_retried_and_deleted(
     fail(job["id"])
     assert site.client.delete(url, headers=ada).status_code == 204
     assert site.client.get(url, headers=ada).status_code == 404
-    assert not context.files().exists(names.media_name(job["media_sha256"]))
+    assert context.files().exists(names.media_name(job["media_sha256"]))
+    gone = site.client.get("/api/v1/deleted-jobs", headers=ada).json()["jobs"]
+    assert [one["id"] for one in gone] == [job["id"]]
+    assert site.client.post(f"{url}/restore", headers=site.key_of(site.user("bob"))).status_code == 404
+    assert site.client.post(f"{url}/restore", headers=ada).json()["deleted_at"] is None
+    assert site.client.get(url, headers=ada).status_code == 200
 
 
 def test_a_reader_may_look_and_not_touch(site: Site, tone: Callable[..., bytes]) -> None:

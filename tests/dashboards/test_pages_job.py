@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from storage import jobs
-from storage.errors import NotFound
 from storage.records import Finding, JobState, Options, Role
 from tests.dashboards.desk import Desk, button, component, has, labels, words
 
@@ -47,7 +46,7 @@ def test_a_failure_says_what_happened_and_what_to_do(desk: Desk) -> None:
     at = desk.page("job", ada, id=job.id)
     assert "export it again with sound" in words(at)
     assert job.id in words(at)
-    assert labels(at) == ["Try again", "Delete for good"]
+    assert labels(at) == ["Try again", "Delete"]
 
 
 def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> None:
@@ -92,17 +91,29 @@ def test_what_was_asked_for_is_told(desk: Desk) -> None:
     assert "translated into English, vocabulary: Nuuk" in words(desk.page("job", ada, id=job.id))
 
 
-def test_deleting_asks_first_and_then_leaves_nothing(desk: Desk) -> None:
+def test_deleting_asks_first_and_can_be_undone(desk: Desk) -> None:
     ada = desk.user()
     job = desk.job(ada, JobState.COMPLETED)
     at = desk.page("job", ada, id=job.id)
-    assert "gone for good" in words(at)
-    assert desk.look(job)
-    button(at, "Delete for good").click()
+    assert "You can restore them for 14 days" in words(at)
+    assert desk.look(job).deleted_at is None
+    button(at, "Delete").click()
     at.run()
-    with pytest.raises(NotFound):
-        desk.look(job)
-    assert "Nothing here yet" in words(at)
+    assert desk.look(job).deleted_at
+    assert "It can be restored until" in words(at)
+    assert not has(at, "player")
+    assert labels(at) == ["Restore"]
+    button(at, "Restore").click()
+    at.run()
+    assert desk.look(job).deleted_at is None
+    assert has(at, "player")
+
+
+def test_a_reader_cannot_restore(desk: Desk) -> None:
+    reader = desk.user(role=Role.READER)
+    job = desk.job(reader, JobState.COMPLETED)
+    desk.ledger.run(jobs.delete, job.id, actor="system:test")
+    assert labels(desk.page("job", reader, id=job.id)) == []
 
 
 @pytest.mark.parametrize("asked", ["", "no-such-job", "theirs"])
@@ -132,7 +143,7 @@ def test_a_change_that_comes_too_late_is_told_in_words(desk: Desk) -> None:
     job = desk.job(ada)
     at = desk.page("job", ada, id=job.id)
     desk.ledger.run(jobs.cancel, job.id, actor="system:test")
-    desk.ledger.run(jobs.delete, job.id, actor="system:test")
+    desk.ledger.run(jobs.purge, job.id, actor="system:test")
     button(at, "Cancel").click()
     at.run()
     assert [one.value for one in at.title] == ["This recording is not here"]

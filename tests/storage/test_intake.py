@@ -3,12 +3,14 @@
 import hashlib
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage import intake, jobs, names
+from storage.clock import utc_now
 from storage.errors import BadRequest, JobMoved, StorageUnreachable
 from storage.files import Files
 from storage.ledger import Ledger
@@ -76,6 +78,28 @@ def test_what_a_job_wrote_before_it_was_cancelled_is_thrown_out_too(
     ledger.run(jobs.cancel, job.id, actor="cli:me")
     intake.throw_out(ledger, files, job.id, actor="cli:me")
     assert list(files.list()) == []
+
+
+def test_a_deleted_job_keeps_its_files_until_its_time_is_over(
+    ledger: Ledger, files: Files, take_in: Callable[..., Job], run_of: Any
+) -> None:
+    job = take_in()
+    run_of(job).whole_way()
+    intake.delete(ledger, files, job.id, actor="cli:me")
+    assert b'"deleted_at":null' not in files.read(names.job_manifest_name(job.id))
+    assert intake.purge_deleted(ledger, files, before=utc_now() - timedelta(days=1)) == 0
+    assert files.exists(names.media_name(SHA))
+    assert intake.purge_deleted(ledger, files, before=utc_now() + timedelta(seconds=1)) == 1
+    assert list(files.list()) == []
+
+
+def test_a_restored_job_is_described_as_it_was(ledger: Ledger, files: Files, take_in: Callable[..., Job]) -> None:
+    job = take_in()
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    intake.delete(ledger, files, job.id, actor="cli:me")
+    intake.restore(ledger, files, job.id, actor="cli:me")
+    assert b'"deleted_at":null' in files.read(names.job_manifest_name(job.id))
+    assert intake.purge_deleted(ledger, files, before=utc_now() + timedelta(seconds=1)) == 0
 
 
 def test_a_running_job_is_not_thrown_out(ledger: Ledger, files: Files, take_in: Callable[..., Job]) -> None:

@@ -178,26 +178,56 @@ def test_a_note_is_shown_while_the_job_goes_on_and_not_after(ledger: Ledger, mak
     assert actions(ledger, job) == ["job.cancel", "job.accept"]
 
 
-def test_a_running_job_cannot_be_deleted(ledger: Ledger, make_job: Any) -> None:
+def test_a_running_job_cannot_be_deleted_or_purged(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
     with pytest.raises(JobMoved, match="deleted"):
-        ledger.run(jobs.delete, make_job().id, actor="cli:me")
+        ledger.run(jobs.delete, job.id, actor="cli:me")
+    with pytest.raises(JobMoved, match="purged"):
+        ledger.run(jobs.purge, job.id, actor="cli:me")
 
 
-def test_a_deleted_job_leaves_nothing_but_its_audit(ledger: Ledger, make_job: Any, run_of: Any) -> None:
-    job = make_job(idempotency_key="k")
+def test_a_deleted_job_is_out_of_sight_until_it_is_restored(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+    job, other = make_job(idempotency_key="k"), make_job()
     run_of(job).whole_way()
     ledger.run(jobs.delete, job.id, actor="cli:me")
     with ledger.read() as con:
+        assert [one.id for one in jobs.page(con)] == [other.id]
+        assert sum(jobs.counts(con).values()) == 1
+        assert [one.id for one in jobs.deleted(con, owner_id=job.owner_id)] == [job.id]
+        assert jobs.deleted(con, owner_id="somebody else") == []
+    assert make_job(idempotency_key="k").id != job.id
+    ledger.run(jobs.delete, job.id, actor="cli:me")
+    ledger.run(jobs.restore, job.id, actor="cli:me")
+    assert get(ledger, job).deleted_at is None
+    assert actions(ledger, job)[:2] == ["job.restore", "job.delete"]
+    with ledger.read() as con:
+        assert job.id in [one.id for one in jobs.page(con)]
+        assert jobs.deleted(con) == []
+
+
+def test_a_deleted_job_is_not_tried_again(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    ledger.run(jobs.delete, job.id, actor="cli:me")
+    with pytest.raises(JobMoved, match="is deleted"):
+        ledger.run(jobs.retry, job.id, actor="cli:me")
+
+
+def test_a_purged_job_leaves_nothing_but_its_audit(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+    job = make_job(idempotency_key="k")
+    run_of(job).whole_way()
+    ledger.run(jobs.purge, job.id, actor="cli:me")
+    with ledger.read() as con:
         for table in ("jobs", "spans", "transcripts", "segments", "exports", "answers", "job_keys"):
             assert con.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]  # noqa: S608
-    assert actions(ledger, job)[0] == "job.delete"
+    assert actions(ledger, job)[0] == "job.purge"
     assert make_job(idempotency_key="k").id != job.id
 
 
-def test_all_that_only_a_deleted_job_used_may_go(ledger: Ledger, make_job: Any, run_of: Any) -> None:
+def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, run_of: Any) -> None:
     job = make_job()
     run_of(job).whole_way()
-    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    free = ledger.run(jobs.purge, job.id, actor="cli:me")
     assert set(free) == {
         names.job_manifest_name(job.id),
         names.transcript_name(job.id),
@@ -217,11 +247,11 @@ def test_media_that_another_job_uses_stays(
 ) -> None:
     job, other = make_job(), make_job(make_user("Bob"))
     run_of(job).whole_way()
-    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    free = ledger.run(jobs.purge, job.id, actor="cli:me")
     assert names.media_name(job.media_sha256) not in free
     assert not [name for name in free if name.startswith(("plans", "spans", "results"))]
     ledger.run(jobs.cancel, other.id, actor="cli:me")
-    assert names.media_name(job.media_sha256) in ledger.run(jobs.delete, other.id, actor="cli:me")
+    assert names.media_name(job.media_sha256) in ledger.run(jobs.purge, other.id, actor="cli:me")
 
 
 def test_spans_that_another_recording_shares_stay(
@@ -231,7 +261,7 @@ def test_spans_that_another_recording_shares_stay(
     run_of(job).whole_way()
     run_of(other).start()
     run_of(other).plan(spans[:1])
-    free = ledger.run(jobs.delete, job.id, actor="cli:me")
+    free = ledger.run(jobs.purge, job.id, actor="cli:me")
     assert names.span_name("00aa") not in free
     assert names.results_folder("00aa") not in free
     assert {names.span_name("11bb"), names.media_name(job.media_sha256)} <= set(free)

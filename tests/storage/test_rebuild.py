@@ -111,14 +111,25 @@ def test_a_completed_job_whose_transcript_is_lost_is_heard_again(
         assert get(new, job).state is JobState.QUEUED
 
 
-def test_deleted_jobs_stay_deleted(
+def test_purged_jobs_stay_away(
     ledger: Ledger, files: Files, make_job: Any, run_of: Any, lost: Callable[[], Ledger]
 ) -> None:
     job = run_of(make_job()).whole_way()
-    for name in ledger.run(jobs.delete, job.id, actor="cli:me"):
+    for name in ledger.run(jobs.purge, job.id, actor="cli:me"):
         files.delete(name)
     with lost() as new:
         assert rebuild(new, files).jobs == 0
+
+
+def test_a_deleted_job_comes_back_deleted_and_can_be_restored(
+    ledger: Ledger, files: Files, make_job: Any, run_of: Any, lost: Callable[[], Ledger]
+) -> None:
+    job = run_of(make_job()).whole_way()
+    deleted = ledger.run(jobs.delete, job.id, actor="cli:me")
+    with lost() as new:
+        rebuild(new, files)
+        assert get(new, job).deleted_at == deleted.deleted_at
+        assert new.run(jobs.restore, job.id, actor="cli:me").state is JobState.COMPLETED
 
 
 def test_broken_descriptions_are_left_out_and_named(files: Files, make_job: Any, lost: Callable[[], Ledger]) -> None:
@@ -182,7 +193,7 @@ def test_an_outage_of_storage_is_caught_up_with(ledger: Ledger, files: Files, ma
     assert list(files.list("jobs")) == [names.job_manifest_name(first.id), names.job_manifest_name(second.id)]
 
 
-def test_a_job_deleted_while_it_is_described_leaves_no_description(
+def test_a_job_purged_while_it_is_described_leaves_no_description(
     ledger: Ledger, files: Files, make_job: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job()
@@ -191,7 +202,7 @@ def test_a_job_deleted_while_it_is_described_leaves_no_description(
 
     def delete_meanwhile(name: str, data: bytes) -> None:
         write(name, data)
-        ledger.run(jobs.delete, job.id, actor="cli:me")
+        ledger.run(jobs.purge, job.id, actor="cli:me")
 
     monkeypatch.setattr(files, "write", delete_meanwhile)
     manifests.keep(ledger, files, job.id)
