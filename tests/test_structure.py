@@ -74,3 +74,8 @@ def test_every_module_says_what_it_is_for() -> None:
         if not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+def test_every_migration_has_a_number_of_its_own() -> None:
+    numbers = [path.name.split("_")[0] for path in sorted((ROOT / "storage" / "migrations").glob("*.sql"))]
+    assert numbers == [f"{place:04}" for place in range(1, len(numbers) + 1)]
