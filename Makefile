@@ -15,7 +15,8 @@ $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv-$(UV_VERSION) uv==$(UV_VERSION)
 
 install: $(UV)  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
-	@$(UV) sync --locked --inexact --quiet --all-groups $(EXTRAS)
+	@$(UV) sync --locked --inexact --quiet --all-groups --compile-bytecode $(EXTRAS)
+	@$(RUN) python -m flows.server prepare
 
 demo: install  ## start everything, transcribe the sample, go on serving (ARGS=--exit stops after it)
 	$(RUN) transcriber up --demo $(ARGS)

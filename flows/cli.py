@@ -74,12 +74,12 @@ def worker(
     Needs PREFECT_API_URL, TRANSCRIBER_WEB_URL and TRANSCRIBER_WORKER_TOKEN where the rest runs elsewhere, and the
     same TRANSCRIBER_STORAGE_URL as all the others.
     """
-    die_with_supervisor()
+    alone = not die_with_supervisor()
     if pool not in {"cpu", "gpu"}:
         raise typer.BadParameter("the pools are cpu and gpu", param_hint="--pool")
     from flows.work import work
 
-    work(pool, device=device, limit=limit)
+    work(pool, device=device, limit=limit, alone=alone)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 Plain HTTP instead of Prefect's client, whose import alone takes longer than all of these calls together.
 """
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -36,16 +37,55 @@ def send(http: httpx.Client, method: str, path: str, body: dict[str, Any]) -> ht
 def apply(api_url: str, *, path: Path = PREFECT_YAML) -> list[str]:
     """Bring the server in line with the file and return the deployments' names (`flow/deployment`); safe to repeat.
 
+    A server that has this very file already keeps what an admin changed there since, a paused queue for instance.
+
     Raises:
         httpx.HTTPError: the server did not take it.
     """
-    wanted: dict[str, Any] = yaml.safe_load(path.read_text())
+    wanted = _read(path)
     with prefect_http(api_url) as http:
+        if _has(http, wanted):
+            return [f"{each['flow_name']}/{each['name']}" for each in wanted["deployments"]]
         for pool in wanted["work_pools"]:
             _upsert(http, "/work_pools/", pool["name"], {**pool, "base_job_template": NOTHING_TO_SET})
             for queue in wanted["work_queues"]:
                 _upsert(http, f"/work_pools/{pool['name']}/queues", queue["name"], queue)
         return [_deploy(http, each) for each in wanted["deployments"]]
+
+
+def wait(api_url: str, *, within_s: float, path: Path = PREFECT_YAML) -> bool:
+    """Wait until somebody else has applied the file; return whether that happened in time.
+
+    Raises:
+        httpx.HTTPError: the server does not answer.
+    """
+    wanted, end = _read(path), time.monotonic() + within_s
+    with prefect_http(api_url) as http:
+        while not (there := _has(http, wanted)) and time.monotonic() < end:
+            time.sleep(0.1)
+    return there
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the file's content, each deployment with the hash of the whole file as its version."""
+    text = path.read_text()
+    wanted: dict[str, Any] = yaml.safe_load(text)
+    version = hashlib.sha256(text.encode()).hexdigest()[:16]
+    for each in wanted["deployments"]:
+        each["version"] = version
+    return wanted
+
+
+def _has(http: httpx.Client, wanted: dict[str, Any]) -> bool:
+    """Tell whether the server has every pool and, of this version, every deployment."""
+    pools = {row["name"] for row in send(http, "POST", "/work_pools/filter", {}).raise_for_status().json()}
+    if not pools >= {each["name"] for each in wanted["work_pools"]}:
+        return False
+    names = [each["name"] for each in wanted["deployments"]]
+    asked = {"deployments": {"name": {"any_": names}}}
+    rows = send(http, "POST", "/deployments/filter", asked).raise_for_status().json()
+    there = {(row["name"], row["version"], row["work_pool_name"]) for row in rows}
+    return there >= {(each["name"], each["version"], each["work_pool"]["name"]) for each in wanted["deployments"]}
 
 
 def _upsert(http: httpx.Client, collection: str, name: str, wanted: dict[str, Any]) -> None:
@@ -60,6 +100,7 @@ def _deploy(http: httpx.Client, wanted: dict[str, Any]) -> str:
     flow = send(http, "POST", "/flows/", {"name": wanted["flow_name"]}).raise_for_status().json()
     body = {
         "name": wanted["name"],
+        "version": wanted["version"],
         "flow_id": flow["id"],
         "entrypoint": wanted["entrypoint"],
         "path": ".",

@@ -23,8 +23,9 @@ def die_with(parent_pid: int) -> None:
         os._exit(1)
 
 
-def die_with_supervisor() -> None:
-    """Do so if `transcriber up` has started this process."""
+def die_with_supervisor() -> bool:
+    """Do so if `transcriber up` has started this process; return whether it has."""
     parent = os.environ.pop(SUPERVISOR, None)
     if parent is not None:
         die_with(int(parent))
+    return parent is not None

@@ -1,7 +1,8 @@
 """`python -m flows.server HOST PORT`: the Prefect server as `transcriber up` runs it, ending when the supervisor does.
 
 A new SQLite database takes Prefect some 120 migrations, several seconds long. The first one made is therefore kept,
-empty as it is, beside the installed packages, and later ones start from a copy.
+empty as it is, beside the installed packages, and later ones start from a copy. `python -m flows.server prepare`, a
+part of `make install`, makes it beforehand.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,8 +58,21 @@ def keep_blank(database: Path) -> None:
         fresh.rename(blank)
 
 
+def prepare() -> None:
+    """Make the empty database now, in a folder that goes again; does nothing where it is there."""
+    if blank_database().exists():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder, "prefect.db")
+        os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"{SQLITE}{database}"
+        keep_blank(database)
+
+
 def main() -> None:
     """Serve Prefect's API and UI until told to stop."""
+    if sys.argv[1:] == ["prepare"]:
+        prepare()
+        return
     die_with_supervisor()
     import uvicorn
     from prefect.settings import get_current_settings

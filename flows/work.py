@@ -22,6 +22,7 @@ from storage.settings import Settings
 log = logging.getLogger(__name__)
 
 SAY_EVERY_S = 20.0
+SUPERVISOR_DEPLOYS_WITHIN_S = 20.0
 
 
 @contextlib.contextmanager
@@ -44,8 +45,8 @@ def own_name(pool: str, device: str) -> Iterator[str]:
         return
 
 
-async def _serve(worker: WarmWorker) -> None:
-    serving = asyncio.create_task(_start(worker))
+async def _serve(worker: WarmWorker, *, alone: bool) -> None:
+    serving = asyncio.create_task(_start(worker, alone=alone))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     announcing = asyncio.create_task(_announce(worker))
@@ -57,11 +58,11 @@ async def _serve(worker: WarmWorker) -> None:
         announcing.cancel()
 
 
-async def _start(worker: WarmWorker) -> None:
+async def _start(worker: WarmWorker, *, alone: bool) -> None:
     """Get ready while the Prefect server may still be starting, then serve."""
     try:
         await worker.prepare()
-        await _deploy(await server_answers())
+        await _deploy(await server_answers(), alone=alone)
     except asyncio.CancelledError:
         await worker.child.stop()
         raise
@@ -80,10 +81,11 @@ async def server_answers() -> str:
         return str(client.api_url)
 
 
-async def _deploy(api_url: str) -> None:
-    """Make the pools, queues and deployments, for whoever starts each part alone has nobody else to do it."""
+async def _deploy(api_url: str, *, alone: bool) -> None:
+    """Make the pools, queues and deployments where no supervisor does, or has not in good time."""
     try:
-        await asyncio.to_thread(deploy.apply, api_url)
+        if alone or not await asyncio.to_thread(deploy.wait, api_url, within_s=SUPERVISOR_DEPLOYS_WITHIN_S):
+            await asyncio.to_thread(deploy.apply, api_url)
     except httpx.HTTPError as error:
         log.warning("prefect.yaml could not be applied to %s (%s); going on with what is there", api_url, error)
 
@@ -94,10 +96,10 @@ async def _announce(worker: WarmWorker) -> None:
     announce_ready()
 
 
-def work(pool: str, *, device: str | None, limit: int | None) -> None:
+def work(pool: str, *, device: str | None, limit: int | None, alone: bool = True) -> None:
     """Serve a pool until SIGTERM or Ctrl-C; runs under way then go back to their queue."""
     keep_logs()
     place, _ = place_of(pool, Settings(), device)
     with own_name(pool, place) as name:
         worker = WarmWorker(work_pool_name=pool, name=name, device=place, limit=limit)
-        asyncio.run(_serve(worker))
+        asyncio.run(_serve(worker, alone=alone))

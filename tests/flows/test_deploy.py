@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from flows import deploy
 from tests.flows.conftest import ROOT, Server, Worker, until
@@ -28,6 +29,30 @@ def test_applying_again_changes_nothing(server: Server) -> None:
 
     assert {name.partition("/")[2] for name in names} == OURS
     assert deployed() == before
+
+
+def test_applying_the_same_file_again_keeps_what_an_admin_changed(server: Server) -> None:
+    queue = "/work_pools/cpu/queues/backfill"
+    server.http.patch(queue, json={"concurrency_limit": 1}).raise_for_status()
+    server.http.patch("/work_pools/cpu", json={"description": "mine"}).raise_for_status()
+
+    deploy.apply(server.api_url)
+
+    assert server.http.get("/work_pools/cpu").json()["description"] == "mine"
+    assert server.http.get(queue).json()["concurrency_limit"] == 1
+    server.http.patch(queue, json={"concurrency_limit": None}).raise_for_status()
+
+
+def test_a_changed_file_is_applied_and_waited_for(server: Server, tmp_path: Path) -> None:
+    changed = tmp_path / "prefect.yaml"
+    changed.write_text(f"{deploy.PREFECT_YAML.read_text()}\n# one line more\n")
+
+    assert not deploy.wait(server.api_url, within_s=0, path=changed)
+    deploy.apply(server.api_url, path=changed)
+    assert deploy.wait(server.api_url, within_s=0, path=changed)
+
+    deploy.apply(server.api_url)
+    assert deploy.wait(server.api_url, within_s=0)
 
 
 def test_a_worker_makes_what_is_missing(server: Server, start_worker: Callable[[str], Worker]) -> None:

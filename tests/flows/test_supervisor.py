@@ -1,10 +1,12 @@
 """The parts of `up`: one holder of the data, ports, services that are started again, the empty database."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -146,3 +148,17 @@ def test_a_new_database_starts_as_a_copy_of_the_empty_one(tmp_path: Path, monkey
 
     assert database.read_bytes() == blank.read_bytes()
     assert server.database_of("postgresql+asyncpg://somewhere/prefect") is None
+
+
+def test_the_empty_database_is_made_once_beforehand(tmp_path: Path) -> None:
+    blank = tmp_path / "kept.sqlite"
+    code = (
+        "from pathlib import Path; from flows import server;"
+        f"server.blank_database = lambda: Path({str(blank)!r}); server.prepare(); server.prepare()"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+    with contextlib.closing(sqlite3.connect(blank)) as con:
+        assert con.execute("SELECT count(*) FROM flow_run").fetchone() == (0,)
+        assert con.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
