@@ -21,6 +21,7 @@ from dashboards import (
     landing,
     media,
     openai_api,
+    shell,
     uploads,
     worker_api,
 )
@@ -31,6 +32,7 @@ from dashboards.headers import Headers
 from dashboards.prefect_runs import PrefectRuns
 from dashboards.push import events
 from dashboards.reconcile import Reconciler
+from dashboards.shell import Shell
 from dashboards.watch import watch_doors
 from storage import users
 from storage.files import Files
@@ -61,7 +63,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> 
     return st.App(
         SCRIPT,
         routes=routes(),
-        middleware=[Middleware(Headers), Middleware(Gate, token=worker_token(settings))],
+        middleware=[Middleware(Headers), Middleware(Gate, token=worker_token(settings)), Middleware(Shell)],
         exception_handlers=answers.HANDLERS,
         lifespan=lifespan,
     )
@@ -71,6 +73,7 @@ def routes() -> list[BaseRoute]:
     """Return every route of ours; Streamlit adds its own behind them."""
     return [
         *health.ROUTES,
+        *shell.ROUTES,
         *auth.ROUTES,
         *uploads.ROUTES,
         *media.ROUTES,

@@ -1,7 +1,7 @@
 """The one door: who a request comes from, and whether this path is theirs to ask for.
 
-A route that nobody thought of here needs a browser session. Open to everybody are health, the manifest, the log-in,
-and the page's empty shell with the websocket that draws the log-in page into it.
+A route that nobody thought of here needs a browser session. Open to everybody are health, the log-in, what a phone
+needs to install the app (see `shell.py`), and the page's empty shell with the websocket that draws the log-in page.
 """
 
 import asyncio
@@ -27,8 +27,18 @@ COOKIE = "transcriber_session"
 TOUCH_EVERY_S = 60.0
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-OPEN_PATHS = {"/livez", "/readyz", "/manifest.webmanifest", "/_stcore/health", "/_stcore/host-config"}
+OPEN_PATHS = {
+    "/livez",
+    "/readyz",
+    "/manifest.webmanifest",
+    "/sw.js",
+    "/offline",
+    "/_stcore/health",
+    "/_stcore/host-config",
+}
+ASSETS = "/assets/"
 LOG_IN = "/auth/session"
+SHARE = "/share"
 PAGE_SOCKET = "/_stcore/stream"
 ADMIN_PATHS = {"/metrics", "/_stcore/metrics"}
 LET_IN: tuple[tuple[str, set[By]], ...] = (
@@ -129,11 +139,11 @@ def _is_open(scope: Scope) -> bool:
     path: str = scope["path"]
     if scope["type"] == "websocket":
         return path == PAGE_SOCKET
-    if path == LOG_IN:
+    if path in {LOG_IN, SHARE}:
         return bool(scope["method"] == "POST")
     if scope["method"] not in SAFE_METHODS:
         return False
-    return path in OPEN_PATHS or _only_the_shell(scope)
+    return path in OPEN_PATHS or path.startswith(ASSETS) or _only_the_shell(scope)
 
 
 def _only_the_shell(scope: Scope) -> bool:

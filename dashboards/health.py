@@ -1,7 +1,5 @@
 """Whether the process lives, whether it can work, and how much it does (Prometheus text format)."""
 
-from typing import Any
-
 import duckdb
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -13,15 +11,6 @@ from dashboards import context
 from storage import jobs
 from storage.errors import TranscriberError
 from storage.records import JobState
-
-MANIFEST: dict[str, Any] = {
-    "name": "Whisper Transcriber",
-    "short_name": "Transcriber",
-    "start_url": "/",
-    "display": "standalone",
-    "background_color": "#101514",
-    "theme_color": "#0f6b5c",
-}
 
 
 async def live(_: Request) -> Response:
@@ -75,14 +64,8 @@ async def metrics(_: Request) -> Response:
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-async def manifest(_: Request) -> Response:
-    """Describe the app to phones that install it."""
-    return JSONResponse(MANIFEST, media_type="application/manifest+json")
-
-
 ROUTES = [
     Route("/livez", live),
     Route("/readyz", ready),
     Route("/metrics", metrics),
-    Route("/manifest.webmanifest", manifest),
 ]

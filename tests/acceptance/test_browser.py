@@ -1,67 +1,31 @@
 """A real browser through the whole way: log in, drop a recording, watch, read along, download, leave."""
 
-import base64
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import soundfile
 import srt
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests import browsing
 from tests.acceptance.conftest import Stack
+from tests.browsing import DESK, PHONE, SLOW_MS, Watch
 
 pytestmark = pytest.mark.acceptance
 SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
 NAME, PASSWORD = "Robin", "a password of one's own"
-DESK: ViewportSize = {"width": 1440, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
-SLOW_MS = 60_000
-# Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
-PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What went on in a browser that nobody should see: errors, and hosts that are not ours."""
-
-    url: str
-    troubles: list[str] = field(default_factory=list)
-
-    def over(self, page: Page) -> Page:
-        """Watch the page, and return it."""
-        page.on("pageerror", lambda error: self.note(f"error: {error}"))
-        page.on("console", lambda said: self.note(said.text if said.type == "error" else ""))
-        page.on("response", lambda answer: self.note(f"{answer.status} {answer.url}" if answer.status >= 400 else ""))
-        page.on("request", lambda asked: self.note("" if self.ours(asked.url) else f"another host: {asked.url}"))
-        return page
-
-    def ours(self, url: str) -> bool:
-        return urlsplit(url).netloc in {urlsplit(self.url).netloc, ""}
-
-    def note(self, trouble: str) -> None:
-        if trouble and "Failed to load resource" not in trouble and not PROBES.search(trouble):
-            self.troubles.append(trouble)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=SLOW_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        yield browser
-        browser.close()
+    with browsing.browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +38,7 @@ def first_password(stack: Stack) -> str:
 
 
 def log_in(page: Page, password: str) -> None:
-    page.get_by_label("Name").fill(NAME)
-    page.locator("input[name=password]").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    browsing.log_in(page, NAME, password)
 
 
 @pytest.fixture(scope="module")
@@ -107,28 +69,12 @@ def tab(desktop: tuple[BrowserContext, Watch]) -> Iterator[Page]:
     page.close()
 
 
-def drop(page: Page, path: Path) -> None:
-    """Drop a file on the page, as a hand would."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    transfer = page.evaluate_handle(
-        """([name, data]) => {
-            const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], name, { type: "audio/flac", lastModified: 1 }));
-            return transfer;
-        }""",
-        [path.name, data],
-    )
-    for event in ("dragenter", "dragover", "drop"):
-        page.locator(".drop").dispatch_event(event, {"dataTransfer": transfer})
-
-
 @pytest.fixture(scope="module")
 def heard(stack: Stack, tab: Page) -> str:
     """Drop the sample on the upload page and wait for its transcript; return the address of its page."""
     tab.goto(f"{stack.url}/upload")
     expect(tab.locator(".drop .lead")).to_have_text("Drop recordings or folders here")
-    drop(tab, SAMPLE)
+    browsing.drop(tab, [SAMPLE])
     row = tab.locator(".queue li", has_text=SAMPLE.name)
     expect(row.locator(".pill")).to_have_text(re.compile("Waiting|Reading|Transcribing|Finishing"))
     expect(row.locator(".pill")).to_have_text("Ready")

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from playwright.sync_api import Browser
 
 from storage.settings import Settings
+from tests import browsing
 from tests.dashboards.desk import Desk, sitting
 from tests.dashboards.site import Site, make_settings, running, seed
 
@@ -42,6 +44,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """The pages on a real ledger in a folder of the test's own."""
     with sitting(make_settings(tmp_path)) as ready:
         yield ready
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, with a microphone that beeps."""
+    with browsing.browser(*browsing.FAKE_MICROPHONE) as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""A real Chromium for the tests: how it is started, watched, logged in, handed files, and photographed."""
+
+import base64
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SLOW_MS = 60_000
+SCREENS = Path(__file__).parents[1] / "artifacts" / "screens"
+# Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
+PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
+ARGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
+FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def chromium_path() -> str | None:
+    """Return this machine's Chromium; None lets Playwright take its own."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@contextmanager
+def browser(*more_args: str) -> Iterator[Browser]:
+    """Start Chromium; what is expected of a page may take a minute on a busy machine."""
+    expect.set_options(timeout=SLOW_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path(), args=[*ARGS, *more_args])
+        yield started
+        started.close()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What went on in a browser that nobody should see: errors, and hosts that are not ours."""
+
+    url: str
+    troubles: list[str] = field(default_factory=list)
+
+    def over(self, page: Page) -> Page:
+        """Watch the page, and return it."""
+        page.on("pageerror", lambda error: self.note(f"error: {error}"))
+        page.on("console", lambda said: self.note(said.text if said.type == "error" else ""))
+        page.on("response", lambda answer: self.note(f"{answer.status} {answer.url}" if answer.status >= 400 else ""))
+        page.on("request", lambda asked: self.note("" if self.ours(asked.url) else f"another host: {asked.url}"))
+        return page
+
+    def ours(self, url: str) -> bool:
+        return urlsplit(url).netloc in {urlsplit(self.url).netloc, ""}
+
+    def note(self, trouble: str) -> None:
+        if trouble and "Failed to load resource" not in trouble and not PROBES.search(trouble):
+            self.troubles.append(trouble)
+
+
+def log_in(page: Page, name: str, password: str) -> None:
+    """Fill the log-in form that the page shows, and send it."""
+    page.get_by_label("Name").fill(name)
+    page.locator("input[name=password]").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def drop(page: Page, files: Sequence[Path]) -> None:
+    """Drop files on the upload page, as a hand would."""
+    given = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files]
+    transfer = page.evaluate_handle(
+        """(given) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of given) {
+                const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+                transfer.items.add(new File([bytes], name, { type: "audio/flac", lastModified: 1 }));
+            }
+            return transfer;
+        }""",
+        given,
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator(".drop").dispatch_event(event, {"dataTransfer": transfer})
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a screenshot where CI collects them; elsewhere, only where TRANSCRIBER_SCREENS says so."""
+    folder = Path(os.environ["TRANSCRIBER_SCREENS"]) if "TRANSCRIBER_SCREENS" in os.environ else SCREENS
+    if "CI" in os.environ or "TRANSCRIBER_SCREENS" in os.environ:
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png")
