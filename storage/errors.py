@@ -436,3 +436,88 @@ class RemoteError(TranscriberError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class LinkSpent(TranscriberError):
+    """A single-use link that was used, withdrawn, or is too old, or that never was one."""
+
+    status, code = 410, "link_spent"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"this {self.what} link has been used, withdrawn, or is too old; ask an administrator for a new one"
+
+
+class RegistrationClosed(TranscriberError):
+    """Nobody can make an account without being invited, or at all."""
+
+    status, code = 403, "registration_closed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}; ask an administrator for an account"
+
+
+class SpaceUsedUp(TranscriberError):
+    """The user's recordings would take more room than they may."""
+
+    status, code = 413, "space_used_up"
+
+    def __init__(self, stored_bytes: int, more_bytes: int, limit_bytes: int) -> None:
+        super().__init__(stored_bytes, more_bytes, limit_bytes)
+        self.stored_bytes, self.more_bytes, self.limit_bytes = stored_bytes, more_bytes, limit_bytes
+
+    def __str__(self) -> str:
+        stored, more, limit = (round(n / 1e6, 1) for n in (self.stored_bytes, self.more_bytes, self.limit_bytes))
+        return (
+            f"your recordings take {stored:g} of {limit:g} MB, so {more:g} MB more do not fit; delete some, or ask "
+            "an administrator for more room"
+        )
+
+
+class HoursUsedUp(TranscriberError):
+    """The hours that may be heard for the user this month are used up."""
+
+    status, code = 403, "hours_used_up"
+
+    def __init__(self, hours: float, limit_hours: float) -> None:
+        super().__init__(hours, limit_hours)
+        self.hours, self.limit_hours = hours, limit_hours
+
+    def __str__(self) -> str:
+        return (
+            f"{self.hours:.1f} of your {self.limit_hours:g} hours this month are used up; wait for next month, or ask "
+            "an administrator for more hours"
+        )
+
+
+class SignInFailed(TranscriberError):
+    """Logging in through a provider came to nothing."""
+
+    status, code = 403, "sign_in_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the login did not work ({self.reason}); start it again from the login page"
+
+
+class ProviderUnreachable(TranscriberError):
+    """The OpenID provider did not answer as it should."""
+
+    status, code, transient = 502, "provider_unreachable", True
+
+    def __init__(self, issuer: str, reason: str) -> None:
+        super().__init__(issuer, reason)
+        self.issuer, self.reason = issuer, reason
+
+    def __str__(self) -> str:
+        return f"{self.issuer} did not answer as it should ({self.reason}); try again, or log in with a password"

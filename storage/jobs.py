@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, vocabulary
+from storage import audit, job_rows, quotas, vocabulary
 from storage.clock import new_id, utc_now
 from storage.deletion import delete, purge, restore
 from storage.errors import BadRequest, JobMoved, StaleAttempt
@@ -82,9 +82,11 @@ def accept(
 
     Raises:
         BadRequest: the key was used for other bytes.
+        SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
     """
     if idempotency_key and (job := keyed(con, owner_id, idempotency_key, media_sha256)):
         return job
+    quotas.check(con, owner_id, more_bytes=media_bytes)
     job_id, now = new_id(), utc_now()
     options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
     values = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, transcripts
+from storage import audit, job_rows, quotas, transcripts
 from storage.clock import utc_now
 from storage.errors import NotFound
 from storage.records import Job, JobState, Span, Transcript
@@ -163,6 +163,7 @@ def completed(
     fields = ("duration_s", "speech_s", "language", "language_probability", "model", "fingerprint")
     con.execute(COMPLETE, {"id": job.id, **{field: getattr(transcript, field) for field in fields}})
     _give_up(con, job, transcript.given_up)
+    quotas.add(con, job.owner_id, transcript.duration_s)
     job_rows.finish(con, job, JobState.COMPLETED, actor=actor, action="job.complete")
 
 

@@ -279,6 +279,14 @@ class User:
     disabled: bool
     must_change_password: bool
     created_at: datetime
+    display_name: str | None = None
+    email: str | None = None
+    quota_hours: float | None = None
+    quota_bytes: int | None = None
+
+    @property
+    def shown_name(self) -> str:
+        return self.display_name or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ WHERE list_contains($ids, sessions.id) AND NOT users.disabled
   AND sessions.expires_at > $now AND sessions.last_seen_at >= $since
 """
 TOUCH = "UPDATE sessions SET last_seen_at = $now WHERE id = $id AND last_seen_at < $now"
+RENEW = "UPDATE sessions SET expires_at = $expires_at, last_seen_at = greatest(last_seen_at, $now) WHERE id = $id"
 END = "DELETE FROM sessions WHERE id = $id RETURNING user_id"
 END_ALL = "DELETE FROM sessions WHERE user_id = $user_id AND id IS DISTINCT FROM $but RETURNING id"
 
@@ -54,10 +55,13 @@ def start(con: DuckDBPyConnection, user: User, *, client: str, now: datetime, ma
     return token, _session(row, user)
 
 
-def lookup(con: DuckDBPyConnection, token: str, *, now: datetime, idle_minutes: int) -> Session | None:
+def lookup(
+    con: DuckDBPyConnection, token: str, *, now: datetime, idle_minutes: int, touch: bool = True
+) -> Session | None:
     """Return the session of this token, unless it is idle or old or its user is disabled.
 
-    Works on a `read` connection: that it was seen is noted at most once a minute, in a transaction of its own.
+    Works on a `read` connection: that it was seen is noted at most once a minute, in a transaction of its own,
+    and with `touch` alone.
     """
     row = con.execute(FIND, {"token_sha256": _sha256(token)}).fetchone()
     if row is None:
@@ -69,7 +73,7 @@ def lookup(con: DuckDBPyConnection, token: str, *, now: datetime, idle_minutes: 
     idle = now - session.last_seen_at > timedelta(minutes=idle_minutes)
     if idle or now >= session.expires_at or session.user.disabled:
         return None
-    if now - session.last_seen_at >= TOUCH_AFTER:
+    if touch and now - session.last_seen_at >= TOUCH_AFTER:
         with closing(con.cursor()) as own, suppress(TransactionException):  # another thread has just noted it
             own.execute(TOUCH, {"id": session.id, "now": now})
     return session
@@ -79,6 +83,12 @@ def alive(con: DuckDBPyConnection, session_ids: Iterable[str], *, now: datetime,
     """Return those of the sessions that `lookup` would still let in."""
     asked = {"ids": list(session_ids), "now": now, "since": now - timedelta(minutes=idle_minutes)}
     return {row[0] for row in con.execute(ALIVE, asked).fetchall()}
+
+
+def renew(con: DuckDBPyConnection, session_id: str, *, now: datetime, max_days: int, actor: str) -> None:
+    """Let the session last as long as a new one; whoever asks has checked the password again."""
+    con.execute(RENEW, {"id": session_id, "now": now, "expires_at": now + timedelta(days=max_days)})
+    audit.record(con, actor=actor, action="session.renew", subject=session_id)
 
 
 def end(con: DuckDBPyConnection, session_id: str, *, actor: str) -> None:

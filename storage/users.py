@@ -1,34 +1,38 @@
-"""Accounts: names, roles, passwords (argon2id), and the limit on guessing them."""
+"""Accounts: names, roles, passwords (argon2id), profiles and quotas."""
 
+import re
 import secrets
 import threading
 import unicodedata
-from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC
 from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from duckdb import DuckDBPyConnection, TransactionException
+from duckdb import DuckDBPyConnection
 from pydantic import SecretStr
 
-from storage import audit
+from storage import audit, tries
 from storage.clock import new_id, utc_now
-from storage.errors import BadRequest, NotFound, NotSignedIn, TooManyTries
+from storage.errors import BadRequest, NotFound, NotSignedIn
 from storage.records import Role, User
 
 MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 8, 1024
-WINDOW_S = 300
-TRIES_PER_NAME_AND_CLIENT, TRIES_PER_CLIENT, TRIES_PER_NAME = 5, 20, 50
+LOST, ELSEWHERE = "lost", "elsewhere"
+"""In place of a hash: the password was lost in a rebuild, or the user logs in through a provider alone."""
 
 INSERT = """
-INSERT INTO users (id, name, name_key, password_hash, role, disabled, must_change_password, created_at)
-VALUES ($id, $name, $name_key, $password_hash, $role, FALSE, $must_change, $created_at)
+INSERT INTO users (id, name, name_key, password_hash, role, disabled, must_change_password, created_at, email)
+VALUES ($id, $name, $name_key, $password_hash, $role, FALSE, $must_change, $created_at, $email)
 """
-BY_ID = "SELECT id, name, role, disabled, must_change_password, created_at FROM users WHERE id = $id"
-BY_NAME = "SELECT id, name, role, disabled, must_change_password, created_at FROM users WHERE name_key = $name_key"
-ALL = "SELECT id, name, role, disabled, must_change_password, created_at FROM users ORDER BY name_key"
+BY_ID = "SELECT * FROM user_rows WHERE id = $id"
+BY_NAME = """
+SELECT * FROM user_rows WHERE id = (SELECT id FROM users WHERE name_key = $name_key)
+"""
+ALL = "SELECT * FROM user_rows ORDER BY name_key"
 HASH_BY_NAME = "SELECT id, password_hash FROM users WHERE name_key = $name_key"
 CHANGE_HASH = """
 UPDATE users SET password_hash = $password_hash, must_change_password = $must_change WHERE id = $id RETURNING id
@@ -37,27 +41,22 @@ SET_DISABLED = "UPDATE users SET disabled = $disabled WHERE id = $id"
 SET_ROLE = "UPDATE users SET role = $role WHERE id = $id"
 OTHER_ADMINS = "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND id <> $id"
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = $id"
-LOST = "lost"
 HAS_ADMIN = "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND password_hash <> 'lost'"
 
-TRIES = """
-SELECT count(*) FILTER (WHERE name_key = $name_key AND client = $client),
-       count(*) FILTER (WHERE client = $client),
-       count(*) FILTER (WHERE name_key = $name_key),
-       min(tried_at) FILTER (WHERE name_key = $name_key OR client = $client)
-FROM login_tries WHERE tried_at > $since
-"""
-ADD_TRY = "INSERT INTO login_tries (id, name_key, client, tried_at) VALUES ($id, $name_key, $client, $tried_at)"
-FORGET_TRIES = "DELETE FROM login_tries WHERE name_key = $name_key AND client = $client OR tried_at < $since"
-
-_tries_lock = threading.Lock()
 _hashing = threading.BoundedSemaphore(4)  # each hash takes 64 MiB
 
 
 def create(
-    con: DuckDBPyConnection, *, name: str, password: str, role: Role, must_change: bool = False, actor: str
+    con: DuckDBPyConnection,
+    *,
+    name: str,
+    password: str | None,
+    role: Role,
+    must_change: bool = False,
+    email: str | None = None,
+    actor: str,
 ) -> User:
-    """Add an account; names are unique without regard to case.
+    """Add an account; names are unique without regard to case. Without a password only a provider lets it in.
 
     Raises:
         BadRequest: the name is taken or unusable, or the password too short.
@@ -65,9 +64,9 @@ def create(
     name = _checked_name(name)
     if by_name(con, name):
         raise BadRequest("name", f"{name} is taken; choose another")
-    user_id = new_id()
-    hashed = _hash(_checked_password(password))
-    _insert(con, user_id=user_id, name=name, password_hash=hashed, role=role, must_change=must_change)
+    user_id, email = new_id(), checked_email(email)
+    hashed = ELSEWHERE if password is None else _hash(_checked_password(password))
+    _insert(con, user_id=user_id, name=name, password_hash=hashed, role=role, must_change=must_change, email=email)
     audit.record(con, actor=actor, action="user.create", subject=user_id, detail={"name": name, "role": role})
     return get(con, user_id)
 
@@ -84,15 +83,14 @@ def authenticate(con: DuckDBPyConnection, *, name: str, password: str, client: s
     """
     key = _key(name)
     with closing(con.cursor()) as own:
-        _count_try(own, key, client)
+        tries.count(own, key, client)
         row = con.execute(HASH_BY_NAME, {"name_key": key}).fetchone()
-        right = _matches(str(row[1]) if row else _nobodys_hash(), password)
+        hashed = str(row[1]) if row else LOST
+        right = _matches(_nobodys_hash() if hashed in {LOST, ELSEWHERE} else hashed, password)
         user = get(con, row[0]) if row and right else None
         if user is None or user.disabled:
             raise NotSignedIn("the name or the password is not right")
-        since = utc_now() - timedelta(seconds=WINDOW_S)
-        with _tries_lock, suppress(TransactionException):  # the upkeep is deleting the same old rows
-            own.execute(FORGET_TRIES, {"name_key": key, "client": client, "since": since})
+        tries.forget(own, key, client)
     return user
 
 
@@ -117,6 +115,38 @@ def by_name(con: DuckDBPyConnection, name: str) -> User | None:
 def list_all(con: DuckDBPyConnection) -> list[User]:
     """Return all users by name."""
     return [_user(row) for row in con.execute(ALL).fetchall()]
+
+
+PAGE = """
+SELECT * FROM user_rows
+WHERE ($after IS NULL OR name_key > $after)
+  AND ($search = '' OR contains(name_key, $search) OR contains(lower(coalesce(email, '')), $search)
+       OR contains(lower(coalesce(display_name, '')), $search))
+ORDER BY name_key LIMIT $limit
+"""
+
+
+def page(con: DuckDBPyConnection, *, after: str | None = None, search: str = "", limit: int = 50) -> list[User]:
+    """Return users by name, behind the name `after` (the last one of the page above)."""
+    found = {"after": None if after is None else _key(after), "search": _key(search), "limit": limit}
+    return [_user(row) for row in con.execute(PAGE, found).fetchall()]
+
+
+NAMES = "SELECT id, name FROM users WHERE list_contains($ids, id)"
+
+
+def names_of(con: DuckDBPyConnection, user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of those users that there are."""
+    return dict(con.execute(NAMES, {"ids": list(user_ids)}).fetchall())
+
+
+CAN_TYPE_ONE = "SELECT password_hash NOT IN ('lost', 'elsewhere') FROM users WHERE id = $id"
+
+
+def has_password(con: DuckDBPyConnection, user_id: str) -> bool:
+    """Tell whether the user logs in with a password."""
+    row = con.execute(CAN_TYPE_ONE, {"id": user_id}).fetchone()
+    return bool(row and row[0])
 
 
 def set_password(
@@ -193,7 +223,14 @@ def restore(con: DuckDBPyConnection, *, user_id: str, name: str, role: Role, act
 
 
 def _insert(
-    con: DuckDBPyConnection, *, user_id: str, name: str, password_hash: str, role: Role, must_change: bool
+    con: DuckDBPyConnection,
+    *,
+    user_id: str,
+    name: str,
+    password_hash: str,
+    role: Role,
+    must_change: bool,
+    email: str | None = None,
 ) -> None:
     values = {
         "id": user_id,
@@ -203,18 +240,9 @@ def _insert(
         "role": role,
         "must_change": must_change,
         "created_at": utc_now(),
+        "email": email,
     }
     con.execute(INSERT, values)
-
-
-def _count_try(own: DuckDBPyConnection, key: str, client: str) -> None:
-    now = utc_now()
-    with _tries_lock:
-        found = {"name_key": key, "client": client, "since": now - timedelta(seconds=WINDOW_S)}
-        both, by_client, by_key, oldest = own.execute(TRIES, found).fetchall()[0]
-        if both >= TRIES_PER_NAME_AND_CLIENT or by_client >= TRIES_PER_CLIENT or by_key >= TRIES_PER_NAME:
-            raise TooManyTries(max(1, WINDOW_S - int((now - oldest).total_seconds())))
-        own.execute(ADD_TRY, {"id": new_id(), "name_key": key, "client": client, "tried_at": now})
 
 
 def _hash(password: str) -> str:
@@ -246,6 +274,21 @@ def _checked_name(name: str) -> str:
     return name
 
 
+EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,253}")
+
+
+def checked_email(email: str | None) -> str | None:
+    """Return an address that mail can be sent to; None where there is none.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    email = (email or "").strip()
+    if email and not (EMAIL.fullmatch(email) and email.isprintable()):
+        raise BadRequest("e-mail", "this is no e-mail address such as ada@example.org")
+    return email or None
+
+
 def _checked_password(password: str) -> str:
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise BadRequest("password", f"use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
@@ -259,8 +302,16 @@ def _needs_another_admin(con: DuckDBPyConnection, user_id: str, field: str) -> N
 
 
 def _user(row: tuple[Any, ...]) -> User:
-    user_id, name, role, disabled, must_change, created_at = row
-    made: datetime = created_at.astimezone(UTC)
+    user_id, _, name, role, disabled, must_change, created_at, display_name, email, hours, size_bytes = row
     return User(
-        id=user_id, name=name, role=Role(role), disabled=disabled, must_change_password=must_change, created_at=made
+        id=user_id,
+        name=name,
+        role=Role(role),
+        disabled=disabled,
+        must_change_password=must_change,
+        created_at=created_at.astimezone(UTC),
+        display_name=display_name,
+        email=email,
+        quota_hours=hours,
+        quota_bytes=size_bytes,
     )

@@ -99,3 +99,19 @@ def test_all_sessions_but_this_one_can_be_ended(ledger: Ledger, ann: User) -> No
     assert ledger.run(sessions.end_all, ann.id, actor=f"user:{ann.id}", but=kept.id) == 2
     assert [lookup(ledger, token) is not None for token in tokens] == [False, True, False]
     assert ledger.run(sessions.end_all, ann.id, actor=f"user:{ann.id}") == 1
+
+
+def test_looking_without_touching_keeps_nothing_alive(ledger: Ledger, ann: User) -> None:
+    token, _ = start(ledger, ann)
+    with ledger.read() as con:
+        assert sessions.lookup(con, token, now=NOW + timedelta(minutes=30), idle_minutes=60, touch=False)
+    assert [one.last_seen_at for one in seen(ledger, ann)] == [NOW]
+
+
+def test_a_renewed_session_lasts_as_long_as_a_new_one(ledger: Ledger, ann: User) -> None:
+    token, session = start(ledger, ann)
+    later = NOW + timedelta(minutes=30)
+    ledger.run(sessions.renew, session.id, now=later, max_days=30, actor=f"user:{ann.id}")
+    found = lookup(ledger, token, later)
+    assert found
+    assert (found.expires_at, found.last_seen_at) == (later + timedelta(days=30), later)

@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
-from storage import audit, sessions, users
+from storage import audit, sessions, tries, users
 from storage.clock import utc_now
 from storage.errors import BadRequest, NotFound, NotSignedIn, TooManyTries, TranscriberError
 from storage.ledger import Ledger
@@ -21,7 +21,7 @@ PASSWORD = "correct horse"
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three failures are the limit, since each takes a slow hash."""
-    monkeypatch.setattr(users, "TRIES_PER_NAME_AND_CLIENT", 3)
+    monkeypatch.setattr(tries, "TRIES_PER_NAME_AND_CLIENT", 3)
 
 
 @pytest.fixture(scope="session")
@@ -79,17 +79,17 @@ def test_the_password_lies_nowhere_in_the_file(ledger: Ledger, bea: User) -> Non
 
 @pytest.mark.usefixtures("few_tries")
 def test_guessing_is_stopped_and_failures_stay_counted(ledger: Ledger, bea: User) -> None:
-    for _ in range(users.TRIES_PER_NAME_AND_CLIENT):
+    for _ in range(tries.TRIES_PER_NAME_AND_CLIENT):
         with pytest.raises(NotSignedIn):
             sign_in(ledger, password="wrong")
     with pytest.raises(TooManyTries) as caught:
         sign_in(ledger)
-    assert 0 < caught.value.wait_s <= users.WINDOW_S
+    assert 0 < caught.value.wait_s <= tries.WINDOW_S
     assert sign_in(ledger, client="10.0.0.2") == bea
 
 
 def test_a_right_password_clears_the_count(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "TRIES_PER_NAME_AND_CLIENT", 2)
+    monkeypatch.setattr(tries, "TRIES_PER_NAME_AND_CLIENT", 2)
     for _ in range(3):
         with pytest.raises(NotSignedIn):
             sign_in(ledger, password="wrong")
@@ -97,7 +97,7 @@ def test_a_right_password_clears_the_count(ledger: Ledger, bea: User, monkeypatc
 
 
 def test_a_client_cannot_guess_through_many_names(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "TRIES_PER_CLIENT", 3)
+    monkeypatch.setattr(tries, "TRIES_PER_CLIENT", 3)
     for number in range(3):
         with pytest.raises(NotSignedIn):
             sign_in(ledger, name=f"user{number}")
@@ -119,7 +119,7 @@ def test_guessing_in_parallel_does_not_help(ledger: Ledger, bea: User) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers.count("not_signed_in") == users.TRIES_PER_NAME_AND_CLIENT
+    assert answers.count("not_signed_in") == tries.TRIES_PER_NAME_AND_CLIENT
     assert answers.count("too_many_tries") == 5
 
 
@@ -223,9 +223,9 @@ def test_every_change_has_its_audit_row(ledger: Ledger, bea: User) -> None:
 
 @pytest.mark.usefixtures("few_tries")
 def test_old_failures_are_forgotten(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(users.TRIES_PER_NAME_AND_CLIENT):
+    for _ in range(tries.TRIES_PER_NAME_AND_CLIENT):
         with pytest.raises(NotSignedIn):
             sign_in(ledger, password="wrong")
-    later = utc_now() + timedelta(seconds=users.WINDOW_S + 1)
-    monkeypatch.setattr(users, "utc_now", lambda: later)
+    later = utc_now() + timedelta(seconds=tries.WINDOW_S + 1)
+    monkeypatch.setattr(tries, "utc_now", lambda: later)
     assert sign_in(ledger) == bea
