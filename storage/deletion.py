@@ -14,6 +14,9 @@ DELETE_PARTS = (
     "DELETE FROM segments WHERE job_id = $id",
     "DELETE FROM transcripts WHERE job_id = $id",
     "DELETE FROM exports WHERE job_id = $id",
+    "DELETE FROM versions WHERE job_id = $id",
+    "DELETE FROM notes WHERE job_id = $id",
+    "DELETE FROM shares WHERE job_id = $id",
     "DELETE FROM job_keys WHERE job_id = $id",
     "DELETE FROM answers WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",
@@ -88,11 +91,17 @@ def purge(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...
 
 
 EXPORTED_AS = "SELECT name FROM exports WHERE job_id = $id ORDER BY format"
-STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
+STORED_AS = """
+SELECT stored_as, 1 AS number FROM transcripts WHERE job_id = $id
+UNION ALL SELECT stored_as, number FROM versions WHERE job_id = $id ORDER BY number
+"""
 
 
 def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
-    stored = [row[0] for row in con.execute(STORED_AS, {"id": job.id}).fetchall()]
+    versions = con.execute(STORED_AS, {"id": job.id}).fetchall()
+    stored = [row[0] for row in versions]
+    if versions:
+        stored.append(names.version_name(job.id, versions[-1][1] + 1))  # an edit that was cut off
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall()]
     unreported = [names.export_name(job.id, fmt) for fmt in ExportFormat]  # written by an attempt that was cut off
     own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, *unreported]
@@ -110,7 +119,8 @@ ORDER BY ALL
 def _unshared_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     if con.execute(SAME_MEDIA, {"sha": job.media_sha256, "id": job.id}).fetchall()[0][0]:
         return ()
-    free = [names.plans_folder(job.media_sha256)]  # first: a plan without its spans would mislead the next upload
+    free = [names.peaks_folder(job.media_sha256)]
+    free += [names.plans_folder(job.media_sha256)]  # first: a plan without its spans would mislead the next upload
     for (sha,) in con.execute(LONELY_SAMPLES, {"id": job.id}).fetchall():
         free += [names.span_name(sha), names.results_folder(sha)]
     return (*free, names.media_name(job.media_sha256))

@@ -169,6 +169,22 @@ class JobMoved(TranscriberError):
         return f"job {self.job_id} is {self.state}, so it cannot be {self.wanted}; reload to see it as it is now"
 
 
+class TranscriptMoved(TranscriberError):
+    """Somebody has saved another version of the transcript since this edit was begun."""
+
+    status, code = 409, "transcript_moved"
+
+    def __init__(self, job_id: str, base: int, current: int) -> None:
+        super().__init__(job_id, base, current)
+        self.job_id, self.base, self.current = job_id, base, current
+
+    def __str__(self) -> str:
+        return (
+            f"the transcript of job {self.job_id} is at version {self.current} and this edit began at version "
+            f"{self.base}; fetch the current one, put your changes on top, and save again"
+        )
+
+
 class StaleAttempt(TranscriberError):
     """A worker reports on an attempt that has been given up, cancelled or replaced: it must stop."""
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
-from storage import job_rows, jobs, users
+from storage import job_rows, jobs, notes, users, versions
 from storage.errors import NotFound, TranscriberError
 from storage.names import job_manifest_name
-from storage.records import Job, Role, to_json
+from storage.records import Job, Note, Role, Version, to_json
 
 if TYPE_CHECKING:
     from storage.files import Files
@@ -28,6 +28,8 @@ class Manifest:
     owner_role: Role
     transcript: str | None
     exports: dict[str, str]
+    versions: tuple[Version, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
@@ -65,6 +67,8 @@ def of(con: DuckDBPyConnection, job_id: str) -> Manifest:
         owner_role=owner_role,
         transcript=row[0] if row else None,
         exports=jobs.exports_of(con, job_id),
+        versions=tuple(versions.list_of(con, job_id)),
+        notes=tuple(notes.list_of(con, job_id)),
     )
 
 

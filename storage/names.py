@@ -55,6 +55,21 @@ def transcript_name(job_id: str) -> str:
     return f"transcripts/{job_id[-2:]}/{job_id}.json"
 
 
+def version_name(job_id: str, number: int) -> str:
+    """Return where a version of a job's transcript lies; the first is the engine's."""
+    return transcript_name(job_id) if number == 1 else f"transcripts/{job_id[-2:]}/{job_id}.v{number}.json"
+
+
+def peaks_folder(media_sha256: str) -> str:
+    """Return the folder of the waveforms of a recording."""
+    return f"peaks/{media_sha256[:2]}/{media_sha256}/"
+
+
+def peaks_name(media_sha256: str, audio_track: int) -> str:
+    """Return where the waveform of one of a recording's audio tracks lies."""
+    return f"{peaks_folder(media_sha256)}track{audio_track}.u8"
+
+
 def export_name(job_id: str, fmt: ExportFormat | str) -> str:
     """Return where a job's file of this format lies."""
     return f"exports/{job_id[-2:]}/{job_id}.{ExportFormat(fmt)}"

@@ -8,13 +8,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, jobs, names, transcripts, users
+from storage import audit, jobs, names, notes, transcripts, users, versions
 from storage.clock import utc_now
 from storage.errors import BadRequest, NotStored
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.manifests import Manifest
-from storage.records import ExportFormat, Job, JobState, Transcript, from_json, to_json
+from storage.records import ExportFormat, Job, JobState, Transcript, Version, from_json, to_json
 
 logger = logging.getLogger(__name__)
 ACTOR = "system:rebuild"
@@ -91,11 +91,28 @@ def _found(files: Files, manifest: Manifest) -> _Found:
         transcript = None if cancelled else from_json(Transcript, files.read(stored_as))
     except (NotStored, ValueError):
         transcript = None
+    if transcript:
+        manifest, transcript = _later(files, manifest, transcript)
+        stored_as = manifest.transcript or stored_as
     exports = manifest.exports
-    if transcript and not exports:
+    if transcript and transcript.version == 1 and not exports:
         there = {str(fmt): names.export_name(job_id, fmt) for fmt in ExportFormat}
         exports = {fmt: name for fmt, name in there.items() if files.exists(name)}
     return _Found(manifest=dataclasses.replace(manifest, transcript=stored_as), transcript=transcript, exports=exports)
+
+
+def _later(files: Files, manifest: Manifest, transcript: Transcript) -> tuple[Manifest, Transcript]:
+    """Take in edits that were saved after the description was written."""
+    job_id = manifest.job.id
+    if not manifest.versions:
+        stored_as = names.transcript_name(job_id)
+        first = Version(number=1, stored_as=stored_as, made_by=versions.ENGINE, made_at=utc_now())
+        manifest = dataclasses.replace(manifest, versions=(first,))
+    while files.exists(name := names.version_name(job_id, transcript.version + 1)):
+        transcript = from_json(Transcript, files.read(name))
+        newer = Version(number=transcript.version, stored_as=name, made_by=ACTOR, made_at=utc_now())
+        manifest = dataclasses.replace(manifest, transcript=name, exports={}, versions=(newer, *manifest.versions))
+    return manifest, transcript
 
 
 def _restore(con: DuckDBPyConnection, found: _Found) -> bool:
@@ -114,8 +131,12 @@ def _restore(con: DuckDBPyConnection, found: _Found) -> bool:
     con.execute(INSERT, _values(job))
     if transcript:
         transcripts.keep(con, job.id, transcript, stored_as=str(manifest.transcript))
+        for version in reversed(manifest.versions):
+            versions.add(con, job.id, version)
         for fmt, name in sorted(found.exports.items()):
             con.execute(ADD_EXPORT, {"id": job.id, "format": fmt, "name": name})
+    for note in manifest.notes:
+        notes.put(con, job.id, note)
     audit.record(con, actor=ACTOR, action="job.rebuild", subject=job.id, detail={"state": job.state})
     return new_owner
 

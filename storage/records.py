@@ -207,10 +207,35 @@ class Transcript:
     findings: tuple[Finding, ...] = ()
     given_up: tuple[str, ...] = ()
     reheard: tuple[Rehearing, ...] = ()
+    version: int = 1
 
     @property
     def text(self) -> str:
         return " ".join(segment.text.strip() for segment in self.segments if segment.text.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One state of a job's transcript; the first is the engine's, `changed` counts segments that are new in it."""
+
+    number: int
+    stored_as: str
+    made_by: str
+    made_at: datetime
+    note: str = ""
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What somebody wrote down about a recording, about all of it or about one moment."""
+
+    id: str
+    at_s: float | None
+    text: str
+    made_by: str
+    made_at: datetime
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

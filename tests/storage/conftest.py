@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from storage import jobs, names, users
+from storage import jobs, manifests, names, users
 from storage.clock import new_id
 from storage.files import Files
 from storage.ledger import Ledger
@@ -170,3 +170,15 @@ def transcript_of() -> Callable[[Job], Transcript]:
 @pytest.fixture
 def spans() -> tuple[Span, ...]:
     return SPANS
+
+
+@pytest.fixture
+def lost(ledger: Ledger, files: Files, tmp_path: Path) -> Callable[[], Ledger]:
+    """Return a function that loses the ledger and opens an empty one on the same storage."""
+
+    def lose() -> Ledger:
+        manifests.catch_up(ledger, files)
+        ledger.close()
+        return Ledger.open(tmp_path / "new" / "ledger.duckdb")
+
+    return lose

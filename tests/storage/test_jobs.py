@@ -232,6 +232,7 @@ def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, r
         names.job_manifest_name(job.id),
         names.transcript_name(job.id),
         *(names.export_name(job.id, fmt) for fmt in ExportFormat),
+        names.peaks_folder(job.media_sha256),
         names.plans_folder(job.media_sha256),
         names.span_name("00aa"),
         names.results_folder("00aa"),

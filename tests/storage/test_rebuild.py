@@ -14,18 +14,6 @@ from storage.rebuild import rebuild
 from storage.records import Job, JobState, Options, Role, User
 
 
-@pytest.fixture
-def lost(ledger: Ledger, files: Files, tmp_path: Path) -> Callable[[], Ledger]:
-    """Return a function that loses the ledger and opens an empty one on the same storage."""
-
-    def lose() -> Ledger:
-        manifests.catch_up(ledger, files)
-        ledger.close()
-        return Ledger.open(tmp_path / "new" / "ledger.duckdb")
-
-    return lose
-
-
 def get(ledger: Ledger, job: Job) -> Job:
     with ledger.read() as con:
         return jobs.get(con, job.id)
