@@ -86,7 +86,7 @@ def _made(old: Sequence[Segment], piece: Piece, place: int, duration_s: float) -
         words = within(piece.words, start_s, end_s)
         if "".join("".join(word.text for word in words).split()) != "".join(text.split()):
             raise BadRequest(f"segments[{place}].words", "they do not spell the text")
-    elif len(origin) == 1 and first.text.strip() == text.strip():
+    elif len(origin) == 1 and first.text.split() == text.split():
         words = _stretched(within(first.words, start_s, end_s), first, start_s, end_s)
     else:
         heard = [word for segment in origin for word in segment.words]

@@ -231,6 +231,7 @@ def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, r
     assert set(free) == {
         names.job_manifest_name(job.id),
         names.transcript_name(job.id),
+        names.version_name(job.id, 2),  # an edit that was cut off
         *(names.export_name(job.id, fmt) for fmt in ExportFormat),
         names.peaks_folder(job.media_sha256),
         names.plans_folder(job.media_sha256),
