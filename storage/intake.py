@@ -1,6 +1,7 @@
 """Bytes and ledger together: taking a recording in, and throwing a job out with all that is only its own."""
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from storage.ledger import Ledger
 from storage.records import Job, Lane, Options
 
 _LOCKS = tuple(threading.Lock() for _ in range(64))
+_KEY_LOCKS = tuple(threading.Lock() for _ in range(64))
 
 
 def take_in(
@@ -39,7 +41,7 @@ def take_in(
         BadRequest: the idempotency key was used for other bytes; nothing was stored.
     """
     media, size_bytes = names.media_name(sha256), path.stat().st_size
-    with _lock_of(sha256):
+    with _lock_of_key(owner_id, idempotency_key), _lock_of(sha256):
         if idempotency_key:
             with ledger.read() as con:
                 jobs.keyed(con, owner_id, idempotency_key, sha256)
@@ -108,3 +110,8 @@ def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
 
 def _lock_of(sha256: str) -> threading.Lock:
     return _LOCKS[int(sha256[:8], 16) % len(_LOCKS)]
+
+
+def _lock_of_key(owner_id: str, key: str | None) -> AbstractContextManager[object]:
+    """Return what makes two recordings with one key come one after the other, so that the second stores nothing."""
+    return _KEY_LOCKS[hash((owner_id, key)) % len(_KEY_LOCKS)] if key else nullcontext()

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -149,3 +150,38 @@ def test_a_job_in_hand_is_begun_at_once_and_asked_for_twice_stays_as_it_is(
         assert jobs.next_queued(con, 5) == []
     done = run_of(job).whole_way()
     assert take_in(in_hand=True, idempotency_key="k") == done
+
+
+class SlowFiles(Files):
+    """Storage that takes its time, so that two who come at once meet."""
+
+    def put(self, name: str, local_path: Path, *, move: bool = False) -> None:
+        time.sleep(0.2)
+        super().put(name, local_path, move=move)
+
+
+def test_one_key_for_two_recordings_at_the_same_moment_leaves_no_orphan(
+    ledger: Ledger, ann: User, tmp_path: Path
+) -> None:
+    files = SlowFiles(str(tmp_path / "store"))
+    refused: list[str] = []
+
+    def send(sound: bytes) -> None:
+        path = tmp_path / f"upload-{threading.get_ident()}"
+        path.write_bytes(sound)
+        asked: dict[str, Any] = {"owner_id": ann.id, "name": "talk.wav", "options": Options(), "actor": "user:ann"}
+        sha256 = hashlib.sha256(sound).hexdigest()
+        try:
+            intake.take_in(ledger, files, path, sha256=sha256, lane=Lane.BATCH, idempotency_key="k", **asked)
+        except BadRequest as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=send, args=(bytes([number]) * 100,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 3
+    with ledger.read() as con:
+        (job,) = jobs.page(con)
+    assert list(files.list("media")) == [names.media_name(job.media_sha256)]
