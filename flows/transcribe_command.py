@@ -210,11 +210,12 @@ class Way:
 
     def transcript(self, path: Path, bar: "TaskID") -> "tuple[Entry, Transcript]":
         from storage.errors import TranscriberError
-        from tasks.decode import check_readable
+        from storage.probe import check
         from tasks.ingest import file_sha256
         from tasks.transcribe import transcribe_file
 
-        check_readable(path, name=path.name, track=self.run.options.audio_track)
+        hours = self.run.settings.web.max_hours
+        check(path, path.name, max_hours=hours, track=self.run.options.audio_track)
         sha256 = file_sha256(path)
         entry = self.book.accept(path, sha256, self.run.options)
         hotwords = entry.job.options.hotwords if entry.job else self.run.options.hotwords  # with the owner's vocabulary
@@ -241,7 +242,7 @@ class Way:
                 media_sha256=sha256,
                 job_id=entry.job_id,
                 span_max_s=self.run.engine_settings.span_max_s,
-                max_hours=self.run.settings.web.max_hours,
+                max_hours=hours,
             )
         except TranscriberError as error:
             entry.failed(error)

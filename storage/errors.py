@@ -43,6 +43,33 @@ class NoAudioTrack(TranscriberError):
         return f"{self.name} has no audio track; export it again with sound, or upload the sound alone"
 
 
+class NoSuchTrack(TranscriberError):
+    """There is sound, but not the audio track that was asked for; `have` describes those that there are."""
+
+    status, code = 422, "no_such_track"
+
+    def __init__(self, name: str, track: int, have: tuple[str, ...]) -> None:
+        super().__init__(name, track, have)
+        self.name, self.track, self.have = name, track, have
+
+    def __str__(self) -> str:
+        count = "one audio track" if len(self.have) == 1 else f"{len(self.have)} audio tracks"
+        return f"{self.name} has {count} ({'; '.join(self.have)}) and no track {self.track}; choose one that it has"
+
+
+class DecoderKilled(TranscriberError):
+    """The process that decodes was killed from outside, most likely for want of memory; no fault of the file's."""
+
+    status, code, transient = 503, "decoder_killed", True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"the process that decoded {self.name} was killed from outside; see that the machine has memory left"
+
+
 class EmptyUpload(TranscriberError):
     """No bytes, or a container with no samples in it."""
 

@@ -1,225 +1,201 @@
-"""Decode any recording as a stream of 16 kHz mono blocks through PyAV, in memory that its length cannot grow.
+"""Any recording as a stream of 16 kHz blocks, in memory that its length cannot grow, whatever is in the file.
 
-Blocks lie on the recording's clock: a track that starts late, or has a hole, gets silence in that place, so that
-times found in the samples are times that a player shows.
+Decoding itself happens in a child process under limits (`tasks.decoder`): a file that crashes the decoder, or makes
+it eat memory or time, is an unreadable file and nothing worse. Blocks lie on the recording's clock, so that times
+found in the samples are times that a player shows.
 """
 
+import json
 import logging
-from collections.abc import Iterator
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import AudioUnreadable, EmptyUpload, NoAudioTrack
+from storage import confined, probe
+from storage.errors import AudioUnreadable, DecoderKilled
+from tasks import decoder
+from tasks.decoder import BLOCK, END, ERROR, HEAD, HEADER, MAX_CHANNELS
 
 logger = logging.getLogger(__name__)
 
-SAMPLE_RATE_HZ = 16_000
-BLOCK_S = 10.0
-HOLE_S = 0.1  # a smaller step of the clock is a container's rounding
-LONGEST_HOLE_S = 600.0  # a larger one is a broken clock rather than a pause
-MISSING_END_S = 1.0  # a file shorter than its header says by more than this was cut off
-PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
+SAMPLE_RATE_HZ = decoder.SAMPLE_RATE_HZ
+PATIENCE_S = 120.0
+BYTES_A_SECOND = 2 << 20  # slower than this is no file that is read, and no decoder that decodes
+TIMES_REAL = 10.0
+MAX_PAYLOAD_BYTES = 64 << 20
+AUDIBLE = 8 / 32768  # a channel that was never louder than this is silent
+OPPOSED = -0.9  # correlation of a channel that would take the others away in a sum
+WEIGHTS = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "LFE": 0.35}
+OTHER_WEIGHT = 0.5
 
 Samples = NDArray[np.float32]
+Ints = NDArray[np.int16]
 
 
-def stream_pcm(
-    source: Path | BinaryIO, *, name: str, track: int = 0, notes: list[str] | None = None
-) -> Iterator[Samples]:
-    """Yield the track's samples as float32 mono blocks of about 10 s at 16 kHz, shape (n,).
+class Decoding:
+    """One track of one file on its way through a child process; use it by `with`.
 
-    A file that breaks off yields what could be decoded; what is missing is said in `notes`, in plain words.
+    `announced_s` is what the header says of the length (None: nothing; headers may lie), `notes` say in plain words
+    what was missing or damaged, once all blocks have been read.
 
     Raises:
         EmptyUpload: no bytes, or a track without one sample.
-        NoAudioTrack: the container holds no sound, or not so many tracks.
-        AudioUnreadable: nothing of it could be decoded.
+        NoAudioTrack: the container holds no sound.
+        NoSuchTrack: it holds sound, but not so many tracks.
+        AudioUnreadable: nothing could be decoded, or trying it took too much time or memory.
+        DecoderKilled: somebody else ended the child.
     """
-    said = notes if notes is not None else []
-    if isinstance(source, Path):
-        if source.stat().st_size == 0:
-            raise EmptyUpload(name)
-        with source.open("rb") as opened:
-            yield from _Track(opened, name, track, said).blocks()
-    else:
-        yield from _Track(source, name, track, said).blocks()
 
+    def __init__(self, path: Path, *, name: str, track: int = 0) -> None:
+        self.path, self.name, self.track = path, name, track
+        self.announced_s: float | None = None
+        self.channel_names: tuple[str, ...] = ()
+        self.notes: list[str] = []
+        self._waited_s = 0.0
+        self._read_s = 0.0
 
-def check_readable(path: Path, *, name: str, track: int = 0) -> None:
-    """Decode the first seconds, to see whether there is anything to transcribe; raises as `stream_pcm` does."""
-    blocks = stream_pcm(path, name=name, track=track)
-    next(blocks)
-    cast(Any, blocks).close()
-
-
-class _Track:
-    """One audio track of one open file, read once from front to back."""
-
-    def __init__(self, source: BinaryIO, name: str, track: int, notes: list[str]) -> None:
-        self.source, self.name, self.track, self.notes = source, name, track, notes
-        self.samples = 0
-        self.broken_packets = 0
-        self.shift_s = 0.0
-        self.anchored = False
-        self.reason = ""
-
-    def blocks(self) -> Iterator[Samples]:
-        import av
-
+    def __enter__(self) -> Self:
+        probe.must_be_file(self.path, self.name)
+        self._patience_s = PATIENCE_S + self.path.stat().st_size / BYTES_A_SECOND
+        cpu_s = int(self._patience_s + 24 * 3600 / TIMES_REAL)
+        self._child = confined.start("tasks.decoder", str(self.path), str(self.track), str(cpu_s))
         try:
-            # Bytes reach FFmpeg through our own file object and no other protocol is allowed: a playlist in
-            # disguise cannot name other files or addresses.
-            container = av.open(self.source, metadata_errors="ignore", options={"protocol_whitelist": "none"})
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise self._unreadable(error) from error
-        with container:
-            yield from self._of_container(container)
+            head = self._said(HEAD)
+            self.announced_s = head.get("announced_s")
+            self.channel_names = tuple(head.get("channel_names") or ())
+        except BaseException:
+            self._end()
+            raise
+        return self
 
-    def _of_container(self, container: Any) -> Iterator[Samples]:
-        kinds = set(container.format.name.split(","))
-        if kinds & PLAYLISTS:
-            raise AudioUnreadable(self.name, "it is a playlist rather than a recording")
-        if len(container.streams.audio) <= self.track:
-            raise NoAudioTrack(self.name)
-        stream = container.streams.audio[self.track]
-        gathered: list[NDArray[np.int16]] = []
-        held = 0
-        for piece in self._pieces(container, stream):
-            gathered.append(piece)
-            held += len(piece)
-            if held >= BLOCK_S * SAMPLE_RATE_HZ:
-                yield _as_float(gathered)
-                gathered, held = [], 0
-        if gathered:
-            yield _as_float(gathered)
-        self._judge_end(_wav_promise_s(self.source, stream) if "wav" in kinds else _promise_s(container, stream))
+    def __exit__(self, *_: object) -> None:
+        self._end()
 
-    def _pieces(self, container: Any, stream: Any) -> Iterator[NDArray[np.int16]]:
-        from av import AudioResampler
-
-        resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-        begin_s = (container.start_time or 0) / 1_000_000
-        layout: tuple[object, ...] = ()
-        for frame in self._frames(container, stream):
-            found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if layout and found != layout:  # a stream may change its form midway; a resampler may not
-                yield from self._resampled(resampler, None)
-                resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-            layout = found
-            yield from self._hole_before(frame, begin_s)
-            yield from self._resampled(resampler, frame)
-        if layout:
-            yield from self._resampled(resampler, None)
-
-    def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Yield decoded frames, passing over packets that are damaged."""
-        import av
-
-        packets = container.demux(stream)
+    def blocks(self) -> Iterator[Ints]:
+        """Yield blocks of about 10 s, shape (samples, channels); the number of channels may change midway."""
         while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
+            kind, payload, channels, surplus = self._message()
+            if kind == END:
+                self.notes += [str(note)[:300] for note in json.loads(payload)["notes"]][:50]
                 return
-            except (av.FFmpegError, OSError) as error:  # the container itself breaks off here
-                self.reason = _words(error)
-                self.broken_packets += 1
-                return
-            try:
-                yield from packet.decode()
-            except (av.FFmpegError, ValueError) as error:
-                self.reason = _words(error)
-                self.broken_packets += 1
+            if kind != BLOCK or not 0 < channels <= MAX_CHANNELS or len(payload) % (2 * channels):
+                raise AudioUnreadable(self.name, confined.GIVES_UP)
+            block = np.frombuffer(payload, dtype=np.int16).reshape(-1, channels)
+            self._read_s += len(block) / SAMPLE_RATE_HZ
+            yield squeezed(block, surplus)
 
-    def _resampled(self, resampler: Any, frame: Any) -> Iterator[NDArray[np.int16]]:
-        if frame is not None:
-            frame.pts = None
-        for out in resampler.resample(frame):
-            samples = cast(NDArray[np.int16], out.to_ndarray()).reshape(-1)
-            self.samples += len(samples)
-            yield samples
+    def _said(self, wanted: bytes) -> dict[str, Any]:
+        kind, payload, _, _ = self._message()
+        if kind != wanted:
+            raise AudioUnreadable(self.name, confined.GIVES_UP)
+        found: dict[str, Any] = json.loads(payload)
+        return found
 
-    def _hole_before(self, frame: Any, begin_s: float) -> Iterator[NDArray[np.int16]]:
-        """Fill a step of the track's clock with silence; a jump that no pause explains only moves the clock."""
-        if frame.pts is None or frame.time_base is None:
-            return
-        ahead_s = float(frame.pts * frame.time_base) - begin_s - self.shift_s - self.samples / SAMPLE_RATE_HZ
-        first, self.anchored = not self.anchored, True
-        if abs(ahead_s) <= HOLE_S:
-            return
-        if 0 < ahead_s <= LONGEST_HOLE_S:
-            hole = int(ahead_s * SAMPLE_RATE_HZ)
-            self.samples += hole
-            if not first:
-                self.notes.append(f"the file has no sound for {ahead_s:.1f} s at {_clock(self.samples)}")
-            for start in range(0, hole, SAMPLE_RATE_HZ):
-                yield np.zeros(min(SAMPLE_RATE_HZ, hole - start), dtype=np.int16)
-        else:
-            self.shift_s += ahead_s
+    def _message(self) -> tuple[bytes, bytes, int, int]:
+        kind, length, channels, surplus = HEADER.unpack(self._bytes(HEADER.size))
+        if length > MAX_PAYLOAD_BYTES:
+            raise AudioUnreadable(self.name, confined.GIVES_UP)
+        payload = self._bytes(length)
+        if kind == ERROR:
+            raise probe.raised(json.loads(payload), self.name)
+        return kind, payload, channels, surplus
 
-    def _judge_end(self, promised_s: float | None) -> None:
-        """Say what is missing, or raise when nothing was there."""
-        if self.samples == 0:
-            if self.broken_packets:
-                raise AudioUnreadable(self.name, self.reason)
-            raise EmptyUpload(self.name)
-        if self.broken_packets:
-            self.notes.append(f"{self.broken_packets} damaged parts of the file were passed over ({self.reason})")
-        length_s = self.samples / SAMPLE_RATE_HZ
-        if promised_s and promised_s - length_s > max(MISSING_END_S, 0.02 * promised_s):
-            self.notes.append(f"the file breaks off: {length_s:.1f} s of the {promised_s:.1f} s it announces are there")
-        logger.debug("decoded", extra={"action": "decode", "seconds": length_s, "notes": len(self.notes)})
+    def _bytes(self, count: int) -> bytes:
+        """Read so many bytes; only time spent waiting here counts against the child."""
+        assert self._child.stdout is not None  # noqa: S101
+        pipe, found = self._child.stdout.fileno(), bytearray()
+        while len(found) < count:
+            began = time.monotonic()
+            left_s = self._patience_s + self._read_s / TIMES_REAL - self._waited_s
+            if left_s <= 0 or not select.select([pipe], [], [], left_s)[0]:
+                raise AudioUnreadable(self.name, "decoding it takes too long")
+            self._waited_s += time.monotonic() - began
+            piece = os.read(pipe, min(count - len(found), 1 << 20))
+            if not piece:
+                raise self._lost()
+            found += piece
+        return bytes(found)
 
-    def _unreadable(self, error: Exception) -> AudioUnreadable:
-        return AudioUnreadable(self.name, _words(error))
+    def _lost(self) -> Exception:
+        """Say why the child ended before its last word."""
+        try:
+            status = self._child.wait(10)
+        except subprocess.TimeoutExpired:
+            status = 0
+        logger.info("the decoder of %s ended with %d", self.name, status)
+        if status == -signal.SIGXCPU:
+            return AudioUnreadable(self.name, "decoding it takes too long")
+        if status in {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}:
+            return DecoderKilled(self.name)
+        return AudioUnreadable(self.name, confined.GIVES_UP)
 
-
-def announced_s(source: Path) -> float | None:
-    """Return the duration that the file's header announces, in seconds, or None; headers may lie."""
-    import av
-
-    try:
-        with source.open("rb") as opened, av.open(opened, "r", metadata_errors="ignore") as container:
-            return container.duration / 1_000_000 if container.duration else None
-    except (av.FFmpegError, ValueError, OSError):
-        return None
+    def _end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
 
 
-def _promise_s(container: Any, stream: Any) -> float | None:
-    """Return how long the header says that the track is; headers may say nothing."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return float(container.duration) / 1_000_000
-    return None
+class Mixer:
+    """Brings all channels of a recording into one without losing any; blocks come in order.
 
-
-def _wav_promise_s(source: BinaryIO, stream: Any) -> float | None:
-    """Return how long a WAV file says it is; FFmpeg trusts the size of the file instead.
-
-    Sizes of 0 and of all ones are written by programs that do not know yet.
+    Channels that were silent so far do not make the others quieter, and one whose phase is inverted is turned round
+    before it is added, since the sum would be silence.
     """
-    if not source.seekable():
-        return None
-    source.seek(0)
-    head = source.read(65_536)
-    at = head.find(b"data", 12)
-    size = int.from_bytes(head[at + 4 : at + 8], "little") if at > 0 else 0
-    bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
-    return size / bytes_a_second if 0 < size < 0x7FFFFFFF and bytes_a_second else None
+
+    def __init__(self, channel_names: Sequence[str] = ()) -> None:
+        self._weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in channel_names], dtype=np.float32)
+        self._heard = np.zeros(len(channel_names), dtype=np.bool_)
+
+    def mono(self, block: Ints) -> Samples:
+        """Return the block as float32 mono, shape (n,)."""
+        channels = block.shape[1]
+        sound = block.astype(np.float32) / np.float32(32768.0)
+        if channels == 1:
+            return np.ascontiguousarray(sound[:, 0])
+        if channels != len(self._heard):  # it has changed midway, or the header lied
+            self._weights = np.full(channels, OTHER_WEIGHT, dtype=np.float32)
+            self._heard = np.zeros(channels, dtype=np.bool_)
+        self._heard |= np.abs(sound).max(axis=0, initial=0.0) > AUDIBLE
+        heard = np.flatnonzero(self._heard)
+        if not len(heard):
+            return np.zeros(len(sound), dtype=np.float32)
+        mixed = np.zeros(len(sound), dtype=np.float32)
+        for channel in heard:
+            mixed += sound[:, channel] * (self._weights[channel] * _sign(mixed, sound[:, channel]))
+        return np.asarray(mixed / self._weights[heard].sum(), dtype=np.float32)
 
 
-def _as_float(pieces: list[NDArray[np.int16]]) -> Samples:
-    return np.concatenate(pieces).astype(np.float32) / np.float32(32768.0)
+def _sign(mixed: Samples, channel: Samples) -> np.float32:
+    """Return -1 where the channel is what is mixed already, upside down."""
+    power = float(np.dot(mixed, mixed)) * float(np.dot(channel, channel))
+    return np.float32(-1.0 if power > 0 and float(np.dot(mixed, channel)) < OPPOSED * power**0.5 else 1.0)
 
 
-def _clock(samples: int) -> str:
-    minutes, seconds = divmod(samples // SAMPLE_RATE_HZ, 60)
-    return f"{minutes}:{seconds:02d}"
+def squeezed(block: Ints, surplus: int) -> Ints:
+    """Return the block with `surplus` samples less, for a track that runs ahead of its own clock."""
+    if not 0 < surplus < len(block) // 2:
+        return block
+    places, kept = np.arange(len(block)), np.linspace(0, len(block) - 1, len(block) - surplus)
+    columns = [np.interp(kept, places, block[:, channel]) for channel in range(block.shape[1])]
+    return np.rint(np.stack(columns, axis=1)).astype(np.int16)
 
 
-def _words(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).strip().rstrip(".")
+def stream_pcm(path: Path, *, name: str, track: int = 0, notes: list[str] | None = None) -> Iterator[Samples]:
+    """Yield the track's samples as float32 mono blocks of about 10 s at 16 kHz, shape (n,); see `Decoding`.
+
+    A file that breaks off yields what could be decoded; what is missing is said in `notes`, in plain words.
+    """
+    with Decoding(path, name=name, track=track) as decoding:
+        mixer = Mixer(decoding.channel_names)
+        yield from map(mixer.mono, decoding.blocks())
+        if notes is not None:
+            notes += decoding.notes

@@ -11,20 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage import names
 from storage.errors import NotStored, RecordingTooLong
 from storage.files import Files
 from storage.records import Options, Plan, Span, Stretch, from_json, to_json
 from tasks.cut import Bounds, Cutter, Lengths, span_lengths
-from tasks.decode import SAMPLE_RATE_HZ, Samples, announced_s, stream_pcm
+from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Mixer, Samples
 from tasks.speech import SpeechFinder
 
 PLAN_VERSION = 1  # a change of decoding, speech finding or cutting counts it up
 QUIET_FRAME_S = 0.05
 
-Ints = NDArray[np.int16]
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
 
@@ -48,7 +46,7 @@ def ingest(
     there already is returned at once, and `on_span` is not called.
 
     Raises:
-        EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.stream_pcm`.
+        EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.Decoding`.
         RecordingTooLong: it lasts longer than `max_hours`, by its header or in fact.
     """
     sha256 = media_sha256 or file_sha256(path)
@@ -56,17 +54,19 @@ def ingest(
     found = stored_plan(files, plan_name)
     if found is not None:
         return found
-    announced = announced_s(path)
-    if announced and announced > max_hours * 3600:
-        raise RecordingTooLong(name, announced / 3600, max_hours)
-    lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
-    reading = _Reading(files=files, lengths=lengths, on_span=on_span)
-    for block in stream_pcm(path, name=name, track=options.audio_track, notes=reading.notes):
-        reading.read(block)
-        if reading.finder.length_s > max_hours * 3600:
-            raise RecordingTooLong(name, reading.finder.length_s / 3600, max_hours)
-        if on_progress is not None:
-            on_progress(reading.finder.length_s)
+    with Decoding(path, name=name, track=options.audio_track) as decoding:
+        announced = decoding.announced_s
+        if announced and announced > max_hours * 3600:
+            raise RecordingTooLong(name, announced / 3600, max_hours)
+        lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
+        reading = _Reading(files=files, lengths=lengths, on_span=on_span, notes=decoding.notes)
+        mixer = Mixer(decoding.channel_names)
+        for block in decoding.blocks():
+            reading.read(mixer.mono(block))
+            if reading.finder.length_s > max_hours * 3600:
+                raise RecordingTooLong(name, reading.finder.length_s / 3600, max_hours)
+            if on_progress is not None:
+                on_progress(reading.finder.length_s)
     plan = reading.finish(sha256)
     files.write(plan_name, to_json(plan))
     return plan

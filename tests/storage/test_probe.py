@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from storage import probe
-from storage.errors import AudioUnreadable, EmptyUpload, NoAudioTrack, RecordingTooLong
+from storage.errors import AudioUnreadable, EmptyUpload, NoAudioTrack, NoSuchTrack, RecordingTooLong
 
 RATE_HZ = 16_000
 
@@ -182,3 +182,38 @@ def test_a_file_that_eats_time_is_stopped(tmp_path: Path, monkeypatch: pytest.Mo
         file.truncate(50 << 30)
     with pytest.raises(AudioUnreadable, match="gives up"):
         check(path)
+
+
+def with_tracks(path: Path, *tracks: tuple[str, str]) -> Path:
+    """Write a container with a track of two seconds for each language and title."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for language, title in tracks:
+            stream = container.add_stream("flac", rate=RATE_HZ, layout="mono")
+            stream.metadata.update({"language": language, "title": title})
+            streams.append(stream)
+        for stream in streams:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * RATE_HZ), dtype=np.int16), "s16", "mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE_HZ, Fraction(1, RATE_HZ), 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return path
+
+
+def test_tracks_are_listed_with_language_and_title(tmp_path: Path) -> None:
+    info = check(with_tracks(tmp_path / "x.mkv", ("eng", ""), ("ger", "Commentary\x07")))
+    assert info.audio_tracks == 2
+    assert [str(track) for track in info.tracks] == ["0: eng", "1: ger, Commentary"]
+
+
+def test_a_track_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    path = with_tracks(tmp_path / "x.mkv", ("eng", ""), ("ger", "Commentary"))
+    with pytest.raises(NoSuchTrack, match=r"2 audio tracks \(0: eng; 1: ger, Commentary\) and no track 2"):
+        probe.check(path, "talk", max_hours=24, track=2)
+    assert probe.check(path, "talk", max_hours=24, track=1).codec == "flac"
+
+
+def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(AudioUnreadable, match="not a file"):
+            check(path)
