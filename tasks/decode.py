@@ -111,11 +111,12 @@ class Decoding:
     def _bytes(self, count: int) -> bytes:
         """Read so many bytes; only time spent waiting here counts against the child."""
         assert self._child.stdout is not None  # noqa: S101
-        pipe, found = self._child.stdout.fileno(), bytearray()
+        pipe, found, ready = self._child.stdout.fileno(), bytearray(), select.poll()
+        ready.register(pipe, select.POLLIN)
         while len(found) < count:
             began = time.monotonic()
             left_s = self._patience_s + self._read_s / TIMES_REAL - self._waited_s
-            if left_s <= 0 or not select.select([pipe], [], [], left_s)[0]:
+            if left_s <= 0 or not ready.poll(1000 * left_s):
                 raise AudioUnreadable(self.name, "decoding it takes too long")
             self._waited_s += time.monotonic() - began
             piece = os.read(pipe, min(count - len(found), 1 << 20))

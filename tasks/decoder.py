@@ -157,7 +157,7 @@ class Track:
         if abs(ahead_s) <= HOLE_S:
             if first and ahead_s > 0:
                 self._silence(ahead_s, len(frame.layout.channels))
-        elif 0 < ahead_s <= LONGEST_HOLE_S or 0 < at_s <= self.announced_s:
+        elif ahead_s > 0 and (ahead_s <= LONGEST_HOLE_S or at_s <= self.announced_s):
             if not first:
                 self._note(f"the file has no sound for {ahead_s:.1f} s at {_clock(self.gathering.samples)}")
             self._silence(ahead_s, len(frame.layout.channels))
@@ -229,6 +229,8 @@ def _wav_promise_s(path: Path, stream: Any) -> float | None:
 
     Sizes of 0 and of all ones are written by programs that do not know yet.
     """
+    if not stream.codec_context.name.startswith("pcm_"):
+        return None
     with path.open("rb") as opened:
         head = opened.read(65_536)
     at = head.find(b"data", 12)
