@@ -12,15 +12,15 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ExceptionHandler
 
-from dashboards import answers, context, media
+from dashboards import answers, context, media, transcript_api
 from dashboards.callers import caller_of
 from dashboards.forms import OptionsForm, lane_from, options_from_json
 from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
 from dashboards.landing import check, clean_name, take_in
 from dashboards.multipart import received
-from storage import intake, jobs, transcripts, vocabulary
+from storage import intake, jobs, vocabulary
 from storage.errors import NotAllowed, NotFound
-from storage.records import ExportFormat, Job, JobState, Lane, to_json
+from storage.records import ExportFormat, Job, JobState, Lane
 
 STATIC = Path(__file__).parent / "static" / "swagger-ui"
 DOCS = """<!doctype html>
@@ -218,16 +218,6 @@ async def restore(request: Request, job_id: str) -> JobBody:
     return await _body(job)
 
 
-@api.get("/v1/jobs/{job_id}/transcript", tags=["results"], response_class=Response)
-async def transcript(request: Request, job_id: str) -> Response:
-    """The whole transcript as JSON: segments, words with times and probabilities, findings, provenance."""
-    job = await _own(request, job_id)
-    found = await context.read(transcripts.get, job.id)
-    if found is None:
-        raise NotFound("transcript of job", job.id)
-    return Response(to_json(found), media_type="application/json")
-
-
 @api.get("/v1/jobs/{job_id}/files/{fmt}", tags=["results"], response_class=Response)
 async def file(request: Request, job_id: str, fmt: ExportFormat) -> Response:
     """One of the job's files: srt, vtt, txt, json or tsv."""
@@ -238,6 +228,9 @@ async def file(request: Request, job_id: str, fmt: ExportFormat) -> Response:
 async def recording(request: Request, job_id: str) -> Response:
     """The recording itself; ranges are served."""
     return await media.source_of(request, await _own(request, job_id))
+
+
+api.include_router(transcript_api.router)
 
 
 @api.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
