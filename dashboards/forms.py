@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dashboards.answers import bad_request
 from dashboards.languages import NAMES
-from storage.errors import BadRequest
+from storage.abilities import translates
+from storage.errors import BadRequest, ModelCannot
 from storage.records import CueLimits, Lane, Options
 
 
@@ -49,6 +50,13 @@ class OptionsForm(BaseModel):
     word_timestamps: bool = True
     audio_track: int = Field(0, ge=0, le=63)
     cues: CueForm = Field(default_factory=CueForm)
+    language_per_span: bool = Field(False, description="Detect the language of every half minute by itself.")
+
+    @model_validator(mode="after")
+    def _can_translate(self) -> "OptionsForm":
+        if self.task == "translate" and self.model != "auto" and not translates(self.model):
+            raise ValueError(str(ModelCannot(self.model, "translate")))
+        return self
 
     @classmethod
     def showing(cls, options: Options) -> "OptionsForm":

@@ -14,6 +14,9 @@ from storage.clock import utc_now
 from storage.errors import TranscriberError
 from storage.records import ExportFormat, Job, JobState, Options, SpanRow, Transcript
 
+SURE = 0.8
+"""With less than this, the languages that it may be in as well are named."""
+
 
 def heading(job: Job, me: Viewer, owner: str | None) -> None:
     """Show name, state and the plain facts."""
@@ -209,7 +212,11 @@ def _language_words(transcript: Transcript | None) -> str | None:
     if transcript is None:
         return None
     sure = transcript.language_probability
-    return present.language(transcript.language) + (f" ({100 * sure:.0f}% sure)" if sure else "")
+    others = [f"{present.language(one.language)} {one.probability:.0%}" for one in transcript.other_languages]
+    instead = f", else {', '.join(others[:2])}" if others and sure and sure < SURE else ""
+    own = sorted({present.language(segment.language) for segment in transcript.segments if segment.language})
+    within = f"; in parts {', '.join(own)}" if len(own) > 1 else ""
+    return present.language(transcript.language) + (f" ({100 * sure:.0f}% sure{instead})" if sure else "") + within
 
 
 def _escaped(text: str | None) -> str:

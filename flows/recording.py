@@ -1,10 +1,9 @@
 """`transcribe-recording`: one recording from upload to subtitles; every step finds what an earlier try has left."""
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
@@ -16,21 +15,32 @@ from flows.endings import Stopped, cancelled, failed, may_pass, this_run, unless
 from flows.resident import CancelFlag, Resident, current, in_thread
 from flows.spans import GpuRuns
 from storage import names
-from storage.errors import LedgerUnreachable, NotFound, SpanFailed, StaleAttempt, TranscriberError, Unexpected
+from storage.abilities import translates
+from storage.errors import (
+    LedgerUnreachable,
+    ModelCannot,
+    NotFound,
+    SpanFailed,
+    StaleAttempt,
+    TranscriberError,
+    Unexpected,
+)
 from storage.records import ExportFormat, Heard, Job, Plan, Span, Transcript, from_json, to_json
 from storage.reports import Completed, Exporting, Failed, Planned, SpanHeard, Started
+
+if TYPE_CHECKING:
+    from tasks.language import SpokenLanguage
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearer:
-    """Who hears the job, and in which language (None where only the engine can tell)."""
+    """Who hears the job, and in which language."""
 
     model: str
     fingerprint: str
-    language: str | None
-    probability: float | None = None
+    spoken: "SpokenLanguage"
 
 
 class Recording:
@@ -59,8 +69,8 @@ class Recording:
         planned = {
             "duration_s": plan.duration_s,
             "speech_s": plan.speech_s,
-            "language": hearer.language,
-            "language_probability": hearer.probability,
+            "language": hearer.spoken.language,
+            "language_probability": hearer.spoken.probability,
         }
         await self.tell(Planned, spans=plan.spans, **planned)
         await self.hear(plan, hearer)
@@ -84,43 +94,51 @@ class Recording:
                 files=self.here.files,
                 options=self.job.options,
                 slots=self.slots,
-                span_max_s=self.here.settings.engine.span_max_s,
+                span_max_s=self.span_max_s,
                 max_hours=self.here.settings.web.max_hours,
                 media_sha256=self.job.media_sha256,
                 on_progress=lambda _: self.stop_if_asked(),
             )
 
+    @property
+    def span_max_s(self) -> float:
+        from tasks.language import span_max_s
+
+        return span_max_s(self.job.options, self.here.settings.engine.span_max_s)
+
     async def choose_language(self, plan: Plan) -> Hearer:
         """Return who hears, with the language that was asked for, that the model is bound to, or that it detects."""
         from tasks.engine import ENGINE_VERSION
         from tasks.ingest import ingest_key
+        from tasks.language import SpokenLanguage
 
-        model, fingerprint = str(self.job.model), str(self.job.fingerprint)
+        model, fingerprint, asked = str(self.job.model), str(self.job.fingerprint), self.job.options
         only_english = await in_thread(lambda: spoken.speaks_only_english(model, self.here.settings.model_dir))
-        known = "en" if only_english else self.job.options.language
-        if known or not plan.spans:
-            return Hearer(model=model, fingerprint=fingerprint, language=known or "en")
-        result = spoken.answer_name(plan, fingerprint, ENGINE_VERSION)
-        key = ingest_key(self.job.options, self.here.settings.engine.span_max_s)
+        if asked.task == "translate" and (only_english or not translates(model)):
+            raise ModelCannot(model, "translate")
+        known = "en" if only_english else asked.language
+        if (known and (only_english or not asked.language_per_span)) or not plan.spans:
+            return Hearer(model=model, fingerprint=fingerprint, spoken=SpokenLanguage(language=known or "en"))
+        result = spoken.answer_name(plan, fingerprint, ENGINE_VERSION, asked)
+        key = ingest_key(asked, self.span_max_s)
         told = {
             "plan": names.plan_name(self.job.media_sha256, key),
             "result": result,
             "model": model,
             "fingerprint": fingerprint,
+            "options": asdict(asked),
         }
         if not await in_thread(lambda: self.here.files.exists(result)):
             name = f"{self.job.name} · language"
             await self.gpu.get("detect-language/detect-language", told, name=name, key="language", what="the language")
-        answer = json.loads(await in_thread(lambda: self.here.files.read(result)))
-        return Hearer(
-            model=model, fingerprint=fingerprint, language=answer["language"], probability=answer["probability"]
-        )
+        answer = from_json(SpokenLanguage, await in_thread(lambda: self.here.files.read(result)))
+        return Hearer(model=model, fingerprint=fingerprint, spoken=answer)
 
     def result_of(self, span: Span, hearer: Hearer) -> str:
         from tasks.engine import ENGINE_VERSION
 
         return names.result_name(
-            span.samples_sha256, hearer.fingerprint, ENGINE_VERSION, self.job.options, hearer.language
+            span.samples_sha256, hearer.fingerprint, ENGINE_VERSION, self.job.options, hearer.spoken.of(span)
         )
 
     async def hear(self, plan: Plan, hearer: Hearer) -> None:
@@ -163,7 +181,7 @@ class Recording:
             "result": self.result_of(span, hearer),
             "model": hearer.model,
             "fingerprint": hearer.fingerprint,
-            "language": hearer.language,
+            "language": hearer.spoken.of(span),
             "options": asdict(self.job.options),
             "speech": [(stretch.start_s, stretch.end_s) for stretch in speech_of(span)],
         }
@@ -181,8 +199,7 @@ class Recording:
             name=self.job.name,
             model=hearer.model,
             fingerprint=hearer.fingerprint,
-            language=hearer.language or "en",
-            language_probability=hearer.probability,
+            spoken=hearer.spoken,
             options=self.job.options,
         )
         self.stop_if_asked()

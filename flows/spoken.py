@@ -12,12 +12,15 @@ from flows.endings import Stopped, cancelled, failed, this_run, with_retries
 from flows.resident import Resident, current, in_thread
 from storage import names
 from storage.errors import TranscriberError
-from storage.records import Plan, from_json
+from storage.records import Options, Plan, from_json, to_json
+
+ANSWER_VERSION = 2  # a change of windows, weights or the answer's form counts it up
 
 
-def answer_name(plan: Plan, fingerprint: str, engine_version: str) -> str:
+def answer_name(plan: Plan, fingerprint: str, engine_version: str, options: Options) -> str:
     """Return where the answer lies: beside the results of the first span, named by all of them and by who listened."""
-    asked = json.dumps([fingerprint, engine_version, *(span.samples_sha256 for span in plan.spans)])
+    how = [fingerprint, engine_version, ANSWER_VERSION, options.language, options.language_per_span]
+    asked = json.dumps([*how, *(span.samples_sha256 for span in plan.spans)])
     digest = hashlib.sha256(asked.encode()).hexdigest()[:40]
     return f"{names.results_folder(plan.spans[0].samples_sha256)}language-{digest}.json"
 
@@ -32,28 +35,28 @@ def speaks_only_english(model: str, model_dir: Path) -> bool:
     return model in models.CATALOGUE and models.CATALOGUE[model].languages == "English"
 
 
-def detect(here: Resident, *, plan_name: str, result: str, model: str, fingerprint: str) -> None:
+def detect(here: Resident, *, plan_name: str, result: str, model: str, fingerprint: str, options: Options) -> None:
     """Listen to several windows of speech and store the likeliest language; blocking, for a thread."""
-    from tasks import ingest
-    from tasks.language import detect_language, spans_to_ask, speech_window
+    from tasks.language import spoken_in
 
     plan = from_json(Plan, here.files.read(plan_name))
-    windows = [speech_window(ingest.read_span(here.files, span.samples_sha256), span) for span in spans_to_ask(plan)]
     with here.hearing().borrow(model, fingerprint) as engine:
-        spoken = detect_language(engine, windows)
-    answer = {"language": spoken.language, "probability": spoken.probability, "others": spoken.others}
-    here.files.write(result, json.dumps(answer).encode())
+        spoken = spoken_in(engine, here.files, plan, options)
+    here.files.write(result, to_json(spoken))
 
 
 @flow(name="detect-language", persist_result=False)
-async def detect_recording_language(plan: str, result: str, model: str, fingerprint: str) -> State[Any] | None:
+async def detect_recording_language(
+    plan: str, result: str, model: str, fingerprint: str, options: Options
+) -> State[Any] | None:
     """Store under `result` which language the recording with this plan is in, unless that is known already."""
     run = this_run()
     here, flag = current(), current().flag(run.id)
 
     async def work() -> None:
         if not await in_thread(lambda: here.files.exists(result)):
-            await in_thread(lambda: detect(here, plan_name=plan, result=result, model=model, fingerprint=fingerprint))
+            told = {"plan_name": plan, "result": result, "model": model, "fingerprint": fingerprint}
+            await in_thread(lambda: detect(here, **told, options=options))
 
     try:
         await with_retries(work, flag=flag)

@@ -38,6 +38,9 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     language: Annotated[
         str | None, typer.Option(help="Code of the language spoken, such as en. Default: found out.")
     ] = None,
+    language_per_span: Annotated[
+        bool, typer.Option("--language-per-span", help="Detect the language of every half minute by itself.")
+    ] = False,
     task: Annotated[str, typer.Option(help="transcribe, or translate into English.")] = "transcribe",
     prompt: Annotated[
         str | None,
@@ -96,6 +99,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         temperature=temperature,
         word_timestamps=word_timestamps,
         audio_track=audio_track,
+        language_per_span=language_per_span,
         cues=CueLimits(max_line_width=max_line_width, max_line_count=max_line_count),
     )
     run = Run(settings=settings, engine_settings=engine, options=options, formats=_formats(output_format))
@@ -155,7 +159,9 @@ class Run:
         """Return the model, fetched if need be, with a bar; says so where it is not a good one."""
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-        from tasks.models import resolve
+        from storage.abilities import translates
+        from storage.errors import ModelCannot
+        from tasks.models import is_multilingual, resolve
 
         with Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=self.console, transient=True
@@ -167,6 +173,8 @@ class Run:
                 model_dir=self.settings.model_dir,
                 on_download=lambda here, total: bars.update(bar, completed=here, total=total, visible=True),
             )
+        if self.options.task == "translate" and not (translates(resolved.name) and is_multilingual(resolved.path)):
+            raise ModelCannot(resolved.name, "translate")
         if resolved.warning:
             self.console.print(f"[yellow]{resolved.warning}[/yellow]")
         return resolved

@@ -299,6 +299,22 @@ class ModelMissing(TranscriberError):
         )
 
 
+class ModelCannot(TranscriberError):
+    """The model was never taught what the job asks of it."""
+
+    status, code = 422, "model_cannot"
+
+    def __init__(self, model: str, what: str) -> None:
+        super().__init__(model, what)
+        self.model, self.what = model, what
+
+    def __str__(self) -> str:
+        return (
+            f"model {self.model} cannot {self.what}; choose one of many languages that is neither turbo nor distilled, "
+            "such as small, medium or large-v3"
+        )
+
+
 class NotReady(TranscriberError):
     """Something that is still starting; the same call succeeds in a moment."""
 

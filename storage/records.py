@@ -82,6 +82,7 @@ class Options:
     word_timestamps: bool = True
     audio_track: int = 0
     cues: CueLimits = CueLimits()
+    language_per_span: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,24 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     temperature: float = 0.0
+    language: str | None = None  # where the job asked for each span's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageGuess:
+    """A language that may be spoken, and how probable that is, 0 to 1."""
+
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A stretch in which one speaker speaks; speakers count from 0, by who speaks first."""
+
+    start_s: float
+    end_s: float
+    speaker: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +227,7 @@ class Transcript:
     given_up: tuple[str, ...] = ()
     reheard: tuple[Rehearing, ...] = ()
     version: int = 1
+    other_languages: tuple[LanguageGuess, ...] = ()
 
     @property
     def text(self) -> str:

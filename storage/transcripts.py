@@ -16,17 +16,17 @@ VALUES ($id, $stored_as, $language, $duration_s, $head, $now)
 """
 KEEP_SEGMENTS = """
 INSERT INTO segments (job_id, idx, start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob,
-    temperature, words)
+    temperature, language, words)
 SELECT $id, s.idx, s.start_s, s.end_s, s.text, s.speaker, s.avg_logprob, s.compression_ratio, s.no_speech_prob,
-    s.temperature, s.words
+    s.temperature, s.language, s.words
 FROM (SELECT unnest(from_json($segments::JSON, '[{"idx": "INTEGER", "start_s": "DOUBLE", "end_s": "DOUBLE",
     "text": "VARCHAR", "speaker": "VARCHAR", "avg_logprob": "DOUBLE", "compression_ratio": "DOUBLE",
-    "no_speech_prob": "DOUBLE", "temperature": "DOUBLE",
+    "no_speech_prob": "DOUBLE", "temperature": "DOUBLE", "language": "VARCHAR",
     "words": [{"start_s": "DOUBLE", "end_s": "DOUBLE", "text": "VARCHAR", "probability": "DOUBLE"}]}]')) AS s)
 """
 HEAD = "SELECT head FROM transcripts WHERE job_id = $id"
 SEGMENTS = """
-SELECT start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, words
+SELECT start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, language, words
 FROM segments WHERE job_id = $id ORDER BY idx
 """
 
@@ -61,7 +61,7 @@ def segments(con: DuckDBPyConnection, job_id: str) -> tuple[Segment, ...]:
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
-    start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, words = row
+    start_s, end_s, text, speaker, avg_logprob, compression_ratio, no_speech_prob, temperature, language, words = row
     return Segment(
         start_s=start_s,
         end_s=end_s,
@@ -72,4 +72,5 @@ def _segment(row: tuple[Any, ...]) -> Segment:
         compression_ratio=compression_ratio,
         no_speech_prob=no_speech_prob,
         temperature=temperature,
+        language=language,
     )

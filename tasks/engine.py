@@ -14,7 +14,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage.errors import BadRequest, ModelMissing, OutOfDeviceMemory
+from storage.errors import BadRequest, ModelCannot, ModelMissing, OutOfDeviceMemory
 from storage.records import Heard, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
@@ -216,11 +216,14 @@ def hear(
         Stopped: `should_stop` said so.
         OutOfDeviceMemory: the device is too small even with the smallest settings.
         BadRequest: the model does not know the language.
+        ModelCannot: it is to translate and knows no other language than English.
     """
     from tasks.speech import find_speech
 
     started = time.perf_counter()
     found = find_speech(pcm) if speech is None else speech
+    if options.task == "translate" and not engine.multilingual:
+        raise ModelCannot(engine.resolved.name, "translate")
     spoken = (language or "en") if engine.multilingual else "en"
     if engine.multilingual and spoken not in engine.model.supported_languages:
         raise BadRequest("language", f"{spoken} is no language code that the model knows, such as en, de or ja")

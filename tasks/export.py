@@ -72,8 +72,9 @@ def tsv(segments: tuple[Segment, ...]) -> str:
 def document(transcript: Transcript) -> dict[str, Any]:
     """Return the transcript as JSON has it, schema version 1: times in seconds with three decimals.
 
-    `segments` hold `words` when the job asked for word times; `findings` say what to review first, `reheard` what was
-    heard twice and which hearing was kept, `given_up` what the machine or the file did not allow.
+    `other_languages` are those that it may be in as well. `segments` have a `language` where the job asked for each
+    span's own, and hold `words` when the job asked for word times. `findings` say what to review first, `reheard`
+    what was heard twice and which hearing was kept, `given_up` what the machine or the file did not allow.
     """
     with_words = transcript.options.word_timestamps
     return {
@@ -86,6 +87,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "speech": seconds(transcript.speech_s),
         "language": transcript.language,
         "language_probability": transcript.language_probability,
+        "other_languages": [asdict(guess) for guess in transcript.other_languages],
         "task": transcript.options.task,
         "model": transcript.model,
         "fingerprint": transcript.fingerprint,
@@ -118,6 +120,8 @@ def _segment(index: int, segment: Segment, with_words: bool) -> dict[str, Any]:
         "no_speech_prob": segment.no_speech_prob,
         "temperature": segment.temperature,
     }
+    if segment.language:
+        found["language"] = segment.language
     if with_words:
         found["words"] = [
             {

@@ -17,7 +17,8 @@ from storage.records import Heard, Options, Plan, Span, Transcript, from_json, t
 from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear
 from tasks.gate import findings, given_up
 from tasks.ingest import file_sha256, ingest, read_span
-from tasks.language import SpokenLanguage, detect_language, spans_to_ask, speech_s, speech_window
+from tasks.language import SpokenLanguage, speech_s, spoken_in
+from tasks.language import span_max_s as span_length_s
 from tasks.stitch import speech_of, stitch
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def transcribe_file(
                 files=files,
                 options=options,
                 slots=engine.plan.num_workers,
-                span_max_s=span_max_s,
+                span_max_s=span_length_s(options, span_max_s),
                 max_hours=max_hours,
                 media_sha256=sha256,
                 on_span=way.take_early,
@@ -114,8 +115,7 @@ def transcribe_file(
         name=called,
         model=engine.resolved.name,
         fingerprint=engine.resolved.fingerprint,
-        language=way.spoken.language,
-        language_probability=way.spoken.probability,
+        spoken=way.spoken,
         options=options,
     )
 
@@ -128,23 +128,25 @@ def compose(
     name: str,
     model: str,
     fingerprint: str,
-    language: str,
-    language_probability: float | None,
+    spoken: SpokenLanguage,
     options: Options,
 ) -> Transcript:
     """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
+    if options.language_per_span:
+        heards = [_in_own_language(heard) for heard in heards]
     segments = stitch(plan, heards)
     notes = given_up(plan, heards)
-    if options.language not in (None, language):
-        notes += (f"asked for {options.language}, heard as {language}: model {model} knows no other language",)
+    if options.language not in (None, spoken.language):
+        notes += (f"asked for {options.language}, heard as {spoken.language}: model {model} knows no other language",)
     return Transcript(
         job_id=job_id,
         media_sha256=plan.media_sha256,
         name=name,
         duration_s=plan.duration_s,
         speech_s=plan.speech_s,
-        language=language,
-        language_probability=language_probability,
+        language=spoken.language,
+        language_probability=spoken.probability,
+        other_languages=spoken.others,
         model=model,
         fingerprint=fingerprint,
         engine=heards[0].engine if heards else ENGINE_VERSION,
@@ -158,6 +160,10 @@ def compose(
             for each in heard.reheard
         ),
     )
+
+
+def _in_own_language(heard: Heard) -> Heard:
+    return replace(heard, segments=tuple(replace(segment, language=heard.language) for segment in heard.segments))
 
 
 def hear_span(
@@ -213,8 +219,9 @@ class _Way:
 
     def __post_init__(self) -> None:
         given = self.options.language if self.engine.multilingual else "en"
-        self.known = given is not None
-        self.spoken = SpokenLanguage(language=given or "en", probability=None)
+        own = self.engine.multilingual and self.options.language_per_span
+        self.known = given is not None and not own
+        self.spoken = SpokenLanguage(language=given or "en")
         self._lock = threading.Lock()
 
     def asked_to_stop(self) -> bool:
@@ -235,9 +242,7 @@ class _Way:
         """Start hearing what has not been started: all of it where the plan, or the language, was not known."""
         self.tell(read_s=plan.duration_s, speech_s=sum(map(speech_s, plan.spans)), plan=plan)
         if not self.known and plan.spans:
-            asked = spans_to_ask(plan)
-            windows = [speech_window(read_span(self.files, span.samples_sha256), span) for span in asked]
-            self.spoken = detect_language(self.engine, windows)
+            self.spoken = spoken_in(self.engine, self.files, plan, self.options)
         for span in plan.spans:
             if span.index not in self.hearings:
                 self.start(span)
@@ -259,7 +264,7 @@ class _Way:
             engine=self.engine,
             files=self.files,
             options=self.options,
-            language=self.spoken.language,
+            language=self.spoken.of(span),
             should_stop=self.asked_to_stop,
             on_progress=on_progress,
         )

@@ -72,8 +72,15 @@ def test_options_reach_the_job(client: OpenAI, tone: Callable[..., bytes]) -> No
     assert (job.options.prompt, job.options.temperature, job.options.task) == ("Nuuk", 0.2, "transcribe")
 
 
-@pytest.mark.usefixtures("played")
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # OpenAI's client says so of its own method
+def test_a_model_that_cannot_translate_is_refused_at_once(client: OpenAI, tone: Callable[..., bytes]) -> None:
+    for model in ("small.en", "large-v3-turbo"):
+        with pytest.raises(openai.BadRequestError, match=f"model {model} cannot translate; choose"):
+            client.audio.translations.create(model=model, file=("talk.wav", tone()))
+
+
+@pytest.mark.usefixtures("played")
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def test_translations_are_translated(client: OpenAI, tone: Callable[..., bytes]) -> None:
     assert client.audio.translations.create(model="whisper-1", file=("talk.wav", tone())).text == "Grüße an alle."
     assert (the_job().options.task, the_job().options.model) == ("translate", "auto")

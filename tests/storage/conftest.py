@@ -114,7 +114,7 @@ def a_transcript(job: Job) -> Transcript:
                 no_speech_prob=0.01,
                 temperature=0.2,
             ),
-            Segment(start_s=3, end_s=4, text=" Ende."),
+            Segment(start_s=3, end_s=4, text=" Ende.", language="de"),
         ),
         given_up=("batch size 8",),
     )

@@ -64,7 +64,14 @@ def test_who_listens_changes_the_name(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"cues": CueLimits(max_line_width=20)}, {"model": "small"}, {"language": "en"}, {"audio_track": 1}]
+    "change",
+    [
+        {"cues": CueLimits(max_line_width=20)},
+        {"model": "small"},
+        {"language": "en"},
+        {"audio_track": 1},
+        {"language_per_span": True},
+    ],
 )
 def test_what_does_not_change_the_hearing_does_not_change_the_name(change: dict[str, Any]) -> None:
     assert result(dataclasses.replace(Options(), **change)) == result()

@@ -24,8 +24,8 @@ def special_tokens() -> list[str]:
     return ["<|endoftext|>", "<|startoftranscript|>", *languages, *tasks]
 
 
-def write_model(folder: Path, *, answers: str) -> Path:
-    """Write a model folder that takes all speech for the language `answers`."""
+def write_model(folder: Path, *, answers: str, certain: float = CERTAIN) -> Path:
+    """Write a model folder that takes all speech for the language `answers`, and is as sure of it as `certain` says."""
     specials = special_tokens()
     times = TOKENS_IN_ALL - TEXT_TOKENS - len(specials)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -36,7 +36,7 @@ def write_model(folder: Path, *, answers: str) -> Path:
     spec = WhisperSpec(1, 2, 1, 2)
     fill(spec, random)
     bias = np.zeros(len(tokens), dtype=np.float32)
-    bias[tokens.index(f"<|{answers}|>")] = CERTAIN
+    bias[tokens.index(f"<|{answers}|>")] = certain
     spec.decoder.embeddings.weight = small(random, len(tokens), WIDTH)
     spec.decoder.projection.weight, spec.decoder.projection.bias = small(random, len(tokens), WIDTH), bias
     spec.register_vocabulary(tokens)

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
-from storage.errors import BadRequest
+from storage.errors import BadRequest, ModelCannot
 from storage.files import Files
 from storage.records import Options, Plan, Span, Stretch
 from tasks.engine import Engine, hear
-from tasks.language import detect_language, spans_to_ask, speech_window
+from tasks.ingest import ingest
+from tasks.language import detect_language, span_max_s, spans_to_ask, speech_windows, spoken_in, together
 from tasks.models import Resolved, fingerprint, is_multilingual
 from tasks.prompt import fitting, prompt_tokens
 from tasks.transcribe import transcribe_file
@@ -49,7 +51,10 @@ def test_it_answers_with_a_probability_over_all_windows(babel: Engine, speech: l
     assert found.language == "de"
     assert found.probability is not None
     assert 0.9 < found.probability <= 1.0
-    assert "de" not in dict(found.others)
+    assert "de" not in {guess.language for guess in found.others}
+    assert [guess.probability for guess in found.others] == sorted(
+        (guess.probability for guess in found.others), reverse=True
+    )
 
 
 def test_a_model_of_one_language_is_not_asked(engine: Engine, speech: list[Clip]) -> None:
@@ -83,8 +88,58 @@ def test_spans_to_ask_are_spread_and_full_of_speech() -> None:
 
 
 def test_a_window_is_speech_of_at_most_half_a_minute(speech: list[Clip]) -> None:
-    found = speech_window(tone(90.0), span(0, (10.0, 30.0), (60.0, 85.0)))
-    assert 5 * RATE_HZ < len(found) <= 30 * RATE_HZ
+    found = speech_windows(tone(90.0), span(0, (10.0, 30.0), (60.0, 85.0)))
+    assert [5 * RATE_HZ < len(window) <= 30 * RATE_HZ for window in found] == [True]
+
+
+def test_a_long_span_is_asked_in_several_places() -> None:
+    pcm = np.repeat(np.arange(90, dtype=np.float32), RATE_HZ)  # the sample says which second it is
+    found = speech_windows(pcm, span(0, (0.0, 28.0), (31.0, 58.0), (61.0, 89.0)), count=5)
+    middles = [float(window[len(window) // 2]) for window in found]
+    assert len(found) == 3
+    assert [round(second / 30) for second in (middle - 15 for middle in middles)] == [0, 1, 2]
+
+
+def test_a_jingle_in_another_language_does_not_decide() -> None:
+    jingle, talk = {"en": 0.97, "de": 0.02}, {"de": 0.9, "nl": 0.08}
+    found = together([jingle, talk, talk, talk], [30.0, 30.0, 28.0, 25.0])
+    assert found.language == "de"
+    assert found.probability == pytest.approx(0.67, abs=0.01)
+    assert found.others[0].language == "en"
+
+
+def test_music_and_scraps_of_sound_decide_little() -> None:
+    music = dict.fromkeys(("en", "ja", "ko", "la", "zh", "cy", "ru", "fr", "es", "pt"), 0.1)
+    assert together([music, music, {"fi": 0.8, "et": 0.2}], [30.0, 30.0, 30.0]).language == "fi"
+    assert together([{"en": 0.99}, {"fi": 0.9}], [1.0, 20.0]).language == "fi"
+
+
+def test_a_recording_in_several_languages_is_cut_and_named_span_by_span(
+    babel: Engine, speech: list[Clip], files: Files
+) -> None:
+    asked = Options(beam_size=1, language="es", language_per_span=True)
+    found = transcribe_file(speech[0].path, engine=babel, files=files, options=asked)
+    assert found.language == "es"
+    assert {segment.language for segment in found.segments} <= {"de"}
+    assert (span_max_s(asked, 150.0), span_max_s(Options(), 150.0), span_max_s(asked, 20.0)) == (30.0, 150.0, 20.0)
+
+
+@pytest.mark.parametrize(("certain", "heard_in"), [(12.0, "de"), (0.2, "es")])
+def test_a_span_of_which_the_model_is_unsure_is_heard_in_the_recordings_language(
+    certain: float, heard_in: str, speech: list[Clip], files: Files, tmp_path: Path
+) -> None:
+    folder = write_model(tmp_path / "babel", answers="de", certain=certain)
+    asked = Options(beam_size=1, language="es", language_per_span=True)
+    with Engine.load(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as unsure:
+        plan = ingest(speech[0].path, name="talk", files=files, options=asked, span_max_s=30.0)
+        found = spoken_in(unsure, files, plan, asked)
+    assert {found.of(each) for each in plan.spans} == {heard_in}
+    assert all(0.0 < guess.probability <= 1.0 for guess in found.spans)
+
+
+def test_a_model_of_one_language_translates_nothing(engine: Engine, speech: list[Clip]) -> None:
+    with pytest.raises(ModelCannot, match="model demo cannot translate; choose one of many languages"):
+        hear(engine, read_wav(speech[0].path), options=Options(task="translate"))
 
 
 def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], tmp_path: Path) -> None:
