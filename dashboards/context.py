@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from dashboards.background import Background
 from dashboards.doors import Doors
 from dashboards.events import Bus
+from dashboards.oidc import Provider
 from dashboards.shelf import Shelf, Upload
 from dashboards.writers import Writers
 from storage.files import Files
@@ -64,10 +65,12 @@ class Context:
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
     shelf: Shelf = field(init=False)
     operator_token: SecretStr = field(init=False)
+    provider: Provider = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf = Shelf(self.settings.storage.uploads_dir)
         self.operator_token = operator_token(self.settings)
+        self.provider = Provider(self.settings.oidc)
 
 
 _held: list[Context] = []

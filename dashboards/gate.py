@@ -37,7 +37,9 @@ OPEN_PATHS = {
     "/_stcore/host-config",
 }
 ASSETS = "/assets/"
-LOG_IN = "/auth/session"
+SESSION = "/auth/session"
+WAYS_IN = {SESSION, "/auth/register", "/auth/reset"}
+PROVIDER_PATHS = {"/auth/oidc/start", "/auth/oidc/callback"}
 SHARE = "/share"
 PAGE_SOCKET = "/_stcore/stream"
 ADMIN_PATHS = {"/metrics", "/_stcore/metrics"}
@@ -93,7 +95,8 @@ class Gate:
             return await self._bearer(secret.strip())
         if token := _cookie(headers):
             minutes = context.settings().web.session_idle_minutes
-            session = await context.read(sessions.lookup, token, now=utc_now(), idle_minutes=minutes)
+            touch = scope["path"] != SESSION  # asking how long it lasts is no use of it
+            session = await context.read(sessions.lookup, token, now=utc_now(), idle_minutes=minutes, touch=touch)
             if session:
                 return Caller(by=By.SESSION, user=session.user, session=session)
         return NOBODY
@@ -119,7 +122,7 @@ def _check(scope: Scope, headers: Headers, caller: Caller) -> None:
     """
     path = scope["path"]
     unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-    if unsafe and (caller.by is By.SESSION or path == LOG_IN) and not _same_origin(scope, headers):
+    if unsafe and (caller.by is By.SESSION or path in WAYS_IN) and not _same_origin(scope, headers):
         raise CrossSite(path)
     if scope["open"]:
         return
@@ -139,11 +142,11 @@ def _is_open(scope: Scope) -> bool:
     path: str = scope["path"]
     if scope["type"] == "websocket":
         return path == PAGE_SOCKET
-    if path in {LOG_IN, SHARE}:
+    if path in WAYS_IN or path == SHARE:
         return bool(scope["method"] == "POST")
     if scope["method"] not in SAFE_METHODS:
         return False
-    return path in OPEN_PATHS or path.startswith(ASSETS) or _only_the_shell(scope)
+    return path in OPEN_PATHS or path in PROVIDER_PATHS or path.startswith(ASSETS) or _only_the_shell(scope)
 
 
 def _only_the_shell(scope: Scope) -> bool:
@@ -165,7 +168,7 @@ def _same_origin(scope: Scope, headers: Headers) -> bool:
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site", "same-origin")
     if origin is None:
-        return (scope["type"] == "websocket" or scope["path"] == LOG_IN) and site == "same-origin"
+        return (scope["type"] == "websocket" or scope["path"] in WAYS_IN) and site == "same-origin"
     return origin.partition("://")[2] == headers.get("host") and site == "same-origin"
 
 

@@ -1,5 +1,7 @@
 """The page script: which pages there are for whom; everything else is in `views/`."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboards import components, strings, viewer
@@ -13,6 +15,8 @@ ADMIN = {
     "views/machines.py": ("machines", "Machines", "memory"),
     "views/audit.py": ("audit", "Audit log", "history"),
 }
+OUTSIDE = {"views/join.py": ("join", "Join", "person_add"), "views/reset.py": ("reset", "New password", "lock_reset")}
+HIDDEN = {"views/job.py", *OUTSIDE}
 EVERY_PATH = [path for pages in (OWN, SINGLE, ADMIN) for path, _, _ in pages.values()]
 
 
@@ -22,23 +26,24 @@ def main() -> None:
     st.html(components.STYLE)
     me = viewer.signed_in()
     if me is None:
-        only("views/login.py", "Log in")
+        only("views/login.py", "Log in", beside=[page(OUTSIDE, view) for view in OUTSIDE])
     elif me.user.must_change_password:
         only("views/first_password.py", "New password")
     else:
         signed_in(me)
 
 
-def only(view: str, title: str) -> None:
-    """Show one page under every path, so that a deep link is still there afterwards."""
+def only(view: str, title: str, beside: Sequence[st.Page] = ()) -> None:
+    """Show one page under every path, so that a deep link is still there afterwards, but for those `beside` it."""
     pages = [st.Page(view, title=title, url_path=path, default=not path) for path in EVERY_PATH]
-    st.navigation(pages, position="hidden").run()
+    st.navigation([*pages, *beside], position="hidden").run()
 
 
 def signed_in(me: Viewer) -> None:
     """Show the app: navigation by role, and the foot of the sidebar."""
     own = [view for view in OWN if me.may_write or view != "views/upload.py"]
     sections = {"": [page(OWN, view) for view in own] + [page(SINGLE, view) for view in SINGLE]}
+    sections[""] += [page(OUTSIDE, view) for view in OUTSIDE]
     if me.is_admin:
         sections["Administration"] = [page(ADMIN, view) for view in ADMIN]
     st.logo(str(components.SVG_MARK), size="large")
@@ -50,16 +55,15 @@ def signed_in(me: Viewer) -> None:
 
 
 def page(pages: dict[str, tuple[str, str, str]], view: str) -> st.Page:
-    """Describe one page; a single recording's is reached from the list alone."""
+    """Describe one page; some are reached from a list or by a link alone."""
     path, title, icon = pages[view]
-    hidden = view == "views/job.py"
     return st.Page(
         view,
         title=title,
         icon=f":material/{icon}:",
         url_path=path or None,
         default=not path,
-        visibility="hidden" if hidden else "visible",
+        visibility="hidden" if view in HIDDEN else "visible",
     )
 
 

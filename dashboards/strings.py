@@ -1,5 +1,6 @@
 """The words that readers see more than once, or inside a component, in one place."""
 
+from storage.choices import Registration
 from storage.records import ExportFormat, JobState, Role
 
 APP = "Whisper Transcriber"
@@ -60,15 +61,25 @@ NO_WORKER_ADMIN = (
 )
 
 LOGIN: dict[str, str] = {
-    "name": "Name",
-    "password": "Password",
     "submit": "Log in",
     "busy": "Checking…",
     "show": "Show",
     "hide": "Hide",
     "wrong": "That name and password do not match. Check both, then try again.",
-    "refused": "The server refused the login",
+    "refused": "The server refused this",
     "offline": "The server cannot be reached. Check your connection, then try again.",
+}
+SIGN_IN_REFUSED: dict[str, str] = {
+    "not_signed_in": LOGIN["wrong"],
+    "too_many_tries": "Too many failed tries. Wait five minutes, then try again.",
+    "sign_in_failed": "The login at your provider did not work. Start it again.",
+    "provider_unreachable": "Your provider did not answer as it should. Try again, or log in with a password.",
+    "registration_closed": "You are known there, but have no account here yet. Ask an administrator for one.",
+}
+REGISTRATION: dict[Registration, str] = {
+    Registration.OPEN: "Everybody who can reach this page",
+    Registration.INVITED: "Whom an administrator has invited",
+    Registration.CLOSED: "Nobody",
 }
 
 DOCK: dict[str, str] = {

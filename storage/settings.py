@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,6 +58,11 @@ class WebSettings(BaseSettings):
     admin_password: SecretStr | None = Field(
         None, description="First password of the user `admin`. Default: random, printed once at the first start."
     )
+    public_url: str | None = Field(
+        None,
+        description="Address that people open the app at, for links in mails and log-ins through a provider. "
+        "Default: what the browser asked for; in mails, the address of the web process.",
+    )
     max_upload_bytes: int = Field(20 * 2**30, gt=0, description="Largest upload that is accepted, in bytes.")
     max_hours: float = Field(24.0, gt=0, description="Longest recording that is accepted, in hours.")
     session_idle_minutes: int = Field(12 * 60, gt=0, description="A session ends after so many minutes unused.")
@@ -72,6 +78,44 @@ class WebSettings(BaseSettings):
     @property
     def base_url(self) -> str:
         return self.web_url or f"http://127.0.0.1:{self.port}"
+
+
+class OidcSettings(BaseSettings):
+    """Logging in through an OpenID provider; off without an issuer."""
+
+    model_config = _CONFIG
+
+    oidc_issuer: str | None = Field(
+        None, description="Issuer URL of an OpenID provider; the log-in page then offers to log in there."
+    )
+    oidc_client_id: str = Field("", description="Client id that the provider gave this installation.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Client secret; without one the client is public and protected by PKCE alone."
+    )
+    oidc_name: str = Field("your organisation", description="What the button on the log-in page calls the provider.")
+    oidc_scopes: str = Field("openid profile email", description="Scopes that are asked for.")
+    oidc_create_users: bool = Field(
+        False, description="Give everybody whom the provider lets in an account, whatever the choice on registering."
+    )
+    oidc_groups_claim: str = Field("groups", description="Claim of the id token that lists groups.")
+    oidc_admin_group: str | None = Field(
+        None, description="Who is in this group is an administrator, and nobody else from the provider is."
+    )
+
+
+class MailSettings(BaseSettings):
+    """Sending mail; off without a host."""
+
+    model_config = _CONFIG
+
+    smtp_host: str | None = Field(None, description="Mail server; without one no mail is sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls (from the first byte), or none."
+    )
+    smtp_user: str | None = Field(None, description="Name to log in to the mail server with, if it wants one.")
+    smtp_password: SecretStr | None = Field(None, description="Password for the mail server.")
+    smtp_from: str = Field("transcriber@localhost", description="Sender of all mails.")
 
 
 class EngineSettings(BaseSettings):
@@ -104,6 +148,14 @@ class Settings:
     @cached_property
     def web(self) -> WebSettings:
         return WebSettings()
+
+    @cached_property
+    def oidc(self) -> OidcSettings:
+        return OidcSettings()
+
+    @cached_property
+    def mail(self) -> MailSettings:
+        return MailSettings()
 
     @cached_property
     def engine(self) -> EngineSettings:

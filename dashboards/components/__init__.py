@@ -42,9 +42,17 @@ _player = _component("player")
 _downloads = _component("downloads")
 
 
-def login() -> None:
-    """Mount the form that posts to /auth/session."""
-    _login(key="login", data={"text": strings.LOGIN})
+def login(
+    action: str,
+    *,
+    fields: Sequence[Mapping[str, Any]],
+    text: Mapping[str, str],
+    leave_to: str | None = None,
+    provider: str | None = None,
+) -> None:
+    """Mount a form that posts to one of the ways in; `provider` is what the button to an OpenID provider says."""
+    data = {"action": action, "fields": list(fields), "text": dict(text), "leave_to": leave_to, "provider": provider}
+    _login(key=f"login{action.replace('/', '-')}", data=data)
 
 
 def dock(*, name: str, role: str, everybody: bool) -> bool:

@@ -2,11 +2,8 @@
 
 import streamlit as st
 
-from dashboards import components, strings
+from dashboards import entry, strings
 
 with st.container(key="gate"):
-    st.image(str(components.SVG_MARK), width=56)
-    st.title("Log in", anchor=False)
-    st.caption(f"to {strings.APP}")
-    components.login()
-    st.caption("No account? Ask your administrator for one. Forgotten password? An administrator can reset it.")
+    entry.heading("Log in", f"to {strings.APP}")
+    entry.log_in()

@@ -21,6 +21,10 @@ OPEN = {
     ("OPTIONS", "/_stcore/health"),
     ("GET", "/_stcore/host-config"),
     ("POST", "/auth/session"),
+    ("POST", "/auth/register"),
+    ("POST", "/auth/reset"),
+    ("GET", "/auth/oidc/start"),
+    ("GET", "/auth/oidc/callback"),
 }
 
 
