@@ -59,6 +59,22 @@ async def source_of(request: Request, job: Job) -> Response:
     return await _remote(request, name, kind, headers)
 
 
+async def peaks(request: Request) -> Response:
+    """Serve the recording's waveform: a byte for each 100 ms."""
+    return await peaks_of(await own_job(caller_of(request).the_user(), request.path_params["job_id"]))
+
+
+async def peaks_of(job: Job) -> Response:
+    """Serve a job's waveform; one that was read before there were waveforms has none.
+
+    Raises:
+        NotStored: it has none.
+    """
+    name = names.peaks_name(job.media_sha256, job.options.audio_track)
+    body = await context.in_thread(context.files().read, name)
+    return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "private, max-age=3600"})
+
+
 async def download(request: Request) -> Response:
     """Serve one of the job's files under the recording's name."""
     job = await own_job(caller_of(request).the_user(), request.path_params["job_id"])
@@ -150,5 +166,6 @@ async def _blocks(file: BinaryIO, first: int, last: int) -> AsyncIterator[bytes]
 
 ROUTES = [
     Route("/recordings/{job_id}", recording, methods=["GET"]),
+    Route("/recordings/{job_id}/peaks", peaks, methods=["GET"]),
     Route("/downloads/{job_id}/{fmt}", download, methods=["GET"]),
 ]

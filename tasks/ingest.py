@@ -18,6 +18,7 @@ from storage.files import Files
 from storage.records import Options, Plan, Span, Stretch, from_json, to_json
 from tasks.cut import Bounds, Cutter, Lengths, span_lengths
 from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Mixer, Samples
+from tasks.peaks import Peaks
 from tasks.speech import SpeechFinder
 
 PLAN_VERSION = 1  # a change of decoding, speech finding or cutting counts it up
@@ -68,6 +69,7 @@ def ingest(
             if on_progress is not None:
                 on_progress(reading.finder.length_s)
     plan = reading.finish(sha256)
+    files.write(names.peaks_name(sha256, options.audio_track), reading.peaks.data())
     files.write(plan_name, to_json(plan))
     return plan
 
@@ -144,12 +146,14 @@ class _Reading:
     spans: list[Span] = field(default_factory=list)
     speech: list[Stretch] = field(default_factory=list)
     held: _Held = field(default_factory=_Held)
+    peaks: Peaks = field(default_factory=Peaks)
 
     def __post_init__(self) -> None:
         self.cutter = Cutter(self.lengths, self.held.quietest)
 
     def read(self, block: Samples) -> None:
         self.held.add(block)
+        self.peaks.add(block)
         ended = self.finder.push(block)
         self.speech += ended
         open_since_s, settled_s = self.finder.open_since_s, self.finder.settled_s

@@ -1,6 +1,7 @@
 """Reading a recording: planned once, cut, stored, and bounded in memory and length."""
 
 import io
+import math
 import subprocess
 import sys
 import wave
@@ -71,6 +72,13 @@ def test_a_plan_whose_span_is_gone_is_made_again(tmp_path: Path, files: Files, s
     files.delete(names.span_name(first.spans[0].samples_sha256))
     assert planned(path, files) == first
     assert files.exists(names.span_name(first.spans[0].samples_sha256))
+
+
+def test_the_waveform_lies_beside_the_plan(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
+    plan = planned(write_wav(tmp_path / "talk.wav", talk(speech, 3)), files)
+    peaks = files.read(names.peaks_name(plan.media_sha256, 0))
+    assert len(peaks) == math.ceil(plan.duration_s * 10 - 1e-6)
+    assert max(peaks) > 50
 
 
 def test_a_silent_recording_has_no_span(tmp_path: Path, files: Files) -> None:
