@@ -17,6 +17,7 @@ from dashboards import (
     auth,
     context,
     health,
+    indexing,
     jobs_api,
     joining,
     landing,
@@ -103,6 +104,7 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
         holder.adopt = dispatcher.adopt
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
+        holder.background.start(indexing.keep_up(), "search index")
         holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")
         try:
             yield

@@ -27,6 +27,7 @@ from storage.heartbeats import Workers
 from storage.ledger import Ledger
 from storage.records import Job, JobState
 from storage.reports import Started
+from storage.search_index import SearchIndex
 from storage.settings import Settings
 from storage.tokens import operator_token
 
@@ -64,11 +65,13 @@ class Context:
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
     shelf: Shelf = field(init=False)
+    search: SearchIndex = field(init=False)
     operator_token: SecretStr = field(init=False)
     provider: Provider = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf = Shelf(self.settings.storage.uploads_dir)
+        self.search = SearchIndex(self.settings.storage.search_path)
         self.operator_token = operator_token(self.settings)
         self.provider = Provider(self.settings.oidc)
 
@@ -95,6 +98,7 @@ def use(context: Context) -> Iterator[Context]:
         yield context
     finally:
         _held.remove(context)
+        context.search.close()
 
 
 def settings() -> Settings:

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ExceptionHandler
 
-from dashboards import answers, context, media, transcript_api
+from dashboards import answers, context, media, search_api, transcript_api
 from dashboards.callers import caller_of
 from dashboards.forms import OptionsForm, lane_from, options_from_json
 from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
@@ -231,6 +231,7 @@ async def recording(request: Request, job_id: str) -> Response:
 
 
 api.include_router(transcript_api.router)
+api.include_router(search_api.router)
 
 
 @api.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

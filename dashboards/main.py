@@ -7,7 +7,11 @@ import streamlit as st
 from dashboards import components, strings, viewer
 from dashboards.viewer import Viewer
 
-OWN = {"views/jobs.py": ("", "Recordings", "graphic_eq"), "views/upload.py": ("upload", "Upload", "upload")}
+OWN = {
+    "views/jobs.py": ("", "Recordings", "graphic_eq"),
+    "views/upload.py": ("upload", "Upload", "upload"),
+    "views/search.py": ("search", "Search", "search"),
+}
 SINGLE = {"views/job.py": ("job", "Recording", "description"), "views/account.py": ("account", "Account", "person")}
 ADMIN = {
     "views/all_jobs.py": ("all-recordings", "All recordings", "library_music"),

@@ -143,3 +143,19 @@ PLAYER: dict[str, object] = {
     "download_original": "Download the original",
     "keys": [["space", "play"], ["j", "−10 s"], ["l", "+10 s"], ["←", "−5 s"], ["→", "+5 s"], ["< >", "speed"]],
 }
+
+SEARCH: dict[str, str] = {
+    "label": "Search in all transcripts",
+    "placeholder": "Words that were said",
+    "submit": "Search",
+    "everybody": "Everybody’s recordings",
+    "pages": "Pages of results",
+    "before": "Back",
+    "after": "More",
+    "recent": "Searched before",
+    "examples": "What can be asked",
+    "nothing": "Nothing was found. Try fewer words, or the beginning of one with a star: invest*",
+    "nothing_asked": "There is no word in this to search for.",
+    "starting": "The search index is being opened.",
+    "behind": "Not everything has been searched yet: the index is being brought up to date.",
+}

@@ -54,8 +54,10 @@ class Ledger:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, steps: tuple[migrate.Migration, ...] | None = None) -> Self:
         """Open the file, making it and its folder if need be, and bring its schema up to date.
+
+        `steps` are the migrations of a file that is not the ledger (the search index).
 
         Raises:
             LedgerHeld: another process, or this one, has it open; the message names the PID.
@@ -66,7 +68,7 @@ class Ledger:
         with _open_lock:
             con = connect(path)
             try:
-                migrate.bring_up_to_date(con, path)
+                migrate.bring_up_to_date(con, path, steps)
             except BaseException:
                 con.close()
                 raise

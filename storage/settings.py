@@ -34,6 +34,10 @@ class StorageSettings(BaseSettings):
         return self.data_dir / "ledger.duckdb"
 
     @property
+    def search_path(self) -> Path:
+        return self.data_dir / "search.duckdb"
+
+    @property
     def uploads_dir(self) -> Path:
         return self.data_dir / "uploads"
 

@@ -40,6 +40,7 @@ _uploader = _component("uploader")
 _job_list = _component("joblist")
 _player = _component("player")
 _downloads = _component("downloads")
+_search = _component("search")
 
 
 def login(
@@ -114,3 +115,18 @@ def player(data: Mapping[str, Any], *, key: str) -> None:
 def downloads(files: Sequence[Mapping[str, str]], *, key: str) -> None:
     """Mount the links to a job's files."""
     _downloads(key=key, data={"files": list(files)})
+
+
+def search(data: Mapping[str, Any], *, on_ask: Callable[[Any], None]) -> dict[str, str] | None:
+    """Mount search box and results; tell `on_ask` the query, and return the address of the moment to open."""
+    result = _search(
+        key="search",
+        data=dict(data) | {"text": strings.SEARCH},
+        on_ask_change=lambda: on_ask(st.session_state["search"].ask),
+        on_open_change=lambda: None,
+        on_again_change=lambda: None,
+    )
+    if not isinstance(result.open, dict):
+        return None
+    moment = {} if result.open.get("t") is None else {"t": str(result.open["t"])}
+    return {"id": str(result.open.get("id", ""))} | moment

@@ -1,0 +1,95 @@
+"""One search as the page and the API answer it: the query understood, a page of results, and what is still missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from dashboards import context
+from dashboards.languages import NAMES
+from storage import listing
+from storage.records import Job
+from storage.search_index import IndexStatus
+from storage.search_query import Query, parse
+
+if TYPE_CHECKING:
+    from storage.moments import Moments
+    from storage.search import Hits
+
+PAGE_RESULTS = 10
+MAX_PAGE = 1000
+EXAMPLES = (
+    ('"next steps"', "these words in this order"),
+    ("budget*", "budget, budgets, budgeting"),
+    ("invoice OR receipt", "either of them"),
+    ("contract -draft", "the one without the other"),
+    ("speaker:anna deadline", "said by Anna"),
+    ("language:de after:2026-01", "in German, since January 2026"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One transcript that was found."""
+
+    job: Job
+    moments: "Moments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A page of results; `more` says that there may be more than `total`."""
+
+    query: Query
+    results: tuple[Result, ...] = ()
+    page: int = 1
+    pages: int = 1
+    total: int = 0
+    more: bool = False
+    index: IndexStatus
+
+
+def search(text: str, *, owner_id: str | None, zone: tzinfo, page: int = 1) -> Answer:
+    """Search one owner's transcripts, or everybody's; `page` counts from 1.
+
+    Raises:
+        NotReady: the index is being made again.
+    """
+    from storage.search import find  # here, because numpy takes a while to import
+
+    query = _with_codes(parse(text, zone))
+    page = min(max(1, page), MAX_PAGE)
+    index = context.current().search
+    with index.read() as con:
+        hits = find(con, query, owner_id=owner_id, offset=PAGE_RESULTS * (page - 1), limit=PAGE_RESULTS)
+    found, where = _looked_up(hits, query, owner_id) if hits.job_ids else ({}, {})
+    results = tuple(Result(job=found[job_id], moments=where[job_id]) for job_id in hits.job_ids if job_id in found)
+    pages = max(1, -(-hits.total // PAGE_RESULTS))
+    return Answer(
+        query=query,
+        results=results,
+        page=page,
+        pages=pages,
+        total=hits.total,
+        more=hits.more,
+        index=index.status,
+    )
+
+
+def _looked_up(hits: "Hits", query: Query, owner_id: str | None) -> tuple[Mapping[str, Job], Mapping[str, "Moments"]]:
+    """Return the jobs that are still there and still the owner's, and their moments; the ledger has the last word."""
+    from storage.moments import moments
+
+    with context.ledger().read() as con:
+        rows = listing.some(con, hits.job_ids)
+        there = {job.id: job for job in rows if not job.deleted_at and owner_id in {None, job.owner_id}}
+        return there, moments(con, list(there), hits.words, speakers=query.speakers)
+
+
+def _with_codes(query: Query) -> Query:
+    """Let languages be named by their English names, too."""
+    return replace(query, languages=_codes(query.languages), without_languages=_codes(query.without_languages))
+
+
+def _codes(languages: Sequence[str]) -> tuple[str, ...]:
+    return tuple({name: code for code, name in NAMES.items()}.get(one.lower(), one.lower()) for one in languages)

@@ -1,0 +1,136 @@
+"""Search: what was said in which recording, with the way to the moment."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboards import components, present, searching, strings, viewer
+from dashboards.searching import Answer, Result
+from storage import users
+from storage.errors import TranscriberError
+from storage.moments import Moment
+
+RECENT = "searches"
+
+
+@st.fragment
+def page() -> None:
+    """Show the box and, for the query in the address, what was found."""
+    me = viewer.required()
+    asked = st.query_params.get("q", "").strip()
+    everybody = me.is_admin and st.query_params.get("all") == "1"
+    answer = find(me, asked, everybody=everybody) if asked else None
+    people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
+    went = components.search(
+        {
+            "q": asked,
+            "everybody": everybody if me.is_admin else None,
+            "examples": searching.EXAMPLES,
+            "recent": [one for one in st.session_state.get(RECENT, []) if one != asked],
+            **shown(answer, me, people),
+        },
+        on_ask=ask,
+    )
+    if went:
+        st.switch_page("views/job.py", query_params=went)
+
+
+def find(me: viewer.Viewer, asked: str, *, everybody: bool) -> Answer | None:
+    """Search, or say on the page why that is not possible now."""
+    number = st.query_params.get("page", "1")
+    try:
+        answer = searching.search(
+            asked,
+            owner_id=None if everybody else me.user.id,
+            zone=me.zone,
+            page=int(number) if number.isdecimal() and len(number) < 6 else 1,
+        )
+    except TranscriberError as error:
+        viewer.refused(error)
+        if st.button("Try again", icon=":material/replay:", key="again"):
+            st.rerun(scope="fragment")
+        return None
+    if answer.results:
+        st.session_state[RECENT] = list(dict.fromkeys([asked, *st.session_state.get(RECENT, [])]))[:6]
+    return answer
+
+
+def ask(wanted: Any) -> None:
+    """Put what was asked for into the address."""
+    if not isinstance(wanted, dict):
+        return
+    told = {"q": str(wanted.get("q", ""))[:500], "page": wanted.get("page"), "all": wanted.get("everybody")}
+    st.query_params.from_dict(
+        ({"q": told["q"]} if told["q"] else {})
+        | ({"page": str(told["page"])} if isinstance(told["page"], int) and told["page"] > 1 else {})
+        | ({"all": "1"} if told["all"] else {})
+    )
+
+
+def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> dict[str, Any]:
+    """Return what the component shows of an answer."""
+    if answer is None:
+        return {"results": [], "hints": [], "behind": None, "count": None, "page": 1, "pages": 1, "place": ""}
+    return {
+        "results": [result(one, me, people) for one in answer.results],
+        "hints": list(answer.query.hints),
+        "behind": behind(answer),
+        "count": count(answer),
+        "page": answer.page,
+        "pages": answer.pages,
+        "place": f"{answer.page} / {answer.pages}{'+' if answer.more else ''}",
+    }
+
+
+def count(answer: Answer) -> str:
+    """Say how much was found."""
+    if answer.query.empty:
+        return strings.SEARCH["nothing_asked"]
+    if not answer.total:
+        return strings.SEARCH["nothing"]
+    number = f"{answer.total:,}"
+    if answer.more:
+        return f"At least {number} recordings"
+    return "1 recording" if answer.total == 1 else f"{number} recordings"
+
+
+def behind(answer: Answer) -> str | None:
+    """Say that not everything has been searched, and how far the index is."""
+    if not answer.index.known:
+        return strings.SEARCH["starting"]
+    if not answer.index.behind:
+        return None
+    number = f"{answer.index.behind:,}"
+    return f"{strings.SEARCH['behind']} {100 * answer.index.share:.0f}% done, {number} to go."
+
+
+def result(found: Result, me: viewer.Viewer, people: dict[str, str]) -> dict[str, Any]:
+    """Return one recording with its moments."""
+    job, rest = found.job, found.moments.total - len(found.moments.shown)
+    facts = (people.get(job.owner_id), present.day(job.created_at, me.zone), present.length(job.duration_s))
+    return {
+        "id": job.id,
+        "name": job.name,
+        "about": " · ".join(fact for fact in (*facts, present.language(job.language)) if fact),
+        "moments": [moment(one) for one in found.moments.shown],
+        "more": "" if rest <= 0 else "1 more moment" if rest == 1 else f"{rest:,} more moments",
+    }
+
+
+def moment(one: Moment) -> dict[str, Any]:
+    """Return a moment with its text in parts, marked or not."""
+    parts, place = [], 0
+    for start, end in one.marks:
+        parts += [(one.text[place:start], False), (one.text[start:end], True)]
+        place = end
+    parts.append((one.text[place:], False))
+    return {
+        "start_s": round(one.start_s, 2),
+        "time": present.length(one.start_s),
+        "speaker": one.speaker,
+        "parts": [part for part in parts if part[0]],
+    }
+
+
+st.title("Search", anchor=False)
+page()

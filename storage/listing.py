@@ -1,0 +1,200 @@
+"""Lists of jobs for readers: filtered, sorted, in pages that stay right while jobs come and go.
+
+A page begins behind the last row of the page before (a keyset), never at a number of rows.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage import job_rows
+from storage.records import Job, JobState
+
+SOME = "SELECT * FROM job_rows WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
+
+
+def some(con: DuckDBPyConnection, job_ids: Sequence[str]) -> list[Job]:
+    """Return the jobs with these ids that there are, in any order."""
+    con.execute(SOME, {"ids": list(job_ids)})
+    return job_rows.found(con)
+
+
+class Sort(StrEnum):
+    """The orders of a list."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+    LONGEST = "longest"
+    SHORTEST = "shortest"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which jobs a list shows; None and empty stand for all. `text` is looked for in names, in any case."""
+
+    owner_id: str | None = None
+    states: tuple[JobState, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    language: str | None = None
+    model: str | None = None
+    text: str = ""
+
+
+PICK = """
+WITH fitting AS (
+    SELECT id, CASE $sort
+            WHEN 'state' THEN CASE state WHEN 'transcribing' THEN 1 WHEN 'exporting' THEN 2 WHEN 'ingesting' THEN 3
+                WHEN 'queued' THEN 4 WHEN 'failed' THEN 5 WHEN 'completed' THEN 6 ELSE 7 END
+            WHEN 'longest' THEN -coalesce(duration_s, 0)
+            WHEN 'shortest' THEN coalesce(duration_s, 1e9)
+            ELSE 0 END::DOUBLE AS rank,
+        CASE $sort WHEN 'name' THEN lower(strip_accents(name)) ELSE '' END AS word
+    FROM jobs
+    WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+      AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
+      AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
+      AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+      AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
+)
+SELECT id, rank, word FROM fitting
+"""
+DOWN = """
+WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id < $id)
+ORDER BY rank, word, id DESC LIMIT $limit
+"""
+UP = """
+WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id > $id)
+ORDER BY rank, word, id LIMIT $limit
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a list; `next` is what the page after it begins behind, None on the last."""
+
+    jobs: tuple[Job, ...]
+    next: str | None
+
+
+def page(
+    con: DuckDBPyConnection, wanted: Wanted, *, sort: Sort = Sort.NEWEST, after: str | None = None, limit: int = 25
+) -> Page:
+    """Return the jobs that are wanted, in this order, from behind `after` on (the `next` of the page before).
+
+    An `after` of another order, or of nobody's making, begins at the top.
+    """
+    rank, word, job_id = _opened(after, sort)
+    told = {"sort": sort.value, "rank": rank, "word": word, "id": job_id, "limit": limit + 1}
+    rows = con.execute(PICK + (UP if sort is Sort.OLDEST else DOWN), _asked(wanted) | told).fetchall()
+    picked = rows[:limit]
+    found = {job.id: job for job in some(con, [row[0] for row in picked])}
+    last = _closed(picked[-1], sort) if len(rows) > limit else None
+    return Page(jobs=tuple(found[row[0]] for row in picked), next=last)
+
+
+COUNTS = """
+SELECT state, count(*) FROM jobs
+WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
+  AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+  AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
+GROUP BY state
+"""
+
+
+def counts(con: DuckDBPyConnection, wanted: Wanted) -> dict[JobState, int]:
+    """Return how many jobs are in each state, whatever states are wanted; every state is there."""
+    asked = {name: value for name, value in _asked(wanted).items() if name != "states"}
+    there = {JobState(state): int(number) for state, number in con.execute(COUNTS, asked).fetchall()}
+    return {state: there.get(state, 0) for state in JobState}
+
+
+CHOICES = """
+SELECT list(DISTINCT language ORDER BY language), list(DISTINCT model ORDER BY model) FROM jobs
+WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What there is to filter by."""
+
+    languages: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+def choices(con: DuckDBPyConnection, owner_id: str | None = None) -> Choices:
+    """Return the languages and models that the jobs have."""
+    languages, models = con.execute(CHOICES, {"owner_id": owner_id}).fetchall()[0]
+    return Choices(
+        languages=tuple(one for one in languages or () if one), models=tuple(one for one in models or () if one)
+    )
+
+
+STATISTICS = """
+SELECT count(*), count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
+    count(*) FILTER (WHERE state IN ('queued', 'ingesting', 'transcribing', 'exporting')),
+    count(*) FILTER (WHERE created_at >= $month), coalesce(sum(duration_s) FILTER (WHERE state = 'completed'), 0)
+FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What has become of one owner's jobs, or of all."""
+
+    total: int
+    completed: int
+    failed: int
+    processing: int
+    this_month: int
+    heard_s: float
+
+    @property
+    def success(self) -> float | None:
+        """Share of those that ended by themselves in a transcript; None before any has."""
+        ended = self.completed + self.failed
+        return self.completed / ended if ended else None
+
+
+def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime) -> Statistics:
+    """Count the jobs that are not deleted; `month` is when the reader's month began."""
+    row = con.execute(STATISTICS, {"owner_id": owner_id, "month": month}).fetchall()[0]
+    total, completed, failed, processing, this_month, heard_s = row
+    return Statistics(
+        total=total,
+        completed=completed,
+        failed=failed,
+        processing=processing,
+        this_month=this_month,
+        heard_s=heard_s,
+    )
+
+
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    asked = {name: getattr(wanted, name) for name in ("owner_id", "since", "until", "language", "model")}
+    return asked | {"states": [str(one) for one in wanted.states] or None, "text": wanted.text.strip() or None}
+
+
+def _closed(row: tuple[str, float, str], sort: Sort) -> str:
+    job_id, rank, word = row
+    return base64.urlsafe_b64encode(json.dumps([sort, rank, word, job_id]).encode()).decode().rstrip("=")
+
+
+def _opened(after: str | None, sort: Sort) -> tuple[float | None, str | None, str | None]:
+    try:
+        of, rank, word, job_id = json.loads(base64.urlsafe_b64decode(f"{after or ''}==="))
+        if of == sort:
+            return float(rank), str(word), str(job_id)
+    except (ValueError, TypeError):
+        pass
+    return None, None, None

@@ -1,0 +1,275 @@
+"""What a search finds, best first, and the moments that it shows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage import jobs, transcripts
+from storage.ledger import Ledger
+from storage.moments import marks, moments
+from storage.records import Job, JobState, Segment, Transcript, User
+from storage.search import Hits, Wanted, find
+from storage.search_index import SearchIndex, Token
+from storage.search_query import parse
+from tests.storage.conftest import MakeJob
+
+Said = str | tuple[str, str]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SearchIndex]:
+    made = SearchIndex(tmp_path / "search.duckdb")
+    yield made
+    made.close()
+
+
+class Room:
+    """A ledger with transcripts in it, and an index of them."""
+
+    def __init__(
+        self, ledger: Ledger, index: SearchIndex, make_job: MakeJob, base: Callable[[Job], Transcript]
+    ) -> None:
+        self.ledger, self.index, self.make_job, self.base = ledger, index, make_job, base
+        self.names: dict[str, str] = {}
+
+    def hears(self, name: str, *said: Said, owner: User | None = None, language: str = "en") -> Job:
+        """Make a job whose transcript says this, a segment each; a pair names the speaker first."""
+        job = self.make_job(owner, content=name, name=f"{name}.wav")
+        self.says(job, said, language=language)
+        self.names[job.id] = name
+        return job
+
+    def says(self, job: Job, said: Sequence[Said], *, stored_as: str = "t.json", language: str = "en") -> None:
+        parts = [(None, one) if isinstance(one, str) else one for one in said]
+        segments = tuple(
+            Segment(start_s=5.0 * place, end_s=5.0 * place + 4, text=text, speaker=speaker)
+            for place, (speaker, text) in enumerate(parts)
+        )
+        transcript = replace(self.base(job), segments=segments, language=language)
+        self.ledger.run(transcripts.keep, job.id, transcript, stored_as=stored_as)
+
+    def hits(self, query: str, owner: User | None = None, **more: Any) -> Hits:
+        self.index.sync(self.ledger)
+        with self.index.read() as con:
+            return find(con, parse(query, UTC), owner_id=owner.id if owner else None, **more)
+
+    def found(self, query: str, owner: User | None = None) -> list[str]:
+        return [self.names[job_id] for job_id in self.hits(query, owner).job_ids]
+
+
+@pytest.fixture
+def room(ledger: Ledger, index: SearchIndex, make_job: MakeJob, transcript_of: Callable[[Job], Transcript]) -> Room:
+    return Room(ledger, index, make_job, transcript_of)
+
+
+@pytest.fixture
+def talks(room: Room) -> Room:
+    room.hears("budget", ("Anna", " We talk about the budget."), ("Bob", " No invoices, please."))
+    room.hears("summer", ("Bob", " The summer party needs a budget."), ("Anna", " And next steps."))
+    room.hears("cafe", " Im Café Ångström, naïve Grüße.", " COVID-19 steps next.", language="de")
+    room.hears("tokyo", "今日は東京に行きます。", "天気がいいですね。", language="ja")
+    return room
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("budget", {"budget", "summer"}),
+        ("BUDGET party", {"summer"}),
+        ("budget -party", {"budget"}),
+        ("party OR invoices", {"budget", "summer"}),
+        ("(party OR invoices) -anna", {"budget", "summer"}),
+        ("invo*", {"budget"}),
+        ('"next steps"', {"summer"}),
+        ("next steps", {"summer", "cafe"}),
+        ('-"next steps" steps', {"cafe"}),
+        ('"the budget no"', set()),
+        ("cafe angstrom NAIVE grüsse", {"cafe"}),
+        ("covid-19", {"cafe"}),
+        ("speaker:anna budget", {"budget"}),
+        ("speaker:bob budget", {"summer"}),
+        ("speaker:ann steps", {"summer"}),
+        ("speaker:carl budget", set()),
+        ("language:de", {"cafe"}),
+        ("-language:en", {"cafe", "tokyo"}),
+        ("after:2020 before:2099-01-01 steps", {"summer", "cafe"}),
+        ("after:2099", set()),
+        ("name:summ", {"summer"}),
+        ("summer.wav", {"summer"}),
+        ("東京", {"tokyo"}),
+        ("東", {"tokyo"}),
+        ("京に行", {"tokyo"}),
+        ("東行", set()),
+        ("天気 東京", {"tokyo"}),
+        ("NOT budget", {"cafe", "tokyo"}),
+        ("zebra", set()),
+        ("…", {"budget", "summer", "cafe", "tokyo"}),
+    ],
+)
+def test_it_finds_what_is_meant(talks: Room, query: str, names: set[str]) -> None:
+    assert set(talks.found(query)) == names
+
+
+def test_nobody_finds_what_others_said(room: Room, make_user: Callable[[str], User]) -> None:
+    ben, eve = make_user("Ben"), make_user("Eve")
+    room.hears("his", "a secret", owner=ben)
+    assert room.found("secret", ben) == ["his"]
+    assert room.found("secret", eve) == []
+    assert room.found("-nothing", eve) == []
+    assert room.found("secret") == ["his"]
+
+
+def test_who_says_it_more_and_in_fewer_words_comes_first(room: Room) -> None:
+    room.hears("once", "budget and much else that nobody has asked for at all")
+    room.hears("often", "budget budget budget")
+    room.hears("long", "budget " + "and so on " * 50)
+    assert room.found("budget") == ["often", "once", "long"]
+
+
+def test_pages_follow_each_other(room: Room) -> None:
+    for number in range(7):
+        room.hears(f"r{number}", f"budget {number} " * (number + 1), "the end")
+    first, second = room.hits("budget", limit=4), room.hits("budget", limit=4, offset=4)
+    assert (first.total, len(first.job_ids), len(second.job_ids)) == (7, 4, 3)
+    assert not set(first.job_ids) & set(second.job_ids)
+    phrase = room.hits('"the end"', limit=4, offset=4)
+    assert (len(phrase.job_ids), phrase.total, phrase.more) == (3, 7, False)
+
+
+def test_an_edited_transcript_is_found_by_its_new_words_alone(room: Room) -> None:
+    job = room.hears("talk", "a tipo here")
+    assert room.found("tipo") == ["talk"]
+    room.says(job, ["a typo here"], stored_as="t.v2.json")
+    assert room.found("tipo") == []
+    assert room.found("typo") == ["talk"]
+
+
+def test_a_deleted_recording_is_not_found_until_it_is_restored(room: Room, ledger: Ledger) -> None:
+    job = room.hears("talk", "words")
+    ledger.run(jobs.cancel, job.id, actor="system:test")
+    assert room.found("words") == ["talk"]
+    ledger.run(jobs.delete, job.id, actor="system:test")
+    assert room.found("words") == []
+    with room.index.read() as con:
+        assert con.execute("SELECT count(*) FROM fresh").fetchall() == [(0,)]
+    ledger.run(jobs.restore, job.id, actor="system:test")
+    assert room.found("words") == ["talk"]
+
+
+def test_nothing_new_is_nothing_to_do(talks: Room, ledger: Ledger) -> None:
+    assert talks.index.sync(ledger) == 4
+    assert talks.index.sync(ledger) == 0
+    assert (talks.index.status.indexed, talks.index.status.behind) == (4, 0)
+
+
+def test_an_index_that_is_gone_is_built_again(talks: Room, ledger: Ledger, tmp_path: Path) -> None:
+    assert talks.found("budget")
+    talks.index.close()
+    talks.index.path.unlink()
+    again = SearchIndex(tmp_path / "search.duckdb")
+    assert again.sync(ledger) == 4
+    again.close()
+
+
+@pytest.mark.parametrize("at", [0, 4096, 20_000])
+def test_a_damaged_index_is_built_again(talks: Room, ledger: Ledger, tmp_path: Path, at: int) -> None:
+    assert talks.found("budget")
+    talks.index.close()
+    with talks.index.path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 300_000)
+    talks.index = SearchIndex(tmp_path / "search.duckdb")
+    assert set(talks.found("budget")) == {"budget", "summer"}
+    talks.index.close()
+
+
+def test_an_index_that_was_cut_off_in_the_middle_goes_on(
+    talks: Room, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.search_index.BATCH_TRANSCRIPTS", 1)
+    taken: list[str] = []
+
+    def crash(con: Any, batch: Any, job_ids: list[str]) -> None:
+        if len(taken) == 2:
+            raise RuntimeError("the power went")
+        taken.extend(job_ids)
+        real(con, batch, job_ids)
+
+    from storage import search_index
+
+    real = search_index._take_in
+    monkeypatch.setattr(search_index, "_take_in", crash)
+    with pytest.raises(RuntimeError):
+        talks.index.sync(ledger)
+    assert (talks.index.status.indexed, talks.index.status.behind) == (2, 2)
+    monkeypatch.setattr(search_index, "_take_in", real)
+    assert talks.index.sync(ledger) == 2
+
+
+def test_what_is_folded_in_is_found_as_before(talks: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.search_index.FOLD_FRESH_ROWS", 1)
+    assert set(talks.found("budget")) == {"budget", "summer"}
+    with talks.index.read() as con:
+        assert con.execute("SELECT count(*) FROM fresh").fetchall() == [(0,)]
+    talks.hears("late", "a late budget")
+    assert set(talks.found("budget")) == {"budget", "summer", "late"}
+
+
+def test_moments_lead_to_what_was_said(talks: Room, ledger: Ledger) -> None:
+    hits = talks.hits('"next steps" OR party')
+    with ledger.read() as con:
+        (job_id,) = [one for one in hits.job_ids if talks.names[one] == "summer"]
+        shown = moments(con, [job_id], hits.words)[job_id]
+    assert [(one.start_s, one.speaker) for one in shown.shown] == [(0.0, "Bob"), (5.0, "Anna")]
+    assert [one.text[a:b] for one in shown.shown for a, b in one.marks] == ["party", "next steps"]
+    assert shown.total == 2
+
+
+def test_a_phrase_over_two_segments_shows_its_words(room: Room, ledger: Ledger) -> None:
+    job = room.hears("talk", "we take the next", "steps tomorrow")
+    hits = room.hits('"next steps"')
+    assert hits.job_ids == (job.id,)
+    with ledger.read() as con:
+        assert [one.start_s for one in moments(con, hits.job_ids, hits.words)[job.id].shown] == [0.0, 5.0]
+
+
+def test_only_that_speakers_moments_are_shown(talks: Room, ledger: Ledger) -> None:
+    hits = talks.hits("speaker:anna budget OR steps")
+    with ledger.read() as con:
+        found = moments(con, hits.job_ids, hits.words, speakers=["anna"])
+    assert {one.speaker for each in found.values() for one in each.shown} == {"Anna"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "prefix", "marked"),
+    [
+        ("Das Café, das CAFÉ-Haus", ["cafe"], False, ["Café", "CAFÉ"]),
+        ("to be or not to be", ["to", "be"], False, ["to be", "to be"]),
+        ("Notes, nothing, knot", ["no"], True, ["Notes", "nothing"]),
+        ("<b>budget</b>", ["budget"], False, ["budget"]),
+        ("今日は東京に", ["東京"], False, ["東京"]),
+    ],
+)
+def test_marks_cover_the_words(text: str, tokens: list[str], prefix: bool, marked: list[str]) -> None:
+    wanted = Wanted(tokens=tuple(Token(one, one > "\u3000") for one in tokens), prefix=prefix)
+    assert [text[a:b] for a, b in marks(text, [wanted])] == marked
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.text(alphabet=st.sampled_from('ab"()*-: |&東京ñ%_\\\x00\ud7ffORANDNOTspeaker:name:language:after:1')))
+def test_no_query_breaks_it(talks: Room, query: str) -> None:
+    with talks.index.read() as con:
+        hits = find(con, parse(query, UTC), owner_id=None)
+    with talks.ledger.read() as con:
+        moments(con, hits.job_ids, hits.words)
+
+
+def test_a_job_without_transcript_is_not_in_it(room: Room, make_job: MakeJob, ledger: Ledger) -> None:
+    assert make_job().state is JobState.QUEUED
+    assert room.index.sync(ledger) == 0
