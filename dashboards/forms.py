@@ -48,7 +48,8 @@ class OptionsForm(BaseModel):
     beam_size: int = Field(5, ge=1, le=20)
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = True
-    audio_track: int = Field(0, ge=0, le=63)
+    audio_track: int = Field(0, ge=0, le=63, description="Which audio track of the file, from 0.")
+    channels: Literal["mix", "split"] = Field("mix", description="split: a transcript of each channel, as a speaker.")
     cues: CueForm = Field(default_factory=CueForm)
     language_per_span: bool = Field(False, description="Detect the language of every half minute by itself.")
 

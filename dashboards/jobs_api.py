@@ -18,7 +18,7 @@ from dashboards.forms import OptionsForm, lane_from, options_from_json
 from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
 from dashboards.landing import check, clean_name, take_in
 from dashboards.multipart import received
-from storage import intake, jobs, vocabulary
+from storage import intake, jobs, names, probe, vocabulary
 from storage.errors import NotAllowed, NotFound
 from storage.records import ExportFormat, Job, JobState, Lane
 
@@ -160,7 +160,7 @@ async def submit(request: Request) -> JobBody:
     async with received(request, settings.storage.uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
         name = clean_name(form.file_name())
         options, lane = options_from_json(form.first("options")), lane_from(form.first("lane"))
-        await check(form.path, name)
+        await check(form.path, name, options)
         key = request.headers.get("idempotency-key")
         job = await take_in(
             form.path,
@@ -180,6 +180,18 @@ async def submit(request: Request) -> JobBody:
 async def get_job(request: Request, job_id: str) -> JobBody:
     """Say how a job stands."""
     return await _body(await _own(request, job_id))
+
+
+@api.get("/v1/jobs/{job_id}/media", tags=["jobs"])
+async def media_of(request: Request, job_id: str) -> probe.MediaInfo:
+    """Say what the recording's file says of itself, its audio tracks with language and title among it."""
+    job = await _own(request, job_id)
+    return await context.in_thread(_look_into, job)
+
+
+def _look_into(job: Job) -> probe.MediaInfo:
+    with context.files().local(names.media_name(job.media_sha256)) as path:
+        return probe.check(path, job.name, max_hours=float("inf"))
 
 
 @api.post("/v1/jobs/{job_id}/cancel", tags=["jobs"])

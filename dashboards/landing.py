@@ -43,13 +43,15 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-async def check(path: Path, name: str) -> None:
+async def check(path: Path, name: str, options: Options) -> probe.MediaInfo:
     """Look into the file, in a child process, so that hostile media cannot take this one down.
 
     Raises:
-        AudioUnreadable, NoAudioTrack, EmptyUpload, RecordingTooLong: it will not do.
+        AudioUnreadable, NoAudioTrack, NoSuchTrack, EmptyUpload, RecordingTooLong, BadRequest: it will not do.
     """
-    await context.in_thread(probe.check, path, name, max_hours=context.settings().web.max_hours)
+    hours = context.settings().web.max_hours
+    found: probe.MediaInfo = await context.in_thread(probe.check, path, name, max_hours=hours, options=options)
+    return found
 
 
 async def take_in(
@@ -160,7 +162,7 @@ async def _make_job(upload: Upload) -> Upload:
     if upload.parts and upload.sha256 is None:
         await context.in_thread(shelf.put_together, upload)
     if upload.sha256 is None:
-        await check(path, name)
+        await check(path, name, upload.options)
         sha256 = await context.in_thread(sha256_of, path)
         upload = await context.in_thread(shelf.save, replace(upload, sha256=sha256))
     assert upload.sha256 is not None  # noqa: S101

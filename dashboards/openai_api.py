@@ -64,7 +64,7 @@ async def _accepted(request: Request, task: str) -> tuple[Job, Ask]:
     async with received(request, settings.storage.uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
         name = clean_name(form.file_name())
         options, ask = _options(form, task), _ask(form)
-        await check(form.path, name)
+        await check(form.path, name, options)
         key = request.headers.get("idempotency-key")
         job = await take_in(
             form.path,
@@ -82,7 +82,7 @@ async def _accepted(request: Request, task: str) -> tuple[Job, Ask]:
 
 def _options(form: Form, task: str) -> Options:
     asked: dict[str, Any] = {"task": task}
-    for field in ("language", "prompt", "temperature"):
+    for field in ("language", "prompt", "temperature", "audio_track", "channels"):
         if value := form.first(field):
             asked[field] = value
     model = form.first("model") or ANY_MODEL
@@ -162,6 +162,7 @@ def verbose(transcript: Transcript, granularities: set[str]) -> dict[str, Any]:
                 "start": segment.start_s,
                 "end": segment.end_s,
                 "text": segment.text,
+                **({"speaker": segment.speaker} if segment.speaker else {}),
                 "tokens": [],
                 "temperature": segment.temperature,
                 "avg_logprob": segment.avg_logprob,

@@ -111,15 +111,15 @@ async def _submit_file(request: Request) -> Job:
     uploads_dir = settings.storage.uploads_dir
     async with received(request, uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
         owner = await _owner(form.first("owner") or "admin")
-        name = clean_name(form.file_name())
-        await check(form.path, name)
+        name, options = clean_name(form.file_name()), options_from_json(form.first("options"))
+        await check(form.path, name, options)
         return await take_in(
             form.path,
             sha256=form.sha256,
             size_bytes=form.size_bytes,
             owner_id=owner.id,
             name=name,
-            options=options_from_json(form.first("options")),
+            options=options,
             lane=lane_from(form.first("lane")),
             actor=form.first("actor") or "worker:http",
             key=form.first("idempotency_key"),

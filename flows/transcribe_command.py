@@ -59,6 +59,12 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         int, typer.Option("--max-line-count", "--max_line_count", min=1, max=6, help="Lines a subtitle.")
     ] = 2,
     audio_track: Annotated[int, typer.Option("--audio-track", min=0, help="Which audio track, from 0.")] = 0,
+    list_tracks: Annotated[
+        bool, typer.Option("--list-tracks", help="Say which audio tracks the files have, and do nothing else.")
+    ] = False,
+    channels: Annotated[
+        str, typer.Option(help="mix, or split: a transcript of each channel, each as a speaker (telephone recordings).")
+    ] = "mix",
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. Default: TRANSCRIBER_DEVICE.")] = None,
     compute_type: Annotated[
         str | None, typer.Option("--compute-type", "--compute_type", help="int8, float16, float32 …")
@@ -77,6 +83,8 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     from storage.settings import Settings
 
     settings = Settings()
+    if list_tracks:
+        raise typer.Exit(_list_tracks(files, max_hours=settings.web.max_hours))
     engine = settings.engine.model_copy(
         update={
             name: value
@@ -99,6 +107,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         temperature=temperature,
         word_timestamps=word_timestamps,
         audio_track=audio_track,
+        channels=_channels(channels),
         language_per_span=language_per_span,
         cues=CueLimits(max_line_width=max_line_width, max_line_count=max_line_count),
     )
@@ -223,7 +232,7 @@ class Way:
         from tasks.transcribe import transcribe_file
 
         hours = self.run.settings.web.max_hours
-        check(path, path.name, max_hours=hours, track=self.run.options.audio_track)
+        check(path, path.name, max_hours=hours, options=self.run.options)
         sha256 = file_sha256(path)
         entry = self.book.accept(path, sha256, self.run.options)
         hotwords = entry.job.options.hotwords if entry.job else self.run.options.hotwords  # with the owner's vocabulary
@@ -300,6 +309,31 @@ def _task(asked: str) -> str:
     if asked not in {"transcribe", "translate"}:
         raise typer.BadParameter("choose transcribe or translate", param_hint="--task")
     return asked
+
+
+def _channels(asked: str) -> str:
+    if asked not in {"mix", "split"}:
+        raise typer.BadParameter("choose mix or split", param_hint="--channels")
+    return asked
+
+
+def _list_tracks(paths: list[Path], *, max_hours: float) -> int:
+    """Print the audio tracks of each file and return the exit status."""
+    from storage.errors import TranscriberError
+    from storage.probe import check
+
+    failures = 0
+    for path in paths:
+        try:
+            info = check(path, path.name, max_hours=max_hours)
+        except (TranscriberError, OSError) as error:
+            typer.echo(_plain(error, path), err=True)
+            failures += 1
+            continue
+        typer.echo(f"{path}")
+        for track in info.tracks:
+            typer.echo(f"  {track} ({track.codec}, {track.sample_rate_hz} Hz, channels: {track.channels})")
+    return 1 if failures else 0
 
 
 def _language(asked: str | None) -> str | None:

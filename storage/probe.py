@@ -17,18 +17,21 @@ from typing import Any
 from storage import confined
 from storage.errors import (
     AudioUnreadable,
+    BadRequest,
     EmptyUpload,
     NoAudioTrack,
     NoSuchTrack,
     RecordingTooLong,
     TranscriberError,
 )
+from storage.records import Options
 
 TIMEOUT_S = 30.0
 MAX_CPU_S = 20
 MAX_PACKETS = 500
 MAX_TOLD_BYTES = 64 << 10
 MAX_TRACKS = 64
+MAX_SPLIT = 8  # channels that a reader holds beside one another
 MAX_TITLE_CHARS = 80
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
 TOO_MUCH_MEMORY = "opening it takes too much memory"
@@ -63,7 +66,7 @@ class MediaInfo:
     tracks: tuple[AudioTrack, ...] = ()
 
 
-def check(path: Path, name: str, *, max_hours: float, track: int = 0) -> MediaInfo:
+def check(path: Path, name: str, *, max_hours: float, options: Options | None = None) -> MediaInfo:
     """Probe the file in a child process under limits of time and memory.
 
     Raises:
@@ -72,15 +75,30 @@ def check(path: Path, name: str, *, max_hours: float, track: int = 0) -> MediaIn
         NoSuchTrack: there is sound, but not so many tracks.
         AudioUnreadable: nothing could be decoded, or trying it broke the child.
         RecordingTooLong: more than `max_hours`.
+        BadRequest: it has too many channels to be split, as `options` ask.
     """
+    asked = options or Options()
     must_be_file(path, name)
     try:
-        info = _told(_output_of([str(path), str(track), str(MAX_CPU_S)]), name)
+        info = _told(_output_of([str(path), str(asked.audio_track), str(MAX_CPU_S)]), name)
     except subprocess.TimeoutExpired as error:
         raise AudioUnreadable(name, f"it could not be opened within {TIMEOUT_S:g} s") from error
     if info.duration_s and info.duration_s > max_hours * 3600:
         raise RecordingTooLong(name, info.duration_s / 3600, max_hours)
+    if asked.channels == "split":
+        must_be_few(info.channels, name)
     return info
+
+
+def must_be_few(channels: int, name: str) -> None:
+    """Raise where there are too many channels to transcribe each on its own.
+
+    Raises:
+        BadRequest: there are.
+    """
+    if channels > MAX_SPLIT:
+        problem = f"{name} has {channels} channels and at most {MAX_SPLIT} can be transcribed apart; choose mix"
+        raise BadRequest("channels", problem)
 
 
 def must_be_file(path: Path, name: str) -> None:

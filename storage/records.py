@@ -81,6 +81,7 @@ class Options:
     temperature: float = 0.0
     word_timestamps: bool = True
     audio_track: int = 0
+    channels: str = "mix"  # or "split": a transcript of each channel, put together on the clock
     cues: CueLimits = CueLimits()
     language_per_span: bool = False
 
@@ -171,7 +172,8 @@ class Stretch:
 class Span:
     """One piece of a recording: cut in silence, stored as FLAC under the hash of its samples.
 
-    `silence_before_s` and `silence_after_s` are the lengths of the silences that its two cuts lie in.
+    `silence_before_s` and `silence_after_s` are the lengths of the silences that its two cuts lie in. `channel`,
+    from 0, is where it was heard if each channel is transcribed on its own; spans of two channels may overlap.
     """
 
     index: int
@@ -181,6 +183,7 @@ class Span:
     speech: tuple[Stretch, ...] = ()
     silence_before_s: float = 0.0
     silence_after_s: float = 0.0
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

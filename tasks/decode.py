@@ -12,16 +12,15 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage import confined, probe
 from storage.errors import AudioUnreadable, DecoderKilled
-from tasks import decoder
+from tasks import channels, decoder
 from tasks.decoder import BLOCK, END, ERROR, HEAD, HEADER, MAX_CHANNELS
 
 logger = logging.getLogger(__name__)
@@ -31,13 +30,9 @@ PATIENCE_S = 120.0
 BYTES_A_SECOND = 2 << 20  # slower than this is no file that is read, and no decoder that decodes
 TIMES_REAL = 10.0
 MAX_PAYLOAD_BYTES = 64 << 20
-AUDIBLE = 8 / 32768  # a channel that was never louder than this is silent
-OPPOSED = -0.9  # correlation of a channel that would take the others away in a sum
-WEIGHTS = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "LFE": 0.35}
-OTHER_WEIGHT = 0.5
 
-Samples = NDArray[np.float32]
-Ints = NDArray[np.int16]
+Samples = channels.Samples
+Ints = channels.Ints
 
 
 class Decoding:
@@ -145,42 +140,6 @@ class Decoding:
             self._child.stdout.close()
 
 
-class Mixer:
-    """Brings all channels of a recording into one without losing any; blocks come in order.
-
-    Channels that were silent so far do not make the others quieter, and one whose phase is inverted is turned round
-    before it is added, since the sum would be silence.
-    """
-
-    def __init__(self, channel_names: Sequence[str] = ()) -> None:
-        self._weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in channel_names], dtype=np.float32)
-        self._heard = np.zeros(len(channel_names), dtype=np.bool_)
-
-    def mono(self, block: Ints) -> Samples:
-        """Return the block as float32 mono, shape (n,)."""
-        channels = block.shape[1]
-        sound = block.astype(np.float32) / np.float32(32768.0)
-        if channels == 1:
-            return np.ascontiguousarray(sound[:, 0])
-        if channels != len(self._heard):  # it has changed midway, or the header lied
-            self._weights = np.full(channels, OTHER_WEIGHT, dtype=np.float32)
-            self._heard = np.zeros(channels, dtype=np.bool_)
-        self._heard |= np.abs(sound).max(axis=0, initial=0.0) > AUDIBLE
-        heard = np.flatnonzero(self._heard)
-        if not len(heard):
-            return np.zeros(len(sound), dtype=np.float32)
-        mixed = np.zeros(len(sound), dtype=np.float32)
-        for channel in heard:
-            mixed += sound[:, channel] * (self._weights[channel] * _sign(mixed, sound[:, channel]))
-        return np.asarray(mixed / self._weights[heard].sum(), dtype=np.float32)
-
-
-def _sign(mixed: Samples, channel: Samples) -> np.float32:
-    """Return -1 where the channel is what is mixed already, upside down."""
-    power = float(np.dot(mixed, mixed)) * float(np.dot(channel, channel))
-    return np.float32(-1.0 if power > 0 and float(np.dot(mixed, channel)) < OPPOSED * power**0.5 else 1.0)
-
-
 def squeezed(block: Ints, surplus: int) -> Ints:
     """Return the block with `surplus` samples less, for a track that runs ahead of its own clock."""
     if not 0 < surplus < len(block) // 2:
@@ -196,7 +155,7 @@ def stream_pcm(path: Path, *, name: str, track: int = 0, notes: list[str] | None
     A file that breaks off yields what could be decoded; what is missing is said in `notes`, in plain words.
     """
     with Decoding(path, name=name, track=track) as decoding:
-        mixer = Mixer(decoding.channel_names)
+        mixer = channels.Mixer(decoding.channel_names)
         yield from map(mixer.mono, decoding.blocks())
         if notes is not None:
             notes += decoding.notes

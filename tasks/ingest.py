@@ -6,8 +6,8 @@ worker starts from there; the first plan stays, whatever number of workers is th
 
 import hashlib
 import io
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,15 @@ import numpy as np
 from storage import names
 from storage.errors import NotStored, RecordingTooLong
 from storage.files import Files
+from storage.probe import must_be_few
 from storage.records import Options, Plan, Span, Stretch, from_json, to_json
+from tasks.channels import Likeness, Mixer, as_float, as_wide
 from tasks.cut import Bounds, Cutter, Lengths, span_lengths
-from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Mixer, Samples
+from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Samples
 from tasks.peaks import Peaks
 from tasks.speech import SpeechFinder
 
-PLAN_VERSION = 1  # a change of decoding, speech finding or cutting counts it up
+PLAN_VERSION = 2  # a change of decoding, speech finding or cutting counts it up
 QUIET_FRAME_S = 0.05
 
 OnSpan = Callable[[Span], None]
@@ -49,6 +51,7 @@ def ingest(
     Raises:
         EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.Decoding`.
         RecordingTooLong: it lasts longer than `max_hours`, by its header or in fact.
+        BadRequest: it has too many channels to be split.
     """
     sha256 = media_sha256 or file_sha256(path)
     plan_name = names.plan_name(sha256, ingest_key(options, span_max_s))
@@ -60,15 +63,14 @@ def ingest(
         if announced and announced > max_hours * 3600:
             raise RecordingTooLong(name, announced / 3600, max_hours)
         lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
-        reading = _Reading(files=files, lengths=lengths, on_span=on_span, notes=decoding.notes)
-        mixer = Mixer(decoding.channel_names)
+        reading = _Reading(name, files=files, lengths=lengths, split=options.channels == "split", on_span=on_span)
         for block in decoding.blocks():
-            reading.read(mixer.mono(block))
-            if reading.finder.length_s > max_hours * 3600:
-                raise RecordingTooLong(name, reading.finder.length_s / 3600, max_hours)
+            reading.read(block, decoding.channel_names)
+            if reading.length_s > max_hours * 3600:
+                raise RecordingTooLong(name, reading.length_s / 3600, max_hours)
             if on_progress is not None:
-                on_progress(reading.finder.length_s)
-    plan = reading.finish(sha256)
+                on_progress(reading.length_s)
+        plan = reading.finish(sha256, notes=decoding.notes)
     files.write(names.peaks_name(sha256, options.audio_track), reading.peaks.data())
     files.write(plan_name, to_json(plan))
     return plan
@@ -76,7 +78,8 @@ def ingest(
 
 def ingest_key(options: Options, span_max_s: float) -> str:
     """Return what, beside the media, decides a plan."""
-    return f"v{PLAN_VERSION}-track{options.audio_track}-max{span_max_s:g}"
+    split = "-split" if options.channels == "split" else ""
+    return f"v{PLAN_VERSION}-track{options.audio_track}{split}-max{span_max_s:g}"
 
 
 def stored_plan(files: Files, plan_name: str) -> Plan | None:
@@ -134,69 +137,127 @@ class _Held:
         return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
 
 
-@dataclass(kw_only=True)
 class _Reading:
-    """One pass over one recording."""
+    """One pass over one recording: all channels mixed, or each on its own."""
 
-    files: Files
-    lengths: Lengths
-    on_span: OnSpan | None
-    notes: list[str] = field(default_factory=list)
-    finder: SpeechFinder = field(default_factory=SpeechFinder)
-    spans: list[Span] = field(default_factory=list)
-    speech: list[Stretch] = field(default_factory=list)
-    held: _Held = field(default_factory=_Held)
-    peaks: Peaks = field(default_factory=Peaks)
+    def __init__(self, name: str, *, files: Files, lengths: Lengths, split: bool, on_span: OnSpan | None) -> None:
+        self._name, self._files, self._lengths, self._split, self._on_span = name, files, lengths, split, on_span
+        self._voices: list[_Voice] = []
+        self._spans = 0
+        self.peaks = Peaks()
 
-    def __post_init__(self) -> None:
-        self.cutter = Cutter(self.lengths, self.held.quietest)
+    @property
+    def length_s(self) -> float:
+        return self._voices[0].finder.length_s if self._voices else 0.0
+
+    def read(self, block: Ints, channel_names: Sequence[str]) -> None:
+        if not self._voices:
+            self._begin(block, channel_names)
+        mixed = self._mixer.mono(block)
+        self.peaks.add(mixed)
+        if len(self._voices) == 1:
+            self._voices[0].read(mixed)
+            return
+        own = as_wide(block, len(self._voices))
+        self._likeness.look(own)
+        for voice, samples in zip(self._voices, own.T, strict=True):
+            voice.read(as_float(samples))
+
+    def _begin(self, block: Ints, channel_names: Sequence[str]) -> None:
+        count = block.shape[1] if self._split else 1
+        must_be_few(count, self._name)
+        self._mixer, self._likeness = Mixer(channel_names), Likeness(count)
+        self._voices = [
+            _Voice(self._files, self._lengths, self._keep, channel=None if count == 1 else channel)
+            for channel in range(count)
+        ]
+
+    def _keep(self, span: Span) -> Span:
+        numbered = replace(span, index=self._spans)
+        self._spans += 1
+        if self._on_span is not None:
+            self._on_span(numbered)
+        return numbered
+
+    def finish(self, media_sha256: str, *, notes: Sequence[str]) -> Plan:
+        for voice in self._voices:
+            voice.finish()
+        voices = [self._voices[channel] for channel in self._likeness.different()]
+        spans = [span for voice in voices for span in voice.spans]
+        self._forget(_sounds(span for voice in self._voices for span in voice.spans) - _sounds(spans))
+        if len(voices) == 1:  # where all channels carry the same sound, nobody is told from anybody else
+            spans = [replace(span, channel=None) for span in spans]
+        return Plan(
+            media_sha256=media_sha256,
+            duration_s=self.length_s,
+            speech_s=round(sum(voice.speech_s for voice in voices), 3),
+            spans=tuple(sorted(spans, key=lambda span: span.index)),
+            notes=tuple(notes),
+        )
+
+    def _forget(self, repeated: set[str]) -> None:
+        """Delete the spans of channels that turned out to repeat another one."""
+        for samples_sha256 in repeated:
+            self._files.delete(names.span_name(samples_sha256))
+
+
+def _sounds(spans: Iterable[Span]) -> set[str]:
+    return {span.samples_sha256 for span in spans}
+
+
+class _Voice:
+    """Speech finding and cutting in one stream of samples."""
+
+    def __init__(self, files: Files, lengths: Lengths, keep: Callable[[Span], Span], *, channel: int | None) -> None:
+        self._files, self._keep, self._channel = files, keep, channel
+        self._held = _Held()
+        self._cutter = Cutter(lengths, self._held.quietest)
+        self._last_s = 0.0  # end of the last speech
+        self.finder = SpeechFinder()
+        self.spans: list[Span] = []
+        self.speech_s = 0.0
 
     def read(self, block: Samples) -> None:
-        self.held.add(block)
-        self.peaks.add(block)
+        self._held.add(block)
         ended = self.finder.push(block)
-        self.speech += ended
+        self._count(ended)
         open_since_s, settled_s = self.finder.open_since_s, self.finder.settled_s
-        for bounds in self.cutter.push(ended, open_since_s=open_since_s, settled_s=settled_s):
-            self.keep(bounds)
-        self.held.forget_before(self.cutter.needed_from_s(open_since_s=open_since_s, settled_s=settled_s))
+        for bounds in self._cutter.push(ended, open_since_s=open_since_s, settled_s=settled_s):
+            self._store(bounds)
+        self._held.forget_before(self._cutter.needed_from_s(open_since_s=open_since_s, settled_s=settled_s))
 
-    def keep(self, bounds: Bounds) -> None:
-        samples = self.held.between(bounds.start_s, bounds.end_s)
+    def finish(self) -> None:
+        ended = self.finder.finish()
+        self._count(ended)
+        duration_s = self.finder.length_s
+        for bounds in self._cutter.finish(ended, duration_s=duration_s):
+            self._store(bounds)
+        after_s = [span.silence_before_s for span in self.spans[1:]] + [round(duration_s - self._last_s, 3)]
+        self.spans = [
+            replace(span, silence_after_s=silence_s) for span, silence_s in zip(self.spans, after_s, strict=False)
+        ]
+
+    def _count(self, ended: Sequence[Stretch]) -> None:
+        self.speech_s += sum(stretch.end_s - stretch.start_s for stretch in ended)
+        self._last_s = ended[-1].end_s if ended else self._last_s
+
+    def _store(self, bounds: Bounds) -> None:
+        samples = self._held.between(bounds.start_s, bounds.end_s)
         sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
         span_name = names.span_name(sha256)
-        if not self.files.exists(span_name):
-            self.files.write(span_name, flac(samples))
+        if not self._files.exists(span_name):
+            self._files.write(span_name, flac(samples))
         start = round(bounds.start_s * SAMPLE_RATE_HZ)
         span = Span(
-            index=len(self.spans),
+            index=0,
             start_s=start / SAMPLE_RATE_HZ,
             end_s=(start + len(samples)) / SAMPLE_RATE_HZ,
             samples_sha256=sha256,
             speech=bounds.speech,
             silence_before_s=round(bounds.silence_before_s, 3),
+            channel=self._channel,
         )
-        self.spans.append(span)
-        if self.on_span is not None:
-            self.on_span(span)
-
-    def finish(self, media_sha256: str) -> Plan:
-        ended = self.finder.finish()
-        self.speech += ended
-        duration_s = self.finder.length_s
-        for bounds in self.cutter.finish(ended, duration_s=duration_s):
-            self.keep(bounds)
-        last_s = self.speech[-1].end_s if self.speech else 0.0
-        after_s = [span.silence_before_s for span in self.spans[1:]] + [round(duration_s - last_s, 3)]
-        return Plan(
-            media_sha256=media_sha256,
-            duration_s=duration_s,
-            speech_s=round(sum(stretch.end_s - stretch.start_s for stretch in self.speech), 3),
-            spans=tuple(
-                replace(span, silence_after_s=silence_s) for span, silence_s in zip(self.spans, after_s, strict=False)
-            ),
-            notes=tuple(self.notes),
-        )
+        self.spans.append(self._keep(span))
 
 
 def flac(samples: Ints) -> bytes:

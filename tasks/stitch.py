@@ -8,9 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from storage.records import Heard, Plan, Segment, Span, Stretch, Word
 
+TURN_PAUSE_S = 0.5  # where a speaker pauses for so long, the other one's words may come between
 SAME_WORD_S = 0.5  # the two sides time the same word no further apart than this
 
 
@@ -23,7 +25,41 @@ def speech_of(span: Span) -> tuple[Stretch, ...]:
 
 
 def stitch(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
-    """Return the recording's segments in order; `heards` belong to the plan's spans, one each."""
+    """Return the recording's segments in order; `heards` belong to the plan's spans, one each.
+
+    Channels that were heard apart are stitched apart; then their segments take turns, each under its speaker's name.
+    """
+    apart = sorted({span.channel for span in plan.spans if span.channel is not None})
+    if not apart:
+        return stitched(plan, heards)
+    turns: list[Segment] = []
+    for channel in apart:
+        pairs = [(span, heard) for span, heard in zip(plan.spans, heards, strict=False) if span.channel == channel]
+        spans, own = zip(*pairs, strict=True)
+        for segment in stitched(replace(plan, spans=spans), own):
+            turns += (replace(turn, speaker=f"Channel {channel + 1}") for turn in turns_of(segment))
+    return tuple(sorted(turns, key=lambda turn: turn.start_s))
+
+
+def turns_of(segment: Segment) -> list[Segment]:
+    """Return the segment in parts without a pause in them, so that what another speaker says can go between."""
+    words = segment.words
+    ends = [at for at in range(1, len(words)) if words[at].start_s - words[at - 1].end_s >= TURN_PAUSE_S]
+    parts = [words[start:end] for start, end in pairwise((0, *ends, len(words)))] if ends else []
+    return [
+        replace(
+            segment,
+            start_s=part[0].start_s,
+            end_s=part[-1].end_s,
+            text="".join(word.text for word in part).strip(),
+            words=part,
+        )
+        for part in parts
+    ] or [segment]
+
+
+def stitched(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
+    """Return the segments of one stream of sound in order."""
     segments: list[Segment] = []
     for span, heard, before in zip(plan.spans, heards, (None, *plan.spans), strict=False):
         placed = [moved(segment, span.start_s) for segment in heard.segments]

@@ -39,6 +39,26 @@ def test_a_recording_sent_is_a_job_at_once(site: Site, ada: dict[str, str], tone
     assert site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json() == job
 
 
+def test_a_track_that_the_file_does_not_have_is_refused_by_name(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    answer = submit(site, ada, tone(), options='{"audio_track": 3}')
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_such_track")
+    assert "one audio track (0: pcm_s16le) and no track 3" in answer.json()["error"]["message"]
+
+
+def test_the_tracks_of_a_recording_can_be_asked_for(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    job = submit(site, ada, tone(), options='{"channels": "split"}').json()
+    assert job["options"]["channels"] == "split"
+    media = site.client.get(f"/api/v1/jobs/{job['id']}/media", headers=ada).json()
+    (track,) = media["tracks"]
+    assert (track["index"], track["codec"], track["channels"], track["language"]) == (0, "pcm_s16le", 1, None)
+    bob = site.key_of(site.user("bob"))
+    assert site.client.get(f"/api/v1/jobs/{job['id']}/media", headers=bob).status_code == 404
+
+
 def test_the_same_key_makes_one_job(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     key = {"Idempotency-Key": "once"}
     first, second = (submit(site, ada, tone(), headers=key).json()["id"] for _ in range(2))

@@ -65,9 +65,15 @@ def test_every_format_is_answered_as_the_client_expects(client: OpenAI, tone: Ca
 @pytest.mark.usefixtures("played")
 def test_options_reach_the_job(client: OpenAI, tone: Callable[..., bytes]) -> None:
     client.audio.transcriptions.create(
-        model="small", file=("Rede.wav", tone()), language="de", prompt="Nuuk", temperature=0.2
+        model="small",
+        file=("Rede.wav", tone()),
+        language="de",
+        prompt="Nuuk",
+        temperature=0.2,
+        extra_body={"channels": "split"},
     )
     job = the_job()
+    assert job.options.channels == "split"
     assert (job.name, job.options.model, job.options.language) == ("Rede.wav", "small", "de")
     assert (job.options.prompt, job.options.temperature, job.options.task) == ("Nuuk", 0.2, "transcribe")
 

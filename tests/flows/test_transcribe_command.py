@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 import srt
 from typer.testing import CliRunner, Result
@@ -20,6 +21,7 @@ from storage import audit, jobs
 from storage.ledger import Ledger
 from storage.records import AuditRow, Job, JobState
 from tests.conftest import Clip
+from tests.tasks.sounds import read_wav, tone, write_media, write_wav
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -157,3 +159,24 @@ def test_wrong_usage_is_told(speech: list[Clip], arguments: list[str]) -> None:
 def test_files_of_one_name_do_not_overwrite_each_other() -> None:
     paths = [Path("a/talk.mp3"), Path("a/talk.wav"), Path("b/talk.wav"), Path("other.mp3")]
     assert [path.name for path in targets(paths, Path("out"))] == ["talk.mp3", "talk.wav", "talk.wav-2", "other"]
+
+
+def test_each_channel_is_a_speaker_of_its_own(tmp_path: Path, speech: list[Clip]) -> None:
+    left, right = read_wav(speech[0].path), read_wav(speech[4].path)
+    length = len(left) + len(right)
+    sides = [np.pad(left, (0, length - len(left))), np.pad(right, (length - len(right), 0))]
+    path = write_wav(tmp_path / "call.wav", np.stack(sides, axis=1))
+    assert call(path, "-o", tmp_path / "out", "--channels", "split").exit_code == 0
+    segments = json.loads((tmp_path / "out" / "call.json").read_text())["segments"]
+    assert {segment["speaker"] for segment in segments} == {"Channel 1", "Channel 2"}
+
+
+def test_tracks_are_listed_and_a_missing_one_is_told(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "film.mkv", [tone(1.0), tone(1.0)], codec="flac")
+    listed = call(path, "--list-tracks")
+    assert listed.exit_code == 0
+    assert "0: flac (flac, 48000 Hz, channels: 1)" in listed.stdout
+    assert "1: flac" in listed.stdout
+    missing = call(path, "-o", tmp_path / "out", "--audio-track", "2")
+    assert missing.exit_code == 1
+    assert "2 audio tracks" in " ".join(missing.stderr.split())

@@ -70,6 +70,7 @@ def test_who_listens_changes_the_name(change: dict[str, Any]) -> None:
         {"model": "small"},
         {"language": "en"},
         {"audio_track": 1},
+        {"channels": "split"},
         {"language_per_span": True},
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from storage import probe
-from storage.errors import AudioUnreadable, EmptyUpload, NoAudioTrack, NoSuchTrack, RecordingTooLong
+from storage.errors import AudioUnreadable, BadRequest, EmptyUpload, NoAudioTrack, NoSuchTrack, RecordingTooLong
+from storage.records import Options
 
 RATE_HZ = 16_000
 
@@ -209,8 +210,15 @@ def test_tracks_are_listed_with_language_and_title(tmp_path: Path) -> None:
 def test_a_track_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     path = with_tracks(tmp_path / "x.mkv", ("eng", ""), ("ger", "Commentary"))
     with pytest.raises(NoSuchTrack, match=r"2 audio tracks \(0: eng; 1: ger, Commentary\) and no track 2"):
-        probe.check(path, "talk", max_hours=24, track=2)
-    assert probe.check(path, "talk", max_hours=24, track=1).codec == "flac"
+        probe.check(path, "talk", max_hours=24, options=Options(audio_track=2))
+    assert probe.check(path, "talk", max_hours=24, options=Options(audio_track=1)).codec == "flac"
+
+
+def test_nine_channels_can_be_mixed_and_not_split(tmp_path: Path) -> None:
+    path = tone(tmp_path / "x.wav", 1, channels=9)
+    assert check(path).channels == 9
+    with pytest.raises(BadRequest, match="9 channels and at most 8"):
+        probe.check(path, "talk", max_hours=24, options=Options(channels="split"))
 
 
 def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:

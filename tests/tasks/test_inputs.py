@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from storage.errors import AudioUnreadable, DecoderKilled
 from tasks import decode
-from tasks.decode import Decoding, Mixer, Samples, squeezed, stream_pcm
+from tasks.channels import Mixer
+from tasks.decode import Decoding, Samples, squeezed, stream_pcm
 from tests.tasks.sounds import RATE_HZ, silence, tone, write_media, write_wav
 
 BURST_S = 0.2
