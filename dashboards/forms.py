@@ -51,6 +51,8 @@ class OptionsForm(BaseModel):
     audio_track: int = Field(0, ge=0, le=63, description="Which audio track of the file, from 0.")
     channels: Literal["mix", "split"] = Field("mix", description="split: a transcript of each channel, as a speaker.")
     cues: CueForm = Field(default_factory=CueForm)
+    diarize: bool = Field(False, description="Tell speakers apart, where a worker can; the text comes in any case.")
+    speakers: int | None = Field(None, ge=1, le=50, description="How many speakers there are, if that is known.")
     language_per_span: bool = Field(False, description="Detect the language of every half minute by itself.")
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RECORDING = "transcribe-recording/transcribe-recording"
-OURS = ("transcribe-recording", "transcribe-span", "detect-language")
+OURS = ("transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart")
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
 BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)

@@ -13,12 +13,13 @@ from uuid import UUID
 from storage.client import WebClient
 from storage.clock import utc_now
 from storage.errors import TranscriberError
-from storage.heartbeats import ModelState, WorkerBeat
+from storage.heartbeats import SPEAKERS, ModelState, WorkerBeat
 from storage.settings import Settings
 from storage.tokens import worker_token
 
 log = logging.getLogger(__name__)
 
+GPU_POOL = "gpu"
 BEAT_EVERY_S = 5.0
 FIRST_BEAT_EVERY_S = 0.5
 
@@ -47,6 +48,8 @@ class Beats:
         self._versions = {"python": platform.python_version()} | {
             package: version(package) for package in ("prefect", "faster-whisper", "ctranslate2")
         }
+        if pool == GPU_POOL:
+            self._versions |= _speakers(settings)
         self._hurry = asyncio.Event()
         self.heard = False
 
@@ -93,3 +96,10 @@ class Beats:
         self._on_heard(slots)
         if wanted:
             self._on_wanted(wanted)
+
+
+def _speakers(settings: Settings) -> dict[str, str]:
+    """Return the package that tells speakers apart, with its version, where all that it needs is here."""
+    from tasks.speakers import Sherpa
+
+    return {} if Sherpa.by_settings(settings.engine).missing() else {SPEAKERS: version(SPEAKERS)}

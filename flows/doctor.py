@@ -51,6 +51,7 @@ def check_all(settings: Settings) -> Iterator[Check]:
         check_storage,
         check_devices,
         check_models,
+        check_speakers,
         check_web,
         check_workers,
         check_prefect,
@@ -135,6 +136,18 @@ def check_models(settings: Settings) -> Iterator[Check]:
         found=f"{resolved.name} ({resolved.fingerprint}) at {resolved.path}",
         mend=resolved.warning or "",
     )
+
+
+def check_speakers(settings: Settings) -> Iterator[Check]:
+    """Can speakers be told apart here? Nobody needs to."""
+    from tasks.speakers import Sherpa
+
+    sherpa = Sherpa.by_settings(settings.engine)
+    if (missing := sherpa.missing()) is not None:
+        asked = sherpa.segmentation or sherpa.embedding
+        yield Check(what="speakers", state="note" if asked else "ok", found=f"not told apart: {missing}")
+        return
+    yield Check(what="speakers", state="ok", found=f"told apart with {sherpa.segmentation} and {sherpa.embedding}")
 
 
 def _get(url: str, **kwargs: Any) -> httpx.Response | None:

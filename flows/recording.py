@@ -1,5 +1,6 @@
 """`transcribe-recording`: one recording from upload to subtitles; every step finds what an earlier try has left."""
 
+import asyncio
 import logging
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
 
-from flows import spoken
+from flows import spoken, voices
 from flows.board import Board
 from flows.endings import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
 from flows.resident import CancelFlag, Resident, current, in_thread
@@ -21,15 +22,17 @@ from storage.errors import (
     ModelCannot,
     NotFound,
     SpanFailed,
+    SpeakersUnknown,
     StaleAttempt,
     TranscriberError,
     Unexpected,
 )
-from storage.records import ExportFormat, Heard, Job, Plan, Span, Transcript, from_json, to_json
-from storage.reports import Completed, Exporting, Failed, Planned, SpanHeard, Started
+from storage.records import ExportFormat, Heard, Job, Plan, Span, Transcript, Turns, from_json, to_json
+from storage.reports import Completed, Exporting, Failed, Noted, Planned, SpanHeard, Started
 
 if TYPE_CHECKING:
     from tasks.language import SpokenLanguage
+    from tasks.speakers import Voices
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +76,10 @@ class Recording:
             "language_probability": hearer.spoken.probability,
         }
         await self.tell(Planned, spans=plan.spans, **planned)
-        await self.hear(plan, hearer)
+        found = await self.hear_and_tell_apart(plan, hearer)
         self.stop_if_asked()
         await self.tell(Exporting)
-        transcript = await unless_stopped(lambda: self.finish(plan, hearer), flag=self.flag)
+        transcript = await unless_stopped(lambda: self.finish(plan, hearer, found), flag=self.flag)
         await self.board.finish(transcript)
 
     def stop_if_asked(self) -> None:
@@ -141,6 +144,42 @@ class Recording:
             span.samples_sha256, hearer.fingerprint, ENGINE_VERSION, self.job.options, hearer.spoken.of(span)
         )
 
+    async def hear_and_tell_apart(self, plan: Plan, hearer: Hearer) -> "Voices":
+        """Have the spans heard, and meanwhile the speakers told apart if the job asks for that."""
+        telling = asyncio.create_task(self.find_voices(plan))
+        try:
+            await self.hear(plan, hearer)
+            if not telling.done():
+                await self.tell(Noted, detail="telling speakers apart")
+            return await telling
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+
+    async def find_voices(self, plan: Plan) -> "Voices":
+        """Return who speaks when; what keeps a worker from finding that out becomes a note, not a failure."""
+        from tasks.ingest import ingest_key
+        from tasks.speakers import NO_VOICES, Voices
+
+        if not self.job.options.diarize or not plan.spans:
+            return NO_VOICES
+        result = voices.turns_name(plan, self.job)
+        key = ingest_key(self.job.options, self.span_max_s)
+        told = {
+            "plan": names.plan_name(self.job.media_sha256, key),
+            "result": result,
+            "speakers": self.job.options.speakers,
+        }
+        deployment, name = "tell-speakers-apart/tell-speakers-apart", f"{self.job.name} · speakers"
+        try:
+            if not await in_thread(lambda: self.here.files.exists(result)):
+                await self.gpu.get(deployment, told, name=name, key="speakers", what="the speakers")
+            found = from_json(Turns, await in_thread(lambda: self.here.files.read(result)))
+        except SpanFailed as error:
+            known = error.span_code == SpeakersUnknown.code
+            return Voices(notes=(error.reason if known else str(SpeakersUnknown(error.reason)),))
+        return Voices(turns=found.turns)
+
     async def hear(self, plan: Plan, hearer: Hearer) -> None:
         """Have the spans heard that nobody has heard yet."""
         missing = await in_thread(lambda: self.use_what_is_there(plan, hearer))
@@ -186,7 +225,7 @@ class Recording:
             "speech": [(stretch.start_s, stretch.end_s) for stretch in speech_of(span)],
         }
 
-    def finish(self, plan: Plan, hearer: Hearer) -> Transcript:
+    def finish(self, plan: Plan, hearer: Hearer, found: "Voices") -> Transcript:
         """Stitch, check, export and report; blocking, for a thread."""
         from tasks.export import export
         from tasks.transcribe import compose
@@ -201,6 +240,7 @@ class Recording:
             fingerprint=hearer.fingerprint,
             spoken=hearer.spoken,
             options=self.job.options,
+            voices=found,
         )
         self.stop_if_asked()
         stored_as = names.transcript_name(self.job.id)

@@ -38,6 +38,10 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     language: Annotated[
         str | None, typer.Option(help="Code of the language spoken, such as en. Default: found out.")
     ] = None,
+    diarize: Annotated[
+        bool, typer.Option("--diarize", help="Tell speakers apart; needs the extra of that name.")
+    ] = False,
+    speakers: Annotated[int, typer.Option(min=0, help="How many speakers there are; 0: found out.")] = 0,
     language_per_span: Annotated[
         bool, typer.Option("--language-per-span", help="Detect the language of every half minute by itself.")
     ] = False,
@@ -109,6 +113,8 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         audio_track=audio_track,
         channels=_channels(channels),
         language_per_span=language_per_span,
+        diarize=diarize,
+        speakers=speakers or None,
         cues=CueLimits(max_line_width=max_line_width, max_line_count=max_line_count),
     )
     run = Run(settings=settings, engine_settings=engine, options=options, formats=_formats(output_format))
@@ -229,6 +235,7 @@ class Way:
         from storage.errors import TranscriberError
         from storage.probe import check
         from tasks.ingest import file_sha256
+        from tasks.speakers import Sherpa
         from tasks.transcribe import transcribe_file
 
         hours = self.run.settings.web.max_hours
@@ -252,6 +259,7 @@ class Way:
                 engine=self.engine,
                 files=self.stored,
                 options=replace(self.run.options, hotwords=hotwords),
+                diarizer=Sherpa.by_settings(self.run.engine_settings),
                 on_progress=on_progress,
                 on_plan=on_plan,
                 on_heard=entry.heard,

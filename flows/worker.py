@@ -19,7 +19,7 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from flows.beats import Beats
+from flows.beats import GPU_POOL, Beats
 from flows.handing_back import give_up, put_back
 from flows.held import Child, ChildLost, ServerLost
 from flows.patience import PATIENCE_S, patiently
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GPU_POOL = "gpu"
 CPU_SLOTS = 4
 PRELOAD = {
     "cpu": ("flows/recording.py:transcribe_recording",),

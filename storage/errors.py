@@ -315,6 +315,19 @@ class ModelCannot(TranscriberError):
         )
 
 
+class SpeakersUnknown(TranscriberError):
+    """The speakers of a recording could not be told apart; its text is not concerned."""
+
+    status, code = 422, "speakers_unknown"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"speakers were not told apart: {self.reason}; then transcribe it again"
+
+
 class NotReady(TranscriberError):
     """Something that is still starting; the same call succeeds in a moment."""
 

@@ -11,6 +11,8 @@ ALIVE_FOR = timedelta(seconds=20)
 """Workers send a beat every 5 seconds; so long after the last one they count as gone."""
 HEARD_WITHIN = timedelta(seconds=45)
 """Beats live in memory: so long after its start a web process has heard every worker that can reach it."""
+SPEAKERS = "sherpa-onnx"
+"""A worker whose `versions` name this package can tell speakers apart: models are there, too."""
 LOST_AFTER = timedelta(seconds=60)
 """A worker that cannot be heard may be at work all the same; so long after its last beat it is taken for dead."""
 
@@ -105,6 +107,10 @@ class Workers:
         states = [beat.default_model for beat in self.alive(now) if beat.default_model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda model: order.index(model.state), default=None)
+
+    def tell_speakers_apart(self, now: datetime | None = None) -> bool:
+        """Return whether a worker can do what the option `diarize` asks for."""
+        return any(SPEAKERS in beat.versions for beat in self.alive(now))
 
     def has(self, model: str, now: datetime | None = None) -> ModelState | None:
         """Return how it stands with a model: ready somewhere, else being fetched, else failed, else None."""

@@ -9,7 +9,16 @@ from dataclasses import asdict
 
 from storage.records import ExportFormat, Options
 
-NOT_HEARD = {"model", "language", "audio_track", "channels", "cues", "language_per_span"}
+NOT_HEARD = {
+    "model",
+    "language",
+    "audio_track",
+    "channels",
+    "cues",
+    "language_per_span",
+    "diarize",
+    "speakers",
+}
 """Options that change nothing in what an engine makes of given samples, or that are named in another way."""
 
 

@@ -84,6 +84,8 @@ class Options:
     channels: str = "mix"  # or "split": a transcript of each channel, put together on the clock
     cues: CueLimits = CueLimits()
     language_per_span: bool = False
+    diarize: bool = False
+    speakers: int | None = None  # how many there are, if that is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,13 @@ class Turn:
     start_s: float
     end_s: float
     speaker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Who speaks when in a recording, in order, as it lies on storage."""
+
+    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,12 @@ class EngineSettings(BaseSettings):
     cpu_threads: int = Field(0, ge=0, description="Threads of one engine worker; 0 means by the cores.")
     num_workers: int = Field(0, ge=0, description="Spans heard at once on one device; 0 means by the cores.")
     batch_size: int = Field(0, ge=0, description="Windows decoded together inside a span; 0 means by the device.")
+    diarize_segmentation_model: Path | None = Field(
+        None, description="ONNX file that finds who speaks when (pyannote segmentation), for `pip install .[diarize]`."
+    )
+    diarize_embedding_model: Path | None = Field(
+        None, description="ONNX file that tells voices apart (speaker embedding), for the same."
+    )
     span_max_s: float = Field(150.0, gt=10, description="Longest span, in seconds.")
 
 

@@ -19,6 +19,7 @@ from tasks.gate import findings, given_up
 from tasks.ingest import file_sha256, ingest, read_span
 from tasks.language import SpokenLanguage, speech_s, spoken_in
 from tasks.language import span_max_s as span_length_s
+from tasks.speakers import NO_VOICES, Diarizer, Voices, find_voices, told_apart
 from tasks.stitch import speech_of, stitch
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def transcribe_file(
     engine: Engine,
     files: Files,
     options: Options,
+    diarizer: Diarizer | None = None,
     on_progress: OnProgress = lambda _: None,
     on_plan: Callable[[Plan], None] = lambda _: None,
     on_heard: OnHeard = lambda _: None,
@@ -103,6 +105,7 @@ def transcribe_file(
             )
             on_plan(plan)
             way.take_rest(plan)
+            voices = way.voices(plan, diarizer)
             heards = [way.hearings[span.index].result().heard for span in plan.spans]
         except BaseException:
             way.stopped.set()
@@ -117,6 +120,7 @@ def transcribe_file(
         fingerprint=engine.resolved.fingerprint,
         spoken=way.spoken,
         options=options,
+        voices=voices,
     )
 
 
@@ -130,12 +134,13 @@ def compose(
     fingerprint: str,
     spoken: SpokenLanguage,
     options: Options,
+    voices: Voices = NO_VOICES,
 ) -> Transcript:
     """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
     if options.language_per_span:
         heards = [_in_own_language(heard) for heard in heards]
     segments = stitch(plan, heards)
-    notes = given_up(plan, heards)
+    notes = given_up(plan, heards) + voices.notes
     if options.language not in (None, spoken.language):
         notes += (f"asked for {options.language}, heard as {spoken.language}: model {model} knows no other language",)
     return Transcript(
@@ -151,7 +156,7 @@ def compose(
         fingerprint=fingerprint,
         engine=heards[0].engine if heards else ENGINE_VERSION,
         options=options,
-        segments=segments,
+        segments=told_apart(segments, voices.turns),
         findings=findings(plan, segments),
         given_up=notes,
         reheard=tuple(
@@ -246,6 +251,12 @@ class _Way:
         for span in plan.spans:
             if span.index not in self.hearings:
                 self.start(span)
+
+    def voices(self, plan: Plan, diarizer: Diarizer | None) -> Voices:
+        """Tell the speakers apart while the spans are being heard, if the job asks for that."""
+        if diarizer is None or not self.options.diarize:
+            return NO_VOICES
+        return find_voices(diarizer, self.files, plan, self.options, should_stop=self.asked_to_stop)
 
     def start(self, span: Span) -> None:
         self.hearings[span.index] = self.workers.submit(self.hear, span)

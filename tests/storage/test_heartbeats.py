@@ -97,3 +97,11 @@ def test_a_wish_that_is_not_repeated_is_dropped() -> None:
 def test_a_beat_survives_the_way_over_http() -> None:
     sent = beat(models=(READY, COMING), versions={"ctranslate2": "4.8.5"})
     assert from_json(WorkerBeat, to_json(sent)) == sent
+
+
+def test_speakers_are_told_apart_where_a_worker_says_so() -> None:
+    workers = Workers(now=NOW)
+    workers.beat(beat("gpu-1", versions={"prefect": "3.8.8"}), now=NOW)
+    assert not workers.tell_speakers_apart(NOW)
+    workers.beat(beat("gpu-2", versions={"sherpa-onnx": "2.0.1"}), now=NOW)
+    assert workers.tell_speakers_apart(NOW)
