@@ -159,9 +159,9 @@ class Recording:
     async def find_voices(self, plan: Plan) -> "Voices":
         """Return who speaks when; what keeps a worker from finding that out becomes a note, not a failure."""
         from tasks.ingest import ingest_key
-        from tasks.speakers import NO_VOICES, Voices
+        from tasks.speakers import NO_VOICES, Voices, wanted
 
-        if not self.job.options.diarize or not plan.spans:
+        if not wanted(plan, self.job.options):
             return NO_VOICES
         result = voices.turns_name(plan, self.job)
         key = ingest_key(self.job.options, self.span_max_s)

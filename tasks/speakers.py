@@ -193,11 +193,16 @@ def _parted(segment: Segment, speakers: Sequence[int]) -> list[Segment]:
     return parts
 
 
+def wanted(plan: Plan, options: Options) -> bool:
+    """Return whether speakers are to be told apart; where each has a channel, they are so already."""
+    return options.diarize and bool(plan.spans) and all(span.channel is None for span in plan.spans)
+
+
 def find_voices(
     diarizer: Diarizer, files: Files, plan: Plan, options: Options, *, should_stop: Callable[[], bool]
 ) -> Voices:
     """Return who speaks when, or nothing and a note that says why not; a transcript is never lost for it."""
-    if not plan.spans:
+    if not wanted(plan, options):
         return NO_VOICES
     try:
         turns = diarizer.turns(files, plan, speakers=options.speakers, should_stop=should_stop)

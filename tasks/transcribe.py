@@ -254,7 +254,7 @@ class _Way:
 
     def voices(self, plan: Plan, diarizer: Diarizer | None) -> Voices:
         """Tell the speakers apart while the spans are being heard, if the job asks for that."""
-        if diarizer is None or not self.options.diarize:
+        if diarizer is None:
             return NO_VOICES
         return find_voices(diarizer, self.files, plan, self.options, should_stop=self.asked_to_stop)
 
