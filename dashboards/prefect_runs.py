@@ -42,10 +42,11 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A flow run as Prefect has it; `state` is Prefect's state type in lower case."""
+    """A flow run as Prefect has it; `state` is Prefect's state type in lower case, `name` the state's own name."""
 
     id: str
     state: str
+    name: str = ""
     message: str
     since: datetime
     job_id: str | None
@@ -193,6 +194,7 @@ def _run(run: "FlowRun") -> Run:
     return Run(
         id=str(run.id),
         state=state.type.value.lower() if state else "pending",
+        name=(state.name if state else None) or "",
         message=(state.message if state else None) or "",
         since=state.timestamp if state else utc_now(),
         job_id=run.parameters.get("job_id"),

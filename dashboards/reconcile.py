@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from dashboards import context
 from storage import jobs, manifests
 from storage.clock import utc_now
-from storage.errors import JobMoved, NotFound
+from storage.errors import PASSING, JobMoved, NotFound
 from storage.records import Job, JobState
 
 if TYPE_CHECKING:
@@ -39,11 +39,34 @@ LEFT = "the command that had it in hand was not heard of any more"
 LEAST_PAUSE_S = 0.5
 
 
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=5)
+PATIENT_FOR = timedelta(hours=24)
+"""While storage is away or full, or the web process was, a job is tried again ever more rarely for so long."""
+NAMES_OF_PASSING = {error.__name__ for error in PASSING}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Try the job again; `reason` goes to the reader."""
+    """Try the job again; `reason` goes to the reader. `crashed`: it counts towards giving the job up."""
 
     reason: str
+    crashed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Try the job again later; `detail` goes to the reader."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOff:
+    """How often a job had to wait for better times, since when, and up to when this was last so."""
+
+    times: int
+    since: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +74,14 @@ class Cancel:
     """Somebody has cancelled the run in Prefect."""
 
 
-def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: datetime) -> Requeue | Cancel | None:
+def verdict(
+    job: Job,
+    run: "Run | None",
+    *,
+    held: Collection[str] | None,
+    now: datetime,
+    put_off: PutOff | None = None,
+) -> Requeue | Wait | Cancel | None:
     """Say what to do with an unfinished job, given its flow run; `held` are the runs that workers have in hand.
 
     None stands for "go on", and for `held` where not every worker has said what it has.
@@ -61,21 +91,31 @@ def verdict(job: Job, run: "Run | None", *, held: Collection[str] | None, now: d
     if run is None:
         return Requeue(reason="Prefect does not know its flow run any more")
     if run.ended:
-        return _after_the_end(run, now=now)
+        return _after_the_end(run, now=now, put_off=put_off)
     nobodys = held is not None and run.id not in held and run.state in {"pending", "running", "cancelling"}
     if nobodys and now - max(run.since, job.updated_at) > SILENT_FOR:
         return Requeue(reason="no worker has its flow run in hand")
     return None
 
 
-def _after_the_end(run: "Run", *, now: datetime) -> Requeue | Cancel | None:
-    """Judge a run that has ended while its job has not: its report is late, or lost."""
+def _after_the_end(run: "Run", *, now: datetime, put_off: PutOff | None) -> Requeue | Wait | Cancel | None:
+    """Judge a run that has ended while its job has not: its report is late, or lost, or it has to wait."""
     if now - run.since < REPORT_WITHIN:
         return None
     if run.state == "cancelled":
         return Cancel()
+    if run.name in NAMES_OF_PASSING and not (put_off and now - put_off.since > PATIENT_FOR):
+        pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(put_off.times if put_off else 0, 10))
+        if now - run.since < pause:
+            return Wait(detail=f"waiting: {run.message}; trying again every {_spoken(pause)}"[:300])
+        return Requeue(reason=run.message[:300], crashed=False)
     told = f" ({run.message})" if run.message else ""
     return Requeue(reason=f"its flow run {run.state} without a result{told}"[:300])
+
+
+def _spoken(pause: timedelta) -> str:
+    seconds = round(pause.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} minutes"
 
 
 def unwanted(run: "Run", job: Job | None, *, now: datetime) -> str | None:
@@ -97,6 +137,7 @@ class Reconciler:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
+        self._put_off: dict[str, PutOff] = {}
 
     def wake(self) -> None:
         """Look now; from any thread."""
@@ -133,19 +174,38 @@ class Reconciler:
             await self._stop_if_unwanted(runs, run)
 
     async def _settle(self, job: Job, run: "Run | None") -> None:
-        held = context.workers().in_hand()
-        decision = verdict(job, run, held=held, now=utc_now())
+        held, now = context.workers().in_hand(), utc_now()
+        decision = verdict(job, run, held=held, now=now, put_off=self._put_off.get(job.id))
         if decision is None:
+            return
+        if isinstance(decision, Wait):
+            await self._note(job, decision.detail)
             return
         try:
             if isinstance(decision, Cancel):
                 job = await context.write(jobs.cancel, job.id, actor=ACTOR)
             else:
-                job = await context.write(_requeue_if_still, job, decision.reason)
+                job = await context.write(_requeue_if_still, job, decision)
+                self._remember(job, decision, now)
         except (JobMoved, NotFound):
             return  # its report came in meanwhile
         logger.info("job settled", extra={"job": job.id, "state": job.state, "detail": job.detail})
         context.announce(job)
+
+    async def _note(self, job: Job, detail: str) -> None:
+        if job.detail != detail:
+            await context.write(jobs.note, job.id, detail)
+            context.tell(job.id, job.owner_id, state=job.state.value, detail=detail)
+
+    def _remember(self, job: Job, decision: Requeue, now: datetime) -> None:
+        """Count how often the job had to wait; a restart forgets it, and then the pauses begin short again."""
+        self._put_off = {
+            job_id: entry for job_id, entry in self._put_off.items() if now - entry.last_at < 2 * LONGEST_WAIT
+        }
+        if not decision.crashed:
+            before = self._put_off.get(job.id)
+            times, since = (before.times + 1, before.since) if before else (1, now)
+            self._put_off[job.id] = PutOff(times=times, since=since, last_at=now)
 
     async def _stop_if_unwanted(self, runs: "PrefectRuns", run: "Run") -> None:
         if run.job_id is None:
@@ -165,9 +225,9 @@ class Reconciler:
             await runs.stop(run, why=why, at_once=disobeys or nobodys)
 
 
-def _requeue_if_still(con: DuckDBPyConnection, job: Job, reason: str) -> Job:
+def _requeue_if_still(con: DuckDBPyConnection, job: Job, decision: Requeue) -> Job:
     """Put the job back, unless it has moved since it was looked at."""
     now = jobs.get(con, job.id)
     if (now.attempt, now.flow_run_id) != (job.attempt, job.flow_run_id) or now.updated_at != job.updated_at:
         raise JobMoved(job.id, now.state, "queued again")
-    return jobs.requeue(con, job.id, actor=ACTOR, reason=reason)
+    return jobs.requeue(con, job.id, actor=ACTOR, reason=decision.reason, crashed=decision.crashed)

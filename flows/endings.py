@@ -12,7 +12,7 @@ from prefect.states import Cancelled, Failed
 from flows.patience import is_passing
 from flows.resident import CancelFlag, in_thread
 from storage import errors
-from storage.errors import TranscriberError
+from storage.errors import PASSING, SpanFailed, SpanPutOff, TranscriberError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ async def with_retries(work: Callable[[], Awaitable[T]], *, flag: CancelFlag) ->
         try:
             return await work()
         except TranscriberError as error:
-            if not error.transient:
+            if not error.transient or isinstance(error, SpanPutOff):  # the same span run would be found again
                 raise
             log.warning("%s; again in %g s", error, wait_s)
         try:
@@ -92,7 +92,10 @@ def cancelled(why: str) -> State[Any]:
     return Cancelled(message=why)
 
 
-def code_of(state: State[Any]) -> str:
-    """Return the error code that belongs to a run's final state."""
+def span_failure(what: str, state: State[Any]) -> SpanFailed:
+    """Return what a gpu run's final state means to the recording."""
     kind = getattr(errors, state.name or "", None)
-    return kind.code if isinstance(kind, type) and issubclass(kind, TranscriberError) else "span_failed"
+    if not (isinstance(kind, type) and issubclass(kind, TranscriberError)):
+        return SpanFailed(what, state.message or str(state.name), SpanFailed.code)
+    failure = SpanPutOff if issubclass(kind, PASSING) else SpanFailed
+    return failure(what, state.message or str(state.name), kind.code)

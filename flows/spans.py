@@ -11,7 +11,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
-from flows.endings import Stopped, code_of, may_pass
+from flows.endings import Stopped, may_pass, span_failure
 from flows.notices import wait_for_result
 from flows.patience import patiently
 from flows.resident import CancelFlag, Resident
@@ -44,7 +44,7 @@ class GpuRuns:
 
         Raises:
             Stopped: the recording's flow run, or one of its spans, was cancelled.
-            SpanFailed: a span run has failed for good; the others are cancelled.
+            SpanFailed: a span run has failed for good; the others are cancelled. (`SpanPutOff`: for the time being.)
             Exception: what else kept it from waiting; if it may pass, the span runs go on.
         """
         turn = asyncio.Semaphore(2 * max(1, self.slots))
@@ -112,7 +112,7 @@ class GpuRuns:
             raise Stopped
         if ended.is_completed():
             raise SpanFailed(what, "it ended without a result on storage", "span_failed")
-        raise SpanFailed(what, ended.message or str(ended.name), code_of(ended))
+        raise span_failure(what, ended)
 
     async def cancel(self) -> None:
         """Ask the runs that are in flight to stop."""

@@ -488,6 +488,16 @@ class SpanFailed(TranscriberError):
         return f"{self.what} could not be heard: {self.reason}"
 
 
+class SpanPutOff(SpanFailed):
+    """A flow run on the gpu pool has given up on something that passes, such as storage that is away."""
+
+    transient = True
+
+
+PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, SpanPutOff)
+"""What ends a flow run without being its fault, or the recording's: the job waits for better times."""
+
+
 class Unexpected(TranscriberError):
     """Something that nobody foresaw, most likely a fault of ours."""
 

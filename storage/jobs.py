@@ -265,8 +265,10 @@ def retry(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
 CRASHES = "SELECT crashes FROM jobs WHERE id = $id"
 
 
-def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: str) -> Job:
+def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: str, crashed: bool = True) -> Job:
     """Queue a job whose flow run has died as a new attempt, or fail it after the third death.
+
+    Without `crashed` this was no death: what it needs was away for a while.
 
     Raises:
         JobMoved: the job is finished.
@@ -274,8 +276,8 @@ def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: str) ->
     job = get(con, job_id)
     if job.state.finished:
         raise JobMoved(job_id, job.state, "queued again")
-    crashes = int(con.execute(CRASHES, {"id": job_id}).fetchall()[0][0]) + 1
-    if crashes < MAX_CRASHES:
+    crashes = int(con.execute(CRASHES, {"id": job_id}).fetchall()[0][0]) + crashed
+    if not crashed or crashes < MAX_CRASHES:
         return _back_in_queue(con, job, crashes=crashes, detail=f"again: {reason}", actor=actor, action="job.requeue")
     error = (
         f"the work on this recording broke off {crashes} times (last: {reason}); see the log of the workers and "

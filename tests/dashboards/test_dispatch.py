@@ -334,6 +334,56 @@ async def test_a_job_that_keeps_crashing_fails_and_says_so(
     assert "its process died" in (job.error or "")
 
 
+AWAY: State[Any] = Failed(name="StorageUnreachable", message="storage did not answer for spans/x (read-only)")
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_a_job_waits_while_storage_is_away_and_says_so(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), AWAY)
+    await Reconciler().look(runs)
+    waiting = now(holder, job)
+    assert (waiting.attempt, waiting.state.finished) == (1, False)
+    assert waiting.detail == f"waiting: {AWAY.message}; trying again every 10 s"
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_storage_that_stays_away_is_no_crash_of_the_job(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "FIRST_WAIT", timedelta(0))
+    job, reconciler = await handed_out(holder, runs, queue), Reconciler()
+    for attempt in range(2, 7):
+        job = now(holder, job)
+        await put(runs, UUID(job.flow_run_id), AWAY)
+        await reconciler.look(runs)
+        assert (now(holder, job).state, now(holder, job).attempt) == (JobState.QUEUED, attempt)
+        await Dispatcher().hand_out(runs)
+
+
+async def test_the_pauses_grow_and_end_after_a_day(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), AWAY)
+    (run,) = (await runs.by_id([str(job.flow_run_id)])).values()
+
+    def judged(times: int, after_s: float, since_h: float = 0) -> object:
+        moment = run.since + timedelta(seconds=after_s)
+        before = reconcile.PutOff(times=times, since=moment - timedelta(hours=since_h), last_at=moment)
+        return reconcile.verdict(job, run, held=None, now=moment, put_off=before)
+
+    assert isinstance(judged(times=2, after_s=39), reconcile.Wait)
+    assert judged(times=2, after_s=41) == reconcile.Requeue(reason=AWAY.message or "", crashed=False)
+    assert isinstance(judged(times=50, after_s=299), reconcile.Wait)
+    assert judged(times=50, after_s=301, since_h=23) == reconcile.Requeue(reason=AWAY.message or "", crashed=False)
+    given_up = judged(times=50, after_s=301, since_h=25)
+    assert isinstance(given_up, reconcile.Requeue)
+    assert given_up.crashed
+
+
 async def test_a_report_gets_a_moment_after_the_run_has_ended(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:

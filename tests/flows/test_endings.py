@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from flows import endings
-from flows.endings import Stopped, code_of, failed, unless_stopped, with_retries
+from flows.endings import Stopped, failed, may_pass, span_failure, unless_stopped, with_retries
 from flows.resident import CancelFlag
-from storage.errors import AudioUnreadable, StorageFull
+from storage.errors import AudioUnreadable, SpanPutOff, StorageFull, StorageUnreachable
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +79,26 @@ async def test_blocking_work_is_left_behind_when_the_flag_goes_up() -> None:
 
 def test_a_final_state_carries_the_message_and_the_code() -> None:
     error = AudioUnreadable("a.wav", "no header")
-
     state = failed(error)
-
     assert state.is_failed()
     assert state.message == str(error)
-    assert code_of(state) == "audio_unreadable"
+    failure = span_failure("span 1", state)
+    assert (failure.span_code, failure.transient) == ("audio_unreadable", False)
+
+
+def test_a_span_that_gave_up_on_storage_may_pass() -> None:
+    failure = span_failure("span 1", failed(StorageUnreachable("results/x", "read-only")))
+    assert may_pass(failure)
+    assert str(failure).startswith("span 1 could not be heard: storage did not answer for results/x")
+
+
+async def test_a_span_that_was_put_off_is_not_asked_for_again_at_once() -> None:
+    asked: list[int] = []
+
+    async def wait_for_span() -> None:
+        asked.append(1)
+        raise SpanPutOff("span 1", "no storage", "storage_unreachable")
+
+    with pytest.raises(SpanPutOff):
+        await with_retries(wait_for_span, flag=CancelFlag())
+    assert asked == [1]

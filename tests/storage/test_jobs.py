@@ -26,6 +26,13 @@ def actions(ledger: Ledger, job: Job) -> list[str]:
         return [row.action for row in audit.page(con, subject=job.id)]
 
 
+def test_waiting_for_better_times_is_no_crash(ledger: Ledger, make_job: Any) -> None:
+    job = make_job()
+    for attempt in range(2, 8):
+        again = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="no storage", crashed=False)
+        assert (again.state, again.attempt, again.detail) == (JobState.QUEUED, attempt, "again: no storage")
+
+
 def test_a_job_comes_back_as_it_was_accepted(ledger: Ledger, make_job: Any) -> None:
     options = Options(language="de", prompt='"; DROP TABLE jobs; --', cues=CueLimits(max_line_width=20))
     job = make_job(options=options, name="Größe 😀.wav", lane=Lane.BATCH)
