@@ -126,6 +126,11 @@ class Shelf:
         open_ones = (upload for upload in self.all() if not upload.parts)
         return sum(max(upload.length_bytes - self.offset(upload), 0) for upload in open_ones)
 
+    def free_bytes(self) -> int:
+        """Return how large an upload could be now: what the disk has, less what is promised and the ledger's room."""
+        free = shutil.disk_usage(self.folder).free - self.outstanding_bytes() - ROOM_TO_SPARE_BYTES
+        return max(free, 0)
+
     def whole(self, upload: Upload) -> bool:
         return self.offset(upload) == upload.length_bytes
 

@@ -90,6 +90,16 @@ DOCK: dict[str, str] = {
     "sending_one": "Sending 1 file",
 }
 
+LIMIT = "Up to {size} and {hours} hours a file. You can go on working meanwhile."
+LIMIT_BY_DISK = "Up to {hours} hours a file; the server has room for {free} now. You can go on working meanwhile."
+TOO_LARGE = "This file is larger than the limit of {size}. Compress the sound, or split it."
+NO_ROOM = "The server has room for {free}, which is too little for this file. Tell your administrator, or try later."
+
+SHARED: dict[str, str] = {
+    "missed": "The app was not ready to take what you shared. It is now: share the file once more.",
+    "failed": "What you shared could not be kept, most likely for lack of room on this device. Choose the file here.",
+}
+
 UPLOADER: dict[str, str] = {
     "lead": "Drop recordings or folders here",
     "lead_touch": "Choose recordings to transcribe",
@@ -119,6 +129,28 @@ UPLOADER: dict[str, str] = {
     "no_answer": "The server did not answer for ten minutes. What was sent is kept; try again to go on from there.",
     "signed_out": "You have been logged out. Log in, then choose the file again: it goes on where it stopped.",
     "refused": "The server refused this file (status {status}).",
+    "record": "Record",
+    "record_stop": "Stop and send",
+    "record_on": "Go on recording",
+    "mic_recording": "Recording",
+    "mic_paused": "Paused",
+    "recording_name": "Recording {when}",
+    "recording_kept": "Each second is kept in this browser until it has been sent.",
+    "level": "Loudness",
+    "mic_saving": "Saving…",
+    "not_allowed": "The browser may not use the microphone. Allow it in the address bar, then press Record again.",
+    "no_microphone": "No microphone was found. Connect one, then press Record again.",
+    "not_kept": "This browser has no room to keep the recording in case of a crash. Stop and send it soon.",
+    "kept": "In this browser, not sent yet",
+    "send": "Send",
+    "discard_sure": "Throw this recording away for good? It is nowhere but in this browser.",
+    "looking": "looking whether it is here already",
+    "known": "You have transcribed this on {date}, as “{name}”.",
+    "known_waiting": "You have sent this on {date}, as “{name}”. It is being transcribed.",
+    "open_it": "Open it",
+    "hear_again": "Transcribe again",
+    "skip_known": "Remove the {n} that are here already",
+    "all_files": "All files",
     "left_out": "{n} files in the folder are neither audio nor video and were left out.",
     "left_out_one": "1 file in the folder is neither audio nor video and was left out.",
 }

@@ -35,8 +35,8 @@ def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -
 _login = _component("login", isolate=False)  # in the page itself, where password managers look
 _dock = _component("dock", shared=["events.js"])
 _live = _component("live", shared=["events.js"])
-_uploads = _component("uploads", shared=["vendor/tus-4.3.1.min.js"])
-_uploader = _component("uploader")
+_uploads = _component("uploads", shared=["vendor/tus-4.3.1.min.js", "kept.js", "twins.js", "recorder.js"])
+_uploader = _component("uploader", shared=["kept.js", "recorder_panel.js"])
 _job_list = _component("joblist")
 _player = _component("player")
 _downloads = _component("downloads")

@@ -8,7 +8,10 @@ export default async function ({ data, parentElement, setTriggerValue }) {
   const uploads = window.wtUploads;
   view.open = (job) => setTriggerValue("open", job);
   view.tell = (jobs) => setTriggerValue("uploaded", jobs);
-  if (!view.stop) wire(root, uploads, view);
+  if (!view.stop) {
+    wire(root, uploads, view);
+    wireRecorder(root, uploads, view);
+  }
   view.draw();
   return () => view.stop?.();
 }
@@ -21,9 +24,12 @@ function label(root, { text }) {
   write(".limit", text.limit);
   write(".files", text.choose_files);
   write(".folder", text.choose_folder);
-  write(".unfinished h4", text.unfinished);
+  write(".kept h2", text.kept);
+  write(".unfinished h2", text.unfinished);
   write(".clear", text.clear);
+  write(".record", text.record);
   root.querySelector(".folder").hidden = touch;
+  root.querySelector(".record").hidden = !window.MediaRecorder || !navigator.mediaDevices;
 }
 
 function wire(root, uploads, view) {
@@ -31,6 +37,7 @@ function wire(root, uploads, view) {
   const pickFiles = root.querySelector(".pick-files");
   const pickFolder = root.querySelector(".pick-folder");
   const take = (files, fromFolder) => takeIn(root, uploads, view.data, files, fromFolder);
+  view.take = (files, more) => uploads.add(files, { ...view.data.settings, text: view.data.text }, more);
   let depth = 0;
   let waiting = false;
 
@@ -71,6 +78,7 @@ function wire(root, uploads, view) {
   root.querySelector(".files").onclick = () => pickFiles.click();
   root.querySelector(".folder").onclick = () => pickFolder.click();
   root.querySelector(".clear").onclick = () => uploads.clear();
+  root.querySelector(".skip").onclick = () => uploads.dropKnown();
   for (const input of [pickFiles, pickFolder]) {
     input.onchange = () => {
       take([...input.files], input === pickFolder);
@@ -90,7 +98,9 @@ async function filesOf(transfer) {
 
 async function walk(entry, files) {
   if (entry.isFile) {
-    files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    file.wtPath = entry.fullPath;
+    files.push(file);
     return;
   }
   const reader = entry.createReader();
@@ -118,12 +128,18 @@ function draw(root, uploads, view) {
   root.classList.toggle("small-drop", uploads.items.length > 0);
   const sum = uploads.summary();
   const n = uploads.items.length;
-  queue.querySelector("h4").textContent = n === 1 ? data.text.one_file : data.text.files.replace("{n}", n);
+  queue.querySelector("h2").textContent = n === 1 ? data.text.one_file : data.text.files.replace("{n}", n);
   queue.querySelector(".totals").textContent = sum.active
     ? [`${bytes(sum.sent)} / ${bytes(sum.size)}`, ...pace(sum, data.text)].join(" · ")
     : "";
   queue.querySelector(".overall").hidden = sum.active < 2;
   queue.querySelector(".overall i").style.setProperty("--share", sum.share);
+  queue.querySelector(".overall").setAttribute("aria-valuenow", Math.round(100 * sum.share));
+  queue.querySelector(".overall").setAttribute("aria-label", data.text.all_files);
+  const known = uploads.items.filter((item) => item.state === "known").length;
+  const skip = queue.querySelector(".skip");
+  skip.hidden = known < 2;
+  skip.textContent = data.text.skip_known.replace("{n}", known);
   queue.querySelector(".clear").hidden = !uploads.items.some((item) => ["done", "failed"].includes(item.state));
   const list = queue.querySelector("ul");
   for (const item of uploads.items) {
@@ -179,11 +195,11 @@ function row() {
     '<div class="row"><span class="title"></span><span class="pill" hidden></span>' +
     '<span class="facts muted small number"></span><span class="acts"></span></div>' +
     '<span class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" hidden><i></i></span>' +
-    '<p class="problem" hidden></p>';
+    '<p class="known small" hidden></p><p class="problem" hidden></p>';
   const find = (path) => li.querySelector(path);
   return {
     li, title: find(".title"), pill: find(".pill"), facts: find(".facts"),
-    acts: find(".acts"), bar: find(".bar"), problem: find(".problem"),
+    acts: find(".acts"), bar: find(".bar"), known: find(".known"), problem: find(".problem"),
   };
 }
 
@@ -199,8 +215,9 @@ function act(words, action) {
 function drawItem(place, item, uploads, view) {
   const { text, jobs } = view.data;
   const job = item.job && jobs[item.job];
-  const share = job ? job.progress : item.size ? item.sent / item.size : 0;
-  const moving = job ? job.active : ["sending", "waiting", "paused", "offline"].includes(item.state);
+  const sent = item.state === "looking" ? item.read ?? 0 : item.sent;
+  const share = job ? job.progress : item.size ? sent / item.size : 0;
+  const moving = job ? job.active : ["looking", "sending", "waiting", "paused", "offline"].includes(item.state);
   place.title.textContent = item.name;
   place.title.title = item.name;
   place.pill.hidden = !job && item.state !== "done";
@@ -210,8 +227,15 @@ function drawItem(place, item, uploads, view) {
   place.bar.hidden = !moving;
   place.bar.firstChild.style.setProperty("--share", share);
   place.bar.setAttribute("aria-valuenow", Math.round(100 * share));
+  place.bar.setAttribute("aria-label", item.name);
   place.problem.hidden = !(item.error || job?.error);
   place.problem.textContent = item.error ?? job?.error ?? "";
+  place.known.hidden = item.state !== "known";
+  if (item.state === "known") place.known.textContent = knownWords(item, text);
+  if (item.alone && item.job && !item.opened) {
+    item.opened = true;
+    view.open(item.job);
+  }
   const print = `${item.state}/${item.job ?? ""}`;
   if (place.print === print) return;
   place.print = print;
@@ -223,6 +247,14 @@ function acts(item, uploads, view) {
   const drop = act(text.cancel, () => uploads.cancel(item.key));
   if (item.job) return [act(text.open, () => view.open(item.job))];
   if (item.state === "done") return [];
+  if (item.state === "looking") return [drop];
+  if (item.state === "known") {
+    return [
+      act(text.open_it, () => view.open(item.twins[0].id)),
+      act(text.hear_again, () => uploads.again(item.key, { ...view.data.settings, text })),
+      act(text.remove, () => uploads.cancel(item.key)),
+    ];
+  }
   if (item.state === "failed") {
     const remove = act(text.remove, () => uploads.cancel(item.key));
     return item.final ? [remove] : [act(text.again, () => uploads.resume(item.key)), remove];
@@ -232,8 +264,8 @@ function acts(item, uploads, view) {
 }
 
 function facts(item, uploads, text) {
-  if (item.state === "done") return bytes(item.size);
-  if (item.state === "failed") return bytes(item.size);
+  if (["done", "failed", "known"].includes(item.state)) return bytes(item.size);
+  if (item.state === "looking") return `${bytes(item.size)} · ${text.looking}`;
   if (item.state === "waiting") return `${bytes(item.size)} · ${text.waiting}`;
   const sent = `${bytes(item.sent)} / ${bytes(item.size)}`;
   if (item.state === "paused") return `${sent} · ${text.paused}`;
@@ -241,6 +273,13 @@ function facts(item, uploads, text) {
   if (item.trouble) return `${sent} · ${item.trouble}`;
   if (item.sent >= item.size) return `${sent} · ${text.checking}`;
   return [sent, ...pace({ ...item, speed: uploads.speed(item) }, text)].join(" · ");
+}
+
+function knownWords(item, text) {
+  const [twin] = item.twins;
+  const on = new Date(twin.created_at).toLocaleDateString(undefined, { day: "numeric", month: "long", year: "numeric" });
+  const words = twin.state === "completed" ? text.known : text.known_waiting;
+  return words.replace("{name}", twin.name).replace("{date}", on);
 }
 
 function pace({ size, sent, speed }, text) {

@@ -27,22 +27,52 @@ class WtUploads {
     return /^(audio|video)\//.test(file.type) || WT_MEDIA.test(file.name);
   }
 
-  /** Take files in and start them; `settings` holds owner, options, lane, limits and texts. */
-  add(files, settings) {
+  /**
+   * Take files in and start them; `settings` holds owner, options, lane, limits and texts. `more` is added to each
+   * item: `kept` is the id of what the browser holds of it (kept.js), forgotten when the file has become a job.
+   */
+  add(files, settings, more = {}) {
     for (const file of files) {
-      const item = { key: this.next++, file, name: file.name, size: file.size, sent: 0, settings, marks: [] };
-      item.mark = `wt-${settings.owner}-${file.name}-${file.size}-${file.lastModified}`;
+      const item = { key: this.next++, file, name: file.name, size: file.size, sent: 0, settings, marks: [], ...more };
+      const where = file.wtPath || file.webkitRelativePath || file.name;
+      item.mark = `wt-${settings.owner}-${where}-${file.size}-${file.lastModified}`;
       const twin = this.items.find((other) => other.mark === item.mark && !["failed", "done"].includes(other.state));
       if (twin) {
         if (twin.state === "paused") this.resume(twin.key);
         continue;
       }
-      item.state = "waiting";
-      if (file.size === 0) Object.assign(item, { state: "failed", final: true, error: settings.text.empty });
-      if (file.size > settings.max_bytes) Object.assign(item, { state: "failed", final: true, error: settings.text.too_large });
+      item.state = "looking";
+      const { text } = settings;
+      if (file.size === 0) Object.assign(item, { state: "failed", final: true, error: text.empty });
+      else if (file.size > settings.max_bytes) Object.assign(item, { state: "failed", final: true, error: text.too_large });
+      else if (file.size > settings.free_bytes) Object.assign(item, { state: "failed", final: true, error: text.no_room });
       this.items.push(item);
+      if (item.state === "looking") this.#look(item);
     }
     this.#pump();
+  }
+
+  /** Look whether the owner has sent it before; what was begun before is simply gone on with. */
+  async #look(item) {
+    const begun = Object.keys(localStorage).some((key) => key.startsWith(`tus::${item.mark}::`));
+    item.twins = begun ? [] : await wtTwins.of(item, () => this.#tell()).catch(() => []);
+    if (item.state !== "looking") return;
+    item.state = item.twins.length ? "known" : "waiting";
+    this.#pump();
+  }
+
+  /** Transcribe again what the server has, with the choices of now; where it has gone meanwhile, send it. */
+  async again(key, settings) {
+    const item = this.find(key);
+    Object.assign(item, { state: "looking", settings: settings ?? item.settings });
+    const job = await wtTwins.again(item).catch(() => null);
+    this.#finish(item, job ? { state: "done", sent: item.size, job } : { state: "waiting" });
+  }
+
+  dropKnown() {
+    for (const item of this.items.filter((one) => one.state === "known")) this.#settleKept(item);
+    this.items = this.items.filter((item) => item.state !== "known");
+    this.#tell();
   }
 
   pause(key) {
@@ -59,6 +89,7 @@ class WtUploads {
   async cancel(key) {
     const item = this.find(key);
     this.items = this.items.filter((other) => other !== item);
+    item.stopLooking?.();
     if (item.state !== "done" && item.upload) await item.upload.abort(true).catch(() => {});
     this.#pump();
   }
@@ -79,7 +110,7 @@ class WtUploads {
   }
 
   summary() {
-    const open = this.items.filter((item) => ["waiting", "sending", "offline"].includes(item.state));
+    const open = this.items.filter((item) => ["looking", "waiting", "sending", "offline"].includes(item.state));
     const size = open.reduce((sum, item) => sum + item.size, 0);
     const sent = open.reduce((sum, item) => sum + item.sent, 0);
     const speed = open.reduce((sum, item) => sum + this.speed(item), 0);
@@ -208,8 +239,13 @@ class WtUploads {
     this.#tell();
   }
 
+  #settleKept(item) {
+    if (item.kept) wtKept.forget(item.kept).catch(() => {});
+  }
+
   #finish(item, change) {
     Object.assign(item, change);
+    if (item.state === "done") this.#settleKept(item);
     if (!navigator.onLine && item.state === "failed") Object.assign(item, { state: "offline", error: null });
     this.#pump();
   }
@@ -221,4 +257,5 @@ class WtUploads {
 
 export default function () {
   window.wtUploads ??= new WtUploads();
+  window.wtRecorder ??= new WtRecorder();
 }

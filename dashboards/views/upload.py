@@ -33,19 +33,31 @@ def note(job_ids: list[str]) -> None:
 def drop_zone(options: Options, lane: Lane) -> None:
     """Show the uploader, with how its jobs are doing now."""
     me = viewer.required()
+    shared = st.query_params.get("shared", "")
+    if shared in strings.SHARED:
+        st.warning(strings.SHARED[shared], icon=":material/ios_share:")
     components.live(key="upload-live", owner=me.user.id, everybody=me.is_admin)
     recordings.banner(me)
     web = context.settings().web
-    limits = {"size": present.size(web.max_upload_bytes), "hours": f"{web.max_hours:g}"}
+    free_bytes = context.current().shelf.free_bytes()
+    limits = {
+        "size": present.size(web.max_upload_bytes),
+        "hours": f"{web.max_hours:g}",
+        "free": present.size(free_bytes),
+    }
+    told = strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_DISK
     text = strings.UPLOADER | {
-        "limit": "Up to {size} and {hours} hours a file. You can go on working meanwhile.".format(**limits),
-        "too_large": "This file is larger than the limit of {size}. Compress the sound, or split it.".format(**limits),
+        "limit": told.format(**limits),
+        "too_large": strings.TOO_LARGE.format(**limits),
+        "no_room": strings.NO_ROOM.format(**limits),
     }
     settings = {
         "owner": me.user.id,
         "options": to_json(options).decode(),
         "lane": lane.value,
         "max_bytes": web.max_upload_bytes,
+        "free_bytes": free_bytes,
+        "shared": shared.isdigit(),
     }
     rows = {job_id: present.upload_row(job) for job_id, job in kept_jobs(me).items()}
     opened = components.uploader(settings=settings, text=text, jobs=rows, on_uploaded=note)
@@ -57,6 +69,6 @@ me = viewer.required()
 st.title("Upload", anchor=False)
 if me.may_write:
     components.uploads()
-    drop_zone(*uploading.choose())
+    drop_zone(*uploading.choose(me))
 else:
     st.info("Your account can read and download, but not upload. Ask an administrator if you need to.")
