@@ -19,12 +19,12 @@ class Peaks:
         """Take the next samples, float32 mono at 16 kHz."""
         held = np.concatenate([self._rest, np.abs(block)])
         whole = len(held) // _SAMPLES * _SAMPLES
-        self._done += _bytes(held[:whole].reshape(-1, _SAMPLES).max(axis=1, initial=0.0))
+        self._done += _bytes(np.max(held[:whole].reshape(-1, _SAMPLES), axis=1, initial=0.0))
         self._rest = held[whole:]
 
     def data(self) -> bytes:
         """Return a byte for each 100 ms so far, 255 for full scale; the last one may stand for less."""
-        rest = _bytes(np.array([self._rest.max()])) if len(self._rest) else b""
+        rest = _bytes(np.max(self._rest, keepdims=True)) if len(self._rest) else b""
         return bytes(self._done) + rest
 
 
