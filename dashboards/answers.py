@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from storage.errors import BadRequest, NotSignedIn, TooManyTries, TranscriberError, UploadTooLarge
+from storage.errors import BadRequest, ExportPending, NotSignedIn, TooManyTries, TranscriberError, UploadTooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ def answer_for(error: TranscriberError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooManyTries):
         headers["Retry-After"] = str(error.wait_s)
+    if isinstance(error, ExportPending):
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, UploadTooLarge):
         headers["Connection"] = "close"
     param = error.field if isinstance(error, BadRequest) else None

@@ -130,6 +130,7 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
     while True:
         try:
             async with PrefectRuns() as runs, asyncio.TaskGroup() as group:
+                context.current().runs = runs
                 group.create_task(dispatcher.run(runs))
                 group.create_task(reconciler.run(runs))
         except Exception:

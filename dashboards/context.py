@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -31,6 +31,9 @@ from storage.search_index import SearchIndex
 from storage.settings import Settings
 from storage.tokens import operator_token
 
+if TYPE_CHECKING:
+    from dashboards.prefect_runs import PrefectRuns
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,7 +50,8 @@ class Context:
     """The parts of one web process.
 
     `wake_dispatcher` and `wake_reconciler` make those look at once; `landings` are the uploads whose last byte has come
-    and that are being made jobs.
+    and that are being made jobs; `exporting` are the files that are being made, by name; `runs` is the way to Prefect,
+    once its client is imported.
     """
 
     settings: Settings
@@ -61,6 +65,8 @@ class Context:
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
+    exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    runs: "PrefectRuns | None" = None
     background: Background = field(default_factory=Background)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))

@@ -1,15 +1,19 @@
 """What callers may ask of a job, checked: the same fields for the page's uploads and both APIs."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.datastructures import QueryParams
 
 from dashboards.answers import bad_request
 from dashboards.languages import NAMES
 from storage.abilities import translates
-from storage.errors import BadRequest, ModelCannot
-from storage.records import CueLimits, Lane, Options
+from storage.errors import BadRequest, BadSetting, ModelCannot
+from storage.records import CueLimits, ExportFormat, Lane, Options
+
+NO_SETTINGS = {"inline", "v", "download"}
+"""What our own pages add to addresses of files, beside caption settings."""
 
 
 def _known_language(code: str | None) -> str | None:
@@ -23,16 +27,24 @@ def _known_language(code: str | None) -> str | None:
 
 
 class CueForm(BaseModel):
-    """Limits of subtitle cues; lengths in characters, times in seconds."""
+    """How subtitles are built and shown; lengths in characters, times in seconds."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    max_line_width: int = Field(42, ge=8, le=200)
-    max_line_count: int = Field(2, ge=1, le=6)
-    min_duration_s: float = Field(5 / 6, ge=0, le=10)
-    max_duration_s: float = Field(7.0, ge=1, le=60)
-    max_chars_per_s: float = Field(20.0, ge=5, le=100)
-    min_gap_s: float = Field(0.083, ge=0, le=2)
+    max_line_width: int = Field(42, ge=8, le=200, description="Characters a line; East Asian wide ones count twice.")
+    max_line_count: int = Field(2, ge=1, le=6, description="Lines a subtitle.")
+    min_duration_s: float = Field(5 / 6, ge=0, le=10, description="Shortest time on screen, where there is room.")
+    max_duration_s: float = Field(7.0, ge=1, le=60, description="Longest time on screen.")
+    max_chars_per_s: float = Field(20.0, ge=5, le=100, description="Reading speed, where there is room.")
+    min_gap_s: float = Field(0.083, ge=0, le=2, description="Pause between subtitles, where there is room.")
+    highlight_words: bool = Field(False, description="Mark each word while it is spoken (SRT and VTT).")
+    speakers: bool = Field(True, description="Say who speaks, where that is known.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_duration_s > self.max_duration_s:
+            raise ValueError("min_duration_s must not be above max_duration_s")
+        return self
 
 
 class OptionsForm(BaseModel):
@@ -54,6 +66,9 @@ class OptionsForm(BaseModel):
     diarize: bool = Field(False, description="Tell speakers apart, where a worker can; the text comes in any case.")
     speakers: int | None = Field(None, ge=1, le=50, description="How many speakers there are, if that is known.")
     language_per_span: bool = Field(False, description="Detect the language of every half minute by itself.")
+    formats: tuple[ExportFormat, ...] = Field(
+        (), description="Files to write when the job ends; others are made when they are asked for."
+    )
 
     @model_validator(mode="after")
     def _can_translate(self) -> "OptionsForm":
@@ -70,7 +85,29 @@ class OptionsForm(BaseModel):
         """Return the domain's record."""
         values = self.model_dump(exclude={"cues"})
         values |= {"prompt": self.prompt or None, "hotwords": self.hotwords or None}
+        values |= {"formats": tuple(dict.fromkeys(self.formats))}
         return Options(**values, cues=CueLimits(**self.cues.model_dump()))
+
+
+def cues_from_query(asked: QueryParams, usual: CueLimits) -> CueLimits:
+    """Read caption settings out of an address; what it leaves out is as usual for the job.
+
+    Raises:
+        BadSetting: one is unknown, given twice, or out of its range; the message names it.
+    """
+    given = [(name, value) for name, value in asked.multi_items() if name not in NO_SETTINGS]
+    if not given:
+        return usual
+    for name, _ in given:
+        if name not in CueForm.model_fields:
+            raise BadSetting(name[:40], f"there is no such setting; there are {', '.join(CueForm.model_fields)}")
+        if len(asked.getlist(name)) > 1:
+            raise BadSetting(name, "it is given twice; leave one out")
+    try:
+        return CueLimits(**CueForm.model_validate(asdict(usual) | dict(given)).model_dump())
+    except ValidationError as error:
+        wrong = bad_request(error, within="captions")
+        raise BadSetting(wrong.field, wrong.problem) from error
 
 
 def options_from_json(text: str | None) -> Options:

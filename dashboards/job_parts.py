@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import PurePath
 
@@ -94,7 +95,6 @@ def warnings(job: Job) -> None:
 
 def files(job: Job) -> None:
     """Offer each format for download."""
-    made = viewer.look(jobs.exports_of, job.id)
     stem = PurePath(job.name).stem or "transcript"
     st.subheader("Download", anchor=False)
     rows = [
@@ -105,7 +105,6 @@ def files(job: Job) -> None:
             "about": strings.FORMAT[fmt],
         }
         for fmt in ExportFormat
-        if fmt.value in made
     ]
     original = {
         "url": f"/recordings/{job.id}?download=1",
@@ -113,7 +112,7 @@ def files(job: Job) -> None:
         "format": "file",
         "about": "The original recording",
     }
-    components.downloads([*rows, original], key="downloads")
+    components.downloads([*rows, original], captions=asdict(job.options.cues), key=f"downloads-{job.id}")
 
 
 def provenance(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> None:

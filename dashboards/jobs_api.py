@@ -4,7 +4,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-from duckdb import DuckDBPyConnection
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -14,7 +13,7 @@ from starlette.types import ExceptionHandler
 
 from dashboards import answers, context, media, search_api, transcript_api
 from dashboards.callers import caller_of
-from dashboards.forms import OptionsForm, lane_from, options_from_json
+from dashboards.forms import CueForm, OptionsForm, lane_from, options_from_json
 from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
 from dashboards.landing import check, clean_name, take_in
 from dashboards.multipart import received
@@ -67,6 +66,10 @@ FORM: dict[str, Any] = {
         },
     }
 }
+SETTINGS: list[dict[str, Any]] = [
+    {"name": name, "in": "query", "schema": {key: value for key, value in schema.items() if key != "default"}}
+    for name, schema in CueForm.model_json_schema()["properties"].items()
+]
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409)}
 
 api = FastAPI(
@@ -138,14 +141,14 @@ async def list_jobs(
     owner = None if everybody else caller.the_user().id
     found = await context.read(jobs.page, owner_id=owner, state=state, before=before, limit=limit + 1)
     page = found[:limit]
-    return JobList(jobs=await context.read(_bodies, page), next=page[-1].id if len(found) > limit else None)
+    return JobList(jobs=list(map(JobBody.of, page)), next=page[-1].id if len(found) > limit else None)
 
 
 @api.get("/v1/deleted-jobs", tags=["jobs"])
 async def list_deleted(request: Request) -> JobList:
     """List the jobs that were deleted and can be restored, the last deleted first."""
     gone = await context.read(jobs.deleted, owner_id=caller_of(request).the_user().id)
-    return JobList(jobs=await context.read(_bodies, gone), next=None)
+    return JobList(jobs=list(map(JobBody.of, gone)), next=None)
 
 
 @api.post("/v1/jobs", tags=["jobs"], status_code=HTTPStatus.CREATED, openapi_extra=FORM)
@@ -173,13 +176,13 @@ async def submit(request: Request) -> JobBody:
             actor=caller.actor,
             key=f"http:{key}" if key else None,
         )
-    return await _body(job)
+    return JobBody.of(job)
 
 
 @api.get("/v1/jobs/{job_id}", tags=["jobs"])
 async def get_job(request: Request, job_id: str) -> JobBody:
     """Say how a job stands."""
-    return await _body(await _own(request, job_id))
+    return JobBody.of(await _own(request, job_id))
 
 
 @api.get("/v1/jobs/{job_id}/media", tags=["jobs"])
@@ -200,7 +203,7 @@ async def cancel(request: Request, job_id: str) -> JobBody:
     job = await _own(request, job_id, changing="cancelling")
     job = await context.write(jobs.cancel, job.id, actor=caller_of(request).actor)
     context.announce(job)
-    return await _body(job)
+    return JobBody.of(job)
 
 
 @api.post("/v1/jobs/{job_id}/retry", tags=["jobs"])
@@ -209,7 +212,7 @@ async def retry(request: Request, job_id: str) -> JobBody:
     job = await _own(request, job_id, changing="retrying")
     job = await context.write(jobs.retry, job.id, actor=caller_of(request).actor)
     context.announce(job)
-    return await _body(job)
+    return JobBody.of(job)
 
 
 @api.delete("/v1/jobs/{job_id}", tags=["jobs"], status_code=HTTPStatus.NO_CONTENT)
@@ -227,13 +230,24 @@ async def restore(request: Request, job_id: str) -> JobBody:
     job = await media.own_job(caller.may_write("restoring"), job_id, deleted=True)
     job = await context.in_thread(intake.restore, context.ledger(), context.files(), job.id, actor=caller.actor)
     context.announce(job)
-    return await _body(job)
+    return JobBody.of(job)
 
 
-@api.get("/v1/jobs/{job_id}/files/{fmt}", tags=["results"], response_class=Response)
+@api.get(
+    "/v1/jobs/{job_id}/exports/{fmt}",
+    tags=["results"],
+    response_class=Response,
+    openapi_extra={"parameters": SETTINGS},
+    responses={422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
+)
+@api.get("/v1/jobs/{job_id}/files/{fmt}", include_in_schema=False)
 async def file(request: Request, job_id: str, fmt: ExportFormat) -> Response:
-    """One of the job's files: srt, vtt, txt, json or tsv."""
-    return await media.made_file(await _own(request, job_id), fmt)
+    """The job's current transcript as a file, with any caption settings; those left out are the job's own.
+
+    Nothing is listened to again. A file that is not there yet is made at once; if that takes longer than half a
+    minute, the answer is 503 with `Retry-After`, and the same request gets the file later.
+    """
+    return await media.made_file(request, await _own(request, job_id), fmt)
 
 
 @api.get("/v1/jobs/{job_id}/recording", tags=["results"], response_class=Response)
@@ -256,15 +270,3 @@ async def _own(request: Request, job_id: str, *, changing: str | None = None) ->
     caller = caller_of(request)
     user = caller.may_write(changing) if changing else caller.the_user()
     return await media.own_job(user, job_id)
-
-
-async def _body(job: Job) -> JobBody:
-    (body,) = await context.read(_bodies, [job])
-    return body
-
-
-def _bodies(con: DuckDBPyConnection, found: list[Job]) -> list[JobBody]:
-    def files(job: Job) -> list[str]:
-        return sorted(jobs.exports_of(con, job.id)) if job.state is JobState.COMPLETED else []
-
-    return [JobBody.of(job, files(job)) for job in found]

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from dashboards.forms import OptionsForm
-from storage.records import Job, JobState, Lane
+from storage.records import ExportFormat, Job, JobState, Lane
 
 
 class JobBody(BaseModel):
@@ -33,13 +33,14 @@ class JobBody(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     deleted_at: datetime | None = Field(description="When it was deleted; it can be restored for some days.")
-    files: list[str] = Field(description="Formats to download from `/api/v1/jobs/{id}/files/{format}`.")
+    files: list[str] = Field(description="Formats to download from `/api/v1/jobs/{id}/exports/{format}`.")
 
     @classmethod
-    def of(cls, job: Job, files: list[str]) -> Self:
+    def of(cls, job: Job) -> Self:
         """Describe a job; options that were set otherwise than through the API are shown as they are."""
         same = set(cls.model_fields) - {"options", "given_up", "files"}
         values = {field: getattr(job, field) for field in same}
+        files = list(ExportFormat) if job.state is JobState.COMPLETED else []
         return cls(**values, options=OptionsForm.showing(job.options), given_up=list(job.given_up), files=files)
 
 

@@ -12,19 +12,22 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboards import context
+from dashboards import context, exports
 from dashboards.callers import caller_of
+from dashboards.forms import cues_from_query
 from storage import jobs, names
 from storage.errors import NotFound
 from storage.records import ExportFormat, Job, User
 
 BLOCK_BYTES = 256 * 1024
 TYPES = {
-    ExportFormat.SRT: "application/x-subrip",
-    ExportFormat.VTT: "text/vtt",
-    ExportFormat.TXT: "text/plain",
-    ExportFormat.JSON: "application/json",
-    ExportFormat.TSV: "text/tab-separated-values",
+    ExportFormat.SRT: "application/x-subrip; charset=utf-8",
+    ExportFormat.VTT: "text/vtt; charset=utf-8",
+    ExportFormat.TXT: "text/plain; charset=utf-8",
+    ExportFormat.JSON: "application/json; charset=utf-8",
+    ExportFormat.TSV: "text/tab-separated-values; charset=utf-8",
+    ExportFormat.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ExportFormat.ZIP: "application/zip",
 }
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 PLAYED = ("audio/", "video/")
@@ -76,24 +79,43 @@ async def peaks_of(job: Job) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """Serve one of the job's files under the recording's name."""
+    """Serve the job's current transcript as a file, under the recording's name, with the address's caption settings."""
     job = await own_job(caller_of(request).the_user(), request.path_params["job_id"])
-    return await made_file(job, request.path_params["fmt"])
+    return await made_file(request, job, request.path_params["fmt"])
 
 
-async def made_file(job: Job, fmt: str) -> Response:
-    """Serve one of a job's files.
+async def made_file(request: Request, job: Job, fmt: str) -> Response:
+    """Serve a file of a job's current transcript, made now if need be.
 
     Raises:
-        NotFound: there is none of this format, or none yet.
+        NotFound: there is no such format, or no transcript yet.
+        BadSetting: a caption setting is not one, or out of its range.
+        ExportPending: it is not made within half a minute.
     """
-    made = await context.read(jobs.exports_of, job.id)
-    if fmt not in made:
+    if fmt not in set(ExportFormat):
         raise NotFound("file", f"{job.id}.{fmt}")
-    body = await context.in_thread(context.files().read, made[fmt])
+    asked = ExportFormat(fmt)
+    name = await exports.made(job, asked, cues_from_query(request.query_params, job.options.cues))
     stem = job.name.rsplit(".", 1)[0] or job.name
-    headers = {"Content-Disposition": disposition("attachment", f"{stem}.{fmt}")}
-    return Response(body, media_type=f"{TYPES[ExportFormat(fmt)]}; charset=utf-8", headers=headers)
+    headers = {
+        "Content-Disposition": disposition("attachment", f"{stem}.{fmt}"),
+        "Cache-Control": "private, no-cache",  # the same address serves the next version, once the text is edited
+        "ETag": f'"{name.rpartition("/")[2]}"',
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return await _whole(request, name, TYPES[asked], headers)
+
+
+async def _whole(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
+    """Serve all of something stored, as a stream."""
+    if (path := context.files().path(name)) is not None:
+        return FileResponse(path, media_type=kind, headers=headers)
+    headers |= {"Content-Length": str(await context.in_thread(context.files().size, name))}
+    if request.method == "HEAD":
+        return Response(media_type=kind, headers=headers)
+    file = await context.in_thread(context.files().open, name)
+    return StreamingResponse(_blocks(file, 0, int(headers["Content-Length"]) - 1), media_type=kind, headers=headers)
 
 
 def disposition(kind: str, name: str) -> str:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dashboards import context
+from dashboards import context, exports
 from dashboards.answers import bad_request, error_answer
 from dashboards.callers import caller_of
 from dashboards.forms import OptionsForm
@@ -133,9 +133,7 @@ async def _until_gone(request: Request) -> None:
 async def _answer(job: Job, ask: Ask) -> Response:
     if ask.response_format in {"srt", "vtt"}:
         fmt = ExportFormat(ask.response_format)
-        made = await context.read(jobs.exports_of, job.id)
-        body = await context.in_thread(context.files().read, made[fmt])
-        return Response(body, media_type=f"{TYPES[fmt]}; charset=utf-8")
+        return Response(await exports.read(job, fmt, job.options.cues), media_type=TYPES[fmt])
     transcript = await context.read(transcripts.get, job.id)
     if transcript is None:
         raise NotFound("transcript of job", job.id)

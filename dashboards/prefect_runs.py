@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RECORDING = "transcribe-recording/transcribe-recording"
+EXPORT = "export-transcript/export-transcript"
 OURS = ("transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart")
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
@@ -67,7 +68,7 @@ class PrefectRuns:
     def __init__(self, api_url: str | None = None) -> None:
         self._api_url = api_url
         self._stack = AsyncExitStack()
-        self._deployment: UUID | None = None
+        self._deployments: dict[str, UUID] = {}
 
     async def __aenter__(self) -> Self:
         for name in MODULES:
@@ -88,26 +89,43 @@ class PrefectRuns:
             DeploymentMissing: nobody has told the server of our deployments yet.
             httpx.HTTPError: the server did not answer, or not well.
         """
+        run = await self._start(
+            RECORDING,
+            parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
+            name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
+            tags=[f"job:{job.id}"],
+            idempotency_key=f"{job.id}:{job.attempt}",
+            work_queue_name=job.lane.value,
+        )
+        return str(run.id)
+
+    async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> Run:
+        """Start making files of a job's transcript and return the run; asked again with this key, it is the same one.
+
+        Raises:
+            DeploymentMissing, httpx.HTTPError: as `start` does.
+        """
+        run = await self._start(
+            EXPORT,
+            parameters=parameters,
+            name=f"{job.name} · {' '.join(parameters['formats'])} · {job.id[-6:]}",
+            tags=[f"job:{job.id}"],
+            idempotency_key=key,
+        )
+        return _run(run)
+
+    async def _start(self, deployment: str, **asked: Any) -> "FlowRun":
         from prefect.exceptions import ObjectNotFound
 
         try:
-            if self._deployment is None:
-                self._deployment = (await self._client.read_deployment_by_name(RECORDING)).id
-            run = await unless_busy(
-                partial(
-                    self._client.create_flow_run_from_deployment,
-                    self._deployment,
-                    parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
-                    name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
-                    tags=[f"job:{job.id}"],
-                    idempotency_key=f"{job.id}:{job.attempt}",
-                    work_queue_name=job.lane.value,
-                )
+            if deployment not in self._deployments:
+                self._deployments[deployment] = (await self._client.read_deployment_by_name(deployment)).id
+            return await unless_busy(
+                partial(self._client.create_flow_run_from_deployment, self._deployments[deployment], **asked)
             )
         except ObjectNotFound as error:
-            self._deployment = None
-            raise DeploymentMissing(RECORDING) from error
-        return str(run.id)
+            self._deployments.pop(deployment, None)
+            raise DeploymentMissing(deployment) from error
 
     async def by_id(self, ids: Sequence[str]) -> dict[str, Run]:
         """Return those of the runs that the server knows."""

@@ -28,6 +28,22 @@ FORMAT: dict[ExportFormat, str] = {
     ExportFormat.TXT: "Plain text to read or paste",
     ExportFormat.JSON: "Everything, with word times",
     ExportFormat.TSV: "Table of lines for spreadsheets",
+    ExportFormat.DOCX: "Document with times and speakers",
+    ExportFormat.ZIP: "All of these in one file",
+}
+
+DOWNLOADS = {
+    "captions": "Caption settings",
+    "max_line_count": "Lines",
+    "max_line_width": "Characters a line",
+    "max_chars_per_s": "Characters a second, at most",
+    "max_duration_s": "Seconds on screen, at most",
+    "highlight_words": "Highlight each word while it is spoken",
+    "speakers": "Say who speaks",
+    "reset": "As usual",
+    "about": "For SRT and VTT, also inside the ZIP. Nothing is listened to again.",
+    "making": "Making the {format} file…",
+    "away": "The server did not answer. Try again in a moment.",
 }
 
 FINDING: dict[str, str] = {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows import admin_commands, model_commands, transcribe_command
+from flows import admin_commands, export_command, model_commands, transcribe_command
 from flows.lifeline import die_with_supervisor
 from storage.errors import TranscriberError
 
@@ -114,6 +114,7 @@ def doctor() -> None:
 
 
 app.command(name="transcribe")(transcribe_command.transcribe)
+app.command(name="export")(export_command.export)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(admin_commands.app, name="admin")
 

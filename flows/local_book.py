@@ -19,10 +19,10 @@ from storage import names
 from storage.errors import JobMoved, LedgerHeld, NotFound, StaleAttempt, TranscriberError
 from storage.files import Files
 from storage.ledger import Ledger
-from storage.records import ExportFormat, Job, Lane, Options, Plan, Role, Transcript, from_json, to_json
+from storage.records import Job, Lane, Options, Plan, Role, Transcript, from_json, to_json
 from storage.reports import Completed, Failed, Noted, Planned, Report, SpanHeard
 from storage.settings import Settings
-from tasks.export import export
+from tasks.export import store
 from tasks.transcribe import HeardSpan
 
 logger = logging.getLogger(__name__)
@@ -123,10 +123,7 @@ class Entry:
             return
         stored_as = names.transcript_name(self.job_id)
         self.book.files.write(stored_as, to_json(transcript))
-        exports = {}
-        for fmt in ExportFormat:
-            exports[fmt.value] = names.export_name(self.job_id, fmt)
-            self.book.files.write(exports[fmt.value], export(transcript, fmt))
+        exports = store(self.book.files, transcript, stored_as=stored_as)
         self._send(Completed, transcript=stored_as, exports=exports)
 
     def failed(self, error: TranscriberError) -> None:

@@ -27,7 +27,7 @@ from storage.errors import (
     TranscriberError,
     Unexpected,
 )
-from storage.records import ExportFormat, Heard, Job, Plan, Span, Transcript, Turns, from_json, to_json
+from storage.records import Heard, Job, Plan, Span, Transcript, Turns, from_json, to_json
 from storage.reports import Completed, Exporting, Failed, Noted, Planned, SpanHeard, Started
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Recording:
 
     def finish(self, plan: Plan, hearer: Hearer, found: "Voices") -> Transcript:
         """Stitch, check, export and report; blocking, for a thread."""
-        from tasks.export import export
+        from tasks.export import store
         from tasks.transcribe import compose
 
         heards = [from_json(Heard, self.here.files.read(self.result_of(span, hearer))) for span in plan.spans]
@@ -245,10 +245,7 @@ class Recording:
         self.stop_if_asked()
         stored_as = names.transcript_name(self.job.id)
         self.here.files.write(stored_as, to_json(transcript))
-        exports = {}
-        for fmt in ExportFormat:
-            exports[fmt.value] = names.export_name(self.job.id, fmt)
-            self.here.files.write(exports[fmt.value], export(transcript, fmt))
+        exports = store(self.here.files, transcript, stored_as=stored_as, formats=self.job.options.formats)
         try:
             for span, heard in zip(plan.spans, heards, strict=True):
                 told = {"result": self.result_of(span, hearer), "engine_s": heard.engine_s, "given_up": heard.given_up}

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.export_command import (
+    HighlightWords,
+    MaxLineCount,
+    MaxLineWidth,
+    OutputDir,
+    OutputFormat,
+    formats_of,
+    targets,
+    write,
+)
 from storage.records import CueLimits, ExportFormat, Options
 
 if TYPE_CHECKING:
@@ -26,12 +36,8 @@ if TYPE_CHECKING:
 
 def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     files: Annotated[list[Path], typer.Argument(help="Recordings: audio, or video with sound.", metavar="FILE…")],
-    output_dir: Annotated[
-        Path, typer.Option("--output-dir", "--output_dir", "-o", help="Folder for the files; made if need be.")
-    ] = Path(),
-    output_format: Annotated[
-        str, typer.Option("--output-format", "--output_format", "-f", help="srt, vtt, txt, json, tsv, several, or all.")
-    ] = "all",
+    output_dir: OutputDir = Path(),
+    output_format: OutputFormat = "all",
     model: Annotated[
         str | None, typer.Option(help="Name, folder, or auto. Default: TRANSCRIBER_MODEL, which is auto.")
     ] = None,
@@ -56,12 +62,9 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     word_timestamps: Annotated[
         bool, typer.Option("--word-timestamps/--no-word-timestamps", help="Words with times in the JSON file.")
     ] = True,
-    max_line_width: Annotated[
-        int, typer.Option("--max-line-width", "--max_line_width", min=8, max=200, help="Characters a subtitle line.")
-    ] = 42,
-    max_line_count: Annotated[
-        int, typer.Option("--max-line-count", "--max_line_count", min=1, max=6, help="Lines a subtitle.")
-    ] = 2,
+    max_line_width: MaxLineWidth = 42,
+    max_line_count: MaxLineCount = 2,
+    highlight_words: HighlightWords = False,
     audio_track: Annotated[int, typer.Option("--audio-track", min=0, help="Which audio track, from 0.")] = 0,
     list_tracks: Annotated[
         bool, typer.Option("--list-tracks", help="Say which audio tracks the files have, and do nothing else.")
@@ -115,9 +118,13 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         language_per_span=language_per_span,
         diarize=diarize,
         speakers=speakers or None,
-        cues=CueLimits(max_line_width=max_line_width, max_line_count=max_line_count),
+        cues=CueLimits(
+            max_line_width=max_line_width,
+            max_line_count=max_line_count,
+            highlight_words=highlight_words,
+        ),
     )
-    run = Run(settings=settings, engine_settings=engine, options=options, formats=_formats(output_format))
+    run = Run(settings=settings, engine_settings=engine, options=options, formats=formats_of(output_format))
     raise typer.Exit(run.all(files, output_dir))
 
 
@@ -214,7 +221,7 @@ class Way:
         entry: Entry | None = None
         try:
             entry, transcript = self.transcript(path, bar)
-            written = self.write(transcript, target)
+            written = write(transcript, target, self.run.formats)
             entry.completed(transcript)
         except Stopped:
             if self.run.stopped.is_set():
@@ -273,44 +280,6 @@ class Way:
             entry.failed(error)
             raise
         return entry, found
-
-    def write(self, transcript: "Transcript", target: Path) -> list[Path]:
-        """Write the files that were asked for, each whole or not at all, and return where they are."""
-        from tasks.export import export
-
-        written: list[Path] = []
-        for fmt in self.run.formats:
-            path = target.with_name(f"{target.name}.{fmt.value}")
-            part = path.with_name(f".{path.name}.part")
-            part.write_bytes(export(transcript, fmt))
-            part.replace(path)
-            written.append(path)
-        return written
-
-
-def targets(paths: list[Path], output_dir: Path) -> list[Path]:
-    """Return where each file's outputs go, without their endings; files of one name keep their own endings apart."""
-    stems = [path.stem for path in paths]
-    found: list[Path] = []
-    for path in paths:
-        wished = path.stem if stems.count(path.stem) == 1 else path.name
-        number = 1
-        while output_dir / wished in found:
-            number += 1
-            wished = f"{path.name}-{number}"
-        found.append(output_dir / wished)
-    return found
-
-
-def _formats(asked: str) -> tuple[ExportFormat, ...]:
-    """Return the formats of `-f`, in the order given."""
-    if asked.strip() == "all":
-        return tuple(ExportFormat)
-    names = [name.strip().lower() for name in asked.split(",") if name.strip()]
-    unknown = [name for name in names if name not in set(ExportFormat)]
-    if unknown or not names:
-        raise typer.BadParameter(f"choose among {', '.join(ExportFormat)} and all", param_hint="-f")
-    return tuple(dict.fromkeys(ExportFormat(name) for name in names))
 
 
 def _task(asked: str) -> str:

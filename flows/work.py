@@ -92,7 +92,7 @@ async def _deploy(api_url: str, *, alone: bool) -> None:
 
 async def _announce(worker: WarmWorker) -> None:
     await worker.ready.wait()
-    log.info("worker %s takes %d runs at once on %s", worker.name, int(worker.limiter.total_tokens), worker.device)
+    log.info("worker %s takes %d runs at once on %s", worker.name, worker.slots, worker.device)
     announce_ready()
 
 

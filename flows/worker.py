@@ -29,13 +29,16 @@ from storage.heartbeats import ModelState
 from storage.settings import Settings
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
     from prefect.events import Event
 
 log = logging.getLogger(__name__)
 
 CPU_SLOTS = 4
+QUICK, QUICK_SLOTS = "quick", 2
+"""Runs with this tag end in a moment and somebody waits for them: recordings, which last, leave them so many slots."""
 PRELOAD = {
-    "cpu": ("flows/recording.py:transcribe_recording",),
+    "cpu": ("flows/recording.py:transcribe_recording", "flows/exporting.py:export_transcript"),
     "gpu": ("flows/span.py:transcribe_span", "flows/spoken.py:detect_recording_language"),
 }
 HEARTBEAT_S = 10
@@ -91,13 +94,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     ) -> None:
         self.settings = Settings()
         self.device, slots = place_of(work_pool_name, self.settings, device)
+        self.slots = limit or slots
         super().__init__(
             work_pool_name=work_pool_name,
             work_queues=work_queues,
             name=name or default_name(work_pool_name, self.device),
             prefetch_seconds=0,  # a run that is due later must not hold a slot until then
             create_pool_if_not_found=create_pool_if_not_found,
-            limit=limit or slots,
+            limit=self.slots + (0 if work_pool_name == GPU_POOL else QUICK_SLOTS),
             heartbeat_interval_seconds=heartbeat_interval_seconds or HEARTBEAT_S,
             base_job_template=base_job_template,
         )
@@ -127,6 +131,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._entrypoints: dict[UUID, tuple[float, str]] = {}
         self._running: set[UUID] = set()
         self._cancelling: set[UUID] = set()
+        self._quick: set[UUID] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     def _on_message(self, message: dict[str, Any]) -> None:
@@ -157,7 +162,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     def _status(self) -> tuple[int, int, ModelState | None, tuple[ModelState, ...]]:
         """Slots (none while the child is starting), busy ones, default model, models."""
-        slots = int(self.limiter.total_tokens) if self._limiter is not None and self.child.pid is not None else 0
+        slots = self.slots if self._limiter is not None and self.child.pid is not None else 0
         if self.shelf is None:
             return slots, len(self._running), None, ()
         return slots, len(self._running), self.shelf.default(), self.shelf.states()
@@ -231,6 +236,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             if self.child.stopping:
                 return []
             return await super().get_and_submit_flow_runs()
+
+    async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
+        """Return due runs without those that would take the last slots from quick ones."""
+        due = [entry for entry in await super()._get_scheduled_flow_runs() if entry.flow_run.id not in self._mine()]
+        quick = [entry for entry in due if QUICK in entry.flow_run.tags]
+        self._quick = (self._quick & self._mine()) | {entry.flow_run.id for entry in quick}
+        room = max(0, self.slots - len(self._mine() - self._quick))
+        return quick + [entry for entry in due if QUICK not in entry.flow_run.tags][:room]
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)

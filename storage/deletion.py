@@ -7,7 +7,7 @@ from duckdb import DuckDBPyConnection
 from storage import audit, job_rows, names
 from storage.clock import utc_now
 from storage.errors import JobMoved
-from storage.records import ExportFormat, Job
+from storage.records import Job
 
 DELETE_PARTS = (
     "DELETE FROM spans WHERE job_id = $id",
@@ -102,9 +102,9 @@ def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     stored = [row[0] for row in versions]
     if versions:
         stored.append(names.version_name(job.id, versions[-1][1] + 1))  # an edit that was cut off
-    exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall()]
-    unreported = [names.export_name(job.id, fmt) for fmt in ExportFormat]  # written by an attempt that was cut off
-    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, *unreported]
+    folder = names.exports_folder(job.id)  # with what was made later on, and by an attempt that was cut off
+    exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall() if not row[0].startswith(folder)]
+    own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, folder]
     return tuple(dict.fromkeys(own))
 
 

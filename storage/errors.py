@@ -422,6 +422,39 @@ class BadRequest(TranscriberError):
         return f"{self.field}: {self.problem}"
 
 
+class BadSetting(BadRequest):
+    """A setting of a file that is asked for, out of what it can be."""
+
+    status, code = 422, "bad_setting"
+
+
+class ExportPending(TranscriberError):
+    """A file that is still being made, or that nobody is there to make; the same call succeeds later."""
+
+    status, code, transient = 503, "export_pending", True
+    retry_after_s = 5
+
+    def __init__(self, fmt: str, reason: str) -> None:
+        super().__init__(fmt, reason)
+        self.fmt, self.reason = fmt, reason
+
+    def __str__(self) -> str:
+        return f"the {self.fmt.upper()} file is not made yet ({self.reason}); ask again in a few seconds"
+
+
+class ExportFailed(TranscriberError):
+    """A worker could not make a file of a stored transcript."""
+
+    status, code = 500, "export_failed"
+
+    def __init__(self, fmt: str, reason: str) -> None:
+        super().__init__(fmt, reason)
+        self.fmt, self.reason = fmt, reason
+
+    def __str__(self) -> str:
+        return f"the {self.fmt.upper()} file could not be made ({self.reason}); see the log of the cpu workers"
+
+
 class TooManyTries(TranscriberError):
     """Too many failed log-ins from one place or for one name."""
 

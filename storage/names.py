@@ -5,9 +5,9 @@ A name that ends in "/" is a folder: `Files.delete` takes all that lies in it.
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
-from storage.records import ExportFormat, Options
+from storage.records import CueLimits, ExportFormat, Options
 
 NOT_HEARD = {
     "model",
@@ -18,8 +18,12 @@ NOT_HEARD = {
     "language_per_span",
     "diarize",
     "speakers",
+    "formats",
 }
 """Options that change nothing in what an engine makes of given samples, or that are named in another way."""
+
+EXPORTER_VERSION = 1
+"""Raise it when `tasks.export` writes anything otherwise than before, so that the files are made again."""
 
 
 def media_name(sha256: str) -> str:
@@ -79,9 +83,31 @@ def peaks_name(media_sha256: str, audio_track: int) -> str:
     return f"{peaks_folder(media_sha256)}track{audio_track}.u8"
 
 
-def export_name(job_id: str, fmt: ExportFormat | str) -> str:
-    """Return where a job's file of this format lies."""
-    return f"exports/{job_id[-2:]}/{job_id}.{ExportFormat(fmt)}"
+def exports_folder(job_id: str) -> str:
+    """Return the folder of all the files that were ever made of a job's transcripts."""
+    return f"exports/{job_id[-2:]}/{job_id}/"
+
+
+def export_name(job_id: str, stored_as: str, fmt: ExportFormat | str, cues: CueLimits) -> str:
+    """Return where a transcript lies in this format and form, by all that its bytes depend on.
+
+    A file under this name never goes stale: an edited transcript is stored under another name.
+    """
+    fmt = ExportFormat(fmt)
+    shown = {name: f"{value:g}" for name, value in asdict(cues).items() if name in _seen_in(fmt)}  # 7 is 7.0
+    form = json.dumps([EXPORTER_VERSION, stored_as, fmt, shown], sort_keys=True, separators=(",", ":"))
+    return f"{exports_folder(job_id)}{hashlib.sha256(form.encode()).hexdigest()[:40]}.{fmt}"
+
+
+def _seen_in(fmt: ExportFormat) -> set[str]:
+    """Return the settings that make a difference in this format."""
+    match fmt:
+        case ExportFormat.JSON | ExportFormat.TSV:
+            return set()
+        case ExportFormat.TXT | ExportFormat.DOCX:
+            return {"speakers"}
+        case _:
+            return {field.name for field in fields(CueLimits)}
 
 
 def job_manifest_name(job_id: str) -> str:

@@ -95,8 +95,9 @@ def _found(files: Files, manifest: Manifest) -> _Found:
         manifest, transcript = _later(files, manifest, transcript)
         stored_as = manifest.transcript or stored_as
     exports = manifest.exports
-    if transcript and transcript.version == 1 and not exports:
-        there = {str(fmt): names.export_name(job_id, fmt) for fmt in ExportFormat}
+    if transcript and not exports:
+        cues = transcript.options.cues
+        there = {str(fmt): names.export_name(job_id, stored_as, fmt, cues) for fmt in ExportFormat}
         exports = {fmt: name for fmt, name in there.items() if files.exists(name)}
     return _Found(manifest=dataclasses.replace(manifest, transcript=stored_as), transcript=transcript, exports=exports)
 

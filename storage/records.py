@@ -47,18 +47,27 @@ class Lane(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """The files that a finished job offers."""
+    """The files that a finished job offers; `zip` holds all the others."""
 
     SRT = "srt"
     VTT = "vtt"
     TXT = "txt"
     JSON = "json"
     TSV = "tsv"
+    DOCX = "docx"
+    ZIP = "zip"
+
+
+USUAL_FORMATS = (ExportFormat.SRT, ExportFormat.VTT, ExportFormat.TXT, ExportFormat.JSON, ExportFormat.TSV)
+"""What is written when a job ends that asked for nothing else; every other format is made when it is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CueLimits:
-    """How cues are built; lengths in characters, times in seconds."""
+    """How cues are built and shown; lengths in columns (East Asian wide characters take two), times in seconds.
+
+    `highlight_words` marks each word while it is spoken; `speakers` names who speaks, where that is known.
+    """
 
     max_line_width: int = 42
     max_line_count: int = 2
@@ -66,11 +75,16 @@ class CueLimits:
     max_duration_s: float = 7.0
     max_chars_per_s: float = 20.0
     min_gap_s: float = 0.083
+    highlight_words: bool = False
+    speakers: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the caller asked of one job; part of every span result's name, except for the cue limits."""
+    """What the caller asked of one job; part of every span result's name, except for `storage.names.NOT_HEARD`.
+
+    `formats` are the files to write when the job ends; none means the usual ones.
+    """
 
     model: str = "auto"
     language: str | None = None
@@ -86,6 +100,7 @@ class Options:
     language_per_span: bool = False
     diarize: bool = False
     speakers: int | None = None  # how many there are, if that is known
+    formats: tuple[ExportFormat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,15 @@ def head(con: DuckDBPyConnection, job_id: str) -> Transcript | None:
     return from_json(Transcript, row[0]) if row else None
 
 
+STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
+
+
+def stored_as(con: DuckDBPyConnection, job_id: str) -> str | None:
+    """Return the name on storage of the job's current transcript; None before there is one."""
+    row = con.execute(STORED_AS, {"id": job_id}).fetchone()
+    return str(row[0]) if row else None
+
+
 def segments(con: DuckDBPyConnection, job_id: str) -> tuple[Segment, ...]:
     """Return the segments of the job's transcript in order; none before there is one."""
     return tuple(_segment(row) for row in con.execute(SEGMENTS, {"id": job_id}).fetchall())

@@ -1,21 +1,27 @@
 """Subtitles from word times: what is shown when, how long, and on which lines.
 
 The limits are those of the usual style guides (https://partnerhelp.netflixstudios.com, "Timed Text Style Guide"): 42
-characters a line, two lines, 5/6 to 7 s, 20 characters a second. Every word is in exactly one cue. Where the limits
-contradict one another, width and order hold, and time gives way: fast speech is shown faster than it can be read.
+characters a line, two lines, 5/6 to 7 s, 20 characters a second. Every word is in exactly one cue; where the limits
+contradict one another, lines, longest duration and order hold, and the rest gives way: fast speech is shown faster
+than it can be read.
 """
 
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from storage.records import CueLimits, Segment, Word
+from tasks.breaks import fitted, never_between, spread, width, without_spaces
+
+__all__ = ["Cue", "cues", "text_of", "width", "words_of"]
 
 PAUSE_S = 1.0  # a cue never reaches over a longer one
+SHORTEST_S = 0.001  # a WebVTT cue must end after it begins
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
-CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；", "：", "،", ")", "]")
+CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；", "：", "،", ")", "]", "）", "」", "』")
+CLOSING_QUOTES = "\"'”’»“)]）」』"
+NO_SENTENCE_ENDS = {"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "no.", "nr.", "z.b.", "bzw."}
 CONJUNCTIONS = {
     *("and", "but", "or", "nor", "so", "yet", "because", "that", "which", "who", "when", "where", "while", "if", "as"),
     *("und", "aber", "oder", "dass", "weil", "wenn", "y", "o", "pero", "que", "porque", "et", "ou", "mais", "car"),
@@ -25,53 +31,70 @@ NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """One subtitle; times are seconds on the recording's clock, `text` has its line breaks."""
+    """One subtitle; times are seconds on the recording's clock."""
 
     start_s: float
     end_s: float
-    text: str
-    words: tuple[Word, ...]
+    lines: tuple[tuple[Word, ...], ...]
     speaker: str | None = None
 
+    @property
+    def words(self) -> tuple[Word, ...]:
+        return tuple(word for line in self.lines for word in line)
 
-def cues(segments: Sequence[Segment], limits: CueLimits) -> list[Cue]:
-    """Return the cues of a transcript, in order and without overlap."""
+    @property
+    def text(self) -> str:
+        """The lines as they are read, with a line feed between them."""
+        return "\n".join(map(text_of, self.lines))
+
+
+def cues(segments: Sequence[Segment], limits: CueLimits, *, named: bool = False) -> list[Cue]:
+    """Return the cues of a transcript, in order and without overlap.
+
+    With `named` the text itself says who speaks, as `Name: `, wherever that changes: for formats without voices.
+    """
     found: list[Cue] = []
+    before: str | None = None
     for words, speaker in runs(segments):
-        for group in grouped(words, limits):
-            text = "\n".join(lines(group, limits))
-            found.append(
-                Cue(start_s=group[0].start_s, end_s=group[-1].end_s, text=text, words=tuple(group), speaker=speaker)
-            )
+        name = speaker if limits.speakers else None
+        if named and name and name != before:
+            words[0] = replace(words[0], text=f" {prefix(name)}{words[0].text.lstrip()}")
+        before = name
+        for group in grouped(fitted(words, limits.max_line_width), limits):
+            broken = lines(group, limits)
+            found.append(Cue(start_s=group[0].start_s, end_s=group[-1].end_s, lines=broken, speaker=name))
     return timed(found, limits)
+
+
+def prefix(speaker: str) -> str:
+    """Return how a text without voices names its speaker."""
+    return f"{' '.join(speaker.split())}: "
 
 
 def words_of(segment: Segment) -> tuple[Word, ...]:
     """Return the segment's words; without any, its text is spread evenly over its time."""
-    if segment.words or not segment.text.strip():
-        return segment.words
-    texts = [f" {part}" for part in segment.text.split()]
-    share_s = (segment.end_s - segment.start_s) / sum(map(len, texts))
-    found: list[Word] = []
-    start_s = segment.start_s
-    for text in texts:
-        end_s = start_s + len(text) * share_s
-        found.append(Word(start_s=start_s, end_s=end_s, text=text, probability=0.0))
-        start_s = end_s
-    return tuple(found)
+    said = tuple(word for word in segment.words if word.text.strip())
+    return said or tuple(spread(segment))
 
 
 def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None]]:
-    """Yield words that may share cues: one speaker, no long pause between them."""
+    """Yield words that may share cues: one speaker, no long pause between them.
+
+    White space is at the beginning of a word or nowhere.
+    """
     held: list[Word] = []
     speaker: str | None = None
+    spaced = True
     for segment in segments:
-        for word in words_of(segment):
+        for place, word in enumerate(words_of(segment)):
             if held and (segment.speaker != speaker or word.start_s - held[-1].end_s > PAUSE_S):
                 yield held, speaker
                 held = []
             speaker = segment.speaker
-            held.append(word)
+            spaced = spaced or (place == 0 and not (held and without_spaces(held[-1].text, word.text)))
+            text = (" " if spaced or word.text[0].isspace() else "") + " ".join(word.text.split())
+            spaced = word.text[-1].isspace()
+            held.append(word if word.text == text else replace(word, text=text))
     if held:
         yield held, speaker
 
@@ -81,13 +104,17 @@ class Measured:
 
     def __init__(self, words: Sequence[Word]) -> None:
         self.words = words
-        self._before = [0]
-        self._lead = [bool(word.text[:1].isspace()) for word in words]
-        for word in words:
-            self._before.append(self._before[-1] + width(word.text))
-        self.ends_sentence = [word.text.rstrip().endswith(SENTENCE_ENDS) for word in words]
-        self.ends_clause = [word.text.rstrip().endswith(CLAUSE_ENDS) for word in words]
-        self.conjunction = [bare(word) in CONJUNCTIONS for word in words]
+        self.starts_s, self.ends_s = [word.start_s for word in words], [word.end_s for word in words]
+        widths = [width(word.text) for word in words]
+        self.widest = max(widths)
+        self._lead = [word.text[:1] == " " for word in words]
+        self._before = [0, *accumulate(widths)]
+        texts = [word.text.strip() for word in words]
+        self.ends_sentence = list(map(_ends_sentence, texts))
+        self.sentences = [0, *accumulate(self.ends_sentence)]
+        self.ends_clause = [text.endswith(CLAUSE_ENDS) for text in texts]
+        self.conjunction = [text.lower().strip("\"'“”‘’.,;:!?…") in CONJUNCTIONS for text in texts]
+        self.glued = [False, *(never_between(one.text, other.text) for one, other in pairwise(words))]
 
     def width(self, start: int, end: int) -> int:
         """Return the columns of words `start` up to `end` on one line."""
@@ -111,12 +138,15 @@ def grouped(words: Sequence[Word], limits: CueLimits) -> list[Sequence[Word]]:
     measured = Measured(words)
     best: list[tuple[float, int]] = [(0.0, 0)]  # cost of the first n words, and where their last cue begins
     for end in range(1, len(words) + 1):
-        choice = (NEVER, end - 1)
+        cheapest, begin = NEVER, end - 1
+        breaking = cost_of_break(measured, end) if end < len(words) else 0.0
         for start in range(end - 1, -1, -1):
             if end - start > 1 and not fits(measured, start, end, limits):
                 break
-            choice = min(choice, (best[start][0] + cost_of(measured, start, end, limits), start))
-        best.append(choice)
+            cost = best[start][0] + breaking + cost_of(measured, start, end, limits)
+            if cost < cheapest:
+                cheapest, begin = cost, start
+        best.append((cheapest, begin))
     found: list[Sequence[Word]] = []
     end = len(words)
     while end:
@@ -128,29 +158,33 @@ def grouped(words: Sequence[Word], limits: CueLimits) -> list[Sequence[Word]]:
 
 def fits(measured: Measured, start: int, end: int, limits: CueLimits) -> bool:
     """Return whether the words fit the lines and the longest time of one cue."""
-    words = measured.words
-    if words[end - 1].end_s - words[start].start_s > limits.max_duration_s:
+    if measured.ends_s[end - 1] - measured.starts_s[start] > limits.max_duration_s:
         return False
-    return measured.lines_needed(start, end, limits.max_line_width) <= limits.max_line_count
+    wide, room, count = measured.width(start, end), limits.max_line_width, limits.max_line_count
+    if wide <= room or wide <= count * (room - measured.widest):  # what a line has left over is less than a word
+        return True
+    return wide < count * (room + 1) and measured.lines_needed(start, end, room) <= count
 
 
 def cost_of(measured: Measured, start: int, end: int, limits: CueLimits) -> float:
-    """Return how bad a cue of these words is: where it breaks off, how short it is, how fast it must be read."""
-    words = measured.words
-    last = end == len(words)
-    next_s = words[end - 1].end_s + limits.min_duration_s if last else words[end].start_s
-    shown_s = next_s - words[start].start_s
+    """Return how bad a cue of these words is: how many sentences it joins, how short it is, how fast it is read."""
+    starts_s = measured.starts_s
+    next_s = starts_s[end] if end < len(starts_s) else measured.ends_s[-1] + limits.min_duration_s
+    shown_s = max(0.0, next_s - starts_s[start])
     shortest_s = limits.min_duration_s + limits.min_gap_s
-    cost = 1.0 if last else 1.0 + cost_of_break(measured, end)
-    cost += 1.05 * sum(measured.ends_sentence[start : end - 1])
-    cost += 2.0 * max(0.0, 1 - shown_s / shortest_s) if shortest_s else 0.0
-    return cost + 0.02 * max(0.0, measured.width(start, end) - limits.max_chars_per_s * max(shown_s, 0.1))
+    cost = 1.0 + 1.05 * (measured.sentences[end - 1] - measured.sentences[start])
+    if shown_s < shortest_s:
+        cost += 2.0 * (1 - shown_s / shortest_s)
+    unread = measured.width(start, end) - limits.max_chars_per_s * (shown_s if shown_s > 0.1 else 0.1)
+    return cost + 0.02 * unread if unread > 0 else cost
 
 
 def cost_of_break(measured: Measured, at: int) -> float:
-    """Return how bad it is to break before word `at`: little after a full stop or in a pause."""
+    """Return how bad it is to break before word `at`: little after a full stop or in a pause, much inside a word."""
     words = measured.words
     pause = min(max(0.0, words[at].start_s - words[at - 1].end_s), 0.5)
+    if measured.glued[at]:
+        return 10.0 - pause
     if measured.ends_sentence[at - 1]:
         return -pause
     if measured.ends_clause[at - 1]:
@@ -158,44 +192,49 @@ def cost_of_break(measured: Measured, at: int) -> float:
     return (1.2 if measured.conjunction[at] else 2.0) - pause
 
 
-def lines(words: Sequence[Word], limits: CueLimits) -> list[str]:
+def lines(words: Sequence[Word], limits: CueLimits) -> tuple[tuple[Word, ...], ...]:
     """Return a cue's lines: as few as hold it, evenly filled, broken after punctuation or before a conjunction."""
-    measured = Measured(words)
-    count = measured.lines_needed(0, len(words), limits.max_line_width)
-    breaks = _line_breaks(measured, 0, count, limits.max_line_width)[1]
-    return [text_of(words[start:end]) for start, end in pairwise((0, *breaks, len(words)))]
+    measured, end, room = Measured(words), len(words), limits.max_line_width
+    cheapest: dict[int, tuple[float, tuple[int, ...]]] = {  # cost and breaks of the words from here on, by lines left
+        at: (measured.width(at, end) ** 2 / room, ()) for at in range(end) if measured.width(at, end) <= room
+    }
+    for _ in range(measured.lines_needed(0, end, room) - 1):
+        below, cheapest = cheapest, {}
+        for start in range(end):
+            choices = [
+                (below[at][0] + measured.width(start, at) ** 2 / room + _line_cost(measured, at, room), at)
+                for at in range(start + 1, measured.line_end(start, end, room) + 1)
+                if at in below
+            ]
+            if choices:
+                cost, at = min(choices)
+                cheapest[start] = cost, (at, *below[at][1])
+    return tuple(tuple(words[start:stop]) for start, stop in pairwise((0, *cheapest[0][1], end)))
 
 
-def _line_breaks(measured: Measured, start: int, count: int, max_width: int) -> tuple[float, tuple[int, ...]]:
-    """Return the cheapest places to break words from `start` on into `count` lines, with their cost."""
-    end = len(measured.words)
-    if count == 1:
-        wide = measured.width(start, end)
-        return (NEVER if wide > max_width and end - start > 1 else wide**2 / max_width), ()
-    full = measured.line_end(start, end, max_width)
-    best: tuple[float, tuple[int, ...]] = (NEVER, (full,))
-    for at in range(start + 1, min(full, end - count + 1) + 1):
-        rest_cost, rest = _line_breaks(measured, at, count - 1, max_width)
-        cost = rest_cost + measured.width(start, at) ** 2 / max_width
-        if measured.ends_sentence[at - 1] or measured.ends_clause[at - 1]:
-            cost -= max_width / 8
-        elif measured.conjunction[at]:
-            cost -= max_width / 12
-        best = min(best, (cost, (at, *rest)))
-    return best
+def _line_cost(measured: Measured, at: int, room: int) -> float:
+    """Return how bad it is to begin a line with word `at`; negative is good."""
+    if measured.glued[at]:
+        return room / 2
+    if measured.ends_sentence[at - 1] or measured.ends_clause[at - 1]:
+        return -room / 8
+    return -room / 12 if measured.conjunction[at] else 0.0
 
 
 def timed(found: Sequence[Cue], limits: CueLimits) -> list[Cue]:
-    """Return the cues with ends that give time to read, before the next one begins."""
+    """Return the cues with ends that give time to read, before the next one begins; whole milliseconds."""
     result: list[Cue] = []
+    over_s = 0.0
     for index, cue in enumerate(found):
+        start_s = round(max(cue.start_s, over_s), 3)
         following_s = found[index + 1].start_s if index + 1 < len(found) else NEVER
         wished_s = max(limits.min_duration_s, width(cue.text) / limits.max_chars_per_s)
-        end_s = max(cue.end_s, cue.start_s + wished_s)
-        end_s = min(end_s, cue.start_s + limits.max_duration_s, following_s - limits.min_gap_s)
+        latest_s = start_s + limits.max_duration_s
+        end_s = min(max(cue.end_s, start_s + wished_s), latest_s, following_s - limits.min_gap_s)
         if end_s < cue.end_s:  # no room for the gap: at least no overlap
-            end_s = min(cue.end_s, following_s, cue.start_s + limits.max_duration_s)
-        result.append(replace(cue, end_s=round(max(end_s, cue.start_s), 3)))
+            end_s = min(cue.end_s, latest_s, following_s)
+        over_s = round(max(end_s, start_s + SHORTEST_S), 3)
+        result.append(replace(cue, start_s=start_s, end_s=over_s))
     return result
 
 
@@ -204,16 +243,5 @@ def text_of(words: Sequence[Word]) -> str:
     return " ".join("".join(word.text for word in words).split())
 
 
-def width(text: str) -> int:
-    """Return how many columns a text takes; East Asian wide characters take two, combining marks none."""
-    return sum(_columns(character) for character in text if character != "\n")
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def bare(word: Word) -> str:
-    return word.text.strip().lower().strip("\"'“”‘’.,;:!?…")
+def _ends_sentence(text: str) -> bool:
+    return text.rstrip(CLOSING_QUOTES).endswith(SENTENCE_ENDS) and text.lower() not in NO_SENTENCE_ENDS

@@ -1,65 +1,76 @@
-"""Write a transcript as SRT, VTT, TXT, JSON and TSV, always from whole milliseconds.
+"""A transcript in every format that people download, and where its files lie on storage."""
 
-SRT goes through pysubs2, which takes `{…}` and backslashes for its own tags and leaves `-->` as it is, and counts
-no further than 100 hours; VTT escapes as https://www.w3.org/TR/webvtt1/ asks, which no writer at hand does. JSON is
-described in `document`.
-"""
+import io
+import zipfile
+from collections.abc import Iterable
 
-import json
-from dataclasses import asdict
-from html import escape
-from typing import Any
+from storage import names
+from storage.files import Files
+from storage.records import USUAL_FORMATS, CueLimits, ExportFormat, Segment, Transcript
+from tasks import captions, document, manuscript
+from tasks.captions import milliseconds
+from tasks.cues import cues, prefix
 
-from storage.records import CueLimits, ExportFormat, Segment, Transcript
-from tasks.cues import Cue, cues, words_of
-
-HOUR_MS = 3_600_000
-SRT_END_MS = 100 * HOUR_MS - 1
-SCHEMA = "whisper-transcriber/transcript"
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same transcript gives the same bytes
+IN_ZIP = tuple(fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP)
 
 
 def export(transcript: Transcript, fmt: ExportFormat | str, *, limits: CueLimits | None = None) -> bytes:
-    """Return the transcript as a file of this format, UTF-8; `limits` are the job's own unless given."""
+    """Return the transcript as a file of this format, text as UTF-8; `limits` are the job's own unless given."""
     shown = limits or transcript.options.cues
     match ExportFormat(fmt):
         case ExportFormat.SRT:
-            text = srt(cues(transcript.segments, shown))
+            text = captions.srt(cues(transcript.segments, shown, named=True), highlight=shown.highlight_words)
         case ExportFormat.VTT:
-            text = vtt(cues(transcript.segments, shown))
+            text = captions.vtt(cues(transcript.segments, shown), highlight=shown.highlight_words)
         case ExportFormat.TXT:
-            text = "".join(f"{segment.text.strip()}\n" for segment in transcript.segments if segment.text.strip())
+            text = txt(transcript.segments, speakers=shown.speakers)
         case ExportFormat.TSV:
             text = tsv(transcript.segments)
         case ExportFormat.JSON:
-            text = json.dumps(document(transcript), ensure_ascii=False, indent=1) + "\n"
-    return text.encode()
+            text = document.to_text(transcript)
+        case ExportFormat.DOCX:
+            return manuscript.docx(transcript, speakers=shown.speakers)
+        case ExportFormat.ZIP:
+            return packed(transcript, shown)
+    return text.encode(errors="replace")
 
 
-def srt(found: list[Cue]) -> str:
-    """Return cues as SubRip."""
-    from pysubs2 import SSAEvent, SSAFile
+def store(
+    files: Files,
+    transcript: Transcript,
+    *,
+    stored_as: str,
+    formats: Iterable[ExportFormat] = (),
+    limits: CueLimits | None = None,
+    again: bool = True,
+) -> dict[str, str]:
+    """Write a stored transcript's files and return their names by format; none asked for means the usual ones.
 
-    written = SSAFile()
-    for cue in found:
-        start_ms, end_ms = (min(milliseconds(at_s), SRT_END_MS) for at_s in (cue.start_s, cue.end_s))
-        text = "\\N".join(_srt_line(line) for line in _lines(cue))
-        written.append(SSAEvent(start=start_ms, end=end_ms, text=text))
-    # keep_ssa_tags: braces are somebody's words here, not tags to be stripped
-    return written.to_string("srt", keep_ssa_tags=True) if found else ""
-
-
-def vtt(found: list[Cue]) -> str:
-    """Return cues as WebVTT, with speakers as voices."""
-    parts = ["WEBVTT"]
-    for cue in found:
-        text = "\n".join(escape(line, quote=False) for line in _lines(cue))
-        if cue.speaker:
-            text = f"<v {escape(' '.join(cue.speaker.split()), quote=False)}>{text}"
-        parts.append(f"{vtt_timestamp(cue.start_s)} --> {vtt_timestamp(cue.end_s)}\n{text}")
-    return "\n\n".join(parts) + "\n"
+    Without `again`, what lies there under the same name already is left as it is.
+    """
+    shown = limits or transcript.options.cues
+    made: dict[str, str] = {}
+    for fmt in tuple(formats) or USUAL_FORMATS:
+        name = made[fmt.value] = names.export_name(transcript.job_id, stored_as, fmt, shown)
+        if again or not files.exists(name):
+            files.write(name, export(transcript, fmt, limits=shown))
+    return made
 
 
-def tsv(segments: tuple[Segment, ...]) -> str:
+def txt(segments: Iterable[Segment], *, speakers: bool = True) -> str:
+    """Return a line for each segment; where the speaker changes, it begins with the name."""
+    lines: list[str] = []
+    before: str | None = None
+    for segment in segments:
+        if text := segment.text.strip():
+            changed = speakers and segment.speaker and segment.speaker != before
+            lines.append(f"{prefix(str(segment.speaker)) if changed else ''}{text}\n")
+            before = segment.speaker
+    return "".join(lines)
+
+
+def tsv(segments: Iterable[Segment]) -> str:
     """Return segments as start, end (both in milliseconds) and text, as the Whisper family writes them."""
     rows = (
         f"{milliseconds(segment.start_s)}\t{milliseconds(segment.end_s)}\t{text}\n"
@@ -69,93 +80,15 @@ def tsv(segments: tuple[Segment, ...]) -> str:
     return "start\tend\ttext\n" + "".join(rows)
 
 
-def document(transcript: Transcript) -> dict[str, Any]:
-    """Return the transcript as JSON has it, schema version 1: times in seconds with three decimals.
-
-    `other_languages` are those that it may be in as well. `segments` have a `language` where the job asked for each
-    span's own, and hold `words` when the job asked for word times. `findings` say what to review first, `reheard`
-    what was heard twice and which hearing was kept, `given_up` what the machine or the file did not allow.
-    """
-    with_words = transcript.options.word_timestamps
-    return {
-        "schema": SCHEMA,
-        "schema_version": transcript.schema_version,
-        "job_id": transcript.job_id,
-        "name": transcript.name,
-        "media_sha256": transcript.media_sha256,
-        "duration": seconds(transcript.duration_s),
-        "speech": seconds(transcript.speech_s),
-        "language": transcript.language,
-        "language_probability": transcript.language_probability,
-        "other_languages": [asdict(guess) for guess in transcript.other_languages],
-        "task": transcript.options.task,
-        "model": transcript.model,
-        "fingerprint": transcript.fingerprint,
-        "engine": transcript.engine,
-        "text": transcript.text,
-        "segments": [_segment(index, segment, with_words) for index, segment in enumerate(transcript.segments)],
-        "findings": [
-            {
-                "kind": finding.kind,
-                "start": seconds(finding.start_s),
-                "end": seconds(finding.end_s),
-                "detail": finding.detail,
-            }
-            for finding in transcript.findings
-        ],
-        "reheard": [asdict(rehearing) for rehearing in transcript.reheard],
-        "given_up": list(transcript.given_up),
-    }
-
-
-def _segment(index: int, segment: Segment, with_words: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "id": index,
-        "start": seconds(segment.start_s),
-        "end": seconds(segment.end_s),
-        "text": segment.text.strip(),
-        "speaker": segment.speaker,
-        "avg_logprob": segment.avg_logprob,
-        "compression_ratio": segment.compression_ratio,
-        "no_speech_prob": segment.no_speech_prob,
-        "temperature": segment.temperature,
-    }
-    if segment.language:
-        found["language"] = segment.language
-    if with_words:
-        found["words"] = [
-            {
-                "start": seconds(word.start_s),
-                "end": seconds(word.end_s),
-                "word": word.text,
-                "probability": word.probability,
-            }
-            for word in words_of(segment)
-        ]
-    return found
-
-
-def milliseconds(at_s: float) -> int:
-    """Return a moment as whole milliseconds; everything that is written is rounded here, once."""
-    return max(0, round(at_s * 1000))
-
-
-def seconds(at_s: float) -> float:
-    return milliseconds(at_s) / 1000
-
-
-def vtt_timestamp(at_s: float) -> str:
-    """Return HH:MM:SS.mmm, with more digits of hours where they are needed."""
-    minutes, rest_ms = divmod(milliseconds(at_s), 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest_ms // 1000:02d}.{rest_ms % 1000:03d}"
-
-
-def _lines(cue: Cue) -> list[str]:
-    """Return the cue's lines without empty ones, which would end it."""
-    return [line for line in (" ".join(line.split()) for line in cue.text.splitlines()) if line] or ["…"]
-
-
-def _srt_line(line: str) -> str:
-    """Return a line that neither a reader nor pysubs2 takes for anything but text."""
-    return line.replace("-->", "→").replace("\\", "⧵")
+def packed(transcript: Transcript, limits: CueLimits) -> bytes:
+    """Return a ZIP of the transcript in every other format, under the recording's name."""
+    stem = "".join(
+        c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in manuscript.title_of(transcript.name)
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
+        for fmt in IN_ZIP:
+            entry = zipfile.ZipInfo(f"{stem.strip('. ') or 'transcript'}.{fmt}", ZIP_DATE)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            written.writestr(entry, export(transcript, fmt, limits=limits))
+    return file.getvalue()

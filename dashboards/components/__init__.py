@@ -112,9 +112,9 @@ def player(data: Mapping[str, Any], *, key: str) -> None:
     _player(key=key, data=dict(data) | {"text": strings.PLAYER})
 
 
-def downloads(files: Sequence[Mapping[str, str]], *, key: str) -> None:
-    """Mount the links to a job's files."""
-    _downloads(key=key, data={"files": list(files)})
+def downloads(files: Sequence[Mapping[str, str]], *, captions: Mapping[str, Any], key: str) -> None:
+    """Mount the links to a job's files, and settings for its captions that start from the job's own."""
+    _downloads(key=key, data={"files": list(files), "captions": dict(captions), "text": strings.DOWNLOADS})
 
 
 def search(data: Mapping[str, Any], *, on_ask: Callable[[Any], None]) -> dict[str, str] | None:

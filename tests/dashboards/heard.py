@@ -118,7 +118,10 @@ def _report(job: Job, transcript: Transcript) -> None:
     reporter, who = DirectReporter(holder.ledger, holder.files), {"job_id": job.id, "attempt": 1, "worker": "gpu-here"}
     stored_as = names.transcript_name(job.id)
     holder.files.write(stored_as, to_json(transcript))
-    exports = {fmt.value: names.export_name(job.id, fmt) for fmt in (ExportFormat.SRT, ExportFormat.VTT)}
+    exports = {
+        fmt.value: names.export_name(job.id, stored_as, fmt, job.options.cues)
+        for fmt in (ExportFormat.SRT, ExportFormat.VTT)
+    }
     for exported in exports.values():
         holder.files.write(exported, b"WEBVTT\n")
     span = Span(index=0, start_s=0, end_s=transcript.duration_s, samples_sha256="00aa")

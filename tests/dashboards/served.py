@@ -92,10 +92,10 @@ def _complete(reporter: HttpReporter, job: Job) -> None:
     span = Span(index=0, start_s=0, end_s=1, samples_sha256="00aa")
     transcript, files = transcript_of(job), context.files()
     files.write(names.transcript_name(job.id), to_json(transcript))
-    exports = {fmt: names.export_name(job.id, fmt) for fmt in ("srt", "vtt", "txt")}
+    stored_as = names.transcript_name(job.id)
+    exports = {fmt: names.export_name(job.id, stored_as, fmt, job.options.cues) for fmt in ("srt", "vtt", "txt")}
     for fmt, text in zip(exports, (SRT, VTT, transcript.text), strict=True):
         files.write(exports[fmt], text.encode())
-    stored_as = names.transcript_name(job.id)
     ident, attempt, who = job.id, job.attempt, "played"
     reporter.send(Started(job_id=ident, attempt=attempt, worker=who))
     reporter.send(

@@ -144,7 +144,7 @@ def test_changes_reach_the_open_pages(site: Site, ada: dict[str, str], tone: Cal
         ("GET", "/api/v1/jobs/nobody", 404),
         ("GET", "/api/v1/jobs?limit=0", 400),
         ("GET", "/api/v1/jobs?state=lost", 400),
-        ("GET", "/api/v1/jobs/nobody/files/docx", 400),
+        ("GET", "/api/v1/jobs/nobody/files/exe", 400),
         ("GET", "/api/v1/nonsense", 404),
         ("GET", "/api/nonsense", 404),
         ("POST", "/api/v1/jobs", 400),

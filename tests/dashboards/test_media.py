@@ -10,6 +10,7 @@ from dashboards import context
 from dashboards.media import disposition
 from storage import names
 from storage.files import Files
+from storage.records import ExportFormat
 from storage.settings import Settings
 from tests.dashboards.served import SRT, played_workers, secret_of, serving
 from tests.dashboards.site import Site
@@ -127,7 +128,7 @@ def test_a_finished_job_offers_its_files_under_the_recordings_name(
         assert answer.text == SRT
         assert "filename*=UTF-8''Gespr%C3%A4ch.srt" in answer.headers["content-disposition"]
         assert answer.headers["content-type"] == "application/x-subrip; charset=utf-8"
-        assert http.get(f"/api/v1/jobs/{job_id}").json()["files"] == ["srt", "txt", "vtt"]
+        assert http.get(f"/api/v1/jobs/{job_id}").json()["files"] == [*ExportFormat]
         assert http.get(f"/api/v1/jobs/{job_id}/files/vtt").text.startswith("WEBVTT")
         assert http.get(f"/api/v1/jobs/{job_id}/transcript").json()["segments"][0]["text"] == " Grüße an alle."
-        assert http.get(f"/downloads/{job_id}/docx").status_code == 404
+        assert http.get(f"/downloads/{job_id}/exe").status_code == 404

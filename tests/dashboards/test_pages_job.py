@@ -57,7 +57,8 @@ def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> N
     assert player["media"] == f"/recordings/{job.id}"
     assert player["transcript"].startswith(f"/downloads/{job.id}/json")
     files = {file["format"]: file for file in component(at, "downloads")["files"]}
-    assert list(files) == ["srt", "vtt", "txt", "json", "tsv", "file"]
+    assert list(files) == ["srt", "vtt", "txt", "json", "tsv", "docx", "zip", "file"]
+    assert component(at, "downloads")["captions"]["max_line_width"] == 42
     assert files["srt"]["name"] == "my talk.srt"
     said = words(at)
     assert "<dd>small</dd>" in said

@@ -8,7 +8,10 @@ from pathlib import Path
 from flows import deploy
 from tests.flows.conftest import ROOT, Server, Worker, until
 
-OURS = {"transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart", "ingest-batch", "upkeep"}
+OURS = {
+    *("transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart", "export-transcript"),
+    *("ingest-batch", "upkeep"),
+}
 
 
 def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:

@@ -16,7 +16,7 @@ import srt
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from flows.transcribe_command import targets
+from flows.export_command import targets
 from storage import audit, jobs
 from storage.ledger import Ledger
 from storage.records import AuditRow, Job, JobState
@@ -55,7 +55,7 @@ def test_files_come_out_in_every_format(tmp_path: Path, speech: list[Clip]) -> N
     stem = speech[0].path.stem
     assert result.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"{stem}.{ending}" for ending in ("srt", "vtt", "txt", "json", "tsv")
+        f"{stem}.{ending}" for ending in ("srt", "vtt", "txt", "json", "tsv", "docx")
     }
     assert list(srt.parse((tmp_path / "out" / f"{stem}.srt").read_text()))
     assert json.loads((tmp_path / "out" / f"{stem}.json").read_text())["model"] == "demo"

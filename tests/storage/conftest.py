@@ -144,7 +144,7 @@ class Runner:
     def complete(self) -> Job:
         name = names.transcript_name(self.job.id)
         self.files.write(name, to_json(a_transcript(self.job)))
-        srt = names.export_name(self.job.id, "srt")
+        srt = names.export_name(self.job.id, name, "srt", self.job.options.cues)
         self.files.write(srt, b"1\n")
         return self.reporter.send(Completed(**self.common, transcript=name, exports={"srt": srt}))
 

@@ -15,7 +15,7 @@ from storage.clock import utc_now
 from storage.errors import BadRequest, JobMoved, StorageUnreachable
 from storage.files import Files
 from storage.ledger import Ledger
-from storage.records import ExportFormat, Job, JobState, Lane, Options, User
+from storage.records import CueLimits, ExportFormat, Job, JobState, Lane, Options, User
 
 SOUND = b"sound" * 1000
 SHA = hashlib.sha256(SOUND).hexdigest()
@@ -75,7 +75,7 @@ def test_what_a_job_wrote_before_it_was_cancelled_is_thrown_out_too(
     job = take_in()
     files.write(names.transcript_name(job.id), b"x")
     for fmt in ExportFormat:
-        files.write(names.export_name(job.id, fmt), b"x")
+        files.write(names.export_name(job.id, names.transcript_name(job.id), fmt, CueLimits()), b"x")
     ledger.run(jobs.cancel, job.id, actor="cli:me")
     intake.throw_out(ledger, files, job.id, actor="cli:me")
     assert list(files.list()) == []

@@ -8,7 +8,7 @@ import pytest
 from storage import audit, jobs, names
 from storage.errors import BadRequest, JobMoved, NotFound, StaleAttempt
 from storage.ledger import Ledger
-from storage.records import CueLimits, ExportFormat, Job, JobState, Lane, Options, User
+from storage.records import CueLimits, Job, JobState, Lane, Options, User
 
 
 def submit(ledger: Ledger, job: Job, **more: Any) -> Job:
@@ -239,8 +239,8 @@ def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, r
         names.job_manifest_name(job.id),
         names.transcript_name(job.id),
         names.version_name(job.id, 2),  # an edit that was cut off
-        *(names.export_name(job.id, fmt) for fmt in ExportFormat),
         names.peaks_folder(job.media_sha256),
+        names.exports_folder(job.id),
         names.plans_folder(job.media_sha256),
         names.span_name("00aa"),
         names.results_folder("00aa"),

@@ -10,6 +10,7 @@ from storage.files import checked
 from storage.records import CueLimits, ExportFormat, Options
 
 SHA = "abcd" * 16
+JOB = "01a206c6-138a-7000-b90b-8b102bd49235"
 
 
 def result(options: Options | None = None, **more: Any) -> str:
@@ -26,9 +27,10 @@ def result(options: Options | None = None, **more: Any) -> str:
         names.plans_folder(SHA)[:-1],
         result(),
         names.results_folder(SHA)[:-1],
-        names.transcript_name("01a206c6-138a-7000-b90b-8b102bd49235"),
-        names.export_name("01a206c6-138a-7000-b90b-8b102bd49235", "srt"),
-        names.job_manifest_name("01a206c6-138a-7000-b90b-8b102bd49235"),
+        names.transcript_name(JOB),
+        names.export_name(JOB, names.transcript_name(JOB), "srt", CueLimits()),
+        names.exports_folder(JOB)[:-1],
+        names.job_manifest_name(JOB),
     ],
 )
 def test_every_name_is_allowed_on_storage(name: str) -> None:
@@ -72,6 +74,7 @@ def test_who_listens_changes_the_name(change: dict[str, Any]) -> None:
         {"audio_track": 1},
         {"channels": "split"},
         {"language_per_span": True},
+        {"formats": (ExportFormat.DOCX,)},
     ],
 )
 def test_what_does_not_change_the_hearing_does_not_change_the_name(change: dict[str, Any]) -> None:
@@ -80,5 +83,30 @@ def test_what_does_not_change_the_hearing_does_not_change_the_name(change: dict[
 
 def test_an_unknown_format_has_no_name() -> None:
     with pytest.raises(ValueError, match="exe"):
-        names.export_name("j1", "exe")
-    assert names.export_name("j1", ExportFormat.VTT) == "exports/j1/j1.vtt"
+        export(fmt="exe")
+
+
+def export(*, stored_as: str = "transcripts/35/a.json", fmt: str = "srt", **cues: Any) -> str:
+    return names.export_name(JOB, stored_as, fmt, CueLimits(**cues))
+
+
+def test_an_export_is_named_by_all_that_its_bytes_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = export()
+    assert usual.startswith(names.exports_folder(JOB))
+    assert usual.endswith(".srt")
+    assert export() == usual
+    others = [
+        export(stored_as="transcripts/35/a.v2.json"),
+        export(fmt="vtt"),
+        export(max_line_width=20),
+        export(highlight_words=True),
+        export(speakers=False),
+    ]
+    monkeypatch.setattr(names, "EXPORTER_VERSION", names.EXPORTER_VERSION + 1)
+    assert len({usual, *others, export()}) == 7
+
+
+def test_settings_that_a_format_does_not_show_make_no_second_file() -> None:
+    assert export(fmt="json", max_line_width=20, speakers=False) == export(fmt="json")
+    assert export(fmt="txt", max_line_width=20) == export(fmt="txt")
+    assert export(fmt="txt", speakers=False) != export(fmt="txt")

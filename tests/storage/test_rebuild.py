@@ -41,7 +41,9 @@ def test_a_completed_job_comes_back_with_its_transcript_and_files(
             assert getattr(back, field) == getattr(job, field)
         with new.read() as con:
             assert transcripts.get(con, job.id) == transcript_of(job)
-            assert jobs.exports_of(con, job.id) == {"srt": names.export_name(job.id, "srt")}
+            assert jobs.exports_of(con, job.id) == {
+                "srt": names.export_name(job.id, names.transcript_name(job.id), "srt", job.options.cues)
+            }
             assert users.get(con, job.owner_id).name == "Ann"
             assert audit.verify(con) is None
 
@@ -72,7 +74,9 @@ def test_a_transcript_that_the_description_does_not_know_of_yet_counts(
         rebuild(new, files)
         assert get(new, job).state is JobState.COMPLETED
         with new.read() as con:
-            assert jobs.exports_of(con, job.id) == {"srt": names.export_name(job.id, "srt")}
+            assert jobs.exports_of(con, job.id) == {
+                "srt": names.export_name(job.id, names.transcript_name(job.id), "srt", job.options.cues)
+            }
 
 
 def test_failed_and_cancelled_jobs_stay_so(

@@ -54,7 +54,9 @@ def test_a_job_goes_its_whole_way(ledger: Ledger, make_job: Any, run_of: Any, tr
     assert done.finished_at
     with ledger.read() as con:
         assert transcripts.get(con, done.id) == transcript_of(done)
-        assert jobs.exports_of(con, done.id) == {"srt": names.export_name(done.id, "srt")}
+        assert jobs.exports_of(con, done.id) == {
+            "srt": names.export_name(done.id, names.transcript_name(done.id), "srt", done.options.cues)
+        }
         assert [row.result is not None for row in jobs.spans_of(con, done.id)] == [True, True]
         told = [row.action for row in reversed(audit.page(con, subject=done.id))]
         assert audit.verify(con) is None

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage.records import CueLimits, Segment, Word
@@ -59,15 +59,73 @@ def test_cues_keep_order_and_never_overlap(parts: list[tuple[str, str, tuple[int
     assert all(before.end_s <= after.start_s for before, after in itertools.pairwise(found))
 
 
-@given(spoken, st.integers(16, 60), st.integers(1, 3))
-def test_lines_hold_their_limits(
-    parts: list[tuple[str, str, tuple[int, int]]], line_width: int, line_count: int
+anything = st.text(
+    st.one_of(st.characters(codec="utf-8"), st.sampled_from("ab -.,「」。、っ字ガ한글ไทยéé😀\u200d\u0301\n\t")),
+    max_size=40,
+)
+moments = st.floats(-5, 400, allow_nan=False)
+word_soup = st.lists(st.tuples(anything, moments, st.floats(0, 90)), max_size=40)
+any_limits = st.builds(
+    CueLimits,
+    max_line_width=st.integers(8, 200),
+    max_line_count=st.integers(1, 6),
+    min_duration_s=st.floats(0, 10),
+    max_duration_s=st.floats(1, 60),
+    max_chars_per_s=st.floats(5, 100),
+    min_gap_s=st.floats(0, 2),
+    speakers=st.booleans(),
+)
+narrowest = CueLimits(max_line_width=8, max_line_count=1, max_duration_s=1.0)
+
+
+def soup(parts: list[tuple[str, float, float]], speakers: list[str | None]) -> list[Segment]:
+    """Segments of words at any times, even such as no engine gives, by several speakers."""
+    words = [Word(start_s=at, end_s=at + length, text=text, probability=0.5) for text, at, length in parts]
+    groups = [words[place : place + 7] for place in range(0, len(words), 7)]
+    return [
+        Segment(
+            start_s=group[0].start_s,
+            end_s=group[-1].end_s,
+            text="".join(word.text for word in group),
+            words=tuple(group),
+            speaker=speakers[place % len(speakers)],
+        )
+        for place, group in enumerate(groups)
+    ]
+
+
+def letters_of(text: str) -> str:
+    return "".join(text.split())
+
+
+@given(
+    word_soup,
+    st.lists(st.one_of(st.none(), st.sampled_from(["Ann", "Dr. Benjamin Longname", "山田"])), min_size=1, max_size=3),
+    any_limits,
+    st.booleans(),
+)
+@example([("x" * 40, 0.0, 90.0), ("字" * 20, 0.0, 0.0), (" and", 0.0, 0.0)], ["Dr. Benjamin Longname"], narrowest, True)
+def test_whatever_is_said_and_asked_for_the_limits_hold(
+    parts: list[tuple[str, float, float]], speakers: list[str | None], limits: CueLimits, named: bool
 ) -> None:
-    limits = CueLimits(max_line_width=line_width, max_line_count=line_count)
-    for cue in cues(said(parts), limits):
+    segments = soup(parts, speakers)
+    found = cues(segments, limits, named=named)
+    for cue in found:
         lines = cue.text.split("\n")
-        assert len(lines) <= line_count
-        assert all(width(line) <= line_width for line in lines)
+        assert len(lines) <= limits.max_line_count
+        assert max(map(width, lines)) <= limits.max_line_width
+        assert 0 < cue.end_s - cue.start_s <= limits.max_duration_s + 0.0011
+    assert all(before.end_s <= after.start_s for before, after in itertools.pairwise(found))
+    shown = [cue.text for cue in found]
+    if not (named and limits.speakers):
+        assert letters_of("".join(shown)) == letters_of("".join(segment.text for segment in segments))
+
+
+@given(word_soup, any_limits)
+def test_no_cue_holds_the_words_of_two_speakers(parts: list[tuple[str, float, float]], limits: CueLimits) -> None:
+    marked = [(f"{place}:{'ab'[place // 7 % 2]}", at, length) for place, (_, at, length) in enumerate(parts)]
+    for cue in cues(soup(marked, ["a", "b"]), limits):
+        assert len({word.text[-1] for word in cue.words if ":" in word.text}) <= 1
 
 
 @given(spoken)
@@ -110,9 +168,57 @@ def test_speakers_never_share_a_cue() -> None:
     assert [(cue.speaker, cue.text) for cue in found] == [("Ann", "Yes"), ("Ben", "No")]
 
 
-def test_a_word_wider_than_a_line_stands_alone() -> None:
+def test_a_word_wider_than_a_line_is_broken_over_lines() -> None:
     found = cues([sentence("a " + "x" * 60 + " b")], CueLimits(max_line_width=20, max_line_count=3))
-    assert "x" * 60 in "\n".join(lines_of(found)).split("\n")
+    assert lines_of(found) == ["a", "\n".join(["x" * 20] * 3), "b"]
+
+
+def test_a_name_stands_where_the_speaker_changes_and_counts_as_width() -> None:
+    said_ = [sentence("Yes", speaker="Ann"), sentence("of course", start_s=1, speaker="Ann")]
+    found = cues([*said_, sentence("No", start_s=4, speaker="Ben")], CueLimits(max_line_width=14), named=True)
+    assert lines_of(found) == ["Ann: Yes\nof course", "Ben: No"]
+    assert lines_of(cues(said_, CueLimits(speakers=False), named=True)) == ["Yes of course"]
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    found = cues([sentence("We saw Dr. Miller there. He was late again for the very first time.")], LIMITS)
+    assert lines_of(found) == ["We saw Dr. Miller there.", "He was late again for the very first time."]
+
+
+def test_a_slow_reader_gets_the_pause_that_follows() -> None:
+    text = "these words are said in a hurry"
+    found = cues([sentence(text, word_s=0.1), sentence("later", start_s=5.0)], CueLimits(max_chars_per_s=10))
+    assert found[0].end_s == pytest.approx(len(text) / 10, abs=0.001)
+    tight = cues([sentence(text, word_s=0.1), sentence("later", start_s=2.5)], CueLimits(max_chars_per_s=10))
+    assert tight[0].end_s == pytest.approx(2.5 - 0.083, abs=0.001)
+
+
+def test_chinese_and_japanese_break_between_characters_and_keep_their_punctuation() -> None:
+    text = "「今日はとても良い天気ですね。」公園まで歩いて行きましょう、それから昼ご飯を食べます。"
+    found = cues([Segment(start_s=0.0, end_s=12.0, text=text)], CueLimits(max_line_width=16))
+    lines = [line for cue in found for line in cue.text.split("\n")]
+    assert "".join(lines) == text
+    assert all(width(line) <= 16 for line in lines)
+    assert not any(line.startswith(("。", "、", "」")) or line.endswith("「") for line in lines)
+
+
+def test_korean_breaks_at_its_spaces() -> None:
+    found = cues(
+        [Segment(start_s=0.0, end_s=6.0, text="안녕하세요 세계 여러분 반갑습니다 오늘도")], CueLimits(max_line_width=16)
+    )
+    assert {part for cue in found for part in cue.text.split()} == {
+        "안녕하세요",
+        "세계",
+        "여러분",
+        "반갑습니다",
+        "오늘도",
+    }
+
+
+def test_marks_and_joiners_take_no_column() -> None:
+    assert width("e\u0301") == 1
+    assert width("\U0001f469\u200d\U0001f4bb") == 4
+    assert width("ab\n漢") == 4
 
 
 def test_wide_characters_count_twice_and_need_no_spaces() -> None:

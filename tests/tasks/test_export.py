@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.records import CueLimits, ExportFormat, Finding, Options, Segment, Transcript, Word
+from tasks.captions import milliseconds, vtt_timestamp
 from tasks.cues import cues
-from tasks.export import export, milliseconds, vtt_timestamp
+from tasks.export import export
 
 NASTY = "a <i>b</i> & c --> d {laughs} \\N e \\h f"
 
@@ -131,7 +132,9 @@ def test_json_holds_all_that_is_known() -> None:
     assert (found["schema"], found["schema_version"]) == ("whisper-transcriber/transcript", 1)
     assert found["text"] == "One two."
     assert found["segments"][0]["words"][1] == {"start": 1.4, "end": 1.8, "word": " two.", "probability": 0.9}
-    assert found["findings"] == [{"kind": "too fast", "start": 1.0, "end": 2.0, "detail": "40 characters a second"}]
+    assert found["findings"] == [
+        {"rank": 1, "kind": "too fast", "start": 1.0, "end": 2.0, "detail": "40 characters a second"}
+    ]
 
 
 def test_json_leaves_word_times_out_when_asked_to() -> None:
