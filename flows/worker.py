@@ -6,7 +6,9 @@ process, its imports and its models stay. It is told of new runs by Prefect's ev
 
 import asyncio
 import contextlib
+import getpass
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -60,9 +62,19 @@ def place_of(pool: str, settings: Settings, device: str | None) -> tuple[str, in
 
 
 def default_name(pool: str, device: str) -> str:
-    """Return a name that is the same after a restart, so that the worker finds the runs that it left."""
+    """Return a name that is the same after a restart, so that the worker finds the runs that it left.
+
+    Two users of one machine, and of one Prefect server, have different ones.
+    """
     place = "" if pool == device else f"-{device.replace(':', '')}"
-    return f"{pool}{place}-{socket.gethostname()}"
+    return f"{pool}{place}-{socket.gethostname()}-{_user()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, the user may have a number and no name
+        return str(os.getuid())
 
 
 class WarmWorkerResult(BaseWorkerResult):
