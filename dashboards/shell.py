@@ -25,7 +25,6 @@ ASSETS: dict[str, Path] = {
     "mark.svg": HERE / "components" / "mark.svg",
     "kept.js": HERE / "components" / "kept.js",
     "shell.js": SHELL / "shell.js",
-    "shell.css": SHELL / "shell.css",
     "hasher.js": SHELL / "hasher.js",
     **{f"noble/{path.name}": path for path in (SHELL / "noble").glob("*.js")},
     **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
@@ -65,10 +64,8 @@ HEAD = f"""<title>{APP}</title>
     <meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)" />
     <meta name="theme-color" content="#101514" media="(prefers-color-scheme: dark)" />
     <meta name="description" content="{MANIFEST["description"]}" />
-    <link rel="stylesheet" href="/assets/shell.css" />
     <script type="module" src="/assets/shell.js"></script>""".encode()
-ROOT = b'<div id="root"></div>'
-SKIP = b'<a class="wt-skip" href="#root">Skip to the page</a>\n    ' + ROOT
+ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
 
 
@@ -115,7 +112,7 @@ async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
     page = b"".join(body.get("body", b"") for body in bodies)
     headers = MutableHeaders(scope=start)
     if ROOT in page:
-        page = TITLE.sub(lambda _: HEAD, page, count=1).replace(ROOT, SKIP, 1)
+        page = TITLE.sub(lambda _: HEAD, page, count=1)
     for name in ("content-length", "etag", "last-modified"):
         del headers[name]
     if method == "GET":

@@ -14,6 +14,7 @@ os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"  # nobody answers: Pref
 from httpx2 import Response
 from pydantic import SecretStr
 from starlette.testclient import TestClient
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime import Runtime
 
@@ -94,8 +95,12 @@ def seed(path: Path) -> None:
 
 @contextmanager
 def one_runtime() -> Iterator[None]:
-    """Let Streamlit start anew: one runtime at a time, and one search of all installed packages for components."""
+    """Let Streamlit start anew: one runtime at a time, and one search of all installed packages for components.
+
+    An AppTest before has read the configuration of another folder; the app looks for its own once more.
+    """
     Runtime._instance = None
+    config._config_options = None
     with patch.object(manifest_scanner, "scan_component_manifests", FOUND):
         yield
     Runtime._instance = None
