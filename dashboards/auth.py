@@ -105,8 +105,11 @@ async def look(request: Request) -> Response:
     return JSONResponse(left)
 
 
-async def stay(_: Request) -> Response:
-    """Note that somebody is there, which the gate has done by now."""
+async def stay(request: Request) -> Response:
+    """Note that somebody is there."""
+    session = caller_of(request).session
+    assert session is not None  # noqa: S101
+    await context.write(sessions.touch, session.id, now=utc_now())
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -12,12 +12,16 @@ OWN = {
     "views/upload.py": ("upload", "Upload", "upload"),
     "views/search.py": ("search", "Search", "search"),
 }
-SINGLE = {"views/job.py": ("job", "Recording", "description"), "views/account.py": ("account", "Account", "person")}
+SINGLE = {
+    "views/job.py": ("job", "Recording", "description"),
+    "views/settings.py": ("settings", "Settings", "settings"),
+}
 ADMIN = {
     "views/all_jobs.py": ("all-recordings", "All recordings", "library_music"),
     "views/people.py": ("people", "People", "group"),
     "views/machines.py": ("machines", "Machines", "memory"),
     "views/audit.py": ("audit", "Audit log", "history"),
+    "views/site.py": ("site", "Access", "tune"),
 }
 OUTSIDE = {"views/join.py": ("join", "Join", "person_add"), "views/reset.py": ("reset", "New password", "lock_reset")}
 HIDDEN = {"views/job.py", *OUTSIDE}
@@ -53,7 +57,9 @@ def signed_in(me: Viewer) -> None:
     st.logo(str(components.SVG_MARK), size="large")
     shown = st.navigation(sections)
     with st.sidebar, st.container(key="foot"):
-        if components.dock(name=me.user.name, role=strings.ROLE[me.user.role], everybody=me.is_admin):
+        if job_id := components.session(watch.of_session(me, [*EVERY_PATH, *(path for path, _, _ in OUTSIDE.values())])):
+            st.switch_page("views/job.py", query_params={"id": job_id})
+        if components.dock(name=me.user.shown_name, role=strings.ROLE[me.user.role], everybody=me.is_admin):
             st.switch_page("views/upload.py")
     shown.run()
 

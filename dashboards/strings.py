@@ -98,6 +98,23 @@ REGISTRATION: dict[Registration, str] = {
     Registration.CLOSED: "Nobody",
 }
 
+SESSION: dict[str, str] = {
+    "title": "Are you still there?",
+    "idle": "You will be logged out in {time}, because nothing has been done here for a while.",
+    "old": "Your login ends in {time}. Type your password to go on; nothing on this page is lost.",
+    "old_elsewhere": "Your login ends in {time}. Save what you are working on, then log in again.",
+    "stay": "Stay logged in",
+    "renew": "Stay logged in",
+    "later": "Not now",
+    "password": "Password",
+    "wrong": "This is not your password. Type it again.",
+    "offline": "The server cannot be reached. Try again.",
+    "completed": "{name} is ready.",
+    "failed": "{name} has failed.",
+    "open": "Open",
+    "close": "Close",
+}
+
 DOCK: dict[str, str] = {
     "leave": "Log out",
     "leave_while_sending": "Files are still being sent. Log out and pause them?",

@@ -636,3 +636,16 @@ class ProviderUnreachable(TranscriberError):
 
     def __str__(self) -> str:
         return f"{self.issuer} did not answer as it should ({self.reason}); try again, or log in with a password"
+
+
+class MailNotSent(TranscriberError):
+    """The mail server could not be reached, or took the mail not."""
+
+    status, code, transient = 502, "mail_not_sent", True
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(host, reason)
+        self.host, self.reason = host, reason
+
+    def __str__(self) -> str:
+        return f"the mail server {self.host} did not take the mail ({self.reason}); check TRANSCRIBER_SMTP_…"

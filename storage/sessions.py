@@ -85,6 +85,11 @@ def alive(con: DuckDBPyConnection, session_ids: Iterable[str], *, now: datetime,
     return {row[0] for row in con.execute(ALIVE, asked).fetchall()}
 
 
+def touch(con: DuckDBPyConnection, session_id: str, *, now: datetime) -> None:
+    """Note that the session is in use."""
+    con.execute(TOUCH, {"id": session_id, "now": now})
+
+
 def renew(con: DuckDBPyConnection, session_id: str, *, now: datetime, max_days: int, actor: str) -> None:
     """Let the session last as long as a new one; whoever asks has checked the password again."""
     con.execute(RENEW, {"id": session_id, "now": now, "expires_at": now + timedelta(days=max_days)})

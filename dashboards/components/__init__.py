@@ -34,6 +34,7 @@ def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -
 
 _login = _component("login", isolate=False)  # in the page itself, where password managers look
 _dock = _component("dock", shared=["events.js"])
+_session = _component("session", shared=["events.js"])
 _live = _component("live", shared=["events.js"])
 _uploads = _component("uploads", shared=["vendor/tus-4.3.1.min.js", "kept.js", "twins.js", "recorder.js"])
 _uploader = _component("uploader", shared=["kept.js", "recorder_panel.js"])
@@ -61,6 +62,12 @@ def dock(*, name: str, role: str, everybody: bool) -> bool:
     data = {"name": name, "role": role, "everybody": everybody, "run": time.time_ns(), "text": strings.DOCK}
     result = _dock(key="dock", data=data, on_open_uploads_change=lambda: None, on_woken_change=lambda: None)
     return bool(result.open_uploads)
+
+
+def session(data: Mapping[str, Any]) -> str | None:
+    """Mount what warns before the login ends and tells of finished recordings; return the job to open."""
+    result = _session(key="session", data=dict(data) | {"text": strings.SESSION}, on_opened_change=lambda: None)
+    return result.opened if isinstance(result.opened, str) else None
 
 
 def live(*, key: str, owner: str | None = None, job: str | None = None, everybody: bool = False) -> None:
