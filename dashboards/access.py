@@ -33,6 +33,9 @@ def browsers(me: Viewer) -> None:
         viewer.change(sessions.end_all, me.user.id, actor=me.actor, but=me.session_id)
         context.kick(one.id for one in found if one.id != me.session_id)
         st.rerun()
+    if st.button("Log out everywhere, here too", icon=":material/power_settings_new:", key="everywhere"):
+        viewer.change(sessions.end_all, me.user.id, actor=me.actor)
+        context.kick(one.id for one in found)
 
 
 def _browser(session: Session, me: Viewer) -> None:
@@ -40,7 +43,7 @@ def _browser(session: Session, me: Viewer) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"browser-{session.id}"):
         with st.container(gap=None):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{_device(session.client)}**", width="content")
+                st.markdown(f"**{device(session.client)}**", width="content")
                 if here:
                     st.badge("This one", color="green")
             seen = "now" if here else present.when(session.last_seen_at, me.zone)
@@ -52,7 +55,8 @@ def _browser(session: Session, me: Viewer) -> None:
             st.rerun()
 
 
-def _device(client: str) -> str:
+def device(client: str) -> str:
+    """Return browser and system in words, from what the browser said of itself."""
     browser = next((name for mark, name in BROWSERS if mark in client), "Browser")
     system = next((name for mark, name in SYSTEMS if mark in client), "")
     return f"{browser} on {system}" if system else browser

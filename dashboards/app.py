@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from dashboards import (
     admin_api,
     answers,
+    audit_export,
     auth,
     context,
     health,
@@ -24,6 +25,7 @@ from dashboards import (
     landing,
     media,
     openai_api,
+    own_data,
     provider_login,
     shell,
     uploads,
@@ -33,10 +35,12 @@ from dashboards.context import Context
 from dashboards.dispatch import Dispatcher
 from dashboards.gate import Gate
 from dashboards.headers import Headers
+from dashboards.postman import deliver
 from dashboards.prefect_runs import PrefectRuns
 from dashboards.push import events
 from dashboards.reconcile import Reconciler
 from dashboards.shell import Shell
+from dashboards.taking_leave import erase_leavers
 from dashboards.watch import watch_doors
 from storage import users
 from storage.files import Files
@@ -48,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 SCRIPT = Path(__file__).parent / "main.py"
 SWEEP_EVERY_S = 600.0
+ERASE_EVERY_S = 5.0
 RESTART_AFTER_S = 2.0
 
 
@@ -81,6 +86,8 @@ def routes() -> list[BaseRoute]:
         *auth.ROUTES,
         *joining.ROUTES,
         *provider_login.ROUTES,
+        *own_data.ROUTES,
+        *audit_export.ROUTES,
         *uploads.ROUTES,
         *known.ROUTES,
         *media.ROUTES,
@@ -107,6 +114,8 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(indexing.keep_up(), "search index")
+        holder.background.start(deliver(), "send mails")
+        holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")
         holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")
         try:
             yield

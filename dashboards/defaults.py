@@ -32,13 +32,17 @@ def form(me: Viewer) -> None:
         viewer.refused(error)
         return
     st.toast("Saved. New uploads start from this.", icon=":material/check:")
+    st.rerun()
 
 
 def _hearing(now: Preferences) -> Preferences:
     languages = {"": "Detect by itself"} | LANGUAGES
     left, right = st.columns(2)
     language = left.selectbox(
-        "Spoken language", list(languages), _place(list(languages), now.language or ""), format_func=languages.__getitem__
+        "Spoken language",
+        list(languages),
+        _place(list(languages), now.language or ""),
+        format_func=languages.__getitem__,
     )
     here = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     models = [AUTO, *sorted(here | {now.model} - {AUTO})]
@@ -52,7 +56,9 @@ def _hearing(now: Preferences) -> Preferences:
     task = left.selectbox("Write down", list(TASKS), _place(list(TASKS), now.task), format_func=TASKS.__getitem__)
     lanes = list(LANES)
     lane = right.selectbox("Start", lanes, _place(lanes, now.lane), format_func=LANES.__getitem__)
-    return replace(now, language=language or None, model=model or AUTO, task=task or "transcribe", lane=lane or now.lane)
+    return replace(
+        now, language=language or None, model=model or AUTO, task=task or "transcribe", lane=lane or now.lane
+    )
 
 
 def _subtitles(now: Preferences) -> Preferences:
@@ -95,3 +101,4 @@ def vocabulary_form(me: Viewer) -> None:
         viewer.refused(error)
         return
     st.toast("Saved. Recordings from now on are heard with these words.", icon=":material/check:")
+    st.rerun()

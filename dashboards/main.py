@@ -1,11 +1,13 @@
 """The page script: which pages there are for whom; everything else is in `views/`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from dashboards import components, strings, viewer
+from dashboards import components, context, strings, viewer
 from dashboards.viewer import Viewer
+from storage import preferences
 
 OWN = {
     "views/jobs.py": ("", "Recordings", "graphic_eq"),
@@ -57,11 +59,24 @@ def signed_in(me: Viewer) -> None:
     st.logo(str(components.SVG_MARK), size="large")
     shown = st.navigation(sections)
     with st.sidebar, st.container(key="foot"):
-        if job_id := components.session(watch.of_session(me, [*EVERY_PATH, *(path for path, _, _ in OUTSIDE.values())])):
+        if job_id := components.session(session_facts(me)):
             st.switch_page("views/job.py", query_params={"id": job_id})
         if components.dock(name=me.user.shown_name, role=strings.ROLE[me.user.role], everybody=me.is_admin):
             st.switch_page("views/upload.py")
     shown.run()
+
+
+def session_facts(me: Viewer) -> dict[str, Any]:
+    """Return what the browser needs to watch over the login, tell of recordings, and dress the pages."""
+    idle_s = 60 * context.settings().web.session_idle_minutes
+    return {
+        "me": me.user.id,
+        "name": me.user.name,
+        "everybody": me.is_admin,
+        "warn_s": min(300, idle_s // 2),
+        "theme": viewer.look(preferences.of, me.user.id).theme.title(),
+        "paths": [*EVERY_PATH, *(path for path, _, _ in OUTSIDE.values())],
+    }
 
 
 def page(pages: dict[str, tuple[str, str, str]], view: str) -> st.Page:

@@ -56,7 +56,7 @@ def _note(con: DuckDBPyConnection, user_id: str, *, actor: str) -> None:
 def archive(user_id: str) -> Iterator[bytes]:
     """Yield the ZIP in pieces; no more than one block of one transcript is held at a time."""
     sink = _Outgoing()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as zipped:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as zipped:
         with context.ledger().read() as con:
             account = _account(con, user_id)
         zipped.writestr("account.json", json.dumps(account, indent=2, ensure_ascii=False))

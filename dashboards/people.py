@@ -1,70 +1,49 @@
 """The administrator's hands on accounts; every change ends what it makes invalid at once."""
 
-import secrets
 from collections.abc import Callable
 
 import streamlit as st
-from duckdb import DuckDBPyConnection
 
-from dashboards import context, present, strings, viewer
+from dashboards import access, context, inviting, present, strings, viewer
 from dashboards.viewer import Viewer
-from storage import keys, sessions, users
+from storage import keys, profiles, quotas, sessions, users
 from storage.errors import TranscriberError
 from storage.records import Role, User
 
-HANDOVER = "handover"
-NAME, ROLE, REFUSAL = "person_name", "person_role", "person_refusal"
-
-
-@st.dialog("Add a person")
-def create() -> None:
-    """Ask for name and role; the first password is made up, and shown once."""
-    with st.form("person", border=False):
-        st.text_input("Name", max_chars=64, autocomplete="off", key=NAME, help="What the person types to log in.")
-        roles = [Role.MEMBER, Role.READER, Role.ADMIN]
-        st.radio("Role", roles, format_func=strings.ROLE.__getitem__, horizontal=True, key=ROLE)
-        st.caption(strings.ROLE_HELP)
-        added = st.form_submit_button("Add", type="primary", on_click=_create)
-    if refusal := st.session_state.pop(REFUSAL, None):
-        viewer.refused(refusal)
-    elif added:
-        st.rerun()
-
-
-def _create() -> None:
-    me = viewer.signed_in()
-    if me is None or not me.is_admin:
-        return  # no longer an administrator: the page is drawn anew without this
-    password = secrets.token_urlsafe(12)
-    asked = {"name": st.session_state[NAME], "role": st.session_state[ROLE], "password": password}
-    try:
-        user = viewer.change(users.create, must_change=True, actor=me.actor, **asked)
-    except TranscriberError as error:
-        st.session_state[REFUSAL] = error
-    else:
-        st.session_state[HANDOVER] = (user.name, password)
-
-
-def show_handover() -> None:
-    """Show a first password once, until it has been noted."""
-    if HANDOVER not in st.session_state:
-        return
-    name, password = st.session_state[HANDOVER]
-    with st.container(border=True, key="handover"):
-        st.markdown(f"First password for **{viewer.plain(name)}**. Hand it over now: it cannot be shown again.")
-        st.code(password, language=None)
-        st.caption("At the first login a password of one's own has to be chosen.")
-        if st.button("Done", key="handed"):
-            del st.session_state[HANDOVER]
-            st.rerun()
+PAGE_ROWS = 50
+SEARCH, AFTER, PERSON = "people_search", "people_after", "person"
+GB = 10**9
 
 
 @st.fragment
 def listing() -> None:
-    """List all accounts, each with what can be done to it."""
+    """List accounts by name in pages, those that fit the search."""
     me = viewer.required_admin()
-    for user in viewer.look(users.list_all):
+    search = st.text_input(
+        "Search",
+        placeholder="Name or e-mail",
+        key=SEARCH,
+        label_visibility="collapsed",
+        icon=":material/search:",
+        on_change=_turn_to,
+        args=(None,),
+    )
+    after = st.session_state.get(AFTER)
+    found = viewer.look(users.page, after=after, search=search or "", limit=PAGE_ROWS + 1)
+    if not found:
+        st.info("Nobody fits. Look for another part of the name or the address.")
+    for user in found[:PAGE_ROWS]:
         _row(user, me)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if after:
+            st.button("First", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
+        if len(found) > PAGE_ROWS:
+            last = found[PAGE_ROWS - 1].name
+            st.button("More", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
+
+
+def _turn_to(after: str | None) -> None:
+    st.session_state[AFTER] = after
 
 
 def _row(user: User, me: Viewer) -> None:
@@ -77,30 +56,109 @@ def _row(user: User, me: Viewer) -> None:
                     st.badge("Disabled", color="red")
                 elif user.must_change_password:
                     st.badge("Has not chosen a password yet", color="orange")
-            st.caption(f"Since {present.day(user.created_at, me.zone)}" + (" · you" if user.id == me.user.id else ""))
-        with st.popover("Manage", key=f"manage-{user.id}"):
-            _manage(user, me)
+            known = [user.display_name, user.email, f"since {present.day(user.created_at, me.zone)}"]
+            you = ["you"] if user.id == me.user.id else []
+            st.caption(viewer.plain(" · ".join(one for one in [*known, *you] if one)))
+        if st.button("Manage", key=f"manage-{user.id}"):
+            st.query_params[PERSON] = user.id
+            st.rerun()
 
 
-def _manage(user: User, me: Viewer) -> None:
-    role: Role | None = st.selectbox(
-        "Role", list(Role), list(Role).index(user.role), format_func=strings.ROLE.__getitem__, key=f"role-{user.id}"
-    )
-    if role and role is not user.role and st.button("Change the role", key=f"set-role-{user.id}", width="stretch"):
-        _try(lambda: _set_role(user, role, me), user)
-    if user.id == me.user.id:
-        st.caption("Your own password is changed under Account.")
+def manage(user_id: str, me: Viewer) -> None:
+    """Show one account with all that can be done to it."""
+    if st.button("People", icon=":material/arrow_back:", type="tertiary", key="back"):
+        st.query_params.clear()
+        st.rerun()
+    try:
+        user = viewer.look(users.get, user_id)
+    except TranscriberError as error:
+        viewer.refused(error)
         return
-    if st.button("Reset the password", icon=":material/lock_reset:", key=f"reset-{user.id}", width="stretch"):
-        password = secrets.token_urlsafe(12)
-        st.session_state[HANDOVER] = (user.name, password)
-        _try(lambda: _reset(user, password, me), user)
+    st.title(viewer.plain(user.shown_name), anchor=False)
+    facts(user, me)
+    inviting.show_handover()
+    left, right = st.columns(2, gap="large")
+    with left:
+        _rights(user, me)
+        _limits(user, me)
+    with right:
+        _way_in(user, me)
+        _browsers(user, me)
+
+
+def facts(user: User, me: Viewer) -> None:
+    """Show the name for logging in, the address, and since when the account is there."""
+    known = [user.name, user.email, f"since {present.day(user.created_at, me.zone)}"]
+    you = ["you"] if user.id == me.user.id else []
+    off = ["disabled"] if user.disabled else []
+    st.caption(viewer.plain(" · ".join(one for one in [*known, *you, *off] if one)))
+
+
+def _rights(user: User, me: Viewer) -> None:
+    st.subheader("Role", anchor=False)
+    role: Role | None = st.selectbox(
+        "Role",
+        list(Role),
+        list(Role).index(user.role),
+        format_func=strings.ROLE.__getitem__,
+        key=f"role-{user.id}",
+        label_visibility="collapsed",
+    )
+    st.caption(strings.ROLE_HELP)
+    if role and role is not user.role and st.button("Change the role", key=f"set-role-{user.id}"):
+        _try(lambda: _set_role(user, role, me), user)
+
+
+def _limits(user: User, me: Viewer) -> None:
+    st.subheader("Limits", anchor=False)
+    used = viewer.look(quotas.usage, user.id)
+    with st.form(f"limits-{user.id}", border=False):
+        left, right = st.columns(2)
+        hours = left.number_input("Hours a month", 0.0, None, user.quota_hours, 1.0, placeholder="no limit")
+        stored = None if user.quota_bytes is None else user.quota_bytes / GB
+        size = right.number_input("Gigabytes stored", 0.0, None, stored, 1.0, placeholder="no limit")
+        heard = (used.heard_s + used.coming_s) / 3600
+        st.caption(
+            f"This month {heard:.1f} hours were heard or are under way; {present.size(used.stored_bytes)} are stored."
+        )
+        if st.form_submit_button("Save the limits", key=f"set-limits-{user.id}"):
+            size_bytes = None if size is None else round(size * GB)
+            _try(
+                lambda: viewer.change(profiles.set_quota, user.id, hours=hours, size_bytes=size_bytes, actor=me.actor),
+                user,
+            )
+
+
+def _way_in(user: User, me: Viewer) -> None:
+    st.subheader("Way in", anchor=False)
+    if user.id == me.user.id:
+        st.write("Your own password is changed under Settings.")
+        return
+    st.write("A link with which the person chooses a new password. It works once, for a day.")
+    if st.button("Make a password link", icon=":material/lock_reset:", key=f"reset-{user.id}"):
+        _try(lambda: inviting.offer_reset(user, me), user)
     if user.disabled:
-        if st.button("Let in again", icon=":material/person_check:", key=f"enable-{user.id}", width="stretch"):
+        st.write("The account is disabled.")
+        if st.button("Let in again", icon=":material/person_check:", key=f"enable-{user.id}"):
             _try(lambda: viewer.change(users.set_disabled, user.id, disabled=False, actor=me.actor), user)
-    elif st.button("Disable", icon=":material/person_off:", key=f"disable-{user.id}", width="stretch"):
+        return
+    st.write("Disabling logs the person out everywhere and stops their keys. Recordings stay.")
+    if st.button("Disable", icon=":material/person_off:", key=f"disable-{user.id}"):
         _try(lambda: viewer.change(users.set_disabled, user.id, disabled=True, actor=me.actor), user)
-    st.caption("Disabling logs the person out everywhere and stops their keys. Recordings stay.")
+
+
+def _browsers(user: User, me: Viewer) -> None:
+    st.subheader("Browsers", anchor=False)
+    found = viewer.look(sessions.list_of, user.id)
+    if not found:
+        st.write("Not logged in anywhere.")
+        return
+    for session in found:
+        seen = present.when(session.last_seen_at, me.zone)
+        address = viewer.plain(session.client.split(" ", 1)[0])
+        st.markdown(f"**{access.device(session.client)}** · {address} · last seen {seen}")
+    if st.button("Log out everywhere", key=f"end-all-{user.id}"):
+        _try(lambda: viewer.change(sessions.end_all, user.id, actor=me.actor), user)
 
 
 def _set_role(user: User, role: Role, me: Viewer) -> None:
@@ -110,21 +168,13 @@ def _set_role(user: User, role: Role, me: Viewer) -> None:
     context.kick([*(one.id for one in browsers), *(one.id for one in programs)])
 
 
-def _reset(user: User, password: str, me: Viewer) -> None:
-    def work(con: DuckDBPyConnection) -> None:
-        users.set_password(con, user.id, password=password, must_change=True, actor=me.actor)
-        sessions.end_all(con, user.id, actor=me.actor)
-
-    viewer.change(work)
-
-
 def _try(work: Callable[[], object], user: User) -> None:
     """Do a change; sessions that it ended are shut out of their open pages."""
     before = [one.id for one in viewer.look(sessions.list_of, user.id)]
     try:
         work()
     except TranscriberError as error:
-        st.session_state.pop(HANDOVER, None)
+        st.session_state.pop(inviting.HANDOVER, None)
         viewer.refused(error)
         return
     left = {one.id for one in viewer.look(sessions.list_of, user.id)}

@@ -96,8 +96,8 @@ async def _send_due(settings: MailSettings) -> float:
 
 
 async def _send_one(settings: MailSettings, mail: Mail) -> bool:
-    if not mail.user.email:
-        return True  # taken back meanwhile
+    if not mail.user.email or mail.overtaken:
+        return True  # there is nothing to tell any more
     ready = mail.state is JobState.COMPLETED
     subject = f"{mail.job.name} is ready" if ready else f"{mail.job.name} could not be transcribed"
     said = "The transcript of your recording is ready." if ready else mail.job.error or "It has failed."

@@ -154,6 +154,8 @@ def actor(name: str, people: Mapping[str, str]) -> str:
     part, _, ident = name.partition(":")
     if part == "user":
         return people.get(ident, "a deleted user")
+    if part == "invitation":
+        return "an invitation"
     return {"system": "the system", "worker": f"worker {ident}", "key": "an API key", "cli": f"console ({ident})"}.get(
         part, name
     )

@@ -19,7 +19,9 @@ def form(me: Viewer) -> None:
     chosen = viewer.look(preferences.of, me.user.id)
     with st.form("profile", border=False):
         st.text_input("Name for logging in", me.user.name, disabled=True)
-        shown = st.text_input("Name that others see", me.user.display_name or "", max_chars=64, placeholder=me.user.name)
+        shown = st.text_input(
+            "Name that others see", me.user.display_name or "", max_chars=64, placeholder=me.user.name
+        )
         email = st.text_input("E-mail", me.user.email or "", max_chars=320, autocomplete="email")
         ready, failed = chosen.mail_when_ready, chosen.mail_when_failed
         if context.settings().mail.smtp_host:

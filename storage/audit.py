@@ -26,10 +26,12 @@ MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash"
 PAGE = """
 SELECT seq, happened_at, actor, action, subject, detail, hash FROM audit
 WHERE ($before IS NULL OR seq < $before)
-  AND ($actor IS NULL OR actor = $actor) AND ($action IS NULL OR action = $action)
-  AND ($subject IS NULL OR subject = $subject)
+  AND ($actor IS NULL OR actor = $actor OR starts_with(actor, $actor || ':'))
+  AND ($action IS NULL OR action = $action) AND ($subject IS NULL OR subject = $subject)
+  AND ($since IS NULL OR happened_at >= $since) AND ($until IS NULL OR happened_at < $until)
 ORDER BY seq DESC LIMIT $limit
 """
+ACTIONS = "SELECT DISTINCT action FROM audit ORDER BY action"
 STRETCH = """
 SELECT seq, happened_at, actor, action, subject, detail, hash FROM audit
 WHERE seq > $after AND seq <= $upto ORDER BY seq
@@ -66,10 +68,18 @@ def page(
     actor: str | None = None,
     action: str | None = None,
     subject: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[AuditRow]:
-    """Return rows below `before_seq`, newest first."""
+    """Return rows below `before_seq`, newest first; `actor` may be a kind alone, such as "worker"."""
     found = {"before": before_seq, "limit": limit, "actor": actor, "action": action, "subject": subject}
-    return [_audit_row(row) for row in con.execute(PAGE, found).fetchall()]
+    rows = con.execute(PAGE, found | {"since": since, "until": until}).fetchall()
+    return [_audit_row(row) for row in rows]
+
+
+def actions(con: DuckDBPyConnection) -> list[str]:
+    """Return every action that has been recorded."""
+    return [row[0] for row in con.execute(ACTIONS).fetchall()]
 
 
 def verify(con: DuckDBPyConnection) -> int | None:

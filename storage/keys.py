@@ -105,6 +105,21 @@ def list_of(con: DuckDBPyConnection, user_id: str) -> list[ApiKey]:
     return [_key(row) for row in con.execute(OF_USER, {"user_id": user_id}).fetchall()]
 
 
+PAGE = """
+SELECT id, user_id, name, prefix, created_at, last_used_at, revoked_at FROM api_keys
+WHERE ($before IS NULL OR id < $before) AND NOT ($only_valid AND revoked_at IS NOT NULL)
+ORDER BY id DESC LIMIT $limit
+"""
+
+
+def page(
+    con: DuckDBPyConnection, *, before: str | None = None, only_valid: bool = False, limit: int = 50
+) -> list[ApiKey]:
+    """Return everybody's keys, newest first, below the id `before` (the last one of the page above)."""
+    asked = {"before": before, "only_valid": only_valid, "limit": limit}
+    return [_key(row) for row in con.execute(PAGE, asked).fetchall()]
+
+
 def _sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -3,10 +3,12 @@
 Audit rows stay, with ids. What is broken off half-way is found by `who` and gone on with.
 """
 
+from contextlib import suppress
+
 from duckdb import DuckDBPyConnection
 
 from storage import audit, intake, jobs, sessions, users
-from storage.errors import BadRequest
+from storage.errors import BadRequest, JobMoved
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import Role
@@ -61,13 +63,9 @@ def erase(ledger: Ledger, files: Files, user_id: str) -> int:
     actor, count = "system:leaving", 0
     while found := _some_jobs(ledger, user_id):
         for job_id in found:
-            with ledger.read() as con:
-                finished = jobs.get(con, job_id).state.finished
-            if not finished:
-                ledger.run(jobs.cancel, job_id, actor=actor)
-            intake.throw_out(ledger, files, job_id, actor=actor)
-            count += 1
-    ledger.run(_forget, user_id, count, actor=actor)
+            _throw_out(ledger, files, job_id, actor=actor)
+        count += len(found)
+    ledger.run(_forget, user_id, actor=actor)
     return count
 
 
@@ -76,7 +74,19 @@ def _some_jobs(ledger: Ledger, user_id: str) -> list[str]:
         return [row[0] for row in con.execute(JOBS, {"id": user_id}).fetchall()]
 
 
-def _forget(con: DuckDBPyConnection, user_id: str, count: int, *, actor: str) -> None:
+def _throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
+    with ledger.read() as con:
+        finished = jobs.get(con, job_id).state.finished
+    if not finished:
+        with suppress(JobMoved):  # it has finished meanwhile
+            ledger.run(jobs.cancel, job_id, actor=actor)
+    intake.throw_out(ledger, files, job_id, actor=actor)
+
+
+def _forget(con: DuckDBPyConnection, user_id: str, *, actor: str) -> None:
+    """Delete the account, unless a recording has come in since."""
+    if con.execute(JOBS, {"id": user_id}).fetchall() or user_id not in who(con):
+        return
     for statement in (*GONE_TOO, GONE):
         con.execute(statement, {"id": user_id})
-    audit.record(con, actor=actor, action="user.delete", subject=user_id, detail={"recordings": count})
+    audit.record(con, actor=actor, action="user.delete", subject=user_id)

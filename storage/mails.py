@@ -28,8 +28,14 @@ class Mail:
 
     job: Job
     user: User
+    attempt: int
     state: JobState
     tries: int
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the job has gone on since."""
+        return (self.job.attempt, self.job.state) != (self.attempt, self.state)
 
 
 def want(con: DuckDBPyConnection, job_id: str) -> bool:
@@ -44,7 +50,11 @@ def want(con: DuckDBPyConnection, job_id: str) -> bool:
     return True
 
 
-DUE = "SELECT job_id, attempt, state, tries FROM mails WHERE due_at <= $now ORDER BY created_at LIMIT $limit"
+DUE = """
+SELECT job_id, mails.attempt, mails.state, tries FROM mails
+JOIN jobs ON jobs.id = job_id JOIN users ON users.id = owner_id
+WHERE due_at <= $now ORDER BY mails.created_at LIMIT $limit
+"""
 DROP = "DELETE FROM mails WHERE job_id NOT IN (SELECT id FROM jobs) OR due_at IS NULL AND created_at < $before"
 
 
@@ -52,13 +62,14 @@ def due(con: DuckDBPyConnection, *, now: datetime, limit: int = 20) -> list[Mail
     """Return the mails to send now."""
     rows = con.execute(DUE, {"now": now, "limit": limit}).fetchall()
     mails = []
-    for job_id, _, state, tries in rows:
+    for job_id, attempt, state, tries in rows:
         job = jobs.get(con, job_id)
-        mails.append(Mail(job=job, user=users.get(con, job.owner_id), state=JobState(state), tries=tries))
+        user = users.get(con, job.owner_id)
+        mails.append(Mail(job=job, user=user, attempt=attempt, state=JobState(state), tries=tries))
     return mails
 
 
-NEXT = "SELECT min(due_at) FROM mails WHERE due_at IS NOT NULL"
+NEXT = "SELECT min(due_at) FROM mails JOIN jobs ON jobs.id = job_id JOIN users ON users.id = owner_id"
 
 
 def next_due(con: DuckDBPyConnection) -> datetime | None:
@@ -77,7 +88,7 @@ def tried(con: DuckDBPyConnection, mail: Mail, *, sent: bool, now: datetime) -> 
     """Note a try; return whether there will be another."""
     again = not sent and mail.tries < len(PAUSES_S)
     due_at = now + timedelta(seconds=PAUSES_S[mail.tries]) if again else None
-    values = {"job_id": mail.job.id, "attempt": mail.job.attempt, "state": mail.state, "due_at": due_at}
+    values = {"job_id": mail.job.id, "attempt": mail.attempt, "state": mail.state, "due_at": due_at}
     con.execute(TRIED, values)
     return again
 

@@ -11,7 +11,8 @@ from storage.errors import HoursUsedUp, SpaceUsedUp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """`heard_s` counts what completed this month, `coming_s` what is under way; `stored_bytes` all recordings."""
+    """`heard_s` counts what completed this month, `coming_s` what is under way; `stored_bytes` all recordings
+    but deleted ones."""
 
     heard_s: float
     coming_s: float
@@ -22,7 +23,7 @@ HEARD = "SELECT heard_s FROM usage WHERE user_id = $user_id AND month = $month"
 JOBS = """
 SELECT coalesce(sum(duration_s) FILTER (WHERE state NOT IN ('completed', 'failed', 'cancelled')), 0),
        coalesce(sum(media_bytes), 0)::BIGINT
-FROM jobs WHERE owner_id = $user_id
+FROM jobs WHERE owner_id = $user_id AND deleted_at IS NULL
 """
 
 

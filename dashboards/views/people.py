@@ -1,13 +1,24 @@
-"""Accounts, for administrators: create, role, password, disable."""
+"""Accounts, for administrators: people, invitations, everybody's keys."""
 
 import streamlit as st
 
-from dashboards import people, viewer
+from dashboards import all_keys, inviting, people, viewer
 
-viewer.required_admin()
-with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.title("People", anchor=False, width="content")
-    if st.button("Add a person", type="primary", icon=":material/person_add:", key="add"):
-        people.create()
-people.show_handover()
-people.listing()
+me = viewer.required_admin()
+if person := st.query_params.get(people.PERSON):
+    people.manage(person, me)
+else:
+    st.title("People", anchor=False)
+    inviting.show_handover()
+    everybody, invited, programs = st.tabs(["People", "Invite", "API keys"], key="part", bind="query-params")
+    with everybody:
+        people.listing()
+    with invited:
+        with st.container(key="narrow"):
+            inviting.by_link(me)
+            with st.expander("Without a link: an account with a first password"):
+                inviting.by_password(me)
+        st.subheader("Waiting invitations", anchor=False)
+        inviting.pending()
+    with programs:
+        all_keys.listing()

@@ -156,7 +156,7 @@ def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: objec
     page.goto(heard)
     log_in(page, PASSWORD)
     expect(page.locator(".player .line").first).to_be_visible()
-    for path in ("", "upload", "account", "people", "machines", "audit"):
+    for path in ("", "upload", "settings", "people", "machines", "audit"):
         page.goto(f"{stack.url}/{path}")
         expect(page.locator(".stMain h1").first).to_be_visible()
         wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")

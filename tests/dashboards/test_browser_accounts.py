@@ -1,0 +1,227 @@
+"""Accounts in a real browser: registering, inviting, logging out, being shut out, logging in elsewhere."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pydantic import SecretStr
+
+from dashboards import context
+from storage import choices, users
+from storage.choices import Choices, Registration
+from storage.clock import utc_now
+from storage.records import Role
+from storage.settings import OidcSettings, Settings
+from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in
+from tests.dashboards.provider import CLIENT, SECRET, provider
+from tests.dashboards.served import Served, serving
+from tests.dashboards.site import PASSWORD
+
+pytestmark = pytest.mark.acceptance
+NEW, NEWER = "a better password", "an even better password"
+
+
+@contextmanager
+def tab(chromium: Browser, served: Served, **options: Any) -> Iterator[Page]:
+    """A new browser with one page, in which nothing may go wrong unseen."""
+    opened = chromium.new_context(**{"viewport": DESK} | options)
+    watch = Watch(served.url)
+    yield watch.over(opened.new_page())
+    opened.close()
+    refused = re.compile(r"^(401|403|410|400) ")  # answers that a form shows
+    assert [trouble for trouble in watch.troubles if not refused.match(trouble)] == []
+
+
+def allow(registration: Registration) -> None:
+    context.ledger().run(choices.set_, Choices(registration=registration), actor="system:test")
+
+
+def heading(page: Page, words: str) -> None:
+    expect(page.get_by_role("heading", name=words, exact=True)).to_be_visible()
+
+
+def test_registering_logging_in_and_changing_the_password(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        allow(Registration.OPEN)
+        page.goto(served.url)
+        page.get_by_role("link", name="Create an account").click()
+        heading(page, "Create your account")
+        keep_picture(page, "join")
+        page.get_by_label("Name").fill("grace")
+        page.locator("input[name=password]").fill(NEW)
+        page.get_by_role("button", name="Create account").click()
+        heading(page, "Recordings")
+        page.get_by_role("button", name="Log out").click()
+        heading(page, "Log in")
+        log_in(page, "grace", NEW)
+        heading(page, "Recordings")
+        page.goto(f"{served.url}/settings?part=Password")
+        page.get_by_label("Current password").fill(NEW)
+        page.get_by_label("New password", exact=True).fill(NEWER)
+        page.get_by_label("New password, once more").fill(NEWER)
+        page.get_by_role("button", name="Change password").click()
+        expect(page.get_by_text("Your password has been changed.")).to_be_visible()
+        page.get_by_role("button", name="Log out", exact=True).first.click()
+        heading(page, "Log in")
+        log_in(page, "grace", NEWER)
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def test_an_invitation_goes_from_an_administrator_to_a_new_person(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        page.goto(f"{served.url}/people?part=Invite")
+        log_in(page, "root", PASSWORD)
+        page.get_by_label("E-mail (optional)").fill("grace@example.org")
+        page.get_by_role("button", name="Make an invitation link").click()
+        link = page.locator(".st-key-handover-box code").inner_text()
+        keep_picture(page, "invite")
+        assert link.startswith(f"{served.url}/join?token=")
+        with tab(chromium, served, viewport=PHONE, is_mobile=True, has_touch=True, color_scheme="dark") as phone:
+            phone.goto(link)
+            heading(phone, "Create your account")
+            keep_picture(phone, "join-phone-dark")
+            assert phone.get_by_label("E-mail").input_value() == "grace@example.org"
+            phone.get_by_label("Name").fill("grace")
+            phone.locator("input[name=password]").fill("short")
+            phone.locator("form").evaluate("form => form.noValidate = true")
+            phone.get_by_role("button", name="Create account").click()
+            expect(phone.get_by_role("alert").filter(has_text="8 to 1024 characters")).to_be_visible()
+            phone.locator("input[name=password]").fill(NEW)
+            phone.get_by_role("button", name="Create account").click()
+            heading(phone, "Recordings")
+            assert "token" not in phone.url
+        with tab(chromium, served) as again:
+            again.goto(link)
+            expect(again.get_by_text("This link does not work any more")).to_be_visible()
+
+
+def test_a_disabled_person_sees_the_login_within_a_second(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as root, tab(chromium, served) as page:
+        page.goto(f"{served.url}/settings")
+        log_in(page, "ada", PASSWORD)
+        heading(page, "Settings")
+        root.goto(f"{served.url}/people")
+        log_in(root, "root", PASSWORD)
+        with context.ledger().read() as con:
+            ada = users.by_name(con, "ada")
+        assert ada
+        root.locator(f".st-key-manage-{ada.id} button").click()
+        heading(root, "ada")
+        keep_picture(root, "person")
+        root.get_by_role("button", name="Disable", exact=True).click()
+        heading(page, "Log in")
+        log_in(page, "ada", PASSWORD)
+        expect(page.get_by_role("alert").filter(has_text="do not match")).to_be_visible()
+
+
+def test_a_password_link_made_by_an_administrator(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as root, tab(chromium, served) as page:
+        root.goto(f"{served.url}/people")
+        log_in(root, "root", PASSWORD)
+        with context.ledger().read() as con:
+            ada = users.by_name(con, "ada")
+        assert ada
+        root.locator(f".st-key-manage-{ada.id} button").click()
+        root.get_by_role("button", name="Make a password link").click()
+        page.goto(root.locator(".st-key-handover-box code").inner_text())
+        heading(page, "Choose a new password")
+        keep_picture(page, "reset")
+        page.locator("input[name=password]").fill(NEW)
+        page.get_by_role("button", name="Save and log in").click()
+        heading(page, "Recordings")
+
+
+def test_logging_out_in_one_tab_closes_the_other(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        page.goto(served.url)
+        log_in(page, "ada", PASSWORD)
+        heading(page, "Recordings")
+        other = page.context.new_page()
+        other.goto(f"{served.url}/settings")
+        heading(other, "Settings")
+        other.get_by_role("button", name="Log out", exact=True).first.click()
+        heading(page, "Log in")
+
+
+def test_logging_in_through_a_provider(settings: Settings, chromium: Browser) -> None:
+    with provider() as elsewhere:
+        settings.__dict__["oidc"] = OidcSettings(
+            oidc_issuer=elsewhere.url,
+            oidc_client_id=CLIENT,
+            oidc_client_secret=SecretStr(SECRET),
+            oidc_name="Example",
+            oidc_create_users=True,
+            _env_file=None,
+        )
+        with serving(settings) as served:
+            opened = chromium.new_context(viewport=DESK)
+            page = opened.new_page()
+            page.goto(f"{served.url}/settings?part=Password")
+            keep_picture(page, "login-provider")
+            page.get_by_role("link", name="Log in with Example").click()
+            heading(page, "Settings")
+            assert page.url.startswith(f"{served.url}/settings?part=Password")
+            expect(page.locator(".dock .name b")).to_have_text("grace")
+            page.get_by_role("button", name="Log out", exact=True).first.click()
+            heading(page, "Log in")
+            elsewhere.refuses = True
+            page.get_by_role("link", name="Log in with Example").click()
+            expect(page.get_by_text("The login at your provider did not work")).to_be_visible()
+            opened.close()
+
+
+def test_a_login_that_is_about_to_end_warns_and_can_be_kept(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        page.goto(f"{served.url}/settings")
+        log_in(page, "ada", PASSWORD)
+        heading(page, "Settings")
+        page.get_by_label("Name that others see").fill("not saved yet")
+        forget(minutes=12 * 60 - 3)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(21_000)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        warning = page.get_by_role("alertdialog")
+        expect(warning).to_contain_text("because nothing has been done here")
+        keep_picture(page, "idle-warning")
+        warning.get_by_role("button", name="Stay logged in").click()
+        expect(warning).to_be_hidden()
+        assert page.get_by_label("Name that others see").input_value() == "not saved yet"
+
+
+def forget(*, minutes: int) -> None:
+    with context.ledger().write() as con:
+        con.execute("UPDATE sessions SET last_seen_at = $then", {"then": utc_now() - timedelta(minutes=minutes)})
+
+
+def test_a_reader_has_no_way_to_upload(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        page.goto(served.url)
+        log_in(page, "rex", PASSWORD)
+        heading(page, "Recordings")
+        expect(page.get_by_text("Recordings that are put in your account appear here")).to_be_visible()
+        assert page.get_by_role("button", name="Upload").count() == 0
+        assert page.request.post(f"{served.url}/uploads", headers={"Origin": served.url}).status == 403
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_pages_fit(settings: Settings, chromium: Browser, theme: Any, size: Any) -> None:
+    with serving(settings) as served, tab(chromium, served, viewport=size, color_scheme=theme) as page:
+        context.ledger().run(users.create, name="boss", password=NEW, role=Role.ADMIN, actor="system:test")
+        page.goto(f"{served.url}/settings")
+        log_in(page, "boss", NEW)
+        kind = f"{theme}-{size['width']}"
+        parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Your data")
+        paths = [f"settings?part={part.replace(' ', '+')}" for part in parts]
+        paths += ["people", "people?part=Invite", "people?part=API+keys", "audit", "site"]
+        for path in paths:
+            page.goto(f"{served.url}/{path}")
+            expect(page.locator(".stMain h1").first).to_be_visible()
+            page.wait_for_timeout(700)
+            keep_picture(page, f"{re.sub(r'[^a-z]+', '-', path.lower())}-{kind}")
+            wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+            assert wide == 0, f"/{path} is {wide} px too wide"
