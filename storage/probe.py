@@ -34,6 +34,7 @@ MAX_TRACKS = 64
 MAX_SPLIT = 8  # channels that a reader holds beside one another
 MAX_TITLE_CHARS = 80
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
+GUESSED = {"amrnb", "amrwb"}  # without a header of their own: FFmpeg takes some texts for them
 TOO_MUCH_MEMORY = "opening it takes too much memory"
 
 
@@ -148,6 +149,8 @@ def opened(path: Path, name: str) -> Iterator[Any]:
         with container:
             if set(container.format.name.split(",")) & PLAYLISTS:
                 raise AudioUnreadable(name, "it is a playlist rather than a recording")
+            if container.format.name in GUESSED:
+                raise AudioUnreadable(name, "nothing in it says what it is")
             yield container
 
 

@@ -93,6 +93,7 @@ def test_a_recording_of_no_length_is_called_empty(tmp_path: Path, suffix: str) -
         b"fLaC" + b"\x80" * 3000,
         bytes(range(256)) * 50,
         b"1\n00:00:01,000 --> 00:00:02,000\nHello\n\n" * 20,
+        b'{"a": [1, 1, 1' + b", 1" * 3000 + b"]}",
     ],
 )
 def test_what_is_not_sound_is_not_readable(tmp_path: Path, content: bytes) -> None:

@@ -60,7 +60,7 @@ def times_of_bursts(found: Samples) -> list[float]:
 
 
 def write_coded(path: Path, codec: str, rate_hz: int, sound: Samples, *, container: str | None = None) -> Path:
-    with av.open(str(path), "w", format=container) as opened:
+    with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as opened:  # no random ids
         stream = cast(AudioStream, opened.add_stream(codec, rate=rate_hz, layout="mono"))
         stream.bit_rate = 12_200 if "amrnb" in codec else 64_000
         frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="flt", layout="mono")
