@@ -116,6 +116,11 @@ def check_models(settings: Settings) -> Iterator[Check]:
     """Is there a model, and may another be fetched?"""
     from tasks import hub, models
 
+    for name, lacking in models.incomplete(settings.model_dir).items():
+        found = f"the folder {settings.model_dir / name} is not whole and not used: {lacking}"
+        yield Check(
+            what="model", state="note", found=found, mend=f"copy it again, or `transcriber models fetch {name}`"
+        )
     wanted = settings.engine.model
     try:
         resolved = models.resolve(wanted, settings=settings.engine, model_dir=settings.model_dir, may_fetch=False)

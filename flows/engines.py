@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from storage.errors import ModelMissing
@@ -14,8 +14,6 @@ from tasks.engine import Engine, given_up, with_less
 from tasks.models import Resolved
 
 log = logging.getLogger(__name__)
-
-UNLOAD_AFTER_S = 600.0
 
 
 @dataclass(slots=True)
@@ -32,8 +30,8 @@ class _Slot:
 class Engines:
     """Engines on one device, by the model's fingerprint: one whose files are replaced is another model."""
 
-    def __init__(self, settings: Settings, *, device: str) -> None:
-        self._settings, self._device = settings, device
+    def __init__(self, settings: Settings, *, device: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._device, self._clock = settings, device, clock
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
 
@@ -56,7 +54,7 @@ class Engines:
         finally:
             with self._lock:
                 slot.users -= 1
-                slot.idle_since = time.monotonic()
+                slot.idle_since = self._clock()
 
     def _load(self, model: str, fingerprint: str) -> Engine:
         resolved = self._resolve(model)
@@ -76,25 +74,26 @@ class Engines:
             for key, slot in self._slots.items():
                 slot.kept = key == fingerprint
 
-    def unload_idle(self, *, now: float | None = None) -> bool:
+    def unload_idle(self) -> bool:
         """Let go of engines that nobody has borrowed for a while.
 
         Return whether the process should be replaced instead: CUDA gives memory back for sure only when it ends.
         """
-        now = time.monotonic() if now is None else now
+        after_s = 60 * self._settings.engine.model_idle_minutes
+        if not after_s:
+            return False
         with self._lock:
-            idle = [
-                key
-                for key, slot in self._slots.items()
-                if not slot.users and not slot.kept and now - slot.idle_since > UNLOAD_AFTER_S
-            ]
+            idle = [key for key, slot in self._slots.items() if self._idle_s(slot) > after_s]
             if any(self._slots[key].engine for key in idle) and self._device.startswith("cuda"):
                 return not any(slot.users for slot in self._slots.values())
             gone = [engine for key in idle if (engine := self._slots.pop(key).engine)]
         for engine in gone:
             engine.close()
-            log.info("unloaded %s after %g s without work", engine.resolved.name, UNLOAD_AFTER_S)
+            log.info("unloaded %s after %g minutes without work", engine.resolved.name, after_s / 60)
         return False
+
+    def _idle_s(self, slot: _Slot) -> float:
+        return 0.0 if slot.users or slot.kept else self._clock() - slot.idle_since
 
 
 def _spare(engine: Engine, deaths: int) -> None:

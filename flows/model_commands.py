@@ -13,12 +13,15 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from storage.abilities import translates
     from storage.settings import Settings
     from tasks import models
 
     settings = Settings()
     carried = models.demo()
     here = {model.name: model for model in [*models.installed(settings.model_dir), *([carried] if carried else [])]}
+    for name, lacking in models.incomplete(settings.model_dir).items():
+        Console(stderr=True).print(f"[yellow]the folder {name} is not whole and not used: {lacking}; copy it again[/]")
     table = Table("model", "languages", "size", "on this machine", "fingerprint")
     names = [*here, *(name for name in sorted(models.CATALOGUE, key=_rank, reverse=True) if name not in here)]
     for name in names:
@@ -26,6 +29,8 @@ def list_models() -> None:
         size_bytes = found.bytes if found else listed.bytes if listed else 0
         languages = listed.languages if listed else "a few words of English" if name == models.DEMO else ""
         where = str(found.path) if found else "-"
+        if (found is None or models.is_multilingual(found.path)) and translates(name):
+            languages += ", translates into English"
         table.add_row(name, languages, f"{size_bytes / 1e6:,.0f} MB", where, found.fingerprint if found else "")
     Console().print(table)
 

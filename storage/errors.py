@@ -299,6 +299,19 @@ class ModelMissing(TranscriberError):
         )
 
 
+class ModelInUse(TranscriberError):
+    """A process of this machine has the model loaded."""
+
+    status, code, transient = 409, "model_in_use", True
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return f"model {self.model} is in use on this machine; stop the workers that have it loaded, then try again"
+
+
 class ModelCannot(TranscriberError):
     """The model was never taught what the job asks of it."""
 

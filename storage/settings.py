@@ -139,6 +139,12 @@ class EngineSettings(BaseSettings):
     cpu_threads: int = Field(0, ge=0, description="Threads of one engine worker; 0 means by the cores.")
     num_workers: int = Field(0, ge=0, description="Spans heard at once on one device; 0 means by the cores.")
     batch_size: int = Field(0, ge=0, description="Windows decoded together inside a span; 0 means by the device.")
+    model_idle_minutes: float = Field(
+        10.0, ge=0, description="A model that nobody asks for is unloaded after so many minutes; 0 means never."
+    )
+    default_model_stays: bool = Field(
+        True, description="The default model is loaded at the start and stays; false: it is unloaded when idle, too."
+    )
     diarize_segmentation_model: Path | None = Field(
         None, description="ONNX file that finds who speaks when (pyannote segmentation), for `pip install .[diarize]`."
     )

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
@@ -20,7 +20,7 @@ from storage.settings import EngineSettings
 from tasks.decode import Samples
 from tasks.devices import DevicePlan, plan_device, prepare_libraries
 from tasks.hearing import Hearing, Stopped
-from tasks.models import Resolved, is_multilingual
+from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Engine(AbstractContextManager["Engine"]):
         self.given_up: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._model: Any = None
+        self._held = ExitStack()
         self.multilingual = is_multilingual(resolved.path)
 
     @classmethod
@@ -90,12 +91,15 @@ class Engine(AbstractContextManager["Engine"]):
         """Let go of the model. On CUDA the memory is sure to come back only when the process ends."""
         with self._lock:
             self._model = None
+            self._held.close()
 
     @property
     def model(self) -> Any:
         """The faster-whisper model, loaded by the current plan."""
         with self._lock:
             if self._model is None:
+                self._held.close()
+                self._held.enter_context(hold(self.resolved.path))
                 self._model = load_model(self.resolved, self.plan)
             return self._model
 

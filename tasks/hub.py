@@ -106,6 +106,8 @@ def _download(name: str, model_dir: Path, hub_url: str, on_download: OnDownload 
         raise ModelMissing(name, f"the hub {hub_url} broke off: {error or type(error).__name__}") from error
     except _Damaged as error:
         raise ModelMissing(name, f"{error}; nothing of it was kept") from error
+    if (model_dir / name).exists():  # a half-copied one, or `find` would have found it
+        shutil.rmtree(model_dir / name)
     folder.rename(model_dir / name)
     logger.info("fetched model %s", name, extra={"action": "model.fetch", "bytes": total})
 

@@ -4,16 +4,20 @@ A model is a CTranslate2 folder (`model.bin`, `config.json`, tokenizer) as faste
 is taken from the bytes of its files, so that two folders with the same name are told apart.
 """
 
+import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import ModelMissing
+from storage.errors import ModelInUse, ModelMissing
 from storage.settings import EngineSettings
+from tasks.weights import NEEDED, missing_part
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +92,7 @@ class Resolved:
 
 def is_model(path: Path) -> bool:
     """Return whether the folder holds a whole model."""
-    return all((path / part).is_file() for part in ("model.bin", "config.json", "tokenizer.json"))
+    return missing_part(path) is None
 
 
 def installed(model_dir: Path) -> list[InstalledModel]:
@@ -96,6 +100,13 @@ def installed(model_dir: Path) -> list[InstalledModel]:
     folders = sorted(model_dir.iterdir()) if model_dir.is_dir() else []
     found = [_installed(folder.name, folder) for folder in folders if is_model(folder)]
     return sorted(found, key=_rank, reverse=True)
+
+
+def incomplete(model_dir: Path) -> dict[str, str]:
+    """Return the folders that hold a part of a model, and what each lacks."""
+    folders = sorted(model_dir.iterdir()) if model_dir.is_dir() else []
+    begun = [each for each in folders if any((each / part).is_file() for part in NEEDED)]
+    return {each.name: lacking for each in begun if (lacking := missing_part(each)) is not None}
 
 
 def demo() -> InstalledModel | None:
@@ -149,11 +160,12 @@ def resolve(
         return _automatic(settings, model_dir, may_fetch=may_fetch, on_download=on_download)
     if (here := find(wanted, model_dir)) is not None:
         return _resolved(here)
-    if wanted not in CATALOGUE:
-        raise ModelMissing(name, "no such name and no such folder")
-    if not may_fetch:
-        raise ModelMissing(name, "not fetched yet")
-    return _resolved(hub.fetch(wanted, model_dir, settings.hub_url, on_download))
+    if wanted in CATALOGUE and may_fetch:
+        return _resolved(hub.fetch(wanted, model_dir, settings.hub_url, on_download))
+    folder = Path(wanted) if "/" in wanted else model_dir / wanted
+    if wanted not in {"", ".", ".."} and folder.is_dir() and (lacking := missing_part(folder)) is not None:
+        raise ModelMissing(name, f"its folder is not whole: {lacking}; copy it again")
+    raise ModelMissing(name, "not fetched yet" if wanted in CATALOGUE else "no such name and no such folder")
 
 
 def find(name: str, model_dir: Path) -> InstalledModel | None:
@@ -169,15 +181,38 @@ def find(name: str, model_dir: Path) -> InstalledModel | None:
 
 
 def remove(name: str, model_dir: Path) -> None:
-    """Delete a model from the folder.
+    """Delete a model, or what was copied of one, from the folder.
 
     Raises:
         ModelMissing: it is not in this folder.
+        ModelInUse: a process of this machine has it loaded.
     """
-    here = find(name, model_dir)
-    if here is None or here.path.parent != model_dir:
+    folder = model_dir / OTHER_NAMES.get(name, name)
+    if folder.parent != model_dir or not (is_model(folder) or folder.name in incomplete(model_dir)):
         raise ModelMissing(name, f"not in {model_dir}")
-    shutil.rmtree(here.path)
+    with hold(folder, alone=True):
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def hold(folder: Path, *, alone: bool = False) -> Iterator[None]:
+    """Keep others of this machine from deleting a model, or, `alone`, make sure that nobody has it loaded.
+
+    Raises:
+        ModelInUse: somebody has it, and it is wanted alone.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise ModelInUse(folder.name) from error
+    except OSError as error:  # some network file systems know no locks
+        logger.info("no lock on %s: %s", folder, error, extra={"action": "model"})
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_multilingual(path: Path) -> bool:
@@ -207,13 +242,14 @@ def _automatic(
     here = installed(model_dir)
     if here:
         return _resolved(here[0])
-    reason = "nothing has been fetched yet"
+    broken = [f"the folder {name} is not whole: {lacking}" for name, lacking in incomplete(model_dir).items()]
+    reason = "; ".join(broken) or "nothing has been fetched yet"
     if may_fetch:
         try:
             hub.probe(settings.hub_url, patience_s=HUB_PATIENCE_S)
             return _resolved(hub.fetch(FROM_HUB_BY_DEFAULT, model_dir, settings.hub_url, on_download))
         except ModelMissing as error:
-            reason = error.reason
+            reason = "; ".join([*broken, error.reason])
             logger.warning("no model from the hub: %s", reason, extra={"action": "model"})
     return demo_with_warning(reason)
 

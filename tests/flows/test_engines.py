@@ -1,11 +1,12 @@
 """Engines that are lent, shared and let go of, with the real demo model."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from flows.engines import Engines
-from storage.errors import ModelMissing
+from storage.errors import ModelInUse, ModelMissing
 from storage.settings import Settings
 from tasks import models
 
@@ -17,10 +18,28 @@ def fingerprint() -> str:
     return carried.fingerprint
 
 
+class Clock:
+    """Minutes that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now_s += 60 * minutes
+
+
 @pytest.fixture
-def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Engines:
     monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
-    return Engines(Settings(), device="cpu")
+    return Engines(Settings(), device="cpu", clock=clock)
 
 
 def test_two_borrowers_share_one_engine(engines: Engines, fingerprint: str) -> None:
@@ -33,23 +52,68 @@ def test_another_model_of_the_same_name_is_refused(engines: Engines) -> None:
         pass
 
 
-def test_an_idle_engine_is_let_go_and_one_in_use_is_not(engines: Engines, fingerprint: str) -> None:
+def test_an_idle_engine_is_let_go_and_one_in_use_is_not(engines: Engines, fingerprint: str, clock: Clock) -> None:
     with engines.borrow("demo", fingerprint) as first:
-        engines.unload_idle(now=float("inf"))
+        clock.pass_minutes(60)
+        assert not engines.unload_idle()
         with engines.borrow("demo", fingerprint) as still:
             assert still is first
-    engines.unload_idle(now=float("inf"))
+    clock.pass_minutes(9.9)
+    engines.unload_idle()
+    with engines.borrow("demo", fingerprint) as still:
+        assert still is first
+    clock.pass_minutes(10.1)
+    engines.unload_idle()
     with engines.borrow("demo", fingerprint) as after:
         assert after is not first
 
 
-def test_the_default_model_stays(engines: Engines, fingerprint: str) -> None:
+def test_the_default_model_stays(engines: Engines, fingerprint: str, clock: Clock) -> None:
     engines.warm("demo")
     with engines.borrow("demo", fingerprint) as first:
         pass
-    engines.unload_idle(now=float("inf"))
+    clock.pass_minutes(60)
+    engines.unload_idle()
     with engines.borrow("demo", fingerprint) as after:
         assert after is first
+
+
+def test_with_no_minutes_set_nothing_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fingerprint: str, clock: Clock
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_MODEL_IDLE_MINUTES", "0")
+    engines = Engines(Settings(), device="cpu", clock=clock)
+    with engines.borrow("demo", fingerprint) as first:
+        pass
+    clock.pass_minutes(1e6)
+    assert not engines.unload_idle()
+    with engines.borrow("demo", fingerprint) as after:
+        assert after is first
+
+
+def test_a_gpu_is_freed_by_a_new_process_and_not_while_it_works(
+    engines: Engines, fingerprint: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device's name alone is made up: CUDA gives memory back for sure only when the process ends."""
+    with engines.borrow("demo", fingerprint):
+        pass
+    monkeypatch.setattr(engines, "_device", "cuda:0")
+    assert not engines.unload_idle()
+    clock.pass_minutes(11)
+    assert engines.unload_idle()
+
+
+def test_a_model_that_is_loaded_is_not_removed(
+    engines: Engines, fingerprint: str, tmp_path: Path, clock: Clock
+) -> None:
+    folder = shutil.copytree(models.DEMO_MODEL, tmp_path / "models" / "mine")
+    with engines.borrow("mine", fingerprint):
+        with pytest.raises(ModelInUse, match="stop the workers that have it loaded"):
+            models.remove("mine", folder.parent)
+    clock.pass_minutes(11)
+    engines.unload_idle()
+    models.remove("mine", folder.parent)
+    assert not folder.exists()
 
 
 def test_a_run_whose_process_died_is_heard_with_less(engines: Engines, fingerprint: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from flows import shelf
 from flows.shelf import Shelf
 from storage.settings import Settings
-from tasks import models
+from tasks import hub, models
 from tests.flows.conftest import until
+from tests.tasks.hub_server import Hub, serving
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +71,23 @@ def test_a_model_that_cannot_be_had_is_said_to_have_failed(monkeypatch: pytest.M
     failed = until(lambda: next((state for state in held.states() if state.state == "failed"), None))
     assert failed.name == "tiny.en"
     assert "transcriber models fetch tiny.en" in failed.warning
+
+
+def test_a_model_that_a_job_waits_for_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    offered = tmp_path / "offered"
+    offered.mkdir()
+    for part in models.DEMO_MODEL.iterdir():
+        if part.name in hub.WANTED:
+            shutil.copy(part, offered)
+    with serving(Hub(folder=offered, repo=models.CATALOGUE["tiny.en"].repo)) as mirror:
+        monkeypatch.setenv("TRANSCRIBER_HUB_URL", mirror.url)
+        held = Shelf(Settings(), lambda _: None)
+        assert "tiny.en" not in {state.name for state in held.states()}
+
+        held.want(("tiny.en",))
+        held.want(("tiny.en",))
+
+        here = until(lambda: next((s for s in held.states() if (s.name, s.state) == ("tiny.en", "ready")), None))
+        assert here.fingerprint == models.fingerprint(models.DEMO_MODEL)
+        assert [name for name, _ in mirror.asked].count("model.bin") == 1

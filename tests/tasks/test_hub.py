@@ -77,6 +77,13 @@ def test_a_wrong_checksum_keeps_nothing(tmp_path: Path, small: Hub) -> None:
     assert hub.fetch("small", tmp_path, small.url).name == "small"
 
 
+def test_a_half_copied_folder_is_replaced_by_the_whole_model(tmp_path: Path, small: Hub, demo_model: Path) -> None:
+    shutil.copytree(demo_model, tmp_path / "small")
+    (tmp_path / "small" / "tokenizer.json").unlink()
+    assert hub.fetch("small", tmp_path, small.url).fingerprint == fingerprint(demo_model)
+    assert models.incomplete(tmp_path) == {}
+
+
 FETCH = """
 import sys
 from pathlib import Path

@@ -1,0 +1,73 @@
+"""Half-copied models: found by name of what is missing, and never heard with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from storage.errors import ModelMissing
+from storage.settings import EngineSettings
+from tasks import models
+from tasks.weights import missing_part
+from tests.tasks.babel import write_model
+
+NOWHERE = EngineSettings(hub_url="http://127.0.0.1:9", device="cpu")
+
+
+@pytest.fixture
+def copy(tmp_path: Path, demo_model: Path) -> Path:
+    return Path(shutil.copytree(demo_model, tmp_path / "models" / "tiny.en"))
+
+
+def test_whole_models_lack_nothing(demo_model: Path, tmp_path: Path) -> None:
+    assert missing_part(demo_model) is None
+    assert missing_part(write_model(tmp_path / "babel", answers="de")) is None
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_named(name: str, copy: Path) -> None:
+    (copy / name).unlink()
+    assert missing_part(copy) == f"{name} is missing"
+
+
+def test_a_missing_vocabulary_is_named(copy: Path) -> None:
+    for path in copy.glob("vocabulary.*"):
+        path.unlink()
+    assert missing_part(copy) == "vocabulary.json or vocabulary.txt is missing"
+
+
+def test_an_empty_file_is_named(copy: Path) -> None:
+    (copy / "tokenizer.json").write_bytes(b"")
+    assert missing_part(copy) == "tokenizer.json is empty"
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.3, 0.9, 0.999])
+def test_weights_that_were_cut_off_are_noticed(share: float, copy: Path) -> None:
+    weights = copy / "model.bin"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: int(len(whole) * share)])
+    assert (missing_part(copy) or "").startswith("model.bin was cut off after ")
+
+
+def test_a_model_of_more_bands_needs_to_say_so(copy: Path) -> None:
+    weights = copy / "model.bin"
+    data = weights.read_bytes()
+    name = b"encoder/conv1/weight\0"
+    place = data.index(name) + len(name) + 1 + 4  # behind the number of dimensions and the first of them
+    assert data[place : place + 4] == (80).to_bytes(4, "little")
+    weights.write_bytes(data[:place] + (128).to_bytes(4, "little") + data[place + 4 :])
+    (copy / "preprocessor_config.json").unlink(missing_ok=True)
+    assert missing_part(copy) == "preprocessor_config.json is missing"
+
+
+def test_a_half_copied_model_is_not_used_and_is_reported(copy: Path) -> None:
+    (copy / "tokenizer.json").unlink()
+    assert models.installed(copy.parent) == []
+    assert models.incomplete(copy.parent) == {"tiny.en": "tokenizer.json is missing"}
+    with pytest.raises(ModelMissing, match=r"its folder is not whole: tokenizer\.json is missing; copy it again"):
+        models.resolve("tiny.en", settings=NOWHERE, model_dir=copy.parent, may_fetch=False)
+    with pytest.raises(ModelMissing, match="is not whole"):
+        models.resolve(str(copy), settings=NOWHERE, model_dir=copy.parent)
+    found = models.resolve("auto", settings=NOWHERE, model_dir=copy.parent)
+    assert found.name == "demo"
+    assert "the folder tiny.en is not whole" in (found.warning or "")
