@@ -165,13 +165,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._call_soon(self._warm_up)
 
     def _warm_up(self) -> None:
-        stays = self.settings.engine.default_model_stays
-        if (
-            stays
-            and self._default_model is not None
-            and self.child.pid is not None
-            and self._warm != self._default_model
-        ):
+        if not self.settings.engine.default_model_stays or self.child.pid is None:
+            return
+        if self._default_model is not None and self._warm != self._default_model:
             self.child.tell(op="warm", model=self._default_model)
 
     def _on_heard(self, slots: int) -> None:

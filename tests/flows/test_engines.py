@@ -107,9 +107,8 @@ def test_a_model_that_is_loaded_is_not_removed(
     engines: Engines, fingerprint: str, tmp_path: Path, clock: Clock
 ) -> None:
     folder = shutil.copytree(models.DEMO_MODEL, tmp_path / "models" / "mine")
-    with engines.borrow("mine", fingerprint):
-        with pytest.raises(ModelInUse, match="stop the workers that have it loaded"):
-            models.remove("mine", folder.parent)
+    with engines.borrow("mine", fingerprint), pytest.raises(ModelInUse, match="stop the workers that have it loaded"):
+        models.remove("mine", folder.parent)
     clock.pass_minutes(11)
     engines.unload_idle()
     models.remove("mine", folder.parent)
