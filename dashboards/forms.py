@@ -106,8 +106,19 @@ def cues_from_query(asked: QueryParams, usual: CueLimits) -> CueLimits:
     try:
         return CueLimits(**CueForm.model_validate(asdict(usual) | dict(given)).model_dump())
     except ValidationError as error:
-        wrong = bad_request(error, within="captions")
-        raise BadSetting(wrong.field, wrong.problem) from error
+        wrong = [str(one["loc"][0]) for one in error.errors() if one["loc"]]
+        if not wrong:
+            raise BadSetting("min_duration_s", "it must not be above max_duration_s") from error
+        raise BadSetting(wrong[0], _range_of(wrong[0])) from error
+
+
+def _range_of(setting: str) -> str:
+    """Return in words what a caption setting can be."""
+    field = CueForm.model_fields[setting]
+    if field.annotation is bool:
+        return "say true or false"
+    lowest, highest = (getattr(limit, side) for limit, side in zip(field.metadata, ("ge", "le"), strict=True))
+    return f"give {'a whole number' if field.annotation is int else 'a number'} from {lowest} to {highest}"
 
 
 def options_from_json(text: str | None) -> Options:
