@@ -35,13 +35,14 @@ from dashboards.context import Context
 from dashboards.dispatch import Dispatcher
 from dashboards.gate import Gate
 from dashboards.headers import Headers
+from dashboards.mishaps import on_script_error
 from dashboards.postman import deliver
 from dashboards.prefect_runs import PrefectRuns
 from dashboards.push import events
 from dashboards.reconcile import Reconciler
 from dashboards.shell import Shell
 from dashboards.taking_leave import erase_leavers
-from dashboards.watch import watch_doors
+from dashboards.watch import watch_doors, watch_machine
 from storage import users
 from storage.files import Files
 from storage.ledger import Ledger
@@ -74,6 +75,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> 
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(Gate, token=worker_token(settings)), Middleware(Shell)],
         exception_handlers=answers.HANDLERS,
+        on_script_error=on_script_error,
         lifespan=lifespan,
     )
 
@@ -113,6 +115,7 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
         holder.adopt = dispatcher.adopt
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
+        holder.background.start(watch_machine(), "watch the machine")
         holder.background.start(indexing.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")

@@ -49,6 +49,9 @@ ACTIONS = {
     "audit.export": "log exported",
     "key.create": "key made",
     "key.revoke": "key revoked",
+    "queue.pause": "queue paused",
+    "queue.resume": "queue going on",
+    "upload.delete": "upload thrown away",
 }
 
 

@@ -19,8 +19,10 @@ from pydantic import SecretStr
 from dashboards.background import Background
 from dashboards.doors import Doors
 from dashboards.events import Bus
+from dashboards.gauges import Gauges
 from dashboards.oidc import Provider
 from dashboards.shelf import Shelf, Upload
+from dashboards.timings import Timings
 from dashboards.writers import Writers
 from storage.files import Files
 from storage.heartbeats import Workers
@@ -68,6 +70,8 @@ class Context:
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None
     background: Background = field(default_factory=Background)
+    gauges: Gauges = field(default_factory=Gauges)
+    timings: Timings = field(default_factory=Timings)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
     shelf: Shelf = field(init=False)
@@ -94,6 +98,11 @@ def current() -> Context:
     if not _held:
         raise RuntimeError("the web process holds no ledger yet; serve dashboards.app, or put one up with context.use")
     return _held[-1]
+
+
+def is_up() -> bool:
+    """Tell whether the app has started and not stopped yet."""
+    return bool(_held)
 
 
 @contextmanager

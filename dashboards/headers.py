@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards import context, timings
 from dashboards.answers import on_anything_else
 
 logger = logging.getLogger("dashboards.access")
@@ -89,6 +90,8 @@ class Headers:
             headers.setdefault("Cache-Control", "private, no-store")
 
     def _log(self, scope: Scope, status: int, took_s: float) -> None:
+        if scope["type"] == "http" and context.is_up():
+            context.current().timings.note(timings.route_of(scope), status, took_s)
         if scope["path"].startswith(QUIET) and status < 400:
             return
         logger.info(

@@ -19,11 +19,17 @@ SINGLE = {
     "views/settings.py": ("settings", "Settings", "settings"),
 }
 ADMIN = {
+    "views/overview.py": ("overview", "Overview", "monitoring"),
     "views/all_jobs.py": ("all-recordings", "All recordings", "library_music"),
     "views/people.py": ("people", "People", "group"),
     "views/machines.py": ("machines", "Machines", "memory"),
+    "views/queues.py": ("queues", "Queues", "low_priority"),
+    "views/incoming.py": ("incoming", "Uploads in progress", "cloud_upload"),
+    "views/system.py": ("system", "System", "vital_signs"),
+    "views/performance.py": ("performance", "Performance", "speed"),
     "views/audit.py": ("audit", "Audit log", "history"),
     "views/site.py": ("site", "Access", "tune"),
+    "views/configuration.py": ("configuration", "Configuration", "settings_applications"),
 }
 OUTSIDE = {"views/join.py": ("join", "Join", "person_add"), "views/reset.py": ("reset", "New password", "lock_reset")}
 HIDDEN = {"views/job.py", *OUTSIDE}

@@ -184,6 +184,10 @@ class Shelf:
             path.unlink(missing_ok=True)
         return gone
 
+    def touched_s(self, upload: Upload) -> float:
+        """Return when bytes of it came last, in seconds since the epoch."""
+        return self._touched(self.data(upload.id))
+
     def _touched(self, path: Path) -> float:
         """Bytes and note of one upload go together: the later of their times counts."""
         times = [0.0]

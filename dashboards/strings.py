@@ -54,6 +54,11 @@ FINDING: dict[str, str] = {
     "too fast": "More words than anyone can say in this time; some may be invented",
 }
 
+MISHAP = (
+    "Something on this page went wrong, and it is not your doing. Reload the page; if it happens again, tell your "
+    "administrator the number **{ident}**, under which the log has the rest."
+)
+
 DEMO_WARNING = (
     "**Heard by the demo model.** It is tiny, knows a small English vocabulary and is here to show that everything "
     "works: expect wrong words in real recordings. Install a full model with `transcriber models fetch small`, "

@@ -1,11 +1,12 @@
-"""Looks twice a second whether the sessions and keys behind open websockets still hold, whoever ended them and how."""
+"""Looks that are taken again and again: whether open websockets still may be, and how the machine is doing."""
 
 import asyncio
 import logging
 
 import duckdb
+import psutil
 
-from dashboards import context
+from dashboards import context, gauges
 from storage import keys, sessions
 from storage.clock import utc_now
 
@@ -29,3 +30,16 @@ async def watch_doors() -> None:
             logger.warning("sessions and keys could not be looked at: %s", error)
             continue
         doors.kick(open_now - alive)
+
+
+async def watch_machine() -> None:
+    """Take a sample of the machine's load every few seconds for as long as the process runs."""
+    holder = context.current()
+    folder = holder.settings.storage.data_dir
+    while True:
+        try:
+            pages = len(holder.doors.idents())
+            await context.in_thread(holder.gauges.take, holder.ledger, folder, pages=pages)
+        except (duckdb.Error, OSError, psutil.Error) as error:
+            logger.warning("the machine could not be looked at: %s", error)
+        await asyncio.sleep(gauges.EVERY_S)

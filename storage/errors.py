@@ -662,3 +662,16 @@ class MailNotSent(TranscriberError):
 
     def __str__(self) -> str:
         return f"the mail server {self.host} did not take the mail ({self.reason}); check TRANSCRIBER_SMTP_…"
+
+
+class PrefectAway(TranscriberError):
+    """The Prefect server does not answer, or refuses."""
+
+    status, code, transient = 503, "prefect_away", True
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"the Prefect server at {self.url} does not answer ({self.reason}); see `transcriber doctor`"

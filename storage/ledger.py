@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar, cast
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from storage import migrate
 from storage.errors import LedgerClosed, LedgerHeld, LedgerUnreadable
+from storage.slow_queries import Watched
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -165,7 +166,7 @@ class Ledger:
             con = self._con.cursor()
             self._cursors += 1
         try:
-            yield con
+            yield cast(DuckDBPyConnection, Watched(con))
         finally:
             con.close()
             with self._cursors_changed:

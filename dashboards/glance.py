@@ -1,0 +1,105 @@
+"""The overview: what was done, what waits, what failed, what is stored, and whether search is up to date."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import streamlit as st
+
+from dashboards import context, present, strings, viewer
+from dashboards.viewer import Viewer
+from storage import jobs, users
+from storage import overview as facts
+from storage.clock import utc_now
+from storage.overview import Hour
+from storage.records import Job, JobState
+
+EVERY_S = 10.0
+
+
+@st.fragment(run_every=EVERY_S)
+def overview() -> None:
+    """Show the numbers, then the day's course, then what failed last."""
+    me = viewer.required_admin()
+    now = utc_now()
+    hours = viewer.look(facts.hours, now=now)
+    if not context.workers().alive(now):
+        st.warning(strings.NO_WORKER_ADMIN, icon=":material/hourglass_disabled:")
+    _now()
+    _day(hours)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Recordings finished, last 24 hours", anchor=False)
+        _course(hours, me)
+    with right:
+        st.subheader("Failed last", anchor=False)
+        _failures(viewer.look(facts.failures), me)
+
+
+def _metrics(values: Sequence[tuple[str, str, str]]) -> None:
+    with st.container(key=f"tiles-{values[0][0]}"):
+        for column, (name, value, told) in zip(st.columns(len(values)), values, strict=True):
+            column.metric(name, value, border=True, help=told or None)
+
+
+def _now() -> None:
+    counts = viewer.look(jobs.counts)
+    alive = context.workers().alive(utc_now())
+    working = sum(counts[state] for state in (JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING))
+    busy, slots = sum(beat.busy for beat in alive), sum(beat.slots for beat in alive)
+    _metrics(
+        [
+            ("In work", f"{working:,}", "Recordings that workers have in hand."),
+            ("Waiting", f"{counts[JobState.QUEUED]:,}", "Recordings that wait for their turn."),
+            ("Slots busy", f"{busy} of {slots}", "Over all workers that were heard in the last 20 seconds."),
+            ("People", f"{sum(not user.disabled for user in viewer.look(users.list_all)):,}", "Accounts not disabled."),
+        ]
+    )
+
+
+def _day(hours: Sequence[Hour]) -> None:
+    done, failed = sum(hour.completed for hour in hours), sum(hour.failed for hour in hours)
+    heard_s = sum(hour.heard_s for hour in hours)
+    speed = viewer.look(facts.speed, since=utc_now() - timedelta(hours=24))
+    kept, size_bytes = viewer.look(facts.stored)
+    index = context.current().search.status
+    _metrics(
+        [
+            ("Finished in 24 h", f"{done:,}", "Recordings whose transcripts became ready."),
+            ("Failed in 24 h", f"{failed:,}", ""),
+            ("Heard in 24 h", f"{heard_s / 3600:,.1f} h", "Length of the recordings that became ready."),
+            ("Speed", f"{speed:.1f}×" if speed else "–", "Seconds of recording in a second of work, on average."),
+        ]
+    )
+    free = context.current().shelf.free_bytes()
+    searched = f"{index.share:.0%}" if index.known else "–"
+    _metrics(
+        [
+            ("Recordings kept", f"{kept:,}", "The same file in two jobs counts once."),
+            ("Stored", present.size(size_bytes), "Bytes of the recordings."),
+            ("Free for uploads", present.size(free), "On the disk of the data folder."),
+            ("Searchable", searched, f"{index.indexed:,} transcripts in the index, {index.behind:,} still to come."),
+        ]
+    )
+
+
+def _course(hours: Sequence[Hour], me: Viewer) -> None:
+    if not any(hour.completed or hour.failed for hour in hours):
+        st.caption("Nothing was finished in the last 24 hours.")
+        return
+    rows = [
+        {"Hour": hour.start.astimezone(me.zone).replace(tzinfo=None), "Ready": hour.completed, "Failed": hour.failed}
+        for hour in hours
+    ]
+    st.bar_chart(rows, x="Hour", y=["Ready", "Failed"], color=["#2f8f7b", "#c4473e"], x_label="", height=260)
+
+
+def _failures(failed: Sequence[Job], me: Viewer) -> None:
+    if not failed:
+        st.caption("Nothing has failed.")
+        return
+    for job in failed:
+        with st.container(border=True, gap=None, key=f"failed-{job.id}"):
+            name = viewer.plain(job.name)
+            st.page_link("views/job.py", label=f"**{name}**", query_params={"id": job.id})
+            at = present.when(job.finished_at or job.updated_at, me.zone)
+            st.caption(f"{at} · {viewer.plain(present.sentence(job.error or ''))}")

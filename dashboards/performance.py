@@ -1,0 +1,53 @@
+"""Requests by route and slow statements, as this process has seen them since it began."""
+
+import streamlit as st
+
+from dashboards import context, present, viewer
+from storage import slow_queries
+
+EVERY_S = 10.0
+
+
+@st.fragment(run_every=EVERY_S)
+def requests() -> None:
+    """Show how often each route was asked and how long it took."""
+    viewer.required_admin()
+    st.subheader("Requests by route", anchor=False)
+    timings = context.current().timings.all()
+    if not timings:
+        st.info("No request has been answered yet.")
+        return
+    st.caption(f"Times of the last {512} requests of each route, in milliseconds; counts since the process began.")
+    rows = [
+        {
+            "Route": one.route,
+            "Requests": one.requests,
+            "Server errors": one.errors,
+            "p50": one.p50_ms,
+            "p95": one.p95_ms,
+            "Slowest": one.slowest_ms,
+        }
+        for one in timings
+    ]
+    times = {name: st.column_config.NumberColumn(format="%.1f ms") for name in ("p50", "p95", "Slowest")}
+    st.dataframe(rows, hide_index=True, column_config=times, height="content" if len(rows) < 14 else 520)
+
+
+@st.fragment(run_every=EVERY_S)
+def statements() -> None:
+    """Show statements of the ledger and the search index that took more than 100 ms."""
+    me = viewer.required_admin()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Slow queries", anchor=False, width="content")
+        if st.button("Forget them", icon=":material/delete_sweep:", key="forget-queries"):
+            slow_queries.SEEN.forget()
+    found = slow_queries.SEEN.found()
+    if not found:
+        st.info(f"No query has taken more than {1000 * slow_queries.SLOW_S:.0f} ms.", icon=":material/speed:")
+        return
+    for one in found[:30]:
+        mean = 1000 * one.total_s / one.times
+        times = f"{one.times}×, {mean:.0f} ms on average" if one.times > 1 else "once"
+        label = f"{1000 * one.longest_s:.0f} ms · {times} · last {present.when(one.last_at, me.zone)}"
+        with st.expander(label):
+            st.code(one.text, language="sql")

@@ -1,0 +1,10 @@
+"""What waits, lane by lane, and Prefect's pools and queues with their pause, for administrators."""
+
+import streamlit as st
+
+from dashboards import queues, viewer
+
+viewer.required_admin()
+st.title("Queues", anchor=False)
+queues.backlog()
+queues.pools()
