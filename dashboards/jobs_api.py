@@ -17,7 +17,7 @@ from dashboards.forms import CueForm, OptionsForm, lane_from, options_from_json
 from dashboards.jobs_models import ErrorBody, JobBody, JobList, Me, Vocabulary
 from dashboards.landing import check, clean_name, take_in
 from dashboards.multipart import received
-from storage import intake, jobs, names, probe, vocabulary
+from storage import intake, jobs, names, probe, quotas, vocabulary
 from storage.errors import NotAllowed, NotFound
 from storage.records import ExportFormat, Job, JobState, Lane
 
@@ -159,6 +159,7 @@ async def submit(request: Request) -> JobBody:
     """
     caller = caller_of(request)
     user = caller.may_write("transcribing")
+    await context.read(quotas.check, user.id, more_bytes=0)
     settings = context.settings()
     async with received(request, settings.storage.uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
         name = clean_name(form.file_name())

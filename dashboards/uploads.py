@@ -25,6 +25,7 @@ from dashboards.forms import lane_from, options_from_json
 from dashboards.landing import land
 from dashboards.shelf import Shelf, Upload, new_ident, raise_if_full, raise_if_no_room
 from dashboards.writers import Writers
+from storage import quotas
 from storage.errors import BadRequest, EmptyUpload, UploadConflict, UploadTooLarge
 from storage.records import Lane, Options
 
@@ -60,6 +61,7 @@ async def create(request: Request) -> Response:
         return await _put_together(request, user.id, concat.removeprefix("final;").split())
     length = _whole_number(request, "upload-length")
     _check_length(length)
+    await context.read(quotas.check, user.id, more_bytes=length)
     shelf = _shelf()
     name, options, lane = _metadata(request)
     upload = Upload(

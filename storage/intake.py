@@ -8,7 +8,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import deletion, jobs, manifests, names, progress
+from storage import deletion, jobs, manifests, names, progress, quotas
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import Job, Lane, Options
@@ -39,12 +39,13 @@ def take_in(
     Raises:
         StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
         BadRequest: the idempotency key was used for other bytes; nothing was stored.
+        SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it; nothing was stored.
     """
     media, size_bytes = names.media_name(sha256), path.stat().st_size
     with _lock_of_key(owner_id, idempotency_key), _lock_of(sha256):
-        if idempotency_key:
-            with ledger.read() as con:
-                jobs.keyed(con, owner_id, idempotency_key, sha256)
+        with ledger.read() as con:
+            if not idempotency_key or not jobs.keyed(con, owner_id, idempotency_key, sha256):
+                quotas.check(con, owner_id, more_bytes=size_bytes)
         if not files.exists(media):
             files.put(media, path, move=move)
         elif move:

@@ -161,6 +161,7 @@ def test_logging_in_through_a_provider(settings: Settings, chromium: Browser) ->
             opened = chromium.new_context(viewport=DESK)
             page = opened.new_page()
             page.goto(f"{served.url}/settings?part=Password")
+            expect(page.get_by_role("link", name="Log in with Example")).to_be_visible()
             keep_picture(page, "login-provider")
             page.get_by_role("link", name="Log in with Example").click()
             heading(page, "Settings")
@@ -214,6 +215,7 @@ def test_the_pages_fit(settings: Settings, chromium: Browser, theme: Any, size: 
         context.ledger().run(users.create, name="boss", password=NEW, role=Role.ADMIN, actor="system:test")
         page.goto(f"{served.url}/settings")
         log_in(page, "boss", NEW)
+        heading(page, "Settings")
         kind = f"{theme}-{size['width']}"
         parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Your data")
         paths = [f"settings?part={part.replace(' ', '+')}" for part in parts]
@@ -221,6 +223,7 @@ def test_the_pages_fit(settings: Settings, chromium: Browser, theme: Any, size: 
         for path in paths:
             page.goto(f"{served.url}/{path}")
             expect(page.locator(".stMain h1").first).to_be_visible()
+            expect(page.get_by_role("heading", name="Log in")).to_have_count(0)
             page.wait_for_timeout(700)
             keep_picture(page, f"{re.sub(r'[^a-z]+', '-', path.lower())}-{kind}")
             wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
