@@ -1,13 +1,13 @@
 """Which device hears, and with how many workers, threads and windows at once, by cores and device memory.
 
-Two threads a worker and two workers on four cores did best by measurement (benchmarks/README.md); on a GPU a larger
-batch helps and more workers do little.
+A worker a core with one thread each did best by measurement (benchmarks/README.md), with small batches, since memory
+goes with workers and windows; on a GPU a larger batch helps and more workers do little.
 """
 
 import ctypes
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 CUDA_LIBRARIES = (("nvidia.cublas", "libcublas*.so*"), ("nvidia.cudnn", "libcudnn*.so*"))
 GIB = 2**30
+MOST_CPU_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +82,40 @@ def _threads_left(num_workers: int, automatic: DevicePlan) -> int:
 
 
 def _for_cpu(count: int) -> DevicePlan:
-    workers = max(1, min(count // 2, 8))
-    return DevicePlan(
-        device="cpu", compute_type="int8", num_workers=workers, cpu_threads=max(1, count // workers), batch_size=8
-    )
+    """One thread a worker and a worker a core: threads that wait for each other at every layer lose a third."""
+    workers = max(1, min(count, MOST_CPU_WORKERS))
+    threads = max(1, count // workers)
+    return DevicePlan(device="cpu", compute_type="int8", num_workers=workers, cpu_threads=threads, batch_size=4)
 
 
 def _for_gpu(device: str, memory_bytes: int) -> DevicePlan:
     batch = 8 if memory_bytes < 6 * GIB else 16 if memory_bytes < 14 * GIB else 32
     return DevicePlan(device=device, compute_type="float16", num_workers=2, cpu_threads=2, batch_size=batch)
+
+
+def fitted(plan: DevicePlan, *, model_bytes: int, memory_bytes: int) -> DevicePlan:
+    """Return the plan with as many windows at once as half of the memory that is free holds; one at least.
+
+    Decoding keeps keys and values of each window for every layer, about half the size of the weights as int8; the
+    encoder works on one window at a time and takes about as much.
+    """
+    batch = plan.batch_size
+    while batch > 1 and plan.num_workers * (batch + 1) * model_bytes / 2 > memory_bytes / 2:
+        batch //= 2
+    return replace(plan, batch_size=batch)
+
+
+def memory_free_bytes() -> int:
+    """Return the memory that this process may still take, by the machine and by the container's limit."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
+    except OSError:
+        return free
+    return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
 
 
 def cores() -> int:

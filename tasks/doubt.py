@@ -60,11 +60,20 @@ def doubts(heard: WindowText, window: Window, speech: Sequence[Stretch]) -> tupl
     return tuple(found)
 
 
-def better(first: tuple[WindowText, tuple[str, ...]], second: tuple[WindowText, tuple[str, ...]]) -> WindowText:
+Hearing = tuple[WindowText, tuple[str, ...]]
+"""A hearing of a window, and what is doubtful about it."""
+
+
+def weight(why: Sequence[str]) -> float:
+    """Return how heavy the doubts are."""
+    return sum(WEIGHTS[doubt] for doubt in why)
+
+
+def better(first: Hearing, second: Hearing) -> WindowText:
     """Return the hearing with the lighter doubts; with equal ones, the more confident, and the first if alike."""
 
-    def badness(hearing: tuple[WindowText, tuple[str, ...]]) -> tuple[float, float]:
-        return sum(WEIGHTS[doubt] for doubt in hearing[1]), -hearing[0].avg_logprob
+    def badness(hearing: Hearing) -> tuple[float, float]:
+        return weight(hearing[1]), -hearing[0].avg_logprob
 
     return second[0] if badness(second) < badness(first) else first[0]
 

@@ -18,13 +18,14 @@ from storage.errors import BadRequest, ModelCannot, ModelMissing, OutOfDeviceMem
 from storage.records import Heard, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
-from tasks.devices import DevicePlan, plan_device, prepare_libraries
-from tasks.hearing import Hearing, Stopped
+from tasks.decoding import Decoder
+from tasks.devices import DevicePlan, fitted, memory_free_bytes, plan_device, prepare_libraries
+from tasks.hearing import Stopped, hear_windows
 from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 2  # a change of windows, decoding, checks or word times counts it up
+HEARING_VERSION = 3  # a change of windows, decoding, checks or word times counts it up
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
 )
@@ -78,6 +79,9 @@ class Engine(AbstractContextManager["Engine"]):
     def by_settings(cls, resolved: Resolved, settings: EngineSettings, device: str | None = None) -> Self:
         """Return an engine on the device, used as `tasks.devices.plan_device` says."""
         plan = plan_device(settings, device)
+        if plan.kind == "cpu" and not settings.batch_size:
+            model_bytes = (resolved.path / "model.bin").stat().st_size
+            plan = fitted(plan, model_bytes=model_bytes, memory_bytes=memory_free_bytes())
         engine = cls(resolved, plan)
         engine.with_less(lambda: engine.model)
         return engine
@@ -233,15 +237,14 @@ def hear(
         raise BadRequest("language", f"{spoken} is no language code that the model knows, such as en, de or ja")
 
     def work() -> Heard:
-        hearing = Hearing(
-            model=engine.model,
-            options=options,
-            language=spoken,
+        segments, reheard = hear_windows(
+            pcm,
+            found,
+            decoder=Decoder(model=engine.model, options=options, language=spoken),
             batch_size=engine.plan.batch_size,
             should_stop=should_stop,
             on_progress=on_progress,
         )
-        segments, reheard = hearing.hear(pcm, found)
         return Heard(
             segments=segments,
             language=spoken,

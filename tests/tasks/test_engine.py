@@ -10,11 +10,11 @@ import pytest
 from storage.errors import BadRequest, ModelMissing, OutOfDeviceMemory
 from storage.records import Options, Word
 from storage.settings import EngineSettings
-from tasks.devices import DevicePlan, devices, plan_device
+from tasks.devices import GIB, DevicePlan, cores, devices, fitted, plan_device
 from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear, with_less
-from tasks.hearing import held_to, sentences
 from tasks.models import Resolved
 from tasks.speech import find_speech
+from tasks.words import held_to, sentences
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import read_wav, silence, tone
 
@@ -161,9 +161,15 @@ def test_what_is_set_wins_over_what_is_chosen() -> None:
 
 def test_on_a_cpu_workers_and_threads_fill_the_cores() -> None:
     plan = plan_device(EngineSettings(device="cpu"))
-    assert (plan.device, plan.compute_type, plan.batch_size) == ("cpu", "int8", 8)
+    assert (plan.device, plan.compute_type, plan.batch_size) == ("cpu", "int8", 4)
+    assert plan.num_workers * plan.cpu_threads <= cores()
     assert plan.num_workers >= 1
-    assert plan.cpu_threads >= 1
+
+
+@pytest.mark.parametrize(("memory_gib", "batch"), [(16, 4), (3, 2), (0.5, 1)])
+def test_a_large_model_gets_as_many_windows_as_memory_holds(memory_gib: float, batch: int) -> None:
+    plan = DevicePlan(device="cpu", compute_type="int8", num_workers=2, cpu_threads=1, batch_size=4)
+    assert fitted(plan, model_bytes=GIB // 2, memory_bytes=int(memory_gib * GIB)).batch_size == batch
 
 
 def test_a_device_that_is_not_here_is_named() -> None:

@@ -1,0 +1,97 @@
+"""Second hearings: doubtful windows alone, from what was encoded already, and given up where they do not help."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from storage.records import Options
+from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.decoding import Decoder, Encoded, Listener, Search, Take, inside
+from tasks.doubt import NO_TEXT, REPETITION, Hearing, WindowText, doubts
+from tasks.engine import Engine
+from tasks.rehearing import NO_LOOPS, PARTS_A_WINDOW, PATIENCE, heard_again
+from tasks.speech import find_speech
+from tasks.windows import pack, quietest_in
+from tests.conftest import Assembly, Clip
+from tests.tasks.sounds import read_wav
+
+Assemble = Callable[[Sequence[Clip]], Assembly]
+
+
+@dataclass(kw_only=True)
+class Counted(Decoder):
+    """The real decoder, with a count of what it was asked for."""
+
+    encodings: int = 0
+    searches: list[Search] = field(default_factory=list)
+
+    def encoded(self, sounds: Sequence[Samples]) -> list[Encoded]:
+        self.encodings += len(sounds)
+        return super().encoded(sounds)
+
+    def texts(self, windows: Sequence[Encoded], search: Search) -> list[WindowText]:
+        self.searches.append(search)
+        return super().texts(windows, search)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Talk:
+    """A few windows of speech with their first hearings, all encodings kept."""
+
+    takes: list[Take]
+    firsts: list[Hearing]
+    decoder: Counted
+    listener: Listener
+    pcm: Samples
+
+    def again(self, firsts: Sequence[Hearing]) -> dict[int, Hearing]:
+        self.decoder.encodings, self.decoder.searches = 0, []
+        return heard_again(
+            self.takes,
+            firsts,
+            listener=self.listener,
+            quietest=quietest_in(self.pcm),
+            window_s=self.decoder.window_s,
+        )
+
+
+def talk_of(engine: Engine, pcm: Samples) -> Talk:
+    speech = find_speech(pcm)
+    decoder = Counted(model=engine.model, options=Options(), language="en")
+    listener = Listener(decoder=decoder, pcm=pcm, batch_size=4, should_stop=lambda: False)
+    windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm), window_s=decoder.window_s)
+    takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
+    texts = listener.texts(takes, Search())
+    firsts = [(text, doubts(text, take.window, take.speech)) for take, text in zip(takes, texts, strict=True)]
+    return Talk(takes=takes, firsts=firsts, decoder=decoder, listener=listener, pcm=pcm)
+
+
+@pytest.fixture
+def talk(engine: Engine, speech: list[Clip], assemble: Assemble) -> Talk:
+    return talk_of(engine, read_wav(assemble(speech[:8]).path))
+
+
+def test_what_nobody_doubts_is_not_heard_again(talk: Talk) -> None:
+    assert talk.again(talk.firsts) == {}
+    assert talk.decoder.searches == []
+
+
+def test_a_loop_is_heard_again_from_what_was_encoded_already(talk: Talk) -> None:
+    firsts = [(text, (REPETITION,)) if index == 1 else (text, ()) for index, (text, _) in enumerate(talk.firsts)]
+    found = talk.again(firsts)
+    assert list(found) == [1]
+    assert talk.decoder.searches == [NO_LOOPS]
+    assert talk.decoder.encodings == 0
+    assert found[1][0].text.split()[:3] == talk.firsts[1][0].text.split()[:3]
+
+
+def test_what_the_model_cannot_hear_is_given_up_soon(engine: Engine, talk: Talk) -> None:
+    """Speech backwards: whatever is tried, every window stays as doubtful as it was."""
+    backwards = talk_of(engine, talk.pcm[::-1].copy())
+    firsts = [(text, (NO_TEXT,)) for text, _ in backwards.firsts]
+    found = backwards.again(firsts)
+    assert backwards.decoder.encodings <= PARTS_A_WINDOW * len(backwards.takes)
+    assert len(found) <= len(backwards.takes)
+    heard_in_vain = sum(bool(second[1]) for second in found.values())
+    assert heard_in_vain <= PATIENCE or len(found) < len(backwards.takes)
