@@ -36,7 +36,8 @@ def test_a_recording_sent_is_a_job_at_once(site: Site, ada: dict[str, str], tone
     assert answer.status_code == 201
     job = answer.json()
     assert (job["state"], job["name"], job["lane"], job["options"]["language"]) == ("queued", "talk.wav", "batch", "de")
-    assert site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json() == job
+    again = site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json()
+    assert again | {"detail": job["detail"]} == job  # the dispatcher may have said by now what it waits for
 
 
 def test_a_track_that_the_file_does_not_have_is_refused_by_name(

@@ -1,6 +1,7 @@
 """A worker's hold on its child where the child does not come up."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 
@@ -29,8 +30,9 @@ async def process_of(*, other_than: int = 0) -> int:
     async with asyncio.timeout(20):
         while True:
             for each in psutil.Process().children():
-                if "flows.child" in each.cmdline() and each.pid != other_than:
-                    return each.pid
+                with contextlib.suppress(psutil.NoSuchProcess):  # ended, or ended and not yet waited for
+                    if "flows.child" in each.cmdline() and each.pid != other_than:
+                        return each.pid
             await asyncio.sleep(0.02)
 
 
