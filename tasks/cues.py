@@ -227,13 +227,17 @@ def timed(found: Sequence[Cue], limits: CueLimits) -> list[Cue]:
     over_s = 0.0
     for index, cue in enumerate(found):
         start_s = round(max(cue.start_s, over_s), 3)
-        following_s = found[index + 1].start_s if index + 1 < len(found) else NEVER
+        following = found[index + 1] if index + 1 < len(found) else None
+        following_s = following.start_s if following else NEVER
         wished_s = max(limits.min_duration_s, width(cue.text) / limits.max_chars_per_s)
         latest_s = start_s + limits.max_duration_s
         end_s = min(max(cue.end_s, start_s + wished_s), latest_s, following_s - limits.min_gap_s)
         if end_s < cue.end_s:  # no room for the gap: at least no overlap
             end_s = min(cue.end_s, latest_s, following_s)
-        over_s = round(max(end_s, start_s + SHORTEST_S), 3)
+        shortest_s = SHORTEST_S
+        if following and following.speaker != cue.speaker:  # both speak at once: one after the other, and each readable
+            shortest_s = max(SHORTEST_S, min(limits.min_duration_s, cue.end_s - cue.start_s))
+        over_s = round(max(end_s, start_s + shortest_s), 3)
         result.append(replace(cue, start_s=start_s, end_s=over_s))
     return result
 

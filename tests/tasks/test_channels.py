@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from storage.files import Files
-from storage.records import Heard, Options, Plan, Segment, Span, Stretch, Transcript, Word
+from storage.records import CueLimits, Heard, Options, Plan, Segment, Span, Stretch, Transcript, Word
 from tasks.channels import Likeness, as_wide
+from tasks.cues import cues
 from tasks.engine import Engine
 from tasks.export import export
 from tasks.ingest import ingest, ingest_key
@@ -70,6 +71,8 @@ def test_both_at_once_are_both_heard(tmp_path: Path, engine: Engine, files: File
         placed(9.0, (1.2, read_wav(second.path))),
     )
     found = transcribe_file(path, engine=engine, files=files, options=SPLIT)
+    shown = cues(found.segments, CueLimits())
+    assert all(one.end_s <= two.start_s and one.end_s - one.start_s > 0.3 for one, two in pairwise(shown))
     for name, clip in (("Channel 1", first), ("Channel 2", second)):
         assert bare(" ".join(word.text for word in words_of(found, name))) == bare(clip.text)
 
