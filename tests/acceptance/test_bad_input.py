@@ -1,5 +1,6 @@
 """What people send by mistake: a status, a message with the next step, and nothing lost or half-written."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from storage import names
 from tests.acceptance.conftest import Stack, make_stack
+from tests.fuzz.corpus import Malformed, corpus
 from tests.tasks.sounds import tone, write_media, write_wav
 
 pytestmark = pytest.mark.acceptance
@@ -130,6 +133,32 @@ def test_a_model_that_is_not_there_fails_the_job_and_keeps_its_source(stack: Sta
     assert "transcriber models" in job["error"]
     media = stack.data_dir / "store" / "media" / job["media_sha256"][:2] / job["media_sha256"]
     assert media.stat().st_size == SAMPLE.stat().st_size
+
+
+def past_the_door(stack: Stack, file: Malformed) -> str:
+    """Put a malformed file on storage and make a job of it, as if nobody had looked into it; return the job's id."""
+    sha256 = hashlib.sha256(file.data).hexdigest()
+    media = stack.data_dir / "store" / names.media_name(sha256)
+    media.parent.mkdir(parents=True, exist_ok=True)
+    media.write_bytes(file.data)
+    asked = {"name": file.name, "media_sha256": sha256, "media_bytes": len(file.data), "options": {"model": "demo"}}
+    return str(stack.call("POST", "/internal/v1/jobs", json=asked).json()["id"])
+
+
+def test_malformed_media_fail_their_jobs_and_nothing_else(stack: Stack) -> None:
+    wanted = ("letter.mp3", "nested.mp4", "picture-65000.png", "net.m3u8", "many-channels.wav", "garbage.mkv")
+    files = [each for each in corpus() if each.name.endswith(wanted)]
+    assert len(files) == len(wanted)
+    workers = {process.pid for process in stack.processes() if "worker" in process.cmdline()}
+    ids = [past_the_door(stack, each) for each in files]
+    for job_id in ids:
+        job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+        assert job["state"] == "failed", job
+        assert job["error_code"] in {"audio_unreadable", "no_audio_track", "empty_upload"}
+        assert "upload" in job["error"]
+        assert job["attempt"] == 1
+    assert {process.pid for process in stack.processes() if "worker" in process.cmdline()} == workers
+    assert leftovers(stack) == []
 
 
 def test_a_wrong_token_is_refused(stack: Stack) -> None:
