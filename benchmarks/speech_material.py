@@ -72,7 +72,7 @@ def _words(text: str) -> list[str]:
     return re.sub(r"[^\w' ]+", " ", text.lower().replace("-", " ")).split()
 
 
-def peak_memory_mb() -> float:
-    """Return the most memory that this process has had resident; `getrusage` would count its parent's, before exec."""
-    status = Path("/proc/self/status").read_text()
+def peak_memory_mb(pid: int | str = "self") -> float:
+    """Return the most memory that a process has had resident; `getrusage` would count its parent's, before exec."""
+    status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024  # type: ignore[index]
