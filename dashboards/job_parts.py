@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import PurePath
+from typing import Any
 
 import streamlit as st
 
 from dashboards import components, context, present, strings, viewer
 from dashboards.viewer import Viewer
-from storage import intake, jobs
+from storage import intake, jobs, notes, versions
 from storage.clock import utc_now
 from storage.errors import TranscriberError
 from storage.records import ExportFormat, Job, JobState, Options, SpanRow, Transcript
@@ -69,19 +70,34 @@ def broken_off(job: Job, me: Viewer) -> None:
         _do(lambda: viewer.change(jobs.retry, job.id, actor=me.actor), job)
 
 
-def player(job: Job, transcript: Transcript | None) -> None:
-    """Show player and transcript."""
-    found = transcript.findings if transcript else ()
-    data = {
+def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
+    """Show player and transcript, to edit by whoever may."""
+    sheets = ["script", "cues", "review", "notes", "versions"]
+    data = player_data(job, transcript, base=f"/api/v1/jobs/{job.id}") | {
         "media": f"/recordings/{job.id}",
+        "peaks": f"/recordings/{job.id}/peaks",
         "captions": f"/downloads/{job.id}/vtt",
-        "transcript": f"/downloads/{job.id}/json?inline=1&v={job.version}",
+        "version": viewer.look(versions.current, job.id).number if transcript else 1,
+        "notes": len(viewer.look(notes.list_of, job.id)),
+        "may_edit": me.may_write,
+        "sheets": sheets,
+    }
+    components.player(data, key=f"player-{job.id}")
+
+
+def player_data(job: Job, transcript: Transcript | None, *, base: str) -> dict[str, Any]:
+    """Return what the player is told of a recording, whoever looks at it."""
+    found = transcript.findings if transcript else ()
+    limits = transcript.options.cues if transcript else job.options.cues
+    return {
+        "api": base,
+        "transcript": f"{base}/transcript",
         "duration_s": job.duration_s,
         "language": job.language,
         "name": job.name,
         "findings": [present.finding(one) for one in found],
+        "limits": asdict(limits),
     }
-    components.player(data, key=f"player-{job.id}")
 
 
 def warnings(job: Job) -> None:

@@ -1,18 +1,21 @@
 /*
- * Player and transcript: the line and the word being said are marked and kept in view; a click, a key or
- * `?t=` in the address moves the recording. Times are seconds on the recording's clock.
+ * Player, transcript and what belongs to them. A click, a key or `?t=` in the address moves the recording. Times are
+ * seconds on the recording's clock. The parts are in wave.js, script.js, finding.js, editing.js, panels.js, cues.js.
  */
 const PLAY = "M7 4.5v15l13-7.5z";
 const PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
-const HANDS_OFF_MS = 4000;
+const SHEETS = ["script", "cues", "review", "notes", "versions"];
 
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".player");
-  const print = JSON.stringify([data.media, data.transcript]);
-  if (parentElement.wtPrint === print) return parentElement.wtStop;
+  const print = JSON.stringify([data.media, data.api]);
+  if (parentElement.wtPrint === print) {
+    parentElement.wtPlayer.told(data);
+    return parentElement.wtStop;
+  }
   parentElement.wtStop?.();
   parentElement.wtPrint = print;
-  const player = new Player(root, data);
+  const player = new Player(parentElement.querySelector(".player"), data);
+  parentElement.wtPlayer = player;
   parentElement.wtStop = () => {
     player.close();
     parentElement.wtPrint = null;
@@ -24,21 +27,24 @@ class Player {
   constructor(root, data) {
     this.root = root;
     this.data = data;
-    this.lines = [];
-    this.line = -1;
-    this.word = null;
-    this.handsOn = 0;
+    this.text = data.text;
     this.ends = new AbortController();
     this.video = root.querySelector("video");
-    this.panel = root.querySelector(".text");
     this.seekBar = root.querySelector(".seek");
     this.#label();
     this.#wire();
-    this.#findings();
-    this.#load();
+    this.wave = new Wave(this, this.find(".wave"), data.peaks);
+    this.script = new Script(this);
+    this.finder = new Finder(this);
+    this.editor = data.may_edit ? new Editor(this) : null;
+    this.panels = new Panels(this);
+    this.cues = new CueList(this);
+    this.#tabs();
+    this.script.load();
   }
 
   close() {
+    this.editor?.keepDraft();
     this.ends.abort();
     cancelAnimationFrame(this.frame);
     this.video.pause();
@@ -46,234 +52,153 @@ class Player {
     this.video.load();
   }
 
-  #find(path) {
+  /* The page has looked again: somebody may have saved another version, or written a note. */
+  told(data) {
+    this.data = data;
+    if (data.version > this.script.version) {
+      if (this.editor?.dirty) this.editor.overtaken(data.version);
+      else this.script.load();
+    }
+    this.panels.refresh();
+  }
+
+  find(path) {
     return this.root.querySelector(path);
   }
 
+  on(target, name, action, options = {}) {
+    target.addEventListener(name, action, { signal: this.ends.signal, ...options });
+  }
+
+  name(path, words) {
+    const item = typeof path === "string" ? this.find(path) : path;
+    item.setAttribute("aria-label", words);
+    item.title = words;
+  }
+
   #label() {
-    const { text } = this.data;
-    const name = (path, words) => {
-      this.#find(path).setAttribute("aria-label", words);
-      this.#find(path).title = words;
-    };
-    name(".play", text.play);
-    name(".back", text.back);
-    name(".ahead", text.ahead);
-    name(".seek", text.seek);
-    name(".speed", text.speed);
-    name(".link", text.link);
-    for (const option of this.#find(".speed").options) option.label = `${option.value}×`;
-    this.#find(".follow").textContent = text.follow;
-    this.#find(".keys").innerHTML = text.keys.map(([key, words]) => `<kbd>${key}</kbd> ${words}`).join(" &ensp; ");
-    this.#find(".text .state").textContent = text.loading;
-    this.#find(".play path").setAttribute("d", PLAY);
-    this.#find(".whole").textContent = clock(this.data.duration_s ?? 0);
+    const { text } = this;
+    for (const part of ["play", "back", "ahead", "seek", "speed", "link", "keys"]) this.name(`.${part}`, text[part]);
+    for (const option of this.find(".speed").options) option.label = `${option.value}×`;
+    this.find(".follow").textContent = text.follow;
+    this.find(".text .state").textContent = text.loading;
+    this.find(".play path").setAttribute("d", PLAY);
+    this.find(".whole").textContent = clock(this.data.duration_s ?? 0);
     this.seekBar.max = this.data.duration_s ?? 0;
+    const rows = text.shortcuts.map(([keys, words]) => `<dt>${keys.map((key) => `<kbd>${key}</kbd>`).join(" ")}</dt><dd>${words}</dd>`);
+    this.find(".shortcuts").innerHTML = `<h4>${text.keys}</h4><dl>${rows.join("")}</dl><form method="dialog"><button class="button">${text.close}</button></form>`;
   }
 
   #wire() {
-    const { signal } = this.ends;
-    const on = (target, name, action) => target.addEventListener(name, action, { signal });
-    const { video, panel } = this;
+    const { video } = this;
     video.src = this.data.media;
-    for (const track of video.querySelectorAll("track")) track.remove();
-    const track = Object.assign(document.createElement("track"), { kind: "captions", src: this.data.captions, default: true });
-    track.srclang = this.data.language ?? "";
-    track.label = this.data.text.captions;
-    video.append(track);
-    on(video, "loadedmetadata", () => this.#ready());
-    on(video, "play", () => this.#running());
-    on(video, "pause", () => this.#running());
-    on(video, "timeupdate", () => this.#show());
-    on(video, "seeked", () => this.#show());
-    on(video, "error", () => this.#trouble());
-    on(video, "click", () => this.toggle());
-    on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
-    on(this.#find(".speed"), "change", (event) => (video.playbackRate = Number(event.target.value)));
-    on(this.#find(".follow"), "click", () => {
-      this.handsOn = 0;
-      this.#keepInView();
-    });
-    for (const name of ["wheel", "touchmove", "pointerdown"]) {
-      panel.addEventListener(name, () => (this.handsOn = Date.now()), { signal, passive: true });
-    }
-    on(panel, "click", (event) => this.#clicked(event));
-    on(panel, "pointerover", (event) => this.#split(event.target.closest(".line")));
-    on(document, "keydown", (event) => this.#key(event));
-    const acts = { toggle: () => this.toggle(), back: () => this.step(-10), ahead: () => this.step(10), link: () => this.#copyLink() };
-    for (const button of this.root.querySelectorAll("[data-act]")) on(button, "click", acts[button.dataset.act]);
+    this.on(video, "loadedmetadata", () => this.#ready());
+    this.on(video, "play", () => this.#running());
+    this.on(video, "pause", () => this.#running());
+    this.on(video, "timeupdate", () => this.show());
+    this.on(video, "seeked", () => this.show());
+    this.on(video, "error", () => this.#trouble());
+    this.on(video, "click", () => this.toggle());
+    this.on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
+    this.on(this.find(".speed"), "change", (event) => (video.playbackRate = Number(event.target.value)));
+    this.on(this.find(".shortcuts"), "click", (event) => event.target === event.currentTarget && event.currentTarget.close());
+    this.on(document, "keydown", (event) => this.#key(event));
+    const acts = {
+      toggle: () => this.toggle(), back: () => this.step(-10), ahead: () => this.step(10),
+      link: () => this.#copyLink(), keys: () => this.find(".shortcuts").showModal(),
+    };
+    for (const button of this.root.querySelectorAll("[data-act]")) this.on(button, "click", acts[button.dataset.act]);
   }
 
-  async #load() {
-    const state = this.#find(".text .state");
-    let heard;
-    try {
-      const answer = await fetch(this.data.transcript, { signal: this.ends.signal });
-      if (!answer.ok) throw new Error(answer.status);
-      heard = await answer.json();
-    } catch (error) {
-      if (!this.ends.signal.aborted) state.textContent = this.data.text.no_transcript;
-      return;
-    }
-    const parts = (heard.segments ?? []).filter((part) => part.text.trim());
-    if (!parts.length) {
-      state.textContent = this.data.text.no_speech;
-      return;
-    }
-    this.lines = parts.map((part) => this.#line(part));
-    this.panel.replaceChildren(...this.lines.map((line) => line.item));
-    this.#show();
-  }
-
-  #line(part) {
-    const start = part.start ?? part.start_s;
-    const end = part.end ?? part.end_s;
-    const words = (part.words ?? []).map((word) => ({
-      start: word.start ?? word.start_s, end: word.end ?? word.end_s, text: word.word ?? word.text,
-    }));
-    const item = document.createElement("div");
-    item.className = "line";
-    const time = document.createElement("button");
-    time.type = "button";
-    time.className = "time";
-    time.textContent = clock(start);
-    time.setAttribute("aria-label", this.data.text.play_from.replace("{time}", clock(start)));
-    const body = document.createElement("span");
-    if (part.speaker) {
-      const speaker = document.createElement("span");
-      speaker.className = "speaker";
-      speaker.textContent = part.speaker;
-      body.append(speaker);
-    }
-    const text = document.createElement("span");
-    text.className = "words";
-    text.textContent = part.text.trim();
-    body.append(text);
-    item.append(time, body);
-    item.classList.toggle("doubt", this.data.findings.some((finding) => this.#isLocal(finding) && finding.start_s < end && finding.end_s > start));
-    return { item, text, words, start, end, split: false };
-  }
-
-  /* What is found about a whole recording marks no line of it. */
-  #isLocal(finding) {
-    return finding.end_s - finding.start_s < 0.8 * (this.data.duration_s ?? Infinity);
-  }
-
-  /* Words become elements of their own only where the pointer or the voice is: an hour has ten thousand. */
-  #split(item) {
-    const line = item && this.lines.find((line) => line.item === item);
-    if (!line || line.split || !line.words.length) return line;
-    line.split = true;
-    line.text.replaceChildren(
-      ...line.words.flatMap((word) => {
-        word.item = document.createElement("span");
-        word.item.textContent = word.text.trim();
-        return [word.text.startsWith(" ") ? " " : "", word.item];
+  #tabs() {
+    const bar = this.find(".tabs");
+    bar.replaceChildren(
+      ...SHEETS.filter((sheet) => this.data.sheets.includes(sheet)).map((sheet) => {
+        const tab = make("button", { type: "button", className: "tab", role: "tab" }, this.text.sheets[sheet]);
+        tab.dataset.tab = sheet;
+        tab.append(make("span", { className: "badge number", hidden: true }));
+        tab.onclick = () => this.open(sheet);
+        return tab;
       }),
     );
-    return line;
+    this.on(bar, "keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const tabs = [...bar.children];
+      if (!by) return;
+      event.stopPropagation();
+      event.preventDefault();
+      const next = tabs[(tabs.indexOf(this.root.getRootNode().activeElement) + by + tabs.length) % tabs.length];
+      next.focus();
+      next.click();
+    });
+    this.open("script");
   }
 
-  #clicked(event) {
-    const item = event.target.closest(".line");
-    if (!item || !getSelection().isCollapsed) return;
-    const line = this.#split(item);
-    const under = this.root.getRootNode().elementFromPoint(event.clientX, event.clientY);
-    const word = event.target.closest(".time") ? null : line.words.find((word) => word.item === under);
-    this.handsOn = 0;
-    this.seek((word ?? line).start);
-    if (this.video.paused) this.video.play().catch(() => {});
+  open(sheet) {
+    this.sheet = sheet;
+    for (const tab of this.find(".tabs").children) {
+      const here = tab.dataset.tab === sheet;
+      tab.setAttribute("aria-selected", here);
+      tab.tabIndex = here ? 0 : -1;
+    }
+    for (const part of this.root.querySelectorAll(".sheet")) part.hidden = part.dataset.sheet !== sheet;
+    if (sheet === "cues") this.cues.show();
+    if (sheet !== "script" && sheet !== "cues") this.panels.show(sheet);
+  }
+
+  badge(sheet, count) {
+    const badge = this.find(`[data-tab=${sheet}] .badge`);
+    if (!badge) return;
+    badge.textContent = count || "";
+    badge.hidden = !count;
   }
 
   #ready() {
     const { video } = this;
-    this.#find(".screen").hidden = video.videoWidth === 0;
+    this.find(".screen").hidden = video.videoWidth === 0;
+    if (video.videoWidth) this.captions();
     if (Number.isFinite(video.duration)) {
       this.seekBar.max = video.duration;
-      this.#find(".whole").textContent = clock(video.duration);
+      this.find(".whole").textContent = clock(video.duration);
     }
     const asked = Number(new URLSearchParams(location.search).get("t"));
     if (asked > 0 && !this.asked) this.seek(asked);
     this.asked = true;
   }
 
+  /* Captions over a picture; asked for anew with each version. */
+  captions() {
+    for (const track of this.video.querySelectorAll("track")) track.remove();
+    if (!this.video.videoWidth) return;
+    const src = `${this.data.captions}${this.data.captions.includes("?") ? "&" : "?"}v=${this.script.version}`;
+    const track = make("track", { kind: "captions", src, default: true, label: this.text.captions });
+    track.srclang = this.data.language ?? "";
+    this.video.append(track);
+  }
+
   #running() {
     const { paused } = this.video;
-    this.#find(".play path").setAttribute("d", paused ? PLAY : PAUSE);
-    const words = paused ? this.data.text.play : this.data.text.pause;
-    this.#find(".play").setAttribute("aria-label", words);
-    this.#find(".play").title = words;
+    this.find(".play path").setAttribute("d", paused ? PLAY : PAUSE);
+    this.name(".play", paused ? this.text.play : this.text.pause);
     cancelAnimationFrame(this.frame);
     const tick = () => {
-      this.#show();
+      this.show();
       if (!this.video.paused) this.frame = requestAnimationFrame(tick);
     };
     tick();
   }
 
-  #show() {
+  show() {
     const now = this.video.currentTime;
-    this.seekBar.value = now;
-    this.seekBar.setAttribute("aria-valuetext", clock(now));
-    this.#find(".now").textContent = clock(now);
-    if (!this.lines.length) return;
-    const at = lastBefore(this.lines, now);
-    if (at !== this.line) {
-      this.lines[this.line]?.item.classList.remove("on");
-      this.line = at;
-      this.lines[at]?.item.classList.add("on");
-      this.#split(this.lines[at]?.item);
-      this.#keepInView();
+    if (now !== this.shown) {
+      this.shown = now;
+      this.seekBar.value = now;
+      this.seekBar.setAttribute("aria-valuetext", clock(now));
+      this.find(".now").textContent = clock(now);
+      this.wave?.draw();
     }
-    this.#mark(at < 0 ? null : this.lines[at].words[lastBefore(this.lines[at].words, now)], now);
-    this.#offerFollow();
-  }
-
-  #mark(word, now) {
-    const said = word?.item && now < word.end + 0.4 ? word.item : null;
-    if (said === this.word) return;
-    this.word?.classList.remove("said");
-    this.word = said;
-    said?.classList.add("said");
-  }
-
-  #keepInView() {
-    const item = this.lines[this.line]?.item;
-    if (!item || Date.now() - this.handsOn < HANDS_OFF_MS) return;
-    const { panel } = this;
-    const top = item.offsetTop - panel.clientHeight / 3;
-    panel.scrollTo({ top: Math.max(0, top) });
-  }
-
-  #offerFollow() {
-    const item = this.lines[this.line]?.item;
-    const { panel } = this;
-    const away = item && (item.offsetTop + item.offsetHeight < panel.scrollTop || item.offsetTop > panel.scrollTop + panel.clientHeight);
-    this.#find(".follow").hidden = !(away && Date.now() - this.handsOn < 60000);
-  }
-
-  #findings() {
-    const { findings, text } = this.data;
-    const box = this.#find(".findings");
-    box.hidden = findings.length === 0;
-    box.querySelector("h4").textContent = text.findings;
-    box.querySelector("ul").replaceChildren(
-      ...findings.map((finding) => {
-        const item = document.createElement("li");
-        const button = document.createElement("button");
-        button.type = "button";
-        const time = document.createElement("span");
-        time.className = "number muted";
-        time.textContent = clock(finding.start_s);
-        button.append(time, finding.words);
-        button.onclick = () => {
-          this.handsOn = 0;
-          this.seek(finding.start_s);
-        };
-        item.append(button);
-        return item;
-      }),
-    );
+    this.script?.show(now);
+    this.cues?.at(now);
   }
 
   toggle() {
@@ -287,29 +212,33 @@ class Player {
 
   seek(to_s) {
     const end = Number(this.seekBar.max) || Infinity;
+    this.script?.handsOff();
     this.video.currentTime = Math.min(Math.max(0, to_s), end);
-    this.#show();
+    this.show();
   }
 
   #key(event) {
-    if (event.metaKey || event.ctrlKey || event.altKey) return;
     const target = event.composedPath()[0];
-    const typing = target.closest?.("input:not(.seek), textarea, select, [contenteditable], [role=dialog], [role=listbox]");
-    if (typing) return;
+    const typing = target.closest?.("input:not(.seek), textarea, select, [contenteditable], dialog, [role=dialog], [role=listbox]");
+    if (this.editor?.key(event, typing)) return;
+    if (event.metaKey || event.ctrlKey || event.altKey || typing || this.find(".shortcuts").open) return;
     if (event.key === " " && target.closest?.("button, a, summary, [role=button], [role=tab]")) return;
     const acts = {
       " ": () => this.toggle(), k: () => this.toggle(), j: () => this.step(-10), l: () => this.step(10),
       ArrowLeft: () => this.step(-5), ArrowRight: () => this.step(5), "<": () => this.#faster(-1), ">": () => this.#faster(1),
+      ArrowUp: () => this.script.go(-1), ArrowDown: () => this.script.go(1),
+      n: () => this.script.doubt(1), N: () => this.script.doubt(-1), u: () => this.script.shade(!this.script.shading),
+      f: () => this.script.setFollow(!this.script.following), "/": () => this.finder.open(), e: () => this.editor?.toggle(),
+      "?": () => this.find(".shortcuts").showModal(),
     };
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
-    this.handsOn = 0;
     act();
   }
 
   #faster(by) {
-    const speed = this.#find(".speed");
+    const speed = this.find(".speed");
     speed.selectedIndex = Math.min(Math.max(0, speed.selectedIndex + by), speed.options.length - 1);
     this.video.playbackRate = Number(speed.value);
   }
@@ -317,26 +246,52 @@ class Player {
   async #copyLink() {
     const url = new URL(location.href);
     url.searchParams.set("t", this.video.currentTime.toFixed(1));
-    const button = this.#find(".link");
+    const button = this.find(".link");
     const done = await copy(url.href);
-    button.title = done ? this.data.text.copied : url.href;
+    this.name(button, done ? this.text.copied : url.href);
     button.classList.toggle("primary", done);
     setTimeout(() => {
       button.classList.remove("primary");
-      button.title = this.data.text.link;
-    }, 1200);
+      this.name(button, this.text.link);
+    }, 1500);
   }
 
   #trouble() {
-    const place = this.#find(".trouble");
-    place.textContent = this.data.text.cannot_play;
-    const link = document.createElement("a");
-    link.href = this.data.media;
-    link.download = this.data.name;
-    link.textContent = this.data.text.download_original;
+    const place = this.find(".trouble");
+    place.textContent = this.text.cannot_play;
+    const link = make("a", { href: this.data.media, download: this.data.name }, this.text.download_original);
     place.append(" ", link);
     place.hidden = false;
   }
+
+  /* Ask our own API; the answer's JSON, or an error with the server's words in it. */
+  async ask(path, { method = "GET", body } = {}) {
+    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    const answer = await fetch(`${this.data.api}${path}`, { method, headers, body: body && JSON.stringify(body), signal: this.ends.signal });
+    if (answer.status === 204) return null;
+    const told = await answer.json().catch(() => ({}));
+    if (answer.ok) return told;
+    throw Object.assign(new Error(told.error?.message ?? this.text.no_answer), { status: answer.status, code: told.error?.code });
+  }
+
+  /* One line above the sheets, with buttons; none takes it away. */
+  notice(words, buttons = [], kind = "info") {
+    const place = this.find(".notice");
+    place.hidden = !words;
+    place.className = `notice ${kind}`;
+    const made = buttons.map(([label, act, primary]) => make("button", { type: "button", className: `button small${primary ? " primary" : ""}`, onclick: act }, label));
+    place.replaceChildren(make("span", {}, words ?? ""), ...made);
+    clearTimeout(this.noticeTimer);
+    if (kind === "good") this.noticeTimer = setTimeout(() => (place.hidden = true), 8000);
+  }
+}
+
+function make(tag, set = {}, ...inside) {
+  const { role, ...rest } = set;
+  const item = Object.assign(document.createElement(tag), rest);
+  if (role) item.setAttribute("role", role);
+  item.append(...inside);
+  return item;
 }
 
 async function copy(text) {
@@ -359,10 +314,15 @@ function lastBefore(parts, now) {
   return low - 1;
 }
 
-function clock(s) {
-  const whole = Math.floor(s);
+function clock(s, tenths = false) {
+  const whole = Math.floor(s + (tenths ? 0.0005 : 0));
   const two = (n) => String(n).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
-  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  const rest = tenths ? `.${Math.floor((s + 0.0005 - whole) * 10)}` : "";
+  return (hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`) + rest;
+}
+
+function fill(words, values) {
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }

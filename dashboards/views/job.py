@@ -47,7 +47,7 @@ def completed(job: Job, me: viewer.Viewer) -> None:
     job_parts.warnings(job)
     text, side = st.columns([7, 3], gap="large")
     with text:
-        job_parts.player(job, transcript)
+        job_parts.player(job, me, transcript)
     with side:
         job_parts.files(job)
         job_parts.provenance(job, viewer.look(jobs.spans_of, job.id), transcript)

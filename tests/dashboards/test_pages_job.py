@@ -55,7 +55,8 @@ def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> N
     at = desk.page("job", ada, id=job.id)
     player = component(at, "player")
     assert player["media"] == f"/recordings/{job.id}"
-    assert player["transcript"].startswith(f"/downloads/{job.id}/json")
+    assert player["transcript"] == f"/api/v1/jobs/{job.id}/transcript"
+    assert player["may_edit"]
     files = {file["format"]: file for file in component(at, "downloads")["files"]}
     assert list(files) == ["srt", "vtt", "txt", "json", "tsv", "docx", "zip", "file"]
     assert component(at, "downloads")["captions"]["max_line_width"] == 42
