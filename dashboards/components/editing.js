@@ -211,8 +211,8 @@ class Editor {
     const { item } = line;
     const wanted = (one) => one === item || (every && one.speaker === item.speaker);
     const items = this.script.items.map((one) => (wanted(one) && one.speaker !== name ? settled({ ...bare(one), speaker: name, changed: true }, this.script.base) : one));
-    if (items.every((one, at) => one === this.script.items[at])) this.script.draw(line);
-    else this.change(items);
+    this.script.draw(line);
+    if (items.some((one, at) => one !== this.script.items[at])) this.change(items);
   }
 
   /* Keys that work while somebody types, too; tells whether it was one. */

@@ -60,12 +60,18 @@ def served(settings: Settings) -> Iterator[Served]:
         yield running
 
 
+def put_subtitles(job: Job, version: int) -> None:
+    """Put the file there that a worker would make of this version."""
+    stored_as = names.version_name(job.id, version)
+    context.files().write(names.export_name(job.id, stored_as, "vtt", job.options.cues), VTT.encode())
+
+
 def recording_of(name: str = "ada") -> Job:
     with context.ledger().read() as con:
         user = users.by_name(con, name)
     assert user
     job = hear(user, findings=FINDINGS, speakers=("Anna", "Anna", "Ben"))
-    context.files().write(names.export_name(job.id, "vtt"), VTT.encode())
+    put_subtitles(job, 1)
     return job
 
 
