@@ -6,6 +6,7 @@ raises it.
 
 import json
 from dataclasses import asdict, fields
+from math import isfinite
 from typing import Any
 
 from storage.errors import BadRequest
@@ -131,7 +132,7 @@ def from_text(text: str | bytes) -> Transcript:
         BadRequest: it is no document of ours, or of a later version than this program knows.
     """
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_constant=_no_number)
         if not isinstance(told, dict) or told.get("schema") != SCHEMA:
             raise BadRequest("transcript", f"this is no JSON transcript of ours (its `schema` is not {SCHEMA})")
         if told["schema_version"] > SCHEMA_VERSION:
@@ -143,16 +144,27 @@ def from_text(text: str | bytes) -> Transcript:
         raise BadRequest("transcript", f"it cannot be read as a JSON transcript ({error!r})") from error
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _moment(told: Any) -> float:
+    at_s = float(told)
+    if not isfinite(at_s):
+        raise ValueError(f"{told} is no moment")
+    return at_s
+
+
 def _transcript(told: dict[str, Any]) -> Transcript:
     same = ("job_id", "version", "name", "media_sha256", "language", "language_probability", "model")
     return Transcript(
         **{name: told[name] for name in (*same, "fingerprint", "engine")},
-        duration_s=float(told["duration"]),
-        speech_s=float(told["speech"]),
+        duration_s=_moment(told["duration"]),
+        speech_s=_moment(told["speech"]),
         options=_options(told["settings"]),
         segments=tuple(map(_segment_of, told["segments"])),
         findings=tuple(
-            Finding(kind=one["kind"], start_s=one["start"], end_s=one["end"], detail=one["detail"])
+            Finding(kind=one["kind"], start_s=_moment(one["start"]), end_s=_moment(one["end"]), detail=one["detail"])
             for one in told["findings"]
         ),
         given_up=tuple(told["given_up"]),
@@ -170,15 +182,15 @@ def _options(told: dict[str, Any]) -> Options:
 
 def _segment_of(told: dict[str, Any]) -> Segment:
     return Segment(
-        start_s=float(told["start"]),
-        end_s=float(told["end"]),
+        start_s=_moment(told["start"]),
+        end_s=_moment(told["end"]),
         text=str(told["text"]),
         speaker=told["speaker"],
         language=told.get("language"),
         words=tuple(
             Word(
-                start_s=float(one["start"]),
-                end_s=float(one["end"]),
+                start_s=_moment(one["start"]),
+                end_s=_moment(one["end"]),
                 text=str(one["word"]),
                 probability=one["probability"],
             )
