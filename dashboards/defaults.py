@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import context, viewer
+from dashboards import context, strings, viewer
 from dashboards.languages import LANGUAGES
 from dashboards.uploading import AUTO, LANES, TASKS
 from dashboards.viewer import Viewer
