@@ -193,6 +193,21 @@ UPLOADER: dict[str, str] = {
     "left_out_one": "1 file in the folder is neither audio nor video and was left out.",
 }
 
+LINK_TO_RECORDING: dict[str, str] = {
+    "lead": "Whoever has a link can listen, read along and download, without an account, until it expires.",
+    "fresh": "Here is the link. Copy it now: it cannot be shown again.",
+    "until": "Shared until {until}",
+    "over": "This link does not work any more",
+    "over_help": "It has expired or was revoked. Ask whoever sent it to you for a new one.",
+    "unknown": "There is nothing under this link",
+    "unknown_help": "Check that it was copied completely, or ask whoever sent it to you.",
+    "locked": "This recording has a password",
+    "locked_help": "Whoever sent you the link can tell it to you.",
+    "password": "Password",
+    "open": "Open",
+    "wrong": "That is not the password. Check it, then try again.",
+}
+
 PLAYER: dict[str, object] = {
     "play": "Play (space)",
     "pause": "Pause (space)",
