@@ -51,6 +51,7 @@ FINDING: dict[str, str] = {
     "text with no speech": "Words where no speech is heard; they may be invented",
     "repetition": "The same words again and again; some may be invented",
     "low confidence": "The model was unsure of these words",
+    "seam": "Two parts meet here; a word may be missing or there twice",
     "too fast": "More words than anyone can say in this time; some may be invented",
 }
 

@@ -17,6 +17,7 @@ from storage.records import (
     LanguageGuess,
     Options,
     Rehearing,
+    Seam,
     Segment,
     Transcript,
     Word,
@@ -25,10 +26,11 @@ from tasks.captions import milliseconds
 from tasks.cues import words_of
 from tasks.doubt import LOW_CONFIDENCE, NO_SPEECH, NO_TEXT, REPETITION, TOO_FAST
 from tasks.gate import DAMAGED, NOTHING_SAID
+from tasks.seams import SEAM
 
 SCHEMA = "whisper-transcriber/transcript"
 SCHEMA_VERSION = 1
-REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, TOO_FAST, LOW_CONFIDENCE)
+REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, SEAM, TOO_FAST, LOW_CONFIDENCE)
 
 
 def to_text(transcript: Transcript) -> str:
@@ -71,6 +73,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "findings": [_finding(rank, one) for rank, one in enumerate(to_review(transcript.findings), start=1)],
         "reheard": [_rehearing(one) for one in transcript.reheard],
         "given_up": list(transcript.given_up),
+        "seams": [_seam(one) for one in transcript.seams],
     }
 
 
@@ -123,6 +126,11 @@ def _finding(rank: int, finding: Finding) -> dict[str, Any]:
 def _rehearing(one: Rehearing) -> dict[str, Any]:
     told = asdict(one)
     return {"start": seconds(told.pop("start_s")), "end": seconds(told.pop("end_s")), **told}
+
+
+def _seam(one: Seam) -> dict[str, Any]:
+    told = asdict(one)
+    return {"at": seconds(told.pop("at_s")), **{name.removesuffix("_s"): value for name, value in told.items()}}
 
 
 def from_text(text: str | bytes) -> Transcript:
