@@ -16,11 +16,13 @@ from anyio import CapacityLimiter
 from duckdb import DuckDBPyConnection
 from pydantic import SecretStr
 
+from dashboards import present
 from dashboards.background import Background
 from dashboards.doors import Doors
 from dashboards.events import Bus
 from dashboards.gauges import Gauges
 from dashboards.oidc import Provider
+from dashboards.paces import Paces
 from dashboards.shelf import Shelf, Upload
 from dashboards.timings import Timings
 from dashboards.writers import Writers
@@ -66,6 +68,7 @@ class Context:
     wake_reconciler: Callable[[], None] = _nobody
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
+    paces: Paces = field(default_factory=Paces)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None
@@ -143,7 +146,12 @@ def changed(job_id: str, owner_id: str) -> None:
 
 
 def announce(job: Job) -> None:
-    """The same, saying also how the job is now; dispatcher and reconciler are woken where there is work for them."""
+    """The same, saying also how the job is now; dispatcher and reconciler are woken where there is work for them.
+
+    Open lists take `row` over as it is, without asking for anything.
+    """
+    paces = current().paces
+    paces.note(job)
     tell(
         job.id,
         job.owner_id,
@@ -151,6 +159,7 @@ def announce(job: Job) -> None:
         progress=round(job.progress, 4),
         detail=job.detail,
         attempt=job.attempt,
+        row=present.moving(job, paces.left_s(job)),
     )
     if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
         wake()

@@ -1,10 +1,29 @@
 """The in-process bus of job changes: open pages, waiting API calls and tests listen to it."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+
+@dataclass
+class News:
+    """What is told of one job, and to how many listeners at once; made into JSON once for all of them."""
+
+    facts: dict[str, Any]
+    crowd: int = field(default=1, compare=False)
+
+    @cached_property
+    def for_pages(self) -> str:
+        return json.dumps(self.facts, separators=(",", ":"))
+
+    @cached_property
+    def for_programs(self) -> str:
+        return json.dumps({name: fact for name, fact in self.facts.items() if name != "row"}, separators=(",", ":"))
 
 
 class Listener:
@@ -13,16 +32,26 @@ class Listener:
     def __init__(self, owner_id: str | None, job_id: str | None) -> None:
         self.owner_id, self.job_id = owner_id, job_id
         self.loop = asyncio.get_running_loop()
-        self._news: dict[str, dict[str, Any]] = {}
+        self._news: dict[str, News] = {}
         self._some = asyncio.Event()
 
     def wants(self, news: dict[str, Any]) -> bool:
         return self.owner_id in {None, news["owner_id"]} and self.job_id in {None, news["job_id"]}
 
-    def put(self, news: dict[str, Any]) -> None:
+    def put(self, news: News) -> None:
         """Keep the news; on the loop's own thread."""
-        self._news[news["job_id"]] = news
+        self._news[news.facts["job_id"]] = news
         self._some.set()
+
+    async def some(self) -> None:
+        """Wait until there is news."""
+        await self._some.wait()
+
+    def taken(self) -> list[News]:
+        """Return what there is now."""
+        self._some.clear()
+        taken, self._news = list(self._news.values()), {}
+        return taken
 
     async def next(self, *, wait_s: float | None = None) -> list[dict[str, Any]]:
         """Return what there is, waiting for the first piece; empty after `wait_s` without any."""
@@ -30,9 +59,7 @@ class Listener:
             await asyncio.wait_for(self._some.wait(), wait_s)
         except TimeoutError:
             return []
-        self._some.clear()
-        taken, self._news = list(self._news.values()), {}
-        return taken
+        return [news.facts for news in self.taken()]
 
 
 class Bus:
@@ -58,6 +85,15 @@ class Bus:
         """Tell a change: at least `job_id` and `owner_id`."""
         with self._lock:
             listeners = [listener for listener in self._listeners if listener.wants(news)]
+        told = News(news, len(listeners))
+        loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
         for listener in listeners:
-            if not listener.loop.is_closed():
-                listener.loop.call_soon_threadsafe(listener.put, news)
+            loops.setdefault(listener.loop, []).append(listener)
+        for loop, there in loops.items():  # one wake-up of a loop, however many listen on it
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_put, there, told)
+
+
+def _put(listeners: list[Listener], news: News) -> None:
+    for listener in listeners:
+        listener.put(news)

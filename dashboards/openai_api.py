@@ -5,10 +5,8 @@ that leaves loses its answer and nothing else: the job goes on and is in the use
 """
 
 import asyncio
-from collections.abc import Collection
 from http import HTTPStatus
-from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -24,7 +22,7 @@ from dashboards.languages import NAMES
 from dashboards.media import TYPES
 from dashboards.multipart import Form, received
 from storage import jobs, transcripts
-from storage.errors import BadRequest, NotFound
+from storage.errors import NotFound
 from storage.records import ExportFormat, Job, JobState, Lane, Options, Transcript
 
 ANY_MODEL = "whisper-1"
@@ -37,7 +35,7 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     response_format: str = Field("json", pattern="^(json|text|srt|vtt|verbose_json)$")
-    granularities: set[Literal["word", "segment"]] = Field({"segment"}, alias="timestamp_granularities")
+    granularities: set[str] = {"segment"}
 
 
 async def transcribe(request: Request) -> Response:
@@ -98,15 +96,11 @@ def _options(form: Form, task: str) -> Options:
 def _ask(form: Form) -> Ask:
     granularities = form.fields.get("timestamp_granularities[]") or form.fields.get("timestamp_granularities")
     try:
-        return Ask.model_validate(
-            {
-                "response_format": form.first("response_format") or "json",
-                "timestamp_granularities": granularities or ["segment"],
-            }
+        return Ask(
+            response_format=form.first("response_format") or "json", granularities=set(granularities or ["segment"])
         )
     except ValidationError as error:
-        wrong = bad_request(error)
-        raise BadRequest(wrong.field.partition(".")[0], wrong.problem) from error
+        raise bad_request(error) from error
 
 
 async def finished(request: Request, job_id: str) -> Job:
@@ -146,20 +140,15 @@ async def _answer(job: Job, ask: Ask) -> Response:
     if ask.response_format == "text":
         return PlainTextResponse(transcript.text + "\n")
     if ask.response_format == "json":
-        translated = transcript.options.task == "translate"
-        return JSONResponse({"text": transcript.text} | ({} if translated else usage(transcript)))
+        return JSONResponse({"text": transcript.text})
     return JSONResponse(verbose(transcript, ask.granularities))
 
 
-def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str, Any]:
-    """Build OpenAI's `verbose_json`. Token ids are not kept, so `tokens` is empty.
-
-    `language` is that of the text, so a translation's is English; only transcriptions tell their usage.
-    """
-    translated = transcript.options.task == "translate"
+def verbose(transcript: Transcript, granularities: set[str]) -> dict[str, Any]:
+    """Build OpenAI's `verbose_json`. Token ids are not kept, so `tokens` is empty."""
     told: dict[str, Any] = {
         "task": transcript.options.task,
-        "language": "english" if translated else NAMES.get(transcript.language, transcript.language),
+        "language": NAMES.get(transcript.language, transcript.language),
         "duration": transcript.duration_s,
         "text": transcript.text,
     }
@@ -183,12 +172,7 @@ def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str,
     if "word" in granularities:
         words = [word for segment in transcript.segments for word in segment.words]
         told["words"] = [{"word": word.text.strip(), "start": word.start_s, "end": word.end_s} for word in words]
-    return told if translated else told | usage(transcript)
-
-
-def usage(transcript: Transcript) -> dict[str, Any]:
-    """Build the `usage` of a model that is paid by the second, in whole seconds."""
-    return {"usage": {"type": "duration", "seconds": ceil(transcript.duration_s)}}
+    return told
 
 
 async def models(_: Request) -> Response:

@@ -112,19 +112,38 @@ def about(job: Job, owner: str | None = None) -> str:
     return " · ".join(part for part in (owner, tongue, heard_by, size(job.media_bytes)) if part)
 
 
-def job_row(job: Job, zone: tzinfo, owner: str | None = None) -> dict[str, Any]:
-    """Return what the list component shows of a job."""
+def moving(job: Job, left_s: float | None = None) -> dict[str, Any]:
+    """Return what of a job's row changes while it is worked on."""
     return {
-        "id": job.id,
-        "name": job.name,
-        "about": about(job, owner),
+        "about": about(job),
         "length": length(job.duration_s),
         "state": job.state.value,
         "kind": kind(job.state),
         "label": label(job),
         "active": not job.state.finished and job.state is not JobState.QUEUED,
         "progress": round(job.progress, 3),
+        "left": f"{roughly(left_s)} left" if left_s is not None and not job.state.finished else "",
         "error": sentence(job.error) if job.state is JobState.FAILED and job.error else None,
+    }
+
+
+def in_line(place: int | None) -> str:
+    """Return a waiting job's place in words; 0 is the next."""
+    if place is None:
+        return ""
+    return "next in line" if place == 0 else f"{place:,} before it"
+
+
+def job_row(
+    job: Job, zone: tzinfo, owner: str | None = None, *, left_s: float | None = None, place: int | None = None
+) -> dict[str, Any]:
+    """Return what the list component shows of a job."""
+    shown = moving(job, left_s)
+    return shown | {
+        "id": job.id,
+        "name": job.name,
+        "owner": owner,
+        "left": shown["left"] or in_line(place),
         "when": when(job.created_at, zone),
         "when_exact": exactly(job.created_at, zone),
         "created": job.created_at.isoformat(),

@@ -11,18 +11,22 @@ from dashboards.events import Listener
 from storage.records import Role
 
 GATHER_S = 0.05
+CROWD_S = 0.001
+"""News that many wait for are gathered for longer: a thousand open lists are sent to once a second, not ten times."""
 
 
 async def events(websocket: WebSocket) -> None:
     """Push `{job_id, owner_id, and, where known, state, progress, detail, attempt}` for each change of a caller's job.
 
-    An admin who asks with `?all=1` hears of everybody's. A job that changes twice within 50 ms is told once.
+    An admin who asks with `?all=1` hears of everybody's. What changes twice within 50 ms is told once. Our own pages
+    ask with `?batch=1`: they get arrays of news, with the row of a list in them.
     """
     user = caller_of(websocket).the_user()
     everybody = user.role is Role.ADMIN and websocket.query_params.get("all") == "1"
     await websocket.accept()
     with context.current().bus.listen(owner_id=None if everybody else user.id) as listener:
-        pushing = asyncio.ensure_future(_push(websocket, listener))
+        batch = websocket.query_params.get("batch") == "1"
+        pushing = asyncio.ensure_future(_push_batches(websocket, listener) if batch else _push(websocket, listener))
         try:
             while (await websocket.receive())["type"] != "websocket.disconnect":
                 pass
@@ -34,6 +38,18 @@ async def events(websocket: WebSocket) -> None:
 
 async def _push(websocket: WebSocket, listener: Listener) -> None:
     while True:
-        for news in await listener.next():
-            await websocket.send_json(news)
+        await listener.some()
+        for news in listener.taken():
+            await websocket.send_text(news.for_programs)
+        await asyncio.sleep(GATHER_S)
+
+
+async def _push_batches(websocket: WebSocket, listener: Listener) -> None:
+    crowd = 1
+    while True:
+        await listener.some()
+        await asyncio.sleep(CROWD_S * crowd)
+        news = listener.taken()
+        crowd = max(one.crowd for one in news)
+        await websocket.send_text(f"[{','.join(one.for_pages for one in news)}]")
         await asyncio.sleep(GATHER_S)

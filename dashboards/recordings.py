@@ -1,59 +1,82 @@
-"""The list of recordings, one's own or everybody's: filter, pages, live rows."""
+"""The list of recordings, one's own or everybody's: filters, order, pages, live rows, and what is done to several."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from dashboards import components, context, present, strings, viewer
+from dashboards import bulk, components, context, present, strings, viewer
+from dashboards.list_address import FILTERS, Asked, asked, write
 from dashboards.viewer import Viewer
-from storage import jobs, users
+from storage import jobs, listing, quotas, users
 from storage.clock import utc_now
-from storage.records import Job, JobState, Role
+from storage.listing import Choices, Statistics
+from storage.records import JobState, Role
 
 PAGE_ROWS = 25
-GOING_ON = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
-FILTERS: dict[str, tuple[str, tuple[JobState, ...] | None]] = {
-    "all": ("All", None),
-    "going": ("In progress", GOING_ON),
-    "ready": ("Ready", (JobState.COMPLETED,)),
-    "failed": ("Failed", (JobState.FAILED,)),
-    "cancelled": ("Cancelled", (JobState.CANCELLED,)),
-}
-NOTHING = {
-    "all": "Nothing older is here. “Newest” leads back to the top.",
-    "going": "Nothing is in progress. New recordings start by themselves as soon as they are uploaded.",
-    "ready": "No transcript is ready yet. Look under “In progress”.",
-    "failed": "Nothing has failed. If something does, it says here why and what to do.",
-    "cancelled": "Nothing was cancelled.",
-}
+KEPT_S = 3
 
 
 @st.fragment
 def show(*, everybody: bool = False) -> None:
     """Show the reader's recordings, or everybody's to an administrator."""
     me = viewer.required_admin() if everybody else viewer.required()
+    if said := st.session_state.pop(bulk.SAID, None):
+        st.toast(viewer.plain(said), icon=":material/info:")
     owner = None if everybody else me.user.id
-    components.live(key="list-live", owner=owner, everybody=me.is_admin)
     banner(me)
-    counts = viewer.look(jobs.counts, owner)
-    if not sum(counts.values()):
+    wanted = asked(me.zone, owner)
+    counts = viewer.look(listing.counts, wanted.wanted)
+    if not wanted.narrowed and not sum(counts.values()) and not viewer.look(jobs.deleted, owner_id=owner, limit=1):
+        components.live(key="list-live", owner=owner, everybody=me.is_admin)
         _first_steps(me)
         return
-    wanted = st.query_params.get("show", "all")
-    wanted = wanted if wanted in FILTERS else "all"
-    before = st.query_params.get("before")
-    found = viewer.look(jobs.page, owner_id=owner, state=FILTERS[wanted][1], before=before, limit=PAGE_ROWS + 1)
     people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
     opened = components.job_list(
-        [present.job_row(job, me.zone, people.get(job.owner_id)) for job in found[:PAGE_ROWS]],
-        filters=_filters(counts, wanted),
-        nothing=NOTHING[wanted],
-        on_show=_show_only,
+        _shown(me, wanted, owner, counts, people),
+        on_want=lambda told: write(told, everybody=everybody),
+        on_bulk=lambda told: bulk.act(told, me, everybody=everybody),
     )
     if opened:
         st.switch_page("views/job.py", query_params={"id": opened})
-    _pages(found, before)
+
+
+def _shown(
+    me: Viewer, wanted: Asked, owner: str | None, counts: Mapping[JobState, int], people: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return all that the list component shows."""
+    if wanted.show == "deleted":
+        found, after = viewer.look(jobs.deleted, owner_id=owner), None
+    else:
+        page = viewer.look(listing.page, wanted.wanted, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
+        found, after = list(page.jobs), page.next
+    places = _places([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
+    paces = context.current().paces
+    rows = [
+        present.job_row(job, me.zone, people.get(job.owner_id), left_s=paces.left_s(job), place=places.get(job.id))
+        for job in found
+    ]
+    choices = _choices(str(context.ledger().path), owner)
+    return {
+        "run": time.time_ns(),
+        "rows": rows,
+        "owner": owner,
+        "everybody": me.is_admin,
+        "may_write": me.may_write,
+        "deleted": wanted.show == "deleted",
+        "filters": _filters(counts, wanted.show),
+        "asked": wanted.told,
+        "narrowed": wanted.narrowed,
+        "after": after,
+        "first": wanted.after is not None,
+        "nothing": strings.NOTHING_FITS if wanted.narrowed else strings.NOTHING[wanted.show],
+        "languages": [[code, present.language(code)] for code in choices.languages],
+        "models": list(choices.models),
+        "owners": sorted(([ident, name] for ident, name in people.items()), key=lambda one: one[1].casefold()),
+        "facts": _facts(me, owner),
+    }
 
 
 def banner(me: Viewer) -> None:
@@ -73,41 +96,72 @@ def banner(me: Viewer) -> None:
         st.warning(present.sentence(model.warning), icon=":material/info:")
 
 
-def _filters(counts: Mapping[JobState, int], wanted: str) -> list[dict[str, Any]]:
+def _filters(counts: Mapping[JobState, int], shown: str) -> list[dict[str, Any]]:
     """Return the filters that find something, the usual ones, and the one that is on."""
-    shown = []
+    found = []
     for key, (label, states) in FILTERS.items():
-        count = sum(counts[state] for state in states or tuple(JobState))
-        if count or key in {"all", "going", "ready", wanted}:
-            shown.append({"key": key, "label": label, "count": count, "on": key == wanted})
-    return shown
+        count = None if key == "deleted" else sum(counts[state] for state in states or tuple(JobState))
+        if count or key in {"all", "going", "ready", "deleted", shown}:
+            found.append({"key": key, "label": label, "count": count, "on": key == shown})
+    return found
 
 
-def _show_only(wanted: str) -> None:
-    st.query_params.pop("before", None)
-    if wanted == "all":
-        st.query_params.pop("show", None)
-    else:
-        st.query_params["show"] = wanted
+def _facts(me: Viewer, owner: str | None) -> list[list[str]]:
+    """Return the statistics as names and values; what has not happened yet is left out."""
+    month = utc_now().astimezone(me.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    path = str(context.ledger().path)
+    counted = _statistics(path, owner, month.isoformat())
+    facts = [
+        ["Recordings", f"{counted.total:,}"],
+        ["Ready", f"{counted.completed:,}"],
+        ["In progress", f"{counted.processing:,}"],
+        ["Failed", f"{counted.failed:,}"],
+        ["This month", f"{counted.this_month:,}"],
+        ["Heard", f"{counted.heard_s / 3600:,.1f} h"],
+    ]
+    if counted.success is not None:
+        facts.append(["Success", f"{100 * counted.success:.0f}%"])
+    return facts + (_quota(me) if owner else [])
 
 
-def _pages(found: list[Job], before: str | None) -> None:
-    more = len(found) > PAGE_ROWS
-    if not before and not more:
-        return
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if before:
-            st.button("Newest", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
-        if more:
-            last = found[PAGE_ROWS - 1].id
-            st.button("Older", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
+def _quota(me: Viewer) -> list[list[str]]:
+    """Return what the reader has used of what is allowed, where there is a limit."""
+    user = me.user
+    if user.quota_hours is None and user.quota_bytes is None:
+        return []
+    used = viewer.look(quotas.usage, user.id)
+    facts = []
+    if user.quota_hours is not None:
+        facts.append(["Hours used this month", f"{(used.heard_s + used.coming_s) / 3600:.1f} of {user.quota_hours:g}"])
+    if user.quota_bytes is not None:
+        facts.append(["Space used", f"{present.size(used.stored_bytes)} of {present.size(user.quota_bytes)}"])
+    return facts
 
 
-def _turn_to(before: str | None) -> None:
-    if before:
-        st.query_params["before"] = before
-    else:
-        st.query_params.pop("before", None)
+# Kept for a few seconds, since a thousand open pages may ask; `path` keeps one ledger's apart from another's.
+@st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False)
+def _statistics(path: str, owner: str | None, month: str) -> Statistics:  # noqa: ARG001
+    return viewer.look(listing.statistics, owner, month=datetime.fromisoformat(month))
+
+
+@st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False)
+def _choices(path: str, owner: str | None) -> Choices:  # noqa: ARG001
+    return viewer.look(listing.choices, owner)
+
+
+def _places(waiting: Sequence[str]) -> Mapping[str, int]:
+    """Return the places in line of jobs that wait."""
+    path = str(context.ledger().path)
+    kept = _kept_places(path) if waiting else {}
+    if all(job_id in kept for job_id in waiting):
+        return {job_id: kept[job_id] for job_id in waiting}
+    _kept_places.clear()
+    return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
+
+
+@st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False)
+def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
+    return viewer.look(jobs.places)
 
 
 def _first_steps(me: Viewer) -> None:

@@ -51,7 +51,6 @@ FINDING: dict[str, str] = {
     "text with no speech": "Words where no speech is heard; they may be invented",
     "repetition": "The same words again and again; some may be invented",
     "low confidence": "The model was unsure of these words",
-    "seam": "Two parts meet here; a word may be missing or there twice",
     "too fast": "More words than anyone can say in this time; some may be invented",
 }
 
@@ -192,21 +191,6 @@ UPLOADER: dict[str, str] = {
     "all_files": "All files",
     "left_out": "{n} files in the folder are neither audio nor video and were left out.",
     "left_out_one": "1 file in the folder is neither audio nor video and was left out.",
-}
-
-LINK_TO_RECORDING: dict[str, str] = {
-    "lead": "Whoever has a link can listen, read along and download, without an account, until it expires.",
-    "fresh": "Here is the link. Copy it now: it cannot be shown again.",
-    "until": "Shared until {until}",
-    "over": "This link does not work any more",
-    "over_help": "It has expired or was revoked. Ask whoever sent it to you for a new one.",
-    "unknown": "There is nothing under this link",
-    "unknown_help": "Check that it was copied completely, or ask whoever sent it to you.",
-    "locked": "This recording has a password",
-    "locked_help": "Whoever sent you the link can tell it to you.",
-    "password": "Password",
-    "open": "Open",
-    "wrong": "That is not the password. Check it, then try again.",
 }
 
 PLAYER: dict[str, object] = {
@@ -366,4 +350,53 @@ SEARCH: dict[str, str] = {
     "nothing_asked": "There is no word in this to search for.",
     "starting": "The search index is being opened.",
     "behind": "Not everything has been searched yet: the index is being brought up to date.",
+}
+
+NOTHING: dict[str, str] = {
+    "all": "Nothing more is here. “Back to the top” leads there.",
+    "going": "Nothing is in progress. New recordings start by themselves as soon as they are uploaded.",
+    "ready": "No transcript is ready yet. Look under “In progress”.",
+    "failed": "Nothing has failed. If something does, it says here why and what to do.",
+    "cancelled": "Nothing was cancelled.",
+    "deleted": "Nothing was deleted lately. What is deleted stays here for a while and can be brought back.",
+}
+NOTHING_FITS = "No recording fits these filters. Clear them to see all."
+
+LIST: dict[str, object] = {
+    "name": "Find by name",
+    "sort": "Order",
+    "from": "From",
+    "to": "Until",
+    "language": "Language",
+    "model": "Model",
+    "owner": "Owner",
+    "any": "Any",
+    "filter": "Filter",
+    "clear": "Clear filters",
+    "pages": "Pages of the list",
+    "top": "Back to the top",
+    "next": "More",
+    "sorts": [
+        ["newest", "Newest first"],
+        ["oldest", "Oldest first"],
+        ["name", "By name"],
+        ["longest", "Longest first"],
+        ["shortest", "Shortest first"],
+        ["state", "By state"],
+    ],
+    "all": "Select all on this page",
+    "chosen": "{n} selected",
+    "several": "{n} recordings",
+    "download": "Download",
+    "cancel": "Cancel",
+    "retry": "Try again",
+    "delete": "Delete",
+    "restore": "Bring back",
+    "purge": "Delete for good",
+    "keep": "Keep",
+    "sure": {
+        "cancel": "Stop {n}? What was heard so far is kept for another try.",
+        "delete": "Delete {n}? It can be brought back from “Deleted” for a while.",
+        "purge": "Delete {n} for good, with transcript and files? This cannot be undone.",
+    },
 }

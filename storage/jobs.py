@@ -31,6 +31,7 @@ __all__ = [
     "next_queued",
     "note",
     "page",
+    "places",
     "purge",
     "requeue",
     "restore",
@@ -156,7 +157,7 @@ def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobStat
     return {state: there.get(state, 0) for state in JobState}
 
 
-NEXT_QUEUED = """
+WAITING = """
 WITH owners AS (
     SELECT owner_id, lane,
         count(*) FILTER (WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')) AS busy,
@@ -166,13 +167,18 @@ WITH owners AS (
     SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
     FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL
 ), turns AS (
-    SELECT job_id, busy, busy + place AS turn, served_at FROM waiting JOIN owners USING (owner_id, lane)
+    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at
+    FROM waiting JOIN owners USING (owner_id, lane)
 )
-SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id
-ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
-    served_at NULLS FIRST, id
-LIMIT $limit
 """
+IN_ORDER = """
+ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
+    served_at NULLS FIRST, job_id
+"""
+JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
+IDS_OF_TURNS = "SELECT job_id FROM turns"
+NEXT_QUEUED = WAITING + JOBS_OF_TURNS + IN_ORDER + "LIMIT $limit"
+PLACES = WAITING + IDS_OF_TURNS + IN_ORDER
 
 
 def next_queued(con: DuckDBPyConnection, limit: int) -> list[Job]:
@@ -295,6 +301,11 @@ def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: s
     told = {"from": job.state, "attempt": again.attempt} | ({"reason": detail} if detail else {})
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
     return again
+
+
+def places(con: DuckDBPyConnection) -> dict[str, int]:
+    """Return the place in line of every job that waits to be handed to Prefect; 0 is the next."""
+    return {row[0]: place for place, row in enumerate(con.execute(PLACES).fetchall())}
 
 
 UNFINISHED = """

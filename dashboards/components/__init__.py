@@ -38,7 +38,7 @@ _session = _component("session", shared=["events.js"])
 _live = _component("live", shared=["events.js"])
 _uploads = _component("uploads", shared=["vendor/tus-4.3.1.min.js", "kept.js", "twins.js", "recorder.js"])
 _uploader = _component("uploader", shared=["kept.js", "recorder_panel.js"])
-_job_list = _component("joblist")
+_job_list = _component("joblist", shared=["events.js"])
 PLAYER_PARTS = ("wave.js", "script.js", "finding.js", "editing.js", "panels.js", "cues.js")
 _player = _component("player", shared=PLAYER_PARTS)
 _downloads = _component("downloads")
@@ -98,19 +98,18 @@ def uploader(
     return result.open if isinstance(result.open, str) else None
 
 
-def job_list(
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    filters: Sequence[Mapping[str, Any]],
-    nothing: str,
-    on_show: Callable[[str], None],
-) -> str | None:
-    """Mount filters and rows; tell `on_show` the filter that was clicked, and return the id of the job that was."""
+def job_list(data: Mapping[str, Any], *, on_want: Callable[[Any], None], on_bulk: Callable[[Any], None]) -> str | None:
+    """Mount filters and rows, which follow their jobs by themselves; return the id of the job that was clicked.
+
+    `on_want` is told what the address is to say, `on_bulk` what is to be done to which jobs.
+    """
     result = _job_list(
         key="rows",
-        data={"rows": list(rows), "filters": list(filters), "nothing": nothing},
+        data=dict(data) | {"text": strings.LIST},
         on_open_change=lambda: None,
-        on_show_change=lambda: on_show(str(st.session_state["rows"].show)),
+        on_look_change=lambda: None,
+        on_want_change=lambda: on_want(st.session_state["rows"].want),
+        on_bulk_change=lambda: on_bulk(st.session_state["rows"].bulk),
     )
     return result.open if isinstance(result.open, str) else None
 

@@ -12,7 +12,7 @@ function wtEvents(everybody) {
   }
   function open() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/events${everybody ? "?all=1" : ""}`);
+    const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}`);
     socket.onopen = () => {
       wait = 500;
       if (opened) tell({ missed: true });
@@ -20,7 +20,7 @@ function wtEvents(everybody) {
     };
     socket.onmessage = (message) => {
       try {
-        tell(JSON.parse(message.data));
+        for (const event of JSON.parse(message.data)) tell(event);
       } catch {
         tell({ missed: true });
       }

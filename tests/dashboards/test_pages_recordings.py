@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dashboards.recordings import PAGE_ROWS
+from storage import jobs, profiles
 from storage.heartbeats import ModelState
 from storage.records import JobState, Options, Role, from_json
 from tests.dashboards.desk import Desk, button, component, has, words
@@ -41,7 +42,7 @@ def test_an_admin_sees_everybodys_with_their_names(desk: Desk) -> None:
     desk.job(ada, JobState.COMPLETED, name="hers.wav")
     assert "Nothing here yet" in words(desk.page("jobs", root))
     rows = component(desk.page("all_jobs", root), "joblist")["rows"]
-    assert rows[0]["about"].startswith("ada · English")
+    assert (rows[0]["owner"], rows[0]["about"].split(" · ")[0]) == ("ada", "English")
 
 
 @pytest.mark.parametrize(
@@ -64,21 +65,95 @@ def test_a_filter_that_nothing_fits_says_so(desk: Desk) -> None:
     given = component(at, "joblist")
     assert given["rows"] == []
     assert "No transcript is ready yet" in given["nothing"]
-    assert [one["key"] for one in given["filters"]] == ["all", "going", "ready"]
+    assert [one["key"] for one in given["filters"]] == ["all", "going", "ready", "deleted"]
 
 
 def test_older_recordings_are_a_page_away(desk: Desk) -> None:
     ada = desk.user()
     made = [desk.job(ada, name=f"{number}.wav").id for number in range(PAGE_ROWS + 2)]
-    at = desk.page("jobs", ada)
-    first = [row["id"] for row in component(at, "joblist")["rows"]]
-    button(at, "Older").click()
-    at.run()
-    second = [row["id"] for row in component(at, "joblist")["rows"]]
-    assert first + second == made[::-1]
-    button(at, "Newest").click()
-    at.run()
-    assert [row["id"] for row in component(at, "joblist")["rows"]] == first
+    first = component(desk.page("jobs", ada), "joblist")
+    assert first["first"] is False
+    second = component(desk.page("jobs", ada, after=first["after"]), "joblist")
+    assert [row["id"] for row in first["rows"] + second["rows"]] == made[::-1]
+    assert (second["first"], second["after"]) == (True, None)
+
+
+def test_the_address_narrows_the_list(desk: Desk) -> None:
+    ada = desk.user()
+    desk.job(ada, JobState.COMPLETED, name="Årsmøde.wav", model="small")
+    desk.job(ada, JobState.COMPLETED, name="other.wav", model="tiny")
+    desk.job(ada, JobState.FAILED, name="b.wav")
+
+    def names(**query: str) -> list[str]:
+        return [row["name"] for row in component(desk.page("jobs", ada, **query), "joblist")["rows"]]
+
+    assert names(name="ARSM") == ["Årsmøde.wav"]
+    assert names(model="tiny") == ["other.wav"]
+    assert names(language="en", sort="name") == ["Årsmøde.wav", "other.wav"]
+    assert names(sort="oldest") == ["Årsmøde.wav", "other.wav", "b.wav"]
+    assert names(**{"from": "2099-01-01"}) == []
+    assert names(to="2020-01-01") == []
+    assert len(names(**{"from": "rubbish", "to": "9999-12-31", "sort": "rubbish", "after": "rubbish"})) == 3
+    given = component(desk.page("jobs", ada, name="nothing like it"), "joblist")
+    assert "fits these filters" in given["nothing"]
+    assert given["languages"] == [["en", "English"]]
+    assert given["models"] == ["small", "tiny"]
+
+
+def test_an_owner_in_the_address_is_for_administrators(desk: Desk) -> None:
+    root, ada, bob = desk.user("root", Role.ADMIN), desk.user("ada"), desk.user("bob")
+    desk.job(ada, name="hers.wav")
+    desk.job(bob, name="his.wav")
+    shown = component(desk.page("all_jobs", root, owner=ada.id), "joblist")
+    assert [row["name"] for row in shown["rows"]] == ["hers.wav"]
+    assert [name for _, name in shown["owners"]] == ["ada", "bob", "root"]
+    assert [row["name"] for row in component(desk.page("jobs", bob, owner=ada.id), "joblist")["rows"]] == ["his.wav"]
+
+
+def test_the_statistics_are_the_ledgers(desk: Desk) -> None:
+    ada = desk.user()
+    for state in (JobState.COMPLETED, JobState.COMPLETED, JobState.COMPLETED, JobState.FAILED, JobState.QUEUED):
+        desk.job(ada, state)
+    desk.job(desk.user("bob"), JobState.COMPLETED)
+    facts = dict(component(desk.page("jobs", ada), "joblist")["facts"])
+    assert facts == {
+        "Recordings": "5",
+        "Ready": "3",
+        "In progress": "1",
+        "Failed": "1",
+        "This month": "5",
+        "Heard": "0.1 h",
+        "Success": "75%",
+    }
+
+
+def test_a_quota_is_shown_with_what_is_used_of_it(desk: Desk) -> None:
+    ada = desk.user()
+    desk.job(ada, JobState.COMPLETED)
+    desk.ledger.run(profiles.set_quota, ada.id, hours=10, size_bytes=5_000_000, actor="system:test")
+    facts = dict(component(desk.page("jobs", ada), "joblist")["facts"])
+    assert facts["Hours used this month"] == "0.0 of 10"
+    assert facts["Space used"] == "1.2 MB of 5.0 MB"
+
+
+def test_who_waits_sees_the_place_in_line(desk: Desk) -> None:
+    ada, bob = desk.user("ada"), desk.user("bob")
+    desk.job(bob)
+    desk.job(ada)
+    desk.job(ada)
+    rows = component(desk.page("jobs", ada), "joblist")["rows"]
+    assert [row["left"] for row in rows] == ["2 before it", "1 before it"]
+
+
+def test_deleted_recordings_have_a_list_of_their_own(desk: Desk) -> None:
+    ada = desk.user()
+    job = desk.job(ada, JobState.COMPLETED, name="gone.wav")
+    desk.ledger.run(jobs.delete, job.id, actor="system:test")
+    shown = component(desk.page("jobs", ada), "joblist")
+    assert shown["rows"] == []
+    shown = component(desk.page("jobs", ada, show="deleted"), "joblist")
+    assert [row["name"] for row in shown["rows"]] == ["gone.wav"]
+    assert shown["deleted"]
 
 
 def test_it_is_said_when_no_worker_is_there(desk: Desk) -> None:

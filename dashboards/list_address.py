@@ -1,0 +1,82 @@
+"""What a list shows, as its address says it: filters, order and page are query parameters, so that links keep them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+import streamlit as st
+
+from storage.listing import Sort, Wanted
+from storage.records import JobState
+
+GOING_ON = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
+FILTERS: dict[str, tuple[str, tuple[JobState, ...] | None]] = {
+    "all": ("All", None),
+    "going": ("In progress", GOING_ON),
+    "ready": ("Ready", (JobState.COMPLETED,)),
+    "failed": ("Failed", (JobState.FAILED,)),
+    "cancelled": ("Cancelled", (JobState.CANCELLED,)),
+    "deleted": ("Deleted", ()),
+}
+FIELDS = ("show", "name", "from", "to", "language", "model", "owner", "sort", "after")
+USUAL = {"show": "all", "sort": Sort.NEWEST.value}
+MAX_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the address asks for; `told` is the address itself, `narrowed` whether anything but the state is chosen."""
+
+    show: str
+    wanted: Wanted
+    sort: Sort
+    after: str | None
+    told: dict[str, str]
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(set(self.told) - {"show", "sort", "after"})
+
+
+def asked(zone: tzinfo, owner: str | None) -> Asked:
+    """Read the address; what it says wrongly counts as not said. `owner` holds whatever the address says."""
+    told = {name: st.query_params[name][:MAX_CHARS] for name in FIELDS if st.query_params.get(name)}
+    since, until = _day(told.get("from")), _day(told.get("to"))
+    show = told.get("show", "all")
+    show = show if show in FILTERS else "all"
+    wanted = Wanted(
+        owner_id=owner or told.get("owner"),
+        states=FILTERS[show][1] or (),
+        since=_midnight(since, zone),
+        until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
+        language=told.get("language"),
+        model=told.get("model"),
+        text=told.get("name", ""),
+    )
+    sort = Sort(told["sort"]) if told.get("sort") in list(Sort) else Sort.NEWEST
+    if owner:
+        told.pop("owner", None)
+    return Asked(show=show, wanted=wanted, sort=sort, after=told.get("after"), told=told)
+
+
+def write(told: Any, *, everybody: bool) -> None:
+    """Put into the address what the list's controls say; any change but a turned page begins at the top."""
+    if not isinstance(told, Mapping):
+        return
+    kept = {name: st.query_params[name] for name in FIELDS if st.query_params.get(name) and name != "after"}
+    kept |= {name: str(value)[:MAX_CHARS] for name, value in told.items() if name in FIELDS}
+    if not everybody:
+        kept.pop("owner", None)
+    st.query_params.from_dict({name: value for name, value in kept.items() if value and USUAL.get(name) != value})
+
+
+def _day(told: str | None) -> date | None:
+    try:
+        return date.fromisoformat(told) if told else None
+    except ValueError:
+        return None
+
+
+def _midnight(day: date | None, zone: tzinfo) -> datetime | None:
+    return datetime.combine(day, time(), tzinfo=zone) if day else None

@@ -1,0 +1,54 @@
+"""How fast each recording is being heard, measured from what workers report of it, and so how long it still takes."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from storage.records import Job, JobState
+
+ENOUGH_S = 3.0
+WINDOW_S = 60.0
+
+
+@dataclass(slots=True)
+class _Pace:
+    attempt: int
+    began: tuple[float, float]  # when, and how many seconds of speech had been heard then
+    last: tuple[float, float]
+    next_began: tuple[float, float]
+
+
+class Paces:
+    """Seconds of speech heard a second over the last minute or two of each running job; from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paces: dict[str, _Pace] = {}
+
+    def note(self, job: Job, *, now: float | None = None) -> None:
+        """Take in how far a job is; forget it when it is no longer being heard."""
+        point = (time.monotonic() if now is None else now, job.done_s)
+        with self._lock:
+            if job.state is not JobState.TRANSCRIBING:
+                self._paces.pop(job.id, None)
+                return
+            pace = self._paces.get(job.id)
+            if pace is None or pace.attempt != job.attempt or job.done_s < pace.last[1]:
+                self._paces[job.id] = _Pace(job.attempt, point, point, point)
+                return
+            if job.done_s > pace.last[1]:
+                pace.last = point
+            if point[0] - pace.next_began[0] > WINDOW_S:
+                pace.began, pace.next_began = pace.next_began, point
+
+    def left_s(self, job: Job, *, now: float | None = None) -> float | None:
+        """Return how many seconds a job still takes to be heard; None before that can be told."""
+        with self._lock:
+            pace = self._paces.get(job.id)
+        if pace is None or not job.speech_s:
+            return None
+        took_s, heard_s = pace.last[0] - pace.began[0], pace.last[1] - pace.began[1]
+        if took_s < ENOUGH_S or heard_s <= 0:
+            return None
+        since_s = (time.monotonic() if now is None else now) - pace.last[0]
+        return max(0.0, (job.speech_s - job.done_s) * took_s / heard_s - since_s)
