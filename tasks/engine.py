@@ -177,10 +177,21 @@ def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
     return model
 
 
+ONEDNN_SIGNS = ("could not create a memory", "could not create a primitive")
+"""What CTranslate2's library on the CPU says where an allocation fails; seen under a real limit of memory."""
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Return whether the device, or the machine, had too little memory."""
     said = str(error).lower()
-    signs = ("out of memory", "bad_alloc", "cannot allocate memory", "alloc_failed", "failed to allocate")
+    signs = (
+        "out of memory",
+        "bad_alloc",
+        "cannot allocate memory",
+        "alloc_failed",
+        "failed to allocate",
+        *ONEDNN_SIGNS,
+    )
     return isinstance(error, MemoryError) or any(sign in said for sign in signs)
 
 
