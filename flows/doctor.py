@@ -99,8 +99,11 @@ def check_devices(settings: Settings) -> Iterator[Check]:
     try:
         for device in devices(settings.engine):
             plan = plan_device(settings.engine, device)
-            found = f"{plan.num_workers} spans at once, {plan.cpu_threads} threads each, {plan.compute_type}"
-            yield Check(what=f"device {device}", state="ok", found=found)
+            threads = f"{plan.cpu_threads} thread{'s' if plan.cpu_threads > 1 else ''} each"
+            found = (
+                f"{plan.num_workers} spans at once, {threads}, {plan.batch_size} windows together, {plan.compute_type}"
+            )
+            yield Check(what=f"device {device}", state="ok", found=f"{_machine(device)}: {found}")
     except TranscriberError as error:
         yield Check(what="device", state="problem", found=str(error), mend="see TRANSCRIBER_DEVICE")
     if gpus and not cuda_count():
@@ -110,6 +113,18 @@ def check_devices(settings: Settings) -> Iterator[Check]:
             found="there is an NVIDIA driver, but the engine sees no GPU",
             mend="install the libraries with `uv sync --extra gpu`; see TRANSCRIBER_DEVICE=cpu to do without",
         )
+
+
+def _machine(device: str) -> str:
+    """Return what the choice of workers and batches goes by."""
+    from tasks.devices import gpu_at
+    from tasks.limits import cores, memory_bytes
+
+    if device == "cpu":
+        return f"{cores()} cores, {memory_bytes() / GIB:.1f} GiB"
+    gpu = gpu_at(int(device.partition(":")[2]))
+    capability = ".".join(map(str, gpu.capability)) if gpu.capability else "not told"
+    return f"{gpu.memory_bytes / GIB:.1f} GiB, compute capability {capability}"
 
 
 def check_models(settings: Settings) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""Which device hears, and with how many workers, threads and windows at once, by cores and device memory.
+"""Which device hears, and with how many workers, threads and windows at once, by cores, memory and device.
 
 A worker a core with one thread each did best by measurement (benchmarks/README.md), with small batches, since memory
 goes with workers and windows; on a GPU a larger batch helps and more workers do little.
@@ -14,12 +14,15 @@ from pathlib import Path
 
 from storage.errors import BadRequest
 from storage.settings import EngineSettings
+from tasks.limits import cores, memory_bytes
 
 logger = logging.getLogger(__name__)
 
 CUDA_LIBRARIES = (("nvidia.cublas", "libcublas*.so*"), ("nvidia.cudnn", "libcudnn*.so*"))
 GIB = 2**30
 MOST_CPU_WORKERS = 16
+SMALL_GPU_BYTES = 4 * GIB
+CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,14 @@ class DevicePlan:
     @property
     def index(self) -> int:
         return int(self.device.partition(":")[2] or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """What decides how a GPU is used; its compute capability is None where the driver does not say."""
+
+    memory_bytes: int
+    capability: tuple[int, int] | None
 
 
 def devices(settings: EngineSettings) -> list[str]:
@@ -66,7 +77,10 @@ def plan_device(settings: EngineSettings, device: str | None = None) -> DevicePl
     chosen = device or devices(settings)[0]
     if chosen == "cuda":
         chosen = "cuda:0"
-    automatic = _for_cpu(cores()) if chosen == "cpu" else _for_gpu(chosen, cuda_bytes(int(chosen.partition(":")[2])))
+    if chosen == "cpu":
+        automatic = for_cpu(cores(), memory_bytes())
+    else:
+        automatic = for_gpu(chosen, gpu_at(int(chosen.partition(":")[2])))
     return DevicePlan(
         device=chosen,
         compute_type=automatic.compute_type if settings.compute_type == "auto" else settings.compute_type,
@@ -81,51 +95,39 @@ def _threads_left(num_workers: int, automatic: DevicePlan) -> int:
     return max(1, automatic.cpu_threads * automatic.num_workers // (num_workers or automatic.num_workers))
 
 
-def _for_cpu(count: int) -> DevicePlan:
-    """One thread a worker and a worker a core: threads that wait for each other at every layer lose a third."""
-    workers = max(1, min(count, MOST_CPU_WORKERS))
+def for_cpu(count: int, memory: int) -> DevicePlan:
+    """Return how to use so many cores and bytes of memory.
+
+    One thread a worker and a worker a core: threads that wait for each other at every layer lose a third. A worker
+    more takes memory too, of which each has a gigabyte.
+    """
+    workers = max(1, min(count, MOST_CPU_WORKERS, round(memory / GIB)))
     threads = max(1, count // workers)
     return DevicePlan(device="cpu", compute_type="int8", num_workers=workers, cpu_threads=threads, batch_size=4)
 
 
-def _for_gpu(device: str, memory_bytes: int) -> DevicePlan:
-    batch = 8 if memory_bytes < 6 * GIB else 16 if memory_bytes < 14 * GIB else 32
-    return DevicePlan(device=device, compute_type="float16", num_workers=2, cpu_threads=2, batch_size=batch)
+def for_gpu(device: str, gpu: Gpu) -> DevicePlan:
+    """Return how to use a GPU; which types it computes in: https://opennmt.net/CTranslate2/quantization.html."""
+    memory = gpu.memory_bytes
+    if gpu.capability is None or gpu.capability >= (7, 0):
+        compute_type = "int8_float16" if 0 < memory < SMALL_GPU_BYTES else "float16"
+    else:
+        compute_type = "int8" if gpu.capability >= (6, 1) else "float32"
+    workers = 2 if memory >= 8 * GIB else 1
+    batch = 8 if memory < 6 * GIB else 16 if memory < 14 * GIB else 32
+    return DevicePlan(device=device, compute_type=compute_type, num_workers=workers, cpu_threads=2, batch_size=batch)
 
 
-def fitted(plan: DevicePlan, *, model_bytes: int, memory_bytes: int) -> DevicePlan:
+def fitted(plan: DevicePlan, *, model_bytes: int, free_bytes: int) -> DevicePlan:
     """Return the plan with as many windows at once as half of the memory that is free holds; one at least.
 
     Decoding keeps keys and values of each window for every layer, about half the size of the weights as int8; the
     encoder works on one window at a time and takes about as much.
     """
     batch = plan.batch_size
-    while batch > 1 and plan.num_workers * (batch + 1) * model_bytes / 2 > memory_bytes / 2:
+    while batch > 1 and plan.num_workers * (batch + 1) * model_bytes / 2 > free_bytes / 2:
         batch //= 2
     return replace(plan, batch_size=batch)
-
-
-def memory_free_bytes() -> int:
-    """Return the memory that this process may still take, by the machine and by the container's limit."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
-    except OSError:
-        return free
-    return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
-
-
-def cores() -> int:
-    """Return the cores that this process may use, by affinity and by the container's quota."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return mine
-    return mine if quota == "max" else max(1, min(mine, round(int(quota) / int(period))))
 
 
 def cuda_count() -> int:
@@ -140,19 +142,23 @@ def cuda_count() -> int:
         return 0
 
 
-def cuda_bytes(index: int) -> int:
-    """Return a CUDA device's memory in bytes, asked of the driver; 0 where it does not say."""
+def gpu_at(index: int) -> Gpu:
+    """Return what the driver says of a CUDA device; 0 bytes and no capability where it does not say."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return 0
-    handle, total = ctypes.c_int(), ctypes.c_size_t()
+        return Gpu(memory_bytes=0, capability=None)
+    handle, total, major, minor = ctypes.c_int(), ctypes.c_size_t(), ctypes.c_int(), ctypes.c_int()
     asked = (
         driver.cuInit(0),
         driver.cuDeviceGet(ctypes.byref(handle), index),
         driver.cuDeviceTotalMem_v2(ctypes.byref(total), handle),
+        driver.cuDeviceGetAttribute(ctypes.byref(major), CAPABILITY_MAJOR, handle),
+        driver.cuDeviceGetAttribute(ctypes.byref(minor), CAPABILITY_MINOR, handle),
     )
-    return total.value if not any(asked) else 0
+    if any(asked):
+        return Gpu(memory_bytes=0, capability=None)
+    return Gpu(memory_bytes=total.value, capability=(major.value, minor.value))
 
 
 def prepare_libraries() -> None:

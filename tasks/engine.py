@@ -19,8 +19,9 @@ from storage.records import Heard, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
 from tasks.decoding import Decoder
-from tasks.devices import DevicePlan, fitted, memory_free_bytes, plan_device, prepare_libraries
+from tasks.devices import DevicePlan, fitted, plan_device, prepare_libraries
 from tasks.hearing import Stopped, hear_windows
+from tasks.limits import memory_free_bytes
 from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Engine(AbstractContextManager["Engine"]):
         plan = plan_device(settings, device)
         if plan.kind == "cpu" and not settings.batch_size:
             model_bytes = (resolved.path / "model.bin").stat().st_size
-            plan = fitted(plan, model_bytes=model_bytes, memory_bytes=memory_free_bytes())
+            plan = fitted(plan, model_bytes=model_bytes, free_bytes=memory_free_bytes())
         engine = cls(resolved, plan)
         engine.with_less(lambda: engine.model)
         return engine

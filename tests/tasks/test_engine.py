@@ -10,8 +10,9 @@ import pytest
 from storage.errors import BadRequest, ModelMissing, OutOfDeviceMemory
 from storage.records import Options, Word
 from storage.settings import EngineSettings
-from tasks.devices import GIB, DevicePlan, cores, devices, fitted, plan_device
+from tasks.devices import GIB, DevicePlan, devices, fitted, plan_device
 from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear, with_less
+from tasks.limits import cores
 from tasks.models import Resolved
 from tasks.speech import find_speech
 from tasks.words import held_to, sentences
@@ -169,7 +170,7 @@ def test_on_a_cpu_workers_and_threads_fill_the_cores() -> None:
 @pytest.mark.parametrize(("memory_gib", "batch"), [(16, 4), (3, 2), (0.5, 1)])
 def test_a_large_model_gets_as_many_windows_as_memory_holds(memory_gib: float, batch: int) -> None:
     plan = DevicePlan(device="cpu", compute_type="int8", num_workers=2, cpu_threads=1, batch_size=4)
-    assert fitted(plan, model_bytes=GIB // 2, memory_bytes=int(memory_gib * GIB)).batch_size == batch
+    assert fitted(plan, model_bytes=GIB // 2, free_bytes=int(memory_gib * GIB)).batch_size == batch
 
 
 def test_a_device_that_is_not_here_is_named() -> None:
