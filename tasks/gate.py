@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from storage.records import Finding, Heard, Plan, Segment, Stretch, Word
@@ -18,6 +19,7 @@ from tasks.doubt import (
     compression_ratio,
     loops,
 )
+from tasks.stitch import speaker_of
 
 NOTHING_SAID = "no speech found"
 DAMAGED = "damaged file"
@@ -30,17 +32,24 @@ JOIN_S = 2.0  # findings of one kind this close together are one
 
 
 def findings(plan: Plan, segments: Sequence[Segment]) -> tuple[Finding, ...]:
-    """Return what is doubtful in a stitched transcript, in order of time."""
-    speech = speech_in(plan)
-    found = [
-        *of_the_file(plan),
-        *speech_without_text(speech, segments),
-        *text_without_speech(speech, segments),
-        *repetitions(segments),
-        *unsure(segments),
-        *too_fast(segments),
-    ]
+    """Return what is doubtful in a stitched transcript, in order of time; channels heard apart are judged apart."""
+    channels = sorted({span.channel for span in plan.spans if span.channel is not None})
+    streams: list[int | None] = [*channels] or [None]
+    found = [*of_the_file(plan)]
+    for channel in streams:
+        spans = tuple(span for span in plan.spans if span.channel == channel)
+        own = segments if channel is None else [one for one in segments if one.speaker == speaker_of(channel)]
+        found += of_one_stream(speech_in(replace(plan, spans=spans)), own)
     return tuple(sorted(joined(found), key=lambda finding: (finding.start_s, finding.kind)))
+
+
+def of_one_stream(speech: Sequence[Stretch], segments: Sequence[Segment]) -> Iterator[Finding]:
+    """Yield what is doubtful in the segments of one stream of sound."""
+    yield from speech_without_text(speech, segments)
+    yield from text_without_speech(speech, segments)
+    yield from repetitions(segments)
+    yield from unsure(segments)
+    yield from too_fast(segments)
 
 
 def speech_in(plan: Plan) -> list[Stretch]:

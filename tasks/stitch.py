@@ -37,8 +37,13 @@ def stitch(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
         pairs = [(span, heard) for span, heard in zip(plan.spans, heards, strict=False) if span.channel == channel]
         spans, own = zip(*pairs, strict=True)
         for segment in stitched(replace(plan, spans=spans), own):
-            turns += (replace(turn, speaker=f"Channel {channel + 1}") for turn in turns_of(segment))
+            turns += (replace(turn, speaker=speaker_of(channel)) for turn in turns_of(segment))
     return tuple(sorted(turns, key=lambda turn: turn.start_s))
+
+
+def speaker_of(channel: int) -> str:
+    """Return the name under which a channel's words stand."""
+    return f"Channel {channel + 1}"
 
 
 def turns_of(segment: Segment) -> list[Segment]:

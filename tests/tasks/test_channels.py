@@ -10,8 +10,10 @@ from storage.files import Files
 from storage.records import CueLimits, Heard, Options, Plan, Segment, Span, Stretch, Transcript, Word
 from tasks.channels import Likeness, as_wide
 from tasks.cues import cues
+from tasks.doubt import NO_TEXT
 from tasks.engine import Engine
 from tasks.export import export
+from tasks.gate import findings
 from tasks.ingest import ingest, ingest_key
 from tasks.stitch import stitch
 from tasks.transcribe import transcribe_file
@@ -147,6 +149,17 @@ def test_an_interjection_comes_where_the_other_pauses() -> None:
         ("Channel 2", "Yes"),
         ("Channel 1", "let us"),
     ]
+
+
+def test_speech_without_text_is_found_though_the_other_talks_meanwhile() -> None:
+    whole = (Stretch(start_s=0.0, end_s=9.0),)
+    spans = tuple(
+        Span(index=index, start_s=0.0, end_s=9.0, samples_sha256="", channel=index, speech=whole) for index in (0, 1)
+    )
+    plan = Plan(media_sha256="", duration_s=9.0, speech_s=18.0, spans=spans)
+    talk = heard(*((second, second + 0.9, f"word{second}") for second in range(9)))
+    found = findings(plan, stitch(plan, [talk, heard((0.0, 0.5, "Yes"))]))
+    assert [(each.kind, round(each.start_s, 1)) for each in found] == [(NO_TEXT, 0.5)]
 
 
 def test_channels_that_come_and_go_lose_nothing() -> None:
