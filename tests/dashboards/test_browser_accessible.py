@@ -1,0 +1,131 @@
+"""Every page, light and dark, on a desk and on a phone: what axe-core finds, what overflows, and how it looks.
+
+axe-core 4.14.1 (MPL-2.0) lies in tests/vendor and is used by tests alone.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboards import context
+from storage import users
+from storage.clock import utc_now
+from storage.heartbeats import ModelState, WorkerBeat
+from storage.records import Job, JobState
+from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in
+from tests.dashboards.desk import Desk
+from tests.dashboards.served import Served, played_workers, serving
+from tests.dashboards.site import PASSWORD, make_settings, seed
+
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
+RUN = """async () => {
+    const found = await axe.run(document, { resultTypes: ["violations"] });
+    return found.violations.map(({ id, impact, help, nodes }) => ({
+        id,impact,help,
+        where: nodes.map((node) => `${node.target.flat().join(" ")} ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`),
+    }));
+}"""
+GRAVE = {"serious", "critical"}
+SIZES = {"desk": DESK, "phone": PHONE}
+NOT_OURS: dict[str, tuple[str, ...]] = {}
+"""What is Streamlit's own and cannot be mended from here: by rule, parts of the elements' code."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app with recordings in every kind of state and a worker of each pool."""
+    settings = make_settings(tmp_path_factory.mktemp("looked-at"))
+    settings.storage.data_dir.mkdir()
+    seed(settings.storage.ledger_path)
+    with serving(settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def job(served: Served) -> Job:
+    """A finished recording of the administrator's, among others that wait, run, failed or were cancelled."""
+    desk = Desk(holder=context.current())
+    with desk.ledger.read() as con:
+        root = users.by_name(con, "root")
+    assert root is not None
+    first = desk.job(root, name="Board meeting, November.wav")
+    with played_workers(served):
+        while not (done := desk.look(first)).state.finished:
+            pass
+    for state in (JobState.FAILED, JobState.TRANSCRIBING, JobState.CANCELLED, JobState.QUEUED):
+        desk.job(root, state, name=f"A recording that is {state}.m4a")
+    beat()
+    return done
+
+
+def beat() -> None:
+    """Let a worker of each pool say that it is there."""
+    model = ModelState(name="small", fingerprint="f" * 64, state="ready")
+    for pool, models in (("cpu", ()), ("gpu", (model,))):
+        beat = WorkerBeat(
+            name=f"{pool}-alder",
+            pool=pool,
+            host="alder",
+            pid=4711,
+            device="cpu",
+            slots=4,
+            busy=1,
+            default_model=model if models else None,
+            models=models,
+            versions={"faster-whisper": "1.2.1"},
+            sent_at=utc_now(),
+        )
+        context.workers().beat(beat)
+
+
+def drawn(page: Page) -> None:
+    """Wait until Streamlit has drawn the page and its components have filled themselves."""
+    expect(page.locator(".stMain h1").first).to_be_visible()
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    page.wait_for_timeout(700)
+
+
+def grave(page: Page) -> list[str]:
+    """Return what axe-core calls serious or critical, but for what is Streamlit's own."""
+    return [
+        f"{one['id']}: {where}"
+        for one in page.evaluate(RUN)
+        for where in one["where"]
+        if one["impact"] in GRAVE and not any(part in where for part in NOT_OURS.get(one["id"], ()))
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_can_be_used_by_everybody(
+    served: Served, chromium: Browser, job: Job, theme: Literal["light", "dark"], size: str
+) -> None:
+    in_browser = chromium.new_context(viewport=SIZES[size], color_scheme=theme, reduced_motion="reduce")
+    in_browser.add_init_script(path=AXE)
+    watch = Watch(served.url)
+    page = watch.over(in_browser.new_page())
+    troubles: list[str] = []
+
+    def look_at(name: str) -> None:
+        drawn(page)
+        keep_picture(page, f"{name}-{size}-{theme}")
+        wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+        troubles.extend(f"{name}: {found}" for found in grave(page) + ([f"{wide} px too wide"] if wide > 0 else []))
+
+    page.goto(served.url)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    look_at("login")
+    log_in(page, "root", PASSWORD)
+    expect(page.get_by_role("button", name="Log out")).to_be_attached()
+    links = page.locator("[data-testid=stSidebarNavLink]").evaluate_all("links => links.map((link) => link.href)")
+    assert len(links) > 12
+    for link in [*links, f"{served.url}/job?id={job.id}"]:
+        beat()
+        page.goto(link)
+        look_at(link.removeprefix(served.url).strip("/").split("?")[0] or "recordings")
+    in_browser.close()
+    assert not troubles + watch.troubles, "\n".join(troubles + watch.troubles)
