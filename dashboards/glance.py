@@ -27,12 +27,12 @@ def overview() -> None:
     _now()
     _day(hours)
     left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("Recordings finished, last 24 hours", anchor=False)
-        _course(hours, me)
     with right:
         st.subheader("Failed last", anchor=False)
         _failures(viewer.look(facts.failures), me)
+    with left:
+        st.subheader("Recordings finished, last 24 hours", anchor=False)
+        _course(hours, me)
 
 
 def _metrics(values: Sequence[tuple[str, str, str]]) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import context, present, viewer
+from dashboards import context, present, timings, viewer
 from storage import slow_queries
 
 EVERY_S = 10.0
@@ -13,11 +13,11 @@ def requests() -> None:
     """Show how often each route was asked and how long it took."""
     viewer.required_admin()
     st.subheader("Requests by route", anchor=False)
-    timings = context.current().timings.all()
-    if not timings:
+    seen = context.current().timings.all()
+    if not seen:
         st.info("No request has been answered yet.")
         return
-    st.caption(f"Times of the last {512} requests of each route, in milliseconds; counts since the process began.")
+    st.caption(f"Times of the last {timings.KEPT} requests of each route; counts since the process began.")
     rows = [
         {
             "Route": one.route,
@@ -27,7 +27,7 @@ def requests() -> None:
             "p95": one.p95_ms,
             "Slowest": one.slowest_ms,
         }
-        for one in timings
+        for one in seen
     ]
     times = {name: st.column_config.NumberColumn(format="%.1f ms") for name in ("p50", "p95", "Slowest")}
     st.dataframe(rows, hide_index=True, column_config=times, height="content" if len(rows) < 14 else 520)

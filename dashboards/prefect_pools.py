@@ -9,7 +9,8 @@ import httpx
 from dashboards.prefect_runs import DEFAULT_API
 from storage.errors import PrefectAway
 
-TIMEOUT_S = 4.0
+TIMEOUT_S, CHANGE_WITHIN_S = 5.0, 30.0
+"""A look must not hold a page up for long; a change is waited for, since Prefect's SQLite may be busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +67,15 @@ def pause(pool: str, queue: str | None, *, paused: bool) -> None:
         PrefectAway: the server does not answer, or not well.
     """
     path = f"/work_pools/{pool}" + (f"/queues/{queue}" if queue else "")
-    with _Server() as server:
+    with _Server(CHANGE_WITHIN_S) as server:
         server.ask("PATCH", path, {"is_paused": paused})
 
 
 class _Server:
     """One conversation with the server that Prefect's settings name."""
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
 
     def __enter__(self) -> "_Server":
         from prefect.settings import get_current_settings
@@ -82,7 +86,7 @@ class _Server:
             headers["Authorization"] = f"Basic {base64.b64encode(api.auth_string.get_secret_value().encode()).decode()}"
         elif api.key:
             headers["Authorization"] = f"Bearer {api.key.get_secret_value()}"
-        self._http = httpx.Client(base_url=api.url or DEFAULT_API, headers=headers, timeout=TIMEOUT_S)
+        self._http = httpx.Client(base_url=api.url or DEFAULT_API, headers=headers, timeout=self._timeout_s)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,6 +96,8 @@ class _Server:
         try:
             answer = self._http.request(method, path, json=body)
             answer.raise_for_status()
+        except httpx.ConnectError as error:
+            raise PrefectAway(str(self._http.base_url), "nobody listens there") from error
         except httpx.HTTPError as error:
             raise PrefectAway(str(self._http.base_url), str(error) or type(error).__name__) from error
         return answer.json() if answer.content else None

@@ -20,10 +20,21 @@ def backlog() -> None:
     viewer.required_admin()
     st.subheader("Backlog", anchor=False)
     st.caption("What waits lies in the ledger; Prefect is given a few recordings at a time, the upper lanes first.")
-    for column, lane in zip(st.columns(len(Lane)), viewer.look(overview.backlog), strict=True):
+    with st.container(key="tiles-backlog"):
+        columns = st.columns(len(Lane))
+    for column, lane in zip(columns, viewer.look(overview.backlog), strict=True):
         since = f"oldest: {present.roughly((utc_now() - lane.oldest).total_seconds())}" if lane.oldest else None
         told = f"Lane “{lane.lane}”. {lane.in_hand:,} more are in hand."
-        column.metric(LANES[lane.lane], f"{lane.waiting:,}", since, delta_color="off", border=True, help=told)
+        column.metric(
+            LANES[lane.lane],
+            f"{lane.waiting:,}",
+            since,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help=told,
+        )
 
 
 @st.fragment

@@ -32,8 +32,10 @@ def parts() -> None:
         ("Workers", _workers),
         ("Search index", _search),
     ]
-    for column, (name, look) in zip(st.columns(len(checks)), checks, strict=True):
-        with column.container(border=True, key=f"part-{name.replace(' ', '-')}"):
+    with st.container(key="tiles-parts"):
+        columns = st.columns(len(checks))
+    for column, (name, look) in zip(columns, checks, strict=True):
+        with column.container(border=True, height="stretch", gap="small", key=f"part-{name.replace(' ', '-')}"):
             _part(name, look)
     process = psutil.Process()
     up = present.roughly(time.time() - process.create_time())
@@ -51,7 +53,7 @@ def _part(name: str, look: Callable[[], str]) -> None:
     except TranscriberError as error:
         st.markdown(f"**{name}**")
         st.badge("away", icon=":material/error:", color="red")
-        st.caption(viewer.plain(present.sentence(str(error))))
+        st.caption(viewer.explained(error))
         return
     st.markdown(f"**{name}**")
     st.badge("answers", icon=":material/check:", color="green")
@@ -78,7 +80,8 @@ def _workers() -> str:
     alive = context.workers().alive(utc_now())
     if not alive:
         raise NoWorker
-    return f"{len(alive)} on {len({beat.host for beat in alive})} machines"
+    hosts = len({beat.host for beat in alive})
+    return f"{len(alive)} on " + ("one machine" if hosts == 1 else f"{hosts} machines")
 
 
 class NoWorker(TranscriberError):
@@ -90,7 +93,7 @@ class NoWorker(TranscriberError):
 
 def _search() -> str:
     status = context.current().search.status
-    return f"{status.indexed:,} transcripts, {status.behind:,} to come"
+    return f"{status.indexed:,} in it, {status.behind:,} to come"
 
 
 @st.fragment(run_every=EVERY_S)

@@ -89,7 +89,15 @@ def change(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args,
 
 def refused(error: TranscriberError) -> None:
     """Show why a change was refused, as a sentence."""
-    st.error(plain(present.sentence(str(error))), icon=":material/error:")
+    st.error(explained(error), icon=":material/error:")
+
+
+def explained(error: TranscriberError) -> str:
+    """Return an error's message as a sentence in Markdown; what it puts between backticks is to be typed."""
+    pieces = present.sentence(str(error)).split("`")
+    if len(pieces) % 2 == 0:  # a name has a backtick in it
+        return plain("`".join(pieces))
+    return "".join(f"`{piece}`" if place % 2 else plain(piece) for place, piece in enumerate(pieces))
 
 
 def plain(text: str) -> str:
