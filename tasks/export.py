@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 
 from storage import names
 from storage.files import Files
@@ -17,23 +18,35 @@ IN_ZIP = tuple(fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP)
 
 def export(transcript: Transcript, fmt: ExportFormat | str, *, limits: CueLimits | None = None) -> bytes:
     """Return the transcript as a file of this format, text as UTF-8; `limits` are the job's own unless given."""
-    shown = limits or transcript.options.cues
-    match ExportFormat(fmt):
-        case ExportFormat.SRT:
-            text = captions.srt(cues(transcript.segments, shown, named=True), highlight=shown.highlight_words)
-        case ExportFormat.VTT:
-            text = captions.vtt(cues(transcript.segments, shown), highlight=shown.highlight_words)
-        case ExportFormat.TXT:
-            text = txt(transcript.segments, speakers=shown.speakers)
-        case ExportFormat.TSV:
-            text = tsv(transcript.segments)
-        case ExportFormat.JSON:
-            text = document.to_text(transcript)
-        case ExportFormat.DOCX:
-            return manuscript.docx(transcript, speakers=shown.speakers)
-        case ExportFormat.ZIP:
-            return packed(transcript, shown)
-    return text.encode(errors="replace")
+    ((_, body),) = each(transcript, [ExportFormat(fmt)], limits or transcript.options.cues)
+    return body
+
+
+def each(
+    transcript: Transcript, formats: Iterable[ExportFormat], limits: CueLimits
+) -> Iterator[tuple[ExportFormat, bytes]]:
+    """Yield the transcript as a file of each format; what several of them need is worked out once."""
+    naming = limits.speakers and any(segment.speaker for segment in transcript.segments)
+    found = cache(partial(cues, transcript.segments, limits))
+    for fmt in formats:
+        match fmt:
+            case ExportFormat.SRT:
+                text = captions.srt(found(named=naming), highlight=limits.highlight_words)
+            case ExportFormat.VTT:
+                text = captions.vtt(found(named=False), highlight=limits.highlight_words)
+            case ExportFormat.TXT:
+                text = txt(transcript.segments, speakers=limits.speakers)
+            case ExportFormat.TSV:
+                text = tsv(transcript.segments)
+            case ExportFormat.JSON:
+                text = document.to_text(transcript)
+            case ExportFormat.DOCX:
+                yield fmt, manuscript.docx(transcript, speakers=limits.speakers)
+                continue
+            case ExportFormat.ZIP:
+                yield fmt, packed(transcript, limits)
+                continue
+        yield fmt, text.encode(errors="replace")
 
 
 def store(
@@ -50,12 +63,13 @@ def store(
     Without `again`, what lies there under the same name already is left as it is.
     """
     shown = limits or transcript.options.cues
-    made: dict[str, str] = {}
-    for fmt in tuple(formats) or USUAL_FORMATS:
-        name = made[fmt.value] = names.export_name(transcript.job_id, stored_as, fmt, shown)
-        if again or not files.exists(name):
-            files.write(name, export(transcript, fmt, limits=shown))
-    return made
+    wanted = {
+        fmt: names.export_name(transcript.job_id, stored_as, fmt, shown) for fmt in tuple(formats) or USUAL_FORMATS
+    }
+    missing = [fmt for fmt, name in wanted.items() if again or not files.exists(name)]
+    for fmt, body in each(transcript, missing, shown):
+        files.write(wanted[fmt], body)
+    return {fmt.value: name for fmt, name in wanted.items()}
 
 
 def txt(segments: Iterable[Segment], *, speakers: bool = True) -> str:
@@ -87,8 +101,8 @@ def packed(transcript: Transcript, limits: CueLimits) -> bytes:
     )
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
-        for fmt in IN_ZIP:
+        for fmt, body in each(transcript, IN_ZIP, limits):
             entry = zipfile.ZipInfo(f"{stem.strip('. ') or 'transcript'}.{fmt}", ZIP_DATE)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            written.writestr(entry, export(transcript, fmt, limits=limits))
+            written.writestr(entry, body)
     return file.getvalue()

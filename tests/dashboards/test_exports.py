@@ -262,7 +262,7 @@ def test_what_is_made_of_a_transcript_that_is_gone_goes_too(
         files.delete(stored_as)
         return b"late"
 
-    monkeypatch.setattr("tasks.export.export", late)
+    monkeypatch.setattr("tasks.export.manuscript.docx", late)
     with pytest.raises(NotStored):
         make(files, stored_as, [ExportFormat.DOCX], CueLimits())
     assert list(files.list(names.exports_folder(job.id))) == []

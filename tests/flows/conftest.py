@@ -48,10 +48,12 @@ class Server:
     http: httpx.Client
     deployments: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def start(self, flow: str, *, pool: str = "cpu", queue: str = "interactive", **parameters: Any) -> str:
+    def start(
+        self, flow: str, *, pool: str = "cpu", queue: str = "interactive", tags: tuple[str, ...] = (), **parameters: Any
+    ) -> str:
         """Start a run of one of the small flows and return its id."""
         deployment = self.deployments.get((flow, pool)) or self._deploy(flow, pool)
-        body = {"parameters": parameters, "work_queue_name": queue}
+        body = {"parameters": parameters, "work_queue_name": queue, "tags": list(tags)}
         return str(self._send(f"/deployments/{deployment}/create_flow_run", body)["id"])
 
     def _deploy(self, flow: str, pool: str) -> str:

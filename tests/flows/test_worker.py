@@ -49,6 +49,9 @@ def test_a_run_that_waits_takes_the_slot_that_comes_free(server: Server, worker:
     server.start("mark", folder=str(tmp_path), name="waits")
     time.sleep(0.5)
     assert not (tmp_path / "waits").exists()
+    server.start("mark", folder=str(tmp_path), name="quick", tags=("quick",))
+    assert written(tmp_path / "quick")
+    assert not (tmp_path / "waits").exists()
 
     freed = time.time()
     for run in holders:

@@ -1,0 +1,87 @@
+"""Files made again on the whole platform: by a real worker, without listening, with other settings."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import srt
+from docx import Document
+
+from flows import deploy
+from tests.acceptance.conftest import Stack
+
+pytestmark = pytest.mark.acceptance
+SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
+
+
+@pytest.fixture(scope="module")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    """A client with the key of a user of its own."""
+
+    def transcriber(*arguments: str) -> str:
+        command = [sys.executable, "-m", "flows.cli", *arguments]
+        return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    transcriber("admin", "create-user", "exporter")
+    told = transcriber("admin", "create-key", "exporter", "--name", "acceptance")
+    key = next(word for word in told.split() if word.startswith("wt_"))
+    with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as made:
+        yield made
+
+
+def sent(stack: Stack, http: httpx.Client, **options: object) -> str:
+    with SAMPLE.open("rb") as recording:
+        form = {"options": json.dumps({"model": "demo", **options})}
+        job_id = str(http.post("/api/v1/jobs", data=form, files={"file": recording}).raise_for_status().json()["id"])
+    stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+    return job_id
+
+
+def runs_of(stack: Stack, deployment: str) -> int:
+    with deploy.prefect_http(f"http://127.0.0.1:{stack.env['PREFECT_SERVER_API_PORT']}/api") as prefect:
+        asked = {"deployments": {"name": {"any_": [deployment]}}}
+        return int(deploy.send(prefect, "POST", "/flow_runs/count", asked).json())
+
+
+def stored(stack: Stack, job_id: str) -> list[str]:
+    folder = stack.data_dir / "store" / "exports" / job_id[-2:] / job_id
+    return sorted(path.suffix for path in folder.glob("*"))
+
+
+def test_any_form_is_made_again_without_listening(stack: Stack, http: httpx.Client) -> None:
+    job_id = sent(stack, http)
+    assert stored(stack, job_id) == [".json", ".srt", ".tsv", ".txt", ".vtt"]
+    heard, made = runs_of(stack, "transcribe-span"), runs_of(stack, "export-transcript")
+
+    document = Document(io.BytesIO(http.get(f"/api/v1/jobs/{job_id}/exports/docx").raise_for_status().content))
+    assert any("meeting" in paragraph.text for paragraph in document.paragraphs)
+    narrow = http.get(f"/downloads/{job_id}/srt", params={"max_line_width": 18, "max_line_count": 1}).raise_for_status()
+    assert all(len(cue.content) <= 18 for cue in srt.parse(narrow.text))
+    assert http.get(f"/downloads/{job_id}/srt").raise_for_status().text != narrow.text
+
+    assert (runs_of(stack, "transcribe-span"), runs_of(stack, "export-transcript")) == (heard, made + 2)
+    assert len(stored(stack, job_id)) == 7
+
+
+def test_a_job_may_say_which_files_it_wants_and_how_they_look(stack: Stack, http: httpx.Client) -> None:
+    job_id = sent(stack, http, formats=["docx", "vtt"], cues={"highlight_words": True})
+
+    assert stored(stack, job_id) == [".docx", ".vtt"]
+    assert "<00:00:" in http.get(f"/downloads/{job_id}/vtt").text
+
+
+def test_a_file_waits_for_a_worker_that_is_away(stack: Stack, http: httpx.Client) -> None:
+    job_id = sent(stack, http)
+    (worker, *_) = stack.processes_like("worker", "cpu")
+    worker.kill()
+    until = time.monotonic() + 120
+    while (answer := http.get(f"/downloads/{job_id}/zip")).status_code == 503:
+        assert int(answer.headers["retry-after"]) > 0
+        assert time.monotonic() < until, answer.text
+    assert answer.status_code == 200
