@@ -125,6 +125,16 @@ def test_what_other_programs_write_comes_out_at_its_time(tmp_path: Path, name: s
     assert times_of_bursts(decoded(path)) == pytest.approx(BURSTS_AT_S, abs=0.05)
 
 
+def test_a_variable_bit_rate_keeps_the_time(tmp_path: Path) -> None:
+    """Loud, then nearly silent, then loud: the bit rate follows, and a header's guess by size would be wrong."""
+    path = tmp_path / "vbr.mp3"
+    sound = np.concatenate([tone(20.0), silence(20.0), bursts()])
+    soundfile.write(path, sound, RATE_HZ, format="MP3", bitrate_mode="VARIABLE", compression_level=0.2)
+    found = decoded(path)
+    assert len(found) == pytest.approx(44 * RATE_HZ, abs=0.1 * RATE_HZ)
+    assert times_of_bursts(found[40 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.03)
+
+
 def write_timed(path: Path, parts: list[tuple[float, Samples]], *, live: bool = False) -> Path:
     """Write parts of sound with their own timestamps into a Matroska file; `live`: without a duration."""
     with av.open(str(path), "w", format="matroska", options={"live": "1"} if live else {}) as opened:
