@@ -34,6 +34,8 @@ MAX_TRACKS = 64
 MAX_SPLIT = 8  # channels that a reader holds beside one another
 MAX_TITLE_CHARS = 80
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
+UNTIMED = {"mp3", "aac", "ac3", "eac3", "mpegts", "mpeg", "amr", "adts", "loas", "dts"}
+"""Containers without a length of their own: FFmpeg guesses it from the size and the first bit rate that it sees."""
 GUESSED = {"amrnb", "amrwb"}  # without a header of their own: FFmpeg takes some texts for them
 TOO_MUCH_MEMORY = "opening it takes too much memory"
 
@@ -56,9 +58,13 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """What a container says of itself; `duration_s` is None where it does not say. Codec and form are the track's."""
+    """What a container says of itself; `duration_s` is None where it does not say. Codec and form are the track's.
+
+    A guessed duration may be wrong by a factor, where the bit rate varies.
+    """
 
     duration_s: float | None
+    duration_is_guessed: bool = False
     audio_tracks: int
     has_video: bool
     codec: str
@@ -84,7 +90,7 @@ def check(path: Path, name: str, *, max_hours: float, options: Options | None = 
         info = _told(_output_of([str(path), str(asked.audio_track), str(MAX_CPU_S)]), name)
     except subprocess.TimeoutExpired as error:
         raise AudioUnreadable(name, f"it could not be opened within {TIMEOUT_S:g} s") from error
-    if info.duration_s and info.duration_s > max_hours * 3600:
+    if info.duration_s and not info.duration_is_guessed and info.duration_s > max_hours * 3600:
         raise RecordingTooLong(name, info.duration_s / 3600, max_hours)
     if asked.channels == "split":
         must_be_few(info.channels, name)
@@ -206,6 +212,7 @@ def probe(path: Path, name: str, track: int = 0) -> MediaInfo:
         pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         return MediaInfo(
             duration_s=duration_s(container, stream),
+            duration_is_guessed=guesses_duration(container),
             audio_tracks=len(container.streams.audio),
             has_video=bool(pictures),
             codec=stream.codec_context.name,
@@ -243,6 +250,11 @@ def duration_s(container: Any, stream: Any) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return None
+
+
+def guesses_duration(container: Any) -> bool:
+    """Return whether the announced duration is FFmpeg's guess."""
+    return bool(set(container.format.name.split(",")) & UNTIMED)
 
 
 def words_of(error: BaseException) -> str:

@@ -38,8 +38,8 @@ Ints = channels.Ints
 class Decoding:
     """One track of one file on its way through a child process; use it by `with`.
 
-    `announced_s` is what the header says of the length (None: nothing; headers may lie), `notes` say in plain words
-    what was missing or damaged, once all blocks have been read.
+    `announced_s` is what the header says of the length (None: nothing; headers may lie), or what FFmpeg guesses where
+    there is none (`guessed`); `notes` say in plain words what was missing or damaged, once all blocks have been read.
 
     Raises:
         EmptyUpload: no bytes, or a track without one sample.
@@ -52,6 +52,7 @@ class Decoding:
     def __init__(self, path: Path, *, name: str, track: int = 0) -> None:
         self.path, self.name, self.track = path, name, track
         self.announced_s: float | None = None
+        self.guessed = False
         self.channel_names: tuple[str, ...] = ()
         self.notes: list[str] = []
         self._waited_s = 0.0
@@ -64,7 +65,7 @@ class Decoding:
         self._child = confined.start("tasks.decoder", str(self.path), str(self.track), str(cpu_s))
         try:
             head = self._said(HEAD)
-            self.announced_s = head.get("announced_s")
+            self.announced_s, self.guessed = head.get("announced_s"), bool(head.get("guessed"))
             self.channel_names = tuple(head.get("channel_names") or ())
         except BaseException:
             self._end()

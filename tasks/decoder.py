@@ -207,7 +207,11 @@ def decode(path: Path, track: int, speaker: Speaker) -> None:
         stream = probe.audio_of(container, name, track)
         reading = Track(container, stream, name, speaker)
         names = [channel.name for channel in stream.codec_context.layout.channels] if stream.codec_context else []
-        head = {"announced_s": probe.duration_s(container, stream), "channel_names": names[:MAX_CHANNELS]}
+        head = {
+            "announced_s": probe.duration_s(container, stream),
+            "guessed": probe.guesses_duration(container),
+            "channel_names": names[:MAX_CHANNELS],
+        }
         speaker.say(HEAD, json.dumps(head).encode())
         reading.read()
         is_wav = "wav" in container.format.name.split(",")

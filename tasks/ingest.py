@@ -60,7 +60,7 @@ def ingest(
         return found
     with Decoding(path, name=name, track=options.audio_track) as decoding:
         announced = decoding.announced_s
-        if announced and announced > max_hours * 3600:
+        if announced and not decoding.guessed and announced > max_hours * 3600:
             raise RecordingTooLong(name, announced / 3600, max_hours)
         lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
         reading = _Reading(name, files=files, lengths=lengths, split=options.channels == "split", on_span=on_span)

@@ -18,6 +18,7 @@ from av.audio import AudioStream
 from numpy.typing import NDArray
 
 from storage.errors import AudioUnreadable, DecoderKilled
+from storage.probe import check
 from tasks import decode
 from tasks.channels import Mixer
 from tasks.decode import Decoding, Samples, squeezed, stream_pcm
@@ -59,10 +60,12 @@ def times_of_bursts(found: Samples) -> list[float]:
     return times
 
 
-def write_coded(path: Path, codec: str, rate_hz: int, sound: Samples, *, container: str | None = None) -> Path:
+def write_coded(
+    path: Path, codec: str, rate_hz: int, sound: Samples, *, container: str | None = None, bit_rate: int = 64_000
+) -> Path:
     with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as opened:  # no random ids
         stream = cast(AudioStream, opened.add_stream(codec, rate=rate_hz, layout="mono"))
-        stream.bit_rate = 12_200 if "amrnb" in codec else 64_000
+        stream.bit_rate = 12_200 if "amrnb" in codec else bit_rate
         frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="flt", layout="mono")
         frame.sample_rate = RATE_HZ
         size = stream.codec_context.frame_size or None
@@ -133,6 +136,25 @@ def test_a_variable_bit_rate_keeps_the_time(tmp_path: Path) -> None:
     found = decoded(path)
     assert len(found) == pytest.approx(44 * RATE_HZ, abs=0.1 * RATE_HZ)
     assert times_of_bursts(found[40 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.03)
+
+
+def test_a_guessed_length_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    """Without its Xing header, a file that begins quietly at 8 kbit/s looks many times longer than it is."""
+    quiet = write_coded(tmp_path / "quiet.mp3", "libmp3lame", 16_000, silence(30.0), bit_rate=8_000).read_bytes()
+    loud = write_coded(tmp_path / "loud.mp3", "libmp3lame", 16_000, tone(60.0), bit_rate=160_000).read_bytes()
+    path = tmp_path / "guess.mp3"
+    path.write_bytes(without_xing(quiet) + without_xing(loud))
+    info = check(path, "guess.mp3", max_hours=0.05)
+    assert info.duration_is_guessed
+    assert info.duration_s is not None
+    assert info.duration_s > 0.05 * 3600
+    assert len(decoded(path)) == pytest.approx(90 * RATE_HZ, abs=RATE_HZ)
+
+
+def without_xing(mp3: bytes) -> bytes:
+    """Return an MP3 file without its tags and its first frame, which tells the length."""
+    first = mp3.find(b"\xff\xf3")
+    return mp3[mp3.find(b"\xff\xf3", first + 4) :]
 
 
 def write_timed(path: Path, parts: list[tuple[float, Samples]], *, live: bool = False) -> Path:
