@@ -1,5 +1,6 @@
 """Recordings of any length made of the clips of a folder (`name.ext` with its words in `name.txt`), and word errors."""
 
+import json
 import re
 from dataclasses import dataclass
 from itertools import cycle
@@ -9,6 +10,7 @@ import numpy as np
 import soundfile
 
 from tasks.decode import SAMPLE_RATE_HZ, Samples, stream_pcm
+from tasks.speech import find_speech
 
 SOUND = {".flac", ".wav", ".ogg", ".mp3", ".m4a"}
 PAUSES_S = (0.4, 0.7, 1.1, 0.5, 1.8)
@@ -22,30 +24,69 @@ class Recording:
     path: Path
     text: str
     duration_s: float
+    words: tuple[tuple[str, float, float], ...] = ()  # with their times, where the folder tells them
 
 
-def assemble(folder: Path, match: str, minutes: float, target: Path) -> Recording:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How clips are put together: the pauses in turn, in seconds, and what is heard in them and under the speech.
+
+    `trimmed` clips begin and end with speech; `levels` are beside speech of level 1.
+    """
+
+    pauses_s: tuple[float, ...] = PAUSES_S
+    trimmed: bool = False
+    between: str = "silence"
+    between_level: float = 0.0
+    under_level: float = 0.0
+
+
+def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Setting | None = None) -> Recording:
     """Write `minutes` of speech: the clips in turn, equally loud, with pauses of 0.4 to 1.8 s between them."""
+    how = setting or Setting()
     paths = sorted(path for path in folder.glob(match) if path.suffix in SOUND)
     if not paths:
         raise SystemExit(f"no recordings in {folder} match {match}")
-    clips = [(_loud(path), _text(path)) for path in paths]
+    clips = [_clip(path, trimmed=how.trimmed) for path in paths]
+    random = np.random.default_rng(7)
     texts: list[str] = []
+    words: list[tuple[str, float, float]] = []
     samples = 0
     with soundfile.SoundFile(target, "w", SAMPLE_RATE_HZ, 1, "PCM_16") as out:
-        for (sound, text), pause_s in zip(cycle(clips), cycle(PAUSES_S), strict=False):
+        for clip, pause_s in zip(cycle(clips), cycle(how.pauses_s), strict=False):
             if samples >= minutes * 60 * SAMPLE_RATE_HZ:
                 break
-            for part in (sound, np.zeros(int(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)):
+            at_s = samples / SAMPLE_RATE_HZ
+            words += [(word, start_s + at_s, end_s + at_s) for word, start_s, end_s in clip.words]
+            pause = background(how.between, int(pause_s * SAMPLE_RATE_HZ), random) * how.between_level
+            under = background("noise", len(clip.sound), random) * how.under_level
+            for part in (clip.sound + under, pause):
                 out.write(part)
                 samples += len(part)
-            texts.append(text)
-    return Recording(path=target, text=" ".join(texts), duration_s=samples / SAMPLE_RATE_HZ)
+            texts.append(clip.text)
+    return Recording(path=target, text=" ".join(texts), duration_s=samples / SAMPLE_RATE_HZ, words=tuple(words))
+
+
+def background(kind: str, length: int, random: np.random.Generator) -> Samples:
+    """Return sound without speech, about as loud as speech: silence, noise, a tone, or chords with a beat."""
+    times = np.arange(length) / SAMPLE_RATE_HZ
+    if kind == "noise":
+        return (0.1 * random.standard_normal(length)).astype(np.float32)
+    if kind == "tone":
+        return (0.2 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
+    if kind == "music":
+        chord = np.array([(220, 277.2, 329.6), (196, 246.9, 293.7), (174.6, 220, 261.6)])[
+            (times // 0.5 % 3).astype(int)
+        ]
+        beat = np.exp(-6 * (times % 0.5))
+        found: Samples = (0.1 * beat * np.sin(2 * np.pi * chord.T * times).sum(axis=0)).astype(np.float32)
+        return found
+    return np.zeros(length, dtype=np.float32)
 
 
 def word_errors(said: str, heard: str) -> float:
     """Return the word error rate in percent: substitutions, insertions and deletions over the words said."""
-    left, right = _words(said), _words(heard)
+    left, right = words_in(said), words_in(heard)
     row = np.arange(len(right) + 1)
     codes = {word: number for number, word in enumerate({*left, *right})}
     heard_codes = np.array([codes[word] for word in right])
@@ -58,9 +99,25 @@ def word_errors(said: str, heard: str) -> float:
     return 100 * float(row[-1]) / max(1, len(left))
 
 
-def _loud(path: Path) -> Samples:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clip:
+    sound: Samples
+    text: str
+    words: list[tuple[str, float, float]]
+
+
+def _clip(path: Path, *, trimmed: bool) -> _Clip:
     sound = np.concatenate(list(stream_pcm(path, name=path.name)))
-    return (sound / max(1e-6, float(np.abs(sound).max())) * LEVEL).astype(np.float32)
+    sound = (sound / max(1e-6, float(np.abs(sound).max())) * LEVEL).astype(np.float32)
+    manifest = path.parent / "speech.json"
+    rows = json.loads(manifest.read_text()) if manifest.exists() else []
+    words = [(word, start, end) for row in rows if row["file"] == path.name for word, start, end in row["words"]]
+    first_s = 0.0
+    if trimmed:
+        stretches = find_speech(sound)
+        first_s = stretches[0].start_s
+        sound = sound[int(first_s * SAMPLE_RATE_HZ) : int(stretches[-1].end_s * SAMPLE_RATE_HZ)]
+    return _Clip(sound=sound, text=_text(path), words=[(word, a - first_s, b - first_s) for word, a, b in words])
 
 
 def _text(path: Path) -> str:
@@ -68,7 +125,7 @@ def _text(path: Path) -> str:
     return beside.read_text().strip() if beside.exists() else ""
 
 
-def _words(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
     return re.sub(r"[^\w' ]+", " ", text.lower().replace("-", " ")).split()
 
 

@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import context, viewer
+from dashboards import context, strings, viewer
 from dashboards.languages import LANGUAGES
+from dashboards.uploading import AUTO, LANES, TASKS
 from dashboards.viewer import Viewer
 from storage import preferences, vocabulary
 from storage.clock import utc_now
 from storage.errors import TranscriberError
 from storage.preferences import Preferences
-from storage.records import CueLimits, Lane
+from storage.records import CueLimits, ExportFormat, Lane
 
-AUTO = "auto"
-TASKS = {"transcribe": "What was said", "translate": "A translation into English"}
-LANES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free"}
+FORMATS = [fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP]
 
 
 def form(me: Viewer) -> None:
@@ -56,22 +55,30 @@ def _hearing(now: Preferences) -> Preferences:
     task = left.selectbox("Write down", list(TASKS), _place(list(TASKS), now.task), format_func=TASKS.__getitem__)
     lanes = list(LANES)
     lane = right.selectbox("Start", lanes, _place(lanes, now.lane), format_func=LANES.__getitem__)
-    return replace(
-        now, language=language or None, model=model or AUTO, task=task or "transcribe", lane=lane or now.lane
+    formats = st.multiselect(
+        "Files to make when a recording is ready",
+        FORMATS,
+        list(now.formats),
+        format_func=lambda fmt: f"{fmt.upper()}: {strings.FORMAT[fmt]}",
+        placeholder="The usual ones",
+        help="Every other format can still be downloaded; it is made when it is asked for.",
     )
+    now = replace(now, formats=tuple(formats), language=language or None, model=model or AUTO)
+    return replace(now, task=task or "transcribe", lane=lane or now.lane)
 
 
 def _subtitles(now: Preferences) -> Preferences:
     st.subheader("Subtitles", anchor=False)
-    left, middle, right = st.columns(3)
     cues = now.cues
+    width, count, pace = st.columns(3)
+    shortest, longest, gap = st.columns(3)
     wanted = CueLimits(
-        max_line_width=left.number_input("Characters in a line", 20, 80, cues.max_line_width),
-        max_line_count=middle.number_input("Lines", 1, 3, cues.max_line_count),
-        max_chars_per_s=right.number_input("Characters a second", 5.0, 100.0, cues.max_chars_per_s, 1.0),
-        min_duration_s=left.number_input("Shortest, in seconds", 0.0, 10.0, round(cues.min_duration_s, 2), 0.1),
-        max_duration_s=middle.number_input("Longest, in seconds", 1.0, 60.0, cues.max_duration_s, 0.5),
-        min_gap_s=right.number_input("Gap between, in seconds", 0.0, 2.0, cues.min_gap_s, 0.01, format="%.3f"),
+        max_line_width=width.number_input("Characters in a line", 8, 200, cues.max_line_width),
+        max_line_count=count.number_input("Lines", 1, 6, cues.max_line_count),
+        max_chars_per_s=pace.number_input("Characters a second", 5.0, 100.0, cues.max_chars_per_s, 1.0),
+        min_duration_s=shortest.number_input("Shortest, in seconds", 0.0, 10.0, round(cues.min_duration_s, 2), 0.1),
+        max_duration_s=longest.number_input("Longest, in seconds", 1.0, 60.0, cues.max_duration_s, 0.5),
+        min_gap_s=gap.number_input("Gap between, in seconds", 0.0, 2.0, cues.min_gap_s, 0.01, format="%.3f"),
     )
     if wanted.min_duration_s == round(cues.min_duration_s, 2):  # shown rounded, kept as it was
         wanted = replace(wanted, min_duration_s=cues.min_duration_s)

@@ -37,6 +37,7 @@ OPEN_PATHS = {
     "/_stcore/host-config",
 }
 ASSETS = "/assets/"
+SHARED = "/shared/"  # what a link shows: the token in it lets in, see `shared.py`
 SESSION = "/auth/session"
 WAYS_IN = {SESSION, "/auth/register", "/auth/reset"}
 PROVIDER_PATHS = {"/auth/oidc/start", "/auth/oidc/callback"}
@@ -142,6 +143,8 @@ def _is_open(scope: Scope) -> bool:
     path: str = scope["path"]
     if scope["type"] == "websocket":
         return path == PAGE_SOCKET
+    if path.startswith(SHARED):
+        return scope["method"] in SAFE_METHODS or (scope["method"] == "POST" and path.count("/") == 2)
     if path in WAYS_IN or path == SHARE:
         return bool(scope["method"] == "POST")
     if scope["method"] not in SAFE_METHODS:

@@ -19,6 +19,7 @@ from dashboards.answers import on_anything_else
 logger = logging.getLogger("dashboards.access")
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+SECRET_IN_PATH = re.compile(r"^(/shared/)(?!assets/)[^/]+")
 QUIET = ("/livez", "/readyz", "/_stcore/health", "/static/", "/internal/v1/heartbeats")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +98,7 @@ class Headers:
         logger.info(
             "%s %s %s",
             scope.get("method", "WEBSOCKET"),
-            scope["path"],
+            SECRET_IN_PATH.sub(r"\1…", scope["path"]),
             status,
             extra={"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")},
         )

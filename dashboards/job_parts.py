@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Any
 
 import streamlit as st
 
-from dashboards import components, context, present, strings, viewer
+from dashboards import components, context, player_data, present, strings, viewer
 from dashboards.viewer import Viewer
 from storage import intake, jobs, notes, versions
 from storage.clock import utc_now
@@ -73,7 +72,7 @@ def broken_off(job: Job, me: Viewer) -> None:
 def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     """Show player and transcript, to edit by whoever may."""
     sheets = ["script", "cues", "review", "notes", "versions"]
-    data = player_data(job, transcript, base=f"/api/v1/jobs/{job.id}") | {
+    data = player_data.of(job, transcript, base=f"/api/v1/jobs/{job.id}") | {
         "media": f"/recordings/{job.id}",
         "peaks": f"/recordings/{job.id}/peaks",
         "captions": f"/downloads/{job.id}/vtt",
@@ -83,21 +82,6 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
         "sheets": sheets,
     }
     components.player(data, key=f"player-{job.id}")
-
-
-def player_data(job: Job, transcript: Transcript | None, *, base: str) -> dict[str, Any]:
-    """Return what the player is told of a recording, whoever looks at it."""
-    found = transcript.findings if transcript else ()
-    limits = transcript.options.cues if transcript else job.options.cues
-    return {
-        "api": base,
-        "transcript": f"{base}/transcript",
-        "duration_s": job.duration_s,
-        "language": job.language,
-        "name": job.name,
-        "findings": [present.finding(one) for one in found],
-        "limits": asdict(limits),
-    }
 
 
 def warnings(job: Job) -> None:

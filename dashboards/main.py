@@ -63,7 +63,7 @@ def signed_in(me: Viewer) -> None:
     if me.is_admin:
         sections["Administration"] = [page(ADMIN, view) for view in ADMIN]
     st.logo(str(components.SVG_MARK), size="large")
-    shown = st.navigation(sections)
+    shown = st.navigation(sections, expanded=True)
     with st.sidebar, st.container(key="foot"):
         if job_id := components.session(session_facts(me)):
             st.switch_page("views/job.py", query_params={"id": job_id})

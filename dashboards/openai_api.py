@@ -5,8 +5,10 @@ that leaves loses its answer and nothing else: the job goes on and is in the use
 """
 
 import asyncio
+from collections.abc import Collection
 from http import HTTPStatus
-from typing import Any
+from math import ceil
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +24,7 @@ from dashboards.languages import NAMES
 from dashboards.media import TYPES
 from dashboards.multipart import Form, received
 from storage import jobs, transcripts
-from storage.errors import NotFound
+from storage.errors import BadRequest, NotFound
 from storage.records import ExportFormat, Job, JobState, Lane, Options, Transcript
 
 ANY_MODEL = "whisper-1"
@@ -35,7 +37,7 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     response_format: str = Field("json", pattern="^(json|text|srt|vtt|verbose_json)$")
-    granularities: set[str] = {"segment"}
+    granularities: set[Literal["word", "segment"]] = Field({"segment"}, alias="timestamp_granularities")
 
 
 async def transcribe(request: Request) -> Response:
@@ -96,11 +98,15 @@ def _options(form: Form, task: str) -> Options:
 def _ask(form: Form) -> Ask:
     granularities = form.fields.get("timestamp_granularities[]") or form.fields.get("timestamp_granularities")
     try:
-        return Ask(
-            response_format=form.first("response_format") or "json", granularities=set(granularities or ["segment"])
+        return Ask.model_validate(
+            {
+                "response_format": form.first("response_format") or "json",
+                "timestamp_granularities": granularities or ["segment"],
+            }
         )
     except ValidationError as error:
-        raise bad_request(error) from error
+        wrong = bad_request(error)
+        raise BadRequest(wrong.field.partition(".")[0], wrong.problem) from error
 
 
 async def finished(request: Request, job_id: str) -> Job:
@@ -140,15 +146,20 @@ async def _answer(job: Job, ask: Ask) -> Response:
     if ask.response_format == "text":
         return PlainTextResponse(transcript.text + "\n")
     if ask.response_format == "json":
-        return JSONResponse({"text": transcript.text})
+        translated = transcript.options.task == "translate"
+        return JSONResponse({"text": transcript.text} | ({} if translated else usage(transcript)))
     return JSONResponse(verbose(transcript, ask.granularities))
 
 
-def verbose(transcript: Transcript, granularities: set[str]) -> dict[str, Any]:
-    """Build OpenAI's `verbose_json`. Token ids are not kept, so `tokens` is empty."""
+def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str, Any]:
+    """Build OpenAI's `verbose_json`. Token ids are not kept, so `tokens` is empty.
+
+    `language` is that of the text, so a translation's is English; only transcriptions tell their usage.
+    """
+    translated = transcript.options.task == "translate"
     told: dict[str, Any] = {
         "task": transcript.options.task,
-        "language": NAMES.get(transcript.language, transcript.language),
+        "language": "english" if translated else NAMES.get(transcript.language, transcript.language),
         "duration": transcript.duration_s,
         "text": transcript.text,
     }
@@ -172,7 +183,12 @@ def verbose(transcript: Transcript, granularities: set[str]) -> dict[str, Any]:
     if "word" in granularities:
         words = [word for segment in transcript.segments for word in segment.words]
         told["words"] = [{"word": word.text.strip(), "start": word.start_s, "end": word.end_s} for word in words]
-    return told
+    return told if translated else told | usage(transcript)
+
+
+def usage(transcript: Transcript) -> dict[str, Any]:
+    """Build the `usage` of a model that is paid by the second, in whole seconds."""
+    return {"usage": {"type": "duration", "seconds": ceil(transcript.duration_s)}}
 
 
 async def models(_: Request) -> Response:

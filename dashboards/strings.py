@@ -51,6 +51,7 @@ FINDING: dict[str, str] = {
     "text with no speech": "Words where no speech is heard; they may be invented",
     "repetition": "The same words again and again; some may be invented",
     "low confidence": "The model was unsure of these words",
+    "seam": "Two parts meet here; a word may be missing or there twice",
     "too fast": "More words than anyone can say in this time; some may be invented",
 }
 
@@ -191,6 +192,21 @@ UPLOADER: dict[str, str] = {
     "all_files": "All files",
     "left_out": "{n} files in the folder are neither audio nor video and were left out.",
     "left_out_one": "1 file in the folder is neither audio nor video and was left out.",
+}
+
+LINK_TO_RECORDING: dict[str, str] = {
+    "lead": "Whoever has a link can listen, read along and download, without an account, until it expires.",
+    "fresh": "Here is the link. Copy it now: it cannot be shown again.",
+    "until": "Shared until {until}",
+    "over": "This link does not work any more",
+    "over_help": "It has expired or was revoked. Ask whoever sent it to you for a new one.",
+    "unknown": "There is nothing under this link",
+    "unknown_help": "Check that it was copied completely, or ask whoever sent it to you.",
+    "locked": "This recording has a password",
+    "locked_help": "Whoever sent you the link can tell it to you.",
+    "password": "Password",
+    "open": "Open",
+    "wrong": "That is not the password. Check it, then try again.",
 }
 
 PLAYER: dict[str, object] = {

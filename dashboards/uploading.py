@@ -37,7 +37,7 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
             cues, lane = _more(usual)
     code = None if language == ANY else language
     asked = Options(language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
-    return asked, lane
+    return replace(asked, formats=usual.formats), lane
 
 
 def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: str | None = None) -> str:  # noqa: A002

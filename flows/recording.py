@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from flows import spoken, voices
 from flows.board import Board
 from flows.endings import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
+from flows.reading import Reading
 from flows.resident import CancelFlag, Resident, current, in_thread
 from flows.spans import GpuRuns
 from storage import names
@@ -66,7 +67,8 @@ class Recording:
         return await in_thread(partial(self.report, kind, **told))
 
     async def run(self) -> None:
-        plan = await unless_stopped(self.read, flag=self.flag)
+        reading = Reading(here=self.here, job=self.job, flag=self.flag, slots=self.slots, span_max_s=self.span_max_s)
+        plan = await reading.plan()
         self.stop_if_asked()
         hearer = await self.choose_language(plan)
         planned = {
@@ -85,23 +87,6 @@ class Recording:
     def stop_if_asked(self) -> None:
         if self.flag.is_raised():
             raise Stopped
-
-    def read(self) -> Plan:
-        """Read and cut the recording; blocking, for a thread."""
-        from tasks.ingest import ingest
-
-        with self.here.files.local(names.media_name(self.job.media_sha256)) as path:
-            return ingest(
-                path,
-                name=self.job.name,
-                files=self.here.files,
-                options=self.job.options,
-                slots=self.slots,
-                span_max_s=self.span_max_s,
-                max_hours=self.here.settings.web.max_hours,
-                media_sha256=self.job.media_sha256,
-                on_progress=lambda _: self.stop_if_asked(),
-            )
 
     @property
     def span_max_s(self) -> float:

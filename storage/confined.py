@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-MAX_MEMORY_BYTES = 1536 << 20  # address space; a three-hour film of 60 pictures a second takes about 500 MiB
+MAX_MEMORY_BYTES = 1536 << 20  # address space; an hour of film at 60 pictures a second takes 170 MiB
 MAX_OPEN_FILES = 64
 GIVES_UP = "it is damaged so that the decoder gives up"
 PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}

@@ -196,6 +196,18 @@ class JobMoved(TranscriberError):
         return f"job {self.job_id} is {self.state}, so it cannot be {self.wanted}; reload to see it as it is now"
 
 
+class ShareOver(TranscriberError):
+    """A link to a recording that does not work any more."""
+
+    status, code = 410, "share_over"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "this link has expired or was revoked; ask whoever sent it for a new one"
+
+
 class TranscriptMoved(TranscriberError):
     """Somebody has saved another version of the transcript since this edit was begun."""
 

@@ -234,6 +234,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seam:
+    """One cut between two spans, and what was heard on its two sides; times on the recording's clock.
+
+    `before_gap_s` and `after_gap_s` are how far the last word and the first one lie from the cut; None without a word.
+    Where nobody paused, the spans overlap, and `agreed` counts the words that both sides heard. `doubt` is empty if no
+    word can have been lost or doubled.
+    """
+
+    at_s: float
+    overlap_s: float
+    silence_s: float
+    before: str
+    after: str
+    before_gap_s: float | None
+    after_gap_s: float | None
+    agreed: int = 0
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """A whole recording's text, with what is needed to trust it."""
 
@@ -255,6 +275,7 @@ class Transcript:
     reheard: tuple[Rehearing, ...] = ()
     version: int = 1
     other_languages: tuple[LanguageGuess, ...] = ()
+    seams: tuple[Seam, ...] = ()
 
     @property
     def text(self) -> str:

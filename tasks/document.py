@@ -6,6 +6,7 @@ raises it.
 
 import json
 from dataclasses import asdict, fields
+from math import isfinite
 from typing import Any
 
 from storage.errors import BadRequest
@@ -16,6 +17,7 @@ from storage.records import (
     LanguageGuess,
     Options,
     Rehearing,
+    Seam,
     Segment,
     Transcript,
     Word,
@@ -24,10 +26,11 @@ from tasks.captions import milliseconds
 from tasks.cues import words_of
 from tasks.doubt import LOW_CONFIDENCE, NO_SPEECH, NO_TEXT, REPETITION, TOO_FAST
 from tasks.gate import DAMAGED, NOTHING_SAID
+from tasks.seams import SEAM
 
 SCHEMA = "whisper-transcriber/transcript"
 SCHEMA_VERSION = 1
-REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, TOO_FAST, LOW_CONFIDENCE)
+REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, SEAM, TOO_FAST, LOW_CONFIDENCE)
 
 
 def to_text(transcript: Transcript) -> str:
@@ -70,6 +73,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "findings": [_finding(rank, one) for rank, one in enumerate(to_review(transcript.findings), start=1)],
         "reheard": [_rehearing(one) for one in transcript.reheard],
         "given_up": list(transcript.given_up),
+        "seams": [_seam(one) for one in transcript.seams],
     }
 
 
@@ -124,6 +128,11 @@ def _rehearing(one: Rehearing) -> dict[str, Any]:
     return {"start": seconds(told.pop("start_s")), "end": seconds(told.pop("end_s")), **told}
 
 
+def _seam(one: Seam) -> dict[str, Any]:
+    told = asdict(one)
+    return {"at": seconds(told.pop("at_s")), **{name.removesuffix("_s"): value for name, value in told.items()}}
+
+
 def from_text(text: str | bytes) -> Transcript:
     """Read a document back, as far as exports need it: text, times, speakers, provenance and settings.
 
@@ -131,7 +140,7 @@ def from_text(text: str | bytes) -> Transcript:
         BadRequest: it is no document of ours, or of a later version than this program knows.
     """
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_constant=_no_number)
         if not isinstance(told, dict) or told.get("schema") != SCHEMA:
             raise BadRequest("transcript", f"this is no JSON transcript of ours (its `schema` is not {SCHEMA})")
         if told["schema_version"] > SCHEMA_VERSION:
@@ -143,16 +152,27 @@ def from_text(text: str | bytes) -> Transcript:
         raise BadRequest("transcript", f"it cannot be read as a JSON transcript ({error!r})") from error
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _moment(told: Any) -> float:
+    at_s = float(told)
+    if not isfinite(at_s):
+        raise ValueError(f"{told} is no moment")
+    return at_s
+
+
 def _transcript(told: dict[str, Any]) -> Transcript:
     same = ("job_id", "version", "name", "media_sha256", "language", "language_probability", "model")
     return Transcript(
         **{name: told[name] for name in (*same, "fingerprint", "engine")},
-        duration_s=float(told["duration"]),
-        speech_s=float(told["speech"]),
+        duration_s=_moment(told["duration"]),
+        speech_s=_moment(told["speech"]),
         options=_options(told["settings"]),
         segments=tuple(map(_segment_of, told["segments"])),
         findings=tuple(
-            Finding(kind=one["kind"], start_s=one["start"], end_s=one["end"], detail=one["detail"])
+            Finding(kind=one["kind"], start_s=_moment(one["start"]), end_s=_moment(one["end"]), detail=one["detail"])
             for one in told["findings"]
         ),
         given_up=tuple(told["given_up"]),
@@ -170,15 +190,15 @@ def _options(told: dict[str, Any]) -> Options:
 
 def _segment_of(told: dict[str, Any]) -> Segment:
     return Segment(
-        start_s=float(told["start"]),
-        end_s=float(told["end"]),
+        start_s=_moment(told["start"]),
+        end_s=_moment(told["end"]),
         text=str(told["text"]),
         speaker=told["speaker"],
         language=told.get("language"),
         words=tuple(
             Word(
-                start_s=float(one["start"]),
-                end_s=float(one["end"]),
+                start_s=_moment(one["start"]),
+                end_s=_moment(one["end"]),
                 text=str(one["word"]),
                 probability=one["probability"],
             )

@@ -106,23 +106,27 @@ def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) 
 def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> HandOver:
     """Return where the left side ends and the right one begins, by a word that both heard, else in the middle."""
     middle_s = (overlap.start_s + overlap.end_s) / 2
-    tail = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
-    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
-    same = SequenceMatcher(
-        None, [bare(word) for word in left[tail:]], [bare(word) for word in right[:head]], autojunk=False
-    )
-    pairs = [
-        (tail + block.a + step, block.b + step)
-        for block in same.get_matching_blocks()
-        for step in range(block.size)
-        if abs(left[tail + block.a + step].start_s - right[block.b + step].start_s) <= SAME_WORD_S
-    ]
-    if pairs:
+    if pairs := in_common(left, right, overlap):
         anchor = min(pairs, key=lambda pair: abs(centre(left[pair[0]]) - middle_s))
         return HandOver(left=anchor[0] + 1, right=anchor[1] + 1)
     ends = sum(1 for word in left if centre(word) < middle_s)
     begins = sum(1 for word in right if centre(word) < middle_s)
     return HandOver(left=ends, right=begins)
+
+
+def in_common(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> list[tuple[int, int]]:
+    """Return the words of the overlap that both sides heard at about the same time, by their numbers."""
+    tail = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
+    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
+    same = SequenceMatcher(
+        None, [bare(word) for word in left[tail:]], [bare(word) for word in right[:head]], autojunk=False
+    )
+    return [
+        (tail + block.a + step, block.b + step)
+        for block in same.get_matching_blocks()
+        for step in range(block.size)
+        if abs(left[tail + block.a + step].start_s - right[block.b + step].start_s) <= SAME_WORD_S
+    ]
 
 
 def taken(segments: Sequence[Segment], first: int, behind: int) -> list[Segment]:

@@ -19,6 +19,7 @@ from tasks.gate import findings, given_up
 from tasks.ingest import file_sha256, ingest, read_span
 from tasks.language import SpokenLanguage, speech_s, spoken_in
 from tasks.language import span_max_s as span_length_s
+from tasks.seams import doubtful, seams
 from tasks.speakers import NO_VOICES, Diarizer, Voices, find_voices, told_apart
 from tasks.stitch import speech_of, stitch
 
@@ -140,6 +141,7 @@ def compose(
     if options.language_per_span:
         heards = [_in_own_language(heard) for heard in heards]
     segments = stitch(plan, heards)
+    cuts = seams(plan, heards)
     notes = given_up(plan, heards) + voices.notes
     if options.language not in (None, spoken.language):
         notes += (f"asked for {options.language}, heard as {spoken.language}: model {model} knows no other language",)
@@ -157,13 +159,14 @@ def compose(
         engine=heards[0].engine if heards else ENGINE_VERSION,
         options=options,
         segments=told_apart(segments, voices.turns),
-        findings=findings(plan, segments),
+        findings=tuple(sorted((*findings(plan, segments), *doubtful(cuts)), key=lambda each: each.start_s)),
         given_up=notes,
         reheard=tuple(
             replace(each, start_s=round(each.start_s + span.start_s, 3), end_s=round(each.end_s + span.start_s, 3))
             for span, heard in zip(plan.spans, heards, strict=True)
             for each in heard.reheard
         ),
+        seams=cuts,
     )
 
 

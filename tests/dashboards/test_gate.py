@@ -25,6 +25,15 @@ OPEN = {
     ("POST", "/auth/reset"),
     ("GET", "/auth/oidc/start"),
     ("GET", "/auth/oidc/callback"),
+    # What a link shows, by the token in it; `test_shared.py` tries what it opens and what it does not.
+    ("GET", "/shared/assets/{name}"),
+    ("GET", "/shared/{token}"),
+    ("POST", "/shared/{token}"),
+    ("GET", "/shared/{token}/transcript"),
+    ("GET", "/shared/{token}/recording"),
+    ("GET", "/shared/{token}/peaks"),
+    ("GET", "/shared/{token}/files/{fmt}"),
+    ("GET", "/shared/{rest:path}"),
 }
 
 

@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.audio import TranscriptionSegment
 
 from dashboards import context
 from storage import jobs
@@ -51,15 +52,22 @@ def test_every_format_is_answered_as_the_client_expects(client: OpenAI, tone: Ca
         return client.audio.transcriptions.create(model="whisper-1", file=("talk.wav", tone()), **more)
 
     assert ask().text == "Grüße an alle."
+    assert ask().usage.model_dump() == {"type": "duration", "seconds": 1.0}
     assert ask(response_format="text") == "Grüße an alle.\n"
     assert ask(response_format="srt") == SRT
     assert ask(response_format="vtt") == VTT
     told = ask(response_format="verbose_json")
     assert (told.language, told.duration, told.segments[0].text) == ("german", 1.0, " Grüße an alle.")
     assert told.words is None
+    assert told.usage.seconds == 1.0
+    assert told.segments[0].model_fields_set == set(TranscriptionSegment.model_fields)  # all of them, and no other
+    assert told.segments[0].model_extra == {}
+    assert told.model_extra == {"task": "transcribe"}
     words = ask(response_format="verbose_json", timestamp_granularities=["word"])
     assert [(word.word, word.start) for word in words.words] == [("Grüße", 0.0), ("an", 0.3), ("alle.", 0.6)]
     assert words.segments is None
+    both = ask(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert (len(both.words), len(both.segments)) == (3, 1)
 
 
 @pytest.mark.usefixtures("played")
@@ -104,6 +112,7 @@ def test_a_job_that_fails_says_why(client: OpenAI, tone: Callable[..., bytes]) -
         ({"language": "xx"}, "language"),
         ({"temperature": 7}, "temperature"),
         ({"response_format": "docx"}, "response_format"),
+        ({"response_format": "verbose_json", "timestamp_granularities": ["line"]}, "timestamp_granularities"),
     ],
 )
 def test_what_will_not_do_is_refused_as_openai_does(

@@ -1,5 +1,6 @@
 """One's own settings: profile, defaults, vocabulary, password, browsers, keys, data."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from storage import audit, keys, leaving, preferences, profiles, sessions, users, vocabulary
 from storage.errors import NotFound
 from storage.preferences import Theme
-from storage.records import JobState, Role
+from storage.records import ExportFormat, JobState, Role
 from storage.settings import MailSettings
 from tests.dashboards.desk import PASSWORD, Desk, button, component, labels, words
 
@@ -72,9 +73,12 @@ def test_defaults_are_kept(desk: Desk) -> None:
     field(at, "Spoken language").set_value("da")
     field(at, "Write down").set_value("translate")
     field(at, "Characters in a line").set_value(32)
+    at.multiselect[0].set_value([ExportFormat.SRT, ExportFormat.DOCX])
     save(at, 1)
     with desk.ledger.read() as con:
         chosen = preferences.of(con, ada.id)
+    asked = json.loads(component(desk.page("upload", ada), "uploader")["settings"]["options"])
+    assert (asked["language"], asked["formats"]) == ("da", ["srt", "docx"])
     assert (chosen.language, chosen.task, chosen.cues.max_line_width) == ("da", "translate", 32)
     assert chosen.cues.min_duration_s == before.cues.min_duration_s
 

@@ -1,12 +1,19 @@
 """The files that people download, read back by libraries of other hands."""
 
 import io
+import itertools
 import json
+import re
 import string
+import zipfile
+from dataclasses import replace
+from html import unescape
 
+import pysubs2
 import pytest
 import srt
 import webvtt
+from docx import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +147,104 @@ def test_json_holds_all_that_is_known() -> None:
 def test_json_leaves_word_times_out_when_asked_to() -> None:
     found = json.loads(export(transcript(said("One two."), word_timestamps=False), "json"))
     assert "words" not in found["segments"][0]
+
+
+def highlighted(fmt: str) -> bytes:
+    found = transcript(said("Nothing <ventured>, nothing gained.", speaker="Ann", word_s=0.5))
+    return export(found, fmt, limits=CueLimits(highlight_words=True))
+
+
+def test_srt_underlines_each_word_while_it_is_spoken() -> None:
+    found = list(srt.parse(highlighted("srt").decode()))
+    assert [cue.content for cue in found[:2]] == [
+        "Ann: <u>Nothing</u> <ventured>, nothing gained.",
+        "Ann: Nothing <u><ventured>,</u> nothing gained.",
+    ]
+    assert all(one.end <= other.start for one, other in itertools.pairwise(found))
+    assert [cue.content.partition("<u>")[2].partition("</u>")[0] for cue in found] == [
+        *("Nothing", "<ventured>,", "nothing", "gained.")
+    ]
+
+
+def test_vtt_has_the_time_of_each_word_inside_its_cue() -> None:
+    body = highlighted("vtt").decode()
+    assert "<v Ann>Nothing <00:00:01.500>&lt;ventured&gt;, <00:00:02.000>nothing <00:00:02.500>gained." in body
+    (cue,) = webvtt.from_buffer(io.StringIO(body)).captions
+    assert (cue.voice, unescape(cue.text)) == ("Ann", "Nothing <ventured>, nothing gained.")
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), min_size=1, max_size=40),
+    st.integers(8, 60),
+)
+def test_highlighting_keeps_time_in_order_and_every_word(steps: list[tuple[float, float]], width: int) -> None:
+    now, spoken = 0.0, []
+    for number, (pause_s, length_s) in enumerate(steps):
+        spoken.append(Word(start_s=now + pause_s, end_s=now + pause_s + length_s, text=f" w{number}", probability=0.9))
+        now += pause_s + length_s
+    whole = Segment(start_s=0, end_s=now, text="", words=tuple(spoken))
+    limits = CueLimits(highlight_words=True, max_line_width=width)
+    found = list(srt.parse(export(transcript(whole), "srt", limits=limits).decode()))
+    assert all(cue.start < cue.end for cue in found)
+    assert all(one.end <= other.start for one, other in itertools.pairwise(found))
+    stamps = re.findall(r"[<\n](\d\d:\d\d:\d\d\.\d{3})", export(transcript(whole), "vtt", limits=limits).decode())
+    assert stamps == sorted(stamps)
+    body = export(transcript(whole), "vtt", limits=limits).decode()
+    said_in_vtt = " ".join(caption.text for caption in webvtt.from_buffer(io.StringIO(body)).captions).split()
+    assert said_in_vtt == [f"w{number}" for number in range(len(steps))]
+
+
+def test_pysubs2_reads_both_captions_alike() -> None:
+    found = transcript(said("One two three."), said("Four five.", start_s=20.0))
+    read = [pysubs2.SSAFile.from_string(export(found, fmt).decode(), format_=fmt) for fmt in ("srt", "vtt")]
+    assert [(e.start, e.end, e.text) for e in read[0]] == [(e.start, e.end, e.text) for e in read[1]]
+
+
+def test_txt_and_srt_name_the_speaker_where_it_changes() -> None:
+    found = transcript(
+        said("Yes.", speaker="Ann"), said("Indeed.", start_s=3, speaker="Ann"), said("No.", start_s=9, speaker="Ben")
+    )
+    assert export(found, "txt") == b"Ann: Yes.\nIndeed.\nBen: No.\n"
+    assert [cue.content for cue in srt_of(found)] == ["Ann: Yes.", "Indeed.", "Ben: No."]
+    assert export(found, "txt", limits=CueLimits(speakers=False)) == b"Yes.\nIndeed.\nNo.\n"
+
+
+def docx_of(found: Transcript, **shown: bool) -> list[str]:
+    read = Document(io.BytesIO(export(found, "docx", limits=CueLimits(**shown))))
+    assert read.core_properties.title == "talk"
+    return [paragraph.text for paragraph in read.paragraphs]
+
+
+def test_docx_has_title_provenance_and_paragraphs_by_pause_and_speaker() -> None:
+    found = transcript(
+        said("Good morning.", speaker="Ann"),
+        said("Welcome.", start_s=2.0, speaker="Ann"),
+        said("Thank you.", start_s=3.0, speaker="Ben"),
+        said("Much later.", start_s=3700.0, speaker="Ben"),
+    )
+    title, provenance, *text = docx_of(found)
+    assert title == "talk"
+    assert "Recording: talk.mp3, 111:06:40" in provenance
+    assert "Heard by: model demo" in provenance
+    assert "Speakers: Ann, Ben" in provenance
+    assert text == ["[0:00:01] Ann: Good morning. Welcome.", "[0:00:03] Ben: Thank you.", "[1:01:40] Much later."]
+    assert docx_of(found, speakers=False)[2] == "[0:00:01] Good morning. Welcome."
+
+
+def test_docx_takes_text_that_xml_cannot_hold() -> None:
+    nasty = Segment(start_s=0, end_s=1, text="a\x00b\x0b\ud800c\ufffe & <d> 漢")
+    assert docx_of(transcript(nasty))[2] == "[0:00:00] ab c & <d> 漢"
+    for fmt in ExportFormat:
+        assert export(transcript(nasty), fmt)
+
+
+@pytest.mark.parametrize(("name", "stem"), [("talk.mp3", "talk"), ("../../etc/passwd", "passwd"), ("a:b?.wav", "a_b_")])
+def test_zip_holds_every_other_format_under_a_safe_name(name: str, stem: str) -> None:
+    found = replace(transcript(said("One two.")), name=name)
+    with zipfile.ZipFile(io.BytesIO(export(found, "zip"))) as packed:
+        assert packed.namelist() == [f"{stem}.{fmt}" for fmt in ExportFormat if fmt != "zip"]
+        assert packed.read(f"{stem}.srt") == export(found, "srt")
+        assert packed.testzip() is None
 
 
 def test_any_format_can_be_made_again_with_other_limits() -> None:

@@ -1,5 +1,6 @@
 """A whole recording in one process: real speech through the real engine, and every kind of bad input."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tasks.export import export
 from tasks.transcribe import HeardSpan, Progress, transcribe_file
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import Samples, silence, tone, write_media, write_wav
+from tests.tasks.test_document import VALIDATOR
 
 Assemble = Callable[[Sequence[Clip]], Assembly]
 
@@ -48,6 +50,7 @@ def test_a_recording_becomes_a_transcript(talk: Path, engine: Engine, files: Fil
     assert times == sorted(times)
     assert times[-1] <= found.duration_s
     assert export(found, "srt").startswith(b"1\n00:00:")
+    VALIDATOR.validate(json.loads(export(found, "json")))
 
 
 def test_what_was_heard_is_not_heard_again(talk: Path, engine: Engine, files: Files) -> None:

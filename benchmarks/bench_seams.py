@@ -1,0 +1,104 @@
+"""Words lost or doubled at the cuts of recordings whose every word is known.
+
+    python -m benchmarks.bench_seams [--cuts 500] [--span-max-s 20]
+
+Two kinds of recording with the demo model on its own voices: with pauses, and breathless, where no silence is long
+enough to cut in and spans overlap. An error counts at a cut that it lies within 2.5 s of.
+"""
+
+import argparse
+import tempfile
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from benchmarks.speech_material import Recording, Setting, assemble, word_errors, words_in
+from storage.files import Files
+from storage.records import Options, Seam, Transcript
+from storage.settings import EngineSettings
+from tasks.engine import Engine
+from tasks.models import DEMO_MODEL, Resolved, fingerprint
+from tasks.transcribe import transcribe_file
+
+REPO = Path(__file__).parents[1]
+NEAR_S = 2.5
+KINDS = {
+    "pauses of 0.4 to 1.8 s": Setting(),
+    "breathless: pauses of 0.1 s": Setting(pauses_s=(0.1,), trimmed=True),
+}
+
+
+Placed = tuple[str, float]  # a word and where it begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtSeam:
+    """Words said beside a cut and not heard, and words heard and not said; one for another counts as neither."""
+
+    lost: int
+    doubled: int
+
+
+def at_seam(cut: Seam, said: list[Placed], heard: list[Placed]) -> AtSeam:
+    """Compare what was said and heard within 2.5 s of the cut; the other side is looked for a second further."""
+    missing = unmatched(near(said, cut.at_s, NEAR_S), near(heard, cut.at_s, NEAR_S + 1))
+    surplus = unmatched(near(heard, cut.at_s, NEAR_S), near(said, cut.at_s, NEAR_S + 1))
+    return AtSeam(lost=max(0, missing - surplus), doubled=max(0, surplus - missing))
+
+
+def near(words: list[Placed], at_s: float, reach_s: float) -> list[str]:
+    first = bisect_left(words, at_s - reach_s, key=lambda word: word[1])
+    return [word for word, _ in words[first : bisect_left(words, at_s + reach_s, key=lambda word: word[1])]]
+
+
+def unmatched(words: list[str], among: list[str]) -> int:
+    blocks = SequenceMatcher(None, words, among, autojunk=False).get_matching_blocks()
+    return len(words) - sum(block.size for block in blocks)
+
+
+def said_in(recording: Recording) -> list[Placed]:
+    return [(part, start_s) for word, start_s, _ in recording.words for part in words_in(word)]
+
+
+def heard_in(found: Transcript) -> list[Placed]:
+    words = (word for segment in found.segments for word in segment.words)
+    return [(part, word.start_s) for word in words for part in words_in(word.text)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cuts", type=int, default=500, help="at least so many for both kinds together")
+    parser.add_argument("--span-max-s", type=float, default=20.0)
+    given = parser.parse_args()
+    minutes = given.cuts / 2 * given.span_max_s / 60 + 1
+    rows = ["### Seams, demo model on its own voices", ""]
+    rows += ["| recording | minutes | cuts | overlaps | words lost at cuts | doubled | word errors, % | in doubt |"]
+    rows += ["|---|---|---|---|---|---|---|---|"]
+    resolved = Resolved(name="demo", path=DEMO_MODEL, fingerprint=fingerprint(DEMO_MODEL))
+    with Engine.by_settings(resolved, EngineSettings(device="cpu")) as engine, tempfile.TemporaryDirectory() as folder:
+        for name, setting in KINDS.items():
+            recording = assemble(REPO / "demo" / "speech", "*", minutes, Path(folder) / "speech.wav", setting)
+            found = transcribe_file(
+                recording.path,
+                engine=engine,
+                files=Files(folder),
+                options=Options(language="en"),
+                span_max_s=given.span_max_s,
+            )
+            said, heard = said_in(recording), heard_in(found)
+            errors = [at_seam(cut, said, heard) for cut in found.seams]
+            lost, doubled = sum(each.lost for each in errors), sum(each.doubled for each in errors)
+            doubts = Counter(cut.doubt for cut in found.seams if cut.doubt)
+            told = ", ".join(f"{count} {doubt}" for doubt, count in doubts.items()) or "none"
+            overlaps = sum(cut.overlap_s > 0 for cut in found.seams)
+            rows.append(
+                f"| {name} | {recording.duration_s / 60:.0f} | {len(found.seams)} | {overlaps} | {lost} | {doubled} |"
+                f" {word_errors(recording.text, found.text):.1f} | {told} |"
+            )
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
