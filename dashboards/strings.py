@@ -129,10 +129,12 @@ DOCK: dict[str, str] = {
     "sending_one": "Sending 1 file",
 }
 
-LIMIT = "Up to {size} and {hours} hours a file. You can go on working meanwhile."
-LIMIT_BY_DISK = "Up to {hours} hours a file; the server has room for {free} now. You can go on working meanwhile."
+LIMIT = "Up to {size} and {hours} hours a file."
+LIMIT_BY_ROOM = "Up to {hours} hours a file; there is room for {free} now."
+LIMIT_OF_HOURS = "You have used {used} of your {quota} hours this month."
+GO_ON_WORKING = "You can go on working meanwhile."
 TOO_LARGE = "This file is larger than the limit of {size}. Compress the sound, or split it."
-NO_ROOM = "The server has room for {free}, which is too little for this file. Tell your administrator, or try later."
+NO_ROOM = "There is room for {free}, which is too little for this file. Delete what you need no more, or ask for room."
 
 SHARED: dict[str, str] = {
     "missed": "The app was not ready to take what you shared. It is now: share the file once more.",

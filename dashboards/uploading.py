@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import context, viewer
+from dashboards import context, present, strings, viewer
 from dashboards.languages import LANGUAGES
-from storage import preferences, vocabulary
+from storage import preferences, quotas, vocabulary
 from storage.clock import utc_now
 from storage.preferences import Preferences
 from storage.records import CueLimits, Lane, Options
@@ -38,6 +38,34 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
     code = None if language == ANY else language
     asked = Options(language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
     return replace(asked, formats=usual.formats), lane
+
+
+def room_for(me: viewer.Viewer) -> int:
+    """Return how many bytes the reader could send now, by the disk and by what is left of the reader's quota."""
+    free = context.current().shelf.free_bytes()
+    if me.user.quota_bytes is None:
+        return free
+    return max(0, min(free, me.user.quota_bytes - viewer.look(quotas.usage, me.user.id).stored_bytes))
+
+
+def limits(me: viewer.Viewer, free_bytes: int) -> dict[str, str]:
+    """Return what the uploader says of its limits before anything is sent."""
+    web = context.settings().web
+    values = {
+        "size": present.size(web.max_upload_bytes),
+        "hours": f"{web.max_hours:g}",
+        "free": present.size(free_bytes),
+    }
+    told = [(strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_ROOM).format(**values)]
+    if me.user.quota_hours is not None:
+        used = viewer.look(quotas.usage, me.user.id)
+        heard = f"{(used.heard_s + used.coming_s) / 3600:.1f}"
+        told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=f"{me.user.quota_hours:g}"))
+    return {
+        "limit": " ".join([*told, strings.GO_ON_WORKING]),
+        "too_large": strings.TOO_LARGE.format(**values),
+        "no_room": strings.NO_ROOM.format(**values),
+    }
 
 
 def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: str | None = None) -> str:  # noqa: A002

@@ -38,24 +38,13 @@ def drop_zone(options: Options, lane: Lane) -> None:
         st.warning(strings.SHARED[shared], icon=":material/ios_share:")
     components.live(key="upload-live", owner=me.user.id, everybody=me.is_admin)
     recordings.banner(me)
-    web = context.settings().web
-    free_bytes = context.current().shelf.free_bytes()
-    limits = {
-        "size": present.size(web.max_upload_bytes),
-        "hours": f"{web.max_hours:g}",
-        "free": present.size(free_bytes),
-    }
-    told = strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_DISK
-    text = strings.UPLOADER | {
-        "limit": told.format(**limits),
-        "too_large": strings.TOO_LARGE.format(**limits),
-        "no_room": strings.NO_ROOM.format(**limits),
-    }
+    max_bytes, free_bytes = context.settings().web.max_upload_bytes, uploading.room_for(me)
+    text = strings.UPLOADER | uploading.limits(me, free_bytes)
     settings = {
         "owner": me.user.id,
         "options": to_json(options).decode(),
         "lane": lane.value,
-        "max_bytes": web.max_upload_bytes,
+        "max_bytes": max_bytes,
         "free_bytes": free_bytes,
         "shared": shared.isdigit(),
     }
