@@ -10,14 +10,19 @@ import streamlit as st
 from dashboards import context, present, strings, viewer
 from dashboards.languages import LANGUAGES
 from storage import preferences, quotas, vocabulary
+from storage.abilities import translates
 from storage.clock import utc_now
+from storage.errors import ModelCannot
 from storage.preferences import Preferences
-from storage.records import CueLimits, Lane, Options
+from storage.records import CueLimits, ExportFormat, Lane, Options
 
 AUTO = "auto"
 ANY = "any"
 LANES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free"}
 TASKS = {"transcribe": "What was said", "translate": "A translation into English"}
+CHANNELS = {"mix": "Heard together", "split": "Each by itself"}
+CHANNELS_HELP = "By itself where every channel is one speaker, as in recorded calls: each gets a name and times."
+SPEAKERS = {"no": "Not told apart", "any": "Told apart"} | {str(n): f"{n} speakers" for n in range(2, 11)}
 PROMPT_CHARS = 1000
 
 
@@ -32,12 +37,60 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
             model = _model(usual)
         with right:
             task = _one_of("Write down", TASKS, usual.task, key="task")
-        with st.expander("Vocabulary, subtitles, order"):
+        _warn_of(task, model)
+        with st.expander("Vocabulary, speakers, sound, files, order"):
             hotwords, prompt = _words(me)
+            asked = replace(_sound(Options()), formats=_formats(usual))
             cues, lane = _more(usual)
     code = None if language == ANY else language
-    asked = Options(language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
-    return replace(asked, formats=usual.formats), lane
+    asked = replace(asked, language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
+    return asked, lane
+
+
+def _warn_of(task: str, model: str) -> None:
+    """Say beforehand what the server would refuse."""
+    default = context.workers().default_model()
+    heard_by = model if model != AUTO else default.name if default else None
+    if task == "translate" and heard_by and not translates(heard_by):
+        st.warning(viewer.explained(ModelCannot(heard_by, task)), icon=":material/translate:")
+
+
+def _sound(asked: Options) -> Options:
+    """Ask how speakers, channels, tracks and changing languages are to be taken."""
+    left, middle, right = st.columns(3)
+    with left:
+        channels = _one_of("Channels", CHANNELS, asked.channels, key="channels", help=CHANNELS_HELP)
+    track = middle.number_input("Audio track", 1, 64, 1, key="track", help="For files with several, such as films.")
+    speakers = None
+    apart = False
+    with right:
+        if context.workers().tell_speakers_apart():
+            choice = _one_of("Speakers", SPEAKERS, "no", key="speakers")
+            apart = choice != "no"
+            speakers = int(choice) if choice.isdigit() else None
+    changing = st.checkbox("The language changes within the recording", key="language-per-span")
+    return replace(
+        asked,
+        channels=channels,
+        audio_track=int(track) - 1,
+        diarize=apart,
+        speakers=speakers,
+        language_per_span=changing,
+    )
+
+
+def _formats(usual: Preferences) -> tuple[ExportFormat, ...]:
+    """Ask which files to write at once; every other one is made when it is asked for."""
+    chosen = st.multiselect(
+        "Files to have ready",
+        list(ExportFormat),
+        default=list(usual.formats),
+        format_func=lambda one: f"{one.upper()}: {strings.FORMAT[one]}",
+        key="formats",
+        placeholder="The usual ones",
+        help="Every other format is made when you ask for it.",
+    )
+    return tuple(ExportFormat(one) for one in chosen)
 
 
 def room_for(me: viewer.Viewer) -> int:

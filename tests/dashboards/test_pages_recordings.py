@@ -1,13 +1,15 @@
 """The list of recordings and the upload page."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from dashboards.recordings import PAGE_ROWS
-from storage import jobs, profiles
-from storage.heartbeats import ModelState
-from storage.records import JobState, Options, Role, from_json
+from storage import jobs, preferences, profiles
+from storage.heartbeats import SPEAKERS, ModelState
+from storage.preferences import Preferences
+from storage.records import CueLimits, ExportFormat, JobState, Lane, Options, Role, from_json
 from tests.dashboards.desk import Desk, button, component, has, words
 
 
@@ -205,6 +207,60 @@ def test_the_usual_choices_are_the_usual_options(desk: Desk) -> None:
     assert from_json(Options, settings["options"]) == Options()
     assert settings["max_bytes"] == desk.holder.settings.web.max_upload_bytes
     assert json.loads(settings["options"])["model"] == "auto"
+
+
+def test_an_upload_starts_from_what_its_reader_prefers(desk: Desk) -> None:
+    ada = desk.user("ada")
+    cues = CueLimits(max_line_width=36, max_line_count=1)
+    wanted = Preferences(model="medium", language="da", formats=(ExportFormat.DOCX,), lane=Lane.BATCH, cues=cues)
+    desk.ledger.run(preferences.set_, ada.id, wanted, actor="system:test")
+    settings = component(desk.page("upload", ada), "uploader")["settings"]
+    options = from_json(Options, settings["options"])
+    assert (options.model, options.language, options.formats) == ("medium", "da", (ExportFormat.DOCX,))
+    assert (options.cues, settings["lane"]) == (cues, "batch")
+
+
+def test_sound_and_words_can_be_chosen_for_a_batch(desk: Desk) -> None:
+    at = desk.page("upload", desk.user())
+    assert "speakers" not in [one.key for one in at.selectbox]  # no worker can tell them apart
+    at.selectbox(key="channels").set_value("split")
+    at.number_input(key="track").set_value(2)
+    at.checkbox(key="language-per-span").check()
+    at.text_area(key="prompt").set_value(" A board meeting. ")
+    at.run()
+    options = from_json(Options, component(at, "uploader")["settings"]["options"])
+    assert (options.channels, options.audio_track, options.language_per_span) == ("split", 1, True)
+    assert (options.prompt, options.diarize) == ("A board meeting.", False)
+
+
+def test_speakers_are_offered_where_a_worker_tells_them_apart(desk: Desk) -> None:
+    desk.beat()
+    beat = desk.holder.workers.alive()[0]
+    desk.holder.workers.beat(replace(beat, versions={SPEAKERS: "1"}))
+    at = desk.page("upload", desk.user())
+    at.selectbox(key="speakers").set_value("3")
+    at.run()
+    options = from_json(Options, component(at, "uploader")["settings"]["options"])
+    assert (options.diarize, options.speakers) == (True, 3)
+
+
+def test_a_model_that_cannot_translate_is_said_beforehand(desk: Desk) -> None:
+    desk.beat(model=ModelState(name="turbo", fingerprint="f", state="ready"))
+    at = desk.page("upload", desk.user())
+    assert not [one for one in at.warning if "cannot translate" in one.value]
+    at.selectbox(key="task").set_value("translate")
+    at.run()
+    assert [one for one in at.warning if "cannot translate" in one.value]
+
+
+def test_quotas_are_told_beforehand(desk: Desk) -> None:
+    ada = desk.user("ada")
+    desk.ledger.run(profiles.set_quota, ada.id, hours=5, size_bytes=3_000_000, actor="system:test")
+    desk.job(ada, JobState.COMPLETED)
+    shown = component(desk.page("upload", ada), "uploader")
+    assert shown["settings"]["free_bytes"] == 3_000_000 - 1_234_567
+    assert "there is room for 1.8 MB now" in shown["text"]["limit"]
+    assert "You have used 0.0 of your 5 hours this month" in shown["text"]["limit"]
 
 
 def test_uploads_show_how_their_jobs_are_doing(desk: Desk) -> None:
