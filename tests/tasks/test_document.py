@@ -18,6 +18,7 @@ from storage.records import (
     LanguageGuess,
     Options,
     Rehearing,
+    Seam,
     Segment,
     Transcript,
     Word,
@@ -73,6 +74,18 @@ FULL = Transcript(
         ),
     ),
     version=2,
+    seams=(
+        Seam(
+            at_s=20.0,
+            overlap_s=0.0,
+            silence_s=0.6,
+            before="word times.",
+            after="",
+            before_gap_s=0.3,
+            after_gap_s=None,
+            doubt="a word reaches to the cut",
+        ),
+    ),
     other_languages=(LanguageGuess(language="de", probability=0.02),),
 )
 
@@ -97,7 +110,7 @@ def test_a_file_is_as_the_schema_says_and_the_schema_knows_every_field() -> None
     assert set(written["settings"]["cues"]) == properties(SCHEMA, "settings", "cues")
     assert set(written["segments"][0]) == properties(SCHEMA, "segments")
     assert set(written["segments"][0]["words"][0]) == properties(SCHEMA, "segments", "words")
-    for several in ("findings", "reheard", "other_languages"):
+    for several in ("findings", "reheard", "other_languages", "seams"):
         assert set(written[several][0]) == properties(SCHEMA, several)
 
 
@@ -136,7 +149,7 @@ def test_a_file_reads_back_with_all_that_exports_need() -> None:
     again = from_text(to_text(FULL))
     assert again.segments[0].words[1].end_s == 2.0
     assert (again.segments[0].speaker, again.options, again.version) == ("Ann", FULL.options, 2)
-    told = {**document(again), "reheard": document(FULL)["reheard"]}
+    told = {**document(again), "reheard": document(FULL)["reheard"], "seams": document(FULL)["seams"]}
     assert json.dumps(told) == json.dumps(document(FULL))
 
 
