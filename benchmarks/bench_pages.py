@@ -65,18 +65,19 @@ class Page:
         self.took_s = self.looked_at = 0.0
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def open(self) -> float:
-        """Open the page and return how long its first run took."""
-        began = time.perf_counter()
+    async def open(self, at_once: asyncio.Semaphore | None = None) -> None:
+        """Open the page, and wait for its first run."""
+        async with at_once or asyncio.Semaphore():
+            await self._open()
+
+    async def _open(self) -> None:
         self.stream = await self._connect("/_stcore/stream", [Subprotocol("streamlit")])
         self.tasks.append(asyncio.create_task(self._read()))
         await self._run(BackMsg(rerun_script=ClientState()))
-        took_s = time.perf_counter() - began
         if not self.fragment:
             raise RuntimeError("the list of recordings did not come")
         self.events = await self._connect("/events?batch=1", None)
         self.tasks.append(asyncio.create_task(self._listen()))
-        return took_s
 
     async def close(self) -> None:
         for task in self.tasks:
@@ -155,7 +156,9 @@ class Work:
     """Workers' reports, ten changes of state a second: queued jobs are begun, and then fail."""
 
     def __init__(self, url: str, token: str, job_ids: list[str], times: Times) -> None:
-        self.http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        self.http = httpx.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(120)
+        )
         self.job_ids, self.times = job_ids, times
         self.begun: list[str] = []
         self.count = 0
@@ -225,11 +228,10 @@ async def crowd(folder: Path, *, people: int, pages: int, seconds: float, count:
         await asyncio.sleep(3)
         first_s = [await first_page(url, signed_in[0][0])]
         before = memory_kib(pid, "VmRSS")
-        opened = []
-        for number in range(pages):
-            token, user = signed_in[number % people]
-            opened.append(Page(url, token, user.id, times))
-            await opened[-1].open()
+        signed = [signed_in[number % people] for number in range(pages)]
+        opened = [Page(url, token, user.id, times) for token, user in signed]
+        at_once = asyncio.Semaphore(8)
+        await asyncio.gather(*(page.open(at_once) for page in opened))
         work = Work(url, "bench", waiting, times)
         working = asyncio.create_task(work.run())
         await asyncio.sleep(15)
@@ -237,13 +239,13 @@ async def crowd(folder: Path, *, people: int, pages: int, seconds: float, count:
         began, changes = time.perf_counter(), work.count
         await asyncio.sleep(seconds)
         took_s = time.perf_counter() - began
+        done = (work.count - changes) / took_s
         busy, times.counting = cpu_s(pid) - busy, False
         a_page = (memory_kib(pid, "VmRSS") - before) / pages
         first_s.append(await first_page(url, signed_in[0][0]))
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-        done = (work.count - changes) / took_s
         for page in [warm, *opened]:
             await page.close()
     every = " | ".join(

@@ -39,6 +39,18 @@ class Asked:
         return bool(set(self.told) - {"show", "sort", "after"})
 
 
+def come_back(view: str, fields: tuple[str, ...] = FIELDS) -> None:
+    """Remember what a view's address says; bring it back where a recording's address has taken its place.
+
+    The browser's way back from a recording leads to the view with the recording's query: Streamlit mixes the two up.
+    """
+    key = f"address-{view}"
+    if "id" in st.query_params:
+        st.query_params.from_dict(st.session_state.get(key, {}))
+    else:
+        st.session_state[key] = {name: st.query_params[name] for name in fields if name in st.query_params}
+
+
 def asked(zone: tzinfo, owner: str | None) -> Asked:
     """Read the address; what it says wrongly counts as not said. `owner` holds whatever the address says."""
     told = {name: st.query_params[name][:MAX_CHARS] for name in FIELDS if st.query_params.get(name)}

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import bulk, components, context, present, strings, viewer
-from dashboards.list_address import FILTERS, Asked, asked, write
+from dashboards.list_address import FILTERS, Asked, asked, come_back, write
 from dashboards.viewer import Viewer
 from storage import jobs, listing, quotas, users
 from storage.clock import utc_now
@@ -27,6 +27,7 @@ def show(*, everybody: bool = False) -> None:
         st.toast(viewer.plain(said), icon=":material/info:")
     owner = None if everybody else me.user.id
     banner(me)
+    come_back("everybody" if everybody else "own")
     wanted = asked(me.zone, owner)
     counts = viewer.look(listing.counts, wanted.wanted)
     if not wanted.narrowed and not sum(counts.values()) and not viewer.look(jobs.deleted, owner_id=owner, limit=1):

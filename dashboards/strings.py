@@ -406,6 +406,8 @@ LIST: dict[str, object] = {
     "chosen": "{n} selected",
     "several": "{n} recordings",
     "download": "Download",
+    "format": "Format",
+    "formats": [["", "Usual formats"], *([fmt.value, fmt.value.upper()] for fmt in ExportFormat if fmt.value != "zip")],
     "cancel": "Cancel",
     "retry": "Try again",
     "delete": "Delete",

@@ -291,10 +291,21 @@ class List {
     const words = `${this.data.text[act]}${ids.length === this.chosen.size ? "" : ` (${ids.length})`}`;
     if (act === "download") {
       const link = made("a", "button", words);
-      link.href = `/downloads?${ids.map((id) => `id=${encodeURIComponent(id)}`).join("&")}`;
+      const formats = made("select");
+      formats.setAttribute("aria-label", this.data.text.format);
+      options(formats, this.data.text.formats);
+      formats.onchange = () => {
+        this.format = formats.value;
+        const format = this.format && `&format=${this.format}`;
+        link.href = `/downloads?${ids.map((id) => `id=${encodeURIComponent(id)}`).join("&")}${format}`;
+      };
+      formats.value = this.format ?? "";
+      formats.onchange();
       link.download = "";
       link.dataset.act = act;
-      return link;
+      const both = made("span", "with");
+      both.append(formats, link);
+      return both;
     }
     const button = made("button", "button", words);
     button.type = "button";

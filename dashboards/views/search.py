@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import components, present, searching, strings, viewer
+from dashboards.list_address import come_back
 from dashboards.searching import Answer, Result
 from storage import users
 from storage.errors import TranscriberError
@@ -17,6 +18,7 @@ RECENT = "searches"
 def page() -> None:
     """Show the box and, for the query in the address, what was found."""
     me = viewer.required()
+    come_back("search", ("q", "page", "all"))
     asked = st.query_params.get("q", "").strip()
     everybody = me.is_admin and st.query_params.get("all") == "1"
     answer = find(me, asked, everybody=everybody) if asked else None

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards import context
-from storage import jobs, progress, transcripts, users
+from storage import jobs, names, progress, transcripts, users
 from storage.records import Job, JobState, Segment, User
 from storage.settings import Settings
 from tests.browsing import DESK, PHONE, SLOW_MS, Watch, keep_picture, log_in
@@ -48,7 +48,8 @@ def ready(user: User, name: str) -> Job:
     transcript = replace(_transcript(job, "small", "", ()), segments=said)
     context.ledger().run(transcripts.keep, job.id, transcript, stored_as=f"{job.id}.json")
     for fmt in ("srt", "vtt", "txt", "json", "tsv"):
-        context.files().write(f"exports/{job.id}.{fmt}", f"{name} as {fmt}".encode())
+        made = names.export_name(job.id, f"{job.id}.json", fmt, job.options.cues)
+        context.files().write(made, f"{name} as {fmt}".encode())
     context.announce(job)
     return job
 
@@ -76,7 +77,8 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
         assert user is not None
         yield Shown(page=page, user=user, served=served, watch=watch)
         opened.close()
-        assert watch.troubles == []
+        no_media = "/recordings/"  # what these jobs were made of is not on storage
+        assert [trouble for trouble in watch.troubles if no_media not in trouble] == []
 
 
 def a_dozen(user: User) -> list[Job]:
