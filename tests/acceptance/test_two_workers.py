@@ -111,3 +111,11 @@ def test_a_model_that_cannot_translate_says_so(two_workers: Stack, speech: list[
     job = two_workers.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
     assert (job["state"], job["error_code"]) == ("failed", "model_cannot")
     assert "model demo cannot translate; choose one of many languages" in job["error"]
+
+
+def test_where_speakers_cannot_be_told_apart_the_text_comes_and_says_why(stack: Stack, speech: list[Clip]) -> None:
+    job_id, found = heard(stack, speech[0].path, model="demo", diarize=True)
+    assert found.text
+    assert {segment.speaker for segment in found.segments} == {None}
+    (note,) = stack.job(job_id)["given_up"]
+    assert note.startswith("speakers were not told apart: no segmentation model is named; set TRANSCRIBER_DIARIZE_")

@@ -17,7 +17,8 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from flows.export_command import targets
-from storage import audit, jobs
+from storage import audit, jobs, vocabulary
+from storage.errors import ModelCannot
 from storage.ledger import Ledger
 from storage.records import AuditRow, Job, JobState
 from tests.conftest import Clip
@@ -180,3 +181,25 @@ def test_tracks_are_listed_and_a_missing_one_is_told(tmp_path: Path) -> None:
     missing = call(path, "-o", tmp_path / "out", "--audio-track", "2")
     assert missing.exit_code == 1
     assert "2 audio tracks" in " ".join(missing.stderr.split())
+
+
+def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
+    tmp_path: Path, own_data: Path, speech: list[Clip]
+) -> None:
+    told = ["--initial-prompt", "A talk.", "--hotwords", "Nuuk", "--diarize", "--language-per-span"]
+    call(speech[0].path, "-o", tmp_path, "-f", "txt")
+    with Ledger.open(own_data / "ledger.duckdb") as ledger, ledger.read() as con:
+        owner_id = jobs.page(con)[0].owner_id
+    with Ledger.open(own_data / "ledger.duckdb") as ledger:
+        ledger.run(vocabulary.set_words, owner_id, "qPCR\nNuuk", actor="system:test")
+    result = call(speech[0].path, "-o", tmp_path, "-f", "txt", *told)
+    assert result.exit_code == 0
+    assert "speakers were not told apart: no segmentation model is named" in " ".join(result.stderr.split())
+    newest = recorded(own_data)[0][0]
+    assert (newest.options.prompt, newest.options.hotwords) == ("A talk.", "Nuuk, qPCR")
+    assert newest.options.language_per_span
+
+
+def test_a_model_that_cannot_translate_says_so_before_anything_is_heard(tmp_path: Path, speech: list[Clip]) -> None:
+    with pytest.raises(ModelCannot, match="model demo cannot translate"):
+        call(speech[0].path, "-o", tmp_path, "--task", "translate")
