@@ -151,6 +151,7 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
                 group.create_task(reconciler.run(runs))
         except Exception:
             logger.exception("dispatcher and reconciler start again")
+            context.current().runs = None
             await asyncio.sleep(RESTART_AFTER_S)
 
 

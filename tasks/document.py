@@ -26,6 +26,7 @@ from tasks.captions import milliseconds
 from tasks.cues import words_of
 from tasks.doubt import LOW_CONFIDENCE, NO_SPEECH, NO_TEXT, REPETITION, TOO_FAST
 from tasks.gate import DAMAGED, NOTHING_SAID
+from tasks.quality import quality
 from tasks.seams import SEAM
 
 SCHEMA = "whisper-transcriber/transcript"
@@ -70,6 +71,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "settings": asdict(transcript.options),
         "text": transcript.text,
         "segments": [_segment(index, segment, with_words) for index, segment in enumerate(transcript.segments)],
+        "quality": {name.removesuffix("_s"): value for name, value in asdict(quality(transcript)).items()},
         "findings": [_finding(rank, one) for rank, one in enumerate(to_review(transcript.findings), start=1)],
         "reheard": [_rehearing(one) for one in transcript.reheard],
         "given_up": list(transcript.given_up),

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ def test_a_file_is_as_the_schema_says_and_the_schema_knows_every_field() -> None
     assert set(written["settings"]["cues"]) == properties(SCHEMA, "settings", "cues")
     assert set(written["segments"][0]) == properties(SCHEMA, "segments")
     assert set(written["segments"][0]["words"][0]) == properties(SCHEMA, "segments", "words")
+    assert set(written["quality"]) == properties(SCHEMA, "quality")
     for several in ("findings", "reheard", "other_languages", "seams"):
         assert set(written[several][0]) == properties(SCHEMA, several)
 
@@ -145,11 +147,30 @@ def test_what_to_review_first_comes_first() -> None:
     ]
 
 
+def test_quality_is_told_in_numbers() -> None:
+    assert document(FULL)["quality"] == {
+        "words": 2,
+        "word_probability": 0.65,
+        "unsure_words": 0.5,
+        "speech_with_text": 0.9758,
+        "speech_without_text": 1.0,
+        "text_without_speech": 0.0,
+        "highest_compression_ratio": 0.0,
+        "chars_per_second": round(len(FULL.text) / 41.25, 2),
+        "to_review": 60.0,
+    }
+    nothing = replace(FULL, segments=(), findings=(), speech_s=0.0)
+    told = document(nothing)["quality"]
+    assert (told["words"], told["speech_with_text"], told["to_review"]) == (0, None, 0.0)
+    VALIDATOR.validate(json.loads(to_text(nothing)))
+
+
 def test_a_file_reads_back_with_all_that_exports_need() -> None:
     again = from_text(to_text(FULL))
     assert again.segments[0].words[1].end_s == 2.0
     assert (again.segments[0].speaker, again.options, again.version) == ("Ann", FULL.options, 2)
-    told = {**document(again), "reheard": document(FULL)["reheard"], "seams": document(FULL)["seams"]}
+    kept = {name: document(FULL)[name] for name in ("reheard", "seams", "quality")}  # of the hearing, not of the text
+    told = document(again) | kept
     assert json.dumps(told) == json.dumps(document(FULL))
 
 
