@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -338,6 +339,31 @@ def test_a_codec_that_tells_its_delay_loses_no_millisecond(tmp_path: Path, codec
     name = {"libmp3lame": "a.mp3", "aac": "a.m4a", "libopus": "a.webm", "flac": "a.flac"}[codec]
     path = write_coded(tmp_path / name, codec, 48_000, bursts())
     assert times_of_bursts(decoded(path)) == pytest.approx(BURSTS_AT_S, abs=0.001)
+
+
+READER = """
+import sys, time
+from pathlib import Path
+from tasks.decode import Decoding
+with Decoding(Path(sys.argv[1]), name="a") as decoding:
+    next(decoding.blocks())
+    print("reading", flush=True)
+    time.sleep(120)
+"""
+
+
+def test_a_decoder_does_not_outlive_a_reader_that_is_killed(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "long.wav", tone(600.0))
+    command = [sys.executable, "-c", READER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"reading\n"
+        (child,) = psutil.Process(reader.pid).children()
+        reader.kill()
+    until = time.monotonic() + 60
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE  # whom nobody here has to collect
 
 
 def test_a_file_with_pictures_gives_its_sound_alone(tmp_path: Path) -> None:
