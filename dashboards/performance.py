@@ -6,6 +6,7 @@ from dashboards import context, present, timings, viewer
 from storage import slow_queries
 
 EVERY_S = 10.0
+LABEL_CHARS = 60
 
 
 @st.fragment(run_every=EVERY_S)
@@ -48,6 +49,8 @@ def statements() -> None:
     for one in found[:30]:
         mean = 1000 * one.total_s / one.times
         times = f"{one.times}×, {mean:.0f} ms on average" if one.times > 1 else "once"
-        label = f"{1000 * one.longest_s:.0f} ms · {times} · last {present.when(one.last_at, me.zone)}"
+        begins = viewer.plain(" ".join(one.text.split())[:LABEL_CHARS])
+        when = present.when(one.last_at, me.zone)
+        label = f"**{1000 * one.longest_s:.0f} ms** · {times} · last {when} · :gray[{begins}…]"
         with st.expander(label):
             st.code(one.text, language="sql")

@@ -442,3 +442,18 @@ def test_taking_a_recording_in_is_in_the_audit_log_under_the_users_name(
     with context.ledger().read() as con:
         (row,) = audit.page(con, subject=job.id)
     assert (row.actor, row.action) == (f"user:{signed_in.user().id}", "job.accept")
+
+
+def test_offsets_beyond_four_gibibytes_are_whole_numbers_all_the_way(signed_in: Site) -> None:
+    """A part of 10 GiB on a sparse file, of which the last bytes are sent; it is a part, so that nobody hashes it."""
+    length, left = 10 << 30, 1000
+    if shutil.disk_usage(signed_in.settings.storage.data_dir).free < length + 2 * ROOM_TO_SPARE_BYTES:
+        pytest.skip("the server rightly refuses what the disk has no room for")
+    url = create(signed_in, length, concat="partial").headers["location"]
+    path = context.current().shelf.data(url.rsplit("/", 1)[1])
+    os.truncate(path, length - left)
+    assert int(signed_in.client.head(url, headers=TUS).headers["upload-offset"]) == length - left
+    answer = send(signed_in, url, b"x" * left, length - left)
+    assert (answer.status_code, int(answer.headers["upload-offset"])) == (204, length)
+    assert path.stat().st_size == length
+    assert send(signed_in, url, b"x", 5 << 30).status_code == 409
