@@ -29,7 +29,7 @@ NEW_PASSWORD = PASSWORD | {
 
 def heading(title: str, said: str) -> None:
     """Show the mark, what this is, and a line below it."""
-    st.html(f'<div class="mark" aria-hidden="true">{components.SVG_MARK.read_text(encoding="utf-8")}</div>')
+    components.mark()
     st.title(title, anchor=False)
     st.caption(said)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import context, present, timings, viewer
+from dashboards import caches, context, present, timings, viewer
 from storage import slow_queries
 
 EVERY_S = 10.0
@@ -54,3 +54,21 @@ def statements() -> None:
         label = f"**{1000 * one.longest_s:.0f} ms** · {times} · last {when} · :gray[{begins}…]"
         with st.expander(label):
             st.code(one.text, language="sql")
+
+
+@st.fragment(run_every=EVERY_S)
+def kept() -> None:
+    """Show what pages keep for a moment, how often that helped, and clear it on demand."""
+    viewer.required_admin()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Caches", anchor=False, width="content")
+        if st.button("Clear them", icon=":material/mop:", key="clear-caches"):
+            for one in caches.KNOWN.values():
+                one.clear()
+            st.toast("The caches are empty.", icon=":material/check:")
+    rows = [
+        {"Cache": one.name, "Asked": one.asked, "Hits": one.hits, "Share": one.hits / one.asked if one.asked else None}
+        for one in caches.KNOWN.values()
+    ]
+    share = {"Share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")}
+    st.dataframe(rows, hide_index=True, column_config=share, height="content")

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import bulk, components, context, present, strings, viewer
+from dashboards.caches import counted
 from dashboards.list_address import FILTERS, Asked, asked, come_back, write
 from dashboards.viewer import Viewer
 from storage import jobs, listing, quotas, users
@@ -140,12 +141,12 @@ def _quota(me: Viewer) -> list[list[str]]:
 
 
 # Kept for a few seconds, since a thousand open pages may ask; `path` keeps one ledger's apart from another's.
-@st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False)
+@counted("Figures above lists", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _statistics(path: str, owner: str | None, month: str) -> Statistics:  # noqa: ARG001
     return viewer.look(listing.statistics, owner, month=datetime.fromisoformat(month))
 
 
-@st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False)
+@counted("Choices of filters", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _choices(path: str, owner: str | None) -> Choices:  # noqa: ARG001
     return viewer.look(listing.choices, owner)
 
@@ -160,14 +161,14 @@ def _places(waiting: Sequence[str]) -> Mapping[str, int]:
     return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
 
 
-@st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False)
+@counted("Places in line", st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
 def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
     return viewer.look(jobs.places)
 
 
 def _first_steps(me: Viewer) -> None:
     with st.container(key="empty", horizontal_alignment="center"):
-        st.image(str(components.SVG_MARK), width=64)
+        components.mark()
         st.subheader("Nothing here yet", anchor=False)
         if me.user.role is Role.READER:
             st.write("Recordings that are put in your account appear here, with transcript and subtitles.")

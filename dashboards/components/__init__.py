@@ -45,6 +45,11 @@ _downloads = _component("downloads")
 _search = _component("search")
 
 
+def mark() -> None:
+    """Show the app's mark, which says nothing to who cannot see it."""
+    st.html(f'<div class="mark" aria-hidden="true">{SVG_MARK.read_text(encoding="utf-8")}</div>', width="content")
+
+
 def login(
     action: str,
     *,

@@ -1,4 +1,4 @@
-"""How long requests and statements take, for administrators."""
+"""How long requests and statements take, and what caches save, for administrators."""
 
 import streamlit as st
 
@@ -8,3 +8,4 @@ viewer.required_admin()
 st.title("Performance", anchor=False)
 performance.requests()
 performance.statements()
+performance.kept()

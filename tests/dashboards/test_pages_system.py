@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from dashboards import system
+from dashboards import caches, system
 from dashboards.configuration import HIDDEN, concerns, rows
 from dashboards.shelf import Upload, new_ident
 from storage import audit, slow_queries
@@ -143,6 +143,22 @@ def test_a_slow_query_is_shown_with_its_text_and_forgotten(
     button(at, "Forget them").click()
     at.run()
     assert not at.code
+
+
+def test_caches_count_their_hits_and_are_cleared(desk: Desk, root: User) -> None:
+    figures = caches.KNOWN["Figures above lists"]
+    figures.clear()
+    desk.job(root)
+    asked, hits = figures.asked, figures.hits
+    desk.page("jobs", root)
+    desk.page("jobs", root)
+    assert (figures.asked - asked, figures.hits - hits) == (2, 1)
+    at = desk.page("performance", root)
+    button(at, "Clear them").click()
+    at.run()
+    worked = figures.worked
+    desk.page("jobs", root)
+    assert figures.worked == worked + 1
 
 
 def test_settings_are_shown_and_secrets_are_not(desk: Desk, root: User) -> None:
