@@ -10,20 +10,27 @@ from dataclasses import dataclass, field
 from storage.errors import ModelMissing
 from storage.settings import Settings
 from tasks import models
-from tasks.engine import Engine, given_up, with_less
+from tasks.devices import DevicePlan
+from tasks.engine import Engine, with_less
 from tasks.models import Resolved
 
 log = logging.getLogger(__name__)
 
+DIED = "a process died while it heard this"
+
 
 @dataclass(slots=True)
 class _Slot:
-    """One model's place: `users` borrow its engine now, a `kept` one stays when idle."""
+    """One model's place: `users` borrow its engine now, a `kept` one stays when idle.
+
+    `usual` is the plan of an engine that was stepped down for the sake of runs that had lost their process.
+    """
 
     engine: Engine | None = None
     users: int = 0
     kept: bool = False
     idle_since: float = 0.0
+    usual: DevicePlan | None = None
     loading: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -49,11 +56,13 @@ class Engines:
         try:
             with slot.loading:
                 engine = slot.engine = slot.engine or self._load(model, fingerprint)
-                _spare(engine, deaths)
+                _spare(slot, engine, deaths)
             yield engine
         finally:
             with self._lock:
                 slot.users -= 1
+                if not slot.users:
+                    _spare_no_more(slot)
                 slot.idle_since = self._clock()
 
     def _load(self, model: str, fingerprint: str) -> Engine:
@@ -96,8 +105,15 @@ class Engines:
         return 0.0 if slot.users or slot.kept else self._clock() - slot.idle_since
 
 
-def _spare(engine: Engine, deaths: int) -> None:
+def _spare(slot: _Slot, engine: Engine, deaths: int) -> None:
     """Step the engine down once for each process that died under a run, as far as it goes."""
-    while len(engine.given_up) < deaths and (less := with_less(engine.plan)) is not None:
-        engine.given_up += (f"a process died while it heard this: {given_up(engine.plan, less)}",)
-        engine.plan = less
+    while len(engine.given_up) < deaths and with_less(engine.plan) is not None:
+        slot.usual = slot.usual or engine.plan
+        engine.step_down(DIED)
+
+
+def _spare_no_more(slot: _Slot) -> None:
+    """Let runs that lost no process have all that there is, unless memory itself has turned out to be short."""
+    usual, slot.usual = slot.usual, None
+    if usual and slot.engine and all(note.startswith(DIED) for note in slot.engine.given_up):
+        slot.engine.restore(usual)

@@ -144,6 +144,13 @@ class Engine(AbstractContextManager["Engine"]):
             self.given_up += (f"{why}: {given_up(plan, less)}",)
             logger.warning("%s", self.given_up[-1], extra={"action": "engine.step_down"})
 
+    def restore(self, plan: DevicePlan) -> None:
+        """Go back to a plan from before `step_down`, and forget what was given up."""
+        with self._lock:
+            if (plan.device, plan.compute_type) != (self.plan.device, self.plan.compute_type):
+                self._model = None
+            self.plan, self.given_up = plan, ()
+
 
 def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
     """Load the model's folder.

@@ -121,3 +121,30 @@ def test_a_run_whose_process_died_is_heard_with_less(engines: Engines, fingerpri
     with engines.borrow("demo", fingerprint, deaths=1) as engine:
         assert engine.plan.batch_size == before // 2
         assert len(engine.given_up) == 1
+        with engines.borrow("demo", fingerprint) as beside:
+            assert beside is engine
+    with engines.borrow("demo", fingerprint) as engine:
+        assert (engine.plan.batch_size, engine.given_up) == (before, ())
+
+
+def test_the_model_is_loaded_anew_where_less_means_another_type(
+    engines: Engines, fingerprint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_COMPUTE_TYPE", "float32")
+    monkeypatch.setenv("TRANSCRIBER_BATCH_SIZE", "1")
+    with engines.borrow("demo", fingerprint) as engine:
+        usual = engine.model
+    with engines.borrow("demo", fingerprint, deaths=1) as engine:
+        assert engine.plan.compute_type == "int8"
+        assert engine.model is not usual
+        assert engine.given_up == ("a process died while it heard this: int8 instead of float32",)
+    with engines.borrow("demo", fingerprint) as engine:
+        assert engine.plan.compute_type == "float32"
+
+
+def test_what_memory_made_it_give_up_stays_given_up(engines: Engines, fingerprint: str) -> None:
+    with engines.borrow("demo", fingerprint, deaths=1) as engine:
+        engine.step_down("cpu had too little memory")
+        less = engine.plan
+    with engines.borrow("demo", fingerprint) as engine:
+        assert engine.plan == less
