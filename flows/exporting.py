@@ -12,6 +12,7 @@ from storage import names
 from storage.errors import NotStored, TranscriberError
 from storage.files import Files
 from storage.records import CueLimits, ExportFormat, Transcript, from_json
+from tasks.export import store
 
 MOST_FILES = 100
 """A job's files beyond so many are deleted, since each can be made again."""
@@ -23,8 +24,6 @@ def make(files: Files, stored_as: str, formats: Sequence[ExportFormat], limits: 
     Raises:
         NotStored: the transcript is gone; so is what was written meanwhile.
     """
-    from tasks.export import store
-
     transcript = from_json(Transcript, files.read(stored_as))
     made = store(files, transcript, stored_as=stored_as, formats=formats, limits=limits, again=False).values()
     folder = names.exports_folder(transcript.job_id)
