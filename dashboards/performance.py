@@ -70,5 +70,8 @@ def kept() -> None:
         {"Cache": one.name, "Asked": one.asked, "Hits": one.hits, "Share": one.hits / one.asked if one.asked else None}
         for one in caches.KNOWN.values()
     ]
+    if not rows:
+        st.info("No page that keeps anything has been opened yet.")
+        return
     share = {"Share": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")}
     st.dataframe(rows, hide_index=True, column_config=share, height="content")
