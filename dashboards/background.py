@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
+TOLD_AGAIN_AFTER_S = 1.0
 
 
 class Background:
@@ -27,8 +28,8 @@ class Background:
             logger.warning("%s failed: %s", task.get_name(), error, exc_info=error)
 
     async def stop(self) -> None:
-        """End all that still runs."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End all that still runs; whatever takes an end for something else is told again."""
+        while tasks := [task for task in self._tasks if not task.done()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=TOLD_AGAIN_AFTER_S)

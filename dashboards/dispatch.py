@@ -144,7 +144,8 @@ class Dispatcher:
 
     async def _sleep(self, longest_s: float) -> None:
         try:
-            await asyncio.wait_for(self._awake.wait(), longest_s)
+            async with asyncio.timeout(longest_s):  # wait_for of Python 3.11 may swallow the end
+                await self._awake.wait()
         except TimeoutError:
             return
 

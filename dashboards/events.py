@@ -56,7 +56,8 @@ class Listener:
     async def next(self, *, wait_s: float | None = None) -> list[dict[str, Any]]:
         """Return what there is, waiting for the first piece; empty after `wait_s` without any."""
         try:
-            await asyncio.wait_for(self._some.wait(), wait_s)
+            async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may swallow the end of a task (gh-86296)
+                await self._some.wait()
         except TimeoutError:
             return []
         return [news.facts for news in self.taken()]

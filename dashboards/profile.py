@@ -55,7 +55,6 @@ def used(user: User) -> None:
     if user.quota_hours is None and user.quota_bytes is None:
         return
     usage = viewer.look(quotas.usage, user.id)
-    st.subheader("What you may use", anchor=False)
     if user.quota_hours is not None:
         hours = (usage.heard_s + usage.coming_s) / 3600
         words = f"{hours:.1f} of {user.quota_hours:g} hours this month"

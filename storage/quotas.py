@@ -65,5 +65,18 @@ def add(con: DuckDBPyConnection, user_id: str, heard_s: float) -> None:
     con.execute(ADD, {"user_id": user_id, "month": _month(), "heard_s": heard_s})
 
 
+RECOUNT = """
+INSERT INTO usage (user_id, month, heard_s)
+SELECT owner_id, strftime(finished_at, '%Y-%m'), sum(duration_s) FROM jobs
+WHERE state = 'completed' AND duration_s IS NOT NULL AND finished_at IS NOT NULL GROUP BY ALL
+ON CONFLICT (user_id, month) DO UPDATE SET heard_s = greatest(usage.heard_s, excluded.heard_s)
+"""
+
+
+def recount(con: DuckDBPyConnection) -> None:
+    """Count what is there, after a rebuild; what was deleted before it is not known any more."""
+    con.execute(RECOUNT)
+
+
 def _month() -> str:
     return f"{utc_now():%Y-%m}"

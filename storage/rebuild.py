@@ -8,7 +8,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, jobs, names, notes, transcripts, users, versions
+from storage import audit, jobs, names, notes, quotas, transcripts, users, versions
 from storage.clock import utc_now
 from storage.errors import BadRequest, NotStored
 from storage.files import Files
@@ -70,6 +70,7 @@ def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
         owners += ledger.run(_restore, found)
         count += 1
         heard += found.transcript is not None
+    ledger.run(quotas.recount)
     told = {"jobs": count, "transcripts": heard, "users": owners, "skipped": len(skipped)}
     ledger.run(audit.record, actor=ACTOR, action="ledger.rebuild", subject=files.url, detail=told)
     return Rebuilt(jobs=count, transcripts=heard, users=owners, skipped=tuple(skipped))

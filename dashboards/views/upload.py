@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import components, context, present, recordings, strings, uploading, viewer
+from dashboards import components, context, present, profile, recordings, strings, uploading, viewer
 from storage import jobs
 from storage.errors import NotFound
 from storage.records import Job, Lane, Options, to_json
@@ -58,6 +58,7 @@ me = viewer.required()
 st.title("Upload", anchor=False)
 if me.may_write:
     components.uploads()
+    profile.used(me.user)
     drop_zone(*uploading.choose(me))
 else:
     st.info("Your account can read and download, but not upload. Ask an administrator if you need to.")

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 from pydantic import SecretStr
 
 from dashboards import context
-from storage import choices, users
+from storage import choices, jobs, users
 from storage.choices import Choices, Registration
 from storage.clock import utc_now
-from storage.records import Role
+from storage.records import Lane, Options, Role
 from storage.settings import OidcSettings, Settings
 from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in
 from tests.dashboards.provider import CLIENT, SECRET, provider
@@ -196,6 +196,73 @@ def test_a_login_that_is_about_to_end_warns_and_can_be_kept(settings: Settings, 
 def forget(*, minutes: int) -> None:
     with context.ledger().write() as con:
         con.execute("UPDATE sessions SET last_seen_at = $then", {"then": utc_now() - timedelta(minutes=minutes)})
+
+
+def test_an_old_login_is_kept_by_the_password(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served) as page:
+        page.goto(served.url)
+        log_in(page, "ada", PASSWORD)
+        heading(page, "Recordings")
+        with context.ledger().write() as con:
+            con.execute("UPDATE sessions SET expires_at = $soon", {"soon": utc_now() + timedelta(minutes=4)})
+        page.reload()
+        warning = page.get_by_role("alertdialog")
+        expect(warning).to_contain_text("Your login ends in")
+        keep_picture(page, "old-login")
+        warning.get_by_label("Password").fill("wrong")
+        warning.get_by_role("button", name="Stay logged in").click()
+        expect(warning).to_contain_text("This is not your password")
+        warning.get_by_label("Password").fill(PASSWORD)
+        warning.get_by_role("button", name="Stay logged in").click()
+        expect(warning).to_be_hidden()
+        with context.ledger().read() as con:
+            assert con.execute("SELECT min(expires_at) > now() + INTERVAL 29 DAY FROM sessions").fetchall() == [(True,)]
+
+
+def test_a_theme_is_worn_by_every_page(settings: Settings, chromium: Browser) -> None:
+    with serving(settings) as served, tab(chromium, served, color_scheme="light") as page:
+        page.goto(f"{served.url}/settings")
+        log_in(page, "ada", PASSWORD)
+        page.get_by_text("Dark", exact=True).click()
+        page.get_by_role("button", name="Save").first.click()
+        dark = re.compile(r"rgb\(16, 21, 20\)")
+        expect(page.locator(".stApp")).to_have_css("background-color", dark)
+        keep_picture(page, "theme-dark")
+        page.goto(f"{served.url}/upload")
+        expect(page.locator(".stApp")).to_have_css("background-color", dark)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_recording_that_is_done_is_told_on_other_pages(settings: Settings, chromium: Browser, size: Any) -> None:
+    with serving(settings) as served, tab(chromium, served, viewport=size) as page:
+        page.goto(f"{served.url}/settings")
+        log_in(page, "ada", PASSWORD)
+        heading(page, "Settings")
+        expect(page.locator(".dock .name b")).to_have_text("ada")
+        with context.ledger().read() as con:
+            ada = users.by_name(con, "ada")
+        assert ada
+        job = context.ledger().run(
+            jobs.accept,
+            owner_id=ada.id,
+            name="talk.wav",
+            media_sha256="00" * 32,
+            media_bytes=5,
+            options=Options(),
+            lane=Lane.BATCH,
+            actor="system:test",
+        )
+        with context.ledger().write() as con:
+            con.execute("UPDATE jobs SET state = 'failed', error = 'no sound', finished_at = now()")
+            failed = jobs.get(con, job.id)
+        for _ in range(2):
+            context.announce(failed)
+        notice = page.locator(".notice")
+        expect(notice).to_have_count(1)
+        expect(notice).to_contain_text("talk.wav has failed.")
+        keep_picture(page, f"notice-{size['width']}")
+        notice.get_by_role("button", name="Open").click()
+        expect(page).to_have_url(re.compile(f"/job\\?id={job.id}"))
 
 
 def test_a_reader_has_no_way_to_upload(settings: Settings, chromium: Browser) -> None:

@@ -1,0 +1,36 @@
+"""Tasks beside the requests end when the process does, whatever they are at."""
+
+import asyncio
+
+from dashboards.background import Background
+from dashboards.events import Bus
+
+
+async def test_a_task_that_takes_its_end_for_something_else_is_told_again() -> None:
+    ends = 0
+
+    async def stubborn() -> None:
+        nonlocal ends
+        while ends < 2:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                ends += 1
+
+    background = Background()
+    background.start(stubborn(), "stubborn")
+    await asyncio.sleep(0)
+    await asyncio.wait_for(background.stop(), 60)
+    assert ends == 2
+
+
+async def test_news_that_come_with_the_end_do_not_hide_it() -> None:
+    bus = Bus()
+    with bus.listen() as listener:
+        task = asyncio.create_task(listener.next(wait_s=3600))
+        await asyncio.sleep(0.01)
+        listener.put({"job_id": "1", "owner_id": "2"})
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=60)
+        assert task.cancelled()
