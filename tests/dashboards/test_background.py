@@ -30,7 +30,6 @@ async def test_news_that_come_with_the_end_do_not_hide_it() -> None:
         task = asyncio.create_task(listener.next(wait_s=3600))
         await asyncio.sleep(0.01)
         listener.put({"job_id": "1", "owner_id": "2"})
-        await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task], timeout=60)
         assert task.cancelled()
