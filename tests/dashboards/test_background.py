@@ -3,7 +3,7 @@
 import asyncio
 
 from dashboards.background import Background
-from dashboards.events import Bus
+from dashboards.events import Bus, News
 
 
 async def test_a_task_that_takes_its_end_for_something_else_is_told_again() -> None:
@@ -29,7 +29,7 @@ async def test_news_that_come_with_the_end_do_not_hide_it() -> None:
     with bus.listen() as listener:
         task = asyncio.create_task(listener.next(wait_s=3600))
         await asyncio.sleep(0.01)
-        listener.put({"job_id": "1", "owner_id": "2"})
+        listener.put(News({"job_id": "1", "owner_id": "2"}))
         task.cancel()
         await asyncio.wait([task], timeout=60)
         assert task.cancelled()
