@@ -1,7 +1,8 @@
 """Run benchmarks and write their tables into benchmarks/README.md: all of them, or those named.
 
 Each module is run as a process of its own (`python -m benchmarks.bench_NAME`) and prints Markdown; the part of the
-README between `<!-- NAME -->` and `<!-- /NAME -->` is replaced by what it printed, under the machine it ran on.
+README between `<!-- NAME -->` and `<!-- /NAME -->` is replaced by what it printed, under the machine it ran on. What
+follows `--` goes to the modules: `python -m benchmarks engine -- --minutes 60`.
 """
 
 import os
@@ -37,11 +38,14 @@ def with_part(text: str, name: str, part: str) -> str:
 
 def main() -> int:
     """Run what was asked for; a benchmark that fails leaves its old table and the exit status says so."""
-    names = sys.argv[1:] or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    asked, more = sys.argv[1:], []
+    if "--" in asked:
+        asked, more = asked[: asked.index("--")], asked[asked.index("--") + 1 :]
+    names = asked or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     failed = []
     for name in names:
         print(f"… {name}", file=sys.stderr)
-        command = [sys.executable, "-m", f"benchmarks.bench_{name}"]
+        command = [sys.executable, "-m", f"benchmarks.bench_{name}", *more]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             failed.append(name)

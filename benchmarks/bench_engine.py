@@ -1,9 +1,14 @@
 """The whole pipeline beside bare faster-whisper: same audio, model, device and settings, in turns within one run.
 
     python -m benchmarks.bench_engine [--model FOLDER] [--audio FOLDER] [--match GLOB] [--minutes 10] [--rounds 3]
+        [--openai PYTHON WEIGHTS]
 
 Each side runs in a process of its own, with the model loaded before the clock starts; the clock runs from the path
 of the file to the last word (for the pipeline: to the subtitles as well, with all that it stores).
+
+TRANSCRIBER_BENCH_MODEL and TRANSCRIBER_BENCH_AUDIO (see bench_words) add a second table, for that model. `--openai`, or
+TRANSCRIBER_BENCH_OPENAI with both, adds openai-whisper to it: an interpreter that has it, and the same weights as it
+loads them.
 """
 
 import argparse
@@ -18,13 +23,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_words import Material, material
 from benchmarks.speech_material import Recording, assemble, peak_memory_mb, word_errors
 from tasks.models import DEMO_MODEL
 
 REPO = Path(__file__).parents[1]
 BARE = "WhisperModel.transcribe, defaults"
 SAME = "BatchedInferencePipeline, 4 threads, batch 8"
-BEST = "BatchedInferencePipeline, 2 threads, batch 8"
+TWO = "BatchedInferencePipeline, 2 threads, batch 8"
+WIDE = "BatchedInferencePipeline, 4 threads, batch 16"
+OPENAI = "openai-whisper, 4 threads"
 OURS = "pipeline"
 
 Heard = tuple[float, str]  # seconds, text
@@ -68,9 +76,25 @@ def pipeline(model: Path, audio: Path) -> Heard:
 SIDES: dict[str, Callable[[Path, Path], Heard]] = {
     BARE: lambda model, audio: bare(model, audio, threads=0, batch=0),
     SAME: lambda model, audio: bare(model, audio, threads=4, batch=8),
-    BEST: lambda model, audio: bare(model, audio, threads=2, batch=8),
+    TWO: lambda model, audio: bare(model, audio, threads=2, batch=8),
+    WIDE: lambda model, audio: bare(model, audio, threads=4, batch=16),
     OURS: pipeline,
 }
+
+
+OPENAI_SIDE = """
+import json, re, sys, time
+import soundfile, torch, whisper
+torch.set_num_threads(4)
+model = whisper.load_model(sys.argv[1], device="cpu")
+sound, rate = soundfile.read(sys.argv[2], dtype="float32")
+assert rate == 16000
+started = time.perf_counter()
+found = model.transcribe(sound, language="en", word_timestamps=True, beam_size=5, fp16=False)
+seconds = time.perf_counter() - started
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+print(json.dumps({"seconds": seconds, "text": found["text"], "peak_mb": peak}))
+"""
 
 
 def one_side(side: str, model: Path, audio: Path) -> None:
@@ -80,13 +104,18 @@ def one_side(side: str, model: Path, audio: Path) -> None:
     print(json.dumps({"seconds": seconds, "text": text, "peak_mb": peak_mb}))
 
 
-def measured(model: Path, recording: Recording, rounds: int) -> dict[str, list[dict[str, Any]]]:
+def measured(
+    model: Path, recording: Recording, rounds: int, openai: list[str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """Run all sides in turns, each in a process of its own."""
-    found: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+    what = ["--model", str(model), "--audio", str(recording.path)]
+    commands = {side: [sys.executable, "-m", "benchmarks.bench_engine", "--side", side, *what] for side in SIDES}
+    if openai:
+        python, weights = openai
+        commands[OPENAI] = [python, "-c", OPENAI_SIDE, weights, str(recording.path)]
+    found: dict[str, list[dict[str, Any]]] = {side: [] for side in commands}
     for number in range(rounds):
-        for side in SIDES:
-            command = [sys.executable, "-m", "benchmarks.bench_engine", "--side", side]
-            command += ["--model", str(model), "--audio", str(recording.path)]
+        for side, command in commands.items():
             done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=True)
             found[side].append(json.loads(done.stdout.splitlines()[-1]))
             print(f"round {number + 1}: {side}: {found[side][-1]['seconds']:.1f} s", file=sys.stderr)
@@ -119,14 +148,21 @@ def main() -> None:
     parser.add_argument("--match", default="*", help="which clips of the folder, such as '*en*'")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--openai", nargs=2, metavar=("PYTHON", "WEIGHTS"), default=None)
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
         one_side(given.side, given.model, given.audio)
         return
+    more = list(material())[1:] if given.model == DEMO_MODEL else []
+    openai = given.openai or os.environ.get("TRANSCRIBER_BENCH_OPENAI", "").split() or None
+    every = [Material(name="", model=given.model, folder=given.audio, match=given.match), *more]
     with tempfile.TemporaryDirectory() as folder:
-        recording = assemble(given.audio, given.match, given.minutes, Path(folder) / "speech.wav")
-        print(table(measured(given.model, recording, given.rounds), recording, given.model, given.rounds))
+        for each in every:
+            recording = assemble(each.folder, each.match, given.minutes, Path(folder) / "speech.wav")
+            beside = openai if each.model != DEMO_MODEL else None  # its weights are of the other model
+            print(table(measured(each.model, recording, given.rounds, beside), recording, each.model, given.rounds))
+            print()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Memory of decoding, finding speech and cutting, by length: it must not grow.
 
     python -m benchmarks.bench_memory [--audio FOLDER] [--match GLOB] [--minutes 10 120] [--silence-hours 10]
+        [--heard-minutes 10 60] [--model FOLDER]
 
 Each length is read in a process of its own; the peak is the process's whole, with its libraries, and that of the
-child that decodes for it.
+child that decodes for it. The second table is the whole way through an engine, and what it takes beside the model.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import psutil
 import soundfile
 
 from benchmarks.speech_material import assemble, peak_memory_mb
+from tasks.models import DEMO_MODEL
 
 REPO = Path(__file__).parents[1]
 
@@ -62,8 +64,28 @@ def decoders_peak_mb() -> Iterator[list[float]]:
     watcher.join()
 
 
-def measured(audio: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.bench_memory", "--read", str(audio)]
+def hear(audio: Path, model: Path) -> None:
+    """Transcribe one recording in this process and print what it took beside the model."""
+    from storage.files import Files
+    from storage.records import Options
+    from storage.settings import EngineSettings
+    from tasks.engine import Engine
+    from tasks.models import Resolved, fingerprint
+    from tasks.transcribe import transcribe_file
+
+    resolved = Resolved(name="bench", path=model, fingerprint=fingerprint(model))
+    settings, options = EngineSettings(device="cpu"), Options(language="en")
+    with Engine.by_settings(resolved, settings) as engine, tempfile.TemporaryDirectory() as folder:
+        loaded_mb, started = peak_memory_mb(), time.perf_counter()
+        with decoders_peak_mb() as decoder_mb:
+            found = transcribe_file(audio, engine=engine, files=Files(folder), options=options)
+        seconds = time.perf_counter() - started
+    told = {"seconds": seconds, "peak_mb": peak_memory_mb(), "loaded_mb": loaded_mb}
+    print(json.dumps(told | {"decoder_mb": max(decoder_mb, default=0.0), "duration_s": found.duration_s}))
+
+
+def measured(way: str, audio: Path, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.bench_memory", way, str(audio), *more]
     done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -84,10 +106,16 @@ def main() -> None:
     parser.add_argument("--match", default="*")
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 120])
     parser.add_argument("--silence-hours", type=float, default=10, help="also so many hours without speech; 0: none")
+    parser.add_argument("--heard-minutes", type=float, nargs="*", default=[10, 60], help="through an engine")
+    parser.add_argument("--model", type=Path, default=DEMO_MODEL)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--hear", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.read:
         read(given.read)
+        return
+    if given.hear:
+        hear(given.hear, given.model)
         return
     rows = ["### Decoding, speech finding, cutting and storing spans", ""]
     rows += ["| recording | peak MB | seconds | times real time | spans |", "|---|---|---|---|---|"]
@@ -101,12 +129,28 @@ def main() -> None:
                 Path(folder) / "quiet.wav", given.silence_hours
             )
         for name, path in sounds.items():
-            found = measured(path)
+            found = measured("--read", path)
             speed = found["duration_s"] / found["seconds"]
             rows.append(
                 f"| {name} | {found['peak_mb']:.0f} | {found['seconds']:.1f} | {speed:.0f} | {found['spans']} |"
             )
+        rows += heard_rows(given, Path(folder) / "heard.wav")
     print("\n".join(rows))
+
+
+def heard_rows(given: argparse.Namespace, path: Path) -> list[str]:
+    rows = ["", f"### The whole way through an engine, model `{given.model.name}`", ""]
+    rows += ["| recording | with the model, MB | peak MB | beside the model | its decoder | times real time |"]
+    rows += ["|---|---|---|---|---|---|"]
+    for minutes in given.heard_minutes:
+        assemble(given.audio, given.match, minutes, path)
+        found = measured("--hear", path, "--model", str(given.model))
+        loaded_mb, peak_mb = found["loaded_mb"], found["peak_mb"]
+        rows.append(
+            f"| {minutes:g} minutes | {loaded_mb:.0f} | {peak_mb:.0f} | {peak_mb - loaded_mb:.0f} |"
+            f" {found['decoder_mb']:.0f} | {found['duration_s'] / found['seconds']:.0f} |"
+        )
+    return rows
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word])
     overlap = Stretch(start_s=after.start_s, end_s=before.end_s)
     overlap_s = max(0.0, overlap.end_s - overlap.start_s)
     at_s = (before.end_s + after.start_s) / 2
-    agreed = 0
+    agreed, unheard = 0, _unheard(before, after, left, right)
     if overlap_s:
         agreed = len(in_common(left, right, overlap))
         at = hand_over(left, right, overlap)
@@ -58,7 +58,7 @@ def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word])
         before_gap_s=round(at_s - left[-1].end_s, 3) if left else None,
         after_gap_s=round(right[0].start_s - at_s, 3) if right else None,
         agreed=agreed,
-        doubt=doubt or _unheard(before, after, left, right),
+        doubt=doubt or unheard,
     )
 
 

@@ -50,6 +50,13 @@ def test_an_overlap_counts_the_words_that_both_sides_heard() -> None:
     assert (found.before, found.after) == ("one two", "three")
 
 
+def test_words_that_one_side_hands_over_are_not_missing_from_it() -> None:
+    spoken = replace(BEFORE, speech=(Stretch(start_s=8.0, end_s=11.0),))
+    left = [*SAID, word("three", 10.2, 10.9)]
+    right = [word("two", 0.2 + 9, 0.8 + 9), word("three", 10.2, 10.9)]
+    assert seam(spoken, replace(LAPPING, speech=(Stretch(start_s=9.0, end_s=11.0),)), left, right).doubt == ""
+
+
 def test_an_overlap_without_a_common_word_is_to_be_reviewed() -> None:
     apart = [segment([word("to", 0.3, 0.8)])]
     found = seams(plan(BEFORE, LAPPING), [heard([segment(SAID)]), heard(apart)])
@@ -67,4 +74,5 @@ def test_no_word_is_lost_or_doubled_at_a_cut(kind: str, engine: Engine, files: F
     found = transcribe_file(recording.path, engine=engine, files=files, options=Options(), span_max_s=20.0)
     said, words = said_in(recording), heard_in(found)
     assert len(found.seams) >= 4
+    assert [each.doubt for each in found.seams if each.doubt] == []
     assert [each for each in found.seams if (at := at_seam(each, said, words)).lost or at.doubled] == []
