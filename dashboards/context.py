@@ -21,6 +21,7 @@ from dashboards.background import Background
 from dashboards.doors import Doors
 from dashboards.events import Bus
 from dashboards.gauges import Gauges
+from dashboards.lists import Lists
 from dashboards.oidc import Provider
 from dashboards.paces import Paces
 from dashboards.shelf import Shelf, Upload
@@ -69,6 +70,7 @@ class Context:
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
     paces: Paces = field(default_factory=Paces)
+    lists: Lists = field(default_factory=Lists)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None

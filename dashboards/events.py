@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Bus:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
+        self._told: Counter[str | None] = Counter()
 
     @contextmanager
     def listen(self, *, owner_id: str | None = None, job_id: str | None = None) -> Iterator[Listener]:
@@ -82,9 +84,16 @@ class Bus:
             with self._lock:
                 self._listeners.discard(listener)
 
+    def count(self, owner_id: str | None) -> int:
+        """Return how often something was told of one owner's jobs, or of anybody's; what was read before is old."""
+        with self._lock:
+            return self._told[owner_id]
+
     def publish(self, news: dict[str, Any]) -> None:
         """Tell a change: at least `job_id` and `owner_id`."""
         with self._lock:
+            self._told[None] += 1
+            self._told[news["owner_id"]] += 1
             listeners = [listener for listener in self._listeners if listener.wants(news)]
         told = News(news, len(listeners))
         loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}

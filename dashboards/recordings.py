@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -30,30 +31,34 @@ def show(*, everybody: bool = False) -> None:
     banner(me)
     come_back("everybody" if everybody else "own")
     wanted = asked(me.zone, owner)
-    counts = viewer.look(listing.counts, wanted.wanted)
-    if not wanted.narrowed and not sum(counts.values()) and not viewer.look(jobs.deleted, owner_id=owner, limit=1):
+    holder = context.current()
+    question = (owner, me.is_admin, me.may_write, me.zone, tuple(wanted.told.items()))
+    shown = holder.lists.get(question, holder.bus.count(owner), lambda: _shown(me, wanted, owner))
+    if not shown:
         components.live(key="list-live", owner=owner, everybody=me.is_admin)
         _first_steps(me)
         return
-    people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
     opened = components.job_list(
-        _shown(me, wanted, owner, counts, people),
-        on_want=lambda told: write(told, everybody=everybody),
-        on_bulk=lambda told: bulk.act(told, me, everybody=everybody),
+        shown | {"run": time.time_ns(), "facts": shown["facts"] + (_quota(me) if owner else [])},
+        on_want=partial(write, everybody=everybody),
+        on_bulk=partial(bulk.act, me=me, everybody=everybody),
     )
     if opened:
         st.switch_page("views/job.py", query_params={"id": opened})
 
 
-def _shown(
-    me: Viewer, wanted: Asked, owner: str | None, counts: Mapping[JobState, int], people: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return all that the list component shows."""
-    if wanted.show == "deleted":
-        found, after = viewer.look(jobs.deleted, owner_id=owner), None
-    else:
-        page = viewer.look(listing.page, wanted.wanted, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
-        found, after = list(page.jobs), page.next
+def _shown(me: Viewer, wanted: Asked, owner: str | None) -> dict[str, Any]:
+    """Return all that the list component shows; nothing where there has never been a recording."""
+    with context.ledger().read() as con:
+        counts = listing.counts(con, wanted.wanted)
+        if not wanted.narrowed and not sum(counts.values()) and not jobs.deleted(con, owner_id=owner, limit=1):
+            return {}
+        if wanted.show == "deleted":
+            found, after = jobs.deleted(con, owner_id=owner), None
+        else:
+            page = listing.page(con, wanted.wanted, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
+            found, after = list(page.jobs), page.next
+        people = {user.id: user.name for user in users.list_all(con)} if owner is None else {}
     places = _places([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
     paces = context.current().paces
     rows = [
@@ -62,7 +67,6 @@ def _shown(
     ]
     choices = _choices(str(context.ledger().path), owner)
     return {
-        "run": time.time_ns(),
         "rows": rows,
         "owner": owner,
         "everybody": me.is_admin,
@@ -123,7 +127,7 @@ def _facts(me: Viewer, owner: str | None) -> list[list[str]]:
     ]
     if counted.success is not None:
         facts.append(["Success", f"{100 * counted.success:.0f}%"])
-    return facts + (_quota(me) if owner else [])
+    return facts
 
 
 def _quota(me: Viewer) -> list[list[str]]:

@@ -71,10 +71,16 @@ DOWN = """
 WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id < $id)
 ORDER BY rank, word, id DESC LIMIT $limit
 """
-UP = """
-WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id > $id)
-ORDER BY rank, word, id LIMIT $limit
+BY_ID = """
+SELECT * FROM job_rows
+WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
+  AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
+  AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+  AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 """
+NEWEST = "AND ($id IS NULL OR id < $id) ORDER BY id DESC LIMIT $limit"
+OLDEST = "AND ($id IS NULL OR id > $id) ORDER BY id LIMIT $limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,15 @@ def page(
     An `after` of another order, or of nobody's making, begins at the top.
     """
     rank, word, job_id = _opened(after, sort)
+    if sort in {Sort.NEWEST, Sort.OLDEST}:
+        con.execute(
+            BY_ID + (NEWEST if sort is Sort.NEWEST else OLDEST), _asked(wanted) | {"id": job_id, "limit": limit + 1}
+        )
+        jobs = job_rows.found(con)
+        last = _closed((jobs[limit - 1].id, 0.0, ""), sort) if len(jobs) > limit else None
+        return Page(jobs=tuple(jobs[:limit]), next=last)
     told = {"sort": sort.value, "rank": rank, "word": word, "id": job_id, "limit": limit + 1}
-    rows = con.execute(PICK + (UP if sort is Sort.OLDEST else DOWN), _asked(wanted) | told).fetchall()
+    rows = con.execute(PICK + DOWN, _asked(wanted) | told).fetchall()
     picked = rows[:limit]
     found = {job.id: job for job in some(con, [row[0] for row in picked])}
     last = _closed(picked[-1], sort) if len(rows) > limit else None
