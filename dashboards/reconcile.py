@@ -42,6 +42,7 @@ LEAST_PAUSE_S = 0.5
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=5)
 PATIENT_FOR = timedelta(hours=24)
 """While storage is away or full, or the web process was, a job is tried again ever more rarely for so long."""
+MAX_DETAIL_CHARS = 500
 NAMES_OF_PASSING = {error.__name__ for error in PASSING}
 
 
@@ -107,8 +108,8 @@ def _after_the_end(run: "Run", *, now: datetime, put_off: PutOff | None) -> Requ
     if run.name in NAMES_OF_PASSING and not (put_off and now - put_off.since > PATIENT_FOR):
         pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(put_off.times if put_off else 0, 10))
         if now - run.since < pause:
-            return Wait(detail=f"waiting: {run.message}; trying again every {_spoken(pause)}"[:300])
-        return Requeue(reason=run.message[:300], crashed=False)
+            return Wait(detail=f"waiting: trying again every {_spoken(pause)}; {run.message}"[:MAX_DETAIL_CHARS])
+        return Requeue(reason=run.message[:MAX_DETAIL_CHARS], crashed=False)
     told = f" ({run.message})" if run.message else ""
     return Requeue(reason=f"its flow run {run.state} without a result{told}"[:300])
 

@@ -346,7 +346,7 @@ async def test_a_job_waits_while_storage_is_away_and_says_so(
     await Reconciler().look(runs)
     waiting = now(holder, job)
     assert (waiting.attempt, waiting.state.finished) == (1, False)
-    assert waiting.detail == f"waiting: {AWAY.message}; trying again every 10 s"
+    assert waiting.detail == f"waiting: trying again every 10 s; {AWAY.message}"
 
 
 @pytest.mark.usefixtures("no_grace")
