@@ -49,8 +49,8 @@ ACTIONS = {
     "audit.export": "log exported",
     "key.create": "key made",
     "key.revoke": "key revoked",
-    "queue.pause": "queue paused",
-    "queue.resume": "queue going on",
+    "pool.pause": "work pool paused",
+    "pool.resume": "work pool going on",
     "upload.delete": "upload thrown away",
 }
 

@@ -60,15 +60,17 @@ def _pool(server: "_Server", pool: dict[str, Any]) -> Pool:
     )
 
 
-def pause(pool: str, queue: str | None, *, paused: bool) -> None:
-    """Stop workers from taking runs of a pool or of one queue, or let them again; runs in hand go on.
+def pause(pool: str, *, paused: bool) -> None:
+    """Stop workers from taking runs of a pool, or let them again; runs in hand go on.
+
+    Not for single queues: on SQLite, Prefect 3.8 waits there for a lock of its own until the request times out
+    (`emit_work_queue_status_event` opens a second session inside the first one's transaction).
 
     Raises:
         PrefectAway: the server does not answer, or not well.
     """
-    path = f"/work_pools/{pool}" + (f"/queues/{queue}" if queue else "")
     with _Server(CHANGE_WITHIN_S) as server:
-        server.ask("PATCH", path, {"is_paused": paused})
+        server.ask("PATCH", f"/work_pools/{pool}", {"is_paused": paused})
 
 
 class _Server:

@@ -64,32 +64,27 @@ def _pool(pool: Pool, me: viewer.Viewer) -> None:
             )
             st.badge(word, color=color)  # type: ignore[arg-type]
             st.caption(DOES.get(pool.name, ""))
-            _switch(pool.name, None, paused=pool.paused, me=me)
-        for queue in pool.queues:
-            _queue(pool, queue, me)
+            _switch(pool, me)
+        st.caption(" · ".join(_queue(queue) for queue in pool.queues))
 
 
-def _queue(pool: Pool, queue: Queue, me: viewer.Viewer) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        limit = f" · at most {queue.limit} at once" if queue.limit is not None else ""
-        st.markdown(f"{viewer.plain(queue.name)} :gray[· priority {queue.priority}{limit}]")
-        if queue.paused:
-            st.badge("paused", color="orange")
-        _switch(pool.name, queue.name, paused=queue.paused, me=me)
+def _queue(queue: Queue) -> str:
+    limit = f", at most {queue.limit} at once" if queue.limit is not None else ""
+    paused = ", **paused**" if queue.paused else ""
+    return f"{viewer.plain(queue.name)} (priority {queue.priority}{limit}{paused})"
 
 
-def _switch(pool: str, queue: str | None, *, paused: bool, me: viewer.Viewer) -> None:
+def _switch(pool: Pool, me: viewer.Viewer) -> None:
     """Pause or go on; what workers have in hand is finished in either case."""
-    what = f"{pool}/{queue}" if queue else pool
-    label = "Go on" if paused else "Pause"
-    icon = ":material/play_arrow:" if paused else ":material/pause:"
-    asked = st.button(label, icon=icon, key=f"pause-{what}", help=None if paused else "What is in hand is finished.")
-    if not asked:
+    label, icon = ("Go on", ":material/play_arrow:") if pool.paused else ("Pause", ":material/pause:")
+    told = None if pool.paused else "Workers take no more of it; what they have in hand is finished."
+    if not st.button(label, icon=icon, key=f"pause-{pool.name}", help=told):
         return
     try:
-        prefect_pools.pause(pool, queue, paused=not paused)
+        prefect_pools.pause(pool.name, paused=not pool.paused)
     except TranscriberError as error:
         viewer.refused(error)
         return
-    viewer.change(audit.record, actor=me.actor, action="queue.resume" if paused else "queue.pause", subject=what)
+    action = "pool.resume" if pool.paused else "pool.pause"
+    viewer.change(audit.record, actor=me.actor, action=action, subject=pool.name)
     st.rerun(scope="fragment")
