@@ -1,7 +1,7 @@
 """The parts of a recording's page: how far it is, what to do next, its files, and who heard it."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import PurePath
@@ -13,7 +13,7 @@ from dashboards.viewer import Viewer
 from storage import intake, jobs, notes, versions
 from storage.clock import utc_now
 from storage.errors import TranscriberError
-from storage.records import ExportFormat, Job, JobState, Options, SpanRow, Transcript
+from storage.records import ExportFormat, Job, JobState, Transcript
 
 SURE = 0.8
 """With less than this, the languages that it may be in as well are named."""
@@ -115,42 +115,6 @@ def files(job: Job) -> None:
     components.downloads([*rows, original], captions=asdict(job.options.cues), key=f"downloads-{job.id}")
 
 
-def provenance(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> None:
-    """Say what heard the recording: model, machine, seconds."""
-    st.subheader("How it was heard", anchor=False)
-    heard = [span for span in spans if span.result]
-    reused = sum(span.reused for span in heard)
-    machines = sorted({span.worker for span in heard if span.worker})
-    engine_s = sum(span.engine_s or 0.0 for span in heard if not span.reused)
-    facts = {
-        "Model": "demo (built in)" if job.model == present.DEMO_MODEL else job.model,
-        "Language": _language_words(transcript),
-        "Speech": f"{present.length(job.speech_s)} of {present.length(job.duration_s)}" if job.speech_s else None,
-        "Parts": f"{len(spans)}" + (f", {reused} known already" if reused else ""),
-        "Listening took": present.span(engine_s) if engine_s else None,
-        "From upload to text": present.span((job.finished_at - job.created_at).total_seconds())
-        if job.finished_at
-        else None,
-        "Machine": ", ".join(machines),
-        "Engine": transcript.engine if transcript else None,
-        "Asked for": asked_for(job.options),
-        "Attempts": str(job.attempt) if job.attempt > 1 else None,
-    }
-    rows = "".join(f"<dt>{name}</dt><dd>{_escaped(words)}</dd>" for name, words in facts.items() if words)
-    st.html(f'<dl class="facts">{rows}</dl>')
-
-
-def asked_for(options: Options) -> str:
-    """Return the options that differ from the usual, in words."""
-    words = [
-        "translated into English" if options.task == "translate" else "",
-        f"vocabulary: {options.hotwords}" if options.hotwords else "",
-        "with a prompt" if options.prompt else "",
-        f"audio track {options.audio_track + 1}" if options.audio_track else "",
-    ]
-    return ", ".join(word for word in words if word)
-
-
 def delete_button(job: Job, me: Viewer) -> None:
     """Let the owner delete a finished job, after asking."""
     if not me.may_write:
@@ -205,17 +169,6 @@ def _heard(job: Job) -> str:
         return f"{words}."
     left_s = (utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress
     return f"{words}, about {present.roughly(left_s)} left."
-
-
-def _language_words(transcript: Transcript | None) -> str | None:
-    if transcript is None:
-        return None
-    sure = transcript.language_probability
-    others = [f"{present.language(one.language)} {one.probability:.0%}" for one in transcript.other_languages]
-    instead = f", else {', '.join(others[:2])}" if others and sure and sure < SURE else ""
-    own = sorted({present.language(segment.language) for segment in transcript.segments if segment.language})
-    within = f"; in parts {', '.join(own)}" if len(own) > 1 else ""
-    return present.language(transcript.language) + (f" ({100 * sure:.0f}% sure{instead})" if sure else "") + within
 
 
 def _escaped(text: str | None) -> str:

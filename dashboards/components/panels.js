@@ -79,9 +79,9 @@ class Panels {
   }
 
   #seam(one) {
-    const at = one.at_s ?? one.start_s ?? one.end_s ?? 0;
-    const words = one.detail ?? one.how ?? one.kind ?? "";
-    return make("li", { className: "row" }, this.#moment(at), make("span", {}, words || this.text.seam));
+    const how = one.overlap_s > 0 ? fill(this.text.seam_overlap, { all: one.agreed }) : fill(this.text.seam_silence, { seconds: one.silence_s.toFixed(1) });
+    const sides = [one.before, one.after].map((side) => side?.trim() || this.text.silence).join(" | ");
+    return make("li", { className: "row" }, this.#moment(one.at_s), make("span", {}, sides, make("span", { className: "small muted" }, [how, one.doubt].filter(Boolean).join(" · "))));
   }
 
   async #notes() {

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import components, job_parts, sharing, viewer
+from dashboards import components, job_parts, provenance, sharing, viewer
 from storage import jobs, transcripts, users
 from storage.errors import NotFound
 from storage.records import Job, JobState
@@ -51,7 +51,7 @@ def completed(job: Job, me: viewer.Viewer) -> None:
     with side:
         job_parts.files(job)
         sharing.panel(job, me)
-        job_parts.provenance(job, viewer.look(jobs.spans_of, job.id), transcript)
+        provenance.show(job, viewer.look(jobs.spans_of, job.id), transcript)
         job_parts.delete_button(job, me)
 
 

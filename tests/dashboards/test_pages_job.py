@@ -65,6 +65,10 @@ def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> N
     assert "<dd>small</dd>" in said
     assert "English (90% sure)" in said
     assert "gpu-here" in said
+    assert "2.5 s, 24.0× real time" in said
+    assert f"<dd>{job.media_sha256}</dd>" in said
+    assert "<dt>Uploaded by</dt><dd>ada</dd>" in said
+    assert "<td>0:00–1:00</td>" in said
     assert "demo" not in said
 
 
