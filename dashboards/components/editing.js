@@ -105,7 +105,6 @@ class Editor {
   }
 
   #changed() {
-    for (const line of this.script.lines) line.element.classList.toggle("changed", line.item.changed);
     this.#bar();
     this.player.cues.edited();
     clearTimeout(this.draftTimer);
@@ -123,6 +122,7 @@ class Editor {
     }
     this.lastTyped = { line, at: now };
     this.script.swap(line, rewritten(line.item, line.words.textContent.split(/\s+/).filter(Boolean).join(" "), this.script.base));
+    line.element.classList.toggle("changed", line.item.changed);
     this.#changed();
   }
 
@@ -233,6 +233,7 @@ class Editor {
     const edits = this.script.base ? this.#edits() : 0;
     const show = this.on || edits > 0;
     this.place.hidden = !show;
+    this.player.root.classList.toggle("saving", show);
     if (!show) return;
     const said = edits ? fill(edits === 1 ? text.unsaved_one : text.unsaved, { all: edits }) : text.nothing_unsaved;
     const button = (name, act, ready, extra = "") => make("button", { type: "button", className: `button small ${name}${extra}`, disabled: !ready, onclick: act }, text.save[name]);

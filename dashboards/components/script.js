@@ -5,6 +5,7 @@
 const HANDS_OFF_MS = 4000;
 const UNSURE = 0.6;
 const VERY_UNSURE = 0.35;
+const CHUNK = 40;
 
 class Script {
   constructor(player) {
@@ -96,16 +97,22 @@ class Script {
     while (head < before.length && head < this.lines.length && before[head] === this.lines[head]) head++;
     let tail = 0;
     while (tail < before.length - head && tail < this.lines.length - head && before.at(-1 - tail) === this.lines.at(-1 - tail)) tail++;
-    const keep = new Set(this.lines.slice(head, this.lines.length - tail));
+    const fresh = this.lines.slice(head, this.lines.length - tail);
+    const keep = new Set(fresh);
     for (const line of before.slice(head, before.length - tail)) if (!keep.has(line)) line.element.remove();
     if (!before.length) this.panel.replaceChildren();
-    const next = this.lines[this.lines.length - tail]?.element ?? null;
-    const fresh = document.createDocumentFragment();
-    fresh.append(...this.lines.slice(head, this.lines.length - tail).map((line) => line.element));
-    this.panel.insertBefore(fresh, tail ? next : null);
+    if (tail) this.lines.at(-tail).element.before(...fresh.map((line) => line.element));
+    else this.#append(fresh);
     this.line = -1;
     this.show(this.player.video.currentTime);
     this.player.finder.refresh();
+  }
+
+  /* Lines stand in chunks, so that the browser has hundreds of things to skip and not ten thousand. */
+  #append(lines) {
+    for (let at = 0; at < lines.length; at += CHUNK) {
+      this.panel.append(make("div", { className: "chunk" }, ...lines.slice(at, at + CHUNK).map((line) => line.element)));
+    }
   }
 
   /* Put another item in a line's place without drawing it anew: somebody is typing in it. */
@@ -204,10 +211,11 @@ class Script {
   show(now) {
     if (!this.items.length) return;
     const at = lastBefore(this.items, now);
-    if (at !== this.line || !this.lines[at]?.element.classList.contains("on")) {
-      this.panel.querySelector(".line.on")?.classList.remove("on");
+    if (at !== this.line) {
+      this.lit?.classList.remove("on");
       this.line = at;
-      this.lines[at]?.element.classList.add("on");
+      this.lit = this.lines[at]?.element;
+      this.lit?.classList.add("on");
       this.#split(this.lines[at]);
       this.#keepInView();
     }
@@ -235,14 +243,22 @@ class Script {
   #bring(line) {
     if (!line) return;
     const { panel } = this;
-    const far = Math.abs(line.element.offsetTop - panel.scrollTop) > 4 * panel.clientHeight;
-    panel.scrollTo({ top: Math.max(0, line.element.offsetTop - panel.clientHeight / 3), behavior: far ? "instant" : "auto" });
+    const [top] = this.#span(line);
+    const far = Math.abs(top) > 4 * panel.clientHeight;
+    panel.scrollTo({ top: Math.max(0, panel.scrollTop + top - panel.clientHeight / 3), behavior: far ? "instant" : "auto" });
+  }
+
+  /* Where a line's top and bottom are, in pixels below the top of the panel. */
+  #span(line) {
+    const frame = this.panel.getBoundingClientRect();
+    const box = line.element.getBoundingClientRect();
+    return [box.top - frame.top, box.bottom - frame.top];
   }
 
   #offerFollow() {
-    const element = this.lines[this.line]?.element;
-    const { panel } = this;
-    const away = element && (element.offsetTop + element.offsetHeight < panel.scrollTop || element.offsetTop > panel.scrollTop + panel.clientHeight);
+    const line = this.lines[this.line];
+    const [top, bottom] = line ? this.#span(line) : [0, 0];
+    const away = line && (bottom < 0 || top > this.panel.clientHeight);
     this.player.find(".follow").hidden = !(away && (!this.following || Date.now() - this.handsOn < 60000));
   }
 
