@@ -38,7 +38,7 @@ def keep(con: DuckDBPyConnection, job_id: str, transcript: Transcript, *, stored
     head = to_json(dataclasses.replace(transcript, segments=())).decode()
     told = {"stored_as": stored_as, "language": transcript.language, "duration_s": transcript.duration_s}
     con.execute(KEEP_HEAD, {"id": job_id, "head": head, "now": utc_now(), **told})
-    rows = [{"idx": place, **dataclasses.asdict(one)} for place, one in enumerate(transcript.segments)]
+    rows = [_row(place, one) for place, one in enumerate(transcript.segments)]
     if rows:
         con.execute(KEEP_SEGMENTS, {"id": job_id, "segments": json.dumps(rows, ensure_ascii=False)})
 
@@ -67,6 +67,17 @@ def stored_as(con: DuckDBPyConnection, job_id: str) -> str | None:
 def segments(con: DuckDBPyConnection, job_id: str) -> tuple[Segment, ...]:
     """Return the segments of the job's transcript in order; none before there is one."""
     return tuple(_segment(row) for row in con.execute(SEGMENTS, {"id": job_id}).fetchall())
+
+
+def _row(place: int, segment: Segment) -> dict[str, Any]:
+    """Return a segment as the row that it becomes; `dataclasses.asdict` takes ten times as long."""
+    names = (field.name for field in dataclasses.fields(Segment) if field.name != "words")
+    row = {"idx": place, **{name: getattr(segment, name) for name in names}}
+    row["words"] = [
+        {"start_s": word.start_s, "end_s": word.end_s, "text": word.text, "probability": word.probability}
+        for word in segment.words
+    ]
+    return row
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:
