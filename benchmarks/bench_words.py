@@ -95,9 +95,9 @@ def main() -> None:
             sides = Sides(each.model)
             for kind, setting in KINDS.items():
                 said = assemble(each.folder, each.match, given.minutes, target, setting).text
-                print(f"{each.name}: {kind}", file=sys.stderr)
                 errors = {side: word_errors(said, text) for side, text in sides.texts(target).items()}
                 rows.append(f"| {each.name}: {kind} | " + " | ".join(f"{part:.1f}" for part in errors.values()) + " |")
+                print(rows[-1], file=sys.stderr)
             for kind in EMPTY:
                 sound = background(kind, 30 * SAMPLE_RATE_HZ, np.random.default_rng(1))
                 soundfile.write(target, sound, SAMPLE_RATE_HZ)

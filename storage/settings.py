@@ -151,7 +151,7 @@ class EngineSettings(BaseSettings):
     diarize_embedding_model: Path | None = Field(
         None, description="ONNX file that tells voices apart (speaker embedding), for the same."
     )
-    span_max_s: float = Field(150.0, gt=10, description="Longest span, in seconds.")
+    span_max_s: float = Field(180.0, gt=10, description="Longest span, in seconds.")
 
 
 class Settings:

@@ -37,7 +37,7 @@ def ingest(
     files: Files,
     options: Options,
     slots: int = 1,
-    span_max_s: float = 150.0,
+    span_max_s: float = 180.0,
     max_hours: float = 24.0,
     media_sha256: str | None = None,
     on_span: OnSpan | None = None,

@@ -68,7 +68,7 @@ def transcribe_file(
     media_sha256: str | None = None,
     name: str | None = None,
     job_id: str = "",
-    span_max_s: float = 150.0,
+    span_max_s: float = 180.0,
     max_hours: float = 24.0,
 ) -> Transcript:
     """Return the transcript of a recording; spans that were heard before, with these options, are not heard again.
