@@ -115,7 +115,8 @@ class Service:
             if self.process is not None:
                 await self.process.wait()
         for handler in self._log.handlers:
-            handler.close()
+            with contextlib.suppress(OSError):  # lines that a full disk did not take
+                handler.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:
@@ -133,9 +134,21 @@ def announce_ready() -> None:
     sys.stdout.flush()
 
 
+class _LogFile(RotatingFileHandler):
+    """A log file that a full disk leaves short, instead of a traceback a line on the console."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - as logging calls it
+        """Say it once, on the console."""
+        if not self.told:
+            self.told = True
+            sys.stderr.write(f"{self.baseFilename} cannot be written ({sys.exc_info()[1]}); its lines are lost\n")
+
+
 def _rotating(path: Path) -> logging.Logger:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)
+    handler = _LogFile(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.Logger(f"service.{path.stem}")  # noqa: LOG001 - a file of lines, no part of our own logging
     log.addHandler(handler)

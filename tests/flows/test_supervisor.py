@@ -91,6 +91,24 @@ async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, caps
     assert "password" not in logged(tmp_path)
 
 
+async def test_a_full_disk_costs_log_lines_and_one_line_on_the_console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "probe.log").symlink_to("/dev/full")
+    service = make(tmp_path, "import sys; sys.exit('one\\ntwo\\nthree')", [])
+
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(20):
+        await service.ended_early
+    service.terminate()
+    await service.end(running, within_s=5)
+
+    assert list(service.said)[:3] == ["one", "two", "three"]
+    console = capsys.readouterr().err
+    assert console.count("cannot be written") == 1
+    assert "Traceback" not in console
+
+
 async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
