@@ -63,7 +63,7 @@ def _link(job: Job, share: Share, me: Viewer) -> None:
         lock = " · with password" if share.password_hash else ""
         made = present.when(share.made_at, me.zone)
         st.caption(f"Made {made} · until {until} · {times}{lock}")
-        if st.button("Revoke", key=f"end-share-{share.id}"):
+        if st.button("Revoke", type="tertiary", key=f"end-share-{share.id}"):
             viewer.change(shares.revoke, job.id, share.id, actor=me.actor)
             st.session_state.pop(FRESH, None)
             st.rerun()
