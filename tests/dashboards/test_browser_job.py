@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from dashboards import context
-from storage import names, users
+from storage import names, transcripts, users
 from storage.records import Finding, Job
 from storage.settings import Settings
+from tasks.export import export
 from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, serving
@@ -66,6 +67,16 @@ def put_subtitles(job: Job, version: int) -> None:
     context.files().write(names.export_name(job.id, stored_as, "vtt", job.options.cues), VTT.encode())
 
 
+def make_text(job: Job) -> None:
+    """Make the text of the current version, as a worker would that is asked for it."""
+    with context.ledger().read() as con:
+        transcript, stored_as = transcripts.get(con, job.id), transcripts.stored_as(con, job.id)
+    assert transcript
+    assert stored_as
+    name = names.export_name(job.id, stored_as, "txt", job.options.cues)
+    context.files().write(name, export(transcript, "txt"))
+
+
 def recording_of(name: str = "ada") -> Job:
     with context.ledger().read() as con:
         user = users.by_name(con, name)
@@ -107,6 +118,10 @@ def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) ->
     expect(desk.words(1)).to_have_text(f"{LINES[1]} Bring tea.")
     told = page.request.get(f"{desk.served.url}/api/v1/jobs/{desk.job.id}/transcript").json()
     assert [word["text"] for word in told["segments"][1]["words"]][-2:] == [" Bring", " tea."]
+    make_text(desk.job)
+    with page.expect_download() as download:
+        page.locator(".downloads a[data-format=txt]").click()
+    assert f"{LINES[1]} Bring tea." in download.value.path().read_text(encoding="utf-8")
     versions = desk.tab("versions")
     versions.get_by_role("button", name="Changes").click()
     expect(versions.locator("ins")).to_have_text("Bring tea.")
