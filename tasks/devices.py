@@ -7,6 +7,7 @@ goes with workers and windows; on a GPU a larger batch helps and more workers do
 import ctypes
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 CUDA_LIBRARIES = (("nvidia.cublas", "libcublas*.so*"), ("nvidia.cudnn", "libcudnn*.so*"))
 GIB = 2**30
 MOST_CPU_WORKERS = 16
+M_ARENA_MAX = -8  # <malloc.h>
 SMALL_GPU_BYTES = 4 * GIB
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
@@ -168,7 +170,15 @@ def prepare_libraries() -> None:
     processor time and made hearing slower (https://github.com/SYSTRAN/faster-whisper/issues/599).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    few_arenas()
     preload_cuda()
+
+
+@cache
+def few_arenas() -> None:
+    """Let glibc's threads share two heaps: with one each, every worker's heap keeps the most it ever needed."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 @cache
