@@ -97,6 +97,7 @@ class Page:
             max_size=None,
             ping_interval=None,
             open_timeout=60,
+            close_timeout=1,
         )
 
     async def _run(self, message: BackMsg) -> None:
@@ -246,8 +247,7 @@ async def crowd(folder: Path, *, people: int, pages: int, seconds: float, count:
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-        for page in [warm, *opened]:
-            await page.close()
+        await asyncio.gather(*(page.close() for page in [warm, *opened]), return_exceptions=True)
     every = " | ".join(
         [
             f"{pages:,} of {people:,}",
