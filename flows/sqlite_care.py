@@ -4,8 +4,8 @@ Without them a worker that reports while another run is created gets half of its
 the server now and then stands still for the 60 seconds of SQLite's busy timeout. PostgreSQL needs neither.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 
@@ -20,18 +20,29 @@ def write_lock_first() -> None:
 
     Prefect begins most of them as DEFERRED: they read first, and when they want to write and another has written
     meanwhile SQLite refuses at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT, https://sqlite.org/isolation.html).
+
+    What is begun inside such a transaction stays DEFERRED and reads beside it, as when pausing a queue looks up its
+    pool: it would wait for the outer one for ever.
     """
-    from prefect.server.database.configurations import AioSqliteConfiguration
+    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 
     begin = AioSqliteConfiguration.begin_transaction
 
-    def begin_immediate(
+    @asynccontextmanager
+    async def begin_immediate(
         self: AioSqliteConfiguration, session: Any, with_for_update: bool = False
-    ) -> AbstractAsyncContextManager[Any]:
+    ) -> AsyncIterator[Any]:
         del with_for_update
-        return begin(self, session, with_for_update=True)
+        inside = SQLITE_BEGIN_MODE.get() is not None
+        async with begin(self, session, with_for_update=not inside) as transaction:
+            await session.connection()  # sends BEGIN now, before the mode is another one
+            token = SQLITE_BEGIN_MODE.set("DEFERRED")
+            try:
+                yield transaction
+            finally:
+                SQLITE_BEGIN_MODE.reset(token)
 
-    AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign, assignment]
+    AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign]
 
 
 def close_cursors_that_failed() -> None:

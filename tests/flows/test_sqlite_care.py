@@ -26,3 +26,11 @@ def test_runs_made_by_many_at_once_are_all_taken_soon(server: Server, worker: Wo
         taken_s = list(pool.map(make, range(AT_ONCE * EACH)))
 
     assert max(taken_s) < SLOWEST_S
+
+
+def test_a_queue_can_be_paused_and_resumed(server: Server) -> None:
+    queue = "/work_pools/cpu/queues/backfill"
+    for paused in (True, False):
+        answer = server.http.patch(queue, json={"is_paused": paused}, timeout=SLOWEST_S)
+        assert answer.status_code == httpx.codes.NO_CONTENT
+        assert server.http.get(queue).json()["is_paused"] is paused
