@@ -47,8 +47,7 @@ class SearchBody(BaseModel):
     results: list[ResultBody]
     page: int
     pages: int
-    total: int = Field(description="Transcripts found; with `more`, at least so many.")
-    more: bool
+    total: int = Field(description="Transcripts found, on all pages.")
     hints: list[str] = Field(description="What of the query could not be understood.")
     behind: int = Field(description="Transcripts that are not in the index yet; ask again in a moment.")
 
@@ -71,7 +70,6 @@ async def search(
         page=found.page,
         pages=found.pages,
         total=found.total,
-        more=found.more,
         hints=list(found.query.hints),
         behind=found.index.behind,
     )

@@ -1,6 +1,6 @@
 """One search as the page and the API answer it: the query understood, a page of results, and what is still missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from storage.search_query import Query, parse
 
 if TYPE_CHECKING:
     from storage.moments import Moments
-    from storage.search import Hits
 
 PAGE_RESULTS = 10
 MAX_PAGE = 1000
@@ -38,14 +37,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A page of results; `more` says that there may be more than `total`."""
+    """A page of results."""
 
     query: Query
     results: tuple[Result, ...] = ()
     page: int = 1
     pages: int = 1
     total: int = 0
-    more: bool = False
     index: IndexStatus
 
 
@@ -55,35 +53,28 @@ def search(text: str, *, owner_id: str | None, zone: tzinfo, page: int = 1) -> A
     Raises:
         NotReady: the index is being made again.
     """
-    from storage.search import find  # here, because numpy takes a while to import
+    from storage.moments import moments  # here, because numpy takes a while to import
+    from storage.search import find
 
     query = _with_codes(parse(text, zone))
     page = min(max(1, page), MAX_PAGE)
     index = context.current().search
     with index.read() as con:
         hits = find(con, query, owner_id=owner_id, offset=PAGE_RESULTS * (page - 1), limit=PAGE_RESULTS)
-    found, where = _looked_up(hits, query, owner_id) if hits.job_ids else ({}, {})
+        found = _still_there(hits.job_ids, owner_id)
+        where = moments(con, list(found), hits.words, speakers=query.speakers) if found else {}
     results = tuple(Result(job=found[job_id], moments=where[job_id]) for job_id in hits.job_ids if job_id in found)
     pages = max(1, -(-hits.total // PAGE_RESULTS))
-    return Answer(
-        query=query,
-        results=results,
-        page=page,
-        pages=pages,
-        total=hits.total,
-        more=hits.more,
-        index=index.status,
-    )
+    return Answer(query=query, results=results, page=page, pages=pages, total=hits.total, index=index.status)
 
 
-def _looked_up(hits: "Hits", query: Query, owner_id: str | None) -> tuple[Mapping[str, Job], Mapping[str, "Moments"]]:
-    """Return the jobs that are still there and still the owner's, and their moments; the ledger has the last word."""
-    from storage.moments import moments
-
+def _still_there(job_ids: Sequence[str], owner_id: str | None) -> dict[str, Job]:
+    """Return those of the jobs that are there and the owner's still; the ledger has the last word."""
+    if not job_ids:
+        return {}
     with context.ledger().read() as con:
-        rows = listing.some(con, hits.job_ids)
-        there = {job.id: job for job in rows if not job.deleted_at and owner_id in {None, job.owner_id}}
-        return there, moments(con, list(there), hits.words, speakers=query.speakers)
+        rows = listing.some(con, job_ids)
+    return {job.id: job for job in rows if not job.deleted_at and owner_id in {None, job.owner_id}}
 
 
 def _with_codes(query: Query) -> Query:

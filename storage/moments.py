@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import nsmallest
 
 from duckdb import DuckDBPyConnection
 
@@ -13,28 +13,30 @@ from storage.search import Wanted
 A_JOB = 3
 MAX_CHARS = 240
 
-FITTING = r"""
-WITH said AS (
-    SELECT job_id, idx, start_s, speaker, text,
-        ' ' || regexp_replace(
-            replace(replace(replace(translate(lower(strip_accents(text)), 'øłđı', 'oldi'), 'ß', 'ss'), 'æ', 'ae'),
-            'œ', 'oe'), '[\p{M}\p{P}\p{S}\p{Z}\p{C}]+', ' ', 'g') || ' ' AS flat,
-        ' ' || lower(strip_accents(coalesce(speaker, ''))) || ' ' AS voice
-    FROM segments WHERE job_id IN (SELECT unnest($ids::VARCHAR[]))
-), fitting AS (
-    SELECT job_id, idx, start_s, speaker, text,
-        list_sum(list_transform($patterns::VARCHAR[], lambda one: contains(flat, one)::INTEGER)) AS hits
-    FROM said
-    WHERE $speakers IS NULL OR list_bool_or(list_transform($speakers::VARCHAR[], lambda one: contains(voice, one)))
+DOCS = "SELECT job_id, doc FROM docs WHERE job_id IN (SELECT unnest($ids::VARCHAR[]))"
+# Most segments hold none of the words: those are left out before the words are taken apart, which takes longer.
+FITTING = """
+WITH near AS MATERIALIZED (
+    SELECT doc, idx, text FROM said
+    WHERE doc IN (SELECT unnest($docs::INTEGER[]))
+      AND list_bool_or(list_transform($words::VARCHAR[], lambda one: contains(flat(text), one)))
+      AND ($speakers IS NULL OR list_bool_or(
+        list_transform($speakers::VARCHAR[], lambda one: contains(' ' || flat(coalesce(speaker, '')) || ' ', one))))
+), split AS MATERIALIZED (
+    SELECT doc, idx, ' ' || array_to_string(words_of(text), ' ') || ' ' AS plain FROM near
+), fitting AS MATERIALIZED (
+    SELECT doc, idx, list_sum(list_transform($patterns::VARCHAR[], lambda one: contains(plain, one)::INTEGER)) AS hits
+    FROM split
 )
-SELECT job_id, start_s, speaker, text, count(*) OVER (PARTITION BY job_id) FROM fitting WHERE hits > 0
-QUALIFY row_number() OVER (PARTITION BY job_id ORDER BY hits DESC, idx) <= $a_job
-ORDER BY job_id, start_s
+SELECT doc, idx, hits FROM fitting WHERE hits > 0
 """
-BEGINNINGS = """
-SELECT job_id, start_s, speaker, text, 0 FROM segments WHERE job_id IN (SELECT unnest($ids::VARCHAR[]))
-QUALIFY row_number() OVER (PARTITION BY job_id ORDER BY idx) = 1
+SHOWN = """
+SELECT doc, start_s, speaker, text FROM said
+WHERE doc IN (SELECT unnest($docs::INTEGER[]))
+  AND (doc, idx) IN (SELECT (unnest($docs::INTEGER[]), unnest($places::INTEGER[])))
+ORDER BY doc, idx
 """
+FIRST = "SELECT doc, min(idx) FROM said WHERE doc IN (SELECT unnest($docs::INTEGER[])) GROUP BY doc"
 # Scripts without spaces between words, as the index's `is_unspaced` has them.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3041-\u30ff\u31f0-\u31ff"
@@ -68,25 +70,46 @@ def moments(
     con: DuckDBPyConnection, job_ids: Sequence[str], words: Sequence[Wanted], *, speakers: Sequence[str] = ()
 ) -> dict[str, Moments]:
     """Return the moments of these jobs; where nothing in the text answers, how the recording begins."""
-    found: dict[str, Moments] = {}
+    docs = dict(con.execute(DOCS, {"ids": list(job_ids)}).fetchall())
+    found: dict[int, Moments] = {}
     singly = [Wanted(tokens=(token,), prefix=False) for one in words for token in one.tokens]
-    voices = [f" {' '.join(_plain(one).split())}" for one in speakers] or None
     for wanted in (words, singly):  # a phrase may go on from one segment to the next: its words are shown then
-        left = [job_id for job_id in job_ids if job_id not in found]
+        left = [doc for doc in docs.values() if doc not in found]
         if left and wanted:
-            asked = {"ids": left, "patterns": [one.pattern for one in wanted], "speakers": voices, "a_job": A_JOB}
-            found |= _collected(con.execute(FITTING, asked).fetchall(), wanted)
-    left = [job_id for job_id in job_ids if job_id not in found]
-    beginnings = _collected(con.execute(BEGINNINGS, {"ids": left}).fetchall(), ()) if left else {}
-    return dict.fromkeys(job_ids, Moments()) | found | beginnings
+            found |= _shown(con, _fitting(con, left, wanted, speakers), wanted)
+    left = [doc for doc in docs.values() if doc not in found]
+    if left:
+        first = con.execute(FIRST, {"docs": left}).fetchall()
+        found |= _shown(con, {doc: ([idx], 0) for doc, idx in first}, ())
+    return {job_id: found.get(docs.get(job_id, -1), Moments()) for job_id in job_ids}
 
 
-def _collected(rows: Iterable[tuple[Any, ...]], wanted: Sequence[Wanted]) -> dict[str, Moments]:
-    found: dict[str, Moments] = {}
-    for job_id, start_s, speaker, text, total in rows:
-        there = found.get(job_id, Moments())
+def _fitting(
+    con: DuckDBPyConnection, docs: Sequence[int], wanted: Sequence[Wanted], speakers: Sequence[str]
+) -> dict[int, tuple[list[int], int]]:
+    """Return the best segments of each document, and how many fit in all."""
+    asked = {
+        "docs": docs,
+        "words": [one.tokens[0].token for one in wanted],
+        "patterns": [one.pattern for one in wanted],
+        "speakers": [f" {' '.join(_plain(one).split())}" for one in speakers] or None,
+    }
+    fitting: dict[int, list[tuple[int, int]]] = {}
+    for doc, idx, hits in con.execute(FITTING, asked).fetchall():
+        fitting.setdefault(doc, []).append((-hits, idx))
+    return {doc: ([idx for _, idx in nsmallest(A_JOB, some)], len(some)) for doc, some in fitting.items()}
+
+
+def _shown(
+    con: DuckDBPyConnection, best: Mapping[int, tuple[list[int], int]], wanted: Sequence[Wanted]
+) -> dict[int, Moments]:
+    """Return these segments of documents with their marks."""
+    places = [(doc, idx) for doc, (some, _) in best.items() for idx in some]
+    found = {doc: Moments(total=total) for doc, (_, total) in best.items()}
+    asked = {"docs": [doc for doc, _ in places], "places": [idx for _, idx in places]}
+    for doc, start_s, speaker, text in con.execute(SHOWN, asked).fetchall() if places else ():
         moment = _cut(Moment(start_s=start_s, speaker=speaker, text=text.strip(), marks=marks(text.strip(), wanted)))
-        found[job_id] = Moments(shown=(*there.shown, moment), total=total)
+        found[doc] = replace(found[doc], shown=(*found[doc].shown, moment))
     return found
 
 

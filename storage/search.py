@@ -1,8 +1,8 @@
 """Finding transcripts: which ones a query means, best first (Okapi BM25), and the moments in them to show.
 
-Which documents contain a word comes from the index as arrays; AND, OR and NOT are operations on masks of them. Whether
-a phrase really stands there, or who says a word, the index's postings cannot tell: those documents are looked at,
-best first, until the page is full. See Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
+Which documents contain a word comes from the index as arrays; AND, OR and NOT are operations on masks of them. A phrase
+is where the places of its words follow each other, and who says it is whose turn the place is in: no text is read.
+See Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,27 +14,25 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from storage.search_index import Token, folded
 from storage.search_query import And, Leaf, Node, Not, Or, Query
+from storage.search_words import PLACE_BITS, Token, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 K1, B = 1.2, 0.75
 LAST_CHAR = "\U0010ffff"
-FIRST_LOOK, NEXT_LOOK = 100, 1_000
 
 Mask = NDArray[np.bool_]
-Ints = NDArray[np.int32]
+Keys = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """One page of what was found: job ids, best first; `total` counts all pages, or those looked at (`more`)."""
+    """One page of what was found: job ids, best first; `total` counts all pages."""
 
     job_ids: tuple[str, ...]
     total: int
-    more: bool
     words: tuple["Wanted", ...]
 
 
@@ -54,25 +52,28 @@ class Wanted:
         return f"{before}{text}{after}"
 
     @property
-    def terms(self) -> tuple[tuple[str, bool], ...]:
-        """The index's terms that all have to be there, each with whether it is only a beginning."""
-        found: list[tuple[str, bool]] = []
+    def steps(self) -> tuple[tuple[str, bool, tuple[int, ...]], ...]:
+        """The index's terms that have to be there: each with whether it is only a beginning, and at which places."""
+        found: dict[tuple[str, bool], list[int]] = {}
+        at = 0
         for place, one in enumerate(self.tokens):
             last = place == len(self.tokens) - 1
             if one.unspaced and len(one.token) > 1:
-                found += [("".join(pair), False) for pair in pairwise(one.token)]
+                for nth, pair in enumerate(pairwise(one.token)):
+                    found.setdefault(("".join(pair), False), []).append(at + nth)
             else:
-                found.append((one.token[:64], one.unspaced or (last and self.prefix)))
-        return tuple(dict.fromkeys(found))
+                found.setdefault((one.token[:64], one.unspaced or (last and self.prefix)), []).append(at)
+            at += len(one.token) + 1 if one.unspaced else 1
+        return tuple((term, beginning, tuple(places)) for (term, beginning), places in found.items())
 
 
 def find(con: DuckDBPyConnection, query: Query, *, owner_id: str | None, offset: int = 0, limit: int = 10) -> Hits:
     """Return a page of the transcripts that the query means, of one owner or of all; nothing for an empty query."""
     if query.empty:
-        return Hits(job_ids=(), total=0, more=False, words=())
+        return Hits(job_ids=(), total=0, words=())
     search = _Search(con, query, owner_id)
-    order, total, more = search.page(offset, limit)
-    return Hits(job_ids=search.job_ids(order), total=total, more=more, words=search.marked())
+    order = search.order()
+    return Hits(job_ids=search.job_ids(order[offset : offset + limit]), total=len(order), words=search.marked())
 
 
 ALLOWED = """
@@ -84,24 +85,23 @@ WHERE ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($names IS NULL OR list_bool_or(list_transform($names::VARCHAR[], lambda one: contains(name_folded, one))))
   AND ($without_names IS NULL OR NOT list_bool_or(
     list_transform($without_names::VARCHAR[], lambda one: contains(name_folded, one))))
-  AND ($speakers IS NULL OR doc IN (SELECT doc FROM texts WHERE list_bool_or(
-    list_transform($speakers::VARCHAR[], lambda one: contains(' ' || speaker || ' ', one)))))
 ORDER BY doc
 """
-TERM = "SELECT doc, tf FROM (FROM postings UNION ALL FROM fresh) WHERE term = $term"
-PREFIX = """
-SELECT doc, sum(tf)::INTEGER AS tf FROM (FROM postings UNION ALL FROM fresh)
-WHERE term >= $low AND term < $high GROUP BY doc
+TURNS = """
+SELECT low, high FROM turns WHERE speaker IN (
+    SELECT speaker FROM (SELECT DISTINCT speaker FROM turns)
+    WHERE list_bool_or(list_transform($speakers::VARCHAR[], lambda one: contains(' ' || speaker || ' ', one))))
 """
-SAYS = """
-SELECT DISTINCT doc FROM texts WHERE doc IN (SELECT unnest($docs::INTEGER[])) AND contains(said, $pattern)
-  AND ($speakers IS NULL OR list_bool_or(
-    list_transform($speakers::VARCHAR[], lambda one: contains(' ' || speaker || ' ', one))))
+COUNTS = """
+SELECT (key >> 24)::INTEGER AS doc, count(*)::INTEGER AS tf FROM (FROM places UNION ALL FROM fresh)
+WHERE term >= $low AND term < $high GROUP BY 1
 """
-NAMED = """
-SELECT doc FROM docs
-WHERE doc IN (SELECT unnest($docs::INTEGER[])) AND contains(' ' || name_folded || ' ', $pattern)
+COUNTS_OF_ONE = """
+SELECT (key >> 24)::INTEGER AS doc, count(*)::INTEGER AS tf FROM (FROM places UNION ALL FROM fresh)
+WHERE term = $term GROUP BY 1
 """
+KEYS = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term >= $low AND term < $high"
+KEYS_OF_ONE = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term = $term"
 JOBS = "SELECT doc, job_id FROM docs WHERE doc IN (SELECT unnest($docs::INTEGER[]))"
 
 
@@ -112,18 +112,19 @@ class _Search:
     con: DuckDBPyConnection
     query: Query
     owner_id: str | None
-    speakers: list[str] | None = None
-    docs: Ints = field(init=False)
+    docs: Keys = field(init=False)
     allowed: Mask = field(init=False)
+    narrowed: bool = field(init=False)  # whether the index has documents that are not allowed
     norms: NDArray[np.float32] = field(init=False)
     scores: NDArray[np.float32] = field(init=False)
     wanted: dict[Leaf, Wanted | None] = field(init=False)
-    masks: dict[Leaf, Mask] = field(default_factory=dict)
+    turns: tuple[Keys, Keys] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.speakers = self._folded(self.query.speakers, spaced=True)
-        rows = self.con.execute(ALLOWED, self._filters()).fetchnumpy()
-        self.docs = np.asarray(rows["doc"], dtype=np.int32)
+        filters = self._filters()
+        rows = self.con.execute(ALLOWED, filters).fetchnumpy()
+        self.narrowed = any(filters.values()) or bool(self.query.speakers)
+        self.docs = np.asarray(rows["doc"], dtype=np.int64)
         size = int(self.docs[-1]) + 1 if len(self.docs) else 0
         self.allowed = np.zeros(size, dtype=np.bool_)
         self.allowed[self.docs] = True
@@ -131,6 +132,7 @@ class _Search:
         self.norms = np.ones(size, dtype=np.float32)
         self.norms[self.docs] = K1 * (1 - B + B * words / max(1.0, float(words.mean()) if len(words) else 1.0))
         self.scores = np.zeros(size, dtype=np.float32)
+        self.turns = self._turns()
         leaves = list(dict.fromkeys(_leaves(self.query.node)))
         tokens = folded(self.con, [leaf.text for leaf in leaves])
         self.wanted = {
@@ -138,22 +140,10 @@ class _Search:
             for leaf, found in zip(leaves, tokens, strict=True)
         }
 
-    def page(self, offset: int, limit: int) -> tuple[list[int], int, bool]:
-        """Return the documents of one page, how many there are, and whether there may be more than counted."""
-        certain, possible = self._bounds(self.query.node)
-        possible &= self.allowed
-        found = np.flatnonzero(possible).astype(np.int32)
-        order = found[np.lexsort((-found, -self.scores[found]))]
-        if not (possible & ~certain).any():
-            return [int(doc) for doc in order[offset : offset + limit]], len(order), False
-        sure: list[int] = []
-        at = 0
-        while at < len(order) and len(sure) <= offset + limit:
-            some = order[at : at + (NEXT_LOOK if at else FIRST_LOOK)]
-            really = self._really(self.query.node, some)
-            sure += [int(doc) for doc in some if really[doc]]
-            at += len(some)
-        return sure[offset : offset + limit], len(sure), at < len(order)
+    def order(self) -> list[int]:
+        """Return the documents that the query means, best first."""
+        found = np.flatnonzero(self._mask(self.query.node) & self.allowed)
+        return [int(doc) for doc in found[np.lexsort((-found, -self.scores[found]))]]
 
     def job_ids(self, docs: Sequence[int]) -> tuple[str, ...]:
         found = dict(self.con.execute(JOBS, {"docs": list(docs)}).fetchall()) if docs else {}
@@ -173,78 +163,106 @@ class _Search:
             "without_languages": [one.lower() for one in query.without_languages] or None,
             "names": self._folded(query.names),
             "without_names": self._folded(query.without_names),
-            "speakers": self.speakers,
         }
 
     def _folded(self, values: Iterable[str], *, spaced: bool = False) -> list[str] | None:
         found = [" ".join(one.token for one in tokens) for tokens in folded(self.con, list(values))]
         return [f" {one}" if spaced else one for one in found] or None
 
-    def _bounds(self, node: Node | None, *, scored: bool = True) -> tuple[Mask, Mask]:
-        """Return what the part finds for certain, and what it may find; score the documents on the way."""
-        match node:
-            case None:
-                return self.allowed, self.allowed.copy()
-            case Not(part):
-                certain, possible = self._bounds(part, scored=False)
-                return ~possible, ~certain
-            case And(parts) | Or(parts):
-                meet = np.logical_and if isinstance(node, And) else np.logical_or
-                both = [self._bounds(part, scored=scored) for part in parts]
-                return _met(meet, [one[0] for one in both]), _met(meet, [one[1] for one in both])
-            case Leaf():
-                return self._leaf(node, scored=scored)
+    def _turns(self) -> tuple[Keys, Keys] | None:
+        """Return from which key to before which the wanted speakers speak; documents without them are left out."""
+        speakers = self._folded(self.query.speakers, spaced=True)
+        if speakers is None:
+            return None
+        rows = self.con.execute(TURNS, {"speakers": speakers}).fetchnumpy()
+        order = np.argsort(rows["low"], kind="stable")
+        low, high = rows["low"][order], rows["high"][order]
+        self.allowed &= self._docs_of(low)
+        return low, high
 
-    def _leaf(self, leaf: Leaf, *, scored: bool) -> tuple[Mask, Mask]:
-        wanted = self.wanted[leaf]
-        if wanted is None:  # nothing but punctuation: it holds everywhere
-            return self.allowed, self.allowed.copy()
-        mask = self.allowed.copy()
-        for term, beginning in wanted.terms:
-            mask &= self._term(term, beginning=beginning, scored=scored)
-        simple = len(wanted.terms) == 1 and len(wanted.tokens) == 1 and self.speakers is None
-        return (mask if simple else np.zeros_like(mask)), mask
-
-    def _term(self, term: str, *, beginning: bool, scored: bool) -> Mask:
-        """Return where a term stands, and count it into the scores."""
-        if beginning:
-            rows = self.con.execute(PREFIX, {"low": term, "high": term + LAST_CHAR}).fetchnumpy()
-        else:
-            rows = self.con.execute(TERM, {"term": term}).fetchnumpy()
-        docs, tf = np.asarray(rows["doc"], dtype=np.int32), np.asarray(rows["tf"], dtype=np.float32)
-        here = docs < len(self.allowed)
-        docs, tf = docs[here], tf[here]
-        here = self.allowed[docs]
-        docs, tf = docs[here], tf[here]
-        mask = np.zeros_like(self.allowed)
-        mask[docs] = True
-        if scored and len(docs):
-            rarity = np.log1p((len(self.docs) - len(docs) + 0.5) / (len(docs) + 0.5))
-            np.add.at(self.scores, docs, np.float32(rarity) * tf * (K1 + 1) / (tf + self.norms[docs]))
-        return mask
-
-    def _really(self, node: Node | None, some: Ints) -> Mask:
-        """Return which of some documents the part finds, having looked at what they say."""
+    def _mask(self, node: Node | None, *, scored: bool = True) -> Mask:
+        """Return which documents the part finds; score them on the way."""
         match node:
             case None:
                 return self.allowed
             case Not(part):
-                return ~self._really(part, some)
+                return ~self._mask(part, scored=False)
             case And(parts) | Or(parts):
                 meet = np.logical_and if isinstance(node, And) else np.logical_or
-                return _met(meet, [self._really(part, some) for part in parts])
+                return _met(meet, [self._mask(part, scored=scored) for part in parts])
             case Leaf():
                 wanted = self.wanted[node]
-                return self.allowed if wanted is None else self._says(wanted, some)
+                if wanted is None:  # nothing but punctuation: it holds everywhere
+                    return self.allowed
+                if len(wanted.steps) == 1 and self.turns is None and wanted.steps[0][2] == (0,):
+                    return self._anywhere(wanted, scored=scored)
+                return self._in_order(wanted, scored=scored)
 
-    def _says(self, wanted: Wanted, some: Ints) -> Mask:
-        asked = {"docs": some.tolist(), "pattern": wanted.pattern}
-        rows = self.con.execute(SAYS, asked | {"speakers": self.speakers}).fetchnumpy()
+    def _anywhere(self, wanted: Wanted, *, scored: bool) -> Mask:
+        """Return where a single term stands."""
+        ((term, beginning, _),) = wanted.steps
+        rows = self._rows(COUNTS if beginning else COUNTS_OF_ONE, term, beginning=beginning)
+        here = rows["doc"] < len(self.allowed)
+        tf = np.zeros(len(self.allowed), dtype=np.float32)
+        tf[rows["doc"][here]] = rows["tf"][here]
+        if scored:
+            self._score(tf)
+        return tf > 0
+
+    def _in_order(self, wanted: Wanted, *, scored: bool) -> Mask:
+        """Return where the terms stand one behind the other, and are said by somebody who was asked for."""
+        found: Keys | None = None
+        for term, beginning, places in sorted(wanted.steps, key=lambda step: -len(step[0])):  # long words are rare
+            keys = self._keys(term, beginning=beginning)
+            if scored:
+                self._score(np.bincount(keys >> PLACE_BITS, minlength=len(self.allowed)).astype(np.float32))
+            for place in places:
+                found = keys - place if found is None else _in_both(found, keys - place)
+            if found is None or not len(found):
+                return np.zeros_like(self.allowed)
+        if found is None:
+            return self.allowed
+        if self.turns is None:
+            return self._docs_of(found)
+        low, high = self.turns
+        return self._docs_of(low[np.searchsorted(found, low) < np.searchsorted(found, high)])
+
+    def _keys(self, term: str, *, beginning: bool) -> Keys:
+        """Return where a term stands in the documents that are allowed, in order."""
+        keys: Keys = self._rows(KEYS if beginning else KEYS_OF_ONE, term, beginning=beginning)["key"]
+        if self.narrowed:
+            known = keys < (len(self.allowed) << PLACE_BITS)
+            known[known] = self.allowed[keys[known] >> PLACE_BITS]
+            keys = keys[known]
+        return np.sort(keys, kind="stable") if (keys[1:] < keys[:-1]).any() else keys
+
+    def _rows(self, statement: str, term: str, *, beginning: bool) -> dict[str, Any]:
+        asked = {"low": term, "high": term + LAST_CHAR} if beginning else {"term": term}
+        return self.con.execute(statement, asked).fetchnumpy()
+
+    def _docs_of(self, keys: Keys) -> Mask:
         mask = np.zeros_like(self.allowed)
-        mask[rows["doc"]] = True
-        if self.speakers is None:
-            mask[self.con.execute(NAMED, asked).fetchnumpy()["doc"]] = True
+        docs = keys >> PLACE_BITS
+        mask[docs[docs < len(mask)]] = True
         return mask
+
+    def _score(self, tf: NDArray[np.float32]) -> None:
+        """Count a term into the scores of the documents that are allowed."""
+        here = np.flatnonzero((tf > 0) & self.allowed)
+        rarity = np.log1p((len(self.docs) - len(here) + 0.5) / (len(here) + 0.5))
+        self.scores[here] += np.float32(rarity) * tf[here] * (K1 + 1) / (tf[here] + self.norms[here])
+
+
+def _in_both(some: Keys, others: Keys) -> Keys:
+    """Return the keys that are in both; both are sorted, and no key is twice in one of them."""
+    few, many = sorted((some, others), key=len)
+    if len(few) * 16 < len(many):
+        places = np.minimum(np.searchsorted(many, few), len(many) - 1)
+        both: Keys = few[many[places] == few]
+    else:
+        merged = np.sort(np.concatenate((few, many)), kind="stable")  # it merges what is sorted already
+        both = merged[1:][merged[1:] == merged[:-1]]
+    return both
 
 
 def _met(meet: "Callable[[Mask, Mask], Mask]", masks: list[Mask]) -> Mask:

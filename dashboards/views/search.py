@@ -80,7 +80,7 @@ def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> d
         "count": count(answer),
         "page": answer.page,
         "pages": answer.pages,
-        "place": f"{answer.page} / {answer.pages}{'+' if answer.more else ''}",
+        "place": f"{answer.page} / {answer.pages}",
     }
 
 
@@ -91,8 +91,6 @@ def count(answer: Answer) -> str:
     if not answer.total:
         return strings.SEARCH["nothing"]
     number = f"{answer.total:,}"
-    if answer.more:
-        return f"At least {number} recordings"
     return "1 recording" if answer.total == 1 else f"{number} recordings"
 
 
