@@ -34,6 +34,10 @@ TWO = "BatchedInferencePipeline, 2 threads, batch 8"
 WIDE = "BatchedInferencePipeline, 4 threads, batch 16"
 OPENAI = "openai-whisper, 4 threads"
 OURS = "pipeline"
+PADDING = """
+Bare faster-whisper pads every window to 30 s; the demo model was trained on 8 s and is given that by the pipeline. Most
+of the distance comes from there, and models of Whisper's own length do not have it.
+"""
 
 Heard = tuple[float, str]  # seconds, text
 
@@ -138,6 +142,8 @@ def table(found: dict[str, list[dict[str, Any]]], recording: Recording, model: P
         peak_mb = statistics.median(run["peak_mb"] for run in runs)
         speed = recording.duration_s / seconds
         rows.append(f"| {side} | {seconds:.1f} | {speed:.1f} | {seconds / ours_s:.2f} | {errors} | {peak_mb:.0f} |")
+    if model == DEMO_MODEL:
+        rows.append(PADDING)
     return "\n".join(rows)
 
 
