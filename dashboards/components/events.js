@@ -6,7 +6,6 @@ function wtEvents(everybody) {
   if (window.wtEventHub) return window.wtEventHub;
   const listeners = new Set();
   let wait = 500;
-  let opened = false;
   function tell(event) {
     for (const listener of [...listeners]) listener(event);
   }
@@ -15,8 +14,7 @@ function wtEvents(everybody) {
     const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}`);
     socket.onopen = () => {
       wait = 500;
-      if (opened) tell({ missed: true });
-      opened = true;
+      tell({ missed: true }); // also at first: what changed since the page was made was told to nobody here
     };
     socket.onmessage = (message) => {
       try {

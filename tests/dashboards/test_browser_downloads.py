@@ -68,7 +68,7 @@ def test_files_are_saved_as_the_caption_settings_say(
         page.get_by_label("Highlight each word").check()
         assert "<u>Good</u>" in saved(page, "srt", tmp_path).read_text()
         made = sorted(key.rpartition(".")[2] for key in played.keys)
-        assert made == ["docx", "json", "srt", "srt"]  # the player reads the JSON file
+        assert made == ["docx", "srt", "srt"]
         assert watch.troubles == []
     tab.close()
 

@@ -119,6 +119,7 @@ def test_filters_are_in_the_address_and_the_way_back_works(shown: Shown) -> None
 
 def test_a_row_follows_its_job(shown: Shown) -> None:
     job = _make(context.ledger(), shown.user, JobState.TRANSCRIBING, name="live.wav")
+    context.announce(job)
     page = shown.page
     page.goto(shown.served.url)
     row = page.locator(f".jobs li[data-job='{job.id}']")
@@ -204,7 +205,11 @@ def test_a_search_leads_to_the_moment(shown: Shown, request: pytest.FixtureReque
     wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
     assert wide == 0
     page.locator(".results .moments a", has_text="next steps").first.click()
-    page.wait_for_url(re.compile(r"/job\?id=[^&]+&t=120"))
+    try:
+        page.wait_for_url(re.compile(r"/job\?id=[^&]+&t=120"), timeout=15000)
+    except Exception:
+        page.screenshot(path="/tmp/look/fail.png")
+        raise AssertionError("URL " + page.url)
     page.go_back()
     expect(page.locator(".results > li")).to_have_count(5)
     page.goto(shown.served.url)
