@@ -65,9 +65,10 @@ def signed_in(me: Viewer) -> None:
     st.logo(str(components.SVG_MARK), size="large")
     shown = st.navigation(sections, expanded=True)
     with st.sidebar, st.container(key="foot"):
-        if job_id := components.session(session_facts(me)):
+        facts = session_facts(me)
+        if job_id := components.session(facts):
             st.switch_page("views/job.py", query_params={"id": job_id})
-        if components.dock(name=me.user.shown_name, role=strings.ROLE[me.user.role], everybody=me.is_admin):
+        if components.dock(facts, name=me.user.shown_name, role=strings.ROLE[me.user.role]):
             st.switch_page("views/upload.py")
     shown.run()
 
@@ -79,6 +80,7 @@ def session_facts(me: Viewer) -> dict[str, Any]:
         "me": me.user.id,
         "name": me.user.name,
         "everybody": me.is_admin,
+        "heard": context.current().bus.count(None if me.is_admin else me.user.id),
         "warn_s": min(300, idle_s // 2),
         "theme": viewer.look(preferences.of, me.user.id).theme.title(),
         "paths": [*EVERY_PATH, *(path for path, _, _ in OUTSIDE.values())],

@@ -19,13 +19,17 @@ async def events(websocket: WebSocket) -> None:
     """Push `{job_id, owner_id, and, where known, state, progress, detail, attempt}` for each change of a caller's job.
 
     An admin who asks with `?all=1` hears of everybody's. What changes twice within 50 ms is told once. Our own pages
-    ask with `?batch=1`: they get arrays of news, with the row of a list in them.
+    ask with `?batch=1`: they get arrays of news, with the row of a list in them, and with `heard`, how much had been
+    told when the page was made, `[{"missed": true}]` where that is not all any more.
     """
     user = caller_of(websocket).the_user()
     everybody = user.role is Role.ADMIN and websocket.query_params.get("all") == "1"
     await websocket.accept()
-    with context.current().bus.listen(owner_id=None if everybody else user.id) as listener:
+    bus, owner_id = context.current().bus, None if everybody else user.id
+    with bus.listen(owner_id=owner_id) as listener:
         batch = websocket.query_params.get("batch") == "1"
+        if websocket.query_params.get("heard", here := str(bus.count(owner_id))) != here:
+            await websocket.send_text('[{"missed":true}]')
         pushing = asyncio.ensure_future(_push_batches(websocket, listener) if batch else _push(websocket, listener))
         try:
             while (await websocket.receive())["type"] != "websocket.disconnect":

@@ -63,9 +63,10 @@ def login(
     _login(key=f"login{action.replace('/', '-')}", data=data)
 
 
-def dock(*, name: str, role: str, everybody: bool) -> bool:
+def dock(facts: Mapping[str, Any], *, name: str, role: str) -> bool:
     """Mount the foot of the sidebar; return whether the reader asked for the uploads in progress."""
-    data = {"name": name, "role": role, "everybody": everybody, "run": time.time_ns(), "text": strings.DOCK}
+    listening = {"everybody": facts["everybody"], "heard": facts["heard"]}
+    data = listening | {"name": name, "role": role, "run": time.time_ns(), "text": strings.DOCK}
     result = _dock(key="dock", data=data, on_open_uploads_change=lambda: None, on_woken_change=lambda: None)
     return bool(result.open_uploads)
 

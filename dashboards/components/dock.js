@@ -22,8 +22,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const wake = (parentElement.wtWake ??= { tries: 0 });
   if (wake.run !== data.run) Object.assign(wake, { run: data.run, tries: 0 });
   parentElement.wtStop?.();
-  const deaf = wtEvents(data.everybody).listen((event) => {
-    if (event.missed) wake.tries = 60;
+  const deaf = wtEvents(data.everybody, data.heard).listen((event) => {
+    if (event.reopened) wake.tries = 60;
   });
   const timer = setInterval(() => {
     if (wake.tries-- > 0) setTriggerValue("woken", Date.now());

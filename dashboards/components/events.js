@@ -1,20 +1,24 @@
 /*
  * One WebSocket to /events for the whole browser tab, whatever number of components listen to it. An admin's
- * hears of everybody's jobs.
+ * hears of everybody's jobs. `heard` is how much had been told when the page was made: if it is more by the time
+ * that the socket opens, or nobody knows, something was missed.
  */
-function wtEvents(everybody) {
+function wtEvents(everybody, heard) {
   if (window.wtEventHub) return window.wtEventHub;
   const listeners = new Set();
   let wait = 500;
+  let opened = false;
   function tell(event) {
     for (const listener of [...listeners]) listener(event);
   }
   function open() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}`);
+    const since = opened || heard === undefined ? "" : `&heard=${heard}`;
+    const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}${since}`);
     socket.onopen = () => {
       wait = 500;
-      tell({ missed: true }); // also at first: what changed since the page was made was told to nobody here
+      if (opened || heard === undefined) tell({ missed: true, reopened: opened });
+      opened = true;
     };
     socket.onmessage = (message) => {
       try {

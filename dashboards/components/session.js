@@ -37,7 +37,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, busy, { capture: true, passive: true });
   document.addEventListener("visibilitychange", seen);
-  const deaf = wtEvents(data.everybody).listen(told);
+  const deaf = wtEvents(data.everybody, data.heard).listen(told);
   check();
   parentElement.wtStop = () => {
     clearTimeout(timer);
