@@ -24,12 +24,13 @@ async def events(websocket: WebSocket) -> None:
     """
     user = caller_of(websocket).the_user()
     everybody = user.role is Role.ADMIN and websocket.query_params.get("all") == "1"
-    await websocket.accept()
     bus, owner_id = context.current().bus, None if everybody else user.id
     with bus.listen(owner_id=owner_id) as listener:
-        batch = websocket.query_params.get("batch") == "1"
-        if websocket.query_params.get("heard", here := str(bus.count(owner_id))) != here:
+        told = str(bus.count(owner_id))
+        await websocket.accept()
+        if websocket.query_params.get("heard", told) != told:
             await websocket.send_text('[{"missed":true}]')
+        batch = websocket.query_params.get("batch") == "1"
         pushing = asyncio.ensure_future(_push_batches(websocket, listener) if batch else _push(websocket, listener))
         try:
             while (await websocket.receive())["type"] != "websocket.disconnect":

@@ -55,10 +55,9 @@ def test_nobody_hears_of_others_jobs(site: Site) -> None:
 def test_a_page_hears_that_it_missed_what_was_told_before_it_listened(site: Site) -> None:
     site.sign_in("ada")
     user = site.user("ada")
-    job = _make(context.ledger(), user, JobState.TRANSCRIBING)
     heard = context.current().bus.count(user.id)
     with site.client.websocket_connect(f"/events?batch=1&heard={heard}", headers=ORIGIN) as page:
-        context.announce(job)
-        assert [news["job_id"] for news in page.receive_json()] == [job.id]
+        context.tell("one", user.id, state="failed")
+        assert [news["job_id"] for news in page.receive_json()] == ["one"]
     with site.client.websocket_connect(f"/events?batch=1&heard={heard}", headers=ORIGIN) as page:
         assert page.receive_json() == [{"missed": True}]
