@@ -14,6 +14,7 @@ from flows import ports
 from flows.supervisor import PrefectPlace
 from storage.errors import TranscriberError
 from storage.settings import Settings
+from tasks.choice import resolve
 
 GIB = 2**30
 LITTLE_BYTES, VERY_LITTLE_BYTES = 10 * GIB, 1 * GIB
@@ -138,7 +139,7 @@ def check_models(settings: Settings) -> Iterator[Check]:
         )
     wanted = settings.engine.model
     try:
-        resolved = models.resolve(wanted, settings=settings.engine, model_dir=settings.model_dir, may_fetch=False)
+        resolved = resolve(wanted, settings=settings.engine, model_dir=settings.model_dir, may_fetch=False)
     except TranscriberError as error:
         try:
             hub.probe(settings.engine.hub_url)

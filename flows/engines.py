@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from storage.errors import ModelMissing
 from storage.settings import Settings
-from tasks import models
+from tasks.choice import resolve
 from tasks.devices import DevicePlan
 from tasks.engine import Engine, with_less
 from tasks.models import Resolved
@@ -72,7 +72,7 @@ class Engines:
         return Engine.by_settings(resolved, self._settings.engine, self._device)
 
     def _resolve(self, model: str) -> Resolved:
-        return models.resolve(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
+        return resolve(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
 
     def warm(self, model: str) -> None:
         """Load the model that is to stay loaded from now on."""

@@ -11,6 +11,7 @@ from storage.errors import TranscriberError
 from storage.heartbeats import ModelState
 from storage.settings import Settings
 from tasks import models
+from tasks.choice import resolve
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Shelf:
             self._passing[name] = replace(self._passing[name], progress=progress)
 
     def _resolve(self, name: str, on_progress: Callable[[float], None]) -> models.Resolved:
-        return models.resolve(
+        return resolve(
             name,
             settings=self._settings.engine,
             model_dir=self._settings.model_dir,
@@ -135,7 +136,7 @@ class Shelf:
     def _follow_changes(self, default: ModelState) -> None:
         """Take another default where its files were replaced, or `auto` finds a better model than before."""
         with contextlib.suppress(TranscriberError):  # it is gone: what is loaded goes on hearing
-            best = models.resolve(
+            best = resolve(
                 self._settings.engine.model,
                 settings=self._settings.engine,
                 model_dir=self._settings.model_dir,

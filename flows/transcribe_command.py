@@ -183,7 +183,8 @@ class Run:
 
         from storage.abilities import translates
         from storage.errors import ModelCannot
-        from tasks.models import is_multilingual, resolve
+        from tasks.choice import resolve
+        from tasks.models import is_multilingual
 
         with Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=self.console, transient=True

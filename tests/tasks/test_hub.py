@@ -13,7 +13,8 @@ import pytest
 from storage.errors import ModelMissing
 from storage.settings import EngineSettings
 from tasks import hub, models
-from tasks.models import CATALOGUE, fingerprint, resolve
+from tasks.choice import resolve
+from tasks.models import CATALOGUE, fingerprint
 from tests.tasks.hub_server import Hub, serving
 
 

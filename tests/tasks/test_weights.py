@@ -8,6 +8,7 @@ import pytest
 from storage.errors import ModelMissing
 from storage.settings import EngineSettings
 from tasks import models
+from tasks.choice import resolve
 from tasks.weights import missing_part
 from tests.tasks.babel import write_model
 
@@ -65,9 +66,9 @@ def test_a_half_copied_model_is_not_used_and_is_reported(copy: Path) -> None:
     assert models.installed(copy.parent) == []
     assert models.incomplete(copy.parent) == {"tiny.en": "tokenizer.json is missing"}
     with pytest.raises(ModelMissing, match=r"its folder is not whole: tokenizer\.json is missing; copy it again"):
-        models.resolve("tiny.en", settings=NOWHERE, model_dir=copy.parent, may_fetch=False)
+        resolve("tiny.en", settings=NOWHERE, model_dir=copy.parent, may_fetch=False)
     with pytest.raises(ModelMissing, match="is not whole"):
-        models.resolve(str(copy), settings=NOWHERE, model_dir=copy.parent)
-    found = models.resolve("auto", settings=NOWHERE, model_dir=copy.parent)
+        resolve(str(copy), settings=NOWHERE, model_dir=copy.parent)
+    found = resolve("auto", settings=NOWHERE, model_dir=copy.parent)
     assert found.name == "demo"
     assert "the folder tiny.en is not whole" in (found.warning or "")
