@@ -56,7 +56,7 @@ def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> 
         "Finished": f"{job.finished_at:%Y-%m-%d %H:%M:%S} UTC" if job.finished_at else None,
         "Way": job.lane.value,
         "Engine": transcript.engine if transcript else None,
-        "Device": f"{heard.device}, {heard.compute_type}" if heard else None,
+        "Device": _device(heard) if heard else None,
         "Also possible": ", ".join(f"{present.language(one.language)} {100 * one.probability:.0f}%" for one in others),
         "Settings": settings_of(job.options),
         "Transcript": f"version {transcript.version}" if transcript else None,
@@ -64,6 +64,13 @@ def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> 
         "Recording's SHA-256": job.media_sha256,
         "Id": job.id,
     }
+
+
+def _device(heard: Heard) -> str:
+    used = [heard.device, heard.compute_type]
+    if heard.batch_size:  # what was heard before this was kept does not say
+        used += [f"{heard.cpu_threads} threads", f"{heard.batch_size} windows together"]
+    return ", ".join(used)
 
 
 def asked_for(options: Options) -> str:

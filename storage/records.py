@@ -179,6 +179,8 @@ class Heard:
     engine: str
     device: str
     compute_type: str
+    cpu_threads: int = 0
+    batch_size: int = 0
     engine_s: float
     given_up: tuple[str, ...] = ()
     reheard: tuple[Rehearing, ...] = ()

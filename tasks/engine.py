@@ -272,6 +272,8 @@ def hear(
             engine=ENGINE_VERSION,
             device=engine.plan.device,
             compute_type=engine.plan.compute_type,
+            cpu_threads=engine.plan.cpu_threads,
+            batch_size=engine.plan.batch_size,
             engine_s=round(time.perf_counter() - started, 3),
             given_up=engine.given_up,
             reheard=reheard,

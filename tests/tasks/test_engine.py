@@ -41,6 +41,7 @@ def test_a_hearing_says_who_heard_it(engine: Engine, speech: list[Clip]) -> None
     found = hear(engine, read_wav(speech[0].path), options=Options())
     assert (found.model, found.fingerprint) == ("demo", engine.resolved.fingerprint)
     assert (found.engine, found.device, found.compute_type) == (ENGINE_VERSION, "cpu", "int8")
+    assert (found.cpu_threads, found.batch_size) == (engine.plan.cpu_threads, engine.plan.batch_size) >= (1, 1)
     assert found.engine_s > 0
 
 
