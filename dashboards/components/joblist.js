@@ -7,6 +7,7 @@
 const SOONEST_MS = 400;
 const LATEST_MS = 20000;
 const BUSY_SHARE = 20;
+const PATIENCE_MS = 3000;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".jobs");
@@ -25,6 +26,7 @@ class List {
     this.chosen = new Set();
     this.states = new Map();
     this.asking = "";
+    this.waiting = [];
     this.lookedAt = 0;
     this.tookMs = 0;
     this.ends = new AbortController();
@@ -36,6 +38,7 @@ class List {
     this.ends.abort();
     this.deaf?.();
     clearTimeout(this.timer);
+    clearTimeout(this.impatience);
   }
 
   show(data, trigger) {
@@ -45,6 +48,7 @@ class List {
     }
     this.data = data;
     this.trigger = trigger;
+    if (!this.askedAt) this.#next();
     this.deaf ??= wtEvents(data.everybody).listen((event) => this.#heard(event));
     this.#facts();
     this.#filters();
@@ -85,16 +89,35 @@ class List {
     const pause = Math.min(LATEST_MS, Math.max(SOONEST_MS, BUSY_SHARE * this.tookMs)) * (0.8 + 0.4 * Math.random());
     this.timer = setTimeout(() => {
       this.timer = 0;
-      this.lookedAt = this.askedAt = performance.now();
-      this.trigger("look", Date.now());
+      if (this.waiting.length) return;
+      this.lookedAt = performance.now();
+      this.#ask("look", Date.now());
     }, Math.max(30, this.lookedAt + pause - performance.now()));
   }
 
   /* What is asked for ------------------------------------------------------------------------------------- */
 
+  /* One thing at a time: what is asked while the page still runs for something else would end that run and be lost. */
+  #ask(what, value) {
+    if (this.askedAt && performance.now() - this.askedAt < PATIENCE_MS) {
+      this.waiting.push([what, value]);
+      clearTimeout(this.impatience);
+      this.impatience = setTimeout(() => this.#next(), PATIENCE_MS);
+      return;
+    }
+    this.askedAt = performance.now();
+    this.trigger(what, value);
+  }
+
+  #next() {
+    clearTimeout(this.impatience);
+    const waiting = this.waiting.shift();
+    if (waiting) this.#ask(...waiting);
+  }
+
   #want(changes) {
     this.chosen.clear();
-    this.trigger("want", { after: "", ...changes });
+    this.#ask("want", { after: "", ...changes });
   }
 
   #facts() {
@@ -230,7 +253,7 @@ class List {
       item, link: find("a"), name: find(".name b"), about: find(".about"), length: find(".length"), left: find(".left"),
       pill: find(".pill"), bar: find(".bar"), when: find(".when"), problem: find(".problem"), tick: find(".tick input"),
     };
-    row.link.onclick = inPlace(() => this.trigger("open", id));
+    row.link.onclick = inPlace(() => this.#ask("open", id));
     row.tick.onchange = () => {
       if (row.tick.checked) this.chosen.add(id);
       else this.chosen.delete(id);
@@ -339,7 +362,7 @@ class List {
   }
 
   #do(act) {
-    this.trigger("bulk", { act, ids: this.#of(act), at: Date.now() });
+    this.#ask("bulk", { act, ids: this.#of(act), at: Date.now() });
     this.chosen.clear();
     this.#bulk();
   }
