@@ -109,11 +109,12 @@ def one_side(side: str, model: Path, audio: Path) -> None:
 
 
 def measured(
-    model: Path, recording: Recording, rounds: int, openai: list[str] | None = None
+    model: Path, recording: Recording, rounds: int, *, without: list[str], openai: list[str] | None
 ) -> dict[str, list[dict[str, Any]]]:
     """Run all sides in turns, each in a process of its own."""
     what = ["--model", str(model), "--audio", str(recording.path)]
     commands = {side: [sys.executable, "-m", "benchmarks.bench_engine", "--side", side, *what] for side in SIDES}
+    commands = {side: command for side, command in commands.items() if side not in without}
     if openai:
         python, weights = openai
         commands[OPENAI] = [python, "-c", OPENAI_SIDE, weights, str(recording.path)]
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--openai", nargs=2, metavar=("PYTHON", "WEIGHTS"), default=None)
+    parser.add_argument("--without", action="append", choices=list(SIDES), default=[], help="leave this side out")
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
@@ -167,7 +169,8 @@ def main() -> None:
         for each in every:
             recording = assemble(each.folder, each.match, given.minutes, Path(folder) / "speech.wav")
             beside = openai if each.model != DEMO_MODEL else None  # its weights are of the other model
-            print(table(measured(each.model, recording, given.rounds, beside), recording, each.model, given.rounds))
+            found = measured(each.model, recording, given.rounds, without=given.without, openai=beside)
+            print(table(found, recording, each.model, given.rounds))
             print()
 
 

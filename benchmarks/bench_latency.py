@@ -28,6 +28,7 @@ import numpy as np
 import soundfile
 
 from flows import deploy
+from storage import names
 
 REPO = Path(__file__).parents[1]
 SPEECH = REPO / "demo" / "speech"
@@ -127,8 +128,8 @@ def clip_to_subtitles(platform: Running, number: int) -> float:
             form = {"options": json.dumps({"model": "demo"}), "lane": "interactive"}
             sent = http.post("/internal/v1/jobs", data=form, files={"file": (path.name, opened)}).raise_for_status()
         job_id = sent.json()["id"]
-        subtitles = platform.data_dir / "store" / "exports" / job_id[-2:] / f"{job_id}.srt"
-        wait_for(subtitles.exists)
+        exports = platform.data_dir / "store" / names.exports_folder(job_id)
+        wait_for(lambda: list(exports.glob("*.srt")))
         taken_s = time.monotonic() - started
         wait_for(lambda: http.get(f"/internal/v1/jobs/{job_id}").json()["state"] == "completed")
     return taken_s

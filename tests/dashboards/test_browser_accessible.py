@@ -104,6 +104,26 @@ def grave(page: Page) -> list[str]:
     return [one["said"] for one in page.evaluate(RUN, NOT_OURS) if one["impact"] in GRAVE]
 
 
+def walk(page: Page, served: Served, more: str, *paths: str) -> list[str]:
+    """Look at every page of the sidebar and at `paths`; return what is wrong with them."""
+    troubles: list[str] = []
+    links = page.locator("[data-testid=stSidebarNavLink]").evaluate_all("links => links.map((link) => link.href)")
+    for link in [*links, *(served.url + path for path in paths)]:
+        beat()
+        page.goto(link)
+        name = link.removeprefix(served.url).strip("/").split("?")[0] or "recordings"
+        troubles += look_at(page, f"{name}-{more}")
+    return troubles
+
+
+def look_at(page: Page, name: str) -> list[str]:
+    """Keep a picture of the page that is open; return what axe-core finds and what overflows."""
+    drawn(page)
+    keep_picture(page, name)
+    wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+    return [f"{name}: {found}" for found in grave(page) + ([f"{wide} px too wide"] if wide > 0 else [])]
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_can_be_used_by_everybody(
@@ -113,25 +133,30 @@ def test_every_page_can_be_used_by_everybody(
     in_browser.add_init_script(path=AXE)
     watch = Watch(served.url)
     page = watch.over(in_browser.new_page())
-    troubles: list[str] = []
-
-    def look_at(name: str) -> None:
-        drawn(page)
-        keep_picture(page, f"{name}-{size}-{theme}")
-        wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
-        troubles.extend(f"{name}: {found}" for found in grave(page) + ([f"{wide} px too wide"] if wide > 0 else []))
-
     page.goto(served.url)
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
-    look_at("login")
+    troubles = look_at(page, f"login-{size}-{theme}")
     log_in(page, "root", PASSWORD)
     expect(page.get_by_role("button", name="Log out")).to_be_attached()
-    links = page.locator("[data-testid=stSidebarNavLink]").evaluate_all("links => links.map((link) => link.href)")
-    assert len(links) > 12
-    for link in [*links, f"{served.url}/job?id={job.id}"]:
-        beat()
-        page.goto(link)
-        look_at(link.removeprefix(served.url).strip("/").split("?")[0] or "recordings")
+    assert page.locator("[data-testid=stSidebarNavLink]").count() > 12
+    troubles += walk(page, served, f"{size}-{theme}", f"/job?id={job.id}")
     in_browser.close()
     troubles += [one for one in watch.troubles if not one.endswith("/peaks")]  # nobody has drawn this one's waveform
+    assert not troubles, "\n".join(troubles)
+
+
+@pytest.mark.parametrize(("name", "size", "theme"), [("ada", "desk", "dark"), ("rex", "phone", "light")])
+def test_so_can_the_empty_pages_of_somebody_new(
+    served: Served, chromium: Browser, name: str, size: str, theme: Literal["light", "dark"]
+) -> None:
+    in_browser = chromium.new_context(viewport=SIZES[size], color_scheme=theme, reduced_motion="reduce")
+    in_browser.add_init_script(path=AXE)
+    watch = Watch(served.url)
+    page = watch.over(in_browser.new_page())
+    page.goto(served.url)
+    log_in(page, name, PASSWORD)
+    expect(page.get_by_role("button", name="Log out")).to_be_attached()
+    troubles = walk(page, served, f"{name}-{size}-{theme}", "/search?q=nothing", "/job?id=nothing")
+    in_browser.close()
+    troubles += watch.troubles
     assert not troubles, "\n".join(troubles)
