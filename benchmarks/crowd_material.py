@@ -16,14 +16,15 @@ SYLLABLES = tuple("ka ri to men sa lo pre den vi gor na el ti ber ul or is ant c
 
 JOBS = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
-    speech_s, done_s, model, fingerprint, language, created_at, updated_at, started_at, finished_at, error)
+    speech_s, done_s, model, fingerprint, language, created_at, updated_at, started_at, finished_at, error,
+    manifest_state)
 SELECT printf('0191%04x-%04x-7000-8000-%012x', i // 65536, i % 65536, i), $owners[1 + i % len($owners)],
     'Recording ' || i || ['.wav', '.mp3', '.m4a', '.mov'][1 + i % 4], sha256(i::VARCHAR), 1000000 + i * 37 % 90000000,
     CASE WHEN i < $done THEN 'completed' WHEN i % 50 = 0 THEN 'failed' WHEN i % 77 = 0 THEN 'cancelled'
         WHEN i >= $count - $queued THEN 'queued' ELSE 'completed' END AS state,
     'interactive', '{}', 1, 1, 60 + i * 17 % 7000, 50 + i * 13 % 5000, 0, ['small', 'medium', 'large-v3'][1 + i % 3],
     'f', ['en', 'de', 'ja', 'fr'][1 + i % 4], now() - to_seconds(($count - i) * 60), now(), now(), now(),
-    if(state = 'failed', 'the recording has no sound; send another', NULL)
+    if(state = 'failed', 'the recording has no sound; send another', NULL), state
 FROM range($count) AS r(i)
 """
 HEADS = """
@@ -56,7 +57,10 @@ def people(ledger: Ledger, count: int) -> list[User]:
 
 
 def jobs(ledger: Ledger, owners: list[User], count: int, *, queued: int = 0, done: int = 0) -> None:
-    """Make jobs in all states: the first `done` are completed, most of the last `queued` wait."""
+    """Make jobs in all states: the first `done` are completed, most of the last `queued` wait.
+
+    They count as described on storage, or the reconciler would write 100,000 descriptions beside what is measured.
+    """
     told = {"owners": [owner.id for owner in owners], "count": count, "queued": queued, "done": done}
     with ledger.write() as con:
         con.execute(JOBS, told)

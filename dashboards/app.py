@@ -43,6 +43,7 @@ from dashboards.prefect_runs import PrefectRuns
 from dashboards.push import events
 from dashboards.reconcile import Reconciler
 from dashboards.shell import Shell
+from dashboards.sockets import Straight
 from dashboards.taking_leave import erase_leavers
 from dashboards.watch import watch_doors, watch_machine
 from storage import users
@@ -75,7 +76,12 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> 
     return st.App(
         SCRIPT,
         routes=routes(),
-        middleware=[Middleware(Headers), Middleware(Gate, token=worker_token(settings)), Middleware(Shell)],
+        middleware=[
+            Middleware(Headers),
+            Middleware(Gate, token=worker_token(settings)),
+            Middleware(Straight),
+            Middleware(Shell),
+        ],
         exception_handlers=answers.HANDLERS,
         on_script_error=on_script_error,
         lifespan=lifespan,

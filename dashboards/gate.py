@@ -43,6 +43,7 @@ WAYS_IN = {SESSION, "/auth/register", "/auth/reset"}
 PROVIDER_PATHS = {"/auth/oidc/start", "/auth/oidc/callback"}
 SHARE = "/share"
 PAGE_SOCKET = "/_stcore/stream"
+OF_SOCKETS = {b"host", b"origin", b"cookie", b"user-agent", b"sec-websocket-protocol"}
 ADMIN_PATHS = {"/metrics", "/_stcore/metrics"}
 LET_IN: tuple[tuple[str, set[By]], ...] = (
     ("/internal/v1/admin/", {By.OPERATOR}),
@@ -81,9 +82,11 @@ class Gate:
         scope["who"] = caller.user.id if caller.user else caller.by.value
         scope["caller_known"] = caller.by is not By.NOTHING
         scope["headers"] = _own_headers(scope, caller)
+        del headers  # this frame stands for as long as a websocket does
         if scope["type"] == "websocket" and caller.lets_in:
             with context.current().doors.passed(caller.lets_in) as door:
-                await _Guarded(scope, receive, send, door).run(self.app)
+                guard = _Guarded(scope, receive, send, door)
+                await self.app(scope, guard.hear, guard.say)
         else:
             await self.app(scope, receive, send)
 
@@ -177,7 +180,12 @@ def _same_origin(scope: Scope, headers: Headers) -> bool:
 
 def _own_headers(scope: Scope, caller: Caller) -> list[tuple[bytes, bytes]]:
     """Drop identity headers that the client sent, and set ours; Streamlit turns them into `st.user`."""
-    kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-app-")]
+    websocket = scope["type"] == "websocket"  # it stands for hours, with all its headers
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if not name.lower().startswith(b"x-app-") and (not websocket or name.lower() in OF_SOCKETS)
+    ]
     if caller.session:
         kept.append((b"x-app-user-id", caller.session.user.id.encode()))
         kept.append((b"x-app-session-id", caller.session.id.encode()))
@@ -200,32 +208,37 @@ async def _refuse(refusal: TranscriberError, scope: Scope, receive: Receive, sen
 class _Guarded:
     """A websocket that is closed with 4401 when its session or key ends, and that keeps a session in use alive."""
 
+    __slots__ = ("closed", "door", "receive", "scope", "send", "touched")
+
     def __init__(self, scope: Scope, receive: Receive, send: Send, door: Door) -> None:
         self.scope, self.receive, self.send, self.door = scope, receive, send, door
         self.closed = False
         self.touched = time.monotonic()
 
-    async def run(self, app: ASGIApp) -> None:
-        await app(self.scope, self._receive, self._send)
-
-    async def _receive(self) -> Message:
-        if self.closed:
-            return {"type": "websocket.disconnect", "code": CLOSED}
-        message = asyncio.ensure_future(self.receive())
-        shut = asyncio.ensure_future(self.door.shut.wait())
+    async def hear(self) -> Message:
+        """Receive; where the door is shut meanwhile, that is the end."""
+        if self.door.is_shut():
+            return await self._close()
+        self.door.waiting = task = asyncio.current_task()
         try:
-            await asyncio.wait({message, shut}, return_when=asyncio.FIRST_COMPLETED)
-            if not shut.done():
-                await self._touch()
-                return message.result()
+            message = await self.receive()
+        except asyncio.CancelledError:
+            if task is None or not self.door.is_shut() or task.uncancel():
+                raise
+            return await self._close()
+        finally:
+            self.door.waiting = None
+        await self._touch()
+        return message
+
+    async def _close(self) -> Message:
+        if not self.closed:
             self.closed = True
             await self.send({"type": "websocket.close", "code": CLOSED, "reason": "signed out"})
-            return {"type": "websocket.disconnect", "code": CLOSED}
-        finally:
-            message.cancel()
-            shut.cancel()
+        return {"type": "websocket.disconnect", "code": CLOSED}
 
-    async def _send(self, message: Message) -> None:
+    async def say(self, message: Message) -> None:
+        """Send, unless it is closed."""
         if not self.closed:
             await self.send(message)
 

@@ -34,13 +34,14 @@ def _run(settings: Settings, ledger: Ledger, listening: socket.socket) -> int:
     import uvicorn
 
     from dashboards.app import build
+    from dashboards.sockets import Lean
 
     config = uvicorn.Config(
         build(settings, ledger=ledger),
         log_config=None,
         access_log=False,
         server_header=False,
-        ws="websockets-sansio",
+        ws=Lean,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         lifespan="on",

@@ -213,9 +213,9 @@ async def test_a_change_of_role_shuts_what_is_open(desk: Desk, root: User) -> No
         await asyncio.to_thread(at.run)
         at.button(key=f"set-role-{ada.id}").click()
         await asyncio.to_thread(at.run)
-        assert page.shut.is_set()
-        assert socket.shut.is_set()
-        assert not other.shut.is_set()
+        assert page.is_shut()
+        assert socket.is_shut()
+        assert not other.is_shut()
 
 
 def test_machines_tell_load_and_models(desk: Desk, root: User) -> None:
