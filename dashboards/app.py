@@ -1,6 +1,7 @@
 """The web process: one `st.App` on one port, with the pages, the APIs, the uploads, and the ledger that it owns."""
 
 import asyncio
+import importlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -58,6 +59,8 @@ SCRIPT = Path(__file__).parent / "main.py"
 SWEEP_EVERY_S = 600.0
 ERASE_EVERY_S = 5.0
 RESTART_AFTER_S = 2.0
+FOR_THE_FIRST_PAGE = ("numpy", "PIL.Image", "PIL.ImageFile")
+"""What Streamlit imports when it first shows a picture: our mark."""
 
 
 def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> st.App:
@@ -148,7 +151,12 @@ def _first_start(ledger: Ledger, settings: Settings) -> None:
 
 
 async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
-    """Keep dispatcher and reconciler at work; Prefect's client takes seconds to import, which nobody waits for."""
+    """Keep dispatcher and reconciler at work; Prefect's client takes seconds to import, which nobody waits for.
+
+    What the first page needs is imported before it: whoever opens one at once would wait for both.
+    """
+    for name in FOR_THE_FIRST_PAGE:
+        await asyncio.to_thread(importlib.import_module, name)
     while True:
         try:
             async with PrefectRuns() as runs, asyncio.TaskGroup() as group:

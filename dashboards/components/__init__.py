@@ -16,6 +16,8 @@ from dashboards import strings
 HERE = Path(__file__).parent
 SVG_MARK = HERE / "mark.svg"
 STYLE = HERE / "app.css"
+EXPORT, DRAW = "export default ", "const wtDraw = "
+UNWRAP = "\nexport default (mounted) => wtDraw({ ...mounted, data: mounted.data?.[0] });\n"
 
 
 def _text(name: str) -> str | None:
@@ -24,12 +26,21 @@ def _text(name: str) -> str | None:
 
 
 def _component(name: str, *, shared: Sequence[str] = (), isolate: bool = True) -> Any:
-    """Register the component whose files are `name`.html, .css and .js, with shared scripts put before its own."""
-    script = "\n".join(_text(part) or "" for part in (*shared, f"{name}.js"))
+    """Register the component whose files are `name`.html, .css and .js, with shared scripts put before its own.
+
+    Its data goes in a list, and is taken out again before its script sees it: Streamlit looks in a mapping for data
+    frames, and for that imports pandas, which the first reader after a start waited seconds for.
+    """
+    script = "\n".join(_text(part) or "" for part in (*shared, f"{name}.js")).replace(EXPORT, DRAW)
     style = f"{_text('base.css')}\n{_text(f'{name}.css') or ''}"
-    return st.components.v2.component(
-        f"transcriber_{name}", html=_text(f"{name}.html"), css=style, js=script, isolate_styles=isolate
+    mount = st.components.v2.component(
+        f"transcriber_{name}", html=_text(f"{name}.html"), css=style, js=script + UNWRAP, isolate_styles=isolate
     )
+
+    def mounted(*, data: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        return mount(data=None if data is None else [data], **more)
+
+    return mounted
 
 
 _login = _component("login", isolate=False)  # in the page itself, where password managers look

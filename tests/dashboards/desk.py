@@ -123,7 +123,7 @@ def component(at: AppTest, name: str) -> dict[str, Any]:
     """Return what a component of ours was given to show."""
     found = [one for one in at.get("bidi_component") if one.proto.component_name == f"transcriber_{name}"]
     assert found, f"there is no {name} on this page"
-    given: dict[str, Any] = json.loads(found[0].proto.json)
+    given: dict[str, Any] = json.loads(found[0].proto.json)[0]
     return given
 
 
