@@ -39,7 +39,7 @@ from storage.ledger import Ledger
 from storage.records import User
 
 COOKIE = "transcriber_session"
-SOONEST_S, LATEST_S, BUSY_SHARE = 0.4, 20.0, 20
+SOONEST_S, LATEST_S, BUSY_SHARE = 0.4, 20.0, 40
 CHANGES_A_SECOND = 10
 WARM_PAGES = 50
 """Open before the memory of the others is counted: by then the process has loaded what every page needs."""

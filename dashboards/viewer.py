@@ -46,7 +46,8 @@ class Viewer:
 
 def signed_in() -> Viewer | None:
     """Return the reader that the gate has let in, or None; a disabled account is nobody."""
-    user_id, session_id = st.user.get("uid"), st.user.get("sid")
+    here = st.user.to_dict()  # once: each look at it reads files anew in which Streamlit's own login would be set up
+    user_id, session_id = here.get("uid"), here.get("sid")
     if not isinstance(user_id, str) or not isinstance(session_id, str):
         return None
     try:

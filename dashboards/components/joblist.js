@@ -2,11 +2,11 @@
  * Rows of recordings: real links that open in place, patched rather than drawn anew when a job moves.
  *
  * News of a shown row is put in at once, with nothing asked of the server. The page runs again only for what a row
- * cannot know (counts, rows that come or go): seldom enough to take it a twentieth of its time, and not in a hidden tab.
+ * cannot know (counts, rows that come or go): seldom enough to take it a fortieth of its time, and not in a hidden tab.
  */
 const SOONEST_MS = 400;
 const LATEST_MS = 20000;
-const BUSY_SHARE = 20;
+const BUSY_SHARE = 40;
 const PATIENCE_MS = 3000;
 
 export default function ({ data, parentElement, setTriggerValue }) {
