@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=2.0)
     given = parser.parse_args()
-    rows = [f"### Word errors in percent, recordings of {given.minutes:g} minutes", ""]
+    rows = [f"### Word errors in percent, {given.minutes:g} min each", ""]
     rows += [f"| recording | {SEQUENTIAL} | {BATCHED} | {OURS} |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "speech.wav"
