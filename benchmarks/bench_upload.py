@@ -64,13 +64,14 @@ def free_port() -> int:
 
 
 def make_recording(path: Path, mib: int) -> int:
-    """Write a valid WAV of noise (16 bit, 48 kHz, stereo) and return its size."""
+    """Write a valid WAV of noise (16 bit, 48 kHz, stereo) and return its size; over 4 GiB it says "to the end"."""
     size = mib << 20
+    whole, sound = (min(length, 0xFFFFFFFF) for length in (size - 8, size - 44))
     header = (
-        b"RIFF" + struct.pack("<I", size - 8) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 48_000, 192_000, 4, 16)
+        b"RIFF" + struct.pack("<I", whole) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 48_000, 192_000, 4, 16)
     )
     with path.open("wb") as file:
-        file.write(header + b"data" + struct.pack("<I", size - 44))
+        file.write(header + b"data" + struct.pack("<I", sound))
         block = os.urandom(1 << 20)
         while file.tell() < size:
             file.write(block[: size - file.tell()])
