@@ -1,11 +1,12 @@
 """Finding transcripts: which ones a query means, best first (Okapi BM25), and the moments in them to show.
 
 Which documents contain a word comes from the index as arrays; AND, OR and NOT are operations on masks of them. A phrase
-is where the places of its words follow each other, and who says it is whose turn the place is in: no text is read.
+is where the places of its words follow each other, and who says it is whose turn the place is in: no text is read. A
+phrase counts as often as it stands there itself, however often its words do.
 See Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ LAST_CHAR = "\U0010ffff"
 
 Mask = NDArray[np.bool_]
 Keys = NDArray[np.int64]
+Step = tuple[str, bool, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Wanted:
         return f"{before}{text}{after}"
 
     @property
-    def steps(self) -> tuple[tuple[str, bool, tuple[int, ...]], ...]:
+    def steps(self) -> tuple[Step, ...]:
         """The index's terms that have to be there: each with whether it is only a beginning, and at which places."""
         found: dict[tuple[str, bool], list[int]] = {}
         at = 0
@@ -102,6 +104,9 @@ WHERE term = $term GROUP BY 1
 """
 KEYS = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term >= $low AND term < $high"
 KEYS_OF_ONE = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term = $term"
+KEYS_OF_PAIR = "SELECT key FROM pairs WHERE term = $term"
+COMMON = "SELECT term FROM common"
+ALL_DOCS = "SELECT count(*) FROM docs"
 JOBS = "SELECT doc, job_id FROM docs WHERE doc IN (SELECT unnest($docs::INTEGER[]))"
 
 
@@ -114,16 +119,14 @@ class _Search:
     owner_id: str | None
     docs: Keys = field(init=False)
     allowed: Mask = field(init=False)
-    narrowed: bool = field(init=False)  # whether the index has documents that are not allowed
+    narrowed: bool = field(init=False)  # whether so few documents are allowed that leaving the others out saves time
     norms: NDArray[np.float32] = field(init=False)
     scores: NDArray[np.float32] = field(init=False)
     wanted: dict[Leaf, Wanted | None] = field(init=False)
     turns: tuple[Keys, Keys] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        filters = self._filters()
-        rows = self.con.execute(ALLOWED, filters).fetchnumpy()
-        self.narrowed = any(filters.values()) or bool(self.query.speakers)
+        rows = self.con.execute(ALLOWED, self._filters()).fetchnumpy()
         self.docs = np.asarray(rows["doc"], dtype=np.int64)
         size = int(self.docs[-1]) + 1 if len(self.docs) else 0
         self.allowed = np.zeros(size, dtype=np.bool_)
@@ -133,6 +136,8 @@ class _Search:
         self.norms[self.docs] = K1 * (1 - B + B * words / max(1.0, float(words.mean()) if len(words) else 1.0))
         self.scores = np.zeros(size, dtype=np.float32)
         self.turns = self._turns()
+        ((all_docs,),) = self.con.execute(ALL_DOCS).fetchall()
+        self.narrowed = 2 * np.count_nonzero(self.allowed) < all_docs
         leaves = list(dict.fromkeys(_leaves(self.query.node)))
         tokens = folded(self.con, [leaf.text for leaf in leaves])
         self.wanted = {
@@ -201,7 +206,7 @@ class _Search:
     def _anywhere(self, wanted: Wanted, *, scored: bool) -> Mask:
         """Return where a single term stands."""
         ((term, beginning, _),) = wanted.steps
-        rows = self._rows(COUNTS if beginning else COUNTS_OF_ONE, term, beginning=beginning)
+        rows = self._rows(COUNTS if beginning else COUNTS_OF_ONE, term)
         here = rows["doc"] < len(self.allowed)
         tf = np.zeros(len(self.allowed), dtype=np.float32)
         tf[rows["doc"][here]] = rows["tf"][here]
@@ -211,33 +216,41 @@ class _Search:
 
     def _in_order(self, wanted: Wanted, *, scored: bool) -> Mask:
         """Return where the terms stand one behind the other, and are said by somebody who was asked for."""
+        common = {term for (term,) in self.con.execute(COMMON).fetchall()}
         found: Keys | None = None
-        for term, beginning, places in sorted(wanted.steps, key=lambda step: -len(step[0])):  # long words are rare
-            keys = self._keys(term, beginning=beginning)
-            if scored:
-                self._score(np.bincount(keys >> PLACE_BITS, minlength=len(self.allowed)).astype(np.float32))
+        for statement, term, places in _reads(wanted.steps, common):
+            keys = self._keys(statement, term)
             for place in places:
                 found = keys - place if found is None else _in_both(found, keys - place)
             if found is None or not len(found):
                 return np.zeros_like(self.allowed)
         if found is None:
             return self.allowed
-        if self.turns is None:
-            return self._docs_of(found)
-        low, high = self.turns
-        return self._docs_of(low[np.searchsorted(found, low) < np.searchsorted(found, high)])
+        tf = self._counted(found)
+        if scored:
+            self._score(tf)
+        return tf > 0
 
-    def _keys(self, term: str, *, beginning: bool) -> Keys:
-        """Return where a term stands in the documents that are allowed, in order."""
-        keys: Keys = self._rows(KEYS if beginning else KEYS_OF_ONE, term, beginning=beginning)["key"]
+    def _counted(self, found: Keys) -> NDArray[np.float32]:
+        """Return how often each document has what stands there and is said by somebody who was asked for."""
+        size = len(self.allowed)
+        if self.turns is None:
+            return np.bincount(found >> PLACE_BITS, minlength=size)[:size].astype(np.float32)
+        low, high = self.turns
+        times = np.searchsorted(found, high) - np.searchsorted(found, low)
+        return np.bincount(low >> PLACE_BITS, weights=times, minlength=size)[:size].astype(np.float32)
+
+    def _keys(self, statement: str, term: str) -> Keys:
+        """Return where a term stands, in order: in the documents that are allowed, and perhaps in others."""
+        keys: Keys = self._rows(statement, term)["key"]
         if self.narrowed:
             known = keys < (len(self.allowed) << PLACE_BITS)
             known[known] = self.allowed[keys[known] >> PLACE_BITS]
             keys = keys[known]
         return np.sort(keys, kind="stable") if (keys[1:] < keys[:-1]).any() else keys
 
-    def _rows(self, statement: str, term: str, *, beginning: bool) -> dict[str, Any]:
-        asked = {"low": term, "high": term + LAST_CHAR} if beginning else {"term": term}
+    def _rows(self, statement: str, term: str) -> dict[str, Any]:
+        asked = {"term": term} if "$term" in statement else {"low": term, "high": term + LAST_CHAR}
         return self.con.execute(statement, asked).fetchnumpy()
 
     def _docs_of(self, keys: Keys) -> Mask:
@@ -251,6 +264,24 @@ class _Search:
         here = np.flatnonzero((tf > 0) & self.allowed)
         rarity = np.log1p((len(self.docs) - len(here) + 0.5) / (len(here) + 0.5))
         self.scores[here] += np.float32(rarity) * tf[here] * (K1 + 1) / (tf[here] + self.norms[here])
+
+
+def _reads(steps: Iterable[Step], common: Set[str]) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Return which statement to ask for which terms, with their places in the phrase; what is rare comes first.
+
+    Common words that follow each other are asked for as pairs, which stand in far fewer places.
+    """
+    at = {place: term for term, beginning, places in steps for place in places if not beginning and term in common}
+    pairs: dict[str, list[int]] = {}
+    for place, term in at.items():
+        if place + 1 in at:
+            pairs.setdefault(f"{term} {at[place + 1]}", []).append(place)
+    paired = {place + nth for places in pairs.values() for place in places for nth in (0, 1)}
+    reads = [(KEYS_OF_PAIR, pair, tuple(places)) for pair, places in pairs.items()]
+    for term, beginning, places in steps:
+        if left := tuple(place for place in places if place not in paired):
+            reads.append((KEYS if beginning else KEYS_OF_ONE, term, left))
+    return sorted(reads, key=lambda read: (read[1] in common, -len(read[1])))  # long words are rare
 
 
 def _in_both(some: Keys, others: Keys) -> Keys:

@@ -3,6 +3,7 @@
 Words are lower-cased and bare of accents; scripts that are written without spaces are indexed by pairs of characters.
 A word's key is its document (upper bits) and its place there (lower 24 bits), so that words that follow each other
 have keys that do. After each turn of a speaker a place stays empty: no phrase goes on from one speaker to another.
+Of the commonest words, each pair that follows each other is kept as well: alone they stand in millions of places.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.migrate import Migration
 
-VERSION = 2
+VERSION = 3
 PLACE_BITS = 24
 NAME_WEIGHT = 3
 
@@ -49,6 +50,10 @@ CREATE TABLE turns (speaker VARCHAR NOT NULL, low BIGINT NOT NULL, high BIGINT N
 -- `places` is sorted; `fresh` is what came since, and is folded in when it has become large.
 CREATE TABLE places (term VARCHAR NOT NULL, key BIGINT NOT NULL);
 CREATE TABLE fresh (term VARCHAR NOT NULL, key BIGINT NOT NULL);
+-- The words that are one in a hundred or more; and where two of them stand side by side, in every document. Which words
+-- these are changes only with a fold, when the pairs are made anew.
+CREATE TABLE common (term VARCHAR NOT NULL);
+CREATE TABLE pairs (term VARCHAR NOT NULL, key BIGINT NOT NULL);
 """
 STEPS = (Migration(version=VERSION, name="search", sql=SCHEMA),)
 
@@ -59,6 +64,7 @@ FROM (SELECT unnest($texts::VARCHAR[]) AS text)
 FORGET = (
     "DELETE FROM places WHERE key >> 24 IN (SELECT doc FROM docs WHERE job_id IN (SELECT unnest($ids)))",
     "DELETE FROM fresh WHERE key >> 24 IN (SELECT doc FROM docs WHERE job_id IN (SELECT unnest($ids)))",
+    "DELETE FROM pairs WHERE key >> 24 IN (SELECT doc FROM docs WHERE job_id IN (SELECT unnest($ids)))",
     "DELETE FROM turns WHERE low >> 24 IN (SELECT doc FROM docs WHERE job_id IN (SELECT unnest($ids)))",
     "DELETE FROM said WHERE doc IN (SELECT doc FROM docs WHERE job_id IN (SELECT unnest($ids)))",
     "DELETE FROM docs WHERE job_id IN (SELECT unnest($ids))",
@@ -125,6 +131,11 @@ UPDATE docs SET words = counted.words FROM (
     SELECT key >> 24 AS doc, count(*) AS words FROM fresh WHERE key >= $first::BIGINT << 24 GROUP BY ALL
 ) AS counted WHERE docs.doc = counted.doc AND docs.doc >= $first
 """,
+    """
+INSERT INTO pairs
+WITH often AS (SELECT term, key FROM fresh WHERE key >= $first::BIGINT << 24 AND term IN (FROM common))
+SELECT one.term || ' ' || two.term, one.key FROM often AS one JOIN often AS two ON two.key = one.key + 1
+""",
     "DROP TABLE told",
 )
 FRESH_ROWS = "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM places)"
@@ -133,6 +144,17 @@ FOLD_IN = (
     "DROP TABLE places",
     "ALTER TABLE folded_in RENAME TO places",
     "DELETE FROM fresh",
+    "DELETE FROM common",
+    """
+INSERT INTO common
+SELECT term FROM places GROUP BY term HAVING count(*) * 100 >= (SELECT count(*) FROM places)
+""",
+    """
+CREATE OR REPLACE TABLE pairs AS
+WITH often AS (SELECT term, key FROM places WHERE term IN (FROM common))
+SELECT one.term || ' ' || two.term AS term, one.key FROM often AS one JOIN often AS two ON two.key = one.key + 1
+ORDER BY term, key
+""",
 )
 
 

@@ -16,7 +16,7 @@ from storage.clock import new_id
 from storage.ledger import Ledger
 from storage.moments import marks, moments
 from storage.records import Job, JobState, Segment, Transcript, User
-from storage.search import Hits, Wanted, find
+from storage.search import Hits, Wanted, _reads, find
 from storage.search_index import SearchIndex
 from storage.search_query import parse
 from storage.search_words import Token
@@ -165,19 +165,68 @@ def stands_there(phrase: str, turns: list[tuple[str | None, str]]) -> bool:
     return any(pattern in f" {' '.join(text.split())} " for _, text in joined)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("fold", ["never", "before", "after"])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(heard=st.lists(TURNS, min_size=1, max_size=3), phrases=st.lists(WORDS.filter(bool), min_size=5, max_size=5))
 def test_a_phrase_is_found_where_it_stands_and_nowhere_else(
-    room: Room, heard: list[list[tuple[str | None, str]]], phrases: list[str]
+    room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+    fold: str,
+    heard: list[list[tuple[str | None, str]]],
+    phrases: list[str],
 ) -> None:
     for job_id in room.names:
         room.says(room.ledger.run(jobs.get, job_id), [], stored_as=f"{new_id()}.json")
-    made = [room.hears(f"talk {new_id()}") for _ in heard]
-    for job, turns in zip(made, heard, strict=True):
+    made = [room.hears(f"talk {new_id()}", "mat", "the cat the sat 東京 on the cat " * 20) for _ in (0, *heard)]
+    if fold == "before":  # the first one stays as it was; the others are edited after the fold
+        folds(room, monkeypatch)
+    for job, turns in zip(made[1:], heard, strict=True):
         room.says(job, turns, stored_as=f"{new_id()}.json")
+    if fold == "after":
+        folds(room, monkeypatch)
+    first: list[tuple[str | None, str]] = [(None, "mat " + "the cat the sat 東京 on the cat " * 20)]
     for phrase in phrases:
-        wanted = {job.id for job, turns in zip(made, heard, strict=True) if stands_there(phrase, turns)}
+        wanted = {job.id for job, turns in zip(made, [first, *heard], strict=True) if stands_there(phrase, turns)}
         assert set(room.hits(f'"{phrase}"').job_ids) == wanted, phrase
+
+
+def folds(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the index sort what it has, and find out which words are common."""
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.search_index.FOLD_FRESH_ROWS", 0)
+        room.index.sync(room.ledger)
+    with room.index.read() as con:
+        assert con.execute("SELECT count(*) FROM common WHERE term IN ('the', 'cat', '東京')").fetchall() == [(3,)]
+
+
+def test_common_words_beside_each_other_are_read_as_pairs(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a library where nothing else is said than 'of the', the word 'mat' is not common."""
+    room.hears("mat", "one of the mat", ("Anna", "the mat"), "of", "the mat of the")
+    room.hears("plain", "of the " * 500)
+    folds_in = "SELECT term, count(*) FROM pairs GROUP BY term ORDER BY term"
+    monkeypatch.setattr("storage.search_index.FOLD_FRESH_ROWS", 0)
+    assert room.found('"of the mat"') == ["mat"]
+    with room.index.read() as con:
+        assert con.execute(folds_in).fetchall() == [("of the", 503), ("the of", 499)]
+        common = {term for (term,) in con.execute("FROM common").fetchall()}
+    (wanted,) = room.hits('"of the of the mat of one"').words
+    assert [(term, places) for _, term, places in _reads(wanted.steps, common)] == [
+        ("of the", (0, 2)),
+        ("the of", (1,)),
+        ("mat", (4,)),
+        ("one", (6,)),
+        ("of", (5,)),
+    ]
+
+
+def test_a_phrase_counts_as_often_as_it_stands_there(room: Room) -> None:
+    room.hears("words", "steps next steps", ("Anna", "next"), "steps next", ("Anna", "next"), "steps")
+    room.hears("phrase", "next steps", "and then other next steps", "for us all")
+    assert room.found('"next steps"') == ["phrase", "words"]
+    room.hears("bob", ("Bob", "next steps next steps"), ("Anna", "next steps and that is that"))
+    room.hears("anna", ("Anna", "next steps next steps"), ("Bob", "next steps and that is that"))
+    assert room.found('speaker:bob "next steps"') == ["bob", "anna"]
+    assert room.found('speaker:anna "next steps"') == ["anna", "bob"]
 
 
 def test_a_phrase_ends_with_its_speakers_turn_and_before_the_name(room: Room) -> None:
@@ -224,7 +273,7 @@ def test_a_deleted_recording_is_not_found_until_it_is_restored(room: Room, ledge
     ledger.run(jobs.delete, job.id, actor="system:test")
     assert room.found("words") == []
     with room.index.read() as con:
-        for table in ("places", "fresh", "said", "turns", "docs"):
+        for table in ("places", "fresh", "pairs", "said", "turns", "docs"):
             assert con.table(table).fetchall() == []
     ledger.run(jobs.restore, job.id, actor="system:test")
     assert room.found("words") == ["talk"]
