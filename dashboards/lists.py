@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-KEPT_S = 2.0
+KEPT_S = 10.0
+"""What is shown of a job changes with its news; this is for what nobody tells: places in line, and a name changed."""
 MOST = 500
 
 

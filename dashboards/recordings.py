@@ -1,5 +1,6 @@
 """The list of recordings, one's own or everybody's: filters, order, pages, live rows, and what is done to several."""
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,12 +19,20 @@ from storage.listing import Choices, Statistics
 from storage.records import JobState, Role
 
 PAGE_ROWS = 25
+TURNS = threading.BoundedSemaphore(3)
+"""Every run has a thread of its own, and one thread runs at a time: where dozens want to, the event loop is one of them
+and hands nothing on for seconds. Who waits here wants nothing."""
 KEPT_S = 3
 
 
 @st.fragment
 def show(*, everybody: bool = False) -> None:
     """Show the reader's recordings, or everybody's to an administrator."""
+    with TURNS:
+        _show(everybody)
+
+
+def _show(everybody: bool) -> None:
     me = viewer.required_admin() if everybody else viewer.required()
     if said := st.session_state.pop(bulk.SAID, None):
         st.toast(viewer.plain(said), icon=":material/info:")
