@@ -104,6 +104,9 @@ WHERE term = $term GROUP BY 1
 """
 KEYS = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term >= $low AND term < $high"
 KEYS_OF_ONE = "SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term = $term"
+KEYS_AMONG = """
+SELECT key FROM (FROM places UNION ALL FROM fresh) WHERE term = $term AND key IN (SELECT key FROM sought)
+"""
 KEYS_OF_PAIR = "SELECT key FROM pairs WHERE term = $term"
 COMMON = "SELECT term FROM common"
 ALL_DOCS = "SELECT count(*) FROM docs"
@@ -219,9 +222,12 @@ class _Search:
         common = {term for (term,) in self.con.execute(COMMON).fetchall()}
         found: Keys | None = None
         for statement, term, places in _reads(wanted.steps, common):
-            keys = self._keys(statement, term)
-            for place in places:
-                found = keys - place if found is None else _in_both(found, keys - place)
+            if found is not None and term in common and len(places) == 1:
+                found = self._among(found + places[0], term) - places[0]
+            else:
+                keys = self._keys(statement, term)
+                for place in places:
+                    found = keys - place if found is None else _in_both(found, keys - place)
             if found is None or not len(found):
                 return np.zeros_like(self.allowed)
         if found is None:
@@ -248,6 +254,13 @@ class _Search:
             known[known] = self.allowed[keys[known] >> PLACE_BITS]
             keys = keys[known]
         return np.sort(keys, kind="stable") if (keys[1:] < keys[:-1]).any() else keys
+
+    def _among(self, keys: Keys, term: str) -> Keys:
+        """Return at which of these a common word stands: DuckDB looks without handing millions of places over."""
+        self.con.register("sought", {"key": keys})
+        found: Keys = np.sort(self._rows(KEYS_AMONG, term)["key"])
+        self.con.unregister("sought")
+        return found
 
     def _rows(self, statement: str, term: str) -> dict[str, Any]:
         asked = {"term": term} if "$term" in statement else {"low": term, "high": term + LAST_CHAR}
