@@ -39,7 +39,7 @@ from storage.ledger import Ledger
 from storage.records import User
 
 COOKIE = "transcriber_session"
-SOONEST_S, LATEST_S, BUSY_SHARE = 0.4, 20.0, 40
+SOONEST_S, LATEST_S, BUSY_SHARE, EACH_S = 0.4, 20.0, 40, 0.04
 CHANGES_A_SECOND = 10
 WARM_PAGES = 50
 """Open before the memory of the others is counted: by then the process has loaded what every page needs."""
@@ -66,6 +66,7 @@ class Page:
         self.done = asyncio.Event()
         self.waiting = False
         self.took_s = self.looked_at = 0.0
+        self.crowd = 0
         self.tasks: list[asyncio.Task[None]] = []
 
     async def open(self, at_once: asyncio.Semaphore | None = None) -> None:
@@ -118,7 +119,9 @@ class Page:
                 component = message.delta.new_element.bidi_component
                 if component.component_name == "transcriber_joblist":
                     self.fragment = message.delta.fragment_id
-                    self.rows = {row["id"]: row["state"] for row in json.loads(component.json)[0]["rows"]}
+                    shown = json.loads(component.json)[0]
+                    self.rows = {row["id"]: row["state"] for row in shown["rows"]}
+                    self.crowd = shown["crowd"]
 
     async def _listen(self) -> None:
         async for raw in self.events:
@@ -142,7 +145,8 @@ class Page:
         if self.waiting:
             return
         self.waiting = True
-        pause = min(LATEST_S, max(SOONEST_S, BUSY_SHARE * self.took_s)) * random.uniform(0.8, 1.2)  # noqa: S311
+        own = min(LATEST_S, max(SOONEST_S, BUSY_SHARE * self.took_s))
+        pause = max(own, EACH_S * self.crowd) * random.uniform(0.8, 1.2)  # noqa: S311
         self.tasks = [task for task in self.tasks if not task.done()]
         self.tasks.append(asyncio.create_task(self._look(max(0.03, self.looked_at + pause - time.perf_counter()))))
 

@@ -15,6 +15,8 @@ from tasks.speech import find_speech
 SOUND = {".flac", ".wav", ".ogg", ".mp3", ".m4a"}
 PAUSES_S = (0.4, 0.7, 1.1, 0.5, 1.8)
 LEVEL = 0.5
+HISS = 0.001
+"""Under all speech, 75 dB below it: clips come again, and spans that are the same twice would be heard once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Se
             at_s = samples / SAMPLE_RATE_HZ
             words += [(word, start_s + at_s, end_s + at_s) for word, start_s, end_s in clip.words]
             pause = background(how.between, int(pause_s * SAMPLE_RATE_HZ), random) * how.between_level
-            under = background("noise", len(clip.sound), random) * how.under_level
+            under = background("noise", len(clip.sound), random) * max(how.under_level, HISS)
             for part in (clip.sound + under, pause):
                 out.write(part)
                 samples += len(part)

@@ -89,6 +89,10 @@ class Bus:
         with self._lock:
             return self._told[owner_id]
 
+    def crowd(self) -> int:
+        """Return how many listen, open pages nearly all of them."""
+        return len(self._listeners)
+
     def publish(self, news: dict[str, Any]) -> None:
         """Tell a change: at least `job_id` and `owner_id`."""
         with self._lock:

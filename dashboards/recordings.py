@@ -48,7 +48,12 @@ def _show(everybody: bool) -> None:
         _first_steps(me)
         return
     opened = components.job_list(
-        shown | {"run": time.time_ns(), "facts": shown["facts"] + (_quota(me) if owner else [])},
+        shown
+        | {
+            "run": time.time_ns(),
+            "crowd": holder.bus.crowd(),
+            "facts": shown["facts"] + (_quota(me) if owner else []),
+        },
         on_want=partial(write, everybody=everybody),
         on_bulk=partial(bulk.act, me=me, everybody=everybody),
     )

@@ -61,3 +61,14 @@ def test_a_page_hears_that_it_missed_what_was_told_before_it_listened(site: Site
         assert [news["job_id"] for news in page.receive_json()] == ["one"]
     with site.client.websocket_connect(f"/events?batch=1&heard={heard}", headers=ORIGIN) as page:
         assert page.receive_json() == [{"missed": True}]
+
+
+def test_the_bus_knows_how_many_listen(site: Site) -> None:
+    site.sign_in("ada")
+    bus = context.current().bus
+    before = bus.crowd()
+    with (
+        site.client.websocket_connect("/events?batch=1", headers=ORIGIN),
+        site.client.websocket_connect("/events?batch=1", headers=ORIGIN),
+    ):
+        assert bus.crowd() == before + 2
