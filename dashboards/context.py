@@ -6,7 +6,7 @@ app puts it up; tests put up their own with `use`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -27,6 +27,8 @@ from dashboards.paces import Paces
 from dashboards.shelf import Shelf, Upload
 from dashboards.timings import Timings
 from dashboards.writers import Writers
+from storage import jobs
+from storage.errors import NotFound
 from storage.files import Files
 from storage.heartbeats import Workers
 from storage.ledger import Ledger
@@ -177,6 +179,15 @@ def removed(job_id: str, owner_id: str) -> None:
 def tell(job_id: str, owner_id: str, **facts: Any) -> None:
     """Tell open pages alone."""
     current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts})
+
+
+async def note(job: Job, detail: str) -> None:
+    """Leave a line for the reader of a waiting job, unless it says so already or is gone."""
+    if job.detail == detail:
+        return
+    with suppress(NotFound):
+        noted = await write(jobs.note, job.id, detail)  # it may have ended since `job` was read
+        tell(noted.id, noted.owner_id, state=noted.state.value, detail=noted.detail)
 
 
 def wake() -> None:

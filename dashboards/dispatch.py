@@ -163,7 +163,7 @@ class Dispatcher:
             if isinstance(choice, Ready):
                 started += await self._start(runs, job, choice)
             elif isinstance(choice, Waiting):
-                await self._note(job, choice.detail)
+                await context.note(job, choice.detail)
             else:
                 await self._fail(job, choice)
         return started
@@ -210,14 +210,9 @@ class Dispatcher:
                 raise NotReady(f"the model of job {job.id}")
             await self._record(job, report.flow_run_id, choice)
 
-    async def _note(self, job: Job, detail: str) -> None:
-        if job.detail != detail:
-            await context.write(jobs.note, job.id, detail)
-            context.tell(job.id, job.owner_id, state=job.state.value, detail=detail)
-
     async def _note_first(self, detail: str) -> None:
         for job in await context.read(jobs.next_queued, LOOK_AHEAD):
-            await self._note(job, detail)
+            await context.note(job, detail)
 
     async def _fail(self, job: Job, choice: Hopeless) -> None:
         error = ModelMissing(choice.model, choice.reason)

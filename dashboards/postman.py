@@ -20,7 +20,7 @@ from storage.settings import MailSettings
 logger = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 20.0
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S = 2.0
 
 
 def send(settings: MailSettings, *, to: str, subject: str, text: str) -> None:
@@ -59,53 +59,36 @@ def address_of_app() -> str:
 
 
 async def deliver() -> None:
-    """Listen for finished jobs and send their mails, those of earlier processes too; for ever."""
+    """Send the mails about finished jobs, those of earlier processes too; for ever."""
     settings = context.settings().mail
-    if not settings.smtp_host:
-        return
-    with context.current().bus.listen() as listener:
-        pause_s = 0.0
-        while True:
-            news = await listener.next(wait_s=pause_s)
-            ended = [one["job_id"] for one in news if one.get("state") in {JobState.COMPLETED, JobState.FAILED}]
-            try:
-                for job_id in ended:
-                    await _want(job_id)
-                pause_s = await _send_due(settings)
-            except (TranscriberError, duckdb.Error) as error:
-                logger.warning("mails could not be looked after, and are later: %s", error)
-                pause_s = LOOK_EVERY_S
+    await context.write(mails.tidy, now=utc_now())
+    while settings.smtp_host:
+        try:
+            await _send_due(settings)
+        except (TranscriberError, duckdb.Error) as error:
+            logger.warning("mails could not be looked after, and are later: %s", error)
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _want(job_id: str) -> None:
-    try:
-        await context.write(mails.want, job_id)
-    except TranscriberError as error:
-        logger.info("no mail about job %s: %s", job_id, error)
-
-
-async def _send_due(settings: MailSettings) -> float:
-    """Send what is due, and return the seconds to wait for more."""
+async def _send_due(settings: MailSettings) -> None:
     while found := await context.read(mails.due, now=utc_now()):
         for mail in found:
             sent = await _send_one(settings, mail)
             await context.write(mails.tried, mail, sent=sent, now=utc_now())
-    await context.write(mails.tidy, now=utc_now())
-    due_at = await context.read(mails.next_due)
-    return LOOK_EVERY_S if due_at is None else min(LOOK_EVERY_S, max(0.1, (due_at - utc_now()).total_seconds()))
+        await context.write(mails.tidy, now=utc_now())
 
 
 async def _send_one(settings: MailSettings, mail: Mail) -> bool:
-    if not mail.user.email or mail.overtaken:
+    if not mail.email or mail.overtaken:
         return True  # there is nothing to tell any more
     ready = mail.state is JobState.COMPLETED
-    subject = f"{mail.job.name} is ready" if ready else f"{mail.job.name} could not be transcribed"
-    said = "The transcript of your recording is ready." if ready else mail.job.error or "It has failed."
-    text = f"{said}\n\n{address_of_app()}/job?id={mail.job.id}\n\nYou can turn these mails off in your settings.\n"
+    subject = f"{mail.name} is ready" if ready else f"{mail.name} could not be transcribed"
+    said = "The transcript of your recording is ready." if ready else mail.error or "It has failed."
+    text = f"{said}\n\n{address_of_app()}/job?id={mail.job_id}\n\nYou can turn these mails off in your settings.\n"
     try:
-        await asyncio.to_thread(send, settings, to=mail.user.email, subject=_one_line(subject), text=text)
+        await asyncio.to_thread(send, settings, to=mail.email, subject=_one_line(subject), text=text)
     except MailNotSent as error:
-        logger.warning("mail about job %s, try %d: %s", mail.job.id, mail.tries + 1, error)
+        logger.warning("mail about job %s, try %d: %s", mail.job_id, mail.tries + 1, error)
         return False
     return True
 

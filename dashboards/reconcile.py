@@ -181,7 +181,7 @@ class Reconciler:
         if decision is None:
             return
         if isinstance(decision, Wait):
-            await self._note(job, decision.detail)
+            await context.note(job, decision.detail)
             return
         try:
             if isinstance(decision, Cancel):
@@ -193,11 +193,6 @@ class Reconciler:
             return  # its report came in meanwhile
         logger.info("job settled", extra={"job": job.id, "state": job.state, "detail": job.detail})
         context.announce(job)
-
-    async def _note(self, job: Job, detail: str) -> None:
-        if job.detail != detail:
-            await context.write(jobs.note, job.id, detail)
-            context.tell(job.id, job.owner_id, state=job.state.value, detail=detail)
 
     def _remember(self, job: Job, decision: Requeue, now: datetime) -> None:
         """Count how often the job had to wait; a restart forgets it, and then the pauses begin short again."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit
+from storage import audit, mails
 from storage.clock import utc_now
 from storage.errors import NotFound
 from storage.records import Job, JobState, Lane, Options, from_json
@@ -61,7 +61,7 @@ def finish(
     error: str | None = None,
     error_code: str | None = None,
 ) -> Job:
-    """Move the job to a final state and write its audit row."""
+    """Move the job to a final state, write its audit row, and put the mail about it in line."""
     values = {
         "id": job.id,
         "state": state,
@@ -75,4 +75,6 @@ def finish(
     if error:
         told |= {"error": error, "code": error_code}
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
-    return get(con, job.id)
+    ended = get(con, job.id)
+    mails.want(con, ended)
+    return ended

@@ -327,9 +327,14 @@ WHERE id = $id AND detail <> $detail AND state NOT IN ('completed', 'failed', 'c
 """
 
 
-def note(con: DuckDBPyConnection, job_id: str, detail: str) -> None:
-    """Leave a line for the reader of an unfinished job; no change of state, so no audit row."""
+def note(con: DuckDBPyConnection, job_id: str, detail: str) -> Job:
+    """Leave a line for the reader of an unfinished job, and return the job; no change of state, so no audit row.
+
+    Raises:
+        NotFound: it is gone.
+    """
     con.execute(NOTE, {"id": job_id, "detail": detail, "now": utc_now()})
+    return get(con, job_id)
 
 
 SPANS = """

@@ -183,6 +183,18 @@ async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str,
         task.cancel()
 
 
+async def test_a_line_for_the_reader_of_a_job_that_has_ended_meanwhile_hides_nothing(
+    holder: Context, queue: Callable[..., Job]
+) -> None:
+    waiting = queue()
+    with holder.bus.listen() as listener:
+        context.announce(holder.ledger.run(jobs.cancel, waiting.id, actor="user:ada"))
+        await context.note(waiting, "waiting for a worker")
+        await asyncio.sleep(0)
+        (news,) = await listener.next(wait_s=1)
+    assert (news["state"], news["detail"]) == ("cancelled", "cancelled")
+
+
 async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue: Callable[..., Job]) -> None:
     workers_come(holder)
     job = queue()

@@ -5,9 +5,9 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.message import Message
 from email.policy import default
-from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -15,7 +15,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
 from dashboards import context, postman
-from storage import jobs, mails, preferences, profiles
+from storage import job_rows, jobs, mails, preferences, profiles
+from storage.clock import utc_now
 from storage.errors import MailNotSent
 from storage.preferences import Preferences
 from storage.records import Job, JobState, Lane, Options
@@ -82,6 +83,7 @@ def smtp(office: Office) -> Iterator[MailSettings]:
 @pytest.fixture
 def mailing(settings: Settings, smtp: MailSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(mails, "PAUSES_S", FAST)
+    monkeypatch.setattr(postman, "LOOK_EVERY_S", 0.05)
     settings.__dict__["mail"] = smtp
     with running(settings) as site:
         yield site
@@ -108,15 +110,9 @@ def a_job(site: Site, name: str = "talk.wav") -> Job:
 
 
 def ends(job: Job, state: JobState) -> Job:
-    """Let the job end, and tell it as reports do."""
-    with context.ledger().write() as con:
-        con.execute(
-            "UPDATE jobs SET state = $state, finished_at = now(), error = 'no sound was found' WHERE id = $id",
-            {"state": state, "id": job.id},
-        )
-        ended = jobs.get(con, job.id)
-    context.announce(ended)
-    return ended
+    """Let the job end."""
+    error = "no sound was found" if state is JobState.FAILED else None
+    return context.ledger().run(job_rows.finish, job, state, actor="system:test", action="job.end", error=error)
 
 
 def wait_for(office: Office, count: int) -> None:
@@ -129,9 +125,8 @@ def wait_for(office: Office, count: int) -> None:
 def test_a_finished_and_a_failed_recording_are_told_once_each(mailing: Site, office: Office) -> None:
     wants(mailing)
     done, failed = ends(a_job(mailing), JobState.COMPLETED), ends(a_job(mailing, "bad.wav"), JobState.FAILED)
-    context.announce(done)
     wait_for(office, 2)
-    context.announce(done)
+    ends(done, JobState.COMPLETED)
     last = ends(a_job(mailing, "last.wav"), JobState.COMPLETED)
     wait_for(office, 3)
     told = {mail["Subject"]: mail for mail in office.got}
@@ -172,7 +167,7 @@ def test_a_server_that_never_takes_it_is_left_alone_in_the_end(mailing: Site, of
     time.sleep(0.5)
     assert office.asked == len(FAST) + 1
     with context.ledger().read() as con:
-        assert mails.next_due(con) is None
+        assert not mails.due(con, now=utc_now() + timedelta(hours=3))
 
 
 def test_a_mail_that_was_not_sent_is_by_the_next_process(
@@ -180,11 +175,26 @@ def test_a_mail_that_was_not_sent_is_by_the_next_process(
 ) -> None:
     with running(settings) as site:
         wants(site)
-        job = ends(a_job(site), JobState.COMPLETED)
-        assert context.ledger().run(mails.want, job.id)
+        ends(a_job(site), JobState.COMPLETED)
     settings.__dict__["mail"] = smtp
     with running(settings):
         wait_for(office, 1)
+
+
+def test_what_ended_long_before_there_was_a_server_is_no_news(
+    settings: Settings, smtp: MailSettings, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(settings) as site:
+        wants(site)
+        monkeypatch.setattr(mails, "utc_now", lambda: utc_now() - 2 * mails.NEWS_FOR)
+        ends(a_job(site), JobState.COMPLETED)
+        monkeypatch.undo()
+        ends(a_job(site, "fresh.wav"), JobState.COMPLETED)
+    settings.__dict__["mail"] = smtp
+    with running(settings):
+        wait_for(office, 1)
+        time.sleep(0.5)
+    assert [mail["Subject"] for mail in office.got] == ["fresh.wav is ready"]
 
 
 def test_a_name_with_line_ends_adds_no_headers(mailing: Site, office: Office) -> None:
@@ -194,7 +204,8 @@ def test_a_name_with_line_ends_adds_no_headers(mailing: Site, office: Office) ->
     assert office.got[0]["Bcc"] is None
 
 
-def test_a_server_that_is_not_there_is_named(smtp: MailSettings, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_named(smtp: MailSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postman, "ANSWER_WITHIN_S", 2.0)
     gone = MailSettings(smtp_host="127.0.0.1", smtp_port=9, smtp_security="none", _env_file=None)
     with pytest.raises(MailNotSent, match="TRANSCRIBER_SMTP"):
         postman.send(gone, to="a@example.org", subject="s", text="t")

@@ -180,7 +180,7 @@ def test_a_note_is_shown_while_the_job_goes_on_and_not_after(ledger: Ledger, mak
     noted = get(ledger, job)
     assert (noted.detail, noted.version) == ("downloading model small: 43%", 2)
     ledger.run(jobs.cancel, job.id, actor="cli:me")
-    ledger.run(jobs.note, job.id, "late")
+    assert ledger.run(jobs.note, job.id, "late").detail == "cancelled"
     assert get(ledger, job).detail == "cancelled"
     assert actions(ledger, job) == ["job.cancel", "job.accept"]
 
