@@ -1,4 +1,4 @@
-"""The words that readers see more than once, or inside a component, in one place."""
+"""The words that readers see: here those of several pages and of the components, beside it those of the pages."""
 
 from storage.choices import Registration
 from storage.records import ExportFormat, JobState, Role
