@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboards import context, present, viewer
+from dashboards.strings import accounts as words
 from dashboards.viewer import Viewer
 from storage import keys, users
 from storage.records import ApiKey
@@ -15,20 +16,26 @@ BEFORE = "keys_before"
 def listing() -> None:
     """List keys, newest first, in pages."""
     me = viewer.required_admin()
-    only_valid = st.toggle("Only keys that work", value=True, on_change=_turn_to, args=(None,))
+    only_valid = st.toggle(words.ONLY_VALID_KEYS, value=True, on_change=_turn_to, args=(None,))
     before = st.session_state.get(BEFORE)
     found = viewer.look(keys.page, before=before, only_valid=only_valid, limit=PAGE_ROWS + 1)
     if not found:
-        st.info("There are no keys. People make them in their settings, under API keys.", icon=":material/key:")
+        st.info(words.NO_KEYS, icon=":material/key:")
     names = viewer.look(users.names_of, {key.user_id for key in found})
     for key in found[:PAGE_ROWS]:
-        _row(key, names.get(key.user_id, "a deleted user"), me)
+        _row(key, names.get(key.user_id, words.DELETED_USER), me)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if before:
-            st.button("Newest", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
+            st.button(words.NEWEST_KEYS, icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
         if len(found) > PAGE_ROWS:
             last = found[PAGE_ROWS - 1].id
-            st.button("Older", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
+            st.button(
+                words.OLDER_KEYS,
+                icon=":material/chevron_right:",
+                icon_position="right",
+                on_click=_turn_to,
+                args=(last,),
+            )
 
 
 def _turn_to(before: str | None) -> None:
@@ -41,15 +48,14 @@ def _row(key: ApiKey, owner: str, me: Viewer) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(key.name, width="content")
                 if key.revoked_at:
-                    st.badge("Revoked", color="gray")
-            used = f"last used {present.when(key.last_used_at, me.zone)}" if key.last_used_at else "never used"
-            st.caption(
-                f"{viewer.plain(owner)} · `{key.prefix}…` · made {present.when(key.created_at, me.zone)} · {used}"
-            )
+                    st.badge(words.REVOKED, color="gray")
+            used = words.last_used(present.when(key.last_used_at, me.zone)) if key.last_used_at else words.NEVER_USED
+            made = words.made(present.when(key.created_at, me.zone))
+            st.caption(f"{viewer.plain(owner)} · `{key.prefix}…` · {made} · {used}")
         if not key.revoked_at:
-            with st.popover("Revoke"):
-                st.write("Programs that use this key stop working at once.")
-                if st.button("Revoke for good", type="primary", key=f"revoke-{key.id}"):
+            with st.popover(words.REVOKE):
+                st.write(words.REVOKE_HELP)
+                if st.button(words.REVOKE_SURE, type="primary", key=f"revoke-{key.id}"):
                     viewer.change(keys.revoke, key.id, actor=me.actor)
                     context.kick([key.id])
                     st.rerun()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboards import context, postman, present, strings, viewer
+from dashboards.strings import accounts as words
 from dashboards.viewer import Viewer
 from storage import invitations, users
 from storage.errors import TranscriberError
@@ -16,7 +17,7 @@ from storage.records import Role, User
 
 HANDOVER = "handover"
 ROLES = [Role.MEMBER, Role.READER, Role.ADMIN]
-LASTING = {1: "1 day", 7: "7 days", 30: "30 days"}
+LASTING = [1, 7, 30]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,11 @@ class Handover:
 def by_link(me: Viewer) -> None:
     """Ask for role, address and days; the link is shown once."""
     with st.form("invite", border=False):
-        email = st.text_input("E-mail (optional)", max_chars=320, autocomplete="off")
-        role = st.radio("Role", ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
+        email = st.text_input(words.EMAIL_IF_ANY, max_chars=320, autocomplete="off")
+        role = st.radio(words.ROLE_LABEL, ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
         st.caption(strings.ROLE_HELP)
-        days = st.selectbox("The link works for", list(LASTING), 1, format_func=LASTING.__getitem__)
-        if not st.form_submit_button("Make an invitation link", type="primary"):
+        days = st.selectbox(words.LINK_LASTS, LASTING, 1, format_func=words.days)
+        if not st.form_submit_button(words.MAKE_INVITATION, type="primary"):
             return
     try:
         token, invitation = viewer.change(
@@ -47,11 +48,11 @@ def by_link(me: Viewer) -> None:
         viewer.refused(error)
         return
     st.session_state[HANDOVER] = Handover(
-        title=f"Invitation as {strings.ROLE[invitation.role].lower()}",
+        title=words.invitation_as(strings.ROLE[invitation.role].lower()),
         secret=f"{base()}/join?token={token}",
-        caption=f"It works once, until {present.exactly(invitation.expires_at, me.zone)}.",
+        caption=words.once_until(present.exactly(invitation.expires_at, me.zone)),
         email=invitation.email,
-        subject=f"Your invitation to {strings.APP}",
+        subject=words.INVITATION_SUBJECT,
     )
     st.rerun()
 
@@ -59,9 +60,9 @@ def by_link(me: Viewer) -> None:
 def by_password(me: Viewer) -> None:
     """Ask for name and role; the first password is made up, and shown once."""
     with st.form("person", border=False, clear_on_submit=True):
-        name = st.text_input("Name", max_chars=64, autocomplete="off", help="What the person types to log in.")
-        role = st.radio("Role", ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
-        if not st.form_submit_button("Add"):
+        name = st.text_input(words.NAME, max_chars=64, autocomplete="off", help=words.NAME_HELP)
+        role = st.radio(words.ROLE_LABEL, ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
+        if not st.form_submit_button(words.ADD):
             return
     password = secrets.token_urlsafe(12)
     wanted = role or Role.MEMBER
@@ -72,8 +73,9 @@ def by_password(me: Viewer) -> None:
     except TranscriberError as error:
         viewer.refused(error)
         return
-    caption = "At the first login a password of one's own has to be chosen."
-    st.session_state[HANDOVER] = Handover(title=f"First password for {user.name}", secret=password, caption=caption)
+    st.session_state[HANDOVER] = Handover(
+        title=words.first_password_for(user.name), secret=password, caption=words.FIRST_PASSWORD_ONCE
+    )
     st.rerun()
 
 
@@ -81,11 +83,11 @@ def offer_reset(user: User, me: Viewer) -> None:
     """Make a link with which the user chooses a new password."""
     token, link = viewer.change(invitations.offer_reset, user.id, actor=me.actor)
     st.session_state[HANDOVER] = Handover(
-        title=f"Password link for {user.name}",
+        title=words.password_link_for(user.name),
         secret=f"{base()}/reset?token={token}",
-        caption=f"It works once, until {present.exactly(link.expires_at, me.zone)}. The old password works until then.",
+        caption=f"{words.once_until(present.exactly(link.expires_at, me.zone))} {words.OLD_PASSWORD_STAYS}",
         email=user.email,
-        subject=f"Your password for {strings.APP}",
+        subject=words.PASSWORD_SUBJECT,
     )
 
 
@@ -95,11 +97,11 @@ def show_handover() -> None:
     if made is None:
         return
     with st.container(border=True, key="handover-box"):
-        st.markdown(f"**{viewer.plain(made.title)}.** Hand it over now: it cannot be shown again.")
+        st.markdown(f"**{viewer.plain(made.title)}.** {words.HAND_OVER}")
         st.code(made.secret, language=None, wrap_lines=True)
         st.caption(made.caption)
         with st.container(horizontal=True):
-            if st.button("Done", key="handed"):
+            if st.button(words.HANDED_OVER, key="handed"):
                 del st.session_state[HANDOVER]
                 st.rerun()
             if made.email and context.settings().mail.smtp_host:
@@ -107,7 +109,7 @@ def show_handover() -> None:
 
 
 def _by_mail(made: Handover, email: str) -> None:
-    if not st.button(f"Send it to {viewer.plain(email)}", icon=":material/mail:", key="handed-by-mail"):
+    if not st.button(words.send_to(viewer.plain(email)), icon=":material/mail:", key="handed-by-mail"):
         return
     viewer.required_admin()
     text = f"{made.title}:\n\n{made.secret}\n\n{made.caption}\n"
@@ -116,7 +118,7 @@ def _by_mail(made: Handover, email: str) -> None:
     except TranscriberError as error:
         viewer.refused(error)
     else:
-        st.success("Sent.", icon=":material/check:")
+        st.success(words.SENT, icon=":material/check:")
 
 
 @st.fragment
@@ -125,7 +127,7 @@ def pending() -> None:
     me = viewer.required_admin()
     found = viewer.look(invitations.list_open)
     if not found:
-        st.info("No invitation is waiting. The form above makes a link for one person.", icon=":material/mail:")
+        st.info(words.NOBODY_WAITS, icon=":material/mail:")
     names = viewer.look(users.names_of, [one.made_by.removeprefix("user:") for one in found])
     for one in found:
         _invitation(one, me, names.get(one.made_by.removeprefix("user:"), one.made_by))
@@ -135,11 +137,11 @@ def _invitation(one: Invitation, me: Viewer, by: str) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"invitation-{one.id}"):
         with st.container(gap=None):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(one.email or "Whoever has the link", width="content")
+                st.text(one.email or words.WHOEVER, width="content")
                 st.badge(strings.ROLE[one.role], color="gray")
-            until = present.exactly(one.expires_at, me.zone)
-            st.caption(f"Made by {viewer.plain(by)} {present.when(one.created_at, me.zone)} · works until {until}")
-        if st.button("Withdraw", key=f"withdraw-{one.id}"):
+            made, until = present.when(one.created_at, me.zone), present.exactly(one.expires_at, me.zone)
+            st.caption(words.invited_by(viewer.plain(by), made, until))
+        if st.button(words.WITHDRAW, key=f"withdraw-{one.id}"):
             viewer.change(invitations.revoke, one.id, actor=me.actor)
             st.rerun()
 

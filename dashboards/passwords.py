@@ -4,6 +4,7 @@ import streamlit as st
 from duckdb import DuckDBPyConnection
 
 from dashboards import context, viewer
+from dashboards.strings import accounts as words
 from dashboards.viewer import Viewer
 from storage import sessions, users
 from storage.errors import BadRequest, NotSignedIn, TranscriberError
@@ -13,34 +14,34 @@ from storage.users import MIN_PASSWORD_CHARS
 def form(me: Viewer, *, button: str, first: bool = False) -> None:
     """Ask for the old password and twice for the new one; other browsers are signed out with the change."""
     with st.form("password", border=False, enter_to_submit=True):
-        old = st.text_input("Current password", type="password", autocomplete="current-password")
+        old = st.text_input(words.OLD_PASSWORD, type="password", autocomplete="current-password")
         new = st.text_input(
-            "New password",
+            words.NEW_PASSWORD,
             type="password",
             autocomplete="new-password",
-            help=f"At least {MIN_PASSWORD_CHARS} characters; a few words in a row are strong and easy to keep in mind.",
+            help=words.password_help(MIN_PASSWORD_CHARS),
         )
-        again = st.text_input("New password, once more", type="password", autocomplete="new-password")
+        again = st.text_input(words.NEW_PASSWORD_AGAIN, type="password", autocomplete="new-password")
         if not st.form_submit_button(button, type="primary", width="stretch" if first else "content"):
             return
     try:
         _check(old, new, again)
         _set(me, old, new)
     except NotSignedIn:
-        st.error("The current password is not right. Type it again.", icon=":material/error:")
+        st.error(words.OLD_PASSWORD_WRONG, icon=":material/error:")
     except TranscriberError as error:
         viewer.refused(error)
     else:
-        st.toast("Your password has been changed.", icon=":material/check:")
+        st.toast(words.PASSWORD_CHANGED, icon=":material/check:")
         if first:
             st.rerun()
 
 
 def _check(old: str | None, new: str | None, again: str | None) -> None:
     if new != again:
-        raise BadRequest("new password", "the two entries differ; type it twice the same")
+        raise BadRequest(words.NEW_PASSWORD.lower(), words.PASSWORDS_DIFFER)
     if new == old:
-        raise BadRequest("new password", "it is the current one; choose another")
+        raise BadRequest(words.NEW_PASSWORD.lower(), words.PASSWORD_IS_OLD)
 
 
 def _set(me: Viewer, old: str | None, new: str | None) -> None:

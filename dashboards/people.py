@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards import access, context, inviting, present, strings, viewer
+from dashboards.strings import accounts as words
 from dashboards.viewer import Viewer
 from storage import keys, profiles, quotas, sessions, users
 from storage.errors import TranscriberError
@@ -20,8 +21,8 @@ def listing() -> None:
     """List accounts by name in pages, those that fit the search."""
     me = viewer.required_admin()
     search = st.text_input(
-        "Search",
-        placeholder="Name or e-mail",
+        words.SEARCH,
+        placeholder=words.SEARCH_EXAMPLE,
         key=SEARCH,
         label_visibility="collapsed",
         icon=":material/search:",
@@ -31,15 +32,17 @@ def listing() -> None:
     after = st.session_state.get(AFTER)
     found = viewer.look(users.page, after=after, search=search or "", limit=PAGE_ROWS + 1)
     if not found:
-        st.info("Nobody fits. Look for another part of the name or the address.")
+        st.info(words.NOBODY_FITS)
     for user in found[:PAGE_ROWS]:
         _row(user, me)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if after:
-            st.button("First", icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
+            st.button(words.FIRST_PAGE, icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
         if len(found) > PAGE_ROWS:
             last = found[PAGE_ROWS - 1].name
-            st.button("More", icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,))
+            st.button(
+                words.NEXT_PAGE, icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,)
+            )
 
 
 def _turn_to(after: str | None) -> None:
@@ -53,20 +56,20 @@ def _row(user: User, me: Viewer) -> None:
                 st.markdown(f"**{viewer.plain(user.name)}**", width="content")
                 st.badge(strings.ROLE[user.role], color="violet" if user.role is Role.ADMIN else "gray")
                 if user.disabled:
-                    st.badge("Disabled", color="red")
+                    st.badge(words.DISABLED, color="red")
                 elif user.must_change_password:
-                    st.badge("Has not chosen a password yet", color="orange")
-            known = [user.display_name, user.email, f"since {present.day(user.created_at, me.zone)}"]
-            you = ["you"] if user.id == me.user.id else []
+                    st.badge(words.NO_OWN_PASSWORD, color="orange")
+            known = [user.display_name, user.email, words.since(present.day(user.created_at, me.zone))]
+            you = [words.YOU] if user.id == me.user.id else []
             st.caption(viewer.plain(" · ".join(one for one in [*known, *you] if one)))
-        if st.button("Manage", key=f"manage-{user.id}"):
+        if st.button(words.MANAGE, key=f"manage-{user.id}"):
             st.query_params[PERSON] = user.id
             st.rerun()
 
 
 def manage(user_id: str, me: Viewer) -> None:
     """Show one account with all that can be done to it."""
-    if st.button("People", icon=":material/arrow_back:", type="tertiary", key="back"):
+    if st.button(words.PEOPLE, icon=":material/arrow_back:", type="tertiary", key="back"):
         st.query_params.clear()
         st.rerun()
     try:
@@ -88,16 +91,16 @@ def manage(user_id: str, me: Viewer) -> None:
 
 def facts(user: User, me: Viewer) -> None:
     """Show the name for logging in, the address, and since when the account is there."""
-    known = [user.name, user.email, f"since {present.day(user.created_at, me.zone)}"]
-    you = ["you"] if user.id == me.user.id else []
-    off = ["disabled"] if user.disabled else []
+    known = [user.name, user.email, words.since(present.day(user.created_at, me.zone))]
+    you = [words.YOU] if user.id == me.user.id else []
+    off = [words.OFF] if user.disabled else []
     st.caption(viewer.plain(" · ".join(one for one in [*known, *you, *off] if one)))
 
 
 def _rights(user: User, me: Viewer) -> None:
-    st.subheader("Role", anchor=False)
+    st.subheader(words.ROLE_LABEL, anchor=False)
     role: Role | None = st.selectbox(
-        "Role",
+        words.ROLE_LABEL,
         list(Role),
         list(Role).index(user.role),
         format_func=strings.ROLE.__getitem__,
@@ -105,23 +108,21 @@ def _rights(user: User, me: Viewer) -> None:
         label_visibility="collapsed",
     )
     st.caption(strings.ROLE_HELP)
-    if role and role is not user.role and st.button("Change the role", key=f"set-role-{user.id}"):
+    if role and role is not user.role and st.button(words.SET_ROLE, key=f"set-role-{user.id}"):
         _try(lambda: _set_role(user, role, me), user)
 
 
 def _limits(user: User, me: Viewer) -> None:
-    st.subheader("Limits", anchor=False)
+    st.subheader(words.LIMITS, anchor=False)
     used = viewer.look(quotas.usage, user.id)
     with st.form(f"limits-{user.id}", border=False):
         left, right = st.columns(2)
-        hours = left.number_input("Hours a month", 0.0, None, user.quota_hours, 1.0, placeholder="no limit")
+        hours = left.number_input(words.HOURS_A_MONTH, 0.0, None, user.quota_hours, 1.0, placeholder=words.NO_LIMIT)
         stored = None if user.quota_bytes is None else user.quota_bytes / GB
-        size = right.number_input("Gigabytes stored", 0.0, None, stored, 1.0, placeholder="no limit")
+        size = right.number_input(words.GIGABYTES, 0.0, None, stored, 1.0, placeholder=words.NO_LIMIT)
         heard = (used.heard_s + used.coming_s) / 3600
-        st.caption(
-            f"This month {heard:.1f} hours were heard or are under way; {present.size(used.stored_bytes)} are stored."
-        )
-        if st.form_submit_button("Save the limits", key=f"set-limits-{user.id}"):
+        st.caption(words.used_so_far(heard, present.size(used.stored_bytes)))
+        if st.form_submit_button(words.SET_LIMITS, key=f"set-limits-{user.id}"):
             size_bytes = None if size is None else round(size * GB)
             _try(
                 lambda: viewer.change(profiles.set_quota, user.id, hours=hours, size_bytes=size_bytes, actor=me.actor),
@@ -130,34 +131,34 @@ def _limits(user: User, me: Viewer) -> None:
 
 
 def _way_in(user: User, me: Viewer) -> None:
-    st.subheader("Way in", anchor=False)
+    st.subheader(words.WAY_IN, anchor=False)
     if user.id == me.user.id:
-        st.write("Your own password is changed under Settings.")
+        st.write(words.WAY_IN_OF_ONESELF)
         return
-    st.write("A link with which the person chooses a new password. It works once, for a day.")
-    if st.button("Make a password link", icon=":material/lock_reset:", key=f"reset-{user.id}"):
+    st.write(words.PASSWORD_LINK_HELP)
+    if st.button(words.MAKE_PASSWORD_LINK, icon=":material/lock_reset:", key=f"reset-{user.id}"):
         _try(lambda: inviting.offer_reset(user, me), user)
     if user.disabled:
-        st.write("The account is disabled.")
-        if st.button("Let in again", icon=":material/person_check:", key=f"enable-{user.id}"):
+        st.write(words.IS_DISABLED)
+        if st.button(words.ENABLE, icon=":material/person_check:", key=f"enable-{user.id}"):
             _try(lambda: viewer.change(users.set_disabled, user.id, disabled=False, actor=me.actor), user)
         return
-    st.write("Disabling logs the person out everywhere and stops their keys. Recordings stay.")
-    if st.button("Disable", icon=":material/person_off:", key=f"disable-{user.id}"):
+    st.write(words.DISABLE_HELP)
+    if st.button(words.DISABLE, icon=":material/person_off:", key=f"disable-{user.id}"):
         _try(lambda: viewer.change(users.set_disabled, user.id, disabled=True, actor=me.actor), user)
 
 
 def _browsers(user: User, me: Viewer) -> None:
-    st.subheader("Browsers", anchor=False)
+    st.subheader(words.BROWSERS, anchor=False)
     found = viewer.look(sessions.list_of, user.id)
     if not found:
-        st.write("Not logged in anywhere.")
+        st.write(words.NO_BROWSERS)
         return
     for session in found:
         seen = present.when(session.last_seen_at, me.zone)
         address = viewer.plain(session.client.split(" ", 1)[0])
-        st.markdown(f"**{access.device(session.client)}** · {address} · last seen {seen}")
-    if st.button("Log out everywhere", key=f"end-all-{user.id}"):
+        st.markdown(f"**{access.device(session.client)}** · {address} · {words.last_seen(seen)}")
+    if st.button(words.END_ALL, key=f"end-all-{user.id}"):
         _try(lambda: viewer.change(sessions.end_all, user.id, actor=me.actor), user)
 
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboards import context, viewer
+from dashboards.strings import accounts as words
 from dashboards.viewer import Viewer
 from storage import leaving, users
 from storage.errors import NotSignedIn, TranscriberError
@@ -10,21 +11,18 @@ from storage.errors import NotSignedIn, TranscriberError
 
 def show(me: Viewer) -> None:
     """Offer the data, and below it the way out."""
-    st.subheader("Take it with you", anchor=False)
-    st.write("A ZIP with your account, your recordings' details, notes and transcripts as JSON.")
-    st.link_button("Download my data", "/account/export", icon=":material/download:")
-    st.subheader("Delete the account", anchor=False)
-    st.write(
-        "Your recordings, transcripts, subtitles, keys and settings are deleted at once, and nobody can bring them "
-        "back. The audit log keeps what was done, under your account's number."
-    )
+    st.subheader(words.TAKE_DATA, anchor=False)
+    st.write(words.TAKE_DATA_HELP)
+    st.link_button(words.DOWNLOAD_DATA, "/account/export", icon=":material/download:")
+    st.subheader(words.LEAVE, anchor=False)
+    st.write(words.LEAVE_HELP)
     with st.form("leave", border=False):
         by_password = viewer.look(users.has_password, me.user.id)
-        label = "Your password, to confirm" if by_password else f"Type {viewer.plain(me.user.name)} to confirm"
+        label = words.LEAVE_BY_PASSWORD if by_password else words.leave_by_name(viewer.plain(me.user.name))
         typed = st.text_input(
             label, type="password" if by_password else "default", autocomplete="off", key="leave-typed"
         )
-        asked = st.form_submit_button("Delete my account", icon=":material/delete_forever:", key="delete")
+        asked = st.form_submit_button(words.LEAVE_SUBMIT, icon=":material/delete_forever:", key="delete")
     if asked:
         _leave(me, typed or "", by_password=by_password)
 
@@ -35,11 +33,11 @@ def _leave(me: Viewer, typed: str, *, by_password: bool) -> None:
             with context.ledger().read() as con:
                 users.authenticate(con, name=me.user.name, password=typed, client=f"page:{me.session_id}")
         elif typed.strip() != me.user.name:
-            st.error("That is not the name of this account. Nothing was deleted.", icon=":material/error:")
+            st.error(words.LEAVE_WRONG_NAME, icon=":material/error:")
             return
         ended = viewer.change(leaving.leave, me.user.id, actor=me.actor)
     except NotSignedIn:
-        st.error("That is not your password. Nothing was deleted.", icon=":material/error:")
+        st.error(words.LEAVE_WRONG_PASSWORD, icon=":material/error:")
         return
     except TranscriberError as error:
         viewer.refused(error)

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboards import components, passwords, viewer
+from dashboards.strings import accounts as words
 
 me = viewer.required()
 with st.container(key="gate"):
     st.image(str(components.SVG_MARK), width=56)
-    st.title("Choose your password", anchor=False)
-    name = viewer.plain(me.user.name)
-    st.caption(f"Welcome, {name}. The password you logged in with was set by someone else; only you know the new one.")
-    passwords.form(me, button="Save and go on", first=True)
+    st.title(words.FIRST_PASSWORD, anchor=False)
+    st.caption(words.first_password_why(viewer.plain(me.user.name)))
+    passwords.form(me, button=words.FIRST_PASSWORD_SUBMIT, first=True)

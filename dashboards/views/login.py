@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboards import entry, strings
+from dashboards import entry
+from dashboards.strings import accounts as words
 
 with st.container(key="gate"):
-    entry.heading("Log in", f"to {strings.APP}")
+    entry.heading(words.LOG_IN, words.LOG_IN_WHERE)
     entry.log_in()

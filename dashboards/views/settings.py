@@ -3,25 +3,26 @@
 import streamlit as st
 
 from dashboards import access, defaults, passwords, profile, taking_leave, viewer
+from dashboards.strings import accounts as words
 
 me = viewer.required()
-st.title("Settings", anchor=False)
-names = ["Profile", "Password", "Browsers", "API keys", "Your data"]
+st.title(words.SETTINGS, anchor=False)
+names = [words.PROFILE, words.PASSWORD, words.BROWSERS, words.API_KEYS, words.YOUR_DATA]
 if me.may_write:
-    names[1:1] = ["Recordings", "Vocabulary"]
+    names[1:1] = [words.RECORDINGS, words.VOCABULARY]
 tabs = dict(zip(names, st.tabs(names, key="part", bind="query-params"), strict=True))
-with tabs["Profile"], st.container(key="narrow"):
+with tabs[words.PROFILE], st.container(key="narrow"):
     profile.form(me)
 if me.may_write:
-    with tabs["Recordings"], st.container(key="narrow-jobs"):
+    with tabs[words.RECORDINGS], st.container(key="narrow-jobs"):
         defaults.form(me)
-    with tabs["Vocabulary"], st.container(key="narrow-words"):
+    with tabs[words.VOCABULARY], st.container(key="narrow-words"):
         defaults.vocabulary_form(me)
-with tabs["Password"], st.container(key="narrow-password"):
-    passwords.form(me, button="Change password")
-with tabs["Browsers"]:
+with tabs[words.PASSWORD], st.container(key="narrow-password"):
+    passwords.form(me, button=words.CHANGE_PASSWORD)
+with tabs[words.BROWSERS]:
     access.browsers(me)
-with tabs["API keys"]:
+with tabs[words.API_KEYS]:
     access.programs(me)
-with tabs["Your data"], st.container(key="narrow-data"):
+with tabs[words.YOUR_DATA], st.container(key="narrow-data"):
     taking_leave.show(me)
