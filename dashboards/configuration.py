@@ -7,17 +7,13 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from dashboards import context, viewer
-
-HIDDEN = "•••••• (set)"
+from dashboards.strings import admin as words
 
 
 def listing() -> None:
     """Show the settings, one table a concern."""
     viewer.required_admin()
-    st.caption(
-        "Set by environment variables or a file `.env` where the web process starts, and read then. "
-        "Secrets are not shown. Workers on other machines have settings of their own."
-    )
+    st.caption(words.CONFIGURATION_ABOUT)
     for concern in concerns():
         title = (type(concern).__doc__ or "").strip().splitlines()[0].rstrip(".")
         st.subheader(title.partition(":")[0], anchor=False)
@@ -25,10 +21,10 @@ def listing() -> None:
 
 
 _COLUMNS = {
-    "Setting": st.column_config.TextColumn(width="medium"),
-    "Value": st.column_config.TextColumn(width="medium"),
-    "Set": st.column_config.CheckboxColumn(width="small", help="Set by somebody; else the default."),
-    "What it is": st.column_config.TextColumn(width="large"),
+    words.SETTING: st.column_config.TextColumn(width="medium"),
+    words.VALUE: st.column_config.TextColumn(width="medium"),
+    words.SET: st.column_config.CheckboxColumn(width="small", help=words.SET_HELP),
+    words.MEANING: st.column_config.TextColumn(width="large"),
 }
 
 
@@ -44,10 +40,10 @@ def rows(concern: BaseSettings) -> Iterator[dict[str, object]]:
     """Yield one row a setting; what is secret is hidden."""
     for name, field in type(concern).model_fields.items():
         value = getattr(concern, name)
-        shown = "" if value is None else HIDDEN if isinstance(value, SecretStr) else str(value)
+        shown = "" if value is None else words.HIDDEN if isinstance(value, SecretStr) else str(value)
         yield {
-            "Setting": f"TRANSCRIBER_{name.upper()}",
-            "Value": shown,
-            "Set": name in concern.model_fields_set,
-            "What it is": field.description or "",
+            words.SETTING: f"TRANSCRIBER_{name.upper()}",
+            words.VALUE: shown,
+            words.SET: name in concern.model_fields_set,
+            words.MEANING: field.description or "",
         }

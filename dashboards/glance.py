@@ -6,6 +6,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboards import context, present, strings, viewer
+from dashboards.strings import admin as words
 from dashboards.viewer import Viewer
 from storage import jobs, users
 from storage import overview as facts
@@ -28,10 +29,10 @@ def overview() -> None:
     _day(hours)
     left, right = st.columns(2, gap="large")
     with right:
-        st.subheader("Failed last", anchor=False)
+        st.subheader(words.FAILED_LAST, anchor=False)
         _failures(viewer.look(facts.failures), me)
     with left:
-        st.subheader("Recordings finished, last 24 hours", anchor=False)
+        st.subheader(words.COURSE, anchor=False)
         _course(hours, me)
 
 
@@ -48,10 +49,10 @@ def _now() -> None:
     busy, slots = sum(beat.busy for beat in alive), sum(beat.slots for beat in alive)
     _metrics(
         [
-            ("In work", f"{working:,}", "Recordings that workers have in hand."),
-            ("Waiting", f"{counts[JobState.QUEUED]:,}", "Recordings that wait for their turn."),
-            ("Slots busy", f"{busy} of {slots}", "Over all workers that were heard in the last 20 seconds."),
-            ("People", f"{sum(not user.disabled for user in viewer.look(users.list_all)):,}", "Accounts not disabled."),
+            (words.IN_WORK, f"{working:,}", words.IN_WORK_HELP),
+            (strings.STATE[JobState.QUEUED], f"{counts[JobState.QUEUED]:,}", words.WAITING_HELP),
+            (words.SLOTS_BUSY, words.out_of(busy, slots), words.SLOTS_BUSY_HELP),
+            (words.PEOPLE, f"{sum(not user.disabled for user in viewer.look(users.list_all)):,}", words.PEOPLE_HELP),
         ]
     )
 
@@ -64,38 +65,39 @@ def _day(hours: Sequence[Hour]) -> None:
     index = context.current().search.status
     _metrics(
         [
-            ("Finished in 24 h", f"{done:,}", "Recordings whose transcripts became ready."),
-            ("Failed in 24 h", f"{failed:,}", ""),
-            ("Heard in 24 h", f"{heard_s / 3600:,.1f} h", "Length of the recordings that became ready."),
-            ("Speed", f"{speed:.1f}×" if speed else "–", "Seconds of recording in a second of work, on average."),
+            (words.FINISHED_TODAY, f"{done:,}", words.FINISHED_TODAY_HELP),
+            (words.FAILED_TODAY, f"{failed:,}", ""),
+            (words.HEARD_TODAY, f"{heard_s / 3600:,.1f} h", words.HEARD_TODAY_HELP),
+            (words.SPEED, f"{speed:.1f}×" if speed else "–", words.SPEED_HELP),
         ]
     )
     free = context.current().shelf.free_bytes()
     searched = f"{index.share:.0%}" if index.known else "–"
     _metrics(
         [
-            ("Recordings kept", f"{kept:,}", "The same file in two jobs counts once."),
-            ("Stored", present.size(size_bytes), "Bytes of the recordings."),
-            ("Free for uploads", present.size(free), "On the disk of the data folder."),
-            ("Searchable", searched, f"{index.indexed:,} transcripts in the index, {index.behind:,} still to come."),
+            (words.KEPT, f"{kept:,}", words.KEPT_HELP),
+            (words.STORED, present.size(size_bytes), words.STORED_HELP),
+            (words.FREE, present.size(free), words.FREE_HELP),
+            (words.SEARCHABLE, searched, words.searchable_help(index.indexed, index.behind)),
         ]
     )
 
 
 def _course(hours: Sequence[Hour], me: Viewer) -> None:
     if not any(hour.completed or hour.failed for hour in hours):
-        st.caption("Nothing was finished in the last 24 hours.")
+        st.caption(words.NOTHING_FINISHED)
         return
+    ready, failed = strings.STATE[JobState.COMPLETED], strings.STATE[JobState.FAILED]
     rows = [
-        {"Hour": hour.start.astimezone(me.zone).replace(tzinfo=None), "Ready": hour.completed, "Failed": hour.failed}
+        {words.HOUR: hour.start.astimezone(me.zone).replace(tzinfo=None), ready: hour.completed, failed: hour.failed}
         for hour in hours
     ]
-    st.bar_chart(rows, x="Hour", y=["Ready", "Failed"], color=["#2f8f7b", "#c4473e"], x_label="", height=260)
+    st.bar_chart(rows, x=words.HOUR, y=[ready, failed], color=["#2f8f7b", "#c4473e"], x_label="", height=260)
 
 
 def _failures(failed: Sequence[Job], me: Viewer) -> None:
     if not failed:
-        st.caption("Nothing has failed.")
+        st.caption(words.NOTHING_FAILED)
         return
     for job in failed:
         with st.container(border=True, gap=None, key=f"failed-{job.id}"):

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboards import context, present, strings, viewer
+from dashboards.strings import admin as words
 from storage.clock import utc_now
 from storage.heartbeats import ModelState, WorkerBeat
 
 EVERY_S = 5.0
-POOLS = {"cpu": "Reads, cuts and exports", "gpu": "Listens"}
 
 
 @st.fragment(run_every=EVERY_S)
@@ -21,10 +21,13 @@ def listing() -> None:
         return
     busy, slots = sum(beat.busy for beat in alive), sum(beat.slots for beat in alive)
     hosts = len({beat.host for beat in alive})
-    for column, (name, value) in zip(
-        st.columns(3), (("Workers", len(alive)), ("Machines", hosts), ("Slots busy", f"{busy} of {slots}")), strict=True
-    ):
-        column.metric(name, str(value), border=True)
+    figures = (
+        (words.WORKERS, str(len(alive))),
+        (words.MACHINES, str(hosts)),
+        (words.SLOTS_BUSY, words.out_of(busy, slots)),
+    )
+    for column, (name, value) in zip(st.columns(3), figures, strict=True):
+        column.metric(name, value, border=True)
     for beat in alive:
         _worker(beat)
 
@@ -33,15 +36,13 @@ def _worker(beat: WorkerBeat) -> None:
     with st.container(border=True, key=f"worker-{beat.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{viewer.plain(beat.name)}**", width="content")
-            st.badge(f"pool {beat.pool}", color="violet" if beat.pool == "gpu" else "gray")
-            st.badge("working" if beat.busy else "idle", color="blue" if beat.busy else "green")
+            st.badge(words.pool(beat.pool), color="violet" if beat.pool == "gpu" else "gray")
+            st.badge(words.WORKING if beat.busy else words.IDLE, color="blue" if beat.busy else "green")
         said = max(0.0, (utc_now() - beat.sent_at).total_seconds())
-        does = POOLS.get(beat.pool, "")
-        st.caption(
-            f"{does} on {viewer.plain(beat.host)}, {beat.device}, process {beat.pid} · heard from {said:.0f} s ago"
-        )
+        does = words.WORKER_DOES.get(beat.pool, "")
+        st.caption(words.worker(does, viewer.plain(beat.host), beat.device, beat.pid, said))
         if beat.slots:
-            st.progress(min(1.0, beat.busy / beat.slots), text=f"{beat.busy} of {beat.slots} slots busy")
+            st.progress(min(1.0, beat.busy / beat.slots), text=words.slots_busy(beat.busy, beat.slots))
         for model in beat.models:
             _model(model)
         if beat.versions:
@@ -49,11 +50,11 @@ def _worker(beat: WorkerBeat) -> None:
 
 
 def _model(model: ModelState) -> None:
-    name = f"Model **{viewer.plain(model.name)}**"
+    name = words.model(viewer.plain(model.name))
     if model.state == "downloading":
-        st.progress(model.progress or 0.0, text=f"{name}: downloading")
+        st.progress(model.progress or 0.0, text=f"{name}: {words.DOWNLOADING}")
     elif model.state == "failed":
-        st.error(f"{name}: {viewer.plain(present.sentence(model.warning or 'could not be loaded'))}")
+        st.error(f"{name}: {viewer.plain(present.sentence(model.warning or words.NOT_LOADED))}")
     else:
         st.markdown(f":green[:material/check_circle:] {name}")
         if model.warning:

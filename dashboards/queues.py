@@ -4,36 +4,34 @@ import streamlit as st
 
 from dashboards import prefect_pools, present, viewer
 from dashboards.prefect_pools import Pool, Queue
+from dashboards.strings import admin as words
 from storage import audit, overview
 from storage.clock import utc_now
 from storage.errors import TranscriberError
 from storage.records import Lane
 
 EVERY_S = 10.0
-LANES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free", Lane.BACKFILL: "Last of all"}
-DOES = {"cpu": "reading, cutting and exporting", "gpu": "listening"}
 
 
 @st.fragment(run_every=EVERY_S)
 def backlog() -> None:
     """Show what waits in each lane."""
     viewer.required_admin()
-    st.subheader("Backlog", anchor=False)
-    st.caption("What waits lies in the ledger; Prefect is given a few recordings at a time, the upper lanes first.")
+    st.subheader(words.BACKLOG, anchor=False)
+    st.caption(words.BACKLOG_ABOUT)
     with st.container(key="tiles-backlog"):
         columns = st.columns(len(Lane))
     for column, lane in zip(columns, viewer.look(overview.backlog), strict=True):
-        since = f"oldest: {present.roughly((utc_now() - lane.oldest).total_seconds())}" if lane.oldest else None
-        told = f"Lane “{lane.lane}”. {lane.in_hand:,} more are in hand."
+        since = words.oldest(present.roughly((utc_now() - lane.oldest).total_seconds())) if lane.oldest else None
         column.metric(
-            LANES[lane.lane],
+            words.LANE[lane.lane],
             f"{lane.waiting:,}",
             since,
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
-            help=told,
+            help=words.lane_help(lane.lane, lane.in_hand),
         )
 
 
@@ -42,15 +40,15 @@ def pools() -> None:
     """Show every pool and queue with a way to pause it."""
     me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader("Work pools", anchor=False, width="content")
-        st.button("Look again", icon=":material/refresh:", key="look-again")
+        st.subheader(words.POOLS, anchor=False, width="content")
+        st.button(words.LOOK_AGAIN, icon=":material/refresh:", key="look-again")
     try:
         found = prefect_pools.all_pools()
     except TranscriberError as error:
         viewer.refused(error)
         return
     if not found:
-        st.info("The Prefect server knows no work pools yet. They are made when the first worker starts.")
+        st.info(words.NO_POOLS)
     for pool in found:
         _pool(pool, me)
 
@@ -59,25 +57,23 @@ def _pool(pool: Pool, me: viewer.Viewer) -> None:
     with st.container(border=True, key=f"pool-{pool.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{viewer.plain(pool.name)}**", width="content")
-            word, color = {"ready": ("workers are there", "green"), "paused": ("paused", "orange")}.get(
-                pool.status, ("no worker", "gray")
+            word, color = {"ready": (words.POOL_READY, "green"), "paused": (words.POOL_PAUSED, "orange")}.get(
+                pool.status, (words.POOL_ALONE, "gray")
             )
             st.badge(word, color=color)  # type: ignore[arg-type]
-            st.caption(DOES.get(pool.name, ""))
+            st.caption(words.POOL_DOES.get(pool.name, ""))
             _switch(pool, me)
         st.caption(" · ".join(_queue(queue) for queue in pool.queues))
 
 
 def _queue(queue: Queue) -> str:
-    limit = f", at most {queue.limit} at once" if queue.limit is not None else ""
-    paused = ", **paused**" if queue.paused else ""
-    return f"{viewer.plain(queue.name)} (priority {queue.priority}{limit}{paused})"
+    return words.queue(viewer.plain(queue.name), queue.priority, queue.limit, paused=queue.paused)
 
 
 def _switch(pool: Pool, me: viewer.Viewer) -> None:
     """Pause or go on; what workers have in hand is finished in either case."""
-    label, icon = ("Go on", ":material/play_arrow:") if pool.paused else ("Pause", ":material/pause:")
-    told = None if pool.paused else "Workers take no more of it; what they have in hand is finished."
+    label, icon = (words.GO_ON, ":material/play_arrow:") if pool.paused else (words.PAUSE, ":material/pause:")
+    told = None if pool.paused else words.PAUSE_HELP
     if not st.button(label, icon=icon, key=f"pause-{pool.name}", help=told):
         return
     try:

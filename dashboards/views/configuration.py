@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboards import configuration, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Configuration", anchor=False)
+st.title(words.CONFIGURATION, anchor=False)
 configuration.listing()

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboards import incoming, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Uploads in progress", anchor=False)
+st.title(words.UPLOADS, anchor=False)
 incoming.listing()

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboards import machines, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Machines", anchor=False)
+st.title(words.MACHINES, anchor=False)
 machines.listing()

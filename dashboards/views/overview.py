@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboards import glance, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Overview", anchor=False)
+st.title(words.OVERVIEW, anchor=False)
 glance.overview()

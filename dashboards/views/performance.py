@@ -3,9 +3,10 @@
 import streamlit as st
 
 from dashboards import performance, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Performance", anchor=False)
+st.title(words.PERFORMANCE, anchor=False)
 performance.requests()
 performance.statements()
 performance.kept()

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboards import queues, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("Queues", anchor=False)
+st.title(words.QUEUES, anchor=False)
 queues.backlog()
 queues.pools()

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboards import system, viewer
+from dashboards.strings import admin as words
 
 viewer.required_admin()
-st.title("System", anchor=False)
+st.title(words.SYSTEM, anchor=False)
 system.parts()
 system.load()

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from dashboards import caches, system
-from dashboards.configuration import HIDDEN, concerns, rows
+from dashboards.configuration import concerns, rows
 from dashboards.shelf import Upload, new_ident
+from dashboards.strings.admin import HIDDEN
 from storage import audit, slow_queries
 from storage.records import JobState, Lane, Options, Role, User
 from tests.dashboards.desk import Desk, button, words
