@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import context, viewer
+from dashboards.strings import recordings as words
 from dashboards.viewer import Viewer
 from storage import intake, jobs
 from storage.errors import NotFound, TranscriberError
@@ -39,12 +40,12 @@ def _purge(job: Job, actor: str) -> None:
     context.removed(job.id, job.owner_id)
 
 
-ACTS: dict[str, tuple[Callable[[Job, str], None], str]] = {
-    "cancel": (_cancel, "cancelled"),
-    "retry": (_retry, "started again"),
-    "delete": (_delete, "deleted"),
-    "restore": (_restore, "brought back"),
-    "purge": (_purge, "deleted for good"),
+ACTS: dict[str, Callable[[Job, str], None]] = {
+    "cancel": _cancel,
+    "retry": _retry,
+    "delete": _delete,
+    "restore": _restore,
+    "purge": _purge,
 }
 
 
@@ -52,7 +53,7 @@ def act(told: Any, me: Viewer, *, everybody: bool) -> None:
     """Do what the list asks for to the recordings that it names, as far as they are the reader's; keep what to say."""
     if not isinstance(told, Mapping) or told.get("act") not in ACTS or not me.may_write:
         return
-    work, done_words = ACTS[told["act"]]
+    work = ACTS[told["act"]]
     done, refusals = 0, []
     for job_id in [str(one) for one in told.get("ids") or ()][:MAX_AT_ONCE]:
         try:
@@ -64,11 +65,4 @@ def act(told: Any, me: Viewer, *, everybody: bool) -> None:
             refusals.append(str(refusal))
         else:
             done += 1
-    st.session_state[SAID] = _said(done, done_words, refusals)
-
-
-def _said(done: int, done_words: str, refusals: list[str]) -> str:
-    counted = "1 recording was" if done == 1 else f"{done} recordings were"
-    if not refusals:
-        return f"{counted} {done_words}."
-    return f"{counted} {done_words}, {len(refusals)} not: {refusals[0]}."
+    st.session_state[SAID] = words.done(told["act"], done, refusals)

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboards import context, strings, viewer
 from dashboards.languages import LANGUAGES
-from dashboards.uploading import AUTO, LANES, TASKS
+from dashboards.strings import recordings as words
+from dashboards.uploading import AUTO
 from dashboards.viewer import Viewer
 from storage import preferences, vocabulary
 from storage.clock import utc_now
@@ -20,25 +21,25 @@ FORMATS = [fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP]
 def form(me: Viewer) -> None:
     """Ask what the upload page starts from."""
     now = viewer.look(preferences.of, me.user.id)
-    st.write("The upload page starts from these; each upload can still choose something else.")
+    st.write(words.DEFAULTS_ABOUT)
     with st.form("defaults", border=False):
         wanted = _subtitles(_hearing(now))
-        if not st.form_submit_button("Save", type="primary"):
+        if not st.form_submit_button(words.SAVE, type="primary"):
             return
     try:
         viewer.change(preferences.set_, me.user.id, wanted, actor=me.actor)
     except TranscriberError as error:
         viewer.refused(error)
         return
-    st.toast("Saved. New uploads start from this.", icon=":material/check:")
+    st.toast(words.DEFAULTS_SAVED, icon=":material/check:")
     st.rerun()
 
 
 def _hearing(now: Preferences) -> Preferences:
-    languages = {"": "Detect by itself"} | LANGUAGES
+    languages = {"": words.DETECT} | LANGUAGES
     left, right = st.columns(2)
     language = left.selectbox(
-        "Spoken language",
+        words.SPOKEN_LANGUAGE,
         list(languages),
         _place(list(languages), now.language or ""),
         format_func=languages.__getitem__,
@@ -46,39 +47,39 @@ def _hearing(now: Preferences) -> Preferences:
     here = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     models = [AUTO, *sorted(here | {now.model} - {AUTO})]
     model = right.selectbox(
-        "Model",
+        words.MODEL,
         models,
         _place(models, now.model),
-        format_func=lambda name: "Best available" if name == AUTO else str(name),
-        help="Larger models make fewer mistakes and take longer.",
+        format_func=lambda name: words.BEST if name == AUTO else str(name),
+        help=words.MODEL_HELP,
     )
-    task = left.selectbox("Write down", list(TASKS), _place(list(TASKS), now.task), format_func=TASKS.__getitem__)
-    lanes = list(LANES)
-    lane = right.selectbox("Start", lanes, _place(lanes, now.lane), format_func=LANES.__getitem__)
+    tasks, lanes = list(words.TASKS), list(words.LANES)
+    task = left.selectbox(words.TASK, tasks, _place(tasks, now.task), format_func=words.TASKS.__getitem__)
+    lane = right.selectbox(words.LANE, lanes, _place(lanes, now.lane), format_func=words.LANES.__getitem__)
     formats = st.multiselect(
-        "Files to make when a recording is ready",
+        words.FILES_MADE,
         FORMATS,
         list(now.formats),
-        format_func=lambda fmt: f"{fmt.upper()}: {strings.FORMAT[fmt]}",
-        placeholder="The usual ones",
-        help="Every other format can still be downloaded; it is made when it is asked for.",
+        format_func=lambda fmt: words.file_format(fmt, strings.FORMAT[fmt]),
+        placeholder=words.USUAL_FILES,
+        help=words.FILES_MADE_HELP,
     )
     now = replace(now, formats=tuple(formats), language=language or None, model=model or AUTO)
     return replace(now, task=task or "transcribe", lane=lane or now.lane)
 
 
 def _subtitles(now: Preferences) -> Preferences:
-    st.subheader("Subtitles", anchor=False)
+    st.subheader(words.SUBTITLES, anchor=False)
     cues = now.cues
     width, count, pace = st.columns(3)
     shortest, longest, gap = st.columns(3)
     wanted = CueLimits(
-        max_line_width=width.number_input("Characters in a line", 8, 200, cues.max_line_width),
-        max_line_count=count.number_input("Lines", 1, 6, cues.max_line_count),
-        max_chars_per_s=pace.number_input("Characters a second", 5.0, 100.0, cues.max_chars_per_s, 1.0),
-        min_duration_s=shortest.number_input("Shortest, in seconds", 0.0, 10.0, round(cues.min_duration_s, 2), 0.1),
-        max_duration_s=longest.number_input("Longest, in seconds", 1.0, 60.0, cues.max_duration_s, 0.5),
-        min_gap_s=gap.number_input("Gap between, in seconds", 0.0, 2.0, cues.min_gap_s, 0.01, format="%.3f"),
+        max_line_width=width.number_input(words.MAX_WIDTH, 8, 200, cues.max_line_width),
+        max_line_count=count.number_input(words.MAX_LINES, 1, 6, cues.max_line_count),
+        max_chars_per_s=pace.number_input(words.MAX_PACE, 5.0, 100.0, cues.max_chars_per_s, 1.0),
+        min_duration_s=shortest.number_input(words.SHORTEST, 0.0, 10.0, round(cues.min_duration_s, 2), 0.1),
+        max_duration_s=longest.number_input(words.LONGEST, 1.0, 60.0, cues.max_duration_s, 0.5),
+        min_gap_s=gap.number_input(words.GAP, 0.0, 2.0, cues.min_gap_s, 0.01, format="%.3f"),
     )
     if wanted.min_duration_s == round(cues.min_duration_s, 2):  # shown rounded, kept as it was
         wanted = replace(wanted, min_duration_s=cues.min_duration_s)
@@ -91,21 +92,21 @@ def _place(values: list[str] | list[Lane], value: str) -> int:
 
 def vocabulary_form(me: Viewer) -> None:
     """Ask for the names and terms that all of one's recordings may hold."""
-    st.write("Names and terms that occur in your recordings. Every recording of yours is heard with them in mind.")
+    st.write(words.VOCABULARY_ABOUT)
     with st.form("vocabulary", border=False):
-        words = st.text_area(
-            "One a line",
+        terms = st.text_area(
+            words.VOCABULARY,
             viewer.look(vocabulary.words_of, me.user.id),
             height=260,
-            placeholder="Nuuk\nGrønlandsbanken\nqPCR",
-            help=f"Up to {vocabulary.MAX_CHARS} characters in all, which is what a model reads.",
+            placeholder=words.VOCABULARY_EXAMPLE,
+            help=words.vocabulary_help(vocabulary.MAX_CHARS),
         )
-        if not st.form_submit_button("Save", type="primary"):
+        if not st.form_submit_button(words.SAVE, type="primary"):
             return
     try:
-        viewer.change(vocabulary.set_words, me.user.id, words or "", actor=me.actor)
+        viewer.change(vocabulary.set_words, me.user.id, terms or "", actor=me.actor)
     except TranscriberError as error:
         viewer.refused(error)
         return
-    st.toast("Saved. Recordings from now on are heard with these words.", icon=":material/check:")
+    st.toast(words.VOCABULARY_SAVED, icon=":material/check:")
     st.rerun()

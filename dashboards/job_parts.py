@@ -9,6 +9,7 @@ from pathlib import PurePath
 import streamlit as st
 
 from dashboards import components, context, player_data, present, strings, viewer
+from dashboards.strings import recordings as words
 from dashboards.viewer import Viewer
 from storage import intake, jobs, notes, versions
 from storage.clock import utc_now
@@ -23,7 +24,7 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
     """Show name, state and the plain facts."""
     colour = {"completed": "green", "failed": "red", "active": "blue", "quiet": "gray"}[present.kind(job.state)]
     with st.container(key="crumb"):
-        st.page_link("views/jobs.py", label="Recordings", icon=":material/arrow_back:")
+        st.page_link("views/jobs.py", label=words.PAGE["jobs"], icon=":material/arrow_back:")
     with st.container(key="headline", horizontal=True, vertical_alignment="center"):
         st.html(f"<h1>{_escaped(job.name)}</h1>", width="content")
         st.badge(strings.STATE[job.state], color=colour)  # type: ignore[arg-type]
@@ -40,32 +41,24 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
 def under_way(job: Job, me: Viewer) -> None:
     """Show how far an unfinished job is, and let its owner stop it."""
     with st.container(border=True, key="progress"):
-        words = {
-            JobState.QUEUED: "Waiting in line.",
-            JobState.INGESTING: "Reading the recording and looking for speech.",
-            JobState.TRANSCRIBING: _heard(job),
-            JobState.EXPORTING: "Everything is heard. Putting the text together and writing the files.",
-        }[job.state]
-        st.progress(job.progress, text=words)
+        doing = _heard(job) if job.state is JobState.TRANSCRIBING else words.UNDER_WAY[job.state]
+        st.progress(job.progress, text=doing)
         if job.detail:
             st.caption(viewer.plain(present.sentence(job.detail)))
         if job.attempt > 1:
-            st.caption(f"Attempt {job.attempt}. What was heard before is kept and not done again.")
-        if me.may_write and st.button("Cancel", icon=":material/close:", key="cancel"):
+            st.caption(words.attempt(job.attempt))
+        if me.may_write and st.button(words.CANCEL, icon=":material/close:", key="cancel"):
             _do(lambda: viewer.change(jobs.cancel, job.id, actor=me.actor), job)
 
 
 def broken_off(job: Job, me: Viewer) -> None:
     """Say why a job failed or that it was cancelled, with the next step."""
     if job.state is JobState.FAILED:
-        st.error(
-            viewer.plain(present.sentence(job.error or "It failed for a reason that was not told")),
-            icon=":material/error:",
-        )
-        st.caption(f"The recording is kept. If you ask for help, give this id: `{job.id}`")
+        st.error(viewer.plain(present.sentence(job.error or words.NO_REASON)), icon=":material/error:")
+        st.caption(words.id_for_help(job.id))
     else:
-        st.info("This recording was cancelled. It is kept, and can be started again.", icon=":material/block:")
-    if me.may_write and st.button("Try again", type="primary", icon=":material/replay:", key="retry"):
+        st.info(words.CANCELLED, icon=":material/block:")
+    if me.may_write and st.button(words.TRY_AGAIN, type="primary", icon=":material/replay:", key="retry"):
         _do(lambda: viewer.change(jobs.retry, job.id, actor=me.actor), job)
 
 
@@ -90,13 +83,13 @@ def warnings(job: Job) -> None:
         st.warning(strings.DEMO_WARNING, icon=":material/info:")
     if job.given_up:
         what = "; ".join(viewer.plain(one) for one in job.given_up)
-        st.info(f"To get through, the machine had to make do with less: {what}.", icon=":material/memory:")
+        st.info(words.made_do(what), icon=":material/memory:")
 
 
 def files(job: Job) -> None:
     """Offer each format for download."""
     stem = PurePath(job.name).stem or "transcript"
-    st.subheader("Download", anchor=False)
+    st.subheader(words.DOWNLOAD, anchor=False)
     rows = [
         {
             "url": f"/downloads/{job.id}/{fmt}",
@@ -110,7 +103,7 @@ def files(job: Job) -> None:
         "url": f"/recordings/{job.id}?download=1",
         "name": job.name,
         "format": "file",
-        "about": "The original recording",
+        "about": words.ORIGINAL,
     }
     components.downloads([*rows, original], captions=asdict(job.options.cues), key=f"downloads-{job.id}")
 
@@ -119,13 +112,10 @@ def delete_button(job: Job, me: Viewer) -> None:
     """Let the owner delete a finished job, after asking."""
     if not me.may_write:
         return
-    with st.popover("Delete recording", icon=":material/delete:", type="tertiary"):
+    with st.popover(words.DELETE_RECORDING, icon=":material/delete:", type="tertiary"):
         days = context.settings().web.deleted_kept_days
-        st.write(
-            f"**{viewer.plain(job.name)}**, its transcript and its files go to “Recently deleted”. "
-            f"You can restore them for {days:g} days."
-        )
-        if st.button("Delete", type="primary", icon=":material/delete:", key="delete"):
+        st.write(words.delete_sure(viewer.plain(job.name), days))
+        if st.button(words.DELETE, type="primary", icon=":material/delete:", key="delete"):
             _delete(job, me)
 
 
@@ -142,12 +132,10 @@ def _delete(job: Job, me: Viewer) -> None:
 def deleted(job: Job, me: Viewer) -> None:
     """Say that the recording is deleted, until when it can be restored, and offer that."""
     gone = (job.deleted_at or utc_now()) + timedelta(days=context.settings().web.deleted_kept_days)
-    st.info(
-        f"This recording was deleted {viewer.plain(present.when(job.deleted_at or utc_now(), me.zone))}. It can be "
-        f"restored until {viewer.plain(present.exactly(gone, me.zone).rsplit(':', 1)[0])}; then it is gone for good.",
-        icon=":material/delete:",
-    )
-    if me.may_write and st.button("Restore", type="primary", icon=":material/restore_from_trash:", key="restore"):
+    when = viewer.plain(present.when(job.deleted_at or utc_now(), me.zone))
+    until = viewer.plain(present.exactly(gone, me.zone).rsplit(":", 1)[0])
+    st.info(words.deleted(when, until), icon=":material/delete:")
+    if me.may_write and st.button(words.RESTORE, type="primary", icon=":material/restore_from_trash:", key="restore"):
         _do(lambda: intake.restore(context.ledger(), context.files(), job.id, actor=me.actor), job)
 
 
@@ -163,12 +151,11 @@ def _do(work: Callable[[], Job], job: Job) -> None:
 
 def _heard(job: Job) -> str:
     if not job.speech_s:
-        return "Listening."
-    words = f"Heard {present.length(job.done_s)} of {present.length(job.speech_s)} of speech"
-    if job.started_at is None or job.progress < 0.05:
-        return f"{words}."
-    left_s = (utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress
-    return f"{words}, about {present.roughly(left_s)} left."
+        return words.LISTENING
+    left = None
+    if job.started_at is not None and job.progress >= 0.05:
+        left = present.roughly((utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress)
+    return words.heard(present.length(job.done_s), present.length(job.speech_s), left)
 
 
 def _escaped(text: str | None) -> str:

@@ -11,13 +11,13 @@ from storage.listing import Sort, Wanted
 from storage.records import JobState
 
 GOING_ON = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
-FILTERS: dict[str, tuple[str, tuple[JobState, ...] | None]] = {
-    "all": ("All", None),
-    "going": ("In progress", GOING_ON),
-    "ready": ("Ready", (JobState.COMPLETED,)),
-    "failed": ("Failed", (JobState.FAILED,)),
-    "cancelled": ("Cancelled", (JobState.CANCELLED,)),
-    "deleted": ("Deleted", ()),
+FILTERS: dict[str, tuple[JobState, ...] | None] = {
+    "all": None,
+    "going": GOING_ON,
+    "ready": (JobState.COMPLETED,),
+    "failed": (JobState.FAILED,),
+    "cancelled": (JobState.CANCELLED,),
+    "deleted": (),
 }
 FIELDS = ("show", "name", "from", "to", "language", "model", "owner", "sort", "after")
 USUAL = {"show": "all", "sort": Sort.NEWEST.value}
@@ -59,7 +59,7 @@ def asked(zone: tzinfo, owner: str | None) -> Asked:
     show = show if show in FILTERS else "all"
     wanted = Wanted(
         owner_id=owner or told.get("owner"),
-        states=FILTERS[show][1] or (),
+        states=FILTERS[show] or (),
         since=_midnight(since, zone),
         until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
         language=told.get("language"),

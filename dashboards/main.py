@@ -6,32 +6,36 @@ from typing import Any
 import streamlit as st
 
 from dashboards import components, context, strings, viewer
+from dashboards.strings import recordings as words
 from dashboards.viewer import Viewer
 from storage import preferences
 
 OWN = {
-    "views/jobs.py": ("", "Recordings", "graphic_eq"),
-    "views/upload.py": ("upload", "Upload", "upload"),
-    "views/search.py": ("search", "Search", "search"),
+    "views/jobs.py": ("", words.PAGE["jobs"], "graphic_eq"),
+    "views/upload.py": ("upload", words.PAGE["upload"], "upload"),
+    "views/search.py": ("search", words.PAGE["search"], "search"),
 }
 SINGLE = {
-    "views/job.py": ("job", "Recording", "description"),
-    "views/settings.py": ("settings", "Settings", "settings"),
+    "views/job.py": ("job", words.PAGE["job"], "description"),
+    "views/settings.py": ("settings", words.PAGE["settings"], "settings"),
 }
 ADMIN = {
-    "views/overview.py": ("overview", "Overview", "monitoring"),
-    "views/all_jobs.py": ("all-recordings", "All recordings", "library_music"),
-    "views/people.py": ("people", "People", "group"),
-    "views/machines.py": ("machines", "Machines", "memory"),
-    "views/queues.py": ("queues", "Queues", "low_priority"),
-    "views/incoming.py": ("incoming", "Uploads in progress", "cloud_upload"),
-    "views/system.py": ("system", "System", "vital_signs"),
-    "views/performance.py": ("performance", "Performance", "speed"),
-    "views/audit.py": ("audit", "Audit log", "history"),
-    "views/site.py": ("site", "Access", "tune"),
-    "views/configuration.py": ("configuration", "Configuration", "settings_applications"),
+    "views/overview.py": ("overview", words.PAGE["overview"], "monitoring"),
+    "views/all_jobs.py": ("all-recordings", words.PAGE["all_jobs"], "library_music"),
+    "views/people.py": ("people", words.PAGE["people"], "group"),
+    "views/machines.py": ("machines", words.PAGE["machines"], "memory"),
+    "views/queues.py": ("queues", words.PAGE["queues"], "low_priority"),
+    "views/incoming.py": ("incoming", words.PAGE["incoming"], "cloud_upload"),
+    "views/system.py": ("system", words.PAGE["system"], "vital_signs"),
+    "views/performance.py": ("performance", words.PAGE["performance"], "speed"),
+    "views/audit.py": ("audit", words.PAGE["audit"], "history"),
+    "views/site.py": ("site", words.PAGE["site"], "tune"),
+    "views/configuration.py": ("configuration", words.PAGE["configuration"], "settings_applications"),
 }
-OUTSIDE = {"views/join.py": ("join", "Join", "person_add"), "views/reset.py": ("reset", "New password", "lock_reset")}
+OUTSIDE = {
+    "views/join.py": ("join", words.PAGE["join"], "person_add"),
+    "views/reset.py": ("reset", words.PAGE["reset"], "lock_reset"),
+}
 HIDDEN = {"views/job.py", *OUTSIDE}
 EVERY_PATH = [path for pages in (OWN, SINGLE, ADMIN) for path, _, _ in pages.values()]
 
@@ -42,9 +46,9 @@ def main() -> None:
     st.html(components.STYLE)
     me = viewer.signed_in()
     if me is None:
-        only("views/login.py", "Log in", beside=[page(OUTSIDE, view) for view in OUTSIDE])
+        only("views/login.py", words.PAGE["login"], beside=[page(OUTSIDE, view) for view in OUTSIDE])
     elif me.user.must_change_password:
-        only("views/first_password.py", "New password")
+        only("views/first_password.py", words.PAGE["first_password"])
     else:
         signed_in(me)
 
@@ -61,7 +65,7 @@ def signed_in(me: Viewer) -> None:
     sections = {"": [page(OWN, view) for view in own] + [page(SINGLE, view) for view in SINGLE]}
     sections[""] += [page(OUTSIDE, view) for view in OUTSIDE]
     if me.is_admin:
-        sections["Administration"] = [page(ADMIN, view) for view in ADMIN]
+        sections[words.ADMINISTRATION] = [page(ADMIN, view) for view in ADMIN]
     st.logo(str(components.SVG_MARK), size="large")
     shown = st.navigation(sections, expanded=True)
     with st.sidebar, st.container(key="foot"):

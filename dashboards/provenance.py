@@ -7,6 +7,7 @@ from functools import lru_cache
 import streamlit as st
 
 from dashboards import context, present, viewer
+from dashboards.strings import recordings as words
 from storage import audit, users
 from storage.errors import NotFound, TranscriberError
 from storage.records import Heard, Job, Options, SpanRow, Transcript, from_json
@@ -17,9 +18,9 @@ USUAL = Options()
 
 def show(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> None:
     """Say what heard the recording in a few lines, and the rest on demand."""
-    st.subheader("How it was heard", anchor=False)
+    st.subheader(words.HOW_HEARD, anchor=False)
     _list(_short(job, spans, transcript))
-    with st.expander("Everything about it"):
+    with st.expander(words.EVERYTHING):
         _list(_long(job, spans, transcript))
         if spans:
             st.html(_parts(spans))
@@ -30,19 +31,18 @@ def _short(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) ->
     reused = sum(span.reused for span in heard)
     engine_s = sum(span.engine_s or 0.0 for span in heard if not span.reused)
     fresh_s = sum(span.end_s - span.start_s for span in heard if not span.reused)
-    speed = f", {fresh_s / engine_s:.1f}× real time" if engine_s else ""
     took = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
     return {
-        "Model": "demo (built in)" if job.model == present.DEMO_MODEL else job.model,
-        "Language": _language(transcript),
-        "Speech": f"{present.length(job.speech_s)} of {present.length(job.duration_s)}" if job.speech_s else None,
-        "Parts": f"{len(spans)}" + (f", {reused} known already" if reused else ""),
-        "Listening took": present.span(engine_s) + speed if engine_s else None,
-        "From upload to text": present.span(took) if took is not None else None,
-        "Machine": ", ".join(sorted({span.worker for span in heard if span.worker})),
-        "Asked for": asked_for(job.options),
-        "Attempts": str(job.attempt) if job.attempt > 1 else None,
-        "Given up": "; ".join(job.given_up),
+        words.MODEL: words.DEMO_MODEL if job.model == present.DEMO_MODEL else job.model,
+        words.LANGUAGE: _language(transcript),
+        words.SPEECH: _speech(job),
+        words.PARTS: words.parts(len(spans), reused),
+        words.LISTENING_TOOK: words.took(present.span(engine_s), fresh_s / engine_s) if engine_s else None,
+        words.UPLOAD_TO_TEXT: present.span(took) if took is not None else None,
+        words.MACHINE: ", ".join(sorted({span.worker for span in heard if span.worker})),
+        words.ASKED_FOR: asked_for(job.options),
+        words.ATTEMPTS: str(job.attempt) if job.attempt > 1 else None,
+        words.GIVEN_UP: "; ".join(job.given_up),
     }
 
 
@@ -50,50 +50,51 @@ def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> 
     heard = _one_hearing(next((span.result for span in spans if span.result), None))
     others = transcript.other_languages if transcript else ()
     return {
-        "Uploaded by": _uploader(job),
-        "Uploaded": f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC",
-        "Begun": f"{job.started_at:%Y-%m-%d %H:%M:%S} UTC" if job.started_at else None,
-        "Finished": f"{job.finished_at:%Y-%m-%d %H:%M:%S} UTC" if job.finished_at else None,
-        "Way": job.lane.value,
-        "Engine": transcript.engine if transcript else None,
-        "Device": _device(heard) if heard else None,
-        "Also possible": ", ".join(f"{present.language(one.language)} {100 * one.probability:.0f}%" for one in others),
-        "Settings": settings_of(job.options),
-        "Transcript": f"version {transcript.version}" if transcript else None,
-        "Model's fingerprint": job.fingerprint,
-        "Recording's SHA-256": job.media_sha256,
-        "Id": job.id,
+        words.UPLOADED_BY: _uploader(job),
+        words.UPLOADED: f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        words.BEGUN: f"{job.started_at:%Y-%m-%d %H:%M:%S} UTC" if job.started_at else None,
+        words.FINISHED: f"{job.finished_at:%Y-%m-%d %H:%M:%S} UTC" if job.finished_at else None,
+        words.WAY: job.lane.value,
+        words.ENGINE: transcript.engine if transcript else None,
+        words.DEVICE: _device(heard) if heard else None,
+        words.ALSO_POSSIBLE: ", ".join(
+            f"{present.language(one.language)} {100 * one.probability:.0f}%" for one in others
+        ),
+        words.ENGINE_SETTINGS: settings_of(job.options),
+        words.TRANSCRIPT: words.version(transcript.version) if transcript else None,
+        words.FINGERPRINT: job.fingerprint,
+        words.SHA256: job.media_sha256,
+        words.ID: job.id,
     }
 
 
 def _device(heard: Heard) -> str:
     used = [heard.device, heard.compute_type]
     if heard.batch_size:  # what was heard before this was kept does not say
-        used += [f"{heard.cpu_threads} threads", f"{heard.batch_size} windows together"]
+        used += [words.threads(heard.cpu_threads), words.windows(heard.batch_size)]
     return ", ".join(used)
 
 
 def asked_for(options: Options) -> str:
     """Return the options that differ from the usual, in words."""
-    words = [
-        "translated into English" if options.task == "translate" else "",
-        f"vocabulary: {options.hotwords}" if options.hotwords else "",
-        "with a prompt" if options.prompt else "",
-        f"audio track {options.audio_track + 1}" if options.audio_track else "",
+    told = [
+        words.TRANSLATED if options.task == "translate" else "",
+        words.vocabulary(options.hotwords) if options.hotwords else "",
+        words.WITH_PROMPT if options.prompt else "",
+        words.audio_track(options.audio_track + 1) if options.audio_track else "",
     ]
-    return ", ".join(word for word in words if word)
+    return ", ".join(one for one in told if one)
 
 
 def settings_of(options: Options) -> str:
     """Return how the engine was told to listen."""
-    words = [
-        f"model {options.model}",
-        f"language {options.language or 'detected'}",
-        f"beam {options.beam_size}",
-        f"temperature {options.temperature:g}",
-        "word times" if options.word_timestamps else "no word times",
-    ]
-    return ", ".join(words)
+    return words.engine_settings(
+        options.model,
+        options.language,
+        options.beam_size,
+        options.temperature,
+        word_times=options.word_timestamps,
+    )
 
 
 def _uploader(job: Job) -> str:
@@ -129,24 +130,27 @@ def _parts(spans: Sequence[SpanRow]) -> str:
     """Return a table of the parts: where each lies, who heard it, how fast."""
     rows = "".join(
         f"<tr><td>{span.index + 1}</td><td>{present.length(span.start_s)}–{present.length(span.end_s)}</td>"
-        f"<td>{'known' if span.reused else present.span(span.engine_s) if span.engine_s is not None else '–'}</td>"
+        f"<td>{words.KNOWN if span.reused else present.span(span.engine_s) if span.engine_s is not None else '–'}</td>"
         f"<td>{html.escape(span.worker or '–')}</td></tr>"
         for span in spans[:MAX_ROWS]
     )
-    more = f"<tr><td colspan=4>and {len(spans) - MAX_ROWS} more</td></tr>" if len(spans) > MAX_ROWS else ""
-    head = "<tr><th>Part</th><th>From–to</th><th>Took</th><th>Machine</th></tr>"
-    return f'<div class="parts" tabindex="0" role="region" aria-label="Parts"><table>{head}{rows}{more}</table></div>'
+    rest = len(spans) - MAX_ROWS
+    more = f"<tr><td colspan=4>{words.more_parts(rest)}</td></tr>" if rest > 0 else ""
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in words.PART_COLUMNS) + "</tr>"
+    table = f"<table>{head}{rows}{more}</table>"
+    return f'<div class="parts" tabindex="0" role="region" aria-label="{words.PARTS}">{table}</div>'
 
 
 def _language(transcript: Transcript | None) -> str | None:
     if transcript is None:
         return None
-    sure = transcript.language_probability
-    return present.language(transcript.language) + (f" ({100 * sure:.0f}% sure)" if sure else "")
+    return words.language_sure(present.language(transcript.language), transcript.language_probability)
+
+
+def _speech(job: Job) -> str | None:
+    return words.part_of(present.length(job.speech_s), present.length(job.duration_s)) if job.speech_s else None
 
 
 def _list(facts: Mapping[str, str | None]) -> None:
-    rows = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(words)}</dd>" for name, words in facts.items() if words
-    )
+    rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(fact)}</dd>" for name, fact in facts.items() if fact)
     st.html(f'<dl class="facts">{rows}</dl>')

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboards import bulk, components, context, present, strings, viewer
 from dashboards.caches import counted
 from dashboards.list_address import FILTERS, Asked, asked, come_back, write
+from dashboards.strings import recordings as words
 from dashboards.viewer import Viewer
 from storage import jobs, listing, quotas, users
 from storage.clock import utc_now
@@ -108,8 +109,7 @@ def banner(me: Viewer) -> None:
         return
     model = workers.default_model()
     if model and model.state == "downloading":
-        share = "" if model.progress is None else f" ({100 * model.progress:.0f}%)"
-        st.info(f"The model **{model.name}** is being downloaded{share}. Recordings start when it is here.")
+        st.info(words.model_coming(model.name, model.progress))
     elif model and model.name == present.DEMO_MODEL:
         st.warning(strings.ONLY_DEMO_ADMIN if me.is_admin else strings.ONLY_DEMO, icon=":material/info:")
     elif model and model.warning:
@@ -119,10 +119,10 @@ def banner(me: Viewer) -> None:
 def _filters(counts: Mapping[JobState, int], shown: str) -> list[dict[str, Any]]:
     """Return the filters that find something, the usual ones, and the one that is on."""
     found = []
-    for key, (label, states) in FILTERS.items():
+    for key, states in FILTERS.items():
         count = None if key == "deleted" else sum(counts[state] for state in states or tuple(JobState))
         if count or key in {"all", "going", "ready", "deleted", shown}:
-            found.append({"key": key, "label": label, "count": count, "on": key == shown})
+            found.append({"key": key, "label": words.FILTER[key], "count": count, "on": key == shown})
     return found
 
 
@@ -132,15 +132,15 @@ def _facts(me: Viewer, owner: str | None) -> list[list[str]]:
     path = str(context.ledger().path)
     counted = _statistics(path, owner, month.isoformat())
     facts = [
-        ["Recordings", f"{counted.total:,}"],
-        ["Ready", f"{counted.completed:,}"],
-        ["In progress", f"{counted.processing:,}"],
-        ["Failed", f"{counted.failed:,}"],
-        ["This month", f"{counted.this_month:,}"],
-        ["Heard", f"{counted.heard_s / 3600:,.1f} h"],
+        [words.PAGE["jobs"], f"{counted.total:,}"],
+        [words.FILTER["ready"], f"{counted.completed:,}"],
+        [words.FILTER["going"], f"{counted.processing:,}"],
+        [words.FILTER["failed"], f"{counted.failed:,}"],
+        [words.THIS_MONTH, f"{counted.this_month:,}"],
+        [words.HEARD, words.hours(counted.heard_s / 3600)],
     ]
     if counted.success is not None:
-        facts.append(["Success", f"{100 * counted.success:.0f}%"])
+        facts.append([words.SUCCESS, f"{100 * counted.success:.0f}%"])
     return facts
 
 
@@ -152,19 +152,21 @@ def _quota(me: Viewer) -> list[list[str]]:
     used = viewer.look(quotas.usage, user.id)
     facts = []
     if user.quota_hours is not None:
-        facts.append(["Hours used this month", f"{(used.heard_s + used.coming_s) / 3600:.1f} of {user.quota_hours:g}"])
+        heard_h = (used.heard_s + used.coming_s) / 3600
+        facts.append([words.HOURS_USED, words.part_of(f"{heard_h:.1f}", f"{user.quota_hours:g}")])
     if user.quota_bytes is not None:
-        facts.append(["Space used", f"{present.size(used.stored_bytes)} of {present.size(user.quota_bytes)}"])
+        stored = words.part_of(present.size(used.stored_bytes), present.size(user.quota_bytes))
+        facts.append([words.SPACE_USED, stored])
     return facts
 
 
 # Kept for a few seconds, since a thousand open pages may ask; `path` keeps one ledger's apart from another's.
-@counted("Figures above lists", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+@counted(words.CACHE["facts"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _statistics(path: str, owner: str | None, month: str) -> Statistics:  # noqa: ARG001
     return viewer.look(listing.statistics, owner, month=datetime.fromisoformat(month))
 
 
-@counted("Choices of filters", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+@counted(words.CACHE["choices"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _choices(path: str, owner: str | None) -> Choices:  # noqa: ARG001
     return viewer.look(listing.choices, owner)
 
@@ -179,7 +181,7 @@ def _places(waiting: Sequence[str]) -> Mapping[str, int]:
     return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
 
 
-@counted("Places in line", st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
+@counted(words.CACHE["places"], st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
 def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
     return viewer.look(jobs.places)
 
@@ -187,10 +189,10 @@ def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
 def _first_steps(me: Viewer) -> None:
     with st.container(key="empty", horizontal_alignment="center"):
         components.mark()
-        st.subheader("Nothing here yet", anchor=False)
+        st.subheader(words.NOTHING_YET, anchor=False)
         if me.user.role is Role.READER:
-            st.write("Recordings that are put in your account appear here, with transcript and subtitles.")
+            st.write(words.NOTHING_YET_READER)
             return
-        st.write("Upload a recording and its transcript appears here, ready to read, play along and download.")
-        if st.button("Upload a recording", type="primary", icon=":material/upload:"):
+        st.write(words.NOTHING_YET_HELP)
+        if st.button(words.FIRST_UPLOAD, type="primary", icon=":material/upload:"):
             st.switch_page("views/upload.py")

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 PAGE_RESULTS = 10
 MAX_PAGE = 1000
-EXAMPLES = (
-    ('"next steps"', "these words in this order"),
-    ("budget*", "budget, budgets, budgeting"),
-    ("invoice OR receipt", "either of them"),
-    ("contract -draft", "the one without the other"),
-    ("speaker:anna deadline", "said by Anna"),
-    ("language:de after:2026-01", "in German, since January 2026"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards import present, strings, viewer
 from dashboards.shared import PREFIX
+from dashboards.strings import recordings as words
 from dashboards.viewer import Viewer
 from storage import shares
 from storage.clock import utc_now
@@ -15,7 +16,7 @@ from storage.records import Job
 from storage.shares import Share
 
 FRESH = "fresh_share"
-LASTS = {"1 day": 1, "7 days": 7, "30 days": 30, "90 days": 90, "1 year": 365}
+LASTS = {label: days for days, label in words.LASTS.items()}
 
 
 def panel(job: Job, me: Viewer) -> None:
@@ -24,25 +25,24 @@ def panel(job: Job, me: Viewer) -> None:
         return
     found = viewer.look(shares.list_of, job.id)
     working = [share for share in found if not share.over(utc_now())]
-    st.subheader("Share", anchor=False)
+    st.subheader(words.SHARE, anchor=False)
     st.caption(strings.LINK_TO_RECORDING["lead"])
     fresh = st.session_state.get(FRESH)
     if fresh and fresh[0] == job.id:
         st.success(strings.LINK_TO_RECORDING["fresh"], icon=":material/link:")
         st.code(fresh[1], language=None, wrap_lines=True)
-    with st.popover("Make a link", icon=":material/add_link:"), st.form("share", border=False):
+    with st.popover(words.MAKE_LINK, icon=":material/add_link:"), st.form("share", border=False):
         _form(job, me)
     for share in working:
         _link(job, share, me)
     if len(found) > len(working):
-        over = len(found) - len(working)
-        st.caption(f"{over} earlier {'link has' if over == 1 else 'links have'} expired or been revoked.")
+        st.caption(words.links_over(len(found) - len(working)))
 
 
 def _form(job: Job, me: Viewer) -> None:
-    lasts = st.selectbox("Works for", list(LASTS), index=1)
-    password = st.text_input("Password (optional)", type="password", max_chars=shares.MAX_PASSWORD_CHARS)
-    if not st.form_submit_button("Make the link", type="primary"):
+    lasts = st.selectbox(words.LINK_LASTS, list(LASTS), index=1)
+    password = st.text_input(words.LINK_LOCK, type="password", max_chars=shares.MAX_PASSWORD_CHARS)
+    if not st.form_submit_button(words.MAKE_THE_LINK, type="primary"):
         return
     try:
         token, _ = viewer.change(
@@ -59,11 +59,9 @@ def _form(job: Job, me: Viewer) -> None:
 def _link(job: Job, share: Share, me: Viewer) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"share-{share.id}"):
         until = present.exactly(share.expires_at, me.zone).rsplit(":", 1)[0]
-        times = "not opened yet" if not share.opened else f"opened {share.opened}×"
-        lock = " · with password" if share.password_hash else ""
         made = present.when(share.made_at, me.zone)
-        st.caption(f"Made {made} · until {until} · {times}{lock}")
-        if st.button("Revoke", type="tertiary", key=f"end-share-{share.id}"):
+        st.caption(words.link(made, until, share.opened, locked=bool(share.password_hash)))
+        if st.button(words.REVOKE, type="tertiary", key=f"end-share-{share.id}"):
             viewer.change(shares.revoke, job.id, share.id, actor=me.actor)
             st.session_state.pop(FRESH, None)
             st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboards import context, present, strings, viewer
 from dashboards.languages import LANGUAGES
+from dashboards.strings import recordings as words
 from storage import preferences, quotas, vocabulary
 from storage.abilities import translates
 from storage.clock import utc_now
@@ -18,11 +19,6 @@ from storage.records import CueLimits, ExportFormat, Lane, Options
 
 AUTO = "auto"
 ANY = "any"
-LANES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free"}
-TASKS = {"transcribe": "What was said", "translate": "A translation into English"}
-CHANNELS = {"mix": "Heard together", "split": "Each by itself"}
-CHANNELS_HELP = "By itself where every channel is one speaker, as in recorded calls: each gets a name and times."
-SPEAKERS = {"no": "Not told apart", "any": "Told apart"} | {str(n): f"{n} speakers" for n in range(2, 11)}
 PROMPT_CHARS = 1000
 
 
@@ -36,9 +32,9 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
         with middle:
             model = _model(usual)
         with right:
-            task = _one_of("Write down", TASKS, usual.task, key="task")
+            task = _one_of(words.TASK, words.TASKS, usual.task, key="task")
         _warn_of(task, model)
-        with st.expander("Vocabulary, speakers, sound, files, order"):
+        with st.expander(words.MORE_CHOICES):
             hotwords, prompt = _words(me)
             asked = replace(_sound(Options()), formats=_formats(usual))
             cues, lane = _more(usual)
@@ -59,16 +55,16 @@ def _sound(asked: Options) -> Options:
     """Ask how speakers, channels, tracks and changing languages are to be taken."""
     left, middle, right = st.columns(3)
     with left:
-        channels = _one_of("Channels", CHANNELS, asked.channels, key="channels", help=CHANNELS_HELP)
-    track = middle.number_input("Audio track", 1, 64, 1, key="track", help="For files with several, such as films.")
+        channels = _one_of(words.CHANNEL, words.CHANNELS, asked.channels, key="channels", help=words.CHANNELS_HELP)
+    track = middle.number_input(words.TRACK, 1, 64, 1, key="track", help=words.TRACK_HELP)
     speakers = None
     apart = False
     with right:
         if context.workers().tell_speakers_apart():
-            choice = _one_of("Speakers", SPEAKERS, "no", key="speakers")
+            choice = _one_of(words.SPEAKER, words.SPEAKERS, "no", key="speakers")
             apart = choice != "no"
             speakers = int(choice) if choice.isdigit() else None
-    changing = st.checkbox("The language changes within the recording", key="language-per-span")
+    changing = st.checkbox(words.LANGUAGE_CHANGES, key="language-per-span")
     return replace(
         asked,
         channels=channels,
@@ -82,13 +78,13 @@ def _sound(asked: Options) -> Options:
 def _formats(usual: Preferences) -> tuple[ExportFormat, ...]:
     """Ask which files to write at once; every other one is made when it is asked for."""
     chosen = st.multiselect(
-        "Files to have ready",
+        words.FILES_READY,
         list(ExportFormat),
         default=list(usual.formats),
-        format_func=lambda one: f"{one.upper()}: {strings.FORMAT[one]}",
+        format_func=lambda one: words.file_format(one, strings.FORMAT[one]),
         key="formats",
-        placeholder="The usual ones",
-        help="Every other format is made when you ask for it.",
+        placeholder=words.USUAL_FILES,
+        help=words.FILES_READY_HELP,
     )
     return tuple(ExportFormat(one) for one in chosen)
 
@@ -129,36 +125,34 @@ def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: st
 
 
 def _language(usual: Preferences) -> str:
-    return _one_of("Spoken language", {ANY: "Detect by itself"} | LANGUAGES, usual.language or ANY, key="language")
+    return _one_of(words.SPOKEN_LANGUAGE, {ANY: words.DETECT} | LANGUAGES, usual.language or ANY, key="language")
 
 
 def _model(usual: Preferences) -> str:
     """Offer what workers have; a preferred model that none of them has is fetched when a job asks for it."""
     found = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     default = context.workers().default_model()
-    best = f"Best available ({default.name})" if default else "Best available"
+    best = words.best(default.name) if default else words.BEST
     names = {AUTO: best} | {name: name for name in sorted(found | {usual.model} - {AUTO})}
-    told = "Larger models make fewer mistakes and take longer."
-    return _one_of("Model", names, usual.model, key="model", help=told)
+    return _one_of(words.MODEL, names, usual.model, key="model", help=words.MODEL_HELP)
 
 
 def _words(me: viewer.Viewer) -> tuple[str | None, str | None]:
     kept = len(vocabulary.terms(viewer.look(vocabulary.words_of, me.user.id)))
-    also = f" Your own vocabulary ({kept} terms) is told anyway." if kept else ""
     hotwords = st.text_input(
-        "Names and terms that occur",
-        placeholder="Nuuk, Grønlandsbanken, qPCR",
+        words.HOTWORDS,
+        placeholder=words.HOTWORDS_EXAMPLE,
         key="hotwords",
         max_chars=vocabulary.MAX_CHARS,
-        help=f"Helps the model to spell them right. Separate them by commas.{also}",
+        help=words.hotwords_help(kept),
     )
     prompt = st.text_area(
-        "What it is about",
-        placeholder="A board meeting of a bank in Nuuk, in Danish with some Greenlandic.",
+        words.PROMPT,
+        placeholder=words.PROMPT_EXAMPLE,
         key="prompt",
         height=80,
         max_chars=PROMPT_CHARS,
-        help="A sentence or two in the recording's language, written as the transcript should be.",
+        help=words.PROMPT_HELP,
     )
     return (hotwords or "").strip() or None, (prompt or "").strip() or None
 
@@ -166,9 +160,9 @@ def _words(me: viewer.Viewer) -> tuple[str | None, str | None]:
 def _more(usual: Preferences) -> tuple[CueLimits, Lane]:
     left, middle, right = st.columns(3)
     cues = usual.cues
-    width = left.number_input("Subtitle line length", 8, 200, cues.max_line_width, key="width", help="In characters.")
-    count = middle.number_input("Lines in a subtitle", 1, 6, cues.max_line_count, key="count")
+    width = left.number_input(words.LINE_LENGTH, 8, 200, cues.max_line_width, key="width", help=words.LINE_LENGTH_HELP)
+    count = middle.number_input(words.LINE_COUNT, 1, 6, cues.max_line_count, key="count")
     with right:
-        lanes = {lane.value: words for lane, words in LANES.items()}
-        lane = _one_of("Start", lanes, usual.lane.value, key="lane")
+        lanes = {lane.value: label for lane, label in words.LANES.items()}
+        lane = _one_of(words.LANE, lanes, usual.lane.value, key="lane")
     return replace(cues, max_line_width=width, max_line_count=count), Lane(lane)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboards import components, job_parts, provenance, sharing, viewer
+from dashboards.strings import recordings as words
 from storage import jobs, transcripts, users
 from storage.errors import NotFound
 from storage.records import Job, JobState
@@ -57,9 +58,9 @@ def completed(job: Job, me: viewer.Viewer) -> None:
 
 def nowhere() -> None:
     """Say that there is no such recording, and lead back."""
-    st.title("This recording is not here", anchor=False)
-    st.write("It was deleted, it belongs to someone else, or the link is not complete.")
-    st.page_link("views/jobs.py", label="Go to your recordings", icon=":material/arrow_back:")
+    st.title(words.NOT_HERE, anchor=False)
+    st.write(words.NOT_HERE_HELP)
+    st.page_link("views/jobs.py", label=words.BACK_TO_OWN, icon=":material/arrow_back:")
 
 
 recording()

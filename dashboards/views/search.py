@@ -7,6 +7,7 @@ import streamlit as st
 from dashboards import components, present, searching, strings, viewer
 from dashboards.list_address import come_back
 from dashboards.searching import Answer, Result
+from dashboards.strings import recordings as words
 from storage import users
 from storage.errors import TranscriberError
 from storage.moments import Moment
@@ -27,7 +28,7 @@ def page() -> None:
         {
             "q": asked,
             "everybody": everybody if me.is_admin else None,
-            "examples": searching.EXAMPLES,
+            "examples": words.SEARCH_EXAMPLES,
             "recent": [one for one in st.session_state.get(RECENT, []) if one != asked],
             **shown(answer, me, people),
         },
@@ -49,7 +50,7 @@ def find(me: viewer.Viewer, asked: str, *, everybody: bool) -> Answer | None:
         )
     except TranscriberError as error:
         viewer.refused(error)
-        if st.button("Try again", icon=":material/replay:", key="again"):
+        if st.button(words.TRY_AGAIN, icon=":material/replay:", key="again"):
             st.rerun(scope="fragment")
         return None
     if answer.results:
@@ -90,8 +91,7 @@ def count(answer: Answer) -> str:
         return strings.SEARCH["nothing_asked"]
     if not answer.total:
         return strings.SEARCH["nothing"]
-    number = f"{answer.total:,}"
-    return "1 recording" if answer.total == 1 else f"{number} recordings"
+    return words.found(answer.total)
 
 
 def behind(answer: Answer) -> str | None:
@@ -100,8 +100,7 @@ def behind(answer: Answer) -> str | None:
         return strings.SEARCH["starting"]
     if not answer.index.behind:
         return None
-    number = f"{answer.index.behind:,}"
-    return f"{strings.SEARCH['behind']} {100 * answer.index.share:.0f}% done, {number} to go."
+    return f"{strings.SEARCH['behind']} {words.index_behind(answer.index.share, answer.index.behind)}"
 
 
 def result(found: Result, me: viewer.Viewer, people: dict[str, str]) -> dict[str, Any]:
@@ -113,7 +112,7 @@ def result(found: Result, me: viewer.Viewer, people: dict[str, str]) -> dict[str
         "name": job.name,
         "about": " · ".join(fact for fact in (*facts, present.language(job.language)) if fact),
         "moments": [moment(one) for one in found.moments.shown],
-        "more": "" if rest <= 0 else "1 more moment" if rest == 1 else f"{rest:,} more moments",
+        "more": "" if rest <= 0 else words.more_moments(rest),
     }
 
 
@@ -132,5 +131,5 @@ def moment(one: Moment) -> dict[str, Any]:
     }
 
 
-st.title("Search", anchor=False)
+st.title(words.PAGE["search"], anchor=False)
 page()

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboards import components, context, present, profile, recordings, strings, uploading, viewer
+from dashboards.strings import recordings as words
 from storage import jobs
 from storage.errors import NotFound
 from storage.records import Job, Lane, Options, to_json
@@ -55,10 +56,10 @@ def drop_zone(options: Options, lane: Lane) -> None:
 
 
 me = viewer.required()
-st.title("Upload", anchor=False)
+st.title(words.PAGE["upload"], anchor=False)
 if me.may_write:
     components.uploads()
     profile.used(me.user)
     drop_zone(*uploading.choose(me))
 else:
-    st.info("Your account can read and download, but not upload. Ask an administrator if you need to.")
+    st.info(words.MAY_NOT_UPLOAD)
