@@ -17,7 +17,7 @@ from tasks.decode import SAMPLE_RATE_HZ, Samples
 from tasks.doubt import COMPRESSION_LIMIT, WindowText, compression_ratio, loops
 from tasks.prompt import prompt_tokens
 from tasks.windows import Window
-from tasks.words import held_to, place
+from tasks.words import held_to, no_longer_than_said, place
 
 BEST_OF = 5
 TOKENS_PER_S, TOKENS_AT_LEAST = 5, 20  # enough for most speech; a loop goes on for as long as it may
@@ -210,8 +210,8 @@ class Listener:
             self._encoded.update(zip(new, self.decoder.encoded(sounds), strict=True))
             texts = self.decoder.texts([self._encoded[take.window] for take in batch], search)
             for take, text in zip(batch, texts, strict=True):
-                words = tuple(held_to(place(word, take.window), take.speech) for word in text.words)
-                found.append(replace(text, words=words))
+                words = [held_to(place(word, take.window), take.speech) for word in text.words]
+                found.append(replace(text, words=tuple(no_longer_than_said(words))))
         return found
 
     def forget(self, take: Take) -> None:

@@ -4,7 +4,7 @@ where it has them, and the rest is what its users complain of: loops, invented t
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ NO_SPEECH_LIMIT = 0.6
 FASTEST_CHARS_PER_S = 35.0
 UNHEARD_S = 1.5  # speech without a word for longer than this was dropped
 LONGEST_WORD_S = 1.2  # one that seems to last longer hides what was dropped
+WORD_S, LETTER_S, DIGIT_S = 0.4, 0.06, 0.35  # what a word takes at most: "1984" is four syllables and more
+SQUEEZED_WORDS, SQUEEZED_S = 4, 0.15  # so many words in so little time were said by nobody: a loop, timed afterwards
 LOOP_TIMES = 4
 LOOP_TIMES_ONE_WORD = 6  # "no, no, no" is said
 LOOP_LONGEST = 8  # words
@@ -53,9 +55,9 @@ def doubts(heard: WindowText, window: Window, speech: Sequence[Stretch]) -> tupl
         found.append(NO_SPEECH)
     elif heard.text and heard.avg_logprob < LOGPROB_LIMIT:
         found.append(LOW_CONFIDENCE)
-    if longest_unheard_s(heard.words, window, speech) > UNHEARD_S:
+    if any(unheard(heard.words, window, speech)):
         found.append(NO_TEXT)
-    if len(heard.text) > FASTEST_CHARS_PER_S * max(speech_s, 0.5):
+    if len(heard.text) > FASTEST_CHARS_PER_S * max(speech_s, 0.5) or squeezed(heard.words):
         found.append(TOO_FAST)
     return tuple(found)
 
@@ -113,12 +115,25 @@ def loops(words: Sequence[str]) -> bool:
     return False
 
 
-def longest_unheard_s(words: Sequence[Word], window: Window, speech: Sequence[Stretch]) -> float:
-    """Return the most speech in succession that no word covers, in seconds."""
-    spans = sorted((word.start_s, min(word.end_s, word.start_s + LONGEST_WORD_S)) for word in words)
-    edges = [(window.start_s, window.start_s), *spans, (window.end_s, window.end_s)]
-    longest_s = 0.0
+def squeezed(words: Sequence[Word]) -> Stretch | None:
+    """Return where several words begin at almost the same time, the first such place."""
+    for first, last in zip(words, words[SQUEEZED_WORDS - 1 :], strict=False):
+        if last.start_s - first.start_s < SQUEEZED_S:
+            return Stretch(start_s=first.start_s, end_s=last.end_s)
+    return None
+
+
+def longest_s_of(word: Word) -> float:
+    """Return for how long the word can have been said."""
+    text = word.text.strip()
+    return min(LONGEST_WORD_S, WORD_S + LETTER_S * len(text)) + DIGIT_S * sum(map(str.isdigit, text))
+
+
+def unheard(words: Sequence[Word], within: Stretch | Window, speech: Sequence[Stretch]) -> Iterator[Stretch]:
+    """Yield where somebody speaks for long and no word is."""
+    spans = sorted((word.start_s, min(word.end_s, word.start_s + longest_s_of(word))) for word in words)
+    edges = [(within.start_s, within.start_s), *spans, (within.end_s, within.end_s)]
     for (_, gap_start), (gap_end, _) in pairwise(edges):
         inside_s = (min(gap_end, stretch.end_s) - max(gap_start, stretch.start_s) for stretch in speech)
-        longest_s = max(longest_s, sum(part for part in inside_s if part > 0))
-    return longest_s
+        if sum(part for part in inside_s if part > 0) > UNHEARD_S:
+            yield Stretch(start_s=gap_start, end_s=gap_end)

@@ -18,6 +18,7 @@ from tasks.doubt import (
     UNHEARD_S,
     compression_ratio,
     loops,
+    squeezed,
 )
 from tasks.stitch import speaker_of
 
@@ -127,6 +128,8 @@ def too_fast(segments: Sequence[Segment]) -> Iterator[Finding]:
         length_s = max(0.1, segment.end_s - segment.start_s)
         if columns >= SHORTEST_FAST_CHARS and columns / length_s > FASTEST_CHARS_PER_S:
             yield _finding(TOO_FAST, segment, f"{columns / length_s:.0f} characters a second")
+        elif at := squeezed(segment.words):
+            yield Finding(kind=TOO_FAST, start_s=at.start_s, end_s=at.end_s, detail="several words in one moment")
 
 
 def joined(found: Iterable[Finding]) -> list[Finding]:

@@ -11,7 +11,7 @@ from storage.records import Rehearing, Segment, Stretch
 from tasks.decode import SAMPLE_RATE_HZ, Samples
 from tasks.decoding import Decoder, Listener, Search, Stopped, Take, inside
 from tasks.doubt import Hearing, better, doubts
-from tasks.rehearing import heard_again
+from tasks.rehearing import gaps_filled, heard_again
 from tasks.windows import pack, quietest_in
 from tasks.words import in_order, segments_of
 
@@ -61,4 +61,6 @@ def hear_windows(
                 kept="second" if kept[index] is second[0] else "first",
             )
         )
+    kept, fills = gaps_filled(kept, takes, listener=listener, window_s=decoder.window_s)
+    reheard = sorted((*reheard, *fills), key=lambda each: each.start_s)
     return tuple(in_order([segment for text in kept for segment in segments_of(text)])), tuple(reheard)

@@ -1,25 +1,47 @@
 """Hear doubtful windows once more with safer settings, at a bounded cost.
 
-First as a whole, from what the encoder gave already, with no three tokens twice: that ends most loops for the price
-of decoding alone. What stays doubtful is heard in narrower parts, which brings back what was dropped; each part costs
-as much encoding as a whole window. Where that does not help, as in song or in a language that the model does not
-know, it is given up soon.
+What seems invented is looked at without its echoes first, which costs nothing; then heard as a whole from what the
+encoder gave already, with no three tokens twice: that ends most loops for the price of decoding alone. What stays
+doubtful is heard in narrower parts, which brings back what was dropped; each part costs as much encoding as a window.
+Speech that still has no text, because a window or a part began in the middle of a sentence, say, is heard with what
+stands on both its sides. Where all that does not help, as in song or in a language that the model does not know, it is
+given up soon.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from storage.records import Rehearing, Stretch, Word
 from tasks.decoding import Listener, Search, Take, inside
-from tasks.doubt import NO_SPEECH, REPETITION, TOO_FAST, Hearing, better, doubts, together, weight
-from tasks.windows import Quietest, narrower
+from tasks.doubt import (
+    NO_SPEECH,
+    NO_TEXT,
+    REPETITION,
+    TOO_FAST,
+    Hearing,
+    WindowText,
+    better,
+    doubts,
+    together,
+    unheard,
+    weight,
+)
+from tasks.stitch import SAME_WORD_S
+from tasks.windows import Quietest, Window, narrower
+from tasks.words import bare, without_echoes
 
 INVENTED = frozenset({REPETITION, NO_SPEECH, TOO_FAST})
 NO_LOOPS = Search(no_repeat_tokens=3)
 PART_WAYS = (Search(), NO_LOOPS, Search(temperature=0.6))
-"""How a part is heard, in this order, until nothing about it seems invented."""
+"""How a part is heard, in this order, until nothing about it seems invented or dropped."""
 PART_SHARE = 4  # a part is this share of what the model hears at once
+WRONG = INVENTED | {NO_TEXT}
 SHORTEST_PART_S = 5.0
 PARTS_A_WINDOW = 2  # parts heard for each window of the span, at most
 PATIENCE = 2  # windows in succession whose parts were of no help, before it is given up
+
+AROUND_S, LEAST_AROUND_S = 2.0, 1.0  # heard on each side of a gap
+LEAST_SURE = 0.5  # mean probability of words that fill a gap
 
 
 def heard_again(
@@ -32,15 +54,20 @@ def heard_again(
 ) -> dict[int, Hearing]:
     """Return the second hearing of doubtful takes, by their number; `firsts` are all takes' first hearings."""
     doubtful = [index for index, (_, why) in enumerate(firsts) if why]
-    looping = [index for index in doubtful if INVENTED.intersection(firsts[index][1])]
-    found = dict(zip(looping, heard([takes[index] for index in looping], NO_LOOPS, listener), strict=True))
+    found: dict[int, Hearing] = {}
+    for index in doubtful:
+        text, take = without_echoes(firsts[index][0]), takes[index]
+        if text is not firsts[index][0]:
+            found[index] = (text, doubts(text, take.window, take.speech))
+    looping = [index for index in doubtful if INVENTED.intersection(found.get(index, firsts[index])[1])]
+    for index, again in zip(looping, heard([takes[index] for index in looping], NO_LOOPS, listener), strict=True):
+        found[index] = again if index not in found or better(found[index], again) is again[0] else found[index]
     parts_left, patience = PARTS_A_WINDOW * len(takes), PATIENCE
     length_s = max(SHORTEST_PART_S, window_s / PART_SHARE)
     for index in sorted(doubtful, key=lambda index: -weight(found.get(index, firsts[index])[1])):
         take, before = takes[index], found.get(index, firsts[index])
-        parts = [
-            Take(window=part, speech=inside(part, take.speech)) for part in narrower(take.window, length_s, quietest)
-        ]
+        narrow = narrower(take.window, length_s, quietest)
+        parts = [Take(window=part, speech=inside(part, take.speech)) for part in narrow]
         if not before[1] or len(parts) == 1 or len(parts) > parts_left or not patience:
             continue
         parts_left -= len(parts)
@@ -51,11 +78,64 @@ def heard_again(
     return dict(sorted(found.items()))
 
 
+def gaps_filled(
+    texts: Sequence[WindowText], takes: Sequence[Take], *, listener: Listener, window_s: float
+) -> tuple[list[WindowText], list[Rehearing]]:
+    """Hear speech that has no text together with what is around it.
+
+    Returns:
+        `texts` with the words that were found in the gaps, and what was heard for it.
+    """
+    filled, patience = list(texts), PATIENCE
+    found: list[Rehearing] = []
+    words = [word for text in texts for word in text.words]
+    speech = [stretch for take in takes for stretch in take.speech]
+    if not takes:
+        return filled, found
+    span = Stretch(start_s=takes[0].window.start_s, end_s=takes[-1].window.end_s)
+    for gap in unheard(words, span, speech):
+        around_s = min(AROUND_S, (window_s - (gap.end_s - gap.start_s)) / 2)
+        if around_s < LEAST_AROUND_S or not patience:
+            continue
+        wide = Stretch(start_s=max(span.start_s, gap.start_s - around_s), end_s=min(span.end_s, gap.end_s + around_s))
+        window = Window(pieces=(wide,))
+        take = Take(window=window, speech=inside(window, speech))
+        ((text, why),) = heard_in_parts([take], listener)
+        missing = [] if set(why) - {NO_TEXT} else missing_in(gap, text.words, words)
+        patience = PATIENCE if missing else patience - 1
+        at = max(index for index, each in enumerate(takes) if each.window.start_s <= gap.start_s)
+        both = sorted((*filled[at].words, *missing), key=lambda word: word.start_s)
+        filled[at] = replace(filled[at], text="".join(word.text for word in both).strip(), words=tuple(both))
+        found.append(
+            Rehearing(
+                start_s=wide.start_s,
+                end_s=wide.end_s,
+                doubts=(NO_TEXT,),
+                first_text="".join(word.text for word in words if wide.start_s <= word.start_s < wide.end_s).strip(),
+                second_text=text.text,
+                kept="second" if missing else "first",
+            )
+        )
+    return filled, found
+
+
+def missing_in(gap: Stretch, heard: Sequence[Word], known: Sequence[Word]) -> list[Word]:
+    """Return the words of a new hearing that lie in the gap and are not what is known beside it."""
+    found = [
+        word
+        for word in heard
+        if gap.start_s < (word.start_s + word.end_s) / 2 < gap.end_s
+        and not any(bare(word) == bare(other) and abs(word.start_s - other.start_s) <= SAME_WORD_S for other in known)
+    ]
+    sure = sum(word.probability for word in found) >= LEAST_SURE * len(found)
+    return found if sure else []
+
+
 def heard_in_parts(parts: Sequence[Take], listener: Listener) -> list[Hearing]:
     """Return the best hearing of each part."""
     best: list[Hearing] = heard(parts, PART_WAYS[0], listener)
     for way in PART_WAYS[1:]:
-        still = [index for index, (_, why) in enumerate(best) if INVENTED.intersection(why)]
+        still = [index for index, (_, why) in enumerate(best) if WRONG.intersection(why)]
         for index, again in zip(still, heard([parts[index] for index in still], way, listener), strict=True):
             best[index] = again if better(best[index], again) is again[0] else best[index]
     for part in parts:

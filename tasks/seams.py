@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from storage.records import Finding, Heard, Plan, Seam, Span, Stretch, Word
 from tasks.doubt import UNHEARD_S
-from tasks.stitch import bare, hand_over, in_common, moved
+from tasks.stitch import hand_over, in_common, moved
+from tasks.words import bare
 
 SEAM = "seam"
 WORDS_SHOWN = 4
@@ -41,7 +42,7 @@ def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word])
     overlap = Stretch(start_s=after.start_s, end_s=before.end_s)
     overlap_s = max(0.0, overlap.end_s - overlap.start_s)
     at_s = (before.end_s + after.start_s) / 2
-    agreed, unheard = 0, _unheard(before, after, left, right)
+    agreed = 0
     if overlap_s:
         agreed = len(in_common(left, right, overlap))
         at = hand_over(left, right, overlap)
@@ -58,7 +59,7 @@ def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word])
         before_gap_s=round(at_s - left[-1].end_s, 3) if left else None,
         after_gap_s=round(right[0].start_s - at_s, 3) if right else None,
         agreed=agreed,
-        doubt=doubt or unheard,
+        doubt=doubt or _unheard(before, after, left, right),
     )
 
 
@@ -78,12 +79,14 @@ def _of_silence(before: Span, after: Span, left: Sequence[Word], right: Sequence
 
 
 def _unheard(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word]) -> str:
-    """Return whether somebody speaks beside the cut for long without a word."""
+    """Return whether somebody speaks for long between the last word before the cut and the first one after it."""
     last_s = left[-1].end_s if left else before.start_s
     first_s = right[0].start_s if right else after.end_s
-    tail_s = sum(max(0.0, each.end_s - max(each.start_s, last_s)) for each in before.speech)
-    head_s = sum(max(0.0, min(each.end_s, first_s) - each.start_s) for each in after.speech)
-    return DROPPED if max(tail_s, head_s) > UNHEARD_S else ""
+    spoken_s = (
+        sum(max(0.0, min(each.end_s, first_s) - max(each.start_s, last_s)) for each in side.speech)
+        for side in (before, after)
+    )
+    return DROPPED if max(spoken_s) > UNHEARD_S else ""
 
 
 def doubtful(found: Sequence[Seam]) -> Iterator[Finding]:

@@ -4,16 +4,17 @@ Spans that were cut in silence are simply moved to their place. Where two overla
 the words at the seam: a word that both have is where one hands over to the other.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from itertools import pairwise
 
 from storage.records import Heard, Plan, Segment, Span, Stretch, Word
+from tasks.doubt import longest_s_of
+from tasks.words import bare
 
 TURN_PAUSE_S = 0.5  # where a speaker pauses for so long, the other one's words may come between
 SAME_WORD_S = 0.5  # the two sides time the same word no further apart than this
+OFF_MIDDLE = 0.05  # how much more must be heard, for each second that a hand-over is off the middle of the overlap
 
 
 def speech_of(span: Span) -> tuple[Stretch, ...]:
@@ -104,29 +105,56 @@ def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) 
 
 
 def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> HandOver:
-    """Return where the left side ends and the right one begins, by a word that both heard, else in the middle."""
+    """Return where the left side ends and the right one begins: after a word that both heard, if there is one.
+
+    Of several places the one that leaves most of the overlap heard, and surely; of alike ones that in its middle.
+    """
     middle_s = (overlap.start_s + overlap.end_s) / 2
-    if pairs := in_common(left, right, overlap):
-        anchor = min(pairs, key=lambda pair: abs(centre(left[pair[0]]) - middle_s))
-        return HandOver(left=anchor[0] + 1, right=anchor[1] + 1)
-    ends = sum(1 for word in left if centre(word) < middle_s)
-    begins = sum(1 for word in right if centre(word) < middle_s)
+    places = {HandOver(left=a + 1, right=b + 1): centre(left[a]) for a, b in in_common(left, right, overlap)}
+    if not places:
+        times_s = [centre(word) for word in (*left, *right) if overlap.start_s < centre(word) < overlap.end_s]
+        places = {_apart(left, right, at_s): at_s for at_s in (middle_s, *times_s)}
+
+    def worth(at: HandOver) -> float:
+        heard_s = surely_heard_s((*left[: at.left], *right[at.right :]), overlap)
+        return heard_s - OFF_MIDDLE * abs(places[at] - middle_s)
+
+    return max(places, key=worth)
+
+
+def _apart(left: Sequence[Word], right: Sequence[Word], at_s: float) -> HandOver:
+    ends = sum(1 for word in left if centre(word) < at_s)
+    begins = sum(1 for word in right if centre(word) < at_s)
     return HandOver(left=ends, right=begins)
 
 
-def in_common(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> list[tuple[int, int]]:
-    """Return the words of the overlap that both sides heard at about the same time, by their numbers."""
-    tail = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
-    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
-    same = SequenceMatcher(
-        None, [bare(word) for word in left[tail:]], [bare(word) for word in right[:head]], autojunk=False
+def surely_heard_s(words: Sequence[Word], within: Stretch) -> float:
+    """Return how much of a stretch words take, in seconds, each counted as far as it is probable."""
+    return sum(
+        word.probability * min(longest_s_of(word), min(word.end_s, within.end_s) - max(word.start_s, within.start_s))
+        for word in words
+        if word.end_s > within.start_s and word.start_s < within.end_s
     )
-    return [
-        (tail + block.a + step, block.b + step)
-        for block in same.get_matching_blocks()
-        for step in range(block.size)
-        if abs(left[tail + block.a + step].start_s - right[block.b + step].start_s) <= SAME_WORD_S
-    ]
+
+
+def in_common(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> list[tuple[int, int]]:
+    """Return the words of the overlap that both sides heard at about the same time, by their numbers, in order."""
+    found: list[tuple[int, int]] = []
+    after = 0
+    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
+    for index, word in enumerate(left):
+        if word.end_s <= overlap.start_s:
+            continue
+        same = [
+            at
+            for at in range(after, head)
+            if abs(right[at].start_s - word.start_s) <= SAME_WORD_S and bare(right[at]) == bare(word)
+        ]
+        if same:
+            nearest = min(same, key=lambda at: abs(right[at].start_s - word.start_s))
+            found.append((index, nearest))
+            after = nearest + 1
+    return found
 
 
 def taken(segments: Sequence[Segment], first: int, behind: int) -> list[Segment]:
@@ -162,11 +190,6 @@ def on_clock(segments: Sequence[Segment], duration_s: float) -> list[Segment]:
             latest_s = min(max(segment.end_s, start_s), duration_s)
             found.append(replace(segment, start_s=start_s, end_s=latest_s))
     return found
-
-
-def bare(word: Word) -> str:
-    """Return the word as it is compared: lower case, without punctuation."""
-    return re.sub(r"\W+", "", word.text.lower())
 
 
 def centre(word: Word) -> float:

@@ -1,20 +1,23 @@
 """Words on their clock: from a window's to the span's, held to the detected speech, in order, as sentences. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from storage.records import Segment, Stretch, Word
-from tasks.doubt import WindowText
+from tasks.doubt import LONGEST_WORD_S, SQUEEZED_S, SQUEEZED_WORDS, WindowText, compression_ratio, longest_s_of
 from tasks.windows import Window
 
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 SEGMENT_GAP_S = 0.8
+ECHO_SHARE = 0.6  # so many words of an echo are those before it
 EARLY_S, LATE_S = 0.1, 0.2  # how far a word may reach out of the detected speech
 
 
 def segments_of(heard: WindowText) -> Iterator[Segment]:
     """Yield what was heard in a window as sentences."""
-    for sentence in sentences(heard.words):
+    for sentence in sentences(without_echoes(heard).words):
         yield Segment(
             start_s=sentence[0].start_s,
             end_s=sentence[-1].end_s,
@@ -25,6 +28,39 @@ def segments_of(heard: WindowText) -> Iterator[Segment]:
             no_speech_prob=round(heard.no_speech_prob, 4),
             temperature=heard.temperature,
         )
+
+
+def without_echoes(heard: WindowText) -> WindowText:
+    """Return the hearing without words that say again what was just said, all in one moment; itself if there are none.
+
+    A decoder that meets a phrase for the second time may go on from the first; timed afterwards, what it says again has
+    no sound left.
+    """
+    kept: list[Word] = []
+    at = 0
+    while at < len(heard.words):
+        length = _echo_at(kept, heard.words[at:])
+        kept += heard.words[at : at + 1] if not length else []
+        at += length or 1
+    if len(kept) == len(heard.words):
+        return heard
+    text = "".join(word.text for word in kept).strip()
+    return replace(heard, text=text, words=tuple(kept), compression_ratio=compression_ratio(text))
+
+
+def _echo_at(before: Sequence[Word], words: Sequence[Word]) -> int:
+    """Return how many words from the first on are an echo of what is before them."""
+    at_once = sum(1 for word in takewhile(lambda word: word.start_s - words[0].start_s < SQUEEZED_S, words))
+    for length in range(min(at_once, len(before)), SQUEEZED_WORDS - 1, -1):
+        pairs = zip(before[-length:], words[:length], strict=True)
+        if sum(bare(one) == bare(other) for one, other in pairs) >= ECHO_SHARE * length:
+            return length
+    return 0
+
+
+def bare(word: Word) -> str:
+    """Return the word as it is compared: lower case, without punctuation."""
+    return re.sub(r"\W+", "", word.text.lower())
 
 
 def place(word: Word, window: Window) -> Word:
@@ -41,6 +77,21 @@ def held_to(word: Word, speech: Sequence[Stretch]) -> Word:
         return word
     start_s = max(word.start_s, touched[0].start_s - EARLY_S)
     return replace(word, start_s=round(start_s, 3), end_s=round(min(word.end_s, touched[-1].end_s + LATE_S), 3))
+
+
+def no_longer_than_said(words: Sequence[Word]) -> Iterator[Word]:
+    """Yield a window's words without the sound before them that has no text, which they seem to last for.
+
+    The last one may have it behind itself.
+    """
+    for index, word in enumerate(words):
+        longest_s = longest_s_of(word)
+        if word.end_s - word.start_s <= max(longest_s, LONGEST_WORD_S):
+            yield word
+        elif index < len(words) - 1:
+            yield replace(word, start_s=round(word.end_s - longest_s, 3))
+        else:
+            yield replace(word, end_s=round(word.start_s + longest_s, 3))
 
 
 def sentences(words: Sequence[Word]) -> Iterator[list[Word]]:

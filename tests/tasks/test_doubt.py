@@ -41,6 +41,10 @@ def heard(text: str, *, end_s: float = 10.0, logprob: float = -0.2, no_speech: f
     )
 
 
+def squeezed_at(start_s: float) -> list[Word]:
+    return [Word(start_s=start_s, end_s=start_s, text=f" {text}", probability=0.9) for text in ("a", "b", "c", "d")]
+
+
 GOOD = heard("the invoice was sent to the hotel on Monday morning")
 
 
@@ -58,6 +62,8 @@ def test_a_plain_sentence_raises_no_doubt() -> None:
         (heard("the invoice", end_s=4.0), NO_TEXT),
         (heard(""), NO_TEXT),
         (heard("unbelievably " * 3 + "x" * 350), TOO_FAST),
+        (replace(GOOD, words=(*GOOD.words[:6], *(replace(word, end_s=6.0) for word in squeezed_at(6.0)))), TOO_FAST),
+        (replace(GOOD, words=(*GOOD.words[:6], replace(GOOD.words[6], end_s=9.0), *GOOD.words[9:])), NO_TEXT),
     ],
 )
 def test_what_users_complain_of_is_doubted(found: WindowText, why: str) -> None:

@@ -56,6 +56,13 @@ def test_more_text_than_a_mouth_can_say_is_found() -> None:
     assert kinds(findings(plan((0, 1)), [said(0, 1, "an impossibly long sentence for one second")])) == ["too fast"]
 
 
+def test_words_in_no_time_are_found_in_a_long_segment() -> None:
+    words = [Word(start_s=float(at), end_s=at + 1.0, text=f" word{at}", probability=0.9) for at in range(10)]
+    words[5:5] = [Word(start_s=5.0, end_s=5.0, text=f" echo{at}", probability=0.9) for at in range(4)]
+    (found,) = findings(plan((0, 10)), [Segment(start_s=0.0, end_s=10.0, text="words", words=tuple(words))])
+    assert (found.kind, found.start_s, found.end_s) == ("too fast", 5.0, 5.0)
+
+
 def test_a_recording_without_speech_says_so() -> None:
     assert kinds(findings(plan(), [])) == ["no speech found"]
 

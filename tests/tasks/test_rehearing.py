@@ -1,16 +1,16 @@
 """Second hearings: doubtful windows alone, from what was encoded already, and given up where they do not help."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from storage.records import Options
 from tasks.decode import SAMPLE_RATE_HZ, Samples
 from tasks.decoding import Decoder, Encoded, Listener, Search, Take, inside
-from tasks.doubt import NO_TEXT, REPETITION, Hearing, WindowText, doubts
+from tasks.doubt import NO_TEXT, REPETITION, TOO_FAST, UNHEARD_S, Hearing, WindowText, doubts
 from tasks.engine import Engine
-from tasks.rehearing import NO_LOOPS, PARTS_A_WINDOW, PATIENCE, heard_again
+from tasks.rehearing import NO_LOOPS, PARTS_A_WINDOW, PATIENCE, gaps_filled, heard_again
 from tasks.speech import find_speech
 from tasks.windows import pack, quietest_in
 from tests.conftest import Assembly, Clip
@@ -84,6 +84,34 @@ def test_a_loop_is_heard_again_from_what_was_encoded_already(talk: Talk) -> None
     assert talk.decoder.searches == [NO_LOOPS]
     assert talk.decoder.encodings == 0
     assert found[1][0].text.split()[:3] == talk.firsts[1][0].text.split()[:3]
+
+
+def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:
+    text = talk.firsts[1][0]
+    said, at = text.words, len(text.words) // 2
+    echo = [replace(word, start_s=said[at - 1].end_s, end_s=said[at - 1].end_s) for word in said[at - 4 : at]]
+    looped = replace(text, words=(*said[:at], *echo, *said[at:]))
+    found = talk.again([talk.firsts[0], (looped, (TOO_FAST,)), *talk.firsts[2:]])
+    assert talk.decoder.searches == []
+    assert (found[1][0].words, found[1][1]) == (said, ())
+
+
+def test_what_was_dropped_is_heard_with_what_is_around_it(talk: Talk) -> None:
+    texts = [text for text, _ in talk.firsts]
+    words = texts[1].words
+    gaps_s = [after.start_s - before.end_s for before, after in zip(words, words[7:], strict=False)]
+    at = 1 + gaps_s.index(min(gap_s for gap_s in gaps_s if gap_s > UNHEARD_S))
+    texts[1] = replace(texts[1], words=(*words[:at], *words[at + 6 :]))
+    filled, (found,) = gaps_filled(texts, talk.takes, listener=talk.listener, window_s=talk.decoder.window_s)
+    assert [word.text.strip(" .,?") for word in filled[1].words] == [word.text.strip(" .,?") for word in words]
+    assert (found.kept, found.doubts) == ("second", (NO_TEXT,))
+    assert filled[0] is texts[0]
+    starts = [word.start_s for word in filled[1].words]
+    assert starts == sorted(starts)
+
+
+def test_without_speech_there_is_nothing_to_fill(talk: Talk) -> None:
+    assert gaps_filled([], [], listener=talk.listener, window_s=8.0) == ([], [])
 
 
 def test_what_the_model_cannot_hear_is_given_up_soon(engine: Engine, talk: Talk) -> None:

@@ -108,6 +108,24 @@ def test_without_a_common_word_each_side_keeps_its_half() -> None:
     assert texts(found) == ["one", "tooth", "three", "four"]
 
 
+def test_of_several_common_words_that_one_hands_over_which_leaves_most_heard() -> None:
+    left = [
+        word(text, 98.0 + 0.5 * at, 98.5 + 0.5 * at)
+        for at, text in enumerate(["on", "friday", "evening", "she", "will"])
+    ]
+    right = [word("on", 0.0, 0.4), word("she", 1.5, 2.0), word("will", 2.0, 2.5), word("show", 2.5, 3.0)]
+    spans = plan(span(0, 0.0, 100.5), span(1, 98.0, 200.0))
+    found = stitch(spans, [heard([segment(left)]), heard([segment(right)])])
+    assert texts(found) == ["on", "friday", "evening", "she", "will", "show"]
+
+
+def test_words_in_no_time_hand_over_nothing() -> None:
+    left = [word("they", 98.2, 98.7), word("can", 98.7, 99.2), word("go", 99.2, 99.9)]
+    right = [word("go", 0.2, 0.2), word("home", 0.2, 0.2), word("go", 1.3, 1.9), word("now", 1.9, 2.5)]
+    found = stitch(plan(span(0, 0.0, 100.0), span(1, 98.0, 200.0)), [heard([segment(left)]), heard([segment(right)])])
+    assert texts(found) == ["they", "can", "go", "now"]
+
+
 def test_words_stay_inside_the_recording() -> None:
     late = [word("late", 9.0, 12.0)]
     (found,) = stitch(plan(span(0, 0.0, 10.0)), [heard([segment(late)])])
