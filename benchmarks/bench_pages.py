@@ -139,16 +139,19 @@ class Page:
             self.rows[job_id] = state
         self.states[job_id] = state
         if before != state or "row" not in news:
-            self._soon()
+            self._soon(news["crowd"])
 
-    def _soon(self) -> None:
+    def _soon(self, crowd: int) -> None:
         if self.waiting:
             return
         self.waiting = True
         own = min(LATEST_S, max(SOONEST_S, BUSY_SHARE * self.took_s))
         pause = max(own, EACH_S * self.crowd) * random.uniform(0.8, 1.2)  # noqa: S311
         self.tasks = [task for task in self.tasks if not task.done()]
-        self.tasks.append(asyncio.create_task(self._look(max(0.03, self.looked_at + pause - time.perf_counter()))))
+        spread = EACH_S * crowd * random.random()  # noqa: S311
+        self.tasks.append(
+            asyncio.create_task(self._look(max(0.03, spread, self.looked_at + pause - time.perf_counter())))
+        )
 
     async def _look(self, after_s: float) -> None:
         await asyncio.sleep(after_s)

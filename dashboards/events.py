@@ -20,7 +20,7 @@ class News:
 
     @cached_property
     def for_pages(self) -> str:
-        return json.dumps(self.facts, separators=(",", ":"))
+        return json.dumps(self.facts | {"crowd": self.crowd}, separators=(",", ":"))
 
     @cached_property
     def for_programs(self) -> str:

@@ -75,7 +75,7 @@ class List {
     if (event.row && row) this.#patch(row, event.row);
     if (event.state) this.states.set(event.job_id, event.state);
     if (this.states.size > 2000) this.states.clear();
-    if (!event.row || before !== event.state) this.#soon();
+    if (!event.row || before !== event.state) this.#soon(event.crowd);
   }
 
   #patch(row, facts) {
@@ -85,7 +85,8 @@ class List {
     this.#bulk();
   }
 
-  #soon() {
+  /* `crowd` is how many heard the same: they do not look all at once, however long ago they looked last. */
+  #soon(crowd = 1) {
     this.late = document.hidden;
     if (this.timer || this.late) return;
     const own = Math.min(LATEST_MS, Math.max(SOONEST_MS, BUSY_SHARE * this.tookMs));
@@ -95,7 +96,7 @@ class List {
       if (this.waiting.length) return;
       this.lookedAt = performance.now();
       this.#ask("look", Date.now());
-    }, Math.max(30, this.lookedAt + pause - performance.now()));
+    }, Math.max(30, EACH_MS * crowd * Math.random(), this.lookedAt + pause - performance.now()));
   }
 
   /* What is asked for ------------------------------------------------------------------------------------- */
