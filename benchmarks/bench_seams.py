@@ -24,6 +24,7 @@ from tasks.transcribe import transcribe_file
 
 REPO = Path(__file__).parents[1]
 NEAR_S = 2.5
+ELSEWHERE = 1.65  # times the spans' length
 KINDS = {
     "pauses of 0.4 to 1.8 s": Setting(),
     "breathless: pauses of 0.1 s": Setting(pauses_s=(0.1,), trimmed=True),
@@ -74,28 +75,40 @@ def main() -> None:
     given = parser.parse_args()
     minutes = given.cuts / 2 * given.span_max_s / 60 + 1
     rows = ["### Seams, demo model on its own voices", ""]
-    rows += ["| recording | minutes | cuts | overlaps | words lost at cuts | doubled | word errors, % | in doubt |"]
-    rows += ["|---|---|---|---|---|---|---|---|"]
+    rows += [
+        "| recording | minutes | cuts | overlaps | words lost at cuts | doubled | lost there, cut elsewhere | doubled |"
+    ]
+    rows[-1] += " word errors, % | in doubt |"
+    rows += ["|---|---|---|---|---|---|---|---|---|---|"]
     resolved = Resolved(name="demo", path=DEMO_MODEL, fingerprint=fingerprint(DEMO_MODEL))
     with Engine.by_settings(resolved, EngineSettings(device="cpu")) as engine, tempfile.TemporaryDirectory() as folder:
         for name, setting in KINDS.items():
             recording = assemble(REPO / "demo" / "speech", "*", minutes, Path(folder) / "speech.wav", setting)
-            found = transcribe_file(
-                recording.path,
-                engine=engine,
-                files=Files(folder),
-                options=Options(language="en"),
-                span_max_s=given.span_max_s,
+            found, other = (
+                transcribe_file(
+                    recording.path,
+                    engine=engine,
+                    files=Files(folder),
+                    options=Options(language="en"),
+                    span_max_s=span_max_s,
+                )
+                for span_max_s in (given.span_max_s, ELSEWHERE * given.span_max_s)
             )
-            said, heard = said_in(recording), heard_in(found)
-            errors = [at_seam(cut, said, heard) for cut in found.seams]
-            lost, doubled = sum(each.lost for each in errors), sum(each.doubled for each in errors)
+            said = said_in(recording)
+            here, elsewhere = (
+                [at_seam(cut, said, heard) for cut in found.seams] for heard in (heard_in(found), heard_in(other))
+            )
+            counts = [
+                sum(getattr(each, kind) for each in errors)
+                for errors in (here, elsewhere)
+                for kind in ("lost", "doubled")
+            ]
             doubts = Counter(cut.doubt for cut in found.seams if cut.doubt)
             told = ", ".join(f"{count} {doubt}" for doubt, count in doubts.items()) or "none"
             overlaps = sum(cut.overlap_s > 0 for cut in found.seams)
             rows.append(
-                f"| {name} | {recording.duration_s / 60:.0f} | {len(found.seams)} | {overlaps} | {lost} | {doubled} |"
-                f" {word_errors(recording.text, found.text):.1f} | {told} |"
+                f"| {name} | {recording.duration_s / 60:.0f} | {len(found.seams)} | {overlaps} |"
+                f" {' | '.join(map(str, counts))} | {word_errors(recording.text, found.text):.1f} | {told} |"
             )
     print("\n".join(rows))
 

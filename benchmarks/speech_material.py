@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -15,8 +16,8 @@ from tasks.speech import find_speech
 SOUND = {".flac", ".wav", ".ogg", ".mp3", ".m4a"}
 PAUSES_S = (0.4, 0.7, 1.1, 0.5, 1.8)
 LEVEL = 0.5
-HISS = 0.001
-"""Under all speech, 75 dB below it: clips come again, and spans that are the same twice would be heard once."""
+HISS = 0.0001
+"""Under all speech, 95 dB below it: clips come again, and spans that are the same twice would be heard once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Setting:
 
 
 def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Setting | None = None) -> Recording:
-    """Write `minutes` of speech: the clips in turn, equally loud, with pauses of 0.4 to 1.8 s between them."""
+    """Write `minutes` of speech: all clips in ever another order, equally loud, with pauses of 0.4 to 1.8 s between."""
     how = setting or Setting()
     paths = sorted(path for path in folder.glob(match) if path.suffix in SOUND)
     if not paths:
@@ -55,7 +56,7 @@ def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Se
     words: list[tuple[str, float, float]] = []
     samples = 0
     with soundfile.SoundFile(target, "w", SAMPLE_RATE_HZ, 1, "PCM_16") as out:
-        for clip, pause_s in zip(cycle(clips), cycle(how.pauses_s), strict=False):
+        for clip, pause_s in zip(_shuffled(clips, random), cycle(how.pauses_s), strict=False):
             if samples >= minutes * 60 * SAMPLE_RATE_HZ:
                 break
             at_s = samples / SAMPLE_RATE_HZ
@@ -67,6 +68,11 @@ def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Se
                 samples += len(part)
             texts.append(clip.text)
     return Recording(path=target, text=" ".join(texts), duration_s=samples / SAMPLE_RATE_HZ, words=tuple(words))
+
+
+def _shuffled(clips: list["_Clip"], random: np.random.Generator) -> Iterator["_Clip"]:
+    while True:
+        yield from (clips[place] for place in random.permutation(len(clips)))
 
 
 def background(kind: str, length: int, random: np.random.Generator) -> Samples:
