@@ -79,3 +79,29 @@ def test_every_module_says_what_it_is_for() -> None:
 def test_every_migration_has_a_number_of_its_own() -> None:
     numbers = [path.name.split("_")[0] for path in sorted((ROOT / "storage" / "migrations").glob("*.sql"))]
     assert numbers == [f"{place:04}" for place in range(1, len(numbers) + 1)]
+
+
+def test_what_pages_say_stands_in_one_place() -> None:
+    """No phrase in a module that draws with Streamlit, but for logs, exceptions and markup."""
+    phrases = []
+    for path in (ROOT / "dashboards").rglob("*.py"):
+        source = path.read_text()
+        if "import streamlit as st" not in source or path.parent.name == "components" or path.name == "app.py":
+            continue
+        tree = ast.parse(source)
+        apart = {id(node) for held in ast.walk(tree) if not_for_readers(held) for node in ast.walk(held)}
+        phrases += [
+            f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in apart
+            if isinstance(node.value, str) and re.search(r"[a-z]{2} [a-z]{2}", node.value) and "<" not in node.value
+        ]
+    assert phrases == []
+
+
+def not_for_readers(node: ast.AST) -> bool:
+    """Return whether this is a docstring, a line of the log or an exception."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        return name.startswith("logger.") or name in {"NotFound", "RuntimeError"}
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
