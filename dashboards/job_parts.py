@@ -24,7 +24,7 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
     """Show name, state and the plain facts."""
     colour = {"completed": "green", "failed": "red", "active": "blue", "quiet": "gray"}[present.kind(job.state)]
     with st.container(key="crumb"):
-        st.page_link("views/jobs.py", label=words.PAGE["jobs"], icon=":material/arrow_back:")
+        st.page_link("views/jobs.py", label=strings.PAGE["jobs"], icon=":material/arrow_back:")
     with st.container(key="headline", horizontal=True, vertical_alignment="center"):
         st.html(f"<h1>{_escaped(job.name)}</h1>", width="content")
         st.badge(strings.STATE[job.state], color=colour)  # type: ignore[arg-type]

@@ -11,30 +11,30 @@ from dashboards.viewer import Viewer
 from storage import preferences
 
 OWN = {
-    "views/jobs.py": ("", words.PAGE["jobs"], "graphic_eq"),
-    "views/upload.py": ("upload", words.PAGE["upload"], "upload"),
-    "views/search.py": ("search", words.PAGE["search"], "search"),
+    "views/jobs.py": ("", strings.PAGE["jobs"], "graphic_eq"),
+    "views/upload.py": ("upload", strings.PAGE["upload"], "upload"),
+    "views/search.py": ("search", strings.PAGE["search"], "search"),
 }
 SINGLE = {
-    "views/job.py": ("job", words.PAGE["job"], "description"),
-    "views/settings.py": ("settings", words.PAGE["settings"], "settings"),
+    "views/job.py": ("job", strings.PAGE["job"], "description"),
+    "views/settings.py": ("settings", strings.PAGE["settings"], "settings"),
 }
 ADMIN = {
-    "views/overview.py": ("overview", words.PAGE["overview"], "monitoring"),
-    "views/all_jobs.py": ("all-recordings", words.PAGE["all_jobs"], "library_music"),
-    "views/people.py": ("people", words.PAGE["people"], "group"),
-    "views/machines.py": ("machines", words.PAGE["machines"], "memory"),
-    "views/queues.py": ("queues", words.PAGE["queues"], "low_priority"),
-    "views/incoming.py": ("incoming", words.PAGE["incoming"], "cloud_upload"),
-    "views/system.py": ("system", words.PAGE["system"], "vital_signs"),
-    "views/performance.py": ("performance", words.PAGE["performance"], "speed"),
-    "views/audit.py": ("audit", words.PAGE["audit"], "history"),
-    "views/site.py": ("site", words.PAGE["site"], "tune"),
-    "views/configuration.py": ("configuration", words.PAGE["configuration"], "settings_applications"),
+    "views/overview.py": ("overview", strings.PAGE["overview"], "monitoring"),
+    "views/all_jobs.py": ("all-recordings", strings.PAGE["all_jobs"], "library_music"),
+    "views/people.py": ("people", strings.PAGE["people"], "group"),
+    "views/machines.py": ("machines", strings.PAGE["machines"], "memory"),
+    "views/queues.py": ("queues", strings.PAGE["queues"], "low_priority"),
+    "views/incoming.py": ("incoming", strings.PAGE["incoming"], "cloud_upload"),
+    "views/system.py": ("system", strings.PAGE["system"], "vital_signs"),
+    "views/performance.py": ("performance", strings.PAGE["performance"], "speed"),
+    "views/audit.py": ("audit", strings.PAGE["audit"], "history"),
+    "views/site.py": ("site", strings.PAGE["site"], "tune"),
+    "views/configuration.py": ("configuration", strings.PAGE["configuration"], "settings_applications"),
 }
 OUTSIDE = {
-    "views/join.py": ("join", words.PAGE["join"], "person_add"),
-    "views/reset.py": ("reset", words.PAGE["reset"], "lock_reset"),
+    "views/join.py": ("join", strings.PAGE["join"], "person_add"),
+    "views/reset.py": ("reset", strings.PAGE["reset"], "lock_reset"),
 }
 HIDDEN = {"views/job.py", *OUTSIDE}
 EVERY_PATH = [path for pages in (OWN, SINGLE, ADMIN) for path, _, _ in pages.values()]
@@ -46,9 +46,9 @@ def main() -> None:
     st.html(components.STYLE)
     me = viewer.signed_in()
     if me is None:
-        only("views/login.py", words.PAGE["login"], beside=[page(OUTSIDE, view) for view in OUTSIDE])
+        only("views/login.py", strings.PAGE["login"], beside=[page(OUTSIDE, view) for view in OUTSIDE])
     elif me.user.must_change_password:
-        only("views/first_password.py", words.PAGE["first_password"])
+        only("views/first_password.py", strings.PAGE["first_password"])
     else:
         signed_in(me)
 

@@ -132,7 +132,7 @@ def _facts(me: Viewer, owner: str | None) -> list[list[str]]:
     path = str(context.ledger().path)
     counted = _statistics(path, owner, month.isoformat())
     facts = [
-        [words.PAGE["jobs"], f"{counted.total:,}"],
+        [strings.PAGE["jobs"], f"{counted.total:,}"],
         [words.FILTER["ready"], f"{counted.completed:,}"],
         [words.FILTER["going"], f"{counted.processing:,}"],
         [words.FILTER["failed"], f"{counted.failed:,}"],

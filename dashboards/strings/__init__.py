@@ -5,6 +5,29 @@ from storage.records import ExportFormat, JobState, Role
 
 APP = "Whisper Transcriber"
 
+PAGE: dict[str, str] = {
+    "jobs": "Recordings",
+    "upload": "Upload",
+    "search": "Search",
+    "job": "Recording",
+    "settings": "Settings",
+    "overview": "Overview",
+    "all_jobs": "All recordings",
+    "people": "People",
+    "machines": "Machines",
+    "queues": "Queues",
+    "incoming": "Uploads in progress",
+    "system": "System",
+    "performance": "Performance",
+    "audit": "Audit log",
+    "site": "Access",
+    "configuration": "Configuration",
+    "join": "Join",
+    "reset": "New password",
+    "login": "Log in",
+    "first_password": "New password",
+}
+
 STATE: dict[JobState, str] = {
     JobState.QUEUED: "Waiting",
     JobState.INGESTING: "Reading",

@@ -15,7 +15,6 @@ def out_of(part: int | str, whole: int | str) -> str:
 
 
 # Overview
-OVERVIEW = "Overview"
 IN_WORK_HELP = "Recordings that workers have in hand."
 WAITING_HELP = "Recordings that wait for their turn."
 SLOTS_BUSY_HELP = "Over all workers that were heard in the last 20 seconds."
@@ -48,7 +47,6 @@ FAILED_LAST = "Failed last"
 NOTHING_FAILED = "Nothing has failed."
 
 # All recordings
-ALL_RECORDINGS = "All recordings"
 
 # Machines
 WORKING = "working"
@@ -76,7 +74,6 @@ DOWNLOADING = "downloading"
 NOT_LOADED = "could not be loaded"
 
 # Queues
-QUEUES = "Queues"
 BACKLOG = "Backlog"
 BACKLOG_ABOUT = "What waits lies in the ledger; Prefect is given a few recordings at a time, the upper lanes first."
 LANE: dict[Lane, str] = {
@@ -112,7 +109,6 @@ def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
 
 
 # Uploads in progress
-UPLOADS = "Uploads in progress"
 
 
 def abandoned_after(hours: float) -> str:
@@ -136,7 +132,6 @@ THROW_AWAY_ABOUT = "What has come of it is deleted. Its owner has to send the fi
 THROW_AWAY_SURE = "Throw away for good"
 
 # System
-SYSTEM = "System"
 LEDGER = "Ledger"
 STORAGE = "Storage"
 PREFECT = "Prefect server"
@@ -192,7 +187,6 @@ PAGES_CHART = "Open pages"
 PAGES = "Pages"
 
 # Performance
-PERFORMANCE = "Performance"
 REQUESTS_BY_ROUTE = "Requests by route"
 NO_REQUESTS = "No request has been answered yet."
 
@@ -236,7 +230,6 @@ SHARE = "Share"
 NO_CACHES = "No page that keeps anything has been opened yet."
 
 # Audit log
-AUDIT_LOG = "Audit log"
 VERIFY = "Verify the chain"
 VERIFYING = "Checking every row…"
 
@@ -312,7 +305,6 @@ def action(name: str) -> str:
 
 
 # Configuration
-CONFIGURATION = "Configuration"
 CONFIGURATION_ABOUT = (
     "Set by environment variables or a file `.env` where the web process starts, and read then. "
     "Secrets are not shown. Workers on other machines have settings of their own."

@@ -1,30 +1,8 @@
-"""The words around recordings: names of pages, lists, uploads and their defaults, one recording, its links, search."""
+"""The words around recordings: lists, uploads and their defaults, one recording, its links, search."""
 
 from storage.records import JobState, Lane
 
-# Names of pages, as the navigation and the browser's tab show them
-PAGE = {
-    "jobs": "Recordings",
-    "upload": "Upload",
-    "search": "Search",
-    "job": "Recording",
-    "settings": "Settings",
-    "overview": "Overview",
-    "all_jobs": "All recordings",
-    "people": "People",
-    "machines": "Machines",
-    "queues": "Queues",
-    "incoming": "Uploads in progress",
-    "system": "System",
-    "performance": "Performance",
-    "audit": "Audit log",
-    "site": "Access",
-    "configuration": "Configuration",
-    "join": "Join",
-    "reset": "New password",
-    "login": "Log in",
-    "first_password": "New password",
-}
+# Navigation
 ADMINISTRATION = "Administration"
 
 # On several of these pages

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboards import recordings, viewer
-from dashboards.strings import admin as words
+from dashboards import recordings, strings, viewer
 
 viewer.required_admin()
-st.title(words.ALL_RECORDINGS, anchor=False)
+st.title(strings.PAGE["all_jobs"], anchor=False)
 recordings.show(everybody=True)

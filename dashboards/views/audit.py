@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from dashboards import audit_log, viewer
+from dashboards import audit_log, strings, viewer
 from dashboards.strings import admin as words
 
 me = viewer.required_admin()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.title(words.AUDIT_LOG, anchor=False, width="content")
+    st.title(strings.PAGE["audit"], anchor=False, width="content")
     verify = st.button(words.VERIFY, icon=":material/verified_user:", key="verify")
 if verify:
     audit_log.verify()

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboards import configuration, viewer
-from dashboards.strings import admin as words
+from dashboards import configuration, strings, viewer
 
 viewer.required_admin()
-st.title(words.CONFIGURATION, anchor=False)
+st.title(strings.PAGE["configuration"], anchor=False)
 configuration.listing()

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboards import incoming, viewer
-from dashboards.strings import admin as words
+from dashboards import incoming, strings, viewer
 
 viewer.required_admin()
-st.title(words.UPLOADS, anchor=False)
+st.title(strings.PAGE["incoming"], anchor=False)
 incoming.listing()

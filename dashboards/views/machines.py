@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboards import machines, viewer
-from dashboards.strings import admin as words
+from dashboards import machines, strings, viewer
 
 viewer.required_admin()
-st.title(words.MACHINES, anchor=False)
+st.title(strings.PAGE["machines"], anchor=False)
 machines.listing()

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboards import glance, viewer
-from dashboards.strings import admin as words
+from dashboards import glance, strings, viewer
 
 viewer.required_admin()
-st.title(words.OVERVIEW, anchor=False)
+st.title(strings.PAGE["overview"], anchor=False)
 glance.overview()

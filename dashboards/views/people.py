@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from dashboards import all_keys, inviting, people, viewer
+from dashboards import all_keys, inviting, people, strings, viewer
 from dashboards.strings import accounts as words
 
 me = viewer.required_admin()
 if person := st.query_params.get(people.PERSON):
     people.manage(person, me)
 else:
-    st.title(words.PEOPLE, anchor=False)
+    st.title(strings.PAGE["people"], anchor=False)
     inviting.show_handover()
     everybody, invited, programs = st.tabs(
         [words.PEOPLE, words.INVITE, words.API_KEYS], key="part", bind="query-params"

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from dashboards import performance, viewer
-from dashboards.strings import admin as words
+from dashboards import performance, strings, viewer
 
 viewer.required_admin()
-st.title(words.PERFORMANCE, anchor=False)
+st.title(strings.PAGE["performance"], anchor=False)
 performance.requests()
 performance.statements()
 performance.kept()

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from dashboards import queues, viewer
-from dashboards.strings import admin as words
+from dashboards import queues, strings, viewer
 
 viewer.required_admin()
-st.title(words.QUEUES, anchor=False)
+st.title(strings.PAGE["queues"], anchor=False)
 queues.backlog()
 queues.pools()

@@ -131,5 +131,5 @@ def moment(one: Moment) -> dict[str, Any]:
     }
 
 
-st.title(words.PAGE["search"], anchor=False)
+st.title(strings.PAGE["search"], anchor=False)
 page()

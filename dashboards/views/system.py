@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from dashboards import system, viewer
-from dashboards.strings import admin as words
+from dashboards import strings, system, viewer
 
 viewer.required_admin()
-st.title(words.SYSTEM, anchor=False)
+st.title(strings.PAGE["system"], anchor=False)
 system.parts()
 system.load()

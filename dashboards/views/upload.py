@@ -56,7 +56,7 @@ def drop_zone(options: Options, lane: Lane) -> None:
 
 
 me = viewer.required()
-st.title(words.PAGE["upload"], anchor=False)
+st.title(strings.PAGE["upload"], anchor=False)
 if me.may_write:
     components.uploads()
     profile.used(me.user)
