@@ -150,10 +150,16 @@ def changed(job_id: str, owner_id: str) -> None:
 
 
 def announce(job: Job) -> None:
-    """The same, saying also how the job is now; dispatcher and reconciler are woken where there is work for them.
+    """The same, saying also how the job is now; dispatcher and reconciler are woken where there is work for them."""
+    describe(job)
+    if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
+        wake()
+    if job.state is JobState.CANCELLED:
+        current().wake_reconciler()
 
-    Open lists take `row` over as it is, without asking for anything.
-    """
+
+def describe(job: Job) -> None:
+    """Tell open pages alone how the job is now; open lists take `row` over as it is, without asking for anything."""
     paces = current().paces
     paces.note(job)
     tell(
@@ -165,10 +171,6 @@ def announce(job: Job) -> None:
         attempt=job.attempt,
         row=present.moving(job, paces.left_s(job)),
     )
-    if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
-        wake()
-    if job.state is JobState.CANCELLED:
-        current().wake_reconciler()
 
 
 def removed(job_id: str, owner_id: str) -> None:
@@ -186,8 +188,7 @@ async def note(job: Job, detail: str) -> None:
     if job.detail == detail:
         return
     with suppress(NotFound):
-        noted = await write(jobs.note, job.id, detail)  # it may have ended since `job` was read
-        tell(noted.id, noted.owner_id, state=noted.state.value, detail=noted.detail)
+        describe(await write(jobs.note, job.id, detail))  # it may have ended since `job` was read
 
 
 def wake() -> None:

@@ -1,7 +1,9 @@
 """What all tests share: the demo model, speech with known text, and recordings assembled from it."""
 
+import gc
 import json
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,15 @@ class Assembly:
     path: Path
     text: str
     words: tuple[tuple[str, float, float], ...]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_of_browsers() -> Iterator[None]:
+    """Collect here what Playwright's event loop leaves behind: during a later test that one would be blamed for it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
