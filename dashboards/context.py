@@ -6,7 +6,7 @@ app puts it up; tests put up their own with `use`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -28,7 +28,6 @@ from dashboards.shelf import Shelf, Upload
 from dashboards.timings import Timings
 from dashboards.writers import Writers
 from storage import jobs
-from storage.errors import NotFound
 from storage.files import Files
 from storage.heartbeats import Workers
 from storage.ledger import Ledger
@@ -184,11 +183,9 @@ def tell(job_id: str, owner_id: str, **facts: Any) -> None:
 
 
 async def note(job: Job, detail: str) -> None:
-    """Leave a line for the reader of a waiting job, unless it says so already or is gone."""
-    if job.detail == detail:
-        return
-    with suppress(NotFound):
-        describe(await write(jobs.note, job.id, detail))  # it may have ended since `job` was read
+    """Leave a line for the reader of a waiting job, unless it says so already or has gone on."""
+    if job.detail != detail and (noted := await write(jobs.note, job, detail)):
+        describe(noted)
 
 
 def wake() -> None:

@@ -323,18 +323,19 @@ def unfinished(con: DuckDBPyConnection) -> list[Job]:
 
 NOTE = """
 UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
-WHERE id = $id AND detail <> $detail AND state NOT IN ('completed', 'failed', 'cancelled')
+WHERE id = $id AND version = $version AND detail <> $detail AND state NOT IN ('completed', 'failed', 'cancelled')
+RETURNING id
 """
 
 
-def note(con: DuckDBPyConnection, job_id: str, detail: str) -> Job:
-    """Leave a line for the reader of an unfinished job, and return the job; no change of state, so no audit row.
+def note(con: DuckDBPyConnection, job: Job, detail: str) -> Job | None:
+    """Leave a line for the reader of an unfinished job; no change of state, so no audit row.
 
-    Raises:
-        NotFound: it is gone.
+    Returns:
+        the job with its line, or None if it says so already, has ended, or is no longer as `job` says.
     """
-    con.execute(NOTE, {"id": job_id, "detail": detail, "now": utc_now()})
-    return get(con, job_id)
+    values = {"id": job.id, "version": job.version, "detail": detail, "now": utc_now()}
+    return get(con, job.id) if con.execute(NOTE, values).fetchone() else None
 
 
 SPANS = """

@@ -227,7 +227,7 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
                 actor=actor,
             )
         case Noted():
-            jobs.note(con, job.id, report.detail)
+            jobs.note(con, job, report.detail)
         case Exporting():
             progress.exporting(con, job, actor=actor)
         case Completed() if transcript:

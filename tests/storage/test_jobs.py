@@ -176,11 +176,12 @@ def test_a_finished_job_is_not_queued_again_by_the_reconciler(ledger: Ledger, ma
 
 def test_a_note_is_shown_while_the_job_goes_on_and_not_after(ledger: Ledger, make_job: Any) -> None:
     job = make_job()
-    ledger.run(jobs.note, job.id, "downloading model small: 43%")
-    noted = get(ledger, job)
+    noted = ledger.run(jobs.note, job, "downloading model small: 43%")
+    assert noted == get(ledger, job)
     assert (noted.detail, noted.version) == ("downloading model small: 43%", 2)
-    ledger.run(jobs.cancel, job.id, actor="cli:me")
-    assert ledger.run(jobs.note, job.id, "late").detail == "cancelled"
+    assert ledger.run(jobs.note, job, "of a job as it was") is None
+    cancelled = ledger.run(jobs.cancel, job.id, actor="cli:me")
+    assert ledger.run(jobs.note, cancelled, "late") is None
     assert get(ledger, job).detail == "cancelled"
     assert actions(ledger, job) == ["job.cancel", "job.accept"]
 
