@@ -103,9 +103,10 @@ def gaps_filled(
         ((text, why),) = heard_in_parts([take], listener)
         missing = [] if set(why) - {NO_TEXT} else missing_in(gap, text.words, words)
         patience = PATIENCE if missing else patience - 1
-        at = max(index for index, each in enumerate(takes) if each.window.start_s <= gap.start_s)
-        both = sorted((*filled[at].words, *missing), key=lambda word: word.start_s)
-        filled[at] = replace(filled[at], text="".join(word.text for word in both).strip(), words=tuple(both))
+        if missing:
+            at = max(index for index, each in enumerate(takes) if each.window.start_s <= gap.start_s)
+            both = sorted((*filled[at].words, *missing), key=lambda word: word.start_s)
+            filled[at] = replace(filled[at], text="".join(word.text for word in both).strip(), words=tuple(both))
         found.append(
             Rehearing(
                 start_s=wide.start_s,
@@ -125,7 +126,7 @@ def missing_in(gap: Stretch, heard: Sequence[Word], known: Sequence[Word]) -> li
         word
         for word in heard
         if gap.start_s < (word.start_s + word.end_s) / 2 < gap.end_s
-        and not any(bare(word) == bare(other) and abs(word.start_s - other.start_s) <= SAME_WORD_S for other in known)
+        and not any(abs(word.start_s - other.start_s) <= SAME_WORD_S and bare(word) == bare(other) for other in known)
     ]
     sure = sum(word.probability for word in found) >= LEAST_SURE * len(found)
     return found if sure else []

@@ -109,6 +109,9 @@ def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> 
 
     Of several places the one that leaves most of the overlap heard, and surely; of alike ones that in its middle.
     """
+    before = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
+    behind = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
+    left, right = left[before:], right[:behind]  # of hours, only the words that matter here
     middle_s = (overlap.start_s + overlap.end_s) / 2
     places = {HandOver(left=a + 1, right=b + 1): centre(left[a]) for a, b in in_common(left, right, overlap)}
     if not places:
@@ -119,7 +122,8 @@ def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> 
         heard_s = surely_heard_s((*left[: at.left], *right[at.right :]), overlap)
         return heard_s - OFF_MIDDLE * abs(places[at] - middle_s)
 
-    return max(places, key=worth)
+    best = max(places, key=worth)
+    return replace(best, left=before + best.left)
 
 
 def _apart(left: Sequence[Word], right: Sequence[Word], at_s: float) -> HandOver:
