@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SAY_EVERY_S = 20.0
 SUPERVISOR_DEPLOYS_WITHIN_S = 20.0
+STOP_WITHIN_S = 4.5
+"""Less than the supervisor waits, more than it takes to put runs back."""
 
 
 @contextlib.contextmanager
@@ -46,16 +49,26 @@ def own_name(pool: str, device: str) -> Iterator[str]:
 
 
 async def _serve(worker: WarmWorker, *, alone: bool) -> None:
-    serving = asyncio.create_task(_start(worker, alone=alone))
+    asked_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    serving, stopping = asyncio.create_task(_start(worker, alone=alone)), asyncio.create_task(asked_to_stop.wait())
     announcing = asyncio.create_task(_announce(worker))
-    try:
-        await serving
-    except asyncio.CancelledError:
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    announcing.cancel()
+    if stopping.done():
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=STOP_WITHIN_S)
         log.info("worker %s has stopped", worker.name)
-    finally:
-        announcing.cancel()
+        _leave()
+    stopping.cancel()
+    await serving
+
+
+def _leave() -> NoReturn:
+    """End the process now: Prefect's unsent events and a closing connection would hold it as long as the server hangs."""
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _start(worker: WarmWorker, *, alone: bool) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,3 +103,21 @@ def test_a_killed_worker_takes_its_child_along_and_the_next_one_takes_up_its_run
     assert time.monotonic() - started < 8
     assert server.run(run)["state_type"] == "SCHEDULED"
     assert not next_child.is_running()
+
+
+def test_a_worker_stops_in_time_though_the_server_hangs(
+    server: Server, server_process: subprocess.Popen[bytes], start_worker: Callable[[str], Worker]
+) -> None:
+    def beats() -> list[str]:
+        return [
+            each["last_heartbeat_time"] for each in server.http.post("/work_pools/cpu/workers/filter", json={}).json()
+        ]
+
+    before, worker = beats(), start_worker("cpu")
+    until(lambda: len(beats()) > len(before), within_s=60)
+
+    server_process.send_signal(signal.SIGSTOP)
+    try:
+        assert worker.stop() == 0
+    finally:
+        server_process.send_signal(signal.SIGCONT)
