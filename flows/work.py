@@ -66,7 +66,7 @@ async def _serve(worker: WarmWorker, *, alone: bool) -> None:
 
 
 def _leave() -> NoReturn:
-    """End the process now: Prefect's unsent events and a closing connection would hold it as long as the server hangs."""
+    """End the process now: while the server hangs, Prefect's unsent events and open connections would hold it."""
     logging.shutdown()
     os._exit(0)
 

@@ -198,9 +198,7 @@ def test_live_progress_is_tried_once_and_may_be_lost(web: HttpReporter, make_job
     Handler.answers = [applying]
     last = web.send(started(job))
     Handler.answers = [status(503)]
-    began = time.monotonic()
     assert web.send(advanced(job)) == last
-    assert time.monotonic() - began < 1
     assert len(Handler.seen) == 2
 
 
