@@ -1,7 +1,8 @@
 """Where to cut a recording into spans: in the longest silence near the wished length, never through speech.
 
 Where nobody pauses for a whole span, the cut goes to the quietest moment and the two spans overlap there, so that
-each side hears the words at the seam whole; `tasks.stitch` then takes every word once.
+each side hears the words at the seam whole; `tasks.stitch` then takes every word once. The overlap too begins and ends
+where it is quietest, since models drop what begins in the middle of a sentence.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from storage.records import Stretch
 KEEP_S = 1.0  # silence that stays at each end of a span
 CLEAR_SILENCE_S = 1.5  # silences of this length and more are equally good to cut in; the latest wins
 SHORTEST_CUT_SILENCE_S = 0.25
-OVERLAP_S = 4.0  # with 2 s, four of 23 seams of breathless speech lost a word; with 3 and 4 s none
+NEAREST_S, FURTHEST_S = 1.0, 3.0  # from a cut through speech, where it is quietest, each side hears on so far
 SHORTEST_SPAN_S = 60.0
 AIM = 0.85  # share of the longest span that is aimed at, so that a better silence may be waited for
 EARLIEST_CUT = 0.6  # share of the aim before which no cut is looked for
@@ -104,9 +105,10 @@ class Cutter:
         earliest_s = start_s + self._lengths.earliest_s
         silence = best_silence(speech, earliest_s, start_s + self._lengths.aim_s, limit_s)
         if silence is None:
-            middle_s = self._quietest(earliest_s, limit_s - OVERLAP_S / 2)
-            bounds = self._bounds(speech, start_s, middle_s + OVERLAP_S / 2)
-            self._free_from_s, self._silent_since_s = middle_s - OVERLAP_S / 2, None
+            middle_s = self._quietest(earliest_s, limit_s - FURTHEST_S)
+            bounds = self._bounds(speech, start_s, self._quietest(middle_s + NEAREST_S, middle_s + FURTHEST_S))
+            self._free_from_s = self._quietest(middle_s - FURTHEST_S, middle_s - NEAREST_S)
+            self._silent_since_s = None
             return bounds
         end_s = silence.start_s + min(KEEP_S, (silence.end_s - silence.start_s) / 2)
         bounds = self._bounds(speech, start_s, end_s)

@@ -26,7 +26,7 @@ from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 3  # a change of windows, decoding, checks or word times counts it up
+HEARING_VERSION = 4  # a change of windows, decoding, checks or word times counts it up
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
 )

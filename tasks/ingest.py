@@ -23,7 +23,7 @@ from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Samples
 from tasks.peaks import Peaks
 from tasks.speech import SpeechFinder
 
-PLAN_VERSION = 3  # a change of decoding, speech finding or cutting counts it up
+PLAN_VERSION = 4  # a change of decoding, speech finding or cutting counts it up
 QUIET_FRAME_S = 0.05
 
 OnSpan = Callable[[Span], None]

@@ -14,6 +14,7 @@ from tasks.words import bare
 
 TURN_PAUSE_S = 0.5  # where a speaker pauses for so long, the other one's words may come between
 SAME_WORD_S = 0.5  # the two sides time the same word no further apart than this
+COMMON_S = 0.4  # how much more must be heard where the sides hand over between words that only one of them has
 OFF_MIDDLE = 0.05  # how much more must be heard, for each second that a hand-over is off the middle of the overlap
 
 
@@ -105,22 +106,26 @@ def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) 
 
 
 def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> HandOver:
-    """Return where the left side ends and the right one begins: after a word that both heard, if there is one.
+    """Return where the left side ends and the right one begins: after a word that both heard, or between words.
 
-    Of several places the one that leaves most of the overlap heard, and surely; of alike ones that in its middle.
+    Of all places the one that leaves most of the overlap heard, and surely; of alike ones that in its middle. Between
+    words that one side alone heard there must be clearly more, since the sides may time the same word differently.
     """
     before = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
     behind = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
     left, right = left[before:], right[:behind]  # of hours, only the words that matter here
     middle_s = (overlap.start_s + overlap.end_s) / 2
-    places = {HandOver(left=a + 1, right=b + 1): centre(left[a]) for a, b in in_common(left, right, overlap)}
-    if not places:
-        times_s = [centre(word) for word in (*left, *right) if overlap.start_s < centre(word) < overlap.end_s]
-        places = {_apart(left, right, at_s): at_s for at_s in (middle_s, *times_s)}
+    times_s = [centre(word) for word in (*left, *right) if overlap.start_s < centre(word) < overlap.end_s]
+    apart = {_apart(left, right, at_s): at_s for at_s in (overlap.start_s, middle_s, *times_s, overlap.end_s)}
+    common = {HandOver(left=a + 1, right=b + 1): centre(left[a]) for a, b in in_common(left, right, overlap)}
+    places = apart | common
 
     def worth(at: HandOver) -> float:
-        heard_s = surely_heard_s((*left[: at.left], *right[at.right :]), overlap)
-        return heard_s - OFF_MIDDLE * abs(places[at] - middle_s)
+        kept = left[: at.left]
+        until_s = max((min(word.end_s, overlap.end_s) for word in kept), default=overlap.start_s)
+        rest = Stretch(start_s=until_s, end_s=overlap.end_s)
+        heard_s = surely_heard_s(kept, overlap) + surely_heard_s(right[at.right :], rest)
+        return heard_s + COMMON_S * (at in common) - OFF_MIDDLE * abs(places[at] - middle_s)
 
     best = max(places, key=worth)
     return replace(best, left=before + best.left)

@@ -17,6 +17,7 @@ from tasks.decode import SAMPLE_RATE_HZ, Samples
 
 WINDOW_S = 30.0
 PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now and then
+LATE_S = 0.5
 SHORTEST_SPLIT_S = 1.0
 WIDE_SILENCE_S = 1.0  # wider ones are no better to part at
 ONE_WINDOW = 100.0  # one window more costs more than any evenness is worth
@@ -69,7 +70,7 @@ def pack(
     """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
     pieces: list[Stretch] = []
     silences_s: list[float] = []  # before each piece
-    for index, piece in enumerate(padded(speech, duration_s)):
+    for index, piece in enumerate(padded(speech, duration_s, quietest)):
         before_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
         parts = split(piece, quietest, window_s)
         pieces += parts
@@ -132,16 +133,26 @@ def _widest_gap(window: Window) -> int:
     return max(range(1, len(window.pieces)), key=goodness)
 
 
-def padded(speech: Sequence[Stretch], duration_s: float) -> list[Stretch]:
-    """Return the stretches with sound kept around them; where two then touch they share the silence half and half."""
-    found: list[Stretch] = []
-    for index, stretch in enumerate(speech):
-        room_s = (speech[index + 1].start_s if index + 1 < len(speech) else duration_s) - stretch.end_s
-        behind_s = min(PAD_S, room_s / 2 if index + 1 < len(speech) else room_s)
-        before_s = PAD_S if not found else min(PAD_S, (stretch.start_s - speech[index - 1].end_s) / 2)
-        start_s = _grid(max(0.0, stretch.start_s - before_s))
-        found.append(Stretch(start_s=start_s, end_s=_grid(min(duration_s, stretch.end_s + max(0.0, behind_s)))))
-    return found
+def padded(speech: Sequence[Stretch], duration_s: float, quietest: Quietest) -> list[Stretch]:
+    """Return the stretches with sound kept around them; those between which little is silent part where it is quietest.
+
+    The detector tells of a short silence up to half a second late, so that its middle may lie in a word.
+    """
+    if not speech:
+        return []
+    starts_s, ends_s = [max(0.0, speech[0].start_s - PAD_S)], []
+    for before, after in pairwise(speech):
+        end_s, start_s = before.end_s + PAD_S, after.start_s - PAD_S
+        if end_s > start_s:
+            from_s = max(before.end_s - LATE_S, (before.start_s + before.end_s) / 2)
+            to_s = min(after.start_s + LATE_S, (after.start_s + after.end_s) / 2)
+            end_s = start_s = quietest(from_s, to_s)
+        ends_s.append(end_s)
+        starts_s.append(start_s)
+    ends_s.append(min(duration_s, speech[-1].end_s + PAD_S))
+    return [
+        Stretch(start_s=_grid(start_s), end_s=_grid(end_s)) for start_s, end_s in zip(starts_s, ends_s, strict=True)
+    ]
 
 
 def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.records import Stretch
-from tasks.cut import KEEP_S, OVERLAP_S, Bounds, Cutter, Lengths, cuts, span_lengths
+from tasks.cut import FURTHEST_S, KEEP_S, NEAREST_S, Bounds, Cutter, Lengths, cuts, span_lengths
 
 LENGTHS = Lengths(aim_s=60.0, limit_s=75.0)
 pieces = st.lists(st.tuples(st.integers(12, 4000), st.integers(12, 9000)), max_size=60)
@@ -52,7 +52,7 @@ def test_a_cut_lies_in_silence_or_in_an_overlap(parts: list[tuple[int, int]]) ->
     spans = cuts(speech, duration_s=duration_s, lengths=LENGTHS, quietest=middle)
     for before, after in itertools.pairwise(spans):
         if after.silence_before_s == 0:
-            assert abs(before.end_s - after.start_s - OVERLAP_S) < 1e-6
+            assert 2 * NEAREST_S - 1e-6 <= before.end_s - after.start_s <= 2 * FURTHEST_S + 1e-6
         else:
             assert before.end_s <= after.start_s
             cut = Stretch(start_s=before.end_s, end_s=after.start_s)
@@ -106,3 +106,10 @@ def test_a_longer_one_is_spread_over_the_workers() -> None:
     assert span_lengths(100, slots=4, span_max_s=150).aim_s == 60
     assert span_lengths(36_000, slots=2, span_max_s=150).limit_s <= 150
     assert span_lengths(None, slots=2, span_max_s=150).limit_s == 150
+
+
+def test_where_nobody_pauses_cut_and_overlap_end_at_quiet_moments() -> None:
+    speech = [Stretch(start_s=0.0, end_s=100.0)]
+    first, second = cuts(speech, duration_s=100.0, lengths=LENGTHS, quietest=lambda _, end_s: end_s - 0.25)
+    cut_s = LENGTHS.limit_s - FURTHEST_S - 0.25
+    assert (first.end_s, second.start_s) == (cut_s + FURTHEST_S - 0.25, cut_s - NEAREST_S - 0.25)

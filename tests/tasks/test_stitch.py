@@ -119,6 +119,14 @@ def test_of_several_common_words_that_one_hands_over_which_leaves_most_heard() -
     assert texts(found) == ["on", "friday", "evening", "she", "will", "show"]
 
 
+def test_a_side_that_drops_a_phrase_leaves_it_to_the_other() -> None:
+    left = [word(text, 98.0 + 0.4 * at, 98.4 + 0.4 * at) for at, text in enumerate(["take", "the", "final", "ticket"])]
+    right = [word("take", 0.0, 0.4), word("on", 1.7, 1.9), word("friday", 1.9, 2.5)]
+    spans = plan(span(0, 0.0, 100.0), span(1, 98.0, 200.0))
+    found = stitch(spans, [heard([segment(left)]), heard([segment(right)])])
+    assert texts(found) == ["take", "the", "final", "ticket", "on", "friday"]
+
+
 def test_words_in_no_time_hand_over_nothing() -> None:
     left = [word("they", 98.2, 98.7), word("can", 98.7, 99.2), word("go", 99.2, 99.9)]
     right = [word("go", 0.2, 0.2), word("home", 0.2, 0.2), word("go", 1.3, 1.9), word("now", 1.9, 2.5)]

@@ -90,3 +90,10 @@ def test_windows_part_at_wide_silences() -> None:
     first, second = pack(speech, duration_s=35.0, quietest=middle)
     assert first.end_s < 17.0
     assert second.start_s > 17.0
+
+
+def test_stretches_part_in_the_pause_and_not_where_a_late_detector_tells_of_it() -> None:
+    pcm = np.concatenate([tone(9.4), silence(0.1), tone(10.5)])
+    speech = [Stretch(start_s=0.0, end_s=9.76), Stretch(start_s=9.89, end_s=20.0)]
+    first, second = pack(speech, duration_s=20.0, quietest=quietest_in(pcm), window_s=15.0)
+    assert 9.4 <= first.end_s == second.start_s <= 9.5
