@@ -71,13 +71,13 @@ def weight(why: Sequence[str]) -> float:
     return sum(WEIGHTS[doubt] for doubt in why)
 
 
-def better(first: Hearing, second: Hearing) -> WindowText:
+def better(first: Hearing, second: Hearing) -> Hearing:
     """Return the hearing with the lighter doubts; with equal ones, the more confident, and the first if alike."""
 
     def badness(hearing: Hearing) -> tuple[float, float]:
         return weight(hearing[1]), -hearing[0].avg_logprob
 
-    return second[0] if badness(second) < badness(first) else first[0]
+    return second if badness(second) < badness(first) else first
 
 
 def together(parts: Sequence[WindowText]) -> WindowText:

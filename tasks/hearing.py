@@ -50,7 +50,7 @@ def hear_windows(
     kept, reheard = [text for text, _ in firsts], []
     for index, second in seconds.items():
         take, (first_text, why) = takes[index], firsts[index]
-        kept[index] = better(firsts[index], second)
+        kept[index], _ = better(firsts[index], second)
         reheard.append(
             Rehearing(
                 start_s=take.window.start_s,

@@ -27,8 +27,8 @@ from tasks.doubt import (
     weight,
 )
 from tasks.stitch import SAME_WORD_S
-from tasks.windows import Quietest, Window, narrower
-from tasks.words import bare, without_echoes
+from tasks.windows import Quietest, Window, behind, narrower
+from tasks.words import bare, loop_from, without_echoes
 
 INVENTED = frozenset({REPETITION, NO_SPEECH, TOO_FAST})
 NO_LOOPS = Search(no_repeat_tokens=3)
@@ -40,6 +40,7 @@ SHORTEST_PART_S = 5.0
 PARTS_A_WINDOW = 2  # parts heard for each window of the span, at most
 PATIENCE = 2  # windows in succession whose parts were of no help, before it is given up
 
+LOOK_S = 0.3  # how far from a loop's begin a quiet moment is looked for
 AROUND_S, LEAST_AROUND_S = 2.0, 1.0  # heard on each side of a gap
 LEAST_SURE = 0.5  # mean probability of words that fill a gap
 
@@ -58,10 +59,11 @@ def heard_again(
     for index in doubtful:
         text, take = without_echoes(firsts[index][0]), takes[index]
         if text is not firsts[index][0]:
-            found[index] = (text, doubts(text, take.window, take.speech))
+            without = (text, doubts(text, take.window, take.speech))
+            found[index] = beyond_loop(take, firsts[index], without, listener, quietest)
     looping = [index for index in doubtful if INVENTED.intersection(found.get(index, firsts[index])[1])]
     for index, again in zip(looping, heard([takes[index] for index in looping], NO_LOOPS, listener), strict=True):
-        found[index] = again if index not in found or better(found[index], again) is again[0] else found[index]
+        found[index] = better(found[index], again) if index in found else again
     parts_left, patience = PARTS_A_WINDOW * len(takes), PATIENCE
     length_s = max(SHORTEST_PART_S, window_s / PART_SHARE)
     for index in sorted(doubtful, key=lambda index: -weight(found.get(index, firsts[index])[1])):
@@ -74,8 +76,31 @@ def heard_again(
         text = together([part[0] for part in heard_in_parts(parts, listener)])
         after = (text, doubts(text, take.window, take.speech))
         patience = PATIENCE if weight(after[1]) < weight(before[1]) else patience - 1
-        found[index] = after if index not in found or better(before, after) is text else before
+        found[index] = better(before, after) if index in found else after
     return dict(sorted(found.items()))
+
+
+def beyond_loop(take: Take, looped: Hearing, without: Hearing, listener: Listener, quietest: Quietest) -> Hearing:
+    """Return the hearing without echoes, with what lies behind the loop's begin heard for itself.
+
+    A decoder in a loop goes on with what it said before, whatever is said then: its first words are no surer than
+    the rest of it.
+    """
+    from_s = loop_from(looped[0], take.speech)
+    if REPETITION not in looped[1] or without[1] or from_s is None:
+        return without
+    at_s = quietest(max(0.0, from_s - LOOK_S), from_s + LOOK_S)
+    window = behind(take.window, at_s)
+    if window is None:
+        return without
+    rest = Take(window=window, speech=inside(window, take.speech))
+    ((heard_behind, _),) = heard([rest], Search(), listener)
+    listener.forget(rest)
+    words = tuple(word for word in without[0].words if word.start_s < at_s)
+    before = replace(without[0], words=words, text="".join(word.text for word in words).strip())
+    text = together([before, heard_behind])
+    found = (text, doubts(text, take.window, take.speech))
+    return without if found[1] else found
 
 
 def gaps_filled(
@@ -138,7 +163,7 @@ def heard_in_parts(parts: Sequence[Take], listener: Listener) -> list[Hearing]:
     for way in PART_WAYS[1:]:
         still = [index for index, (_, why) in enumerate(best) if WRONG.intersection(why)]
         for index, again in zip(still, heard([parts[index] for index in still], way, listener), strict=True):
-            best[index] = again if better(best[index], again) is again[0] else best[index]
+            best[index] = better(best[index], again)
     for part in parts:
         listener.forget(part)
     return best

@@ -6,7 +6,7 @@ over; the windows of a span are about equally full, because a batch takes as lon
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
@@ -120,6 +120,14 @@ def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window
         for half in (Window(pieces=tuple(left)), Window(pieces=tuple(right)))
         for part in narrower(half, length_s, quietest)
     ]
+
+
+def behind(window: Window, at_s: float) -> Window | None:
+    """Return what of the window lies behind a moment; None where that is all of it, or next to nothing."""
+    at_s = _grid(at_s)
+    pieces = [replace(piece, start_s=max(piece.start_s, at_s)) for piece in window.pieces if piece.end_s > at_s]
+    part = Window(pieces=tuple(pieces))
+    return part if SHORTEST_SPLIT_S <= part.length_s <= window.length_s - SHORTEST_SPLIT_S else None
 
 
 def _widest_gap(window: Window) -> int:

@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from storage.records import Segment, Stretch, Word
-from tasks.doubt import LONGEST_WORD_S, SQUEEZED_S, SQUEEZED_WORDS, WindowText, compression_ratio, longest_s_of
+from tasks.doubt import (
+    LONGEST_WORD_S,
+    SQUEEZED_S,
+    SQUEEZED_WORDS,
+    UNHEARD_S,
+    WindowText,
+    compression_ratio,
+    longest_s_of,
+)
 from tasks.windows import Window
 
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
@@ -36,16 +44,42 @@ def without_echoes(heard: WindowText) -> WindowText:
     A decoder that meets a phrase for the second time may go on from the first; timed afterwards, what it says again has
     no sound left.
     """
-    kept: list[Word] = []
-    at = 0
-    while at < len(heard.words):
-        length = _echo_at(kept, heard.words[at:])
-        kept += heard.words[at : at + 1] if not length else []
-        at += length or 1
-    if len(kept) == len(heard.words):
+    kept, first = _parted(heard.words)
+    if first is None:
         return heard
     text = "".join(word.text for word in kept).strip()
     return replace(heard, text=text, words=tuple(kept), compression_ratio=compression_ratio(text))
+
+
+def loop_from(heard: WindowText, speech: Sequence[Stretch]) -> float | None:
+    """Return when the first echo begins, or what it echoes where no speech is left behind that; None without echoes."""
+    _, first = _parted(heard.words)
+    if first is None:
+        return None
+    left_s = sum(max(0.0, stretch.end_s - max(stretch.start_s, first.echo.start_s)) for stretch in speech)
+    return first.echo.start_s if left_s > UNHEARD_S else first.echoed.start_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Echo:
+    """The first words of an echo and of what it echoes."""
+
+    echo: Word
+    echoed: Word
+
+
+def _parted(words: Sequence[Word]) -> tuple[list[Word], _Echo | None]:
+    """Return the words without echoes, and the first of these."""
+    kept: list[Word] = []
+    at, first = 0, None
+    while at < len(words):
+        length = _echo_at(kept, words[at:])
+        if length:
+            first = first or _Echo(echo=words[at], echoed=kept[-length])
+        else:
+            kept.append(words[at])
+        at += length or 1
+    return kept, first
 
 
 def _echo_at(before: Sequence[Word], words: Sequence[Word]) -> int:

@@ -89,14 +89,14 @@ def test_loops_are_told_from_emphasis(words: list[str], looping: bool) -> None:
 def test_the_hearing_with_lighter_doubts_is_the_better_one() -> None:
     loop = (replace(GOOD, avg_logprob=-0.1), (REPETITION,))
     unsure = (replace(GOOD, avg_logprob=-1.5), (LOW_CONFIDENCE,))
-    assert better(loop, unsure) is unsure[0]
-    assert better(unsure, loop) is unsure[0]
+    assert better(loop, unsure) is unsure
+    assert better(unsure, loop) is unsure
 
 
 def test_with_equal_doubts_the_more_confident_wins_and_the_first_if_alike() -> None:
     first, second = (GOOD, ()), (replace(GOOD, avg_logprob=-0.1), ())
-    assert better(first, second) is second[0]
-    assert better(first, (replace(GOOD), ())) is GOOD
+    assert better(first, second) is second
+    assert better(first, (replace(GOOD), ())) is first
 
 
 def test_parts_together_weigh_by_their_length() -> None:

@@ -13,6 +13,7 @@ from tasks.engine import Engine
 from tasks.rehearing import NO_LOOPS, PARTS_A_WINDOW, PATIENCE, gaps_filled, heard_again
 from tasks.speech import find_speech
 from tasks.windows import pack, quietest_in
+from tasks.words import bare
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import read_wav
 
@@ -94,6 +95,19 @@ def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:
     found = talk.again([talk.firsts[0], (looped, (TOO_FAST,)), *talk.firsts[2:]])
     assert talk.decoder.searches == []
     assert (found[1][0].words, found[1][1]) == (said, ())
+
+
+def test_what_a_loop_goes_on_with_is_heard_for_itself(talk: Talk) -> None:
+    index, take = next((index, take) for index, take in enumerate(talk.takes) if len(take.window.pieces) > 1)
+    said, begin_s = talk.firsts[index][0].words, take.window.pieces[1].start_s
+    at = next(at for at, word in enumerate(said) if word.start_s >= begin_s)
+    echo = [replace(word, start_s=said[at].start_s, end_s=said[at].start_s) for word in said[at - 4 : at]]
+    wrong = [replace(word, text=f" {bare(word)[::-1]}") for word in said[at:]]
+    firsts = list(talk.firsts)
+    firsts[index] = (replace(firsts[index][0], words=(*said[:at], *echo, *wrong)), (REPETITION,))
+    found, why = talk.again(firsts)[index]
+    assert ([bare(word) for word in found.words], why) == ([bare(word) for word in said], ())
+    assert talk.decoder.encodings == 1
 
 
 def test_what_was_dropped_is_heard_with_what_is_around_it(talk: Talk) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.records import Stretch
-from tasks.windows import PAD_S, WINDOW_S, Window, narrower, pack, quietest_in
+from tasks.windows import PAD_S, WINDOW_S, Window, behind, narrower, pack, quietest_in
 from tests.tasks.sounds import RATE_HZ, silence, tone
 
 pieces = st.lists(st.tuples(st.integers(10, 1500), st.integers(10, 8000)), max_size=40)
@@ -97,3 +97,10 @@ def test_stretches_part_in_the_pause_and_not_where_a_late_detector_tells_of_it()
     speech = [Stretch(start_s=0.0, end_s=9.76), Stretch(start_s=9.89, end_s=20.0)]
     first, second = pack(speech, duration_s=20.0, quietest=quietest_in(pcm), window_s=15.0)
     assert 9.4 <= first.end_s == second.start_s <= 9.5
+
+
+@pytest.mark.parametrize(("at_s", "starts_s"), [(3.0, [3.0, 20.0]), (6.0, [20.0]), (2.5, []), (23.5, []), (30.0, [])])
+def test_what_lies_behind_a_moment_is_neither_all_nor_nothing(at_s: float, starts_s: list[float]) -> None:
+    window = Window(pieces=(Stretch(start_s=2.0, end_s=5.0), Stretch(start_s=20.0, end_s=24.0)))
+    part = behind(window, at_s)
+    assert [piece.start_s for piece in (part.pieces if part else ())] == starts_s
