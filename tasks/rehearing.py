@@ -1,11 +1,11 @@
 """Hear doubtful windows once more with safer settings, at a bounded cost.
 
-What seems invented is looked at without its echoes first, which costs nothing; then heard as a whole from what the
-encoder gave already, with no three tokens twice: that ends most loops for the price of decoding alone. What stays
-doubtful is heard in narrower parts, which brings back what was dropped; each part costs as much encoding as a window.
-Speech that still has no text, because a window or a part began in the middle of a sentence, say, is heard with what
-stands on both its sides. Where all that does not help, as in song or in a language that the model does not know, it is
-given up soon.
+What seems invented is looked at without its echoes first, which costs nothing; where that alone would do, what lies
+behind the first echo is heard for itself. Else it is heard as a whole from what the encoder gave already, with no three
+tokens twice: that ends most loops for the price of decoding alone. What stays doubtful is heard in narrower parts,
+which brings back what was dropped; each part costs as much encoding as a window. Speech that still has no text, because
+a window or a part began in the middle of a sentence, say, is heard with what stands on both its sides. Where all that
+does not help, as in song or in a language that the model does not know, it is given up soon.
 """
 
 from collections.abc import Sequence
