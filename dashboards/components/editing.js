@@ -269,7 +269,9 @@ class Editor {
     this.#bar();
     try {
       await player.ask("/transcript", { method: "PUT", body: { version: this.script.version, segments: this.body(sent) } });
-      localStorage.removeItem(this.draftName);
+      this.saved = sent;
+      this.offered = false;
+      this.keepDraft();
       await this.script.load();
       player.notice(fill(player.text.saved, { version: this.script.version }), [[player.text.close, () => player.notice(null)]], "good");
     } catch (error) {
@@ -310,7 +312,7 @@ class Editor {
   keepDraft() {
     clearTimeout(this.draftTimer);
     if (!this.script.base) return;
-    if (!this.dirty) return this.offered ? undefined : localStorage.removeItem(this.draftName);
+    if (!this.dirty || this.script.items === this.saved) return this.offered ? undefined : localStorage.removeItem(this.draftName);
     const draft = { version: this.script.version, at: Date.now(), segments: this.body() };
     try {
       localStorage.setItem(this.draftName, JSON.stringify(draft));

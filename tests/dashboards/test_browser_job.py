@@ -1,11 +1,12 @@
 """A recording's page in a real browser: play, correct, save, meet others' edits, go back, and lose nothing."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from dashboards import context
 from storage import names, transcripts, users
@@ -227,6 +228,21 @@ def test_what_was_not_saved_is_offered_again_after_a_crash(desk: Desk) -> None:
     expect(again.words(2)).to_have_text(f"{LINES[2]} Not saved.")
     again.save()
     assert fresh.evaluate("() => Object.keys(localStorage).filter((name) => name.startsWith('wt-draft')).length") == 0
+
+
+def test_what_is_saved_leaves_no_draft_though_the_answer_is_slow(desk: Desk) -> None:
+    def late(route: Route) -> None:
+        if route.request.method == "GET":
+            time.sleep(1.5)  # longer than what is typed waits to be kept
+        route.continue_()
+
+    page = desk.page
+    page.route("**/transcript", late)
+    page.keyboard.press("e")
+    desk.words(2).click()
+    page.keyboard.type("x")
+    desk.save()
+    assert page.evaluate("() => Object.keys(localStorage).filter((name) => name.startsWith('wt-draft')).length") == 0
 
 
 def test_leaving_with_unsaved_changes_is_asked_about(desk: Desk) -> None:
