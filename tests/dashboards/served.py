@@ -92,6 +92,7 @@ def _complete(reporter: HttpReporter, job: Job) -> None:
     span = Span(index=0, start_s=0, end_s=1, samples_sha256="00aa")
     transcript, files = transcript_of(job), context.files()
     files.write(names.transcript_name(job.id), to_json(transcript))
+    files.write(names.peaks_name(job.media_sha256, job.options.audio_track), bytes(10))
     stored_as = names.transcript_name(job.id)
     exports = {fmt: names.export_name(job.id, stored_as, fmt, job.options.cues) for fmt in ("srt", "vtt", "txt")}
     for fmt, text in zip(exports, (SRT, VTT, transcript.text), strict=True):
