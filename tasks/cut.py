@@ -5,11 +5,12 @@ each side hears the words at the seam whole; `tasks.stitch` then takes every wor
 where it is quietest, since models drop what begins in the middle of a sentence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, inf
 
 from storage.records import Stretch
+from tasks.windows import Quietest
 
 KEEP_S = 1.0  # silence that stays at each end of a span
 CLEAR_SILENCE_S = 1.5  # silences of this length and more are equally good to cut in; the latest wins
@@ -18,8 +19,6 @@ NEAREST_S, FURTHEST_S = 1.0, 3.0  # from a cut through speech, where it is quiet
 SHORTEST_SPAN_S = 60.0
 AIM = 0.85  # share of the longest span that is aimed at, so that a better silence may be waited for
 EARLIEST_CUT = 0.6  # share of the aim before which no cut is looked for
-
-Quietest = Callable[[float, float], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

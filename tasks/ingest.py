@@ -22,9 +22,9 @@ from tasks.cut import Bounds, Cutter, Lengths, span_lengths
 from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Samples
 from tasks.peaks import Peaks
 from tasks.speech import SpeechFinder
+from tasks.windows import quietest_of
 
 PLAN_VERSION = 4  # a change of decoding, speech finding or cutting counts it up
-QUIET_FRAME_S = 0.05
 
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
@@ -131,10 +131,7 @@ class _Held:
 
     def quietest(self, start_s: float, end_s: float) -> float:
         """Return the middle of the quietest 50 ms between the two moments."""
-        frame = int(QUIET_FRAME_S * SAMPLE_RATE_HZ)
-        samples = self.between(start_s, end_s)
-        frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float32)
-        return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
+        return start_s + quietest_of(self.between(start_s, end_s))
 
 
 class _Reading:

@@ -9,7 +9,6 @@ does not help, as in song or in a language that the model does not know, it is g
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from storage.records import Rehearing, Stretch, Word
 from tasks.decoding import Listener, Search, Take, inside
@@ -28,7 +27,7 @@ from tasks.doubt import (
 )
 from tasks.stitch import SAME_WORD_S
 from tasks.windows import Quietest, Window, behind, narrower
-from tasks.words import bare, loop_from, without_echoes
+from tasks.words import bare, loop_from, with_words, without_echoes
 
 INVENTED = frozenset({REPETITION, NO_SPEECH, TOO_FAST})
 NO_LOOPS = Search(no_repeat_tokens=3)
@@ -86,8 +85,7 @@ def beyond_loop(take: Take, looped: Hearing, without: Hearing, listener: Listene
     A decoder in a loop goes on with what it said before, whatever is said then: its first words are no surer than
     the rest of it.
     """
-    from_s = loop_from(looped[0], take.speech)
-    if REPETITION not in looped[1] or without[1] or from_s is None:
+    if REPETITION not in looped[1] or without[1] or (from_s := loop_from(looped[0], take.speech)) is None:
         return without
     at_s = quietest(max(0.0, from_s - LOOK_S), from_s + LOOK_S)
     window = behind(take.window, at_s)
@@ -96,8 +94,7 @@ def beyond_loop(take: Take, looped: Hearing, without: Hearing, listener: Listene
     rest = Take(window=window, speech=inside(window, take.speech))
     ((heard_behind, _),) = heard([rest], Search(), listener)
     listener.forget(rest)
-    words = tuple(word for word in without[0].words if word.start_s < at_s)
-    before = replace(without[0], words=words, text="".join(word.text for word in words).strip())
+    before = with_words(without[0], [word for word in without[0].words if word.start_s < at_s])
     text = together([before, heard_behind])
     found = (text, doubts(text, take.window, take.speech))
     return without if found[1] else found
@@ -131,7 +128,7 @@ def gaps_filled(
         if missing:
             at = max(index for index, each in enumerate(takes) if each.window.start_s <= gap.start_s)
             both = sorted((*filled[at].words, *missing), key=lambda word: word.start_s)
-            filled[at] = replace(filled[at], text="".join(word.text for word in both).strip(), words=tuple(both))
+            filled[at] = with_words(filled[at], both)
         found.append(
             Rehearing(
                 start_s=wide.start_s,

@@ -13,11 +13,12 @@ from math import ceil
 import numpy as np
 
 from storage.records import Stretch
-from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.decode import SAMPLE_RATE_HZ, Ints, Samples
 
 WINDOW_S = 30.0
 PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now and then
-LATE_S = 0.5
+LATE_S = 0.5  # how far a short silence is looked for around where the detector tells of it
+QUIET_FRAME_S = 0.05
 SHORTEST_SPLIT_S = 1.0
 WIDE_SILENCE_S = 1.0  # wider ones are no better to part at
 ONE_WINDOW = 100.0  # one window more costs more than any evenness is worth
@@ -176,16 +177,20 @@ def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:
     return [*parts, Stretch(start_s=start_s, end_s=piece.end_s)]
 
 
-def quietest_in(pcm: Samples, frame_s: float = 0.05) -> Quietest:
+def quietest_in(pcm: Samples) -> Quietest:
     """Return a function that finds the middle of the quietest moment of `pcm` between two moments."""
 
     def find(start_s: float, end_s: float) -> float:
-        frame = int(frame_s * SAMPLE_RATE_HZ)
-        samples = pcm[_sample(start_s) : _sample(end_s)]
-        frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-        return start_s + (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * frame_s
+        return start_s + quietest_of(pcm[_sample(start_s) : _sample(end_s)])
 
     return find
+
+
+def quietest_of(samples: Samples | Ints) -> float:
+    """Return the middle of the quietest 50 ms, in seconds from the first sample."""
+    frame = int(QUIET_FRAME_S * SAMPLE_RATE_HZ)
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float32, copy=False)
+    return (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
 
 
 def _joined(pieces: Sequence[Stretch]) -> list[Stretch]:

@@ -47,8 +47,13 @@ def without_echoes(heard: WindowText) -> WindowText:
     kept, first = _parted(heard.words)
     if first is None:
         return heard
-    text = "".join(word.text for word in kept).strip()
-    return replace(heard, text=text, words=tuple(kept), compression_ratio=compression_ratio(text))
+    without = with_words(heard, kept)
+    return replace(without, compression_ratio=compression_ratio(without.text))
+
+
+def with_words(heard: WindowText, words: Sequence[Word]) -> WindowText:
+    """Return the hearing with other words, and their text."""
+    return replace(heard, text="".join(word.text for word in words).strip(), words=tuple(words))
 
 
 def loop_from(heard: WindowText, speech: Sequence[Stretch]) -> float | None:

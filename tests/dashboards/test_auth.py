@@ -100,7 +100,7 @@ def test_logging_in_again_ends_the_session_before(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/_stcore/stream", "/events"])
-def test_logging_out_closes_open_pages_within_a_second(site: Site, path: str) -> None:
+def test_logging_out_closes_open_pages_at_once(site: Site, path: str) -> None:
     site.sign_in()
     with site.client.websocket_connect(path, headers=ORIGIN) as page:
         began = time.monotonic()
