@@ -166,6 +166,25 @@ class Rehearing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageMismatch:
+    """A stretch that sounds like another language than the one that the job gave, and how probable that is."""
+
+    start_s: float
+    end_s: float
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untranscribed:
+    """A stretch that the detector took for speech and that has no text even when heard by itself, and why."""
+
+    start_s: float
+    end_s: float
+    reason: str  # music, noise, another language, no words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What one span gave, as it lies on storage under its result name; times are seconds from the span's start.
 
@@ -184,6 +203,9 @@ class Heard:
     engine_s: float
     given_up: tuple[str, ...] = ()
     reheard: tuple[Rehearing, ...] = ()
+    languages: tuple[LanguageGuess, ...] = ()  # over all of its speech, best first; none where the model knows one
+    mismatches: tuple[LanguageMismatch, ...] = ()
+    untranscribed: tuple[Untranscribed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

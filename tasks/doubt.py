@@ -43,6 +43,7 @@ class WindowText:
     no_speech_prob: float
     compression_ratio: float
     temperature: float
+    language: str = "en"
 
 
 def doubts(heard: WindowText, window: Window, speech: Sequence[Stretch]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 4  # a change of windows, decoding, checks or word times counts it up
+HEARING_VERSION = 5  # a change of windows, decoding, checks or word times counts it up
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
 )
@@ -235,6 +235,8 @@ def hear(
 ) -> Heard:
     """Return what is said in one span; times are seconds from the span's start.
 
+    With no `language`, a model that knows several finds that of each utterance.
+
     `pcm` is float32 mono at 16 kHz. `speech` is where there is speech in it, from the span's start, if the caller
     knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. `should_stop` is asked between
     batches; `on_progress` gets the seconds of speech heard so far.
@@ -251,22 +253,23 @@ def hear(
     found = find_speech(pcm) if speech is None else speech
     if options.task == "translate" and not engine.multilingual:
         raise ModelCannot(engine.resolved.name, "translate")
-    spoken = (language or "en") if engine.multilingual else "en"
-    if engine.multilingual and spoken not in engine.model.supported_languages:
-        raise BadRequest("language", f"{spoken} is no language code that the model knows, such as en, de or ja")
+    told = language if engine.multilingual else "en"
+    if told is not None and engine.multilingual and told not in engine.model.supported_languages:
+        raise BadRequest("language", f"{told} is no language code that the model knows, such as en, de or ja")
 
     def work() -> Heard:
-        segments, reheard = hear_windows(
+        found_text = hear_windows(
             pcm,
             found,
-            decoder=Decoder(model=engine.model, options=options, language=spoken),
+            decoder=Decoder(model=engine.model, options=options),
+            language=told,
             batch_size=engine.plan.batch_size,
             should_stop=should_stop,
             on_progress=on_progress,
         )
         return Heard(
-            segments=segments,
-            language=spoken,
+            segments=found_text.segments,
+            language=told or (found_text.languages[0].language if found_text.languages else "en"),
             model=engine.resolved.name,
             fingerprint=engine.resolved.fingerprint,
             engine=ENGINE_VERSION,
@@ -276,7 +279,10 @@ def hear(
             batch_size=engine.plan.batch_size,
             engine_s=round(time.perf_counter() - started, 3),
             given_up=engine.given_up,
-            reheard=reheard,
+            reheard=found_text.reheard,
+            languages=found_text.languages,
+            mismatches=found_text.mismatches,
+            untranscribed=found_text.untranscribed,
         )
 
     return engine.with_less(work)

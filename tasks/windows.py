@@ -1,7 +1,9 @@
-"""Pack the speech of a span into windows of at most the length that the model hears at once: 30 s, if it says no other.
+"""Part the speech of a span into windows of what belongs together: utterances, as long as what is said.
 
-Long silences between stretches are squeezed, so that fewer windows are decoded and nothing is there to invent text
-over; the windows of a span are about equally full, because a batch takes as long as its fullest window.
+A window costs its own length, not 30 s: encoding 10 s costs less than half of what 20 s cost for each second of them,
+so speech without a long pause is parted at pauses into windows of about ten seconds. Who speaks after a second of
+silence gets a window of their own, because a quiet voice beside a loud one may not be heard by the model at all.
+docs/decisions/0006-utterance-windows.md says what was tried.
 """
 
 from bisect import bisect_right
@@ -20,8 +22,16 @@ PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now 
 LATE_S = 0.5  # how far a short silence is looked for around where the detector tells of it
 QUIET_FRAME_S = 0.05
 SHORTEST_SPLIT_S = 1.0
-WIDE_SILENCE_S = 1.0  # wider ones are no better to part at
-ONE_WINDOW = 100.0  # one window more costs more than any evenness is worth
+APART_S = 1.0  # speech on both sides of a longer silence belongs together only where one side is very short
+LONGEST_S = 28.0  # of 30 s that a model takes at once, some are silence behind the speech
+SHORT_S = 3.0  # a window of less says little of its language, and its last word may be all of it
+
+# What a window costs, in windows: itself, its length (attention goes with its square), how little is in it, where it
+# is parted from the one before, and whom it joins.
+PART_COST = 2.0  # parted where nobody pauses; nothing where the silence is APART_S
+LENGTH_COST = 0.012  # for each square second; with the two above, windows of about ten seconds cost least
+SHORT_COST = 2.0
+JOIN_COST = 2.0  # for each second of silence beyond APART_S inside a window
 
 Quietest = Callable[[float, float], float]
 
@@ -69,39 +79,41 @@ def pack(
     speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest, window_s: float = WINDOW_S
 ) -> list[Window]:
     """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
+    longest_s = min(window_s, LONGEST_S)
     pieces: list[Stretch] = []
     silences_s: list[float] = []  # before each piece
     for index, piece in enumerate(padded(speech, duration_s, quietest)):
         before_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
-        parts = split(piece, quietest, window_s)
+        parts = split(piece, quietest, longest_s)
         pieces += parts
         silences_s += [before_s] + [0.0] * (len(parts) - 1)
-    bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s, window_s)
+    bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s, longest_s)
     return [Window(pieces=tuple(_joined(pieces[start:end]))) for start, end in pairwise(bounds)]
 
 
-def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float], window_s: float) -> list[int]:
-    """Return at which pieces windows begin, and the number of pieces.
-
-    As few windows as there can be; among these, equally full ones that part at wide silences.
-    """
-    total_s = sum(lengths_s)
-    share_s = total_s / max(1, ceil(total_s / window_s))
+def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float], longest_s: float) -> list[int]:
+    """Return at which pieces windows begin, and the number of pieces; the parting that costs least."""
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(lengths_s) + 1):
-        choice, held_s = (float("inf"), end - 1), 0.0
+        choice, held_s, joins = (float("inf"), end - 1), 0.0, 0.0
         for start in range(end - 1, -1, -1):
             held_s += lengths_s[start]
-            if held_s > window_s and start < end - 1:
+            if held_s > longest_s and start < end - 1:
                 break
-            uneven = (held_s / share_s - 1) ** 2
-            cost = best[start][0] + ONE_WINDOW + uneven - min(silences_s[start], WIDE_SILENCE_S)
+            parted = PART_COST * max(0.0, 1 - silences_s[start] / APART_S) if start else 0.0
+            cost = best[start][0] + 1 + parted + joins + window_cost(held_s)
             choice = min(choice, (cost, start))
+            joins += JOIN_COST * max(0.0, silences_s[start] - APART_S)
         best.append(choice)
     bounds = [len(lengths_s)]
     while bounds[-1]:
         bounds.append(best[bounds[-1]][1])
     return bounds[::-1]
+
+
+def window_cost(length_s: float) -> float:
+    """Return what a window costs for its length, in windows."""
+    return LENGTH_COST * length_s**2 + SHORT_COST * max(0.0, 1 - length_s / SHORT_S)
 
 
 def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window]:
@@ -111,7 +123,7 @@ def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window
     if len(window.pieces) == 1:
         (piece,) = window.pieces
         middle_s, reach_s = (piece.start_s + piece.end_s) / 2, window.length_s / 6
-        at_s = _grid(quietest(middle_s - reach_s, middle_s + reach_s))
+        at_s = on_grid(quietest(middle_s - reach_s, middle_s + reach_s))
         left, right = [Stretch(start_s=piece.start_s, end_s=at_s)], [Stretch(start_s=at_s, end_s=piece.end_s)]
     else:
         at = _widest_gap(window)
@@ -125,7 +137,7 @@ def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window
 
 def behind(window: Window, at_s: float) -> Window | None:
     """Return what of the window lies behind a moment; None where that is all of it, or next to nothing."""
-    at_s = _grid(at_s)
+    at_s = on_grid(at_s)
     pieces = [replace(piece, start_s=max(piece.start_s, at_s)) for piece in window.pieces if piece.end_s > at_s]
     part = Window(pieces=tuple(pieces))
     return part if SHORTEST_SPLIT_S <= part.length_s <= window.length_s - SHORTEST_SPLIT_S else None
@@ -160,7 +172,7 @@ def padded(speech: Sequence[Stretch], duration_s: float, quietest: Quietest) -> 
         starts_s.append(start_s)
     ends_s.append(min(duration_s, speech[-1].end_s + PAD_S))
     return [
-        Stretch(start_s=_grid(start_s), end_s=_grid(end_s)) for start_s, end_s in zip(starts_s, ends_s, strict=True)
+        Stretch(start_s=on_grid(start_s), end_s=on_grid(end_s)) for start_s, end_s in zip(starts_s, ends_s, strict=True)
     ]
 
 
@@ -171,7 +183,7 @@ def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:
     while piece.end_s - start_s > window_s:
         rest_s = piece.end_s - start_s
         aim_s = rest_s / ceil(rest_s / window_s)
-        at_s = _grid(quietest(start_s + max(SHORTEST_SPLIT_S, aim_s * 0.7), start_s + min(window_s, aim_s * 1.3)))
+        at_s = on_grid(quietest(start_s + max(SHORTEST_SPLIT_S, aim_s * 0.7), start_s + min(window_s, aim_s * 1.3)))
         parts.append(Stretch(start_s=start_s, end_s=at_s))
         start_s = at_s
     return [*parts, Stretch(start_s=start_s, end_s=piece.end_s)]
@@ -204,7 +216,7 @@ def _joined(pieces: Sequence[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _grid(moment_s: float) -> float:
+def on_grid(moment_s: float) -> float:
     """Round down to a hundredth, which is a whole number of samples and of feature frames."""
     return int(moment_s * 100 + 1e-6) / 100
 

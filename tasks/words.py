@@ -35,6 +35,7 @@ def segments_of(heard: WindowText) -> Iterator[Segment]:
             compression_ratio=round(heard.compression_ratio, 3),
             no_speech_prob=round(heard.no_speech_prob, 4),
             temperature=heard.temperature,
+            language=heard.language,
         )
 
 
