@@ -29,7 +29,7 @@ SILENT_FOR_S = 60.0
 """pip says where it is four times a second while bytes come; so long without a word it is given up."""
 CHUNK_BYTES = 1 << 20
 PROGRESS = re.compile(r"Progress (\d+) of \d+")
-PIP = (sys.executable, "-P", "-m", "pip", "--no-input", "--disable-pip-version-check")
+PIP = (sys.executable, "-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries", "1")
 DOWNLOAD = ("download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir")
 # What would silence pip or refuse a download into a folder; every file is checked against a pinned sum anyway.
 PIP_PLAIN = {"PIP_QUIET": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_REQUIRE_HASHES": "0", "PYTHONUNBUFFERED": "1"}
@@ -84,7 +84,7 @@ def fetch(
 def silent(pin: str, *, patience_s: float) -> str | None:
     """Ask the index for a package; return why it cannot be had from there, in words, or None where it can."""
     name, _, version = pin.partition("==")
-    command = [*PIP, "index", "versions", "--retries", "1", name]
+    command = [*PIP, "index", "versions", name]
     try:
         asked = subprocess.run(
             command, env=os.environ | PIP_PLAIN, capture_output=True, text=True, timeout=patience_s, check=False
@@ -134,7 +134,7 @@ def _download(name: str, package: Package, into: Path) -> Iterator[int]:
     Raises:
         PackageUnusable: pip could not, in its words, or said nothing for too long.
     """
-    command = [*PIP, *DOWNLOAD, "--retries", "2", "--progress-bar", "raw", "-d", str(into), package.pin]
+    command = [*PIP, *DOWNLOAD, "--progress-bar", "raw", "-d", str(into), package.pin]
     env = os.environ | PIP_PLAIN | {"TMPDIR": str(into)}  # so that what a killed pip leaves is found and deleted
     log = into / "pip.log"
     with (
@@ -145,12 +145,12 @@ def _download(name: str, package: Package, into: Path) -> Iterator[int]:
             for line in _lines(cast(IO[bytes], process.stdout)):
                 if (found := PROGRESS.match(line)) is not None:
                     yield int(found[1])
-        except BaseException as error:  # a fetch that is broken off leaves no pip behind
-            process.kill()
-            if isinstance(error, TimeoutError):
-                said = f"the package index fell silent for {SILENT_FOR_S:g} s while {package.pin} was asked for"
-                raise PackageUnusable(name, said) from error
-            raise
+            process.wait()
+        except TimeoutError as error:
+            said = f"the package index fell silent for {SILENT_FOR_S:g} s while {package.pin} was asked for"
+            raise PackageUnusable(name, said) from error
+        finally:
+            process.kill()  # one that has not ended by itself, so that a fetch that is broken off leaves no pip behind
     if process.returncode:
         raise PackageUnusable(name, _complaint(log.read_text(errors="replace")))
     yield package.bytes
