@@ -55,10 +55,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hopeless:
-    """The model cannot be had."""
+    """The model cannot be had, and what to do about it."""
 
-    model: str
-    reason: str
+    error: str
 
 
 class Models:
@@ -97,16 +96,13 @@ class Models:
             if wanted == AUTO or waited_s < SILENT_FOR_S:
                 what = "which model it has" if wanted == AUTO else f"of model {wanted}"
                 return Waiting(detail=f"waiting for a worker to say {what}")
-            return self._give_up(wanted, "no worker could get it")
+            return Hopeless(error=str(ModelMissing(wanted, "no worker could get it")))
         if state.state == "failed":
             if waited_s < FAILED_FOR_S:
                 return Waiting(detail=f"asking again for model {state.name}")
-            return self._give_up(wanted, state.warning or "its download failed")
+            return Hopeless(error=state.warning or str(ModelMissing(wanted, "its download failed")))
         share = "" if state.progress is None else f": {state.progress:.0%}"
         return Waiting(detail=f"downloading model {state.name}{share}")
-
-    def _give_up(self, wanted: str, reason: str) -> Hopeless:
-        return Hopeless(model=wanted, reason=reason)
 
     def forget(self, wanted: str) -> None:
         """Ask anew when the next job wants this model."""
@@ -215,8 +211,9 @@ class Dispatcher:
             await context.note(job, detail)
 
     async def _fail(self, job: Job, choice: Hopeless) -> None:
-        error = ModelMissing(choice.model, choice.reason)
-        report = Failed(job_id=job.id, attempt=job.attempt, worker="dispatcher", error=str(error), code=error.code)
+        report = Failed(
+            job_id=job.id, attempt=job.attempt, worker="dispatcher", error=choice.error, code=ModelMissing.code
+        )
         holder = context.current()
         try:
             failed = await context.in_ledger(reports.apply, holder.ledger, holder.files, report, actor=ACTOR)

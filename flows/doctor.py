@@ -12,13 +12,14 @@ import httpx
 
 from flows import ports
 from flows.supervisor import PrefectPlace
-from storage.errors import TranscriberError
+from storage.errors import ModelMissing, TranscriberError
 from storage.settings import Settings
 from tasks.choice import resolve
 
 GIB = 2**30
 LITTLE_BYTES, VERY_LITTLE_BYTES = 10 * GIB, 1 * GIB
 CLOCK_OFF_S = 30.0
+INDEX_PATIENCE_S = 20.0
 MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[red]problem[/]"}
 
 
@@ -130,33 +131,46 @@ def _machine(device: str) -> str:
 
 def check_models(settings: Settings) -> Iterator[Check]:
     """Is there a model, and may another be fetched?"""
-    from tasks import hub, models
+    from tasks import models
+    from tasks.packaged_models import PACKAGED
 
     for name, lacking in models.incomplete(settings.model_dir).items():
         found = f"the folder {settings.model_dir / name} is not whole and not used: {lacking}"
         yield Check(
             what="model", state="note", found=found, mend=f"copy it again, or `transcriber models fetch {name}`"
         )
+    away = _sources_away(settings)
     wanted = settings.engine.model
     try:
         resolved = resolve(wanted, settings=settings.engine, model_dir=settings.model_dir, may_fetch=False)
     except TranscriberError as error:
-        try:
-            hub.probe(settings.engine.hub_url)
-        except TranscriberError as away:
-            yield Check(
-                what="model", state="problem", found=f"{error}; and {away}", mend="copy a model into the models folder"
-            )
-        else:
+        index_has_it = wanted == models.AUTO or wanted in PACKAGED
+        if away["model hub"] is None or (index_has_it and away["package index"] is None):
             yield Check(what="model", state="note", found=f"{wanted} will be fetched when it is first needed")
-        return
-    state: Literal["ok", "note"] = "note" if resolved.warning else "ok"
-    yield Check(
-        what="model",
-        state=state,
-        found=f"{resolved.name} ({resolved.fingerprint}) at {resolved.path}",
-        mend=resolved.warning or "",
-    )
+        else:
+            yield Check(what="model", state="problem", found=str(error), mend="copy a model into the models folder")
+    else:
+        state: Literal["ok", "note"] = "note" if resolved.warning else "ok"
+        found = f"{resolved.name} ({resolved.fingerprint}) at {resolved.path}"
+        yield Check(what="model", state=state, found=found, mend=resolved.warning or "")
+    for source, why in away.items():
+        mend = "nothing, unless a model is to be fetched from there" if why else ""
+        yield Check(what=source, state="note" if why else "ok", found=why or "answers", mend=mend)
+
+
+def _sources_away(settings: Settings) -> dict[str, str | None]:
+    """Ask each source of models; return why nothing can be fetched from it, or None where that can be."""
+    from tasks import hub, models, package_index
+    from tasks.packaged_models import PACKAGED
+
+    away: dict[str, str | None] = {"model hub": None}
+    try:
+        hub.probe(settings.engine.hub_url)
+    except ModelMissing as error:
+        away["model hub"] = error.reason
+    package, _ = PACKAGED[models.FROM_INDEX_BY_DEFAULT][0].parts[0]
+    away["package index"] = package_index.silent(package.pin, patience_s=INDEX_PATIENCE_S)
+    return away
 
 
 def check_speakers(settings: Settings) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from flows.lifeline import SUPERVISOR
 
 LOG_BYTES = 20 * 2**20
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.3, 30.0, 60.0
-SHOWN_CHARS = 300
+SHOWN_CHARS = 1000
 LOUD = ("| WARNING", "| ERROR", "| CRITICAL")
 OURS = ("| flows.", "| tasks.", "| storage.", "| Flow run")
 """What Prefect says to itself stays in the logs."""

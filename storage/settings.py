@@ -130,7 +130,7 @@ class EngineSettings(BaseSettings):
     model: str = Field(
         "auto",
         description="Model for jobs that name none: a name, a folder, or auto (the best on this machine, "
-        "else `small` from the hub, else the demo model).",
+        "else `small` from the hub, else `base` from pip's package index).",
     )
     model_dir: Path | None = Field(None, description="Folder of models. Default: `models` inside the data dir.")
     hub_url: str = Field("https://huggingface.co", description="Model hub, or a mirror of it.")

@@ -223,6 +223,11 @@ def given_up(plan: DevicePlan, less: DevicePlan) -> str:
     return f"batches of {less.batch_size} windows instead of {plan.batch_size}"
 
 
+def _knows(model: Any, language: str) -> bool:
+    """Return whether a multilingual model has a token for this language; faster-whisper lists those of large-v3."""
+    return language in model.supported_languages and model.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
+
+
 def hear(
     engine: Engine,
     pcm: Samples,
@@ -254,7 +259,7 @@ def hear(
     if options.task == "translate" and not engine.multilingual:
         raise ModelCannot(engine.resolved.name, "translate")
     told = language if engine.multilingual else "en"
-    if told is not None and engine.multilingual and told not in engine.model.supported_languages:
+    if told is not None and engine.multilingual and not _knows(engine.model, told):
         raise BadRequest("language", f"{told} is no language code that the model knows, such as en, de or ja")
 
     def work() -> Heard:

@@ -85,7 +85,7 @@ MISHAP = (
 
 DEMO_WARNING = (
     "**Heard by the demo model.** It is tiny, knows a small English vocabulary and is here to show that everything "
-    "works: expect wrong words in real recordings. Install a full model with `transcriber models fetch small`, "
+    "works: expect wrong words in real recordings. Install a full model with `transcriber models fetch base`, "
     "then upload the recording again."
 )
 
@@ -96,7 +96,7 @@ ONLY_DEMO = (
 ONLY_DEMO_ADMIN = (
     "Recordings are heard by the **demo model**. It is tiny and knows a small English vocabulary, so expect wrong "
     "words. "
-    "`transcriber models fetch small` brings a full one to this machine."
+    "`transcriber models fetch base` brings a full one to this machine."
 )
 
 NO_WORKER = "No worker is running, so recordings wait in line. They start by themselves when one is back."

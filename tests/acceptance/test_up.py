@@ -1,5 +1,6 @@
 """`transcriber up` as a command: ready, alone on its data, and gone when told."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ import webvtt
 from tests.acceptance.conftest import Stack
 
 pytestmark = pytest.mark.acceptance
-DEMO = Path(__file__).parents[2] / "demo"
 
 
 def transcriber(stack: Stack, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
@@ -27,15 +27,33 @@ def transcriber(stack: Stack, *arguments: str, timeout_s: float = 120) -> subpro
     )
 
 
-def test_demo_prints_the_words_and_valid_subtitles_and_leaves_nothing_running(own_stack: Stack) -> None:
+def test_demo_prints_the_words_and_valid_subtitles_and_leaves_nothing_running(
+    own_stack: Stack, real_models: Path
+) -> None:
+    own_stack.env |= {"TRANSCRIBER_MODEL": "auto", "TRANSCRIBER_MODEL_DIR": str(real_models)}
+
     done = transcriber(own_stack, "up", "--demo", "--exit")
 
     assert done.returncode == 0, done.stderr
-    for sentence in (DEMO / "sample.txt").read_text().split(". ")[:3]:
-        assert sentence.rstrip(".\n") in done.stdout
+    assert "heard by model base" in done.stdout
+    for words in ("my fellow Americans", "ask not what your country can do for you"):
+        assert words in done.stdout
     paths = {line.split(": ")[0]: Path(line.split(": ")[1]) for line in done.stdout.splitlines() if "/exports/" in line}
-    assert len(list(srt.parse(paths["SRT"].read_text()))) >= 3
-    assert len(webvtt.read(str(paths["VTT"])).captions) >= 3
+    assert len(list(srt.parse(paths["SRT"].read_text()))) >= 2
+    assert len(webvtt.read(str(paths["VTT"])).captions) >= 2
+    assert own_stack.processes() == []
+
+
+def test_demo_with_no_model_and_no_source_says_what_to_do(own_stack: Stack) -> None:
+    own_stack.env |= {"TRANSCRIBER_MODEL": "auto", "TRANSCRIBER_HUB_URL": "http://127.0.0.1:9"}
+    own_stack.env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(own_stack.data_dir)}
+
+    done = transcriber(own_stack, "up", "--demo", "--exit")
+
+    assert done.returncode == 1
+    said = next(line for line in done.stderr.splitlines() if line.startswith("the demonstration failed"))
+    for advice in ("transcriber models fetch base", "TRANSCRIBER_HUB_URL", "PIP_INDEX_URL", "models"):
+        assert advice in said
     assert own_stack.processes() == []
 
 

@@ -166,7 +166,7 @@ def test_it_is_said_when_no_worker_is_there(desk: Desk) -> None:
 def test_it_is_said_when_only_the_demo_model_is_there(desk: Desk) -> None:
     desk.beat(model=ModelState(name="demo", fingerprint="f", state="ready", warning="a small vocabulary"))
     assert "heard by the demo model" in words(desk.page("jobs", desk.user()))
-    assert "models fetch small" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
+    assert "models fetch base" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
 
 
 def test_what_the_workers_say_of_their_model_is_passed_on(desk: Desk) -> None:

@@ -93,9 +93,12 @@ def test_what_goes_wrong_is_one_line_and_status_1(
 
 
 def test_doctor_finds_what_is_not_running_and_says_how_to_start_it(env: dict[str, str]) -> None:
-    done = run({**env, "TRANSCRIBER_HUB_URL": "http://127.0.0.1:9"}, "doctor")
+    away = {"TRANSCRIBER_HUB_URL": "http://127.0.0.1:9", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+    done = run({**env, **away, "PIP_FIND_LINKS": str(Path(__file__).parent), "COLUMNS": "500"}, "doctor")
 
     assert done.returncode == 1
+    assert "the hub http://127.0.0.1:9 did not answer" in done.stdout
+    assert "pip: No matching distribution found" in done.stdout
     assert "nobody answers at http://127.0.0.1:9" in done.stdout
     assert "transcriber up" in done.stdout
     assert "Traceback" not in done.stderr
@@ -106,4 +109,5 @@ def test_models_lists_the_catalogue_and_what_is_here(env: dict[str, str]) -> Non
 
     assert done.returncode == 0
     assert "large-v3" in done.stdout
+    assert "package index" in done.stdout
     assert "demo/model" in done.stdout
