@@ -92,8 +92,8 @@ class SpeechFinder:
     def open_since_s(self) -> float | None:
         """Start of a stretch that has not ended yet, or None in silence."""
         if self._found is not None:
-            return self._found.start * FRAME_S
-        return None if self._start is None else self._quiet_before(self._start) * FRAME_S
+            return _moment_s(self._found.start)
+        return None if self._start is None else _moment_s(self._quiet_before(self._start))
 
     @property
     def settled_s(self) -> float:
@@ -172,8 +172,11 @@ class SpeechFinder:
         assert found.behind is not None  # noqa: S101
         behind = found.behind
         end = next((quiet for quiet in self._quiet if behind <= quiet <= behind + REACH), behind)
-        end_s = min(end * FRAME_S, self.length_s)
-        return Stretch(start_s=round(found.start * FRAME_S, 3), end_s=round(end_s, 3))
+        return Stretch(start_s=_moment_s(found.start), end_s=min(_moment_s(end), round(self.length_s, 3)))
+
+
+def _moment_s(frame: int) -> float:
+    return round(frame * FRAME_S, 3)
 
 
 def find_speech(pcm: Samples) -> tuple[Stretch, ...]:
