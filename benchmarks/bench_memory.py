@@ -38,7 +38,7 @@ def read(audio: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         with decoders_peak_mb() as decoder_mb:
-            plan = ingest(audio, name=audio.name, files=Files(folder), options=Options(), slots=2)
+            plan = ingest(audio, name=audio.name, files=Files(folder), options=Options())
         seconds = time.perf_counter() - started
     peak_mb = peak_memory_mb() + max(decoder_mb, default=0.0)
     told = {"seconds": seconds, "peak_mb": peak_mb, "spans": len(plan.spans), "duration_s": plan.duration_s}

@@ -16,12 +16,11 @@ SAY_EVERY_S = 5.0
 
 @dataclass(kw_only=True)
 class Reading:
-    """One reading of one job's recording; `slots` is how many spans the gpu workers hear at once."""
+    """One reading of one job's recording."""
 
     here: Resident
     job: Job
     flag: CancelFlag
-    slots: int
     span_max_s: float
     _read_s: float = field(default=0.0, init=False)
 
@@ -44,7 +43,6 @@ class Reading:
                 name=self.job.name,
                 files=self.here.files,
                 options=self.job.options,
-                slots=self.slots,
                 span_max_s=self.span_max_s,
                 max_hours=self.here.settings.web.max_hours,
                 media_sha256=self.job.media_sha256,

@@ -54,7 +54,6 @@ class Recording:
         self.here, self.job, self.flag = here, job, flag
         self.board = Board(job)
         self.gpu = GpuRuns(here=here, client=client, job=job, flag=flag, slots=slots)
-        self.slots = slots
         self.heard_s = 0.0
 
     def report(self, kind: Any, **told: Any) -> Job:
@@ -67,7 +66,7 @@ class Recording:
         return await in_thread(partial(self.report, kind, **told))
 
     async def run(self) -> None:
-        reading = Reading(here=self.here, job=self.job, flag=self.flag, slots=self.slots, span_max_s=self.span_max_s)
+        reading = Reading(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
         plan = await reading.plan()
         self.stop_if_asked()
         hearer = await self.choose_language(plan)

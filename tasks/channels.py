@@ -93,3 +93,9 @@ def as_wide(block: Ints, count: int) -> Ints:
 def as_float(samples: Ints) -> Samples:
     """Return samples as float32 between -1 and 1."""
     return samples.astype(np.float32) / np.float32(32768.0)
+
+
+def as_ints(samples: Samples) -> Ints:
+    """Return float samples between -1 and 1 as whole numbers of 16 bits, rounded."""
+    found: Ints = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    return found

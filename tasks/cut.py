@@ -7,7 +7,7 @@ where it is quietest, since models drop what begins in the middle of a sentence.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
 
 from storage.records import Stretch
 from tasks.windows import Quietest
@@ -16,7 +16,8 @@ KEEP_S = 1.0  # silence that stays at each end of a span
 CLEAR_SILENCE_S = 1.5  # silences of this length and more are equally good to cut in; the latest wins
 SHORTEST_CUT_SILENCE_S = 0.25
 NEAREST_S, FURTHEST_S = 1.0, 3.0  # from a cut through speech, where it is quietest, each side hears on so far
-SHORTEST_SPAN_S = 60.0
+FIRST_AIM_S = 30.0
+GROWTH = 1 / 3  # of all the spans before it, aimed at for one span
 AIM = 0.85  # share of the longest span that is aimed at, so that a better silence may be waited for
 EARLIEST_CUT = 0.6  # share of the aim before which no cut is looked for
 
@@ -43,20 +44,22 @@ class Lengths:
         return EARLIEST_CUT * self.aim_s
 
 
-def span_lengths(duration_s: float | None, *, slots: int, span_max_s: float) -> Lengths:
-    """Return lengths that spread a recording evenly over `slots` engine workers; a short one stays whole."""
-    aim_s = AIM * span_max_s
-    if duration_s and duration_s > SHORTEST_SPAN_S * 1.5:
-        spans = ceil(duration_s / aim_s / slots) * slots
-        aim_s = min(aim_s, max(SHORTEST_SPAN_S, duration_s / spans))
-    return Lengths(aim_s=aim_s, limit_s=min(span_max_s, aim_s / AIM))
+def span_lengths(before_s: float, span_max_s: float) -> Lengths:
+    """Return how long the span should be before which the spans are `before_s` long together.
+
+    The first ones are short, so that its words come soon and a short recording keeps several workers busy. Nothing
+    but the sound decides: neither the number of workers nor the length that a header tells.
+    """
+    aim_s = min(AIM * span_max_s, max(FIRST_AIM_S, before_s * GROWTH))
+    return Lengths(aim_s=aim_s, limit_s=aim_s / AIM)
 
 
 class Cutter:
     """Cuts while the recording is still being read; what it decides does not depend on the size of the blocks."""
 
-    def __init__(self, lengths: Lengths, quietest: Quietest) -> None:
-        self._lengths, self._quietest = lengths, quietest
+    def __init__(self, span_max_s: float, quietest: Quietest) -> None:
+        self._span_max_s, self._quietest = span_max_s, quietest
+        self._cut_s = 0.0  # length of all the spans so far
         self._ended: list[Stretch] = []
         self._free_from_s = 0.0  # the next span may begin here at the earliest
         self._silent_since_s: float | None = 0.0  # end of the speech before the cut; None: the cut was forced
@@ -73,9 +76,11 @@ class Cutter:
         found: list[Bounds] = []
         while speech := self._speech(open_since_s):
             start_s = self._start_s(speech)
-            if start_s + self._lengths.limit_s > settled_s:
+            lengths = span_lengths(self._cut_s, self._span_max_s)
+            if start_s + lengths.limit_s > settled_s:
                 break
-            found.append(self._cut(speech, start_s))
+            found.append(self._cut(speech, start_s, lengths))
+            self._cut_s += found[-1].end_s - found[-1].start_s
         return found
 
     def finish(self, ended: Iterable[Stretch], *, duration_s: float) -> list[Bounds]:
@@ -99,10 +104,10 @@ class Cutter:
     def _start_s(self, speech: list[Stretch]) -> float:
         return max(self._free_from_s, speech[0].start_s - KEEP_S, 0.0)
 
-    def _cut(self, speech: list[Stretch], start_s: float) -> Bounds:
-        limit_s = start_s + self._lengths.limit_s
-        earliest_s = start_s + self._lengths.earliest_s
-        silence = best_silence(speech, earliest_s, start_s + self._lengths.aim_s, limit_s)
+    def _cut(self, speech: list[Stretch], start_s: float, lengths: Lengths) -> Bounds:
+        limit_s = start_s + lengths.limit_s
+        earliest_s = start_s + lengths.earliest_s
+        silence = best_silence(speech, earliest_s, start_s + lengths.aim_s, limit_s)
         if silence is None:
             middle_s = self._quietest(earliest_s, limit_s - FURTHEST_S)
             bounds = self._bounds(speech, start_s, self._quietest(middle_s + NEAREST_S, middle_s + FURTHEST_S))
@@ -143,6 +148,6 @@ def best_silence(speech: list[Stretch], earliest_s: float, aim_s: float, limit_s
     return best[1] if best else None
 
 
-def cuts(speech: Iterable[Stretch], *, duration_s: float, lengths: Lengths, quietest: Quietest) -> list[Bounds]:
+def cuts(speech: Iterable[Stretch], *, duration_s: float, span_max_s: float, quietest: Quietest) -> list[Bounds]:
     """Return the spans of a recording whose speech is known as a whole."""
-    return Cutter(lengths, quietest).finish(speech, duration_s=duration_s)
+    return Cutter(span_max_s, quietest).finish(speech, duration_s=duration_s)

@@ -1,7 +1,7 @@
 """Read a recording once: decode, find speech, cut, and put the spans on storage while the rest is still coming.
 
 What it finds is kept as a plan under the media's hash, so that a retry, another user with the same file or another
-worker starts from there; the first plan stays, whatever number of workers is there later.
+worker starts from there. The sound alone decides how it is cut, so that the same sound is the same spans everywhere.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from storage.errors import NotStored, RecordingTooLong
 from storage.files import Files
 from storage.probe import must_be_few
 from storage.records import Options, Plan, Span, Stretch, from_json, to_json
-from tasks.channels import Likeness, Mixer, as_float, as_wide
-from tasks.cut import Bounds, Cutter, Lengths, span_lengths
+from tasks.channels import Likeness, Mixer, as_float, as_ints, as_wide
+from tasks.cut import Bounds, Cutter
 from tasks.decode import SAMPLE_RATE_HZ, Decoding, Ints, Samples
 from tasks.peaks import Peaks
 from tasks.speech import SpeechFinder
 from tasks.windows import quietest_of
 
-PLAN_VERSION = 4  # a change of decoding, speech finding or cutting counts it up
+PLAN_VERSION = 5  # a change of decoding, speech finding or cutting counts it up
 
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
@@ -36,7 +36,6 @@ def ingest(
     name: str,
     files: Files,
     options: Options,
-    slots: int = 1,
     span_max_s: float = 180.0,
     max_hours: float = 24.0,
     media_sha256: str | None = None,
@@ -62,8 +61,8 @@ def ingest(
         announced = decoding.announced_s
         if announced and not decoding.guessed and announced > max_hours * 3600:
             raise RecordingTooLong(name, announced / 3600, max_hours)
-        lengths = span_lengths(announced, slots=slots, span_max_s=span_max_s)
-        reading = _Reading(name, files=files, lengths=lengths, split=options.channels == "split", on_span=on_span)
+        split = options.channels == "split"
+        reading = _Reading(name, files=files, span_max_s=span_max_s, split=split, on_span=on_span)
         for block in decoding.blocks():
             reading.read(block, decoding.channel_names)
             if reading.length_s > max_hours * 3600:
@@ -118,7 +117,7 @@ class _Held:
         self._first = 0  # sample number of the first one held
 
     def add(self, block: Samples) -> None:
-        self._blocks.append(np.rint(block * 32768.0).clip(-32768, 32767).astype(np.int16))
+        self._blocks.append(as_ints(block))
 
     def forget_before(self, moment_s: float) -> None:
         while self._blocks and self._first + len(self._blocks[0]) <= int(moment_s * SAMPLE_RATE_HZ):
@@ -137,8 +136,8 @@ class _Held:
 class _Reading:
     """One pass over one recording: all channels mixed, or each on its own."""
 
-    def __init__(self, name: str, *, files: Files, lengths: Lengths, split: bool, on_span: OnSpan | None) -> None:
-        self._name, self._files, self._lengths, self._split, self._on_span = name, files, lengths, split, on_span
+    def __init__(self, name: str, *, files: Files, span_max_s: float, split: bool, on_span: OnSpan | None) -> None:
+        self._name, self._files, self._span_max_s, self._split, self._on_span = name, files, span_max_s, split, on_span
         self._voices: list[_Voice] = []
         self._spans = 0
         self.peaks = Peaks()
@@ -165,7 +164,7 @@ class _Reading:
         must_be_few(count, self._name)
         self._mixer, self._likeness = Mixer(channel_names), Likeness(count)
         self._voices = [
-            _Voice(self._files, self._lengths, self._keep, channel=None if count == 1 else channel)
+            _Voice(self._files, self._span_max_s, self._keep, channel=None if count == 1 else channel)
             for channel in range(count)
         ]
 
@@ -205,10 +204,10 @@ def _sounds(spans: Iterable[Span]) -> set[str]:
 class _Voice:
     """Speech finding and cutting in one stream of samples."""
 
-    def __init__(self, files: Files, lengths: Lengths, keep: Callable[[Span], Span], *, channel: int | None) -> None:
+    def __init__(self, files: Files, span_max_s: float, keep: Callable[[Span], Span], *, channel: int | None) -> None:
         self._files, self._keep, self._channel = files, keep, channel
         self._held = _Held()
-        self._cutter = Cutter(lengths, self._held.quietest)
+        self._cutter = Cutter(span_max_s, self._held.quietest)
         self._last_s = 0.0  # end of the last speech
         self.finder = SpeechFinder()
         self.spans: list[Span] = []

@@ -1,8 +1,13 @@
 """Find speech in a stream: Silero VAD v6, as faster-whisper ships it, with its state carried from block to block.
 
-The thresholds are faster-whisper's; https://github.com/snakers4/silero-vad is the model's own home.
+The thresholds are faster-whisper's; https://github.com/snakers4/silero-vad is the model's own home. It hears levelled
+sound (`tasks.gain`). Its probabilities differ in their last bits from processor to processor, so a stretch reaches to
+the quietest moments around it, which whole numbers tell: what one frame's doubtful decision changes is rarely seen.
 """
 
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.records import Stretch
+from tasks.channels import as_ints
 from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.gain import FRAME, GainControl, Levelled
 
-FRAME = 512  # samples that one probability stands for: 32 ms
 CONTEXT = 64  # samples of the frame before that the model also sees
+BLOCK = 10 * SAMPLE_RATE_HZ  # what is looked at in one go, so that memory stays small
 FRAME_S = FRAME / SAMPLE_RATE_HZ
 THRESHOLD = 0.5
 NEGATIVE_THRESHOLD = 0.35
-SHORTEST_SILENCE_S = 0.1
-SHORTEST_SPEECH_S = 0.1
+SHORTEST_SILENCE = SHORTEST_SPEECH = 4  # frames: 0.13 s
+REACH = 16  # frames within which a stretch's start and end are moved to a quiet one
+WIDE = 8  # frames of silence, and more, that part two stretches though there is only one quiet frame between them
 
 
 @cache
@@ -39,54 +47,58 @@ def _session() -> Any:
 
 
 class Voice:
-    """Speech probabilities of a stream, one for each 32 ms; a block's tail waits for the next block."""
+    """Speech probabilities of a stream, one for each frame of 32 ms."""
 
     def __init__(self) -> None:
         self._h = np.zeros((1, 1, 128), dtype=np.float32)
         self._c = np.zeros((1, 1, 128), dtype=np.float32)
         self._context = np.zeros(CONTEXT, dtype=np.float32)
-        self._waiting = np.zeros(0, dtype=np.float32)
 
-    def push(self, block: Samples) -> NDArray[np.float32]:
-        """Return the probabilities of all whole frames up to the end of `block` (float32 mono, 16 kHz)."""
-        samples = np.concatenate((self._waiting, block))
-        whole = len(samples) // FRAME * FRAME
-        self._waiting = samples[whole:].copy()
-        if not whole:
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        """Return the probabilities of the next frames, all of them whole (float32 mono, 16 kHz)."""
+        if not len(samples):
             return np.zeros(0, dtype=np.float32)
-        frames = samples[:whole].reshape(-1, FRAME)
+        frames = samples.reshape(-1, FRAME)
         contexts = np.vstack((self._context, frames[:-1, -CONTEXT:]))
         self._context = frames[-1, -CONTEXT:].copy()
         feed = {"input": np.hstack((contexts, frames)), "h": self._h, "c": self._c}
         found, self._h, self._c = _session().run(None, feed)
         return np.asarray(found, dtype=np.float32).reshape(-1)
 
-    def finish(self) -> NDArray[np.float32]:
-        """Return the probability of the last, unfinished frame, filled up with silence."""
-        if not len(self._waiting):
-            return np.zeros(0, dtype=np.float32)
-        return self.push(np.zeros(FRAME - len(self._waiting), dtype=np.float32))
+
+@dataclass(slots=True)
+class _Found:
+    """A stretch that begins at a quiet frame; `behind` is the frame at which the detector's silence begins."""
+
+    start: int
+    behind: int | None = None
 
 
 class SpeechFinder:
-    """Speech stretches of a stream; a stretch is given out once the silence behind it is certain."""
+    """Speech stretches of a stream; a stretch is given out once the silence behind it is certain.
 
-    def __init__(self) -> None:
-        self._voice = Voice()
-        self._frames = 0
-        self._samples = 0
-        self._start: int | None = None  # frame at which the open stretch began
-        self._silent_from: int | None = None  # frame at which it may have ended
+    `voice` tells how likely there is speech in levelled frames.
+    """
+
+    def __init__(self, voice: Voice | None = None) -> None:
+        self._gain, self._voice = GainControl(), voice or Voice()
+        self._samples = self._frames = 0
+        self._quiet: deque[int] = deque(maxlen=3 * REACH)  # the last quiet frames
+        self._start: int | None = None  # frame at which the detector began to hear speech
+        self._silent_from: int | None = None  # frame at which that may have ended
+        self._found: _Found | None = None  # what is open, or may still be joined by what follows
 
     @property
     def open_since_s(self) -> float | None:
         """Start of a stretch that has not ended yet, or None in silence."""
-        return None if self._start is None else self._start * FRAME_S
+        if self._found is not None:
+            return _moment_s(self._found.start)
+        return None if self._start is None else _moment_s(self._quiet_before(self._start))
 
     @property
     def settled_s(self) -> float:
         """Everything before this moment is decided."""
-        return self._frames * FRAME_S - SHORTEST_SILENCE_S - FRAME_S
+        return (self._frames - REACH - SHORTEST_SILENCE - SHORTEST_SPEECH) * FRAME_S
 
     @property
     def length_s(self) -> float:
@@ -95,41 +107,80 @@ class SpeechFinder:
     def push(self, block: Samples) -> list[Stretch]:
         """Read one block and return the stretches that ended in it."""
         self._samples += len(block)
-        return self._ended(self._voice.push(block))
+        return list(self._ended(self._gain.push(as_ints(block))))
 
     def finish(self) -> list[Stretch]:
         """Return what is left when the stream has ended."""
-        ended = self._ended(self._voice.finish())
-        if self._start is not None:
-            last = self._stretch(self._start, self._silent_from or self._frames)
-            self._start = self._silent_from = None
-            ended += last
+        ended = list(self._ended(self._gain.finish()))
+        if self._found is not None:
+            if self._found.behind is None:
+                self._found.behind = self._silent_from or self._frames
+            ended.append(self._stretch(self._found))
+        self._found = self._start = self._silent_from = None
         return ended
 
-    def _ended(self, probabilities: NDArray[np.float32]) -> list[Stretch]:
-        ended: list[Stretch] = []
-        for probability in probabilities.tolist():
+    def _ended(self, levelled: Levelled) -> Iterator[Stretch]:
+        probabilities = self._voice.probabilities(levelled.samples)
+        for probability, quiet in zip(probabilities.tolist(), levelled.quiet.tolist(), strict=True):
             frame = self._frames
             self._frames += 1
+            if quiet:
+                self._quiet.append(frame)
             if probability >= THRESHOLD:
                 self._silent_from = None
-                if self._start is None:
-                    self._start = frame
-            elif self._start is not None and (probability < NEGATIVE_THRESHOLD or self._silent_from is not None):
-                self._silent_from = frame if self._silent_from is None else self._silent_from
-                if (frame + 1 - self._silent_from) * FRAME_S >= SHORTEST_SILENCE_S:
-                    ended += self._stretch(self._start, self._silent_from)
-                    self._start = self._silent_from = None
-        return ended
+                self._start = frame if self._start is None else self._start
+            elif self._start is not None and probability < NEGATIVE_THRESHOLD and self._silent_from is None:
+                self._silent_from = frame
+            yield from self._begun(frame)
+            yield from self._over(frame)
 
-    def _stretch(self, first: int, behind: int) -> list[Stretch]:
-        end_s = min(behind * FRAME_S, self.length_s)
-        if end_s - first * FRAME_S < SHORTEST_SPEECH_S:
-            return []
-        return [Stretch(start_s=round(first * FRAME_S, 3), end_s=round(end_s, 3))]
+    def _begun(self, frame: int) -> Iterator[Stretch]:
+        """Open a stretch once there is enough speech for one; give out the one before, or go on with that."""
+        if self._start is None or self._silent_from is not None or frame + 1 - self._start < SHORTEST_SPEECH:
+            return
+        if self._found is not None and self._found.behind is not None:
+            if self._belongs(self._found.behind, self._start):
+                self._found.behind = None
+                return
+            yield self._stretch(self._found)
+            self._found = None
+        if self._found is None:
+            self._found = _Found(self._quiet_before(self._start))
+
+    def _over(self, frame: int) -> Iterator[Stretch]:
+        """Close a stretch once there is enough silence; give it out when nothing that follows can belong to it."""
+        if self._silent_from is not None and frame + 1 - self._silent_from >= SHORTEST_SILENCE:
+            if self._found is not None and self._found.behind is None:
+                self._found.behind = self._silent_from
+            self._start = self._silent_from = None
+        if self._found is None or self._found.behind is None:
+            return
+        last = self._found.behind + REACH
+        if frame >= last and (self._start is None or self._start > last):
+            yield self._stretch(self._found)
+            self._found = None
+
+    def _belongs(self, behind: int, start: int) -> bool:
+        """Say whether a silence is too short to part two stretches."""
+        between = sum(behind <= quiet <= start for quiet in self._quiet)
+        return between == 0 or (between == 1 and start - behind < WIDE)
+
+    def _quiet_before(self, start: int) -> int:
+        return next((quiet for quiet in reversed(self._quiet) if start - REACH <= quiet <= start), start)
+
+    def _stretch(self, found: _Found) -> Stretch:
+        assert found.behind is not None  # noqa: S101
+        behind = found.behind
+        end = next((quiet for quiet in self._quiet if behind <= quiet <= behind + REACH), behind)
+        return Stretch(start_s=_moment_s(found.start), end_s=min(_moment_s(end), round(self.length_s, 3)))
+
+
+def _moment_s(frame: int) -> float:
+    return round(frame * FRAME_S, 3)
 
 
 def find_speech(pcm: Samples) -> tuple[Stretch, ...]:
     """Return the speech in float32 mono samples at 16 kHz, in seconds from the first sample."""
     finder = SpeechFinder()
-    return (*finder.push(pcm), *finder.finish())
+    found = [stretch for first in range(0, len(pcm), BLOCK) for stretch in finder.push(pcm[first : first + BLOCK])]
+    return (*found, *finder.finish())

@@ -97,7 +97,6 @@ def transcribe_file(
                 name=called,
                 files=files,
                 options=options,
-                slots=engine.plan.num_workers,
                 span_max_s=span_length_s(options, span_max_s),
                 max_hours=max_hours,
                 media_sha256=sha256,

@@ -46,7 +46,7 @@ def reading_of(tmp_path: Path, ears: Ears, *, seconds: float = 900.0) -> Reading
     files.put(names.media_name(sha256), path)
     job = SimpleNamespace(id=new_id(), attempt=1, name="long.wav", options=Options(), media_sha256=sha256)
     here = SimpleNamespace(files=files, settings=Settings(), reporter=ears, name="cpu-test")
-    return Reading(here=cast(Resident, here), job=cast(Job, job), flag=CancelFlag(), slots=2, span_max_s=150.0)
+    return Reading(here=cast(Resident, here), job=cast(Job, job), flag=CancelFlag(), span_max_s=150.0)
 
 
 @pytest.mark.usefixtures("often")

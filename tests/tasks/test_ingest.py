@@ -25,8 +25,8 @@ def talk(speech: list[Clip], count: int, pause_s: float = 1.0) -> Samples:
     return np.concatenate(parts)
 
 
-def planned(path: Path, files: Files, *, slots: int = 1, span_max_s: float = 150.0) -> Plan:
-    return ingest(path, name=path.name, files=files, options=Options(), slots=slots, span_max_s=span_max_s)
+def planned(path: Path, files: Files, *, span_max_s: float = 150.0) -> Plan:
+    return ingest(path, name=path.name, files=files, options=Options(), span_max_s=span_max_s)
 
 
 def test_spans_hold_the_samples_of_their_place(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
@@ -62,7 +62,7 @@ def test_a_plan_is_made_once(tmp_path: Path, files: Files, speech: list[Clip]) -
     path = write_wav(tmp_path / "talk.wav", talk(speech, 4))
     cut: list[Span] = []
     first = ingest(path, name="talk.wav", files=files, options=Options(), on_span=cut.append)
-    second = ingest(path, name="again.wav", files=files, options=Options(), slots=8, on_span=cut.append)
+    second = ingest(path, name="again.wav", files=files, options=Options(), on_span=cut.append)
     assert first == second
     assert len(cut) == len(first.spans)
 
