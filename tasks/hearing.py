@@ -60,7 +60,7 @@ def hear_windows(
     asked = utterances(takes, listener) if decoder.multilingual and takes else []
     if asked and language is None:
         takes = [each.take for each in asked]
-    texts = listener.texts(takes, Search(temperature=decoder.options.temperature, quick=True), on_texts)
+    texts = listener.texts(takes, Search(temperature=decoder.options.temperature), on_texts)
     firsts: list[Hearing] = [
         (text, doubts(text, take.window, take.speech)) for take, text in zip(takes, texts, strict=True)
     ]

@@ -163,7 +163,7 @@ def test_what_is_set_wins_over_what_is_chosen() -> None:
 
 def test_on_a_cpu_workers_and_threads_fill_the_cores() -> None:
     plan = plan_device(EngineSettings(device="cpu"))
-    assert (plan.device, plan.compute_type, plan.batch_size) == ("cpu", "int8", 4)
+    assert (plan.device, plan.compute_type, plan.batch_size) == ("cpu", "int8", 8)
     assert plan.num_workers * plan.cpu_threads <= cores()
     assert plan.num_workers >= 1
 

@@ -10,14 +10,14 @@ from tasks.decode import SAMPLE_RATE_HZ, Samples
 from tasks.decoding import Decoder, Encoded, Listener, Search, Take, inside
 from tasks.doubt import NO_TEXT, REPETITION, TOO_FAST, UNHEARD_S, Hearing, WindowText, doubts
 from tasks.engine import Engine
-from tasks.rehearing import NO_LOOPS, PARTS_A_WINDOW, PATIENCE, gaps_filled, heard_again
+from tasks.rehearing import PADDED, PARTS_A_WINDOW, PATIENCE, Filled, gaps_filled, heard_again
 from tasks.speech import find_speech
 from tasks.windows import pack, quietest_in
 from tasks.words import bare
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import read_wav
 
-Assemble = Callable[[Sequence[Clip]], Assembly]
+Assemble = Callable[..., Assembly]
 
 
 @dataclass(kw_only=True)
@@ -27,13 +27,13 @@ class Counted(Decoder):
     encodings: int = 0
     searches: list[Search] = field(default_factory=list)
 
-    def encoded(self, sounds: Sequence[Samples]) -> list[Encoded]:
+    def encoded(self, sounds: Sequence[Samples], *, padded: bool = False) -> list[Encoded]:
         self.encodings += len(sounds)
-        return super().encoded(sounds)
+        return super().encoded(sounds, padded=padded)
 
-    def texts(self, windows: Sequence[Encoded], search: Search) -> list[WindowText]:
+    def texts(self, windows: Sequence[Encoded], languages: Sequence[str], search: Search) -> list[WindowText]:
         self.searches.append(search)
-        return super().texts(windows, search)
+        return super().texts(windows, languages, search)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +59,8 @@ class Talk:
 
 def talk_of(engine: Engine, pcm: Samples) -> Talk:
     speech = find_speech(pcm)
-    decoder = Counted(model=engine.model, options=Options(), language="en")
-    listener = Listener(decoder=decoder, pcm=pcm, batch_size=4, should_stop=lambda: False)
+    decoder = Counted(model=engine.model, options=Options())
+    listener = Listener(decoder=decoder, pcm=pcm, batch_size=4, should_stop=lambda: False, language="en")
     windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm), window_s=decoder.window_s)
     takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
     texts = listener.texts(takes, Search())
@@ -70,7 +70,7 @@ def talk_of(engine: Engine, pcm: Samples) -> Talk:
 
 @pytest.fixture
 def talk(engine: Engine, speech: list[Clip], assemble: Assemble) -> Talk:
-    return talk_of(engine, read_wav(assemble(speech[:8]).path))
+    return talk_of(engine, read_wav(assemble(speech[:8], pause_s=0.0).path))
 
 
 def test_what_nobody_doubts_is_not_heard_again(talk: Talk) -> None:
@@ -78,28 +78,30 @@ def test_what_nobody_doubts_is_not_heard_again(talk: Talk) -> None:
     assert talk.decoder.searches == []
 
 
-def test_a_loop_is_heard_again_from_what_was_encoded_already(talk: Talk) -> None:
+def test_a_loop_is_heard_again_padded_with_silence(talk: Talk) -> None:
     firsts = [(text, (REPETITION,)) if index == 1 else (text, ()) for index, (text, _) in enumerate(talk.firsts)]
     found = talk.again(firsts)
     assert list(found) == [1]
-    assert talk.decoder.searches == [NO_LOOPS]
-    assert talk.decoder.encodings == 0
-    assert found[1][0].text.split()[:3] == talk.firsts[1][0].text.split()[:3]
+    assert talk.decoder.searches == [PADDED]
+    assert talk.decoder.encodings == 1
+    assert (found[1][0].text, found[1][1]) == (talk.firsts[1][0].text, ())
 
 
 def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:
-    text = talk.firsts[1][0]
+    index = max(range(len(talk.firsts)), key=lambda index: len(talk.firsts[index][0].words))
+    text = talk.firsts[index][0]
     said, at = text.words, len(text.words) // 2
     echo = [replace(word, start_s=said[at - 1].end_s, end_s=said[at - 1].end_s) for word in said[at - 4 : at]]
-    looped = replace(text, words=(*said[:at], *echo, *said[at:]))
-    found = talk.again([talk.firsts[0], (looped, (TOO_FAST,)), *talk.firsts[2:]])
+    firsts = list(talk.firsts)
+    firsts[index] = (replace(text, words=(*said[:at], *echo, *said[at:])), (TOO_FAST,))
+    found = talk.again(firsts)
     assert talk.decoder.searches == []
-    assert (found[1][0].words, found[1][1]) == (said, ())
+    assert (found[index][0].words, found[index][1]) == (said, ())
 
 
 def test_what_a_loop_goes_on_with_is_heard_for_itself(talk: Talk) -> None:
-    index, take = next((index, take) for index, take in enumerate(talk.takes) if len(take.window.pieces) > 1)
-    said, begin_s = talk.firsts[index][0].words, take.window.pieces[1].start_s
+    index, take = next((index, take) for index, take in enumerate(talk.takes) if len(take.speech) > 1)
+    said, begin_s = talk.firsts[index][0].words, take.speech[1].start_s
     at = next(at for at, word in enumerate(said) if word.start_s >= begin_s)
     echo = [replace(word, start_s=said[at].start_s, end_s=said[at].start_s) for word in said[at - 4 : at]]
     wrong = [replace(word, text=f" {bare(word)[::-1]}") for word in said[at:]]
@@ -110,22 +112,23 @@ def test_what_a_loop_goes_on_with_is_heard_for_itself(talk: Talk) -> None:
     assert talk.decoder.encodings == 1
 
 
-def test_what_was_dropped_is_heard_with_what_is_around_it(talk: Talk) -> None:
+def test_what_was_dropped_is_cut_out_and_heard(talk: Talk) -> None:
     texts = [text for text, _ in talk.firsts]
     words = texts[1].words
     gaps_s = [after.start_s - before.end_s for before, after in zip(words, words[7:], strict=False)]
     at = 1 + gaps_s.index(min(gap_s for gap_s in gaps_s if gap_s > UNHEARD_S))
     texts[1] = replace(texts[1], words=(*words[:at], *words[at + 6 :]))
-    filled, (found,) = gaps_filled(texts, talk.takes, listener=talk.listener, window_s=talk.decoder.window_s)
-    assert [word.text.strip(" .,?") for word in filled[1].words] == [word.text.strip(" .,?") for word in words]
-    assert (found.kept, found.doubts) == ("second", (NO_TEXT,))
-    assert filled[0] is texts[0]
-    starts = [word.start_s for word in filled[1].words]
+    filled = gaps_filled(texts, talk.takes, listener=talk.listener, window_s=talk.decoder.window_s)
+    assert [word.text.strip(" .,?") for word in filled.texts[1].words] == [word.text.strip(" .,?") for word in words]
+    assert {(each.kept, each.doubts) for each in filled.reheard} == {("second", (NO_TEXT,))}
+    assert filled.untranscribed == ()
+    assert filled.texts[0] is texts[0]
+    starts = [word.start_s for word in filled.texts[1].words]
     assert starts == sorted(starts)
 
 
 def test_without_speech_there_is_nothing_to_fill(talk: Talk) -> None:
-    assert gaps_filled([], [], listener=talk.listener, window_s=8.0) == ([], [])
+    assert gaps_filled([], [], listener=talk.listener, window_s=8.0) == Filled(texts=[])
 
 
 def test_what_the_model_cannot_hear_is_given_up_soon(engine: Engine, talk: Talk) -> None:
