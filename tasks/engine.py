@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from storage.errors import BadRequest, ModelCannot, ModelMissing, OutOfDeviceMemory
-from storage.records import Heard, Options, Stretch
+from storage.records import Heard, LanguageGuess, Options, Stretch
 from storage.settings import EngineSettings
 from tasks.decode import Samples
 from tasks.decoding import Decoder
@@ -26,7 +26,7 @@ from tasks.models import Resolved, hold, is_multilingual
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 4  # a change of windows, decoding, checks or word times counts it up
+HEARING_VERSION = 5  # a change of windows, decoding, checks or word times counts it up
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
 )
@@ -236,8 +236,8 @@ def hear(
     """Return what is said in one span; times are seconds from the span's start.
 
     `pcm` is float32 mono at 16 kHz. `speech` is where there is speech in it, from the span's start, if the caller
-    knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. `should_stop` is asked between
-    batches; `on_progress` gets the seconds of speech heard so far.
+    knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. Without a `language` a multilingual
+    model finds it out. `should_stop` is asked between batches; `on_progress` gets the seconds of speech heard so far.
 
     Raises:
         Stopped: `should_stop` said so.
@@ -245,13 +245,18 @@ def hear(
         BadRequest: the model does not know the language.
         ModelCannot: it is to translate and knows no other language than English.
     """
+    from tasks.language import WINDOWS_ASKED, detect_language, guesses_of, speech_windows
     from tasks.speech import find_speech
 
     started = time.perf_counter()
     found = find_speech(pcm) if speech is None else speech
     if options.task == "translate" and not engine.multilingual:
         raise ModelCannot(engine.resolved.name, "translate")
-    spoken = (language or "en") if engine.multilingual else "en"
+    guesses: tuple[LanguageGuess, ...] = ()
+    if engine.multilingual and language is None:
+        guesses = guesses_of(detect_language(engine, speech_windows(pcm, found, WINDOWS_ASKED)))
+        language = guesses[0].language
+    spoken = language or "en" if engine.multilingual else "en"
     if engine.multilingual and spoken not in engine.model.supported_languages:
         raise BadRequest("language", f"{spoken} is no language code that the model knows, such as en, de or ja")
 
@@ -265,7 +270,8 @@ def hear(
             on_progress=on_progress,
         )
         return Heard(
-            segments=segments,
+            segments=tuple(replace(segment, language=spoken) for segment in segments) if guesses else segments,
+            languages=guesses,
             language=spoken,
             model=engine.resolved.name,
             fingerprint=engine.resolved.fingerprint,
