@@ -20,7 +20,16 @@ class Wave {
     place.addEventListener("pointermove", (event) => this.#tell(event), { signal });
     place.addEventListener("pointerleave", () => (this.hover.hidden = true), { signal });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
-    this.#load(url, signal);
+    this.url = url;
+    this.again();
+  }
+
+  /* Fetch the waveform unless it is here; there is none before the recording has been read. */
+  async again() {
+    if (this.peaks || this.loading) return;
+    this.loading = true;
+    await this.#load(this.url, this.player.ends.signal);
+    this.loading = false;
   }
 
   async #load(url, signal) {

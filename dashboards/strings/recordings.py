@@ -143,11 +143,12 @@ NO_REASON = "It failed for a reason that was not told"
 CANCELLED = "This recording was cancelled. It is kept, and can be started again."
 DOWNLOAD = "Download"
 ORIGINAL = "The original recording"
+FILES_COME = "The files to download come when everything is heard."
 DELETE_RECORDING = "Delete recording"
 
 
-def heard(done: str, whole: str, left: str | None) -> str:
-    so_far = f"Heard {done} of {whole} of speech"
+def heard(done: str, whole: str | None, left: str | None) -> str:
+    so_far = f"Heard {done} of {whole} of speech" if whole else f"Heard {done} of speech, and still reading"
     return f"{so_far}." if left is None else f"{so_far}, about {left} left."
 
 
