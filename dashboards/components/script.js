@@ -166,7 +166,7 @@ class Script {
       : item.speaker ? [make("span", { className: "speaker" }, item.speaker)] : [];
     line.foreign = this.#foreign(item);
     const language = line.foreign ? [make("span", { className: "language", title: this.player.text.language }, languageName(line.foreign))] : [];
-    line.words.lang = item.language;
+    line.words.lang = line.foreign && !this.player.data.translated ? line.foreign : "";
     const parts = [];
     let plain = "";
     for (const [place, word] of item.words.entries()) {
