@@ -78,10 +78,11 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
 
 
 def player_along(job: Job) -> None:
-    """Show the player while the job is under way, with the text so far."""
+    """Show the player while the job is under way, with the text so far; its waveform is there once it is read."""
+    read = job.speech_s is not None and job.read_s is None
     data = player_data.of(job, None, base=f"/api/v1/jobs/{job.id}") | {
         "media": f"/recordings/{job.id}",
-        "peaks": f"/recordings/{job.id}/peaks",
+        "peaks": f"/recordings/{job.id}/peaks" if read else None,
         "captions": "",
         "version": 0,
         "notes": 0,

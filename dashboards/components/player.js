@@ -60,7 +60,7 @@ class Player {
     const { along } = this.data;
     this.data = data;
     if (data.along) {
-      this.wave.again();
+      this.wave.from(data.peaks);
       this.along.told();
       return;
     }
@@ -79,7 +79,7 @@ class Player {
     this.script.tools();
     this.#tabs();
     this.find(".whole").textContent = clock(this.data.duration_s ?? 0);
-    this.wave.again();
+    this.wave.from(this.data.peaks);
   }
 
   find(path) {

@@ -20,16 +20,14 @@ class Wave {
     place.addEventListener("pointermove", (event) => this.#tell(event), { signal });
     place.addEventListener("pointerleave", () => (this.hover.hidden = true), { signal });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
-    this.url = url;
-    this.again();
+    this.from(url);
   }
 
-  /* Fetch the waveform unless it is here; there is none before the recording has been read. */
-  async again() {
-    if (this.peaks || this.loading) return;
-    this.loading = true;
-    await this.#load(this.url, this.player.ends.signal);
-    this.loading = false;
+  /* Fetch the waveform, once; there is none before the recording has been read. */
+  from(url) {
+    if (!url || this.asked) return;
+    this.asked = true;
+    this.#load(url, this.player.ends.signal);
   }
 
   async #load(url, signal) {
