@@ -133,6 +133,7 @@ class Growing:
         self.duration_s = math.ceil(self.segments[-1].end_s) + 1.0
         self.job = send(owner, name, sound(self.duration_s))
         self.parts = self.said = 0
+        self.spans: list[Span] = []
         self.report(Started)
 
     def report(self, kind: Any, **told: Any) -> None:
@@ -145,6 +146,7 @@ class Growing:
         more = tuple(self.segments[self.said : self.said + count])
         start_s, end_s = more[0].start_s - 0.2, more[-1].end_s + 0.4
         span = Span(index=self.parts, start_s=start_s, end_s=end_s, samples_sha256=f"{self.parts:04x}")
+        self.spans.append(span)
         self.report(Cut, spans=(span,), read_s=end_s, duration_s=self.duration_s)
         self.report(SpanHeard, index=span.index, result=f"results/00/{self.parts:04x}/x.json", engine_s=0.5)
         part = Part(segments=more, until_s=more[-1].end_s)
@@ -156,12 +158,16 @@ class Growing:
         """Lose the flow run: another attempt begins, with nothing of its text written yet."""
         self.job = self.holder.ledger.run(jobs.requeue, self.job.id, actor="system:reconciler", reason="gone")
         self.parts = self.said = 0
+        self.spans = []
         self.report(Started)
 
     def complete(self) -> None:
-        """Have the rest heard, and the job completed."""
+        """Have the rest read and heard, and the job completed."""
         if self.said < len(self.segments):
             self.say(len(self.segments) - self.said)
+        self.holder.files.write(names.peaks_name(self.job.media_sha256, 0), bytes(range(200)))
+        told = {"duration_s": self.duration_s, "speech_s": self.duration_s - 1, "language": None}
+        self.report(Planned, **told, language_probability=None, spans=tuple(self.spans))
         stored_as = names.transcript_name(self.job.id)
         whole = _transcript(self.job, self.duration_s, self.segments)
         self.holder.files.write(stored_as, to_json(whole))
