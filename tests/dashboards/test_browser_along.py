@@ -34,8 +34,8 @@ def sit_down(
     browser: Browser, served: Served, job_id: str, *, phone: bool = False, dark: bool = False
 ) -> tuple[Page, Watch]:
     watch = Watch(served.url)
-    scheme = "dark" if dark else "light"
-    page = watch.over(browser.new_context(viewport=PHONE if phone else DESK, color_scheme=scheme).new_page())
+    seen = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    page = watch.over(seen.new_page())
     page.goto(f"{served.url}/job?id={job_id}")
     log_in(page, "ada", PASSWORD)
     expect(page.locator(".player video")).to_have_js_property("readyState", 4)

@@ -1,6 +1,7 @@
 """Which language: asked over several windows of speech, and only of models that know more than one."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from faster_whisper.tokenizer import Tokenizer
 from storage.errors import BadRequest, ModelCannot
 from storage.files import Files
 from storage.records import Heard, LanguageGuess, Options, Plan, Segment, Span, Stretch
+from tasks.decode import Decoding, Ints
 from tasks.engine import Engine, hear
 from tasks.language import (
     SpokenLanguage,
@@ -23,7 +25,7 @@ from tasks.language import (
 from tasks.models import Resolved, fingerprint, is_multilingual
 from tasks.prompt import fitting, prompt_tokens
 from tasks.transcribe import transcribe_file
-from tests.conftest import Clip
+from tests.conftest import Assembly, Clip
 from tests.tasks.babel import write_model
 from tests.tasks.sounds import RATE_HZ, read_wav, tone
 
@@ -205,6 +207,34 @@ def test_a_span_of_which_the_model_is_unsure_is_heard_in_the_language_that_was_g
         )
     assert told[-1] == heard_in
     assert found.language == "es"
+
+
+def test_a_recording_whose_language_nobody_told_is_heard_while_the_rest_is_read(
+    babel: Engine,
+    speech: list[Clip],
+    assemble: Callable[..., Assembly],
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first_heard = threading.Event()
+    blocks = Decoding.blocks
+
+    def slow(self: Decoding) -> Iterator[Ints]:
+        for number, block in enumerate(blocks(self)):
+            assert number < 6 or first_heard.wait(60), "nothing was heard"
+            yield block
+
+    monkeypatch.setattr(Decoding, "blocks", slow)
+    found = transcribe_file(
+        assemble(speech * 2, pause_s=1.0).path,
+        engine=babel,
+        files=files,
+        options=Options(beam_size=1),
+        span_max_s=20.0,
+        on_heard=lambda _: first_heard.set(),
+    )
+    assert found.language == "de"
+    assert {segment.language for segment in found.segments} <= {None}
 
 
 def test_a_model_of_one_language_translates_nothing(engine: Engine, speech: list[Clip]) -> None:
