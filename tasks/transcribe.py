@@ -144,7 +144,7 @@ def compose(
     voices: Voices = NO_VOICES,
 ) -> Transcript:
     """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
-    several = len(set().union(*map(languages_of, heards))) > 1
+    several = any(languages_of(heard) != {spoken.language} for heard in heards)
     heards = [_with_languages(heard, named=several) for heard in heards]
     segments = stitch(plan, heards)
     cuts = seams(plan, heards)

@@ -24,7 +24,7 @@ from tasks.language import (
 )
 from tasks.models import Resolved, fingerprint, is_multilingual
 from tasks.prompt import fitting, prompt_tokens
-from tasks.transcribe import transcribe_file
+from tasks.transcribe import compose, transcribe_file
 from tests.conftest import Assembly, Clip
 from tests.tasks.babel import write_model
 from tests.tasks.sounds import RATE_HZ, read_wav, tone
@@ -188,6 +188,23 @@ def test_a_span_in_several_languages_is_as_sure_as_all_of_them_together() -> Non
 
 def test_a_span_that_was_told_its_language_is_not_heard_again() -> None:
     assert to_hear_again(plan_of(9.0), [heard("en")], SpokenLanguage(language="de")) == []
+
+
+@pytest.mark.parametrize(
+    ("heards", "named"),
+    [
+        ([heard("de", de=0.9), heard("de")], [None, None]),
+        ([heard("de", de=0.9), heard("en", en=0.9)], ["de", "en"]),
+        ([heard("en", en=0.9), heard("en", en=0.9)], ["en", "en"]),
+    ],
+    ids=["one", "two", "another than was given"],
+)
+def test_segments_name_their_language_where_it_is_not_always_the_recordings(
+    heards: list[Heard], named: list[str | None]
+) -> None:
+    plan, spoken = plan_of(9.0, 9.0), SpokenLanguage(language="de")
+    found = compose(plan, heards, job_id="j", name="n", model="m", fingerprint="f", spoken=spoken, options=Options())
+    assert [segment.language for segment in found.segments] == named
 
 
 @pytest.mark.parametrize(("certain", "heard_in"), [(12.0, "de"), (0.2, "es")])
