@@ -43,12 +43,14 @@ def recording_language(plan: Plan, heards: Sequence[Heard], *, given: str | None
 
     A model that knows only English has heard English, whatever it was told.
     """
-    disobeyed = any(heard.language != given for heard in heards if not heard.languages)
-    if not heards or (given and not disobeyed):
+    if not heards or (given and any(heard.languages or heard.language == given for heard in heards)):
         return SpokenLanguage(language=given or "en")
-    spoken = together([_shares_of(heard) for heard in heards], [speech_s(span) for span in plan.spans])
-    asked = any(heard.languages for heard in heards)
-    return spoken if asked else SpokenLanguage(language=spoken.language)
+    lengths_s = [speech_s(span) for span in plan.spans]
+    found_out = [(heard, length_s) for heard, length_s in zip(heards, lengths_s, strict=True) if heard.languages]
+    if found_out:
+        shares = [{guess.language: guess.probability for guess in heard.languages} for heard, _ in found_out]
+        return together(shares, [length_s for _, length_s in found_out])
+    return SpokenLanguage(language=together([{heard.language: 1.0} for heard in heards], lengths_s).language)
 
 
 def to_hear_again(plan: Plan, heards: Sequence[Heard], spoken: SpokenLanguage) -> list[Span]:
@@ -109,10 +111,6 @@ def together(found: Sequence[Shares], weights: Sequence[float]) -> SpokenLanguag
     ranked = sorted(totals.items(), key=lambda pair: pair[1], reverse=True)[:CANDIDATES]
     first, *others = [LanguageGuess(language=name, probability=round(min(share, 1.0), 4)) for name, share in ranked]
     return SpokenLanguage(language=first.language, probability=first.probability, others=tuple(others))
-
-
-def _shares_of(heard: Heard) -> Shares:
-    return {guess.language: guess.probability for guess in heard.languages} or {heard.language: 1.0}
 
 
 def _sureness(heard: Heard) -> float:
