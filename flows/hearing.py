@@ -6,6 +6,7 @@ was not sure are then heard once more in it.
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +65,14 @@ class Hearing:
     async def _as_they_are_cut(self) -> AsyncGenerator[Span, None]:
         """Report spans as they are cut, then the plan, and yield those that nobody has heard yet."""
         taken: set[int] = set()
-        async for spans in self.reading.spans():
-            await self.recording.tell(
-                Cut, spans=tuple(spans), read_s=spans[-1].end_s, duration_s=self.reading.announced_s
-            )
-            if self.reading.announced_s:
-                self._share_read = min(1.0, spans[-1].end_s / self.reading.announced_s)
-            taken.update(span.index for span in spans)
-            async for span in self._taken_in(spans):
-                yield span
+        async with aclosing(self.reading.spans()) as cut:
+            async for spans in cut:
+                read_s, whole_s = spans[-1].end_s, self.reading.announced_s
+                await self.recording.tell(Cut, spans=tuple(spans), read_s=read_s, duration_s=whole_s)
+                self._share_read = min(1.0, read_s / whole_s) if whole_s else 1.0
+                taken.update(span.index for span in spans)
+                async for span in self._taken_in(spans):
+                    yield span
         plan = self.reading.plan
         await self.recording.tell(
             Planned,

@@ -110,9 +110,8 @@ def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
 def drop_partials(ledger: Ledger, files: Files) -> int:
     """Delete the texts so far of all jobs that have ended, or are gone; return of how many."""
     with ledger.read() as con:
-        under_way = {job.id for job in jobs.unfinished(con)}
-        waiting = {name.split("/")[2] for name in files.list("partial")} - under_way
-        over = [job_id for job_id in waiting if _is_over(con, job_id)]
+        there = {name.split("/")[2] for name in files.list("partial")}
+        over = [job_id for job_id in there if _is_over(con, job_id)]
     for job_id in over:
         files.delete(names.partial_folder(job_id))
     return len(over)
