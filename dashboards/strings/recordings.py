@@ -83,6 +83,7 @@ TRACK_HELP = "For files with several, such as films."
 SPEAKER = "Speakers"
 SPEAKERS = {"no": "Not told apart", "any": "Told apart"} | {str(n): f"{n} speakers" for n in range(2, 11)}
 LANGUAGE_CHANGES = "The language changes within the recording"
+LANGUAGE_CHANGES_HELP = "The spoken language chosen above is then only taken where the model is unsure."
 FILES_READY = "Files to have ready"
 USUAL_FILES = "The usual ones"
 FILES_READY_HELP = "Every other format is made when you ask for it."
