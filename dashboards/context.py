@@ -168,6 +168,7 @@ def describe(job: Job) -> None:
         progress=round(job.progress, 4),
         detail=job.detail,
         attempt=job.attempt,
+        parts=job.parts,
         row=present.moving(job, paces.left_s(job)),
     )
 

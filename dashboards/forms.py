@@ -65,7 +65,7 @@ class OptionsForm(BaseModel):
     cues: CueForm = Field(default_factory=CueForm)
     diarize: bool = Field(False, description="Tell speakers apart, where a worker can; the text comes in any case.")
     speakers: int | None = Field(None, ge=1, le=50, description="How many speakers there are, if that is known.")
-    language_per_span: bool = Field(False, description="Detect the language of every half minute by itself.")
+    language_per_span: bool = Field(False, description="Find out the language; a given one where unsure.")
     formats: tuple[ExportFormat, ...] = Field(
         (), description="Files to write when the job ends; others are made when they are asked for."
     )

@@ -77,6 +77,22 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     components.player(data, key=f"player-{job.id}")
 
 
+def player_along(job: Job) -> None:
+    """Show the player while the job is under way, with the text so far; its waveform is there once it is read."""
+    read = job.speech_s is not None and job.read_s is None
+    data = player_data.of(job, None, base=f"/api/v1/jobs/{job.id}") | {
+        "media": f"/recordings/{job.id}",
+        "peaks": f"/recordings/{job.id}/peaks" if read else None,
+        "captions": "",
+        "version": 0,
+        "notes": 0,
+        "may_edit": False,
+        "sheets": ["script"],
+        "along": {"attempt": job.attempt, "parts": job.parts, "share": round(job.progress, 3)},
+    }
+    components.player(data, key=f"player-{job.id}")
+
+
 def warnings(job: Job) -> None:
     """Warn of the demo model, and say what the machine had to give up to finish."""
     if job.model == present.DEMO_MODEL:
@@ -155,7 +171,8 @@ def _heard(job: Job) -> str:
     left = None
     if job.started_at is not None and job.progress >= 0.05:
         left = present.roughly((utc_now() - job.started_at).total_seconds() * (1 - job.progress) / job.progress)
-    return words.heard(present.length(job.done_s), present.length(job.speech_s), left)
+    whole = None if job.read_s else present.length(job.speech_s)
+    return words.heard(present.length(job.done_s), whole, left)
 
 
 def _escaped(text: str | None) -> str:

@@ -45,10 +45,11 @@ class Paces:
         """Return how many seconds a job still takes to be heard; None before that can be told."""
         with self._lock:
             pace = self._paces.get(job.id)
-        if pace is None or not job.speech_s:
+        whole_s = job.expected_speech_s
+        if pace is None or not whole_s:
             return None
         took_s, heard_s = pace.last[0] - pace.began[0], pace.last[1] - pace.began[1]
         if took_s < ENOUGH_S or heard_s <= 0:
             return None
         since_s = (time.monotonic() if now is None else now) - pace.last[0]
-        return max(0.0, (job.speech_s - job.done_s) * took_s / heard_s - since_s)
+        return max(0.0, (whole_s - job.done_s) * took_s / heard_s - since_s)

@@ -16,6 +16,7 @@ def of(job: Job, transcript: Transcript | None, *, base: str) -> dict[str, Any]:
         "transcript": f"{base}/transcript",
         "duration_s": job.duration_s,
         "language": job.language,
+        "translated": job.options.task == "translate",
         "name": job.name,
         "findings": [present.finding(one) for one in found],
         "limits": asdict(limits),

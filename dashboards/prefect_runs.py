@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 RECORDING = "transcribe-recording/transcribe-recording"
 EXPORT = "export-transcript/export-transcript"
-OURS = ("transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart")
+OURS = ("transcribe-recording", "transcribe-span", "tell-speakers-apart")
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
 BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)

@@ -99,7 +99,8 @@ def kind(state: JobState) -> str:
 def label(job: Job) -> str:
     """Return the job's state in a word, with its progress while it is being heard."""
     word = strings.STATE[job.state]
-    return f"{word} {100 * job.progress:.0f}%" if job.state is JobState.TRANSCRIBING else word
+    known = job.state is JobState.TRANSCRIBING and job.expected_speech_s is not None
+    return f"{word} {100 * job.progress:.0f}%" if known else word
 
 
 def about(job: Job, owner: str | None = None) -> str:

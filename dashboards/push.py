@@ -16,11 +16,12 @@ CROWD_S = 0.001
 
 
 async def events(websocket: WebSocket) -> None:
-    """Push `{job_id, owner_id, and, where known, state, progress, detail, attempt}` for each change of a caller's job.
+    """Push `{job_id, owner_id, and, where known, state, progress, detail, attempt, parts}` for each change of a job.
 
-    An admin who asks with `?all=1` hears of everybody's. What changes twice within 50 ms is told once. Our own pages
-    ask with `?batch=1`: they get arrays of news, with the row of a list in them, and with `heard`, how much had been
-    told when the page was made, `[{"missed": true}]` where that is not all any more.
+    They are the caller's jobs; an admin who asks with `?all=1` hears of everybody's. `parts` of the text so far can be
+    read along. What changes twice within 50 ms is told once. Our own pages ask with `?batch=1`: they get arrays of
+    news, with the row of a list in them, and with `heard`, how much had been told when the page was made,
+    `[{"missed": true}]` where that is not all any more.
     """
     user = caller_of(websocket).the_user()
     everybody = user.role is Role.ADMIN and websocket.query_params.get("all") == "1"

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards import context, media
+from dashboards import context, media, text_so_far
 from dashboards.callers import caller_of
 from storage import editing, notes, revision, transcripts, users, versions
 from storage.editing import Draft, Piece
@@ -114,9 +114,25 @@ class NoteBody(NoteText):
 
 
 @router.get("/v1/jobs/{job_id}/transcript", tags=["results"], response_class=Response)
-async def transcript(request: Request, job_id: str) -> Response:
-    """The whole current transcript as JSON: segments, words with times and probabilities, findings, provenance."""
+async def transcript(
+    request: Request,
+    job_id: str,
+    partial: Annotated[
+        bool, Query(description="Of a job under way, what has been heard and is settled so far.")
+    ] = False,
+    after: Annotated[int, Query(ge=0, description="Leave out so many `parts`, which were fetched before.")] = 0,
+) -> Response:
+    """The whole current transcript as JSON: segments, words with times and probabilities, findings, provenance.
+
+    With `partial=true` it can be read along while it is being heard. As long as the answer says `"partial": true`, it
+    is not final: it holds `segments` up to `until_s`, and words, languages and speakers may still change. To follow
+    without fetching anything twice, send `after` with the `parts` of the answer before whenever `/events` tells of
+    more; where `attempt` is another, or `after` comes back as another, begin anew. Before anything is settled the
+    answer is 404; once the job has failed or was cancelled, 409 `job_moved`; once it has completed, the transcript.
+    """
     job = await _own(request, job_id)
+    if partial and (so_far := await text_so_far.of(job, after)):
+        return await packed(request, so_far, {"Cache-Control": "no-store"})
     return await current_transcript(request, job)
 
 

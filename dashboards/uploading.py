@@ -64,7 +64,7 @@ def _sound(asked: Options) -> Options:
             choice = _one_of(words.SPEAKER, words.SPEAKERS, "no", key="speakers")
             apart = choice != "no"
             speakers = int(choice) if choice.isdigit() else None
-    changing = st.checkbox(words.LANGUAGE_CHANGES, key="language-per-span")
+    changing = st.checkbox(words.LANGUAGE_CHANGES, key="language-per-span", help=words.LANGUAGE_CHANGES_HELP)
     return replace(
         asked,
         channels=channels,

@@ -170,6 +170,7 @@ async def tidy(_: Request) -> Response:
     before = utc_now() - timedelta(days=context.settings().web.deleted_kept_days)
     holder = context.current()
     told["purged"] = await context.in_thread(intake.purge_deleted, holder.ledger, holder.files, before=before)
+    told["partial_texts"] = await context.in_thread(intake.drop_partials, holder.ledger, holder.files)
     told["half_written"] = await context.in_thread(context.files().sweep)
     return JSONResponse(told)
 

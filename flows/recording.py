@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
 
-from flows import spoken, voices
+from flows import voices
 from flows.board import Board
 from flows.endings import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
+from flows.hearing import Hearing
 from flows.reading import Reading
 from flows.resident import CancelFlag, Resident, current, in_thread
 from flows.spans import GpuRuns
-from storage import names
+from storage import intake, names
 from storage.abilities import translates
 from storage.errors import (
     LedgerUnreachable,
@@ -28,23 +29,13 @@ from storage.errors import (
     TranscriberError,
     Unexpected,
 )
-from storage.records import Heard, Job, Plan, Span, Transcript, Turns, from_json, to_json
-from storage.reports import Completed, Exporting, Failed, Noted, Planned, SpanHeard, Started
+from storage.records import Heard, Job, Span, Transcript, Turns, from_json, to_json
+from storage.reports import Completed, Exporting, Failed, Noted, SpanHeard, Started
 
 if TYPE_CHECKING:
-    from tasks.language import SpokenLanguage
     from tasks.speakers import Voices
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hearer:
-    """Who hears the job, and in which language."""
-
-    model: str
-    fingerprint: str
-    spoken: "SpokenLanguage"
 
 
 class Recording:
@@ -54,7 +45,6 @@ class Recording:
         self.here, self.job, self.flag = here, job, flag
         self.board = Board(job)
         self.gpu = GpuRuns(here=here, client=client, job=job, flag=flag, slots=slots)
-        self.heard_s = 0.0
 
     def report(self, kind: Any, **told: Any) -> Job:
         job: Job = self.here.reporter.send(
@@ -66,21 +56,13 @@ class Recording:
         return await in_thread(partial(self.report, kind, **told))
 
     async def run(self) -> None:
+        told = await in_thread(self.told_language)
         reading = Reading(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
-        plan = await reading.plan()
-        self.stop_if_asked()
-        hearer = await self.choose_language(plan)
-        planned = {
-            "duration_s": plan.duration_s,
-            "speech_s": plan.speech_s,
-            "language": hearer.spoken.language,
-            "language_probability": hearer.spoken.probability,
-        }
-        await self.tell(Planned, spans=plan.spans, **planned)
-        found = await self.hear_and_tell_apart(plan, hearer)
+        hearing = Hearing(self, reading, told)
+        found = await self.hear_and_tell_apart(hearing)
         self.stop_if_asked()
         await self.tell(Exporting)
-        transcript = await unless_stopped(lambda: self.finish(plan, hearer, found), flag=self.flag)
+        transcript = await unless_stopped(lambda: self.finish(hearing, found), flag=self.flag)
         await self.board.finish(transcript)
 
     def stop_if_asked(self) -> None:
@@ -89,50 +71,27 @@ class Recording:
 
     @property
     def span_max_s(self) -> float:
-        from tasks.language import span_max_s
+        return self.here.settings.engine.span_max_s
 
-        return span_max_s(self.job.options, self.here.settings.engine.span_max_s)
+    def told_language(self) -> str | None:
+        """Return the language that the engine is told; None where it is to find it out.
 
-    async def choose_language(self, plan: Plan) -> Hearer:
-        """Return who hears, with the language that was asked for, that the model is bound to, or that it detects."""
-        from tasks.engine import ENGINE_VERSION
-        from tasks.ingest import ingest_key
-        from tasks.language import SpokenLanguage
+        Raises:
+            ModelCannot: the job asks for a translation, which this model does not make.
+        """
+        from tasks.language import told_language
 
-        model, fingerprint, asked = str(self.job.model), str(self.job.fingerprint), self.job.options
-        only_english = await in_thread(lambda: spoken.speaks_only_english(model, self.here.settings.model_dir))
+        model, asked = str(self.job.model), self.job.options
+        only_english = speaks_only_english(model, self.here.settings.model_dir)
         if asked.task == "translate" and (only_english or not translates(model)):
             raise ModelCannot(model, "translate")
-        known = "en" if only_english else asked.language
-        if (known and (only_english or not asked.language_per_span)) or not plan.spans:
-            return Hearer(model=model, fingerprint=fingerprint, spoken=SpokenLanguage(language=known or "en"))
-        result = spoken.answer_name(plan, fingerprint, ENGINE_VERSION, asked)
-        key = ingest_key(asked, self.span_max_s)
-        told = {
-            "plan": names.plan_name(self.job.media_sha256, key),
-            "result": result,
-            "model": model,
-            "fingerprint": fingerprint,
-            "options": asdict(asked),
-        }
-        if not await in_thread(lambda: self.here.files.exists(result)):
-            name = f"{self.job.name} · language"
-            await self.gpu.get("detect-language/detect-language", told, name=name, key="language", what="the language")
-        answer = from_json(SpokenLanguage, await in_thread(lambda: self.here.files.read(result)))
-        return Hearer(model=model, fingerprint=fingerprint, spoken=answer)
+        return told_language(asked, multilingual=not only_english)
 
-    def result_of(self, span: Span, hearer: Hearer) -> str:
-        from tasks.engine import ENGINE_VERSION
-
-        return names.result_name(
-            span.samples_sha256, hearer.fingerprint, ENGINE_VERSION, self.job.options, hearer.spoken.of(span)
-        )
-
-    async def hear_and_tell_apart(self, plan: Plan, hearer: Hearer) -> "Voices":
+    async def hear_and_tell_apart(self, hearing: "Hearing") -> "Voices":
         """Have the spans heard, and meanwhile the speakers told apart if the job asks for that."""
-        telling = asyncio.create_task(self.find_voices(plan))
+        telling = asyncio.create_task(self.find_voices(hearing.reading))
         try:
-            await self.hear(plan, hearer)
+            await hearing.run()
             if not telling.done():
                 await self.tell(Noted, detail="telling speakers apart")
             return await telling
@@ -140,11 +99,12 @@ class Recording:
             telling.cancel()
             await asyncio.wait({telling})
 
-    async def find_voices(self, plan: Plan) -> "Voices":
+    async def find_voices(self, reading: Reading) -> "Voices":
         """Return who speaks when; what keeps a worker from finding that out becomes a note, not a failure."""
         from tasks.ingest import ingest_key
         from tasks.speakers import NO_VOICES, Voices, wanted
 
+        plan = await reading.whole()
         if not wanted(plan, self.job.options):
             return NO_VOICES
         result = voices.turns_name(plan, self.job)
@@ -164,65 +124,20 @@ class Recording:
             return Voices(notes=(error.reason if known else str(SpeakersUnknown(error.reason)),))
         return Voices(turns=found.turns)
 
-    async def hear(self, plan: Plan, hearer: Hearer) -> None:
-        """Have the spans heard that nobody has heard yet."""
-        missing = await in_thread(lambda: self.use_what_is_there(plan, hearer))
-        self.board.progress(self.heard_s / plan.speech_s if plan.speech_s else 1.0)
-
-        def on_heard(span: Span) -> None:
-            self.heard_s += _speech_s(span)
-            self.board.progress(self.heard_s / plan.speech_s if plan.speech_s else 1.0)
-
-        await self.gpu.hear_all(missing, partial(self.parameters, hearer=hearer), on_heard, of=len(plan.spans))
-
-    def use_what_is_there(self, plan: Plan, hearer: Hearer) -> list[Span]:
-        """Report the spans whose results are on storage, and return the others."""
-        missing = []
-        for span in plan.spans:
-            result = self.result_of(span, hearer)
-            if self.here.files.exists(result):
-                self.report_heard(span, result, reused=True)
-                self.heard_s += _speech_s(span)
-            else:
-                missing.append(span)
-        return missing
-
-    def report_heard(self, span: Span, result: str, *, reused: bool) -> Heard:
-        heard = from_json(Heard, self.here.files.read(result))
-        told = {"result": result, "engine_s": heard.engine_s, "given_up": heard.given_up}
-        self.report(SpanHeard, index=span.index, reused=reused, **told)
-        return heard
-
-    def parameters(self, span: Span, *, hearer: Hearer) -> dict[str, Any]:
-        from tasks.stitch import speech_of
-
-        return {
-            "job_id": self.job.id,
-            "attempt": self.job.attempt,
-            "index": span.index,
-            "samples_sha256": span.samples_sha256,
-            "result": self.result_of(span, hearer),
-            "model": hearer.model,
-            "fingerprint": hearer.fingerprint,
-            "language": hearer.spoken.of(span),
-            "options": asdict(self.job.options),
-            "speech": [(stretch.start_s, stretch.end_s) for stretch in speech_of(span)],
-        }
-
-    def finish(self, plan: Plan, hearer: Hearer, found: "Voices") -> Transcript:
+    def finish(self, hearing: "Hearing", found: "Voices") -> Transcript:
         """Stitch, check, export and report; blocking, for a thread."""
         from tasks.export import store
         from tasks.transcribe import compose
 
-        heards = [from_json(Heard, self.here.files.read(self.result_of(span, hearer))) for span in plan.spans]
+        plan, heards, spoken = hearing.outcome()
         transcript = compose(
             plan,
             heards,
             job_id=self.job.id,
             name=self.job.name,
-            model=hearer.model,
-            fingerprint=hearer.fingerprint,
-            spoken=hearer.spoken,
+            model=str(self.job.model),
+            fingerprint=str(self.job.fingerprint),
+            spoken=spoken,
             options=self.job.options,
             voices=found,
         )
@@ -231,9 +146,8 @@ class Recording:
         self.here.files.write(stored_as, to_json(transcript))
         exports = store(self.here.files, transcript, stored_as=stored_as, formats=self.job.options.formats)
         try:
-            for span, heard in zip(plan.spans, heards, strict=True):
-                told = {"result": self.result_of(span, hearer), "engine_s": heard.engine_s, "given_up": heard.given_up}
-                self.report(SpanHeard, index=span.index, **told)  # where the worker's own report is late or lost
+            for span, heard in zip(plan.spans, heards, strict=True):  # where the worker's own report is late or lost
+                self.report_heard(span, heard, hearing.result_of(span), reused=False)
             self.report(Completed, transcript=stored_as, exports=exports)
         except NotFound:  # deleted meanwhile; of an attempt that is over, the files are the next one's too, and stay
             for name in (stored_as, *exports.values()):
@@ -241,9 +155,9 @@ class Recording:
             raise
         return transcript
 
-
-def _speech_s(span: Span) -> float:
-    return sum(stretch.end_s - stretch.start_s for stretch in span.speech)
+    def report_heard(self, span: Span, heard: Heard, result: str, *, reused: bool) -> None:
+        told = {"result": result, "engine_s": heard.engine_s, "given_up": heard.given_up}
+        self.report(SpanHeard, index=span.index, reused=reused, **told)
 
 
 @flow(name="transcribe-recording", persist_result=False)
@@ -282,7 +196,18 @@ async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> Sta
         if recording is not None:
             await recording.gpu.cancel()
             recording.board.close()
+            await in_thread(lambda: intake.drop_partial(here.files, job_id, attempt))
     return None
+
+
+def speaks_only_english(model: str, model_dir: Path) -> bool:
+    """Return whether the model is known, on this machine or by the catalogue, to hear English alone."""
+    from tasks import models
+
+    here = models.find(model, model_dir)
+    if here is not None:
+        return not models.is_multilingual(here.path)
+    return model in models.CATALOGUE and models.CATALOGUE[model].languages == "English"
 
 
 async def _report_failure(here: Resident, job_id: str, attempt: int, error: TranscriberError) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -32,20 +32,16 @@ class GpuRuns:
 
     async def hear_all(
         self,
-        spans: Sequence[Span],
+        spans: AsyncGenerator[Span, None],
         parameters: Callable[[Span], dict[str, Any]],
         on_heard: Callable[[Span], None],
-        *,
-        of: int,
     ) -> None:
-        """Have every span heard, about twice as many in flight as there are slots; calls `on_heard` for each.
-
-        `of` is how many spans the whole recording has, for the runs' names.
+        """Have every span heard as it comes, about twice as many in flight as there are slots; tells `on_heard`.
 
         Raises:
             Stopped: the recording's flow run, or one of its spans, was cancelled.
             SpanFailed: a span run has failed for good; the others are cancelled. (`SpanPutOff`: for the time being.)
-            Exception: what else kept it from waiting; if it may pass, the span runs go on.
+            Exception: what else kept it from waiting, or `spans` from coming; if it may pass, the span runs go on.
         """
         turn = asyncio.Semaphore(2 * max(1, self.slots))
 
@@ -55,15 +51,15 @@ class GpuRuns:
                 await self.get(
                     "transcribe-span/transcribe-span",
                     told,
-                    name=f"{self.job.name} · span {span.index + 1}/{of} · {self.job.id[-6:]}",
+                    name=f"{self.job.name} · span {span.index + 1} · {self.job.id[-6:]}",
                     key=f"span {span.index} {told['result']}",
                     what=f"span {span.index + 1}",
                 )
                 on_heard(span)
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for span in spans:
+            async with contextlib.aclosing(spans), asyncio.TaskGroup() as group:
+                async for span in spans:
                     group.create_task(hear(span))
         except ExceptionGroup as group_of_errors:
             error = _first(group_of_errors)

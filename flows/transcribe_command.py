@@ -49,7 +49,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     ] = False,
     speakers: Annotated[int, typer.Option(min=0, help="How many speakers there are; 0: found out.")] = 0,
     language_per_span: Annotated[
-        bool, typer.Option("--language-per-span", help="Detect the language of every half minute by itself.")
+        bool, typer.Option("--language-per-span", help="Find out the language; a given one where unsure.")
     ] = False,
     task: Annotated[str, typer.Option(help="transcribe, or translate into English.")] = "transcribe",
     prompt: Annotated[

@@ -41,7 +41,7 @@ QUICK, QUICK_SLOTS = "quick", 2
 """Runs with this tag end in a moment and somebody waits for them: recordings, which last, leave them so many slots."""
 PRELOAD = {
     "cpu": ("flows/recording.py:transcribe_recording", "flows/exporting.py:export_transcript"),
-    "gpu": ("flows/span.py:transcribe_span", "flows/spoken.py:detect_recording_language"),
+    "gpu": ("flows/span.py:transcribe_span",),
 }
 HEARTBEAT_S = 10
 ASK_AGAIN_S = 30.0

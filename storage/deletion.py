@@ -105,6 +105,7 @@ def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     folder = names.exports_folder(job.id)  # with what was made later on, and by an attempt that was cut off
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall() if not row[0].startswith(folder)]
     own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, folder]
+    own.append(names.partial_folder(job.id))
     return tuple(dict.fromkeys(own))
 
 

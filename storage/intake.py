@@ -1,5 +1,6 @@
 """Bytes and ledger together: taking a recording in, and throwing a job out with all that is only its own."""
 
+import logging
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -9,9 +10,12 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from storage import deletion, jobs, manifests, names, progress, quotas
+from storage.errors import NotFound, TranscriberError
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.records import Job, Lane, Options
+
+logger = logging.getLogger(__name__)
 
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 _KEY_LOCKS = tuple(threading.Lock() for _ in range(64))
@@ -93,6 +97,31 @@ def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str 
     for job_id in overdue:
         throw_out(ledger, files, job_id, actor=actor)
     return len(overdue)
+
+
+def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
+    """Delete the text so far of a job, or attempt, that has ended; `drop_partials` does it where storage is away."""
+    try:
+        files.delete(names.partial_folder(job_id, attempt))
+    except TranscriberError as error:
+        logger.info("the text so far of job %s is left on storage: %s", job_id, error)
+
+
+def drop_partials(ledger: Ledger, files: Files) -> int:
+    """Delete the texts so far of all jobs that have ended, or are gone; return of how many."""
+    with ledger.read() as con:
+        there = {name.split("/")[2] for name in files.list("partial")}
+        over = [job_id for job_id in there if _is_over(con, job_id)]
+    for job_id in over:
+        files.delete(names.partial_folder(job_id))
+    return len(over)
+
+
+def _is_over(con: DuckDBPyConnection, job_id: str) -> bool:
+    try:
+        return jobs.get(con, job_id).state.finished
+    except NotFound:
+        return True
 
 
 def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:

@@ -14,7 +14,7 @@ from storage.records import Job, JobState, Lane, Options, from_json
 GET = "SELECT * FROM job_rows WHERE id = $id"
 FINISH = """
 UPDATE jobs SET state = $state, detail = $detail, error = $error, error_code = $error_code, version = version + 1,
-    updated_at = $now, finished_at = $now
+    updated_at = $now, finished_at = $now, parts = 0
 WHERE id = $id
 """
 

@@ -250,7 +250,8 @@ def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
 
 REQUEUE = """
 UPDATE jobs SET state = 'queued', attempt = attempt + 1, version = version + 1, crashes = $crashes,
-    flow_run_id = NULL, detail = $detail, error = NULL, error_code = NULL, finished_at = NULL, updated_at = $now
+    flow_run_id = NULL, detail = $detail, error = NULL, error_code = NULL, finished_at = NULL, parts = 0,
+    updated_at = $now
 WHERE id = $id
 """
 DROP_LIVE = "UPDATE spans SET live_s = 0 WHERE job_id = $id AND live_s > 0"

@@ -22,7 +22,7 @@ NOT_HEARD = {
 }
 """Options that change nothing in what an engine makes of given samples, or that are named in another way."""
 
-EXPORTER_VERSION = 1
+EXPORTER_VERSION = 2
 """Raise it when `tasks.export` writes anything otherwise than before, so that the files are made again."""
 
 
@@ -66,6 +66,17 @@ def result_name(
 def transcript_name(job_id: str) -> str:
     """Return where a job's transcript lies."""
     return f"transcripts/{job_id[-2:]}/{job_id}.json"
+
+
+def partial_folder(job_id: str, attempt: int | None = None) -> str:
+    """Return the folder of the text so far of a job under way, or of one attempt at it."""
+    folder = f"partial/{job_id[-2:]}/{job_id}/"
+    return folder if attempt is None else f"{folder}{attempt}/"
+
+
+def partial_name(job_id: str, attempt: int, number: int) -> str:
+    """Return where one part of the text so far lies; parts count from 0, and none is written twice."""
+    return f"{partial_folder(job_id, attempt)}{number:06d}.json"
 
 
 def version_name(job_id: str, number: int) -> str:

@@ -29,10 +29,38 @@ def started(con: DuckDBPyConnection, job: Job, *, flow_run_id: str | None, actor
     _forward(con, job, JobState.INGESTING, actor=actor, action="job.start", detail={"flow_run": flow_run_id})
 
 
+FORGET_SPANS = """
+DELETE FROM spans WHERE job_id = $id AND idx IN (SELECT unnest($indexes::INTEGER[]))
+"""
+COUNT_SPEECH = """
+UPDATE jobs SET speech_s = (SELECT sum(speech_s) FROM spans WHERE job_id = $id), read_s = greatest(read_s, $read_s),
+    duration_s = coalesce($duration_s, duration_s), version = version + 1, updated_at = $now
+WHERE id = $id
+"""
+
+
+def cut(
+    con: DuckDBPyConnection,
+    job: Job,
+    *,
+    spans: Sequence[Span],
+    read_s: float,
+    duration_s: float | None,
+    actor: str,
+) -> None:
+    """Note spans that have been cut while the rest is being read; those that are known as they are stay as they are."""
+    known = {row[0]: row for row in con.execute(HAVE_SPANS, {"id": job.id}).fetchall()}
+    if fresh := [row for span in spans if (row := _row(span)) != known.get(span.index)]:
+        con.execute(FORGET_SPANS, {"id": job.id, "indexes": [row[0] for row in fresh]})
+        _add_spans(con, job, fresh)
+        con.execute(COUNT_SPEECH, {"id": job.id, "read_s": read_s, "duration_s": duration_s, "now": utc_now()})
+    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+
+
 PLAN = """
 UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, language = coalesce($language, language),
     language_probability = coalesce($language_probability, language_probability),
-    done_s = least(done_s, $speech_s), version = version + 1, updated_at = $now
+    done_s = least(done_s, $speech_s), read_s = NULL, detail = '', version = version + 1, updated_at = $now
 WHERE id = $id
 """
 HAVE_SPANS = "SELECT idx, start_s, end_s, speech_s, samples_sha256 FROM spans WHERE job_id = $id ORDER BY idx"
@@ -56,23 +84,32 @@ def planned(
     spans: Sequence[Span],
     actor: str,
 ) -> None:
-    """Note how the recording was cut; spans that are cut as before keep what was heard in them."""
-    rows = [(s.index, s.start_s, s.end_s, _speech_of(s), s.samples_sha256) for s in spans]
+    """Note how all of the recording was cut; spans that are cut as before keep what was heard in them."""
+    rows = [_row(span) for span in spans]
     same = con.execute(HAVE_SPANS, {"id": job.id}).fetchall() == rows
     if not same:
         con.execute(DROP_SPANS, {"id": job.id})
-        names = ("idx", "start_s", "end_s", "speech_s", "samples_sha256")
-        con.execute(ADD_SPANS, {"id": job.id, "spans": json.dumps([dict(zip(names, r, strict=True)) for r in rows])})
+        _add_spans(con, job, rows)
     told = {
         "duration_s": duration_s,
         "speech_s": speech_s,
         "language": language,
         "language_probability": language_probability,
     }
-    if not same or (job.duration_s, job.speech_s) != (duration_s, speech_s) or language not in {None, job.language}:
+    known = (job.duration_s, job.speech_s, job.read_s) == (duration_s, speech_s, None)
+    if not same or not known or language not in {None, job.language}:
         con.execute(PLAN, {"id": job.id, "now": utc_now(), **told})
         audit.record(con, actor=actor, action="job.plan", subject=job.id, detail={"spans": len(rows), **told})
     _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+
+
+def _row(span: Span) -> tuple[int, float, float, float, str]:
+    return span.index, span.start_s, span.end_s, _speech_of(span), span.samples_sha256
+
+
+def _add_spans(con: DuckDBPyConnection, job: Job, rows: Sequence[tuple[int, float, float, float, str]]) -> None:
+    names = ("idx", "start_s", "end_s", "speech_s", "samples_sha256")
+    con.execute(ADD_SPANS, {"id": job.id, "spans": json.dumps([dict(zip(names, row, strict=True)) for row in rows])})
 
 
 LIVE = """
@@ -130,6 +167,16 @@ def span_heard(
     _count_done(con, job)
     detail: dict[str, Any] = {"span": index, **heard} | ({"given_up": list(given_up)} if given_up else {})
     audit.record(con, actor=actor, action="span.heard", subject=job.id, detail=detail)
+
+
+READABLE = """
+UPDATE jobs SET parts = $parts, version = version + 1, updated_at = $now WHERE id = $id AND parts < $parts
+"""
+
+
+def readable(con: DuckDBPyConnection, job: Job, *, parts: int) -> None:
+    """Note how many parts of the text so far can be read; they never become fewer."""
+    con.execute(READABLE, {"id": job.id, "parts": parts, "now": utc_now()})
 
 
 def exporting(con: DuckDBPyConnection, job: Job, *, actor: str) -> None:

@@ -169,7 +169,7 @@ def _as_restored(job: Job, transcript: Transcript | None) -> Job:
 
 def _values(job: Job) -> dict[str, Any]:
     values = {field.name: getattr(job, field.name) for field in dataclasses.fields(Job)}
-    for left_out in ("flow_run_id", "updated_at"):
+    for left_out in ("flow_run_id", "updated_at", "read_s", "parts"):
         del values[left_out]
     options, given_up = to_json(job.options).decode(), json.dumps(list(job.given_up))
     return values | {"options": options, "given_up": given_up, "now": utc_now()}

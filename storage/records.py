@@ -126,7 +126,7 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     temperature: float = 0.0
-    language: str | None = None  # where the job asked for each span's own
+    language: str | None = None  # where the recording is in several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,8 @@ class Untranscribed:
 class Heard:
     """What one span gave, as it lies on storage under its result name; times are seconds from the span's start.
 
-    The same samples in another recording find it too, so nothing in it depends on where the span lies.
+    The same samples in another recording find it too, so nothing in it depends on where the span lies. `languages` are
+    the likeliest of the span, the best first, where nobody had told the engine which one is spoken.
     """
 
     segments: tuple[Segment, ...]
@@ -206,6 +207,14 @@ class Heard:
     languages: tuple[LanguageGuess, ...] = ()  # over all of its speech, best first; none where the model knows one
     mismatches: tuple[LanguageMismatch, ...] = ()
     untranscribed: tuple[Untranscribed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The next segments of a text that grows while its recording is being heard; `until_s` is how far it reaches."""
+
+    segments: tuple[Segment, ...]
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +341,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One recording to transcribe, as the ledger has it."""
+    """One recording to transcribe, as the ledger has it.
+
+    `read_s` is how far it has been read and cut, until all of it is; `duration_s` and `speech_s` are then what the
+    header announces and what has been found so far. `parts` counts the parts of its text that can be read already.
+    """
 
     id: str
     owner_id: str
@@ -360,15 +373,23 @@ class Job:
     finished_at: datetime | None
     error_code: str | None = None
     deleted_at: datetime | None = None  # out of sight, and purged when its grace period is over
+    read_s: float | None = None
+    parts: int = 0
+
+    @property
+    def expected_speech_s(self) -> float | None:
+        """Speech in all of the recording; while it is read, as if the rest had as much of it. None: not to be told."""
+        if not self.speech_s or not self.read_s:
+            return self.speech_s
+        return self.speech_s * max(1.0, self.duration_s / self.read_s) if self.duration_s else None
 
     @property
     def progress(self) -> float:
         """Share of the speech that has been heard, 0 to 1."""
         if self.state is JobState.COMPLETED:
             return 1.0
-        if not self.speech_s:
-            return 0.0
-        return min(1.0, self.done_s / self.speech_s)
+        whole_s = self.expected_speech_s
+        return min(1.0, self.done_s / whole_s) if whole_s else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pydantic import Field, TypeAdapter
 
-from storage import jobs, manifests, progress
+from storage import intake, jobs, manifests, progress
 from storage.clock import utc_now
 from storage.errors import BadRequest, StaleAttempt
 from storage.records import Job, JobState, Span, Transcript, from_json, to_json
@@ -43,8 +43,21 @@ class Started(_Report):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut(_Report):
+    """More spans have been cut and go to be heard, while the rest is being read: `transcribing` from now on.
+
+    `read_s` is how far it has been read and cut, `duration_s` what the recording's header announces, if it does.
+    """
+
+    kind: Literal["cut"] = "cut"
+    spans: tuple[Span, ...]
+    read_s: float
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned(_Report):
-    """The recording has been read and cut: `transcribing` from now on."""
+    """The recording has been read and cut to its end: `transcribing` from now on."""
 
     kind: Literal["planned"] = "planned"
     duration_s: float
@@ -73,6 +86,14 @@ class SpanHeard(_Report):
     engine_s: float
     reused: bool = False
     given_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable(_Report):
+    """So many parts of the text so far lie on storage, to be read along (no audit row)."""
+
+    kind: Literal["readable"] = "readable"
+    parts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +130,8 @@ class Failed(_Report):
 
 
 Report = Annotated[
-    Started | Planned | Advanced | SpanHeard | Noted | Exporting | Completed | Failed, Field(discriminator="kind")
+    Started | Cut | Planned | Advanced | SpanHeard | Readable | Noted | Exporting | Completed | Failed,
+    Field(discriminator="kind"),
 ]
 
 
@@ -166,6 +188,7 @@ def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Jo
     job = ledger.run(_apply, report, transcript, actor=actor)
     if job.state.finished:
         manifests.keep_if_possible(ledger, files, job.id)
+        intake.drop_partial(files, job.id)
     return job
 
 
@@ -191,7 +214,7 @@ def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | N
         return job
     _change(con, job, report, transcript, actor)
     job = jobs.get(con, report.job_id)
-    if not isinstance(report, Advanced | Noted):  # these may be applied twice: nothing is counted up
+    if not isinstance(report, Cut | Advanced | Readable | Noted):  # these may be applied twice: nothing is counted up
         values = {"report_id": report.id, "job_id": job.id, "answer": to_json(job).decode(), "now": utc_now()}
         con.execute(KEEP_ANSWER, values)
     return job
@@ -201,6 +224,8 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
     match report:
         case Started():
             progress.started(con, job, flow_run_id=report.flow_run_id, actor=actor)
+        case Cut():
+            progress.cut(con, job, spans=report.spans, read_s=report.read_s, duration_s=report.duration_s, actor=actor)
         case Planned():
             progress.planned(
                 con,
@@ -226,6 +251,8 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
                 given_up=report.given_up,
                 actor=actor,
             )
+        case Readable():
+            progress.readable(con, job, parts=report.parts)
         case Noted():
             jobs.note(con, job, report.detail)
         case Exporting():

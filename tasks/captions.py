@@ -4,6 +4,7 @@ SRT goes through pysubs2, which takes `{…}` and backslashes for its own tags a
 no further than 100 hours; VTT escapes as https://www.w3.org/TR/webvtt1/ asks, which no writer at hand does.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
@@ -11,6 +12,7 @@ from storage.records import Word
 from tasks.cues import Cue, prefix
 
 HOUR_MS = 3_600_000
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 SRT_END_MS = 100 * HOUR_MS - 1
 
 
@@ -26,11 +28,16 @@ def srt(found: Sequence[Cue], *, highlight: bool = False) -> str:
     return written.to_string("srt", keep_ssa_tags=True) if len(written) else ""
 
 
-def vtt(found: Sequence[Cue], *, highlight: bool = False) -> str:
-    """Return cues as WebVTT, with speakers as voices; with `highlight` each word begins at its own time stamp."""
+def vtt(found: Sequence[Cue], *, highlight: bool = False, language: str | None = None) -> str:
+    """Return cues as WebVTT, with speakers as voices; with `highlight` each word begins at its own time stamp.
+
+    Cues in another language than `language`, the recording's, name theirs.
+    """
     parts = ["WEBVTT"]
     for cue in found:
         text = "\n".join(_vtt_lines(cue, highlight=highlight))
+        if language and cue.language not in {None, language} and LANGUAGE_TAG.fullmatch(str(cue.language)):
+            text = f"<lang {cue.language}>{text}</lang>"
         if cue.speaker:
             text = f"<v {_escaped(' '.join(cue.speaker.split()))}>{text}"
         parts.append(f"{vtt_timestamp(cue.start_s)} --> {vtt_timestamp(cue.end_s)}\n{text}")

@@ -31,12 +31,13 @@ NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """One subtitle; times are seconds on the recording's clock."""
+    """One subtitle; times are seconds on the recording's clock. `language` is set where the recording has several."""
 
     start_s: float
     end_s: float
     lines: tuple[tuple[Word, ...], ...]
     speaker: str | None = None
+    language: str | None = None
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -55,14 +56,15 @@ def cues(segments: Sequence[Segment], limits: CueLimits, *, named: bool = False)
     """
     found: list[Cue] = []
     before: str | None = None
-    for words, speaker in runs(segments):
+    for words, speaker, language in runs(segments):
         name = speaker if limits.speakers else None
         if named and name and name != before:
             words[0] = replace(words[0], text=f" {prefix(name)}{words[0].text.lstrip()}")
         before = name
         for group in grouped(fitted(words, limits.max_line_width), limits):
             broken = lines(group, limits)
-            found.append(Cue(start_s=group[0].start_s, end_s=group[-1].end_s, lines=broken, speaker=name))
+            times = {"start_s": group[0].start_s, "end_s": group[-1].end_s}
+            found.append(Cue(**times, lines=broken, speaker=name, language=language))
     return timed(found, limits)
 
 
@@ -77,26 +79,26 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
     return said or tuple(spread(segment))
 
 
-def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None]]:
-    """Yield words that may share cues: one speaker, no long pause between them.
+def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None, str | None]]:
+    """Yield words that may share cues, with speaker and language: one of each, no long pause between the words.
 
     White space is at the beginning of a word or nowhere.
     """
     held: list[Word] = []
-    speaker: str | None = None
+    of: tuple[str | None, str | None] = (None, None)
     spaced = True
     for segment in segments:
         for place, word in enumerate(words_of(segment)):
-            if held and (segment.speaker != speaker or word.start_s - held[-1].end_s > PAUSE_S):
-                yield held, speaker
+            if held and ((segment.speaker, segment.language) != of or word.start_s - held[-1].end_s > PAUSE_S):
+                yield held, *of
                 held = []
-            speaker = segment.speaker
+            of = segment.speaker, segment.language
             spaced = spaced or (place == 0 and not (held and without_spaces(held[-1].text, word.text)))
             text = (" " if spaced or word.text[0].isspace() else "") + " ".join(word.text.split())
             spaced = word.text[-1].isspace()
             held.append(word if word.text == text else replace(word, text=text))
     if held:
-        yield held, speaker
+        yield held, *of
 
 
 class Measured:

@@ -49,7 +49,7 @@ def _value(value: Any) -> str:
 def document(transcript: Transcript) -> dict[str, Any]:
     """Return the transcript as the document has it.
 
-    `segments` have a `language` where the job asked for each span's own, and hold `words` when it asked for word times.
+    `segments` have a `language` where the recording is in several, and hold `words` when the job asked for word times.
     """
     with_words = transcript.options.word_timestamps
     return {

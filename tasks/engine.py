@@ -243,8 +243,8 @@ def hear(
     With no `language`, a model that knows several finds that of each utterance.
 
     `pcm` is float32 mono at 16 kHz. `speech` is where there is speech in it, from the span's start, if the caller
-    knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. `should_stop` is asked between
-    batches; `on_progress` gets the seconds of speech heard so far.
+    knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. Without a `language` a multilingual
+    model finds it out. `should_stop` is asked between batches; `on_progress` gets the seconds of speech heard so far.
 
     Raises:
         Stopped: `should_stop` said so.

@@ -33,7 +33,8 @@ def each(
             case ExportFormat.SRT:
                 text = captions.srt(found(named=naming), highlight=limits.highlight_words)
             case ExportFormat.VTT:
-                text = captions.vtt(found(named=False), highlight=limits.highlight_words)
+                spoken = None if transcript.options.task == "translate" else transcript.language
+                text = captions.vtt(found(named=False), highlight=limits.highlight_words, language=spoken)
             case ExportFormat.TXT:
                 text = txt(transcript.segments, speakers=limits.speakers)
             case ExportFormat.TSV:

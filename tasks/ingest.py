@@ -28,6 +28,7 @@ PLAN_VERSION = 5  # a change of decoding, speech finding or cutting counts it up
 
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
+OnAnnounced = Callable[[float], None]
 
 
 def ingest(
@@ -41,11 +42,13 @@ def ingest(
     media_sha256: str | None = None,
     on_span: OnSpan | None = None,
     on_progress: OnProgress | None = None,
+    on_announced: OnAnnounced | None = None,
 ) -> Plan:
     """Return how the recording was read and cut; its spans and the plan are on storage afterwards.
 
-    `on_span` gets each span as soon as it is cut and stored, `on_progress` the seconds read so far. A plan that is
-    there already is returned at once, and `on_span` is not called.
+    `on_span` gets each span as soon as it is cut and stored, `on_progress` the seconds read so far, `on_announced`
+    the length that the header announces, if it does. A plan that is there already is returned at once, and none of
+    them is called.
 
     Raises:
         EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.decode.Decoding`.
@@ -61,6 +64,8 @@ def ingest(
         announced = decoding.announced_s
         if announced and not decoding.guessed and announced > max_hours * 3600:
             raise RecordingTooLong(name, announced / 3600, max_hours)
+        if announced and not decoding.guessed and on_announced is not None:
+            on_announced(announced)
         split = options.channels == "split"
         reading = _Reading(name, files=files, span_max_s=span_max_s, split=split, on_span=on_span)
         for block in decoding.blocks():

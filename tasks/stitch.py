@@ -7,6 +7,7 @@ the words at the seam: a word that both have is where one hands over to the othe
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 
 from storage.records import Heard, Plan, Segment, Span, Stretch, Word
 from tasks.doubt import longest_s_of
@@ -38,9 +39,13 @@ def stitch(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
     for channel in apart:
         pairs = [(span, heard) for span, heard in zip(plan.spans, heards, strict=False) if span.channel == channel]
         spans, own = zip(*pairs, strict=True)
-        for segment in stitched(replace(plan, spans=spans), own):
-            turns += (replace(turn, speaker=speaker_of(channel)) for turn in turns_of(segment))
+        turns += named_turns(stitched(replace(plan, spans=spans), own), channel)
     return tuple(sorted(turns, key=lambda turn: turn.start_s))
+
+
+def named_turns(segments: Sequence[Segment], channel: int) -> list[Segment]:
+    """Return a channel's segments in parts between which another speaker may come, under its name."""
+    return [replace(turn, speaker=speaker_of(channel)) for segment in segments for turn in turns_of(segment)]
 
 
 def speaker_of(channel: int) -> str:
@@ -67,13 +72,38 @@ def turns_of(segment: Segment) -> list[Segment]:
 
 def stitched(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
     """Return the segments of one stream of sound in order."""
-    segments: list[Segment] = []
-    for span, heard, before in zip(plan.spans, heards, (None, *plan.spans), strict=False):
-        placed = [moved(segment, span.start_s) for segment in heard.segments]
-        if before is not None and before.end_s > span.start_s:
-            segments, placed = joined(segments, placed, Stretch(start_s=span.start_s, end_s=before.end_s))
-        segments += placed
-    return tuple(on_clock(segments, plan.duration_s))
+    stitching = Stitching(duration_s=plan.duration_s)
+    pairs = zip(plan.spans, heards, (*plan.spans[1:], None), strict=False)
+    return tuple(segment for span, heard, after in pairs for segment in stitching.add(span, heard, after))
+
+
+class Stitching:
+    """Puts the spans of one stream of sound together, one after the other as they have been heard.
+
+    `until_s` is how far the text is settled: what comes later begins there or behind it. (Infinity: nothing comes.)
+    """
+
+    def __init__(self, *, duration_s: float = inf) -> None:
+        self._duration_s = duration_s
+        self._last: Span | None = None
+        self._open: list[Segment] = []  # what reaches into the next span, which heard it too
+        self._latest_s = 0.0  # end of the last word that is settled
+        self.until_s = 0.0
+
+    def add(self, span: Span, heard: Heard, after: Span | None) -> list[Segment]:
+        """Take what was heard in the next span and return what is settled by it; `after` is the span behind it."""
+        left, placed = self._open, [moved(segment, span.start_s) for segment in heard.segments]
+        if self._last is not None and self._last.end_s > span.start_s:
+            left, placed = joined(left, placed, Stretch(start_s=span.start_s, end_s=self._last.end_s))
+        together = [*left, *placed]
+        border_s = inf if after is None else after.start_s
+        overlapped = border_s < span.end_s
+        open_at = next((at for at, each in enumerate(together) if overlapped and each.end_s > border_s), len(together))
+        self._last, self._open = span, together[open_at:]
+        self.until_s = min((segment.start_s for segment in self._open), default=border_s)
+        settled = on_clock(together[:open_at], self._duration_s, behind_s=self._latest_s)
+        self._latest_s = settled[-1].end_s if settled else self._latest_s
+        return settled
 
 
 def moved(segment: Segment, offset_s: float) -> Segment:
@@ -182,9 +212,9 @@ def taken(segments: Sequence[Segment], first: int, behind: int) -> list[Segment]
     return kept
 
 
-def on_clock(segments: Sequence[Segment], duration_s: float) -> list[Segment]:
-    """Return segments whose words follow one another and lie inside the recording."""
-    latest_s = 0.0
+def on_clock(segments: Sequence[Segment], duration_s: float, *, behind_s: float = 0.0) -> list[Segment]:
+    """Return segments whose words follow one another, lie behind the moment and inside the recording."""
+    latest_s = behind_s
     found: list[Segment] = []
     for segment in segments:
         words: list[Word] = []

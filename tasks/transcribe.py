@@ -13,12 +13,18 @@ from pathlib import Path
 from storage import names
 from storage.errors import NotStored
 from storage.files import Files
-from storage.records import Heard, Options, Plan, Span, Transcript, from_json, to_json
+from storage.records import Heard, Options, Plan, Segment, Span, Transcript, from_json, to_json
 from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear
 from tasks.gate import findings, given_up
 from tasks.ingest import file_sha256, ingest, read_span
-from tasks.language import SpokenLanguage, speech_s, spoken_in
-from tasks.language import span_max_s as span_length_s
+from tasks.language import (
+    SpokenLanguage,
+    languages_of,
+    recording_language,
+    speech_s,
+    to_hear_again,
+    told_language,
+)
 from tasks.seams import doubtful, seams
 from tasks.speakers import NO_VOICES, Diarizer, Voices, find_voices, told_apart
 from tasks.stitch import speech_of, stitch
@@ -97,16 +103,16 @@ def transcribe_file(
                 name=called,
                 files=files,
                 options=options,
-                span_max_s=span_length_s(options, span_max_s),
+                span_max_s=span_max_s,
                 max_hours=max_hours,
                 media_sha256=sha256,
-                on_span=way.take_early,
+                on_span=way.take,
                 on_progress=way.read,
             )
             on_plan(plan)
             way.take_rest(plan)
             voices = way.voices(plan, diarizer)
-            heards = [way.hearings[span.index].result().heard for span in plan.spans]
+            heards, spoken = way.all_heard(plan)
         except BaseException:
             way.stopped.set()
             workers.shutdown(wait=False, cancel_futures=True)
@@ -118,7 +124,7 @@ def transcribe_file(
         name=called,
         model=engine.resolved.name,
         fingerprint=engine.resolved.fingerprint,
-        spoken=way.spoken,
+        spoken=spoken,
         options=options,
         voices=voices,
     )
@@ -137,8 +143,8 @@ def compose(
     voices: Voices = NO_VOICES,
 ) -> Transcript:
     """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
-    if options.language_per_span:
-        heards = [_in_own_language(heard) for heard in heards]
+    several = any(languages_of(heard) != {spoken.language} for heard in heards)
+    heards = [_with_languages(heard, named=several) for heard in heards]
     segments = stitch(plan, heards)
     cuts = seams(plan, heards)
     notes = given_up(plan, heards) + voices.notes
@@ -169,8 +175,13 @@ def compose(
     )
 
 
-def _in_own_language(heard: Heard) -> Heard:
-    return replace(heard, segments=tuple(replace(segment, language=heard.language) for segment in heard.segments))
+def _with_languages(heard: Heard, *, named: bool) -> Heard:
+    """Name each segment's language, or no segment's."""
+
+    def language(segment: Segment) -> str | None:
+        return segment.language or heard.language if named else None
+
+    return replace(heard, segments=tuple(replace(segment, language=language(segment)) for segment in heard.segments))
 
 
 def hear_span(
@@ -220,15 +231,11 @@ class _Way:
     workers: ThreadPoolExecutor
     hearings: dict[int, Future[HeardSpan]] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
-    spoken: SpokenLanguage = field(init=False)
     progress: Progress = field(default_factory=Progress)
     heard_s: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        given = self.options.language if self.engine.multilingual else "en"
-        own = self.engine.multilingual and self.options.language_per_span
-        self.known = given is not None and not own
-        self.spoken = SpokenLanguage(language=given or "en")
+        self.told = told_language(self.options, multilingual=self.engine.multilingual)
         self._lock = threading.Lock()
 
     def asked_to_stop(self) -> bool:
@@ -239,20 +246,29 @@ class _Way:
             raise Stopped
         self.tell(read_s=read_s)
 
-    def take_early(self, span: Span) -> None:
-        """Start hearing a span as soon as it is cut, unless the language is still to be found out."""
+    def take(self, span: Span) -> None:
+        """Start hearing a span as soon as it is cut."""
         self.tell(speech_s=self.progress.speech_s + speech_s(span))
-        if self.known:
-            self.start(span)
+        self.start(span, self.told)
 
     def take_rest(self, plan: Plan) -> None:
-        """Start hearing what has not been started: all of it where the plan, or the language, was not known."""
+        """Start hearing what has not been started: all of it where the plan was there already."""
         self.tell(read_s=plan.duration_s, speech_s=sum(map(speech_s, plan.spans)), plan=plan)
-        if not self.known and plan.spans:
-            self.spoken = spoken_in(self.engine, self.files, plan, self.options)
         for span in plan.spans:
             if span.index not in self.hearings:
-                self.start(span)
+                self.start(span, self.told)
+
+    def all_heard(self, plan: Plan) -> tuple[list[Heard], SpokenLanguage]:
+        """Wait for all spans, have those in doubt heard again in the recording's language, and return both."""
+        given = self.told or (self.options.language if self.engine.multilingual else None)
+        heards = self.heards(plan)
+        spoken = recording_language(plan, heards, given=given)
+        for span in to_hear_again(plan, heards, spoken):
+            self.start(span, spoken.language)
+        return self.heards(plan), spoken
+
+    def heards(self, plan: Plan) -> list[Heard]:
+        return [self.hearings[span.index].result().heard for span in plan.spans]
 
     def voices(self, plan: Plan, diarizer: Diarizer | None) -> Voices:
         """Tell the speakers apart while the spans are being heard, if the job asks for that."""
@@ -260,10 +276,10 @@ class _Way:
             return NO_VOICES
         return find_voices(diarizer, self.files, plan, self.options, should_stop=self.asked_to_stop)
 
-    def start(self, span: Span) -> None:
-        self.hearings[span.index] = self.workers.submit(self.hear, span)
+    def start(self, span: Span, language: str | None) -> None:
+        self.hearings[span.index] = self.workers.submit(self.hear, span, language)
 
-    def hear(self, span: Span) -> HeardSpan:
+    def hear(self, span: Span, language: str | None) -> HeardSpan:
         if self.asked_to_stop():
             raise Stopped
 
@@ -277,7 +293,7 @@ class _Way:
             engine=self.engine,
             files=self.files,
             options=self.options,
-            language=self.spoken.of(span),
+            language=language,
             should_stop=self.asked_to_stop,
             on_progress=on_progress,
         )

@@ -1,6 +1,7 @@
 /*
  * Player, transcript and what belongs to them. A click, a key or `?t=` in the address moves the recording. Times are
- * seconds on the recording's clock. The parts are in wave.js, script.js, finding.js, editing.js, panels.js, cues.js.
+ * seconds on the recording's clock. The parts are in wave.js, script.js, along.js, finding.js, editing.js,
+ * panels.js, cues.js.
  */
 const PLAY = "M7 4.5v15l13-7.5z";
 const PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
@@ -39,8 +40,10 @@ class Player {
     this.editor = data.may_edit ? new Editor(this) : null;
     this.panels = new Panels(this);
     this.cues = new CueList(this);
+    this.along = data.along ? new Along(this) : null;
     this.#tabs();
-    this.script.load();
+    if (this.along) this.along.told();
+    else this.script.load();
   }
 
   close() {
@@ -54,12 +57,29 @@ class Player {
 
   /* The page has looked again: somebody may have saved another version, or written a note. */
   told(data) {
+    const { along } = this.data;
     this.data = data;
+    if (data.along) {
+      this.wave.from(data.peaks);
+      this.along.told();
+      return;
+    }
+    if (along) this.#becomeFinal();
     if (data.version > this.script.version) {
       if (this.editor?.dirty) this.editor.overtaken(data.version);
       else this.script.load();
     }
     this.panels.refresh();
+  }
+
+  /* All of it has been heard: the same page, where it is, with all that belongs to a transcript. */
+  #becomeFinal() {
+    this.find(".along").hidden = true;
+    if (this.data.may_edit) this.editor = new Editor(this);
+    this.script.tools();
+    this.#tabs();
+    this.find(".whole").textContent = clock(this.data.duration_s ?? 0);
+    this.wave.from(this.data.peaks);
   }
 
   find(path) {
@@ -169,7 +189,7 @@ class Player {
   /* Captions over a picture; asked for anew with each version. */
   captions() {
     for (const track of this.video.querySelectorAll("track")) track.remove();
-    if (!this.video.videoWidth) return;
+    if (!this.video.videoWidth || this.data.along) return;
     const src = `${this.data.captions}${this.data.captions.includes("?") ? "&" : "?"}v=${this.script.version}`;
     const track = make("track", { kind: "captions", src, default: true, label: this.text.captions });
     track.srclang = this.data.language ?? "";

@@ -18,11 +18,11 @@ class Script {
     this.handsOn = 0;
     this.following = localStorage.getItem("wt-follow") !== "off";
     this.shading = localStorage.getItem("wt-shade") !== "off";
-    this.#tools();
+    this.tools();
     this.#wire();
   }
 
-  #tools() {
+  tools() {
     const { text } = this.player;
     const tool = (name, act, pressed) => {
       const button = make("button", { type: "button", className: `button small tool ${name}`, onclick: act }, text.tools[name]);
@@ -75,7 +75,7 @@ class Script {
     const same = new Map(this.lines.map((line) => [keyOf(line.item), line]));
     for (const item of this.base) {
       const line = same.get(keyOf(item));
-      if (!line || line.split) continue;
+      if (!line || line.split || this.#foreign(line.item) !== line.foreign) continue;
       [line.item, item.line] = [item, line];
       line.element.classList.remove("changed");
     }
@@ -86,6 +86,16 @@ class Script {
     this.player.panels.loaded();
     this.player.cues.stale();
     this.player.captions();
+  }
+
+  /* Show the text so far of a recording that is still being heard; what is there already stays untouched. */
+  grow(segments) {
+    const there = new Map(this.items.map((item) => [keyOf(item), item]));
+    this.base = segments.map((part, index) => {
+      const item = itemOf(part, index);
+      return Object.assign(there.get(keyOf(item)) ?? item, { index, from: item.from });
+    });
+    this.set(this.base);
   }
 
   /* Show these items; lines of those that stay are kept, so that focus and place stay, too. */
@@ -104,7 +114,7 @@ class Script {
     if (tail) this.lines.at(-tail).element.before(...fresh.map((line) => line.element));
     else this.#append(fresh);
     this.line = -1;
-    this.show(this.player.video.currentTime);
+    this.show(this.player.video.currentTime, this.lit);
     this.player.finder.refresh();
   }
 
@@ -154,6 +164,9 @@ class Script {
     const speaker = this.player.editor?.on
       ? [make("button", { type: "button", className: `speaker${item.speaker ? "" : " none"}` }, item.speaker || this.player.text.add_speaker)]
       : item.speaker ? [make("span", { className: "speaker" }, item.speaker)] : [];
+    line.foreign = this.#foreign(item);
+    const language = line.foreign ? [make("span", { className: "language", title: this.player.text.language }, languageName(line.foreign))] : [];
+    line.words.lang = line.foreign && !this.player.data.translated ? line.foreign : "";
     const parts = [];
     let plain = "";
     for (const [place, word] of item.words.entries()) {
@@ -175,11 +188,17 @@ class Script {
       line.split = false;
     }
     line.time.textContent = clock(item.start);
-    line.body.replaceChildren(...speaker, line.words);
+    line.body.replaceChildren(...speaker, ...language, line.words);
     line.element.classList.toggle("changed", item.changed);
     line.element.classList.toggle("doubt", this.player.data.findings.some((one) => this.#isLocal(one) && one.start_s < item.end && one.end_s > item.start));
     if (this.player.editor?.on) this.player.editor.openLine(line);
     else line.words.removeAttribute("contenteditable");
+  }
+
+  /* The language of a line, where it is another than the recording's. */
+  #foreign(item) {
+    const { language } = this.player.data;
+    return language && item.language && item.language !== language ? item.language : "";
   }
 
   /* What is found about a whole recording marks no line of it. */
@@ -208,7 +227,8 @@ class Script {
     if (this.player.video.paused) this.player.video.play().catch(() => {});
   }
 
-  show(now) {
+  /* Light up what is being said, and bring it into view unless it is `lit` already. */
+  show(now, lit = null) {
     if (!this.items.length) return;
     const at = lastBefore(this.items, now);
     if (at !== this.line) {
@@ -217,7 +237,7 @@ class Script {
       this.lit = this.lines[at]?.element;
       this.lit?.classList.add("on");
       this.#split(this.lines[at]);
-      this.#keepInView();
+      if (this.lit !== lit || !lit) this.#keepInView();
     }
     const words = this.items[at]?.words ?? [];
     this.#mark(words[lastBefore(words, now)], now);
@@ -312,7 +332,15 @@ class Script {
 function itemOf(part, index) {
   const words = (part.words ?? []).map((word) => ({ start: word.start_s, end: word.end_s, text: word.text, p: word.probability }));
   const text = part.text.split(/\s+/).filter(Boolean).join(" ");
-  return { index, from: [index], start: part.start_s, end: part.end_s, text, speaker: part.speaker ?? "", words, changed: false };
+  return { index, from: [index], start: part.start_s, end: part.end_s, text, speaker: part.speaker ?? "", language: part.language ?? "", words, changed: false };
+}
+
+function languageName(code) {
+  try {
+    return new Intl.DisplayNames(["en"], { type: "language" }).of(code);
+  } catch {
+    return code;
+  }
 }
 
 function keyOf(item) {

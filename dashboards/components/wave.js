@@ -20,7 +20,14 @@ class Wave {
     place.addEventListener("pointermove", (event) => this.#tell(event), { signal });
     place.addEventListener("pointerleave", () => (this.hover.hidden = true), { signal });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
-    this.#load(url, signal);
+    this.from(url);
+  }
+
+  /* Fetch the waveform, once; there is none before the recording has been read. */
+  from(url) {
+    if (!url || this.asked) return;
+    this.asked = true;
+    this.#load(url, this.player.ends.signal);
   }
 
   async #load(url, signal) {

@@ -83,6 +83,7 @@ TRACK_HELP = "For files with several, such as films."
 SPEAKER = "Speakers"
 SPEAKERS = {"no": "Not told apart", "any": "Told apart"} | {str(n): f"{n} speakers" for n in range(2, 11)}
 LANGUAGE_CHANGES = "The language changes within the recording"
+LANGUAGE_CHANGES_HELP = "The spoken language chosen above is then only taken where the model is unsure."
 FILES_READY = "Files to have ready"
 USUAL_FILES = "The usual ones"
 FILES_READY_HELP = "Every other format is made when you ask for it."
@@ -143,11 +144,12 @@ NO_REASON = "It failed for a reason that was not told"
 CANCELLED = "This recording was cancelled. It is kept, and can be started again."
 DOWNLOAD = "Download"
 ORIGINAL = "The original recording"
+FILES_COME = "The files to download come when everything is heard."
 DELETE_RECORDING = "Delete recording"
 
 
-def heard(done: str, whole: str, left: str | None) -> str:
-    so_far = f"Heard {done} of {whole} of speech"
+def heard(done: str, whole: str | None, left: str | None) -> str:
+    so_far = f"Heard {done} of {whole} of speech" if whole else f"Heard {done} of speech, and still reading"
     return f"{so_far}." if left is None else f"{so_far}, about {left} left."
 
 

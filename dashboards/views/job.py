@@ -1,6 +1,7 @@
 """One recording: live progress, then player, transcript and files."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator as Place
 
 from dashboards import components, job_parts, provenance, sharing, viewer
 from dashboards.strings import recordings as words
@@ -32,21 +33,29 @@ def recording() -> None:
     if job.deleted_at:
         job_parts.deleted(job, me)
         return
-    if job.state is JobState.COMPLETED:
-        completed(job, me)
-        return
-    if job.state.finished:
+    if job.state.finished and job.state is not JobState.COMPLETED:
         job_parts.broken_off(job, me)
         job_parts.delete_button(job, me)
-    else:
+        return
+    above = st.container()  # the player stays in its place, and goes on playing, when the recording is finished
+    text, side = st.columns([7, 3], gap="large")
+    if job.state is JobState.COMPLETED:
+        completed(job, me, above, text, side)
+        return
+    with above:
         job_parts.under_way(job, me)
+    with text:
+        job_parts.player_along(job)
+    with side:
+        st.subheader(words.DOWNLOAD, anchor=False)
+        st.caption(words.FILES_COME)
 
 
-def completed(job: Job, me: viewer.Viewer) -> None:
+def completed(job: Job, me: viewer.Viewer, above: Place, text: Place, side: Place) -> None:
     """Show a finished recording: text to the left, files and facts to the right, below it on a phone."""
     transcript = viewer.look(transcripts.head, job.id)
-    job_parts.warnings(job)
-    text, side = st.columns([7, 3], gap="large")
+    with above:
+        job_parts.warnings(job)
     with text:
         job_parts.player(job, me, transcript)
     with side:

@@ -6,18 +6,20 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from dashboards import context
-from storage import intake, names
+from storage import intake, jobs, names
 from storage.records import (
     ExportFormat,
     Finding,
     Job,
     Lane,
     Options,
+    Part,
     Rehearing,
     Segment,
     Span,
@@ -26,7 +28,7 @@ from storage.records import (
     Word,
     to_json,
 )
-from storage.reports import Completed, DirectReporter, Exporting, Planned, SpanHeard, Started
+from storage.reports import Completed, Cut, DirectReporter, Exporting, Planned, Readable, SpanHeard, Started
 
 LINES = (
     "Good morning, and welcome to the harbour meeting.",
@@ -84,17 +86,20 @@ def hear(
     holder = context.current()
     segments = segments_of(lines, speakers=speakers)
     duration_s = math.ceil(segments[-1].end_s) + 1.0
-    body = sound(duration_s) if media is None else media
-    sha = hashlib.sha256(body).hexdigest()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound"
-        path.write_bytes(body)
-        asked = {"sha256": sha, "owner_id": owner.id, "name": name, "options": Options(), "lane": Lane.INTERACTIVE}
-        job = intake.take_in(holder.ledger, holder.files, path, actor=f"user:{owner.id}", **asked)  # type: ignore[arg-type]
-    transcript = Transcript(
+    job = send(owner, name, sound(duration_s) if media is None else media)
+    sha = job.media_sha256
+    transcript = _transcript(job, duration_s, segments, findings=tuple(findings), reheard=tuple(reheard))
+    peaks = bytes(round(255 * 0.4 * abs(math.sin(math.pi * n / 20))) for n in range(round(10 * duration_s)))
+    holder.files.write(names.peaks_name(sha, 0), peaks)
+    _report(job, transcript)
+    return job
+
+
+def _transcript(job: Job, duration_s: float, segments: Sequence[Segment], **more: Any) -> Transcript:
+    return Transcript(
         job_id=job.id,
-        media_sha256=sha,
-        name=name,
+        media_sha256=job.media_sha256,
+        name=job.name,
         duration_s=duration_s,
         speech_s=duration_s - 1,
         language="en",
@@ -104,13 +109,70 @@ def hear(
         engine="faster-whisper 1.2.1",
         options=job.options,
         segments=tuple(segments),
-        findings=tuple(findings),
-        reheard=tuple(reheard),
+        **more,
     )
-    peaks = bytes(round(255 * 0.4 * abs(math.sin(math.pi * n / 20))) for n in range(round(10 * duration_s)))
-    holder.files.write(names.peaks_name(sha, 0), peaks)
-    _report(job, transcript)
-    return job
+
+
+def send(owner: User, name: str, body: bytes) -> Job:
+    """Take a recording in."""
+    holder = context.current()
+    sha = hashlib.sha256(body).hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound"
+        path.write_bytes(body)
+        asked = {"sha256": sha, "owner_id": owner.id, "name": name, "options": Options(), "lane": Lane.INTERACTIVE}
+        return intake.take_in(holder.ledger, holder.files, path, actor=f"user:{owner.id}", **asked)  # type: ignore[arg-type]
+
+
+class Growing:
+    """A recording that is being heard, played part by part as the flow and its workers would tell of it."""
+
+    def __init__(self, owner: User, *, lines: Sequence[str] = LINES, name: str = "harbour.flac") -> None:
+        self.holder = context.current()
+        self.segments = segments_of(lines)
+        self.duration_s = math.ceil(self.segments[-1].end_s) + 1.0
+        self.job = send(owner, name, sound(self.duration_s))
+        self.parts = self.said = 0
+        self.spans: list[Span] = []
+        self.report(Started)
+
+    def report(self, kind: Any, **told: Any) -> None:
+        who = {"job_id": self.job.id, "attempt": self.job.attempt, "worker": "gpu-here"}
+        self.job = DirectReporter(self.holder.ledger, self.holder.files).send(kind(**who, **told))
+        context.announce(self.job)
+
+    def say(self, count: int) -> None:
+        """Have the next lines heard: their span cut, its result reported, and a part of the text written."""
+        more = tuple(self.segments[self.said : self.said + count])
+        start_s, end_s = more[0].start_s - 0.2, more[-1].end_s + 0.4
+        span = Span(index=self.parts, start_s=start_s, end_s=end_s, samples_sha256=f"{self.parts:04x}")
+        self.spans.append(span)
+        self.report(Cut, spans=(span,), read_s=end_s, duration_s=self.duration_s)
+        self.report(SpanHeard, index=span.index, result=f"results/00/{self.parts:04x}/x.json", engine_s=0.5)
+        part = Part(segments=more, until_s=more[-1].end_s)
+        self.holder.files.write(names.partial_name(self.job.id, self.job.attempt, self.parts), to_json(part))
+        self.parts, self.said = self.parts + 1, self.said + count
+        self.report(Readable, parts=self.parts)
+
+    def again(self) -> None:
+        """Lose the flow run: another attempt begins, with nothing of its text written yet."""
+        self.job = self.holder.ledger.run(jobs.requeue, self.job.id, actor="system:reconciler", reason="gone")
+        self.parts = self.said = 0
+        self.spans = []
+        self.report(Started)
+
+    def complete(self) -> None:
+        """Have the rest read and heard, and the job completed."""
+        if self.said < len(self.segments):
+            self.say(len(self.segments) - self.said)
+        self.holder.files.write(names.peaks_name(self.job.media_sha256, 0), bytes(range(200)))
+        told = {"duration_s": self.duration_s, "speech_s": self.duration_s - 1, "language": None}
+        self.report(Planned, **told, language_probability=None, spans=tuple(self.spans))
+        stored_as = names.transcript_name(self.job.id)
+        whole = _transcript(self.job, self.duration_s, self.segments)
+        self.holder.files.write(stored_as, to_json(whole))
+        self.report(Exporting)
+        self.report(Completed, transcript=stored_as, exports={})
 
 
 def _report(job: Job, transcript: Transcript) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from dashboards import present
 from dashboards.paces import Paces
 from storage.records import JobState
 from tests.dashboards.desk import Desk
@@ -49,3 +50,24 @@ def test_what_is_over_is_forgotten(desk: Desk) -> None:
     paces.note(replace(job, done_s=20.0), now=10.0)
     paces.note(replace(job, state=JobState.COMPLETED), now=11.0)
     assert paces.left_s(job, now=11.0) is None
+
+
+def test_while_the_rest_is_read_its_speech_counts_as_if_it_had_been_found(desk: Desk) -> None:
+    whole = desk.job(desk.user(), JobState.TRANSCRIBING)  # 40 s of speech in 60 s
+    job = replace(whole, speech_s=20.0, read_s=30.0, done_s=0.0)  # of the first half alone
+    paces = Paces()
+    paces.note(job, now=0.0)
+    job = replace(job, done_s=10.0)
+    paces.note(job, now=10.0)
+    assert paces.left_s(job, now=10.0) == 30.0
+    assert present.label(job) == "Transcribing 25%"
+    assert paces.left_s(replace(job, speech_s=40.0, read_s=None), now=10.0) == 30.0
+
+
+def test_nothing_is_guessed_where_the_length_is_not_known(desk: Desk) -> None:
+    job = replace(desk.job(desk.user(), JobState.TRANSCRIBING), duration_s=None, read_s=30.0, done_s=0.0)
+    paces = Paces()
+    paces.note(job, now=0.0)
+    paces.note(replace(job, done_s=10.0), now=10.0)
+    assert paces.left_s(job, now=10.0) is None
+    assert present.label(job) == "Transcribing"

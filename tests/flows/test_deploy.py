@@ -9,7 +9,7 @@ from flows import deploy
 from tests.flows.conftest import ROOT, Server, Worker, until
 
 OURS = {
-    *("transcribe-recording", "transcribe-span", "detect-language", "tell-speakers-apart", "export-transcript"),
+    *("transcribe-recording", "transcribe-span", "tell-speakers-apart", "export-transcript"),
     *("ingest-batch", "upkeep"),
 }
 

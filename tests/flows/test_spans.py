@@ -1,6 +1,7 @@
 """Waiting for span runs when storage, Prefect or a span fails meanwhile."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,7 +15,7 @@ from flows import notices, spans
 from flows.endings import Stopped
 from flows.resident import CancelFlag
 from flows.spans import GpuRuns
-from storage.errors import SpanFailed, StorageUnreachable
+from storage.errors import AudioUnreadable, SpanFailed, StorageUnreachable
 from storage.files import Files
 from storage.records import Span
 
@@ -66,10 +67,14 @@ def gpu_runs(prefect: FakePrefect, files: Files) -> GpuRuns:
 
 async def hear(runs: GpuRuns, *results: str) -> list[int]:
     heard: list[int] = []
-    wanted = [cast("Span", SimpleNamespace(index=index)) for index in range(len(results))]
+
+    async def wanted() -> AsyncGenerator[Span, None]:
+        for index in range(len(results)):
+            yield cast("Span", SimpleNamespace(index=index))
+
     async with asyncio.timeout(20):
         await runs.hear_all(
-            wanted, lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index), of=len(wanted)
+            wanted(), lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index)
         )
     return heard
 
@@ -123,3 +128,35 @@ async def test_a_raised_flag_stops_all(tmp_path: Path) -> None:
         await hear(runs, "a", "b")
 
     assert prefect.cancelled == {"a", "b"}
+
+
+async def test_a_recording_that_turns_out_to_be_unreadable_has_its_spans_cancelled(tmp_path: Path) -> None:
+    prefect = FakePrefect(a=Running())
+    runs = gpu_runs(prefect, Files(str(tmp_path)))
+
+    async def broken() -> AsyncGenerator[Span, None]:
+        yield cast("Span", SimpleNamespace(index=0))
+        await asyncio.sleep(0.2)
+        raise AudioUnreadable("a.wav", "it ends in the middle")
+
+    with pytest.raises(AudioUnreadable, match="in the middle"):
+        await runs.hear_all(broken(), lambda _: {"result": "a"}, lambda _: None)
+
+    assert prefect.cancelled == {"a"}
+
+
+async def test_a_span_that_fails_ends_the_reading_too(tmp_path: Path) -> None:
+    prefect = FakePrefect(a=Failed(name="AudioUnreadable", message="no header"))
+    ended = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[Span, None]:
+        try:
+            yield cast("Span", SimpleNamespace(index=0))
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    with pytest.raises(SpanFailed):
+        await gpu_runs(prefect, Files(str(tmp_path))).hear_all(endless(), lambda _: {"result": "a"}, lambda _: None)
+
+    assert ended.is_set()

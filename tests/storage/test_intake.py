@@ -185,3 +185,12 @@ def test_one_key_for_two_recordings_at_the_same_moment_leaves_no_orphan(
     with ledger.read() as con:
         (job,) = jobs.page(con)
     assert list(files.list("media")) == [names.media_name(job.media_sha256)]
+
+
+def test_texts_so_far_go_when_their_jobs_have_ended_or_are_gone(ledger: Ledger, files: Files, make_job: Any) -> None:
+    waiting, cancelled = make_job(), make_job(content="other")
+    ledger.run(jobs.cancel, cancelled.id, actor="cli:me")
+    for job_id in (waiting.id, cancelled.id, "nobody"):
+        files.write(names.partial_name(job_id, 1, 0), b"{}")
+    assert intake.drop_partials(ledger, files) == 2
+    assert list(files.list("partial")) == [names.partial_name(waiting.id, 1, 0)]

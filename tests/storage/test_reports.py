@@ -14,14 +14,17 @@ from storage.records import Job, JobState, Span, from_json, to_json
 from storage.reports import (
     Advanced,
     Completed,
+    Cut,
     DirectReporter,
     Exporting,
     Failed,
     Noted,
     Planned,
+    Readable,
     SpanHeard,
     Started,
 )
+from tests.storage.conftest import SPANS
 
 
 def current(ledger: Ledger, job: Job) -> Job:
@@ -272,6 +275,81 @@ def test_a_plan_that_cuts_otherwise_replaces_the_spans(
         assert [(row.samples_sha256, row.result) for row in jobs.spans_of(con, run.job.id)] == [("ffff", None)]
 
 
+def cut(job: Job, *spans: Span, read_s: float, duration_s: float | None = 20.0) -> Cut:
+    return Cut(job_id=job.id, attempt=job.attempt, worker="w", spans=spans, read_s=read_s, duration_s=duration_s)
+
+
+def test_a_span_is_heard_while_the_rest_is_still_being_read(
+    ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter, spans: tuple[Span, ...]
+) -> None:
+    job = make_job()
+    run = run_of(job)
+    run.start()
+    first = reporter.send(cut(job, spans[0], read_s=10.0))
+    assert (first.state, first.duration_s, first.speech_s, first.read_s) == (JobState.TRANSCRIBING, 20.0, 6.0, 10.0)
+    assert run.hear(0).progress == 0.5  # half of the recording has been read, and all of that heard
+    second = reporter.send(cut(job, spans[1], read_s=20.0))
+    assert (second.speech_s, second.progress) == (10.0, 0.6)
+    planned = run.plan()
+    assert (planned.read_s, planned.done_s, planned.progress) == (None, 6.0, 0.6)
+    with ledger.read() as con:
+        assert [row.result is not None for row in jobs.spans_of(con, job.id)] == [True, False]
+
+
+def test_spans_that_are_reported_again_keep_what_was_heard_in_them(
+    ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter, spans: tuple[Span, ...]
+) -> None:
+    job = make_job()
+    run_of(job).start()
+    report = cut(job, *spans, read_s=20.0)
+    reporter.send(report)
+    heard, count = run_of(job).hear(0), audit_count(ledger)
+    for again in (report, cut(job, *spans, read_s=20.0)):
+        assert reporter.send(again).version == heard.version
+    assert audit_count(ledger) == count
+    other = dataclasses.replace(spans[0], samples_sha256="ffff")
+    reporter.send(cut(job, other, read_s=20.0))
+    with ledger.read() as con:
+        assert [(row.samples_sha256, row.result) for row in jobs.spans_of(con, job.id)] == [
+            ("ffff", None),
+            ("11bb", None),
+        ]
+
+
+def test_progress_is_not_guessed_where_no_header_says_how_long_the_recording_is(
+    make_job: Any, run_of: Any, reporter: DirectReporter, spans: tuple[Span, ...]
+) -> None:
+    job = make_job()
+    run_of(job).start()
+    reporter.send(cut(job, spans[0], read_s=10.0, duration_s=None))
+    heard = run_of(job).hear(0)
+    assert (heard.done_s, heard.expected_speech_s, heard.progress) == (6.0, None, 0.0)
+    assert run_of(job).plan().progress == 0.6
+
+
+def test_parts_of_the_text_so_far_are_counted_and_gone_when_the_job_has_ended(
+    ledger: Ledger, files: Files, make_job: Any, run_of: Any, reporter: DirectReporter
+) -> None:
+    job = make_job()
+    files.write(names.partial_name(job.id, 1, 0), b"{}")
+    run_of(job).start()
+    run_of(job).plan()
+    count = audit_count(ledger)
+    two, one = (Readable(job_id=job.id, attempt=1, worker="w", parts=parts) for parts in (2, 1))
+    assert [reporter.send(each).parts for each in (two, two, one)] == [2, 2, 2]
+    assert audit_count(ledger) == count
+    failed = reporter.send(Failed(job_id=job.id, attempt=1, worker="w", error="e", code="c"))
+    assert failed.parts == 0
+    assert not list(files.list(names.partial_folder(job.id)))
+
+
+def test_another_attempt_has_no_text_yet(ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter) -> None:
+    job = make_job()
+    run_of(job).start()
+    reporter.send(Readable(job_id=job.id, attempt=1, worker="w", parts=2))
+    assert ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone").parts == 0
+
+
 def test_a_recording_without_speech_completes(make_job: Any, run_of: Any, reporter: DirectReporter) -> None:
     job = make_job()
     run = run_of(job)
@@ -351,6 +429,8 @@ def test_a_final_state_is_described_on_storage(files: Files, make_job: Any, run_
         Advanced(job_id="j", attempt=1, worker="w", index=3, done_s=1.5),
         SpanHeard(job_id="j", attempt=1, worker="w", index=3, result="r", engine_s=1, given_up=("a",)),
         Failed(job_id="j", attempt=1, worker="w", error="e", code="c"),
+        Cut(job_id="j", attempt=1, worker="w", spans=SPANS, read_s=20.0, duration_s=None),
+        Readable(job_id="j", attempt=1, worker="w", parts=3),
     ],
 )
 def test_a_report_survives_the_way_over_http(report: reports.Report) -> None:

@@ -98,6 +98,40 @@ def test_vtt_names_the_speaker() -> None:
     assert "<v Ann &lt;b&gt;>Yes indeed" in body
 
 
+def in_two_languages() -> Transcript:
+    english, german = said("Good morning to all"), said("Guten Morgen an alle", start_s=2.8)
+    return transcript(replace(english, language="en"), replace(german, language="de", speaker="Ben"))
+
+
+def test_vtt_names_another_language_than_the_recordings() -> None:
+    first, second = vtt_of(in_two_languages())
+    assert (first.raw_text, second.raw_text) == ("Good morning to all", "<v Ben><lang de>Guten Morgen an alle</lang>")
+    assert (second.voice, second.text) == ("Ben", "Guten Morgen an alle")
+    assert pysubs2.SSAFile.from_string(export(in_two_languages(), "vtt").decode())[1].plaintext.endswith("an alle")
+
+
+def test_a_cue_is_in_one_language_and_srt_says_nothing_of_it() -> None:
+    found = in_two_languages()
+    together = replace(found, segments=tuple(replace(each, speaker=None) for each in found.segments))
+    assert [cue.content for cue in srt_of(together)] == ["Good morning to all", "Guten Morgen an alle"]
+
+
+def test_a_translation_is_in_english_whatever_was_spoken() -> None:
+    found = in_two_languages()
+    translated = replace(found, language="de", options=replace(found.options, task="translate"))
+    assert b"<lang" not in export(translated, "vtt")
+
+
+def test_what_is_no_language_code_stays_out_of_vtt() -> None:
+    found = transcript(replace(said("Hello"), language="de><script"))
+    assert b"script" not in export(found, "vtt")
+
+
+def test_json_says_which_language_a_segment_is_in() -> None:
+    told = json.loads(export(in_two_languages(), "json"))
+    assert [segment["language"] for segment in told["segments"]] == ["en", "de"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(59.9996, "00:01:00.000"), (3661.5, "01:01:01.500"), (0.0004, "00:00:00.000"), (360_000.25, "100:00:00.250")],

@@ -1,24 +1,30 @@
 """Which language: asked over several windows of speech, and only of models that know more than one."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
 from storage.errors import BadRequest, ModelCannot
 from storage.files import Files
-from storage.records import Options, Plan, Span, Stretch
+from storage.records import Heard, LanguageGuess, Options, Plan, Segment, Span, Stretch
+from tasks.decode import Decoding, Ints
 from tasks.engine import Engine, hear
-from tasks.ingest import ingest
-from tasks.language import detect_language, span_max_s, spans_to_ask, speech_windows, spoken_in, together
+from tasks.language import (
+    SpokenLanguage,
+    recording_language,
+    to_hear_again,
+    together,
+    told_language,
+)
 from tasks.models import Resolved, fingerprint, is_multilingual
 from tasks.prompt import fitting, prompt_tokens
-from tasks.transcribe import transcribe_file
-from tests.conftest import Clip
+from tasks.transcribe import compose, transcribe_file
+from tests.conftest import Assembly, Clip
 from tests.tasks.babel import write_model
-from tests.tasks.sounds import RATE_HZ, read_wav, tone
+from tests.tasks.sounds import read_wav, tone
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +35,34 @@ def babel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def span(index: int, *speech: tuple[float, float]) -> Span:
-    return Span(
-        index=index,
-        start_s=100.0 * index,
-        end_s=100.0 * index + 90,
-        samples_sha256=f"{index:064d}",
-        speech=tuple(Stretch(start_s=100.0 * index + start, end_s=100.0 * index + end) for start, end in speech),
+def heard(language: str, *segments: str, **probable: float) -> Heard:
+    """What a span gave: its language, those of its segments, and how probable which ones were; none: it was told."""
+    guesses = sorted(probable.items(), key=lambda pair: -pair[1])
+    return Heard(
+        segments=tuple(Segment(start_s=0, end_s=1, text="x", language=each) for each in segments or (language,)),
+        language=language,
+        languages=tuple(LanguageGuess(language=name, probability=share) for name, share in guesses),
+        model="m",
+        fingerprint="f",
+        engine="e",
+        device="cpu",
+        compute_type="int8",
+        engine_s=0.1,
     )
+
+
+def plan_of(*speech_s: float) -> Plan:
+    spans = tuple(
+        Span(
+            index=index,
+            start_s=100.0 * index,
+            end_s=100.0 * index + 90,
+            samples_sha256=f"{index:064d}",
+            speech=(Stretch(start_s=100.0 * index, end_s=100.0 * index + length_s),),
+        )
+        for index, length_s in enumerate(speech_s)
+    )
+    return Plan(media_sha256="m", duration_s=100.0 * len(spans), speech_s=sum(speech_s), spans=spans)
 
 
 def test_a_multilingual_model_is_known_without_loading_it(babel: Engine, engine: Engine) -> None:
@@ -44,22 +70,6 @@ def test_a_multilingual_model_is_known_without_loading_it(babel: Engine, engine:
         assert is_multilingual(each.resolved.path) is each.model.model.is_multilingual is each.multilingual
     assert babel.multilingual
     assert not engine.multilingual
-
-
-def test_it_answers_with_a_probability_over_all_windows(babel: Engine, speech: list[Clip]) -> None:
-    found = detect_language(babel, [read_wav(clip.path) for clip in speech[:3]])
-    assert found.language == "de"
-    assert found.probability is not None
-    assert 0.9 < found.probability <= 1.0
-    assert "de" not in {guess.language for guess in found.others}
-    assert [guess.probability for guess in found.others] == sorted(
-        (guess.probability for guess in found.others), reverse=True
-    )
-
-
-def test_a_model_of_one_language_is_not_asked(engine: Engine, speech: list[Clip]) -> None:
-    found = detect_language(engine, [read_wav(speech[0].path)])
-    assert (found.language, found.probability) == ("en", None)
 
 
 def test_a_recording_says_which_language_was_found(babel: Engine, speech: list[Clip], files: Files) -> None:
@@ -79,27 +89,6 @@ def test_a_language_that_does_not_exist_is_refused(babel: Engine) -> None:
         hear(babel, tone(1.0), options=Options(), language="xx")
 
 
-def test_spans_to_ask_are_spread_and_full_of_speech() -> None:
-    spans = tuple(span(index, (0.0, 80.0 if index % 2 else 5.0)) for index in range(20))
-    asked = spans_to_ask(Plan(media_sha256="m", duration_s=2000.0, speech_s=1.0, spans=spans))
-    assert len(asked) == 5
-    assert all(each.index % 2 for each in asked)
-    assert asked[-1].index - asked[0].index > 12
-
-
-def test_a_window_is_speech_of_at_most_half_a_minute(speech: list[Clip]) -> None:
-    found = speech_windows(tone(90.0), span(0, (10.0, 30.0), (60.0, 85.0)))
-    assert [5 * RATE_HZ < len(window) <= 30 * RATE_HZ for window in found] == [True]
-
-
-def test_a_long_span_is_asked_in_several_places() -> None:
-    pcm = np.repeat(np.arange(90, dtype=np.float32), RATE_HZ)  # the sample says which second it is
-    found = speech_windows(pcm, span(0, (0.0, 28.0), (31.0, 58.0), (61.0, 89.0)), count=5)
-    middles = [float(window[len(window) // 2]) for window in found]
-    assert len(found) == 3
-    assert [round(second / 30) for second in (middle - 15 for middle in middles)] == [0, 1, 2]
-
-
 def test_a_jingle_in_another_language_does_not_decide() -> None:
     jingle, talk = {"en": 0.97, "de": 0.02}, {"de": 0.9, "nl": 0.08}
     found = together([jingle, talk, talk, talk], [30.0, 30.0, 28.0, 25.0])
@@ -114,27 +103,122 @@ def test_music_and_scraps_of_sound_decide_little() -> None:
     assert together([{"en": 0.99}, {"fi": 0.9}], [1.0, 20.0]).language == "fi"
 
 
-def test_a_recording_in_several_languages_is_cut_and_named_span_by_span(
-    babel: Engine, speech: list[Clip], files: Files
+@pytest.mark.parametrize(
+    ("asked", "multilingual", "told"),
+    [
+        (Options(), True, None),
+        (Options(language="de"), True, "de"),
+        (Options(language="de", language_per_span=True), True, None),
+        (Options(language="de"), False, "en"),
+        (Options(), False, "en"),
+    ],
+)
+def test_an_engine_is_told_what_was_given_unless_it_is_to_find_out(
+    asked: Options, multilingual: bool, told: str | None
 ) -> None:
-    asked = Options(beam_size=1, language="es", language_per_span=True)
-    found = transcribe_file(speech[0].path, engine=babel, files=files, options=asked)
-    assert found.language == "es"
-    assert {segment.language for segment in found.segments} <= {"de"}
-    assert (span_max_s(asked, 150.0), span_max_s(Options(), 150.0), span_max_s(asked, 20.0)) == (30.0, 150.0, 20.0)
+    assert told_language(asked, multilingual=multilingual) == told
+
+
+def test_a_recordings_language_is_the_likeliest_over_its_speech() -> None:
+    jingle, talk = heard("en", en=0.97, de=0.02), heard("de", de=0.9, nl=0.08)
+    found = recording_language(plan_of(30.0, 60.0, 10.0), [jingle, talk, talk])
+    assert found.language == "de"
+    assert found.probability == pytest.approx(0.636)
+    assert [guess.language for guess in found.others] == ["en", "nl"]
+
+
+def test_a_language_that_all_spans_were_told_is_the_recordings_and_has_no_probability() -> None:
+    found = recording_language(plan_of(1.0, 0.0), [heard("es"), heard("es")], given="es")
+    assert found == SpokenLanguage(language="es")
+
+
+def test_a_model_that_knows_english_alone_is_not_believed_to_have_heard_what_it_was_told() -> None:
+    assert recording_language(plan_of(5.0), [heard("en")], given="de") == SpokenLanguage(language="en")
+
+
+def test_a_recording_without_speech_is_in_the_language_that_was_given() -> None:
+    nothing = plan_of()
+    assert [recording_language(nothing, [], given=each).language for each in ("fi", None)] == ["fi", "en"]
+
+
+def test_a_span_whose_language_is_unsure_is_heard_again_in_the_recordings() -> None:
+    heards = [heard("de", de=0.95), heard("nn", nn=0.4, da=0.3), heard("en", en=0.9), heard("de", de=0.5)]
+    again = to_hear_again(plan_of(9.0, 9.0, 9.0, 9.0), heards, SpokenLanguage(language="de"))
+    assert [span.index for span in again] == [1]
+
+
+def test_a_span_in_several_languages_is_as_sure_as_all_of_them_together() -> None:
+    mixed, muddle = heard("es", "es", "pt", es=0.5, pt=0.45), heard("es", "es", "pt", es=0.3, pt=0.2)
+    again = to_hear_again(plan_of(9.0, 9.0), [mixed, muddle], SpokenLanguage(language="en"))
+    assert [span.index for span in again] == [1]
+
+
+def test_a_span_that_was_told_its_language_is_not_heard_again() -> None:
+    assert to_hear_again(plan_of(9.0), [heard("en")], SpokenLanguage(language="de")) == []
+
+
+@pytest.mark.parametrize(
+    ("heards", "named"),
+    [
+        ([heard("de", de=0.9), heard("de")], [None, None]),
+        ([heard("de", de=0.9), heard("en", en=0.9)], ["de", "en"]),
+        ([heard("en", en=0.9), heard("en", en=0.9)], ["en", "en"]),
+    ],
+    ids=["one", "two", "another than was given"],
+)
+def test_segments_name_their_language_where_it_is_not_always_the_recordings(
+    heards: list[Heard], named: list[str | None]
+) -> None:
+    plan, spoken = plan_of(9.0, 9.0), SpokenLanguage(language="de")
+    found = compose(plan, heards, job_id="j", name="n", model="m", fingerprint="f", spoken=spoken, options=Options())
+    assert [segment.language for segment in found.segments] == named
 
 
 @pytest.mark.parametrize(("certain", "heard_in"), [(12.0, "de"), (0.2, "es")])
-def test_a_span_of_which_the_model_is_unsure_is_heard_in_the_recordings_language(
+def test_a_span_of_which_the_model_is_unsure_is_heard_in_the_language_that_was_given(
     certain: float, heard_in: str, speech: list[Clip], files: Files, tmp_path: Path
 ) -> None:
     folder = write_model(tmp_path / "babel", answers="de", certain=certain)
     asked = Options(beam_size=1, language="es", language_per_span=True)
+    told: list[str] = []
     with Engine.load(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as unsure:
-        plan = ingest(speech[0].path, name="talk", files=files, options=asked, span_max_s=30.0)
-        found = spoken_in(unsure, files, plan, asked)
-    assert {found.of(each) for each in plan.spans} == {heard_in}
-    assert all(0.0 < guess.probability <= 1.0 for guess in found.spans)
+        found = transcribe_file(
+            speech[0].path,
+            engine=unsure,
+            files=files,
+            options=asked,
+            on_heard=lambda each: told.append(each.heard.language),
+        )
+    assert told[-1] == heard_in
+    assert found.language == "es"
+
+
+def test_a_recording_whose_language_nobody_told_is_heard_while_the_rest_is_read(
+    babel: Engine,
+    speech: list[Clip],
+    assemble: Callable[..., Assembly],
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first_heard = threading.Event()
+    blocks = Decoding.blocks
+
+    def slow(self: Decoding) -> Iterator[Ints]:
+        for number, block in enumerate(blocks(self)):
+            assert number < 6 or first_heard.wait(60), "nothing was heard"
+            yield block
+
+    monkeypatch.setattr(Decoding, "blocks", slow)
+    found = transcribe_file(
+        assemble(speech * 2, pause_s=1.0).path,
+        engine=babel,
+        files=files,
+        options=Options(beam_size=1),
+        span_max_s=20.0,
+        on_heard=lambda _: first_heard.set(),
+    )
+    assert found.language == "de"
+    assert {segment.language for segment in found.segments} <= {None}
 
 
 def test_a_model_of_one_language_translates_nothing(engine: Engine, speech: list[Clip]) -> None:
