@@ -21,6 +21,7 @@ FINE = 16  # parts of a unit of power, so that the last bit of a sample still co
 LOUD = round(FINE * FULL_SCALE**2 * 10**-2.6)  # the loudest nearby comes to between -32 and -26 dB
 ROOM = round(FINE * FULL_SCALE**2 * 10**-5.0)  # the room is never lifted over -50 dB
 STEPS = np.arange(-4, 11)  # gains, as powers of two: -24 to 60 dB
+LEAST = -2  # a loud room does not ask for less than that: the voices in it would get too quiet
 BOUNDLESS = 1 << 60  # of what was before the first sample
 
 Powers = NDArray[np.int64]
@@ -105,6 +106,6 @@ def _around(powers: Powers, behind: int, ahead: int, frames: int) -> Powers:
 def _gains(loudest: Powers, room: Powers) -> NDArray[np.float64]:
     """Return for each frame the highest gain with which neither the loudest nor the room is too loud."""
     squares = np.ldexp(1.0, 2 * STEPS)[:, np.newaxis]
-    fitting = (loudest * squares <= LOUD) & (room * squares <= ROOM)
+    fitting = (loudest * squares <= LOUD) & ((room * squares <= ROOM) | (STEPS <= LEAST)[:, np.newaxis])
     gains: NDArray[np.float64] = np.ldexp(1.0 / FULL_SCALE, STEPS[0] + np.maximum(fitting.sum(axis=0) - 1, 0))
     return gains

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from storage.records import Stretch
 from tasks.decode import Samples
-from tasks.speech import SpeechFinder, Voice, find_speech
+from tasks.gain import FRAME
+from tasks.speech import SHORTEST_SPEECH, SpeechFinder, Voice, find_speech
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, read_wav, silence, tone
 
@@ -146,6 +149,42 @@ def test_one_frame_more_or_less_moves_few_stretches(talk: Samples) -> None:
     finder = SpeechFinder(FrameLater())
     expected = set(find_speech(talk))
     assert len(expected & {*finder.push(talk), *finder.finish()}) > 0.5 * len(expected)
+
+
+class Scripted(Voice):
+    """Gives the probabilities that a test has written down."""
+
+    def __init__(self, script: Sequence[float]) -> None:
+        super().__init__()
+        self._script = np.asarray(script, dtype=np.float32)
+
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        given, self._script = np.split(self._script, [len(samples) // FRAME])
+        return given
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.4, 1.0]), st.integers(1, 30)), min_size=1, max_size=30),
+    st.integers(1, 40),
+    st.integers(0, 1000),
+)
+def test_what_is_surely_speech_is_found_in_order_and_once(runs: list[tuple[float, int]], block: int, seed: int) -> None:
+    script = [probability for probability, count in runs for _ in range(count)]
+    random = np.random.default_rng(seed)
+    sound = np.repeat(random.uniform(0.0, 0.1, len(script)), FRAME) * random.standard_normal(len(script) * FRAME)
+    whole, parts = SpeechFinder(Scripted(script)), SpeechFinder(Scripted(script))
+    found = [*whole.push(sound.astype(np.float32)), *whole.finish()]
+    steps = range(0, len(sound), block * FRAME)
+    in_parts = [each for first in steps for each in parts.push(sound[first : first + block * FRAME].astype(np.float32))]
+    assert [*in_parts, *parts.finish()] == found
+    edges = [edge for stretch in found for edge in (stretch.start_s, stretch.end_s)]
+    assert edges == sorted(edges)
+    at = 0
+    for probability, count in runs:
+        if probability == 1.0 and count >= SHORTEST_SPEECH:
+            start_s, end_s = round(at * FRAME / RATE_HZ, 3), round((at + count) * FRAME / RATE_HZ, 3)
+            assert any(stretch.start_s <= start_s and stretch.end_s >= end_s for stretch in found)
+        at += count
 
 
 def test_stretches_follow_one_another_inside_the_sound(talk: Samples) -> None:
