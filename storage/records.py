@@ -309,6 +309,7 @@ class Transcript:
     version: int = 1
     other_languages: tuple[LanguageGuess, ...] = ()
     seams: tuple[Seam, ...] = ()
+    untranscribed: tuple[Untranscribed, ...] = ()
 
     @property
     def text(self) -> str:

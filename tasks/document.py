@@ -20,18 +20,19 @@ from storage.records import (
     Seam,
     Segment,
     Transcript,
+    Untranscribed,
     Word,
 )
 from tasks.captions import milliseconds
 from tasks.cues import words_of
 from tasks.doubt import LOW_CONFIDENCE, NO_SPEECH, NO_TEXT, REPETITION, TOO_FAST
-from tasks.gate import DAMAGED, NOTHING_SAID
+from tasks.gate import DAMAGED, LANGUAGE, NOTHING_SAID
 from tasks.quality import quality
 from tasks.seams import SEAM
 
 SCHEMA = "whisper-transcriber/transcript"
 SCHEMA_VERSION = 1
-REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, SEAM, TOO_FAST, LOW_CONFIDENCE)
+REVIEW_ORDER = (NOTHING_SAID, DAMAGED, NO_TEXT, REPETITION, NO_SPEECH, LANGUAGE, SEAM, TOO_FAST, LOW_CONFIDENCE)
 
 
 def to_text(transcript: Transcript) -> str:
@@ -73,7 +74,8 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "segments": [_segment(index, segment, with_words) for index, segment in enumerate(transcript.segments)],
         "quality": {name.removesuffix("_s"): value for name, value in asdict(quality(transcript)).items()},
         "findings": [_finding(rank, one) for rank, one in enumerate(to_review(transcript.findings), start=1)],
-        "reheard": [_rehearing(one) for one in transcript.reheard],
+        "reheard": [_placed(one) for one in transcript.reheard],
+        "untranscribed": [_placed(one) for one in transcript.untranscribed],
         "given_up": list(transcript.given_up),
         "seams": [_seam(one) for one in transcript.seams],
     }
@@ -125,7 +127,7 @@ def _finding(rank: int, finding: Finding) -> dict[str, Any]:
     return {"rank": rank, "kind": finding.kind, **where, "detail": finding.detail}
 
 
-def _rehearing(one: Rehearing) -> dict[str, Any]:
+def _placed(one: Rehearing | Untranscribed) -> dict[str, Any]:
     told = asdict(one)
     return {"start": seconds(told.pop("start_s")), "end": seconds(told.pop("end_s")), **told}
 

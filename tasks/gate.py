@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from storage.records import Finding, Heard, Plan, Segment, Stretch, Word
+from storage.records import Finding, Heard, LanguageMismatch, Plan, Segment, Stretch, Untranscribed, Word
 from tasks.cues import width
 from tasks.doubt import (
     COMPRESSION_LIMIT,
@@ -21,8 +21,12 @@ from tasks.doubt import (
     squeezed,
 )
 from tasks.stitch import speaker_of
+from tasks.untranscribed import Reason
 
 NOTHING_SAID = "no speech found"
+LANGUAGE = "another language"
+NOBODY_SPEAKS = {Reason.MUSIC, Reason.NOISE}
+WORTH_HEARING_S = 3.0  # sounds without words, a laugh or a cough, that are shorter than this are not for review
 DAMAGED = "damaged file"
 UNSURE_WORD = 0.5
 UNSURE_WORDS = 2
@@ -32,21 +36,32 @@ SHORTEST_FAST_CHARS = 20
 JOIN_S = 2.0  # findings of one kind this close together are one
 
 
-def findings(plan: Plan, segments: Sequence[Segment]) -> tuple[Finding, ...]:
-    """Return what is doubtful in a stitched transcript, in order of time; channels heard apart are judged apart."""
+def findings(
+    plan: Plan,
+    segments: Sequence[Segment],
+    *,
+    untranscribed: Sequence[Untranscribed] = (),
+    mismatches: Sequence[LanguageMismatch] = (),
+) -> tuple[Finding, ...]:
+    """Return what is doubtful in a stitched transcript, in order of time; channels heard apart are judged apart.
+
+    `untranscribed` says why speech has no text: music and noise are not for review.
+    """
     channels = sorted({span.channel for span in plan.spans if span.channel is not None})
     streams: list[int | None] = [*channels] or [None]
-    found = [*of_the_file(plan)]
+    found = [*of_the_file(plan), *other_languages(mismatches)]
     for channel in streams:
         spans = tuple(span for span in plan.spans if span.channel == channel)
         own = segments if channel is None else [one for one in segments if one.speaker == speaker_of(channel)]
-        found += of_one_stream(speech_in(replace(plan, spans=spans)), own)
+        found += of_one_stream(speech_in(replace(plan, spans=spans)), own, untranscribed)
     return tuple(sorted(joined(found), key=lambda finding: (finding.start_s, finding.kind)))
 
 
-def of_one_stream(speech: Sequence[Stretch], segments: Sequence[Segment]) -> Iterator[Finding]:
+def of_one_stream(
+    speech: Sequence[Stretch], segments: Sequence[Segment], untranscribed: Sequence[Untranscribed] = ()
+) -> Iterator[Finding]:
     """Yield what is doubtful in the segments of one stream of sound."""
-    yield from speech_without_text(speech, segments)
+    yield from speech_without_text(speech, segments, untranscribed)
     yield from text_without_speech(speech, segments)
     yield from repetitions(segments)
     yield from unsure(segments)
@@ -74,7 +89,25 @@ def of_the_file(plan: Plan) -> Iterator[Finding]:
         )
 
 
-def speech_without_text(speech: Sequence[Stretch], segments: Sequence[Segment]) -> Iterator[Finding]:
+def other_languages(mismatches: Sequence[LanguageMismatch]) -> Iterator[Finding]:
+    """Yield stretches that sound like another language than the one that was given."""
+    for each in mismatches:
+        detail = f"sounds like {each.language} ({each.probability:.0%})"
+        yield Finding(kind=LANGUAGE, start_s=each.start_s, end_s=each.end_s, detail=detail)
+
+
+def reason_of(gap: Stretch, untranscribed: Sequence[Untranscribed]) -> str | None:
+    """Return why there is no text in a gap: the reason that holds for most of it, if any is known."""
+    shares = {each.reason: 0.0 for each in untranscribed}
+    for each in untranscribed:
+        shares[each.reason] += max(0.0, min(gap.end_s, each.end_s) - max(gap.start_s, each.start_s))
+    reason = max(shares, key=lambda name: shares[name], default=None)
+    return reason if reason is not None and shares[reason] > 0 else None
+
+
+def speech_without_text(
+    speech: Sequence[Stretch], segments: Sequence[Segment], untranscribed: Sequence[Untranscribed] = ()
+) -> Iterator[Finding]:
     """Yield stretches of the recording in which somebody speaks and no word was heard."""
     if not speech:
         return
@@ -88,7 +121,10 @@ def speech_without_text(speech: Sequence[Stretch], segments: Sequence[Segment]) 
         latest_s = max(latest_s, end_s)
         unheard_s = overlap_s(Stretch(start_s=latest_s, end_s=next_s), speech) if next_s > latest_s else 0.0
         if unheard_s > UNHEARD_S:
-            detail = f"{unheard_s:.1f} s of speech have no text"
+            reason = reason_of(Stretch(start_s=latest_s, end_s=next_s), untranscribed)
+            if reason in NOBODY_SPEAKS or (reason == Reason.NO_WORDS and unheard_s < WORTH_HEARING_S):
+                continue
+            detail = f"{unheard_s:.1f} s of speech have no text" + (f": {reason}" if reason else "")
             yield Finding(kind=NO_TEXT, start_s=latest_s, end_s=next_s, detail=detail)
 
 

@@ -9,11 +9,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from storage import names
 from storage.errors import NotStored
 from storage.files import Files
-from storage.records import Heard, Options, Plan, Segment, Span, Transcript, from_json, to_json
+from storage.records import (
+    Heard,
+    LanguageMismatch,
+    Options,
+    Plan,
+    Rehearing,
+    Segment,
+    Span,
+    Transcript,
+    Untranscribed,
+    from_json,
+    to_json,
+)
 from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear
 from tasks.gate import findings, given_up
 from tasks.ingest import file_sha256, ingest, read_span
@@ -30,6 +43,8 @@ from tasks.speakers import NO_VOICES, Diarizer, Voices, find_voices, told_apart
 from tasks.stitch import speech_of, stitch
 
 logger = logging.getLogger(__name__)
+
+Placed = TypeVar("Placed", Rehearing, Untranscribed, LanguageMismatch)
 
 ShouldStop = Callable[[], bool]
 
@@ -147,6 +162,10 @@ def compose(
     heards = [_with_languages(heard, named=several) for heard in heards]
     segments = stitch(plan, heards)
     cuts = seams(plan, heards)
+    pairs = list(zip(plan.spans, heards, strict=True))
+    untranscribed = tuple(_later(each, span.start_s) for span, heard in pairs for each in heard.untranscribed)
+    mismatches = [_later(each, span.start_s) for span, heard in pairs for each in heard.mismatches]
+    doubts = findings(plan, segments, untranscribed=untranscribed, mismatches=mismatches)
     notes = given_up(plan, heards) + voices.notes
     if options.language not in (None, spoken.language):
         notes += (f"asked for {options.language}, heard as {spoken.language}: model {model} knows no other language",)
@@ -164,15 +183,17 @@ def compose(
         engine=heards[0].engine if heards else ENGINE_VERSION,
         options=options,
         segments=told_apart(segments, voices.turns),
-        findings=tuple(sorted((*findings(plan, segments), *doubtful(cuts)), key=lambda each: each.start_s)),
+        findings=tuple(sorted((*doubts, *doubtful(cuts)), key=lambda each: each.start_s)),
         given_up=notes,
-        reheard=tuple(
-            replace(each, start_s=round(each.start_s + span.start_s, 3), end_s=round(each.end_s + span.start_s, 3))
-            for span, heard in zip(plan.spans, heards, strict=True)
-            for each in heard.reheard
-        ),
+        reheard=tuple(_later(each, span.start_s) for span, heard in pairs for each in heard.reheard),
         seams=cuts,
+        untranscribed=untranscribed,
     )
+
+
+def _later(each: Placed, offset_s: float) -> Placed:
+    """Return a stretch of a span on the recording's clock."""
+    return replace(each, start_s=round(each.start_s + offset_s, 3), end_s=round(each.end_s + offset_s, 3))
 
 
 def _with_languages(heard: Heard, *, named: bool) -> Heard:

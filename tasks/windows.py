@@ -201,7 +201,8 @@ def quietest_in(pcm: Samples) -> Quietest:
 def quietest_of(samples: Samples | Ints) -> float:
     """Return the middle of the quietest 50 ms, in seconds from the first sample."""
     frame = int(QUIET_FRAME_S * SAMPLE_RATE_HZ)
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float32, copy=False)
+    whole = samples if samples.dtype.kind == "i" else np.rint(samples * 32768.0)
+    frames = whole[: len(samples) // frame * frame].reshape(-1, frame).astype(np.int64)  # the same on every processor
     return (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
 
 

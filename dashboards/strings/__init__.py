@@ -75,6 +75,7 @@ FINDING: dict[str, str] = {
     "repetition": "The same words again and again; some may be invented",
     "low confidence": "The model was unsure of these words",
     "seam": "Two parts meet here; a word may be missing or there twice",
+    "another language": "This sounds like another language than the one that was chosen",
     "too fast": "More words than anyone can say in this time; some may be invented",
 }
 

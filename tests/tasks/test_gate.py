@@ -1,6 +1,8 @@
 """The quality gate: what a reader should look at first."""
 
-from storage.records import Finding, Plan, Segment, Span, Stretch, Word
+import pytest
+
+from storage.records import Finding, LanguageMismatch, Plan, Segment, Span, Stretch, Untranscribed, Word
 from tasks.gate import findings
 
 
@@ -77,3 +79,25 @@ def test_findings_come_in_order_of_time() -> None:
     found = findings(plan((0, 5), (40, 45)), segments)
     assert [each.start_s for each in found] == sorted(each.start_s for each in found)
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "until_s", "expected"),
+    [
+        ("music", 30, []),
+        ("noise", 30, []),
+        ("no words", 22.5, []),
+        ("no words", 30, ["10.0 s of speech have no text: no words"]),
+        ("another language", 22.5, ["2.5 s of speech have no text: another language"]),
+    ],
+)
+def test_what_nobody_must_listen_to_is_not_for_review(reason: str, until_s: float, expected: list[str]) -> None:
+    gap = Untranscribed(start_s=20.0, end_s=until_s, reason=reason)
+    found = findings(plan((0, 5), (20, until_s)), [said(0, 5, "only the beginning")], untranscribed=[gap])
+    assert [finding.detail for finding in found] == expected
+
+
+def test_a_language_that_was_given_is_doubted_where_the_sound_is_another() -> None:
+    heard = LanguageMismatch(start_s=0.0, end_s=5.0, language="de", probability=0.97)
+    (found,) = findings(plan((0, 5)), [said(0, 5, "we checked it")], mismatches=[heard])
+    assert (found.kind, found.detail) == ("another language", "sounds like de (97%)")
