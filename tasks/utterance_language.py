@@ -16,7 +16,7 @@ from tasks.windows import Window, on_grid
 
 Shares = dict[str, float]
 
-SWITCH_COST = 1.5  # of a change of language, as a natural logarithm of probabilities; there and back costs twice
+SWITCH_COST = 1.1  # of a change of language, as a natural logarithm of probabilities; there and back costs twice
 FULL_WEIGHT_S = 3.0  # an utterance of less speech counts in proportion
 LEAST_SHARE = 1e-4
 CANDIDATE_SHARE = 0.2
