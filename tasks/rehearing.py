@@ -36,8 +36,8 @@ from tasks.words import bare, loop_from, with_words, without_echoes
 INVENTED = frozenset({REPETITION, NO_SPEECH, TOO_FAST})
 PADDED = Search(padded=True)
 NO_LOOPS = Search(no_repeat_tokens=3)
-PART_WAYS = (Search(), NO_LOOPS, Search(temperature=0.6))
-"""How a part is heard, in this order, until nothing about it seems invented or dropped."""
+PART_WAYS = (Search(), PADDED, NO_LOOPS)
+"""How a part is heard, in this order, until nothing about it seems invented or dropped; the same on every try."""
 UNSURE_LOGPROB = -0.5  # a window of less is heard once more, and the surer hearing kept
 PART_SHARE = 4  # a part is this share of what the model hears at once
 WRONG = INVENTED | {NO_TEXT}
