@@ -2,7 +2,8 @@
 
 Each module is run as a process of its own (`python -m benchmarks.bench_NAME`) and prints Markdown; the part of the
 README between `<!-- NAME -->` and `<!-- /NAME -->` is replaced by what it printed, under the machine it ran on. What
-follows `--` goes to the modules: `python -m benchmarks engine -- --minutes 60`.
+follows `--` goes to the modules: `python -m benchmarks speech -- --kinds all`. Options without `--` only try something
+out: `python -m benchmarks speech --kinds own` prints what one module measures, and the README stays as it is.
 """
 
 import os
@@ -39,6 +40,11 @@ def with_part(text: str, name: str, part: str) -> str:
 def main() -> int:
     """Run what was asked for; a benchmark that fails leaves its old table and the exit status says so."""
     asked, more = sys.argv[1:], []
+    options = next((place for place, each in enumerate(asked) if each.startswith("-")), None)
+    if options == 1 and asked[1] != "--":
+        return subprocess.run(
+            [sys.executable, "-m", f"benchmarks.bench_{asked[0]}", *asked[1:]], check=False
+        ).returncode
     if "--" in asked:
         asked, more = asked[: asked.index("--")], asked[asked.index("--") + 1 :]
     names = asked or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -134,7 +135,9 @@ def _text(path: Path) -> str:
 
 
 def words_in(text: str) -> list[str]:
-    return re.sub(r"[^\w' ]+", " ", text.lower().replace("-", " ")).split()
+    """Return the words of a text without case and punctuation; digits stay digits, words of numbers words."""
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("-", " ")
+    return [word for word in (each.strip("'") for each in re.sub(r"[^\w' ]+", " ", plain).split()) if word]
 
 
 def peak_memory_mb(pid: int | str = "self") -> float:
