@@ -208,7 +208,8 @@ def result(
     lines += ["", *(f"finding: {each}" for each in answer.get("findings", ()))]
     lines += [f"lost: {sentence}" for sentence in found.sentences_lost]
     read.write_text("\n".join(lines) + "\n")
-    facts = {key: value for key, value in answer.items() if key not in {"words", "segments"}}
+    facts = {key: value for key, value in answer.items() if key not in {"words", "segments", "language"}}
+    facts["heard_as"] = answer.get("language")
     known = {"system": system, "kind": recording.kind, "language": recording.language}
     return known | {"duration_s": recording.duration_s, "percent": found.percent} | asdict(found) | facts
 
