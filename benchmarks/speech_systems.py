@@ -183,23 +183,36 @@ def alone(task: Found) -> Hear:
 
 
 def reference(task: Found) -> Hear:
-    """Return the known words of each clip, alone and at one level, with the times that the model aligns them to."""
+    """Return the known words of each clip, alone and at one level, with the times that the model aligns them to.
+
+    A word that begins in a pause is moved to its end: where the text has no commas, alignment gives it the pause.
+    """
     import numpy as np
     from faster_whisper.audio import decode_audio, pad_or_trim
     from faster_whisper.tokenizer import Tokenizer
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     model = loaded(task)
+    pauses = VadOptions(min_silence_duration_ms=150, speech_pad_ms=30)
 
     def hear(recording: Found) -> Found:
-        sound = decode_audio(recording["path"])
-        sound *= 0.06 / max(float(np.sqrt(np.mean(sound**2))), 1e-9)
-        features = model.feature_extractor(sound)[..., :-1]
+        whole = decode_audio(recording["path"])
+        whole *= np.float32(0.06 / max(float(np.sqrt(np.mean(whole**2))), 1e-9))
+        stretches = get_speech_timestamps(whole, pauses) or [{"start": 0, "end": len(whole)}]
+        first, last = stretches[0]["start"], stretches[-1]["end"]
+        features = model.feature_extractor(whole[first:last])[..., :-1]
         states = model.encode(pad_or_trim(features))
-        multilingual = model.model.is_multilingual
-        known = Tokenizer(model.hf_tokenizer, multilingual, task="transcribe", language=recording["given"])
+        known = Tokenizer(
+            model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=recording["given"]
+        )
         tokens = known.encode(" " + recording["said"][0]["text"])
         words = model.find_alignment(known, [tokens], states, min(features.shape[-1], 3000))[0]
-        return {"text": "", "segments": [], "words": [(word["word"], word["start"], word["end"]) for word in words]}
+        found = []
+        for word in words:
+            start_s, end_s = word["start"] + first / RATE_HZ, word["end"] + first / RATE_HZ
+            begins = [each["start"] / RATE_HZ for each in stretches if start_s < each["end"] / RATE_HZ]
+            found.append((word["word"], max(start_s, min(begins[0], end_s)) if begins else start_s, end_s))
+        return {"text": "", "segments": [], "words": found}
 
     return hear
 
