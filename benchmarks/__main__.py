@@ -16,8 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from tasks.devices import cuda_count
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
+WANTED = dict.fromkeys(("speech", "first_words"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO"))
+"""Folders: of a model that CTranslate2 loads, and of clips with their text."""
 
 
 def machine() -> str:
@@ -37,6 +41,20 @@ def with_part(text: str, name: str, part: str) -> str:
     return f"{text.rstrip()}\n\n{block}\n"
 
 
+def able() -> list[str]:
+    """Return all benchmarks but those that want what is not here, and say which."""
+    found = []
+    for name in sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py")):
+        missing = [each for each in WANTED.get(name, ()) if each not in os.environ]
+        if name == "gpu" and not cuda_count():
+            missing = ["a GPU"]
+        if missing:
+            print(f"left out: {name} wants {' and '.join(missing)}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
+
+
 def main() -> int:
     """Run what was asked for; a benchmark that fails leaves its old table and the exit status says so."""
     asked, more = sys.argv[1:], []
@@ -47,7 +65,7 @@ def main() -> int:
         ).returncode
     if "--" in asked:
         asked, more = asked[: asked.index("--")], asked[asked.index("--") + 1 :]
-    names = asked or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    names = asked or able()
     failed = []
     for name in names:
         print(f"… {name}", file=sys.stderr)
