@@ -37,7 +37,7 @@ from benchmarks.speech_kinds import (
     read_clip,
 )
 from benchmarks.speech_score import Timed, score
-from benchmarks.speech_tables import tables
+from benchmarks.speech_tables import tables, without_wall
 
 REPO = Path(__file__).parents[1]
 SYSTEMS_FILE = Path(__file__).with_name("speech_systems.py")
@@ -154,16 +154,20 @@ def told(recording: SpeechRecording, given: argparse.Namespace, *, clips: bool) 
 
 
 def reference_times(asked: Sequence[SpeechRecording], given: argparse.Namespace) -> dict[str, list[Timed]]:
-    """Return the words of every clip with the times that the model aligns the known text to, heard alone."""
+    """Return the words of every clip with the times that the model aligns the known text to, kept for the next run."""
+    kept = given.out / f"reference-{given.model.name}.json"
+    known: dict[str, list[Timed]] = json.loads(kept.read_text()) if kept.exists() else {}
     said: dict[str, Utterance] = {each.clip: each for recording in asked for each in recording.said}
     alone = [
         SpeechRecording(path=Path(clip), kind="clip", language=each.language, duration_s=0.0, said=(each,))
         for clip, each in said.items()
+        if clip not in known
     ]
-    if not alone:
-        return {}
-    found = answers("reference", alone, given, warm=alone[0].path, clips=True)
-    return {str(clip.path): answer["words"] for clip, answer in found}
+    if alone:
+        found = answers("reference", alone, given, warm=alone[0].path, clips=True)
+        known |= {str(clip.path): answer["words"] for clip, answer in found}
+        kept.write_text(json.dumps(known))
+    return known
 
 
 def batches(asked: Sequence[SpeechRecording], system: str) -> Iterator[list[SpeechRecording]]:
@@ -238,6 +242,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="of each peer")
     parser.add_argument("--given", action="store_true", help="tell the language; default: found out")
     parser.add_argument("--no-times", dest="times", action="store_false", help="leave out the times of words")
+    parser.add_argument("--no-wall", dest="wall", action="store_false", help="the machine does other work")
     parser.add_argument("--checkout", type=Path, default=REPO, help="where our own code comes from")
     parser.add_argument("--baseline", default=BASELINE, help="commit")
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "speech-bench")
@@ -269,7 +274,8 @@ def main() -> None:
         print(report(each), file=sys.stderr, flush=True)
         found.append(each)
         (given.out / "results.json").write_text(json.dumps(found, ensure_ascii=False, indent=1))
-    print(tables([*earlier(given.earlier, found), *found], model=given.model.name))
+    every = [*earlier(given.earlier, found), *found]
+    print(tables(every if given.wall else without_wall(every), model=given.model.name))
     print(f"texts and results.json: {given.out}", file=sys.stderr)
 
 

@@ -32,6 +32,11 @@ def tables(found: Sequence[Found], *, model: str) -> str:
     return "\n\n".join(part for part in [*parts, NOTE] if part)
 
 
+def without_wall(found: Sequence[Found]) -> list[Found]:
+    """Return the results without wall seconds, as of a machine that does other work."""
+    return [each | {"wall_s": None} for each in found]
+
+
 def names(found: Iterable[Found], key: str) -> list[str]:
     """Return the values of a key in order."""
     return list(dict.fromkeys(each[key] for each in found))
@@ -143,7 +148,7 @@ def _costs(found: Sequence[Found]) -> list[str]:
     lost = sum(len(each["sentences_lost"]) for each in found)
     return [
         f"{total('cpu_s'):.1f}",
-        f"{total('wall_s'):.1f}",
+        f"{total('wall_s'):.1f}" if found[0]["wall_s"] is not None else "–",
         f"{max(each['beside_mb'] for each in found):.0f}",
         f"{total('reheard'):.0f} ({total('reheard_s'):.1f})" if known else "–",
         f"{total('no_text_s'):.1f}" if known else "–",
@@ -165,11 +170,15 @@ def by_language(found: Sequence[Found], model: str) -> str:
             for system in systems:
                 place = (kind, language, system)
                 each = [one for one in some if (one["kind"], one["language"], one["system"]) == place]
-                told = [f"{one['cpu_s']:.0f} / {one['wall_s']:.0f} / {one['beside_mb']:.0f}" for one in each]
+                told = [f"{one['cpu_s']:.0f} / {_whole(one['wall_s'])} / {one['beside_mb']:.0f}" for one in each]
                 cells.append("".join(told) or "–")
             rows.append([f"{kind}, {language}", *cells])
     title = f"Processor seconds / wall seconds / MB beside the model, `{model}`, int8"
     return grid("recording", systems, rows, title)
+
+
+def _whole(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.0f}"
 
 
 def ratios(found: Sequence[Found], model: str) -> str:
@@ -203,7 +212,7 @@ def _ratio(found: Sequence[Found], others: Sequence[str], key: str, pick: Callab
         return {each["language"] for each in found if each["system"] == system}
 
     shared = heard_by(OURS).intersection(*map(heard_by, others)) if others else set[str]()
-    if not shared:
+    if not shared or any(each[key] is None for each in found):
         return "–"
     mine, best = totals(OURS, shared), min(totals(name, shared) for name in others)
     return f"{best / mine:.2f}" if pick is max else f"{mine / best:.2f}"
