@@ -151,8 +151,8 @@ def click(length: int) -> Samples:
 
 EMPTY: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "digital silence": lambda length, _random: np.zeros(length, dtype=np.float32),
-    "white noise, -50 dBFS": lambda length, random: white(length, random, -50),
-    "white noise, -25 dBFS": lambda length, random: white(length, random, -25),
+    "white noise at -50 dBFS": lambda length, random: white(length, random, -50),
+    "white noise at -25 dBFS": lambda length, random: white(length, random, -25),
     "a tone": lambda length, random: background("tone", length, random),
     "chords with a beat": lambda length, random: background("music", length, random),
     "a hum": lambda length, _random: hum(length),

@@ -193,7 +193,7 @@ def ratios(found: Sequence[Found], model: str) -> str:
         row = [kind]
         for others, key, pick in ((baselines, "cpu_s", min), (sizes, "cpu_s", min), (sizes, "wall_s", max)):
             row.append(_ratio(here, others, key, pick))
-        rows.append(row)
+        rows += [row] if set(row[1:]) != {"–"} else []
     columns = (
         "processor s, ours / baseline",
         "ours / batched at its cheapest",
