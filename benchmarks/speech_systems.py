@@ -20,7 +20,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # the peers' cheapest setting too; ours sets it for itself
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as ours does for itself; peers take as long without
 
 RATE_HZ = 16_000
 WARM_S = 6.0
