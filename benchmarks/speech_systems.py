@@ -238,18 +238,22 @@ class Memory:
     """The most memory that this process and its children have had at once, nearly: their peaks are added."""
 
     def __init__(self) -> None:
-        self.children: dict[int, int] = {}
         self.most_of_children = 0
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         while True:
-            total = 0
-            for thread in Path("/proc/self/task").iterdir():
-                with suppress(OSError):
-                    total += sum(kilobytes("VmRSS", pid) for pid in (thread / "children").read_text().split())
-            self.most_of_children = max(self.most_of_children, total)
+            self.most_of_children = max(self.most_of_children, sum(kilobytes("VmRSS", pid) for pid in self._children()))
             time.sleep(0.25)
+
+    def _children(self) -> Iterator[str]:
+        """Yield the children but those that are still this process, on their way to become another."""
+        own = Path("/proc/self/cmdline").read_bytes()
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(OSError):
+                for pid in (thread / "children").read_text().split():
+                    if Path(f"/proc/{pid}/cmdline").read_bytes() != own:
+                        yield pid
 
     def begin(self) -> None:
         with suppress(OSError):

@@ -11,7 +11,7 @@ NOTE = """
 Beam 5, int8, word times, language found out (of each utterance, in the mixed recording). Sequential: faster-whisper's
 defaults; sequential-vad: with `vad_filter` and without `condition_on_previous_text`; batched:
 `BatchedInferencePipeline` in batches of 4, 8 and 16, shown is the one that took the fewest processor seconds; alone:
-each utterance cut out and heard by itself, sequentially. Peers have two threads on two cores: one takes as many
+each utterance cut out and heard by itself, sequentially. Peers have two threads on two cores: one takes about as many
 processor seconds and more time. Times are judged by the known text, aligned by the same model to each clip alone at
 one level; after a short pause that is itself unsure by some tenths of a second. A sentence is lost when less than a
 third of its words were heard.
