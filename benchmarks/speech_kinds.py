@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -110,15 +111,13 @@ def with_background(kind: str) -> Callable[[Samples, np.random.Generator], Sampl
 
 
 def by_telephone(sound: Samples, _random: np.random.Generator) -> Samples:
-    """Return the sound as a telephone carries it: 300 to 3,400 Hz, 8 bits by the mu law."""
-    spectrum = np.fft.rfft(sound)
-    hertz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ)
-    spectrum[(hertz < TELEPHONE_HZ[0]) | (hertz > TELEPHONE_HZ[1])] = 0
-    band = np.clip(np.fft.irfft(spectrum, len(sound)), -1, 1)
-    coded = np.sign(band) * np.log1p(MU * np.abs(band)) / np.log1p(MU)
+    """Return the sound as a telephone carries it: about 300 to 3,400 Hz, sampled at 8 kHz, in 8 bits by the mu law."""
+    low, high = TELEPHONE_HZ
+    band = filtered(sound, [("highpass", f"f={low}"), ("lowpass", f"f={high}"), ("aresample", "8000")])
+    coded = np.sign(band) * np.log1p(MU * np.minimum(np.abs(band), 1)) / np.log1p(MU)
     steps = np.rint(coded * 127) / 127
-    found: Samples = (np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(MU)) / MU).astype(np.float32)
-    return found
+    sent = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(MU)) / MU
+    return filtered(sent, [("aresample", str(SAMPLE_RATE_HZ))], rate_hz=8000)
 
 
 KINDS = {
@@ -275,17 +274,23 @@ def _placed(clip: Clip, kind: Kind, from_s: float, at: int, length: int) -> Utte
 
 def at_pace(sound: Samples, pace: float) -> Samples:
     """Return the sound so many times as fast, at its own pitch."""
+    return filtered(sound, [("atempo", str(pace))])
+
+
+def filtered(sound: Samples, filters: Sequence[tuple[str, str]], *, rate_hz: int = SAMPLE_RATE_HZ) -> Samples:
+    """Return the sound after FFmpeg's filters, each with its arguments."""
     from av import AudioFrame
     from av.filter import Graph
 
     graph = Graph()
-    source = graph.add_abuffer(sample_rate=SAMPLE_RATE_HZ, format="flt", layout="mono")
-    tempo, sink = graph.add("atempo", str(pace)), graph.add("abuffersink")
-    source.link_to(tempo)
-    tempo.link_to(sink)
+    parts = [graph.add_abuffer(sample_rate=rate_hz, format="flt", layout="mono")]
+    parts += [graph.add(name, arguments) for name, arguments in filters]
+    parts.append(graph.add("abuffersink"))
+    for left, right in pairwise(parts):
+        left.link_to(right)
     graph.configure()
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], dtype=np.float32), format="flt", layout="mono")
-    frame.sample_rate = SAMPLE_RATE_HZ
+    frame.sample_rate = rate_hz
     graph.push(frame)
     graph.push(None)
     found: list[Samples] = []
