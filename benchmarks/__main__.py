@@ -2,7 +2,8 @@
 
 Each module is run as a process of its own (`python -m benchmarks.bench_NAME`) and prints Markdown; the part of the
 README between `<!-- NAME -->` and `<!-- /NAME -->` is replaced by what it printed, under the machine it ran on. What
-follows `--` goes to the modules: `python -m benchmarks engine -- --minutes 60`.
+follows `--` goes to the modules: `python -m benchmarks speech -- --kinds all`. Options without `--` only try something
+out: `python -m benchmarks speech --kinds own` prints what one module measures, and the README stays as it is.
 """
 
 import os
@@ -15,8 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from tasks.devices import cuda_count
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
+WANTED = dict.fromkeys(("speech", "first_words"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO"))
+"""Folders: of a model that CTranslate2 loads, and of clips with their text."""
 
 
 def machine() -> str:
@@ -36,12 +41,31 @@ def with_part(text: str, name: str, part: str) -> str:
     return f"{text.rstrip()}\n\n{block}\n"
 
 
+def able() -> list[str]:
+    """Return all benchmarks but those that want what is not here, and say which."""
+    found = []
+    for name in sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py")):
+        missing = [each for each in WANTED.get(name, ()) if each not in os.environ]
+        if name == "gpu" and not cuda_count():
+            missing = ["a GPU"]
+        if missing:
+            print(f"left out: {name} wants {' and '.join(missing)}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
+
+
 def main() -> int:
     """Run what was asked for; a benchmark that fails leaves its old table and the exit status says so."""
     asked, more = sys.argv[1:], []
+    options = next((place for place, each in enumerate(asked) if each.startswith("-")), None)
+    if options == 1 and asked[1] != "--":
+        return subprocess.run(
+            [sys.executable, "-m", f"benchmarks.bench_{asked[0]}", *asked[1:]], check=False
+        ).returncode
     if "--" in asked:
         asked, more = asked[: asked.index("--")], asked[asked.index("--") + 1 :]
-    names = asked or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    names = asked or able()
     failed = []
     for name in names:
         print(f"… {name}", file=sys.stderr)

@@ -56,19 +56,20 @@ class Running:
 
 
 @contextlib.contextmanager
-def up(data_dir: Path, stopped_s: list[float]) -> Iterator[Running]:
-    """Start everything, and stop it at the end; appends the seconds that stopping took."""
+def up(data_dir: Path, stopped_s: list[float], *, checkout: Path = REPO, model: str = "demo") -> Iterator[Running]:
+    """Start everything of a checkout, and stop it at the end; appends the seconds that stopping took."""
     port, prefect_port = free_port(), free_port()
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))} | {
         "TRANSCRIBER_DATA_DIR": str(data_dir),
         "TRANSCRIBER_PORT": str(port),
-        "TRANSCRIBER_MODEL": "demo",
+        "TRANSCRIBER_MODEL": model,
         "TRANSCRIBER_ADMIN_PASSWORD": "of no importance",
         "PREFECT_SERVER_API_PORT": str(prefect_port),
+        "PYTHONPATH": str(checkout),
     }
     started = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "up"], env=env, cwd=REPO, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "flows.cli", "up"], env=env, cwd=checkout, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None

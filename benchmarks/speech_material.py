@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -32,16 +33,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How clips are put together: the pauses in turn, in seconds, and what is heard in them and under the speech.
-
-    `trimmed` clips begin and end with speech; `levels` are beside speech of level 1.
-    """
+    """How clips are put together: the pauses in turn, in seconds; `trimmed` clips begin and end with speech."""
 
     pauses_s: tuple[float, ...] = PAUSES_S
     trimmed: bool = False
-    between: str = "silence"
-    between_level: float = 0.0
-    under_level: float = 0.0
 
 
 def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Setting | None = None) -> Recording:
@@ -61,8 +56,8 @@ def assemble(folder: Path, match: str, minutes: float, target: Path, setting: Se
                 break
             at_s = samples / SAMPLE_RATE_HZ
             words += [(word, start_s + at_s, end_s + at_s) for word, start_s, end_s in clip.words]
-            pause = background(how.between, int(pause_s * SAMPLE_RATE_HZ), random) * how.between_level
-            under = background("noise", len(clip.sound), random) * max(how.under_level, HISS)
+            pause = np.zeros(int(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
+            under = background("noise", len(clip.sound), random) * HISS
             for part in (clip.sound + under, pause):
                 out.write(part)
                 samples += len(part)
@@ -134,7 +129,9 @@ def _text(path: Path) -> str:
 
 
 def words_in(text: str) -> list[str]:
-    return re.sub(r"[^\w' ]+", " ", text.lower().replace("-", " ")).split()
+    """Return the words of a text without case and punctuation; digits stay digits, words of numbers words."""
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("-", " ")
+    return [word for word in (each.strip("'") for each in re.sub(r"[^\w' ]+", " ", plain).split()) if word]
 
 
 def peak_memory_mb(pid: int | str = "self") -> float:
