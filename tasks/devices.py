@@ -172,6 +172,7 @@ def prepare_libraries() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     tune_allocator()
+    one_blas_thread()
     preload_cuda()
 
 
@@ -187,6 +188,19 @@ def tune_allocator() -> None:
         mallopt(M_ARENA_MAX, 2)
         mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+@cache
+def one_blas_thread() -> None:
+    """Let NumPy's OpenBLAS work with the thread that calls it.
+
+    Its other threads spin after every product, and there is one in the features of each window: they took as much
+    processor time as the encoder itself.
+    """
+    import numpy  # noqa: F401 - only what is loaded can be limited
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
 
 
 @cache
