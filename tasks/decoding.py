@@ -31,8 +31,7 @@ WHISPER_S = 30.0
 MOST_POSITIONS = 1500  # of the encoder's states, in 30 s
 SILENCE_S = 1.0  # kept behind the sound of a window
 SILENT_STATES = 25  # the encoder's last states, half a second, are of that silence: more of it is made of them
-MORE_SILENT_STATES = 50  # decoded behind the longest window of a batch: a second of silence that nobody encodes
-PATIENCE = 0.6  # a search ends when so large a share of its beam has ended: as good by measurement, and cheaper
+MORE_SILENT_STATES = 100  # decoded behind the longest window of a batch: two seconds of silence that nobody encodes
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
 
@@ -177,7 +176,7 @@ class Decoder:
 
     def _generated(self, states: Any, prompts: Sequence[Prompt], search: Search, tokens: int) -> list[Any]:
         """Find at most so many tokens for each window."""
-        how: dict[str, Any] = {"beam_size": self.options.beam_size, "patience": PATIENCE}
+        how: dict[str, Any] = {"beam_size": self.options.beam_size}
         if search.temperature:
             how = {
                 "beam_size": 1,

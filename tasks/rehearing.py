@@ -29,7 +29,7 @@ from tasks.doubt import (
 )
 from tasks.stitch import SAME_WORD_S
 from tasks.untranscribed import Reason, sounds_like
-from tasks.utterance_language import utterances
+from tasks.utterance_language import SURE, utterances
 from tasks.windows import Quietest, Window, behind, narrower, on_grid, pack, quietest_in
 from tasks.words import bare, loop_from, with_words, without_echoes
 
@@ -178,7 +178,7 @@ def alone(gaps: Sequence[Stretch], takes: Sequence[Take], listener: Listener, wi
             own, duration_s=len(listener.pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(listener.pcm), window_s=window_s
         )
         found += [Take(window=window, speech=inside(window, own)) for window in windows]
-    return in_own_languages(found, listener)
+    return in_own_languages(found, takes, listener)
 
 
 def with_surroundings(
@@ -198,11 +198,15 @@ def with_surroundings(
     return found[:MOST_SURROUNDINGS]
 
 
-def in_own_languages(takes: list[Take], listener: Listener) -> list[Take]:
-    """Return the takes in the languages that are spoken in them, if the job left that open."""
-    if listener.language is not None or not takes:
-        return takes
-    return [each.take for each in utterances(takes, listener)]
+def in_own_languages(gaps: list[Take], takes: Sequence[Take], listener: Listener) -> list[Take]:
+    """Return the gaps in the languages that are surely spoken in them, else in those around them, if that is open."""
+    if listener.language is not None or not gaps:
+        return gaps
+    found = []
+    for each in utterances(gaps, listener):
+        sure = max(each.shares.values(), default=0.0) >= SURE
+        found.append(each.take if sure else replace(each.take, language=_language_at(each.take.window, takes)))
+    return found
 
 
 def _filled_with(
@@ -255,7 +259,7 @@ def _window_of(gap: Stretch) -> Window:
     return Window(pieces=(Stretch(start_s=on_grid(gap.start_s), end_s=on_grid(gap.end_s)),))
 
 
-def _language_at(gap: Stretch, takes: Sequence[Take]) -> str | None:
+def _language_at(gap: Stretch | Window, takes: Sequence[Take]) -> str | None:
     """Return the language of what is heard around a gap."""
     return max(
         (take for take in takes if take.window.start_s <= gap.end_s), key=lambda take: take.window.end_s
