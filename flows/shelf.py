@@ -66,7 +66,7 @@ class Shelf:
 
     def _fetch(self, name: str) -> None:
         try:
-            self._resolve(name, lambda progress: self._pass(name, progress))
+            self._resolve(name, lambda _, progress: self._pass(name, progress))
         except TranscriberError as error:
             log.warning("%s", error)
             with self._lock:
@@ -81,17 +81,16 @@ class Shelf:
         with self._lock:
             self._passing[name] = replace(self._passing[name], progress=progress)
 
-    def _resolve(self, name: str, on_progress: Callable[[float], None]) -> models.Resolved:
+    def _resolve(self, name: str, on_progress: Callable[[str, float], None]) -> models.Resolved:
         return resolve(
             name,
             settings=self._settings.engine,
             model_dir=self._settings.model_dir,
-            on_download=lambda here, total: on_progress(here / total if total else 0.0),
+            on_download=lambda fetched, here, total: on_progress(fetched, here / total if total else 0.0),
         )
 
     def _find_default(self) -> None:
-        def on_progress(progress: float) -> None:
-            name = models.FROM_HUB_BY_DEFAULT if wanted == models.AUTO else wanted
+        def on_progress(name: str, progress: float) -> None:
             self._set_default(ModelState(name=name, fingerprint=None, state="downloading", progress=progress))
 
         wanted = self._settings.engine.model
@@ -99,6 +98,7 @@ class Shelf:
             resolved = self._resolve(wanted, on_progress)
         except TranscriberError as error:
             log.error("%s", error)
+            self._failed_at[wanted] = time.monotonic()
             self._set_default(ModelState(name=wanted, fingerprint=None, state="failed", warning=str(error)))
             return
         if resolved.warning:
@@ -130,11 +130,14 @@ class Shelf:
                 each.name: ModelState(name=each.name, fingerprint=each.fingerprint, state="ready") for each in here
             }
             default = self._default
-        if default is not None and default.state == "ready":
+        if default is not None and default.state != "downloading":
             self._follow_changes(default)
 
     def _follow_changes(self, default: ModelState) -> None:
-        """Take another default where its files were replaced, or `auto` finds a better model than before."""
+        """Take another default where its files were replaced or have come, or `auto` finds a better model than before.
+
+        One that could not be had is tried again after a while: the network may be back.
+        """
         with contextlib.suppress(TranscriberError):  # it is gone: what is loaded goes on hearing
             best = resolve(
                 self._settings.engine.model,
@@ -144,3 +147,7 @@ class Shelf:
             )
             if best.fingerprint != default.fingerprint:
                 self._have_default(best)
+                return
+        failed_at = self._failed_at.get(self._settings.engine.model, float("-inf"))
+        if default.state == "failed" and time.monotonic() - failed_at > TRY_AGAIN_S:
+            self.start()

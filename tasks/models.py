@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,10 @@ logger = logging.getLogger(__name__)
 AUTO = "auto"
 DEMO = "demo"
 FROM_HUB_BY_DEFAULT = "small"
+FROM_INDEX_BY_DEFAULT = "base"
 DEMO_MODEL = Path(__file__).parents[1] / "demo" / "model"
 SIDECAR = ".fingerprint.json"
 HUB_PATIENCE_S = 5.0
-
-OnDownload = Callable[[int, int], None]  # bytes here, bytes in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
