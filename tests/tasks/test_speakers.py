@@ -155,15 +155,24 @@ def test_where_the_models_cannot_be_had_a_note_says_why(
     assert not speaker_models.here(tmp_path / "models")
 
 
-def test_a_model_that_is_no_model_becomes_a_note(
-    tmp_path: Path, speaker_models_dir: Path, man: Samples, kept: Callable[[Samples], Plan], files: Files
+def test_a_process_that_dies_becomes_a_note(
+    monkeypatch: pytest.MonkeyPatch, local: LocalDiarizer, kept: Callable[[Samples], Plan], files: Files
 ) -> None:
-    folder = tmp_path / speaker_models.NAME
-    folder.mkdir()
-    for file in speaker_models.FILES:
-        (folder / file.name).write_bytes(b"\0" * file.bytes)  # of the right size
-    found = find_voices(LocalDiarizer(model_dir=tmp_path), files, kept(man), Options(diarize=True), should_stop=never)
-    assert found.turns == ()
+    monkeypatch.setattr(speakers, "PROCESS", "tests.tasks.dying")
+    found = find_voices(local, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = found.notes
+    assert "its process ended with status -9, most likely for want of memory" in note
+
+
+def test_a_model_that_cannot_be_loaded_becomes_a_note(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
+) -> None:
+    monkeypatch.setattr(speaker_models, "fetch", lambda _: tmp_path)  # where there is none
+    nothing = LocalDiarizer(model_dir=tmp_path)
+    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = found.notes
+    assert "segmentation.pt" in note
+    assert "delete the folder `speakers`" in note
 
 
 def test_it_stops_when_asked(local: LocalDiarizer, man: Samples, kept: Callable[[Samples], Plan], files: Files) -> None:
