@@ -2,12 +2,15 @@
 
     python -m benchmarks.bench_speakers --speech FOLDER [--senko PYTHON] [--long-minutes 60]
 
+The folder has FLEURS clips, called fleurs-LANGUAGE-NUMBER; TRANSCRIBER_BENCH_AUDIO may name it instead.
+
 A clip is taken for one person; clips of `same_people.json`, which two models (CAM++ and resemblyzer's) take for one
 person, are one, except in the rows that say so. `--senko` names a Python that has senko: it gets the same files.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -170,7 +173,8 @@ def used() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, required=True)
+    audio = os.environ.get("TRANSCRIBER_BENCH_AUDIO")
+    parser.add_argument("--speech", type=Path, default=audio and Path(audio), required=not audio)
     parser.add_argument("--senko", help="a Python that has senko")
     parser.add_argument("--long-minutes", type=float, default=60.0)
     given = parser.parse_args()
