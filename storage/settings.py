@@ -145,12 +145,6 @@ class EngineSettings(BaseSettings):
     default_model_stays: bool = Field(
         True, description="The default model is loaded at the start and stays; false: it is unloaded when idle, too."
     )
-    diarize_segmentation_model: Path | None = Field(
-        None, description="ONNX file that finds who speaks when (pyannote segmentation), for `pip install .[diarize]`."
-    )
-    diarize_embedding_model: Path | None = Field(
-        None, description="ONNX file that tells voices apart (speaker embedding), for the same."
-    )
     span_max_s: float = Field(180.0, gt=10, description="Longest span, in seconds.")
 
 

@@ -2,7 +2,7 @@
 
 Whisper's features floor everything 80 dB under the loudest moment of a window, so that a quiet voice beside a loud one
 falls out and the decoder ends early (https://github.com/SYSTRAN/faster-whisper/issues/254).
-docs/decisions/0007-utterance-windows.md says what was tried.
+docs/decisions/0008-utterance-windows.md says what was tried.
 """
 
 import numpy as np

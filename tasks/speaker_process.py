@@ -1,5 +1,5 @@
-"""The process in which sherpa-onnx tells speakers apart: its argument says what to do, a file beside the sound gets
-the answer."""
+"""The process in which speakers are told apart: its argument says what to do, a file beside the sound gets the
+answer."""
 
 import ctypes
 import json
@@ -9,10 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SAMPLE_RATE_HZ = 16_000
 PR_SET_PDEATHSIG = 1
-OWN_BYTES, BYTES_A_SAMPLE = 6 << 30, 24  # address space: libraries and models, and copies of the sound
-LEAST_TURN_S, LEAST_PAUSE_S, SAME_VOICE = 0.3, 0.5, 0.5
+OWN_BYTES, BYTES_A_SAMPLE = 4 << 30, 4  # address space: libraries, models and distances, and the sound in its file
 
 
 def main(asked: dict[str, Any]) -> None:
@@ -26,39 +24,23 @@ def main(asked: dict[str, Any]) -> None:
     if (score := Path("/proc/self/oom_score_adj")).exists():
         score.write_text("1000")  # where memory runs out, this process goes first, not a worker
     try:
-        answer: dict[str, Any] = {"turns": diarize(pcm, asked)}
-    except (RuntimeError, ValueError, MemoryError) as error:
+        answer: dict[str, Any] = {"turns": diarize(pcm, Path(asked["models"]), asked["speakers"], asked["threads"])}
+    except Exception as error:  # noqa: BLE001 - onnxruntime's have no class of their own; any becomes a note
         answer = {"problem": str(error).splitlines()[0] if str(error) else type(error).__name__}
     part = pcm.with_suffix(".part")
     part.write_text(json.dumps(answer))
     part.replace(pcm.with_suffix(".json"))
 
 
-def diarize(pcm: Path, asked: dict[str, Any]) -> list[tuple[float, float, int]]:
-    """Return turns as (start_s, end_s, speaker).
+def diarize(pcm: Path, models: Path, speakers: int | None, threads: int) -> list[tuple[float, float, int]]:
+    """Return turns as (start_s, end_s, speaker)."""
+    from tasks.clustering import turns
+    from tasks.even import EvenSound
+    from tasks.local_speakers import Models, stretches
 
-    Raises:
-        RuntimeError: a model cannot be loaded.
-        ValueError: the models do not go together with this sound.
-    """
-    import numpy as np
-    import sherpa_onnx as sherpa
-
-    threads = {"num_threads": asked["threads"]}
-    pyannote = sherpa.OfflineSpeakerSegmentationPyannoteModelConfig(model=asked["segmentation"])
-    config = sherpa.OfflineSpeakerDiarizationConfig(
-        segmentation=sherpa.OfflineSpeakerSegmentationModelConfig(pyannote=pyannote, **threads),
-        embedding=sherpa.SpeakerEmbeddingExtractorConfig(model=asked["embedding"], **threads),
-        clustering=sherpa.FastClusteringConfig(num_clusters=asked["speakers"] or -1, threshold=SAME_VOICE),
-        min_duration_on=LEAST_TURN_S,
-        min_duration_off=LEAST_PAUSE_S,
-    )
-    diarizer = sherpa.OfflineSpeakerDiarization(config)
-    if diarizer.sample_rate != SAMPLE_RATE_HZ:
-        raise ValueError(f"the models want {diarizer.sample_rate} Hz, the sound has {SAMPLE_RATE_HZ}")
-    samples = np.fromfile(pcm, dtype="<i2").astype(np.float32) / 32768
-    found = diarizer.process(samples).sort_by_start_time()
-    return [(round(turn.start, 3), round(turn.end, 3), turn.speaker) for turn in found]
+    sound = EvenSound(pcm)
+    found = turns(list(stretches(Models.load(models, threads), sound.read, len(sound))), speakers)
+    return [(round(turn.start_s, 3), round(turn.end_s, 3), turn.speaker) for turn in found]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Who speaks when, once a file, and joined to the words by overlap.
 
-`Diarizer` is all that the rest knows of it. The one here is sherpa-onnx (https://k2-fsa.github.io/sherpa/onnx), with a
-segmentation and an embedding model that the user names by their paths; it runs in a process of its own, so that what
-it does to memory, or to itself, ends that process and costs no transcript.
+`Diarizer` is all that the rest knows of it. The one here fetches its two models at first use and runs in a process of
+its own, so that what it does to memory, or to itself, ends that process and costs no transcript.
 """
 
 import json
@@ -20,14 +19,16 @@ from storage import confined
 from storage.errors import SpeakersUnknown
 from storage.files import Files
 from storage.records import Options, Plan, Segment, Turn, Word
-from storage.settings import EngineSettings
+from storage.settings import Settings
+from tasks import speaker_models
 from tasks.decode import SAMPLE_RATE_HZ
 from tasks.hearing import Stopped
 
 logger = logging.getLogger(__name__)
 
-PACKAGE = "sherpa_onnx"
-MAX_HOURS = 6.0  # the whole recording is in memory, about half a gigabyte an hour
+PACKAGES = ("kaldi_native_fbank", "scipy")  # of the extra `diarize`
+PROCESS = "tasks.speaker_process"
+MAX_HOURS = 6.0  # about 115 MB of disk an hour
 PATIENCE_S = 300.0
 TIMES_REAL = 1.0  # slower than the recording itself is no diarizer that works
 NEAR_S = 1.0
@@ -59,28 +60,21 @@ NO_VOICES = Voices()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sherpa:
-    """Speaker diarization by sherpa-onnx in a child process; `threads` of the CPU."""
+class LocalDiarizer:
+    """Speaker diarization in a child process on this machine; `threads` of the CPU."""
 
-    segmentation: Path | None
-    embedding: Path | None
-    threads: int = 2
+    model_dir: Path
+    threads: int = 1
 
     @classmethod
-    def by_settings(cls, settings: EngineSettings) -> "Sherpa":
-        return cls(segmentation=settings.diarize_segmentation_model, embedding=settings.diarize_embedding_model)
+    def by_settings(cls, settings: Settings) -> "LocalDiarizer":
+        return cls(model_dir=settings.model_dir)
 
     def missing(self) -> str | None:
-        """Return what has to be there first, with what to do, or None where all is."""
-        if find_spec(PACKAGE) is None:
-            return "sherpa-onnx is not installed; run `pip install '.[diarize]'` where recordings are heard"
-        for path, setting in ((self.segmentation, "SEGMENTATION"), (self.embedding, "EMBEDDING")):
-            name = f"TRANSCRIBER_DIARIZE_{setting}_MODEL"
-            if path is None:
-                return f"no {setting.lower()} model is named; set {name} where recordings are heard"
-            if not path.is_file():
-                return f"{path} is not there; correct {name} where recordings are heard"
-        return None
+        """Return what has to be installed first, or None where all is; models are fetched when they are needed."""
+        if all(find_spec(package) for package in PACKAGES):
+            return None
+        return "what it takes is not installed; run `pip install '.[diarize]'` where recordings are heard"
 
     def turns(self, files: Files, plan: Plan, *, speakers: int | None, should_stop: Callable[[], bool]) -> list[Turn]:
         """Return who speaks when; see `Diarizer.turns`."""
@@ -88,23 +82,20 @@ class Sherpa:
             raise SpeakersUnknown(lacking)
         if plan.duration_s > MAX_HOURS * 3600:
             raise SpeakersUnknown(f"the recording is longer than {MAX_HOURS:g} hours; split it")
+        if speakers == 1:
+            return [Turn(start_s=span.start_s, end_s=span.end_s, speaker=0) for span in plan.spans]
+        models = speaker_models.fetch(self.model_dir)
         with tempfile.TemporaryDirectory(prefix="speakers-") as folder:
             pcm = Path(folder) / "recording.pcm"
             write_pcm(files, plan, pcm)
-            asked: dict[str, str | int | None] = {
-                "pcm": str(pcm),
-                "segmentation": str(self.segmentation),
-                "embedding": str(self.embedding),
-                "speakers": speakers,
-                "threads": self.threads,
-            }
+            asked = {"pcm": str(pcm), "models": str(models), "speakers": speakers, "threads": self.threads}
             found = self._ask(asked, patience_s=PATIENCE_S + plan.duration_s / TIMES_REAL, should_stop=should_stop)
         return in_order_of_speech(Turn(start_s=start, end_s=end, speaker=who) for start, end, who in found)
 
     def _ask(
         self, asked: dict[str, str | int | None], *, patience_s: float, should_stop: Callable[[], bool]
     ) -> list[tuple[float, float, int]]:
-        child = confined.start("tasks.speaker_process", json.dumps(asked))
+        child = confined.start(PROCESS, json.dumps(asked))
         until = time.monotonic() + patience_s
         try:
             while child.poll() is None:  # its answer comes in a file
@@ -125,10 +116,10 @@ def _answer(path: Path, status: int) -> list[tuple[float, float, int]]:
     if not path.exists():
         why = f"its process ended with status {status}"
         logger.warning("no speakers: %s", why, extra={"action": "speakers"})
-        raise SpeakersUnknown(f"{why}, most likely for want of memory or for a model of another kind")
+        raise SpeakersUnknown(f"{why}, most likely for want of memory")
     answer = json.loads(path.read_text())
     if "problem" in answer:
-        raise SpeakersUnknown(f"{answer['problem']}; check the two models of TRANSCRIBER_DIARIZE_…")
+        raise SpeakersUnknown(f"{answer['problem']}; delete the folder `{speaker_models.NAME}` among the models")
     return [(float(start), float(end), int(who)) for start, end, who in answer["turns"]]
 
 

