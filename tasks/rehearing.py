@@ -2,10 +2,10 @@
 
 What seems invented is looked at without its echoes first, which costs nothing; where that alone would do, what lies
 behind the first echo is heard for itself. Else the window is encoded again with silence up to the length that the model
-was trained on: that ends most loops, and where it gives the same text, that was said. What still seems invented is
-decoded with no three tokens twice, and what stays doubtful is heard in narrower parts, which brings back what was
-dropped. Speech that still has no text is cut out and heard by itself, then with what stands on both its sides. Where
-all that does not help, as in song, it is given up soon, and the reason is kept.
+was trained on, which ends most loops. What still seems invented is decoded with no three tokens twice, and what stays
+doubtful is heard in narrower parts, which brings back what was dropped. Speech that still has no text is cut out and
+heard by itself, then with what stands on both its sides. Where all that does not help, as in song, it is given up soon,
+and the reason is kept.
 """
 
 from collections.abc import Sequence
@@ -158,9 +158,8 @@ def gaps_in(texts: Sequence[WindowText], takes: Sequence[Take]) -> list[Stretch]
     span = Stretch(start_s=takes[0].window.start_s, end_s=takes[-1].window.end_s)
     found = []
     for gap in unheard(sorted(words, key=lambda word: word.start_s), span, speech):
-        inside_it = [each for each in speech if each.end_s > gap.start_s and each.start_s < gap.end_s]
-        start_s, end_s = max(gap.start_s, inside_it[0].start_s), min(gap.end_s, inside_it[-1].end_s)
-        found.append(Stretch(start_s=start_s, end_s=end_s))
+        spoken = inside(Window(pieces=(gap,)), speech)
+        found.append(Stretch(start_s=spoken[0].start_s, end_s=spoken[-1].end_s))
     return found
 
 
@@ -169,11 +168,7 @@ def alone(gaps: Sequence[Stretch], takes: Sequence[Take], listener: Listener, wi
     speech = [stretch for take in takes for stretch in take.speech]
     found: list[Take] = []
     for gap in gaps:
-        own = [
-            Stretch(start_s=max(each.start_s, gap.start_s), end_s=min(each.end_s, gap.end_s))
-            for each in speech
-            if each.end_s > gap.start_s and each.start_s < gap.end_s
-        ]
+        own = inside(Window(pieces=(gap,)), speech)
         windows = pack(
             own, duration_s=len(listener.pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(listener.pcm), window_s=window_s
         )
@@ -219,18 +214,19 @@ def _filled_with(
         own = [gap for gap in gaps if gap.start_s < take.window.end_s and gap.end_s > take.window.start_s]
         invented = INVENTED.intersection(why)
         missing = [] if invented else [word for gap in own for word in missing_in(gap, text.words, words)]
+        start_s, end_s = take.window.start_s, take.window.end_s
+        before = "".join(word.text for word in words if start_s <= word.start_s < end_s).strip()
         if missing:
             words += missing
             at = max((i for i, each in enumerate(takes) if each.window.start_s <= own[0].start_s), default=0)
             both = sorted((*texts[at].words, *missing), key=lambda word: word.start_s)
             texts[at] = with_words(texts[at], both)
-        start_s, end_s = take.window.start_s, take.window.end_s
         reheard.append(
             Rehearing(
                 start_s=start_s,
                 end_s=end_s,
                 doubts=(NO_TEXT,),
-                first_text="".join(word.text for word in words if start_s <= word.start_s < end_s).strip(),
+                first_text=before,
                 second_text=text.text,
                 kept="second" if missing else "first",
             )

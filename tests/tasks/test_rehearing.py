@@ -121,6 +121,7 @@ def test_what_was_dropped_is_cut_out_and_heard(talk: Talk) -> None:
     filled = gaps_filled(texts, talk.takes, listener=talk.listener, window_s=talk.decoder.window_s)
     assert [word.text.strip(" .,?") for word in filled.texts[1].words] == [word.text.strip(" .,?") for word in words]
     assert {(each.kept, each.doubts) for each in filled.reheard} == {("second", (NO_TEXT,))}
+    assert all(word.text.strip() not in filled.reheard[0].first_text.split() for word in words[at : at + 6])
     assert filled.untranscribed == ()
     assert filled.texts[0] is texts[0]
     starts = [word.start_s for word in filled.texts[1].words]
