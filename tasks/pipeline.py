@@ -1,6 +1,6 @@
-"""The whole way of one recording in one process: ingest, hear what has not been heard, stitch, check.
+"""The transcription pipeline in one process: ingest, transcribe, stitch and check.
 
-This is what the command line and a notebook call; the flows do the same steps, spread over workers.
+The command line and notebooks call it. The flows run the same steps, spread over workers.
 """
 
 import logging
@@ -11,51 +11,51 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from storage import names
-from storage.errors import NotStored
-from storage.files import Files
-from storage.records import (
-    Heard,
+from storage.domain import names
+from storage.domain.errors import NotStored
+from storage.domain.job_messages import encode, text_of
+from storage.domain.languages import UNDETERMINED
+from storage.domain.model_names import display_name
+from storage.domain.records import (
+    Finding,
     LanguageMismatch,
     Options,
     Plan,
-    Rehearing,
+    Redecoding,
     Segment,
     Span,
+    SpanResult,
+    Stretch,
     Transcript,
     Untranscribed,
     from_json,
     to_json,
 )
-from tasks.engine import ENGINE_VERSION, Engine, Stopped, hear
-from tasks.gate import findings, given_up
-from tasks.ingest import file_sha256, ingest, read_span
-from tasks.language import (
-    SpokenLanguage,
-    languages_of,
-    recording_language,
-    speech_s,
-    to_hear_again,
-    told_language,
-)
-from tasks.seams import doubtful, seams
-from tasks.speakers import NO_VOICES, Diarizer, Voices, find_voices, told_apart
-from tasks.stitch import speech_of, stitch
+from storage.domain.transcript_notes import OtherLanguage
+from storage.files.file_store import Files
+from tasks.asr.base import AsrEngine, DecodingStopped
+from tasks.asr.language import SpokenLanguage, languages_of, requested_language, settle_language, speech_s
+from tasks.assembly.review_findings import DOUBTED, doubted_throughout, findings, given_up, maybe_s
+from tasks.assembly.seam_audit import doubtful, seams
+from tasks.assembly.stitch import stitch
+from tasks.audio.ingest import file_sha256, ingest, read_span
+from tasks.audio.split import maybe_of, speech_of
+from tasks.diarization.speakers import NO_DIARIZATION, Diarization, Diarizer, assign_speakers, diarize_recording
 
 logger = logging.getLogger(__name__)
 
-Placed = TypeVar("Placed", Rehearing, Untranscribed, LanguageMismatch)
+Placed = TypeVar("Placed", Redecoding, Untranscribed, LanguageMismatch, Stretch)
 
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far one recording is; seconds of its length, and of the speech that has been found in it so far."""
+    """How far one recording has come, in seconds of audio read and speech transcribed."""
 
     read_s: float = 0.0
     speech_s: float = 0.0
-    heard_s: float = 0.0
+    transcribed_s: float = 0.0
     plan: Plan | None = None
 
 
@@ -63,28 +63,28 @@ OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardSpan:
-    """A span's hearing, its name on storage, and whether it was there before."""
+class TranscribedSpan:
+    """The result of a span, its name on storage, and whether it was reused."""
 
     span: Span
-    heard: Heard
-    result: str
+    result: SpanResult
+    result_name: str
     reused: bool
 
 
-OnHeard = Callable[[HeardSpan], None]
+OnTranscribed = Callable[[TranscribedSpan], None]
 
 
 def transcribe_file(
     path: Path,
     *,
-    engine: Engine,
+    engine: AsrEngine,
     files: Files,
     options: Options,
     diarizer: Diarizer | None = None,
     on_progress: OnProgress = lambda _: None,
     on_plan: Callable[[Plan], None] = lambda _: None,
-    on_heard: OnHeard = lambda _: None,
+    on_transcribed: OnTranscribed = lambda _: None,
     should_stop: ShouldStop = lambda: False,
     media_sha256: str | None = None,
     name: str | None = None,
@@ -92,237 +92,249 @@ def transcribe_file(
     span_max_s: float = 180.0,
     max_hours: float = 24.0,
 ) -> Transcript:
-    """Return the transcript of a recording; spans that were heard before, with these options, are not heard again.
+    """Return the transcript of a recording, reusing span results that are on storage.
 
-    Hearing begins while the rest of the recording is still being read.
+    Spans are transcribed while the rest of the recording is still being read.
 
     Raises:
-        EmptyUpload, NoAudioTrack, AudioUnreadable, RecordingTooLong: see `tasks.ingest.ingest`.
-        Stopped: `should_stop` said so; finished spans stay on storage.
+        EmptyUpload, NoAudioTrack, AudioUnreadable, RecordingTooLong: see `tasks.audio.ingest.ingest`.
+        DecodingStopped: `should_stop` returned true; finished spans stay on storage.
     """
     sha256 = media_sha256 or file_sha256(path)
-    called = name or path.name
-    with ThreadPoolExecutor(engine.plan.num_workers, thread_name_prefix="hear") as workers:
-        way = _Way(
+    shown_as = name or path.name
+    with ThreadPoolExecutor(engine.plan.num_workers, thread_name_prefix="transcribe") as workers:
+        run = _PipelineRun(
             engine=engine,
             files=files,
             options=options,
             on_progress=on_progress,
-            on_heard=on_heard,
+            on_transcribed=on_transcribed,
             should_stop=should_stop,
             workers=workers,
         )
         try:
             plan = ingest(
                 path,
-                name=called,
+                name=shown_as,
                 files=files,
                 options=options,
                 span_max_s=span_max_s,
                 max_hours=max_hours,
                 media_sha256=sha256,
-                on_span=way.take,
-                on_progress=way.read,
+                on_span=run.submit,
+                on_progress=run.on_read,
             )
             on_plan(plan)
-            way.take_rest(plan)
-            voices = way.voices(plan, diarizer)
-            heards, spoken = way.all_heard(plan)
+            run.submit_rest(plan)
+            diarization = run.diarize(plan, diarizer)
+            results, spoken = run.all_results(plan)
         except BaseException:
-            way.stopped.set()
+            run.stopped.set()
             workers.shutdown(wait=False, cancel_futures=True)
             raise
-    return compose(
+    return assemble_transcript(
         plan,
-        heards,
+        results,
         job_id=job_id,
-        name=called,
+        name=shown_as,
         model=engine.resolved.name,
         fingerprint=engine.resolved.fingerprint,
+        engine_version=engine.version,
         spoken=spoken,
         options=options,
-        voices=voices,
+        diarization=diarization,
     )
 
 
-def compose(
+def assemble_transcript(
     plan: Plan,
-    heards: Sequence[Heard],
+    results: Sequence[SpanResult],
     *,
     job_id: str,
     name: str,
     model: str,
     fingerprint: str,
+    engine_version: str,
     spoken: SpokenLanguage,
     options: Options,
-    voices: Voices = NO_VOICES,
+    diarization: Diarization = NO_DIARIZATION,
 ) -> Transcript:
-    """Return the transcript of a recording all of whose spans have been heard: stitched and checked."""
-    several = any(languages_of(heard) != {spoken.language} for heard in heards)
-    heards = [_with_languages(heard, named=several) for heard in heards]
-    segments = stitch(plan, heards)
-    cuts = seams(plan, heards)
-    pairs = list(zip(plan.spans, heards, strict=True))
-    untranscribed = tuple(_later(each, span.start_s) for span, heard in pairs for each in heard.untranscribed)
-    mismatches = [_later(each, span.start_s) for span, heard in pairs for each in heard.mismatches]
-    doubts = findings(plan, segments, untranscribed=untranscribed, mismatches=mismatches)
-    notes = given_up(plan, heards) + voices.notes
-    if options.language not in (None, spoken.language):
-        notes += (f"asked for {options.language}, heard as {spoken.language}: model {model} knows no other language",)
+    """Assemble the transcript from the results of all spans: stitch, then check."""
+    is_mixed = any(languages_of(result) != {spoken.language} for result in results if result.segments)
+    results = [_with_languages(result, named=is_mixed) for result in results]
+    segments = stitch(plan, results)
+    cuts = seams(plan, results)
+    pairs = list(zip(plan.spans, results, strict=True))
+    untranscribed = tuple(_later(item, span.start_s) for span, result in pairs for item in result.untranscribed)
+    mismatches = [_later(item, span.start_s) for span, result in pairs for item in result.mismatches]
+    repeats = [_later(item, span.start_s) for span, result in pairs for item in result.repeats]
+    doubts = findings(plan, segments, untranscribed=untranscribed, mismatches=mismatches, repeats=repeats)
+    only_english = not any(result.languages for result in results)
+    notes = given_up(plan, results) + diarization.notes
+    if doubted := doubted_throughout(segments, only_english=only_english):
+        notes = encode(doubted), *notes
+        whole = Finding(kind=DOUBTED, start_s=0.0, end_s=plan.duration_s, detail=text_of(notes[0]))
+        doubts = whole, *doubts
+    known = display_name(model)
+    if options.language and options.language != spoken.language:
+        notes += (encode(OtherLanguage(asked=options.language, used=spoken.language, model=known)),)
     return Transcript(
         job_id=job_id,
         media_sha256=plan.media_sha256,
         name=name,
         duration_s=plan.duration_s,
-        speech_s=plan.speech_s,
-        language=spoken.language,
+        speech_s=round(plan.speech_s + maybe_s(plan), 3),
+        language=UNDETERMINED if doubted and only_english and not options.language else spoken.language,
         language_probability=spoken.probability,
         other_languages=spoken.others,
-        model=model,
+        model=known,
         fingerprint=fingerprint,
-        engine=heards[0].engine if heards else ENGINE_VERSION,
+        engine=results[0].engine if results else engine_version,
         options=options,
-        segments=told_apart(segments, voices.turns),
-        findings=tuple(sorted((*doubts, *doubtful(cuts)), key=lambda each: each.start_s)),
+        segments=assign_speakers(segments, diarization.turns),
+        findings=tuple(sorted((*doubts, *doubtful(cuts)), key=lambda item: item.start_s)),
         given_up=notes,
-        reheard=tuple(_later(each, span.start_s) for span, heard in pairs for each in heard.reheard),
+        reheard=tuple(_later(item, span.start_s) for span, result in pairs for item in result.reheard),
         seams=cuts,
         untranscribed=untranscribed,
     )
 
 
 def _later(each: Placed, offset_s: float) -> Placed:
-    """Return a stretch of a span on the recording's clock."""
+    """Return an item of a span on the recording's clock."""
     return replace(each, start_s=round(each.start_s + offset_s, 3), end_s=round(each.end_s + offset_s, 3))
 
 
-def _with_languages(heard: Heard, *, named: bool) -> Heard:
-    """Name each segment's language, or no segment's."""
+def _with_languages(result: SpanResult, *, named: bool) -> SpanResult:
+    """Set the language of every segment, or of none."""
 
     def language(segment: Segment) -> str | None:
-        return segment.language or heard.language if named else None
+        return segment.language or result.language if named else None
 
-    return replace(heard, segments=tuple(replace(segment, language=language(segment)) for segment in heard.segments))
+    return replace(result, segments=tuple(replace(segment, language=language(segment)) for segment in result.segments))
 
 
-def hear_span(
+def transcribe_or_reuse(
     span: Span,
     *,
-    engine: Engine,
+    engine: AsrEngine,
     files: Files,
     options: Options,
     language: str | None,
     should_stop: ShouldStop = lambda: False,
     on_progress: Callable[[float], None] = lambda _: None,
-) -> HeardSpan:
-    """Return what is said in a span: found on storage, else heard now and stored.
+) -> TranscribedSpan:
+    """Return a span's result: from storage, or transcribed now and stored.
 
     Raises:
-        NotStored: the span's sound is gone.
-        Stopped: `should_stop` said so.
+        NotStored: the span's audio is gone.
+        DecodingStopped: `should_stop` returned true.
     """
-    result = names.result_name(span.samples_sha256, engine.resolved.fingerprint, ENGINE_VERSION, options, language)
+    result_name = names.result_name(span.samples_sha256, engine.resolved.fingerprint, engine.version, options, language)
     try:
-        return HeardSpan(span=span, heard=from_json(Heard, files.read(result)), result=result, reused=True)
+        stored = from_json(SpanResult, files.read(result_name))
+        return TranscribedSpan(span=span, result=stored, result_name=result_name, reused=True)
     except NotStored:
-        logger.debug("hearing span %d", span.index, extra={"action": "span"})
-    heard = hear(
-        engine,
+        logger.debug("transcribing span %d", span.index, extra={"action": "span"})
+    result = engine.transcribe(
         read_span(files, span.samples_sha256),
         options=options,
         language=language,
         speech=speech_of(span),
+        maybe=maybe_of(span),
         should_stop=should_stop,
         on_progress=on_progress,
     )
-    files.write(result, to_json(heard))
-    return HeardSpan(span=span, heard=heard, result=result, reused=False)
+    files.write(result_name, to_json(result))
+    return TranscribedSpan(span=span, result=result, result_name=result_name, reused=False)
 
 
 @dataclass(kw_only=True)
-class _Way:
-    """One recording on its way through `transcribe_file`."""
+class _PipelineRun:
+    """One run of `transcribe_file`: its workers, its progress and the results so far."""
 
-    engine: Engine
+    engine: AsrEngine
     files: Files
     options: Options
     on_progress: OnProgress
-    on_heard: OnHeard
+    on_transcribed: OnTranscribed
     should_stop: ShouldStop
     workers: ThreadPoolExecutor
-    hearings: dict[int, Future[HeardSpan]] = field(default_factory=dict)
+    futures: dict[int, Future[TranscribedSpan]] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Progress)
-    heard_s: dict[int, float] = field(default_factory=dict)
+    transcribed_s: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.told = told_language(self.options, multilingual=self.engine.multilingual)
+        self.language = requested_language(self.options, self.engine.capabilities)
         self._lock = threading.Lock()
 
-    def asked_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         return self.stopped.is_set() or self.should_stop()
 
-    def read(self, read_s: float) -> None:
-        if self.asked_to_stop():
-            raise Stopped
-        self.tell(read_s=read_s)
+    def on_read(self, read_s: float) -> None:
+        if self.stop_requested():
+            raise DecodingStopped
+        self.report(read_s=read_s)
 
-    def take(self, span: Span) -> None:
-        """Start hearing a span as soon as it is cut."""
-        self.tell(speech_s=self.progress.speech_s + speech_s(span))
-        self.start(span, self.told)
+    def submit(self, span: Span) -> None:
+        """Submit a span as soon as it is cut."""
+        self.report(speech_s=self.progress.speech_s + speech_s(span))
+        self.start(span, self.language)
 
-    def take_rest(self, plan: Plan) -> None:
-        """Start hearing what has not been started: all of it where the plan was there already."""
-        self.tell(read_s=plan.duration_s, speech_s=sum(map(speech_s, plan.spans)), plan=plan)
+    def submit_rest(self, plan: Plan) -> None:
+        """Submit the spans that are not yet running (all of a stored plan)."""
+        self.report(read_s=plan.duration_s, speech_s=sum(map(speech_s, plan.spans)), plan=plan)
         for span in plan.spans:
-            if span.index not in self.hearings:
-                self.start(span, self.told)
+            if span.index not in self.futures:
+                self.start(span, self.language)
 
-    def all_heard(self, plan: Plan) -> tuple[list[Heard], SpokenLanguage]:
-        """Wait for all spans, have those in doubt heard again in the recording's language, and return both."""
-        given = self.told or (self.options.language if self.engine.multilingual else None)
-        heards = self.heards(plan)
-        spoken = recording_language(plan, heards, given=given)
-        for span in to_hear_again(plan, heards, spoken):
+    def all_results(self, plan: Plan) -> tuple[list[SpanResult], SpokenLanguage]:
+        """Wait for all spans, decode uncertain ones again, and return the results.
+
+        A span whose language was uncertain is decoded again in the recording's language.
+        """
+        results = self.results(plan)
+        spoken, to_redecode = settle_language(plan, results, self.options, self.language)
+        for span in to_redecode:
             self.start(span, spoken.language)
-        return self.heards(plan), spoken
+        return self.results(plan), spoken
 
-    def heards(self, plan: Plan) -> list[Heard]:
-        return [self.hearings[span.index].result().heard for span in plan.spans]
+    def results(self, plan: Plan) -> list[SpanResult]:
+        return [self.futures[span.index].result().result for span in plan.spans]
 
-    def voices(self, plan: Plan, diarizer: Diarizer | None) -> Voices:
-        """Tell the speakers apart while the spans are being heard, if the job asks for that."""
+    def diarize(self, plan: Plan, diarizer: Diarizer | None) -> Diarization:
+        """Diarize while the spans are being transcribed, if the job asks for it."""
         if diarizer is None:
-            return NO_VOICES
-        return find_voices(diarizer, self.files, plan, self.options, should_stop=self.asked_to_stop)
+            return NO_DIARIZATION
+        return diarize_recording(diarizer, self.files, plan, self.options, should_stop=self.stop_requested)
 
     def start(self, span: Span, language: str | None) -> None:
-        self.hearings[span.index] = self.workers.submit(self.hear, span, language)
+        self.futures[span.index] = self.workers.submit(self.transcribe, span, language)
 
-    def hear(self, span: Span, language: str | None) -> HeardSpan:
-        if self.asked_to_stop():
-            raise Stopped
+    def transcribe(self, span: Span, language: str | None) -> TranscribedSpan:
+        if self.stop_requested():
+            raise DecodingStopped
 
         def on_progress(done_s: float) -> None:
             with self._lock:
-                self.heard_s[span.index] = done_s
-            self.tell(heard_s=sum(self.heard_s.values()))
+                self.transcribed_s[span.index] = done_s
+            self.report(transcribed_s=sum(self.transcribed_s.values()))
 
-        heard = hear_span(
+        transcribed = transcribe_or_reuse(
             span,
             engine=self.engine,
             files=self.files,
             options=self.options,
             language=language,
-            should_stop=self.asked_to_stop,
+            should_stop=self.stop_requested,
             on_progress=on_progress,
         )
         on_progress(speech_s(span))
-        self.on_heard(heard)
-        return heard
+        self.on_transcribed(transcribed)
+        return transcribed
 
-    def tell(self, **changed: object) -> None:
+    def report(self, **changed: object) -> None:
         with self._lock:
             self.progress = replace(self.progress, **changed)  # type: ignore[arg-type]
             now = self.progress

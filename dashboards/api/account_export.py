@@ -1,8 +1,6 @@
-"""Everything that is kept of a user, as a ZIP that is made while it is sent."""
+"""Export a user's data as a ZIP, streamed while it is built."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,40 +9,27 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboards import context
-from dashboards.callers import caller_of
-from storage import audit, identities, jobs, keys, notes, preferences, quotas, sessions, users, vocabulary
-from storage.errors import NotStored, TranscriberError
-from storage.records import Job, to_json
+from dashboards.http.identity import caller_of
+from dashboards.runtime import context, db
+from storage.accounts import api_keys, known_devices, oidc_identities, preferences, quotas, sessions, users, vocabulary
+from storage.domain.clock import utc_now
+from storage.domain.errors import NotStored, TranscriberError
+from storage.domain.job_messages import text_of
+from storage.domain.model_names import display_name
+from storage.domain.records import Job, to_json
+from storage.files.zip_stream import ZipStream
+from storage.jobs import job_store, notes
+from storage.ledger import audit
+from storage.transcripts import transcript_store
 
 PAGE = 100
-BLOCK_BYTES = 256 * 1024
-STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $job_id"
-
-
-class _Outgoing(io.RawIOBase):
-    """What the ZIP is written to: it cannot go back, and forgets what has been taken from it."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        taken, self._parts = b"".join(self._parts), []
-        return taken
 
 
 async def export(request: Request) -> Response:
-    """Send the caller's account, jobs, notes and transcripts as JSON in a ZIP; recordings are not in it."""
+    """Send the caller's account, jobs, notes and transcripts as a ZIP, without recordings."""
     caller = caller_of(request)
     user_id = caller.the_user().id
-    await context.write(_note, user_id, actor=caller.actor)
+    await db.write(_note, user_id, actor=caller.actor)
     headers = {"Content-Disposition": 'attachment; filename="whisper-transcriber-data.zip"'}
     return StreamingResponse(archive(user_id), media_type="application/zip", headers=headers)
 
@@ -54,21 +39,20 @@ def _note(con: DuckDBPyConnection, user_id: str, *, actor: str) -> None:
 
 
 def archive(user_id: str) -> Iterator[bytes]:
-    """Yield the ZIP in pieces; no more than one block of one transcript is held at a time."""
-    sink = _Outgoing()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as zipped:
-        with context.ledger().read() as con:
-            account = _account(con, user_id)
-        zipped.writestr("account.json", json.dumps(account, indent=2, ensure_ascii=False))
-        with zipped.open("jobs.jsonl", "w") as lines:
-            for page in _pages(user_id):
-                for job in page:
-                    lines.write(_line(job))
-                yield sink.take()
+    """Yield the ZIP in pieces, holding at most one transcript in memory."""
+    zipped = ZipStream()
+    with context.ledger().read() as con:
+        account = _account(con, user_id)
+    zipped.add("account.json", json.dumps(account, indent=2, ensure_ascii=False))
+    with zipped.open("jobs.jsonl") as lines:
         for page in _pages(user_id):
             for job in page:
-                yield from _transcript(zipped, job, sink)
-    yield sink.take()
+                lines.write(_line(job))
+            yield zipped.take()
+    for page in _pages(user_id):
+        for job in page:
+            yield from _transcript(zipped, job)
+    yield zipped.close()
 
 
 def _account(con: DuckDBPyConnection, user_id: str) -> dict[str, Any]:
@@ -82,8 +66,11 @@ def _account(con: DuckDBPyConnection, user_id: str) -> dict[str, Any]:
         "vocabulary": vocabulary.words_of(con, user_id).splitlines(),
         "usage": plain(quotas.usage(con, user_id)),
         "browsers": [{key: value for key, value in one.items() if key != "user"} for one in browsers],
-        "keys": [plain(one) for one in keys.list_of(con, user_id)],
-        "providers": [{"issuer": issuer, "subject": subject} for issuer, subject in identities.list_of(con, user_id)],
+        "known_browsers": [plain(one) for one in known_devices.list_of(con, user_id, now=utc_now())],
+        "keys": [plain(one) for one in api_keys.list_of(con, user_id)],
+        "providers": [
+            {"issuer": issuer, "subject": subject} for issuer, subject in oidc_identities.list_of(con, user_id)
+        ],
     }
 
 
@@ -91,7 +78,7 @@ def _pages(user_id: str) -> Iterator[list[Job]]:
     before: str | None = None
     while True:
         with context.ledger().read() as con:
-            page = jobs.page(con, owner_id=user_id, before=before, limit=PAGE)
+            page = job_store.page(con, owner_id=user_id, before=before, limit=PAGE)
         if not page:
             return
         yield page
@@ -101,25 +88,27 @@ def _pages(user_id: str) -> Iterator[list[Job]]:
 def _line(job: Job) -> bytes:
     with context.ledger().read() as con:
         of_job = [json.loads(to_json(note)) for note in notes.list_of(con, job.id)]
-    return json.dumps(json.loads(to_json(job)) | {"notes": of_job}, ensure_ascii=False).encode() + b"\n"
+    told = json.loads(to_json(job))
+    told["options"]["model"] = display_name(job.options.model)
+    model = display_name(job.model) if job.model else None
+    said = {"model": model, "detail": text_of(job.detail), "error": text_of(job.error) or None, "notes": of_job}
+    return json.dumps(told | said, ensure_ascii=False).encode() + b"\n"
 
 
-def _transcript(zipped: zipfile.ZipFile, job: Job, sink: _Outgoing) -> Iterator[bytes]:
+def _transcript(zipped: ZipStream, job: Job) -> Iterator[bytes]:
     with context.ledger().read() as con:
-        row = con.execute(STORED_AS, {"job_id": job.id}).fetchone()
-    if row is None:
+        stored_as = transcript_store.stored_as(con, job.id)
+    if stored_as is None:
         return
     try:
-        source = context.files().open(row[0])
+        data = context.files().read(stored_as)
     except NotStored:
         return
     except TranscriberError as error:
-        zipped.writestr(f"transcripts/{job.id}.missing.txt", str(error))
+        zipped.add(f"transcripts/{job.id}.missing.txt", str(error))
         return
-    with source, zipped.open(f"transcripts/{job.id}.json", "w") as entry:
-        while block := source.read(BLOCK_BYTES):
-            entry.write(block)
-            yield sink.take()
+    zipped.add(f"transcripts/{job.id}.json", data)
+    yield zipped.take()
 
 
 ROUTES = [Route("/account/export", export, methods=["GET"])]

@@ -1,6 +1,6 @@
-"""What `transcriber admin` asks of a running web process, since nobody else can open the ledger then.
+"""The routes behind `transcriber admin`, for when the web process holds the ledger.
 
-With the operator token, which only those can read who may read the data dir; workers elsewhere do not have it.
+They need the operator token, which only users with access to the data dir can read; workers elsewhere do not have it.
 """
 
 import json
@@ -9,22 +9,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from duckdb import DuckDBPyConnection
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboards import context
-from dashboards.answers import bad_request
-from storage import audit, keys, rebuild, sessions, upkeep, users
-from storage.errors import BadRequest, NotFound
-from storage.records import Role, to_json
+from dashboards.http.error_responses import bad_request
+from dashboards.runtime import context, db, notify
+from storage.accounts import api_keys, sessions, users
+from storage.domain.errors import BadRequest, NotFound
+from storage.domain.records import KeyGrant, Role, to_json
+from storage.domain.scopes import Scope, in_order
+from storage.jobs import renaming
+from storage.maintenance import audit_heads, housekeeping, rebuild
+from storage.maintenance.audit_heads import AuditHead
+from storage.remote import secret_rotation
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class _Order(BaseModel):
-    """`actor` says who gave the order: "cli:" and the name that the operating system knows."""
+    """`actor` is who gave the command: "cli:" and the operating system's user name."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,7 +37,7 @@ class _Order(BaseModel):
 
 
 class NewUser(_Order):
-    """Without a password one is made up; it must be changed at the first log-in in any case."""
+    """Create a user; without a password one is generated. It must be changed at first login."""
 
     name: str
     role: Role = Role.MEMBER
@@ -40,21 +45,36 @@ class NewUser(_Order):
 
 
 class ResetPassword(_Order):
-    """Give a user a password to log in with once."""
+    """Give a user a one-time password."""
 
     name: str
     password: SecretStr | None = None
 
 
 class NewKey(_Order):
-    """Make an API key for a user; `name` says what it is for."""
+    """Create an API key for a user; `name` says what it is for."""
 
     user: str
     name: str
+    scopes: list[str] = Field(default=[scope.value for scope in Scope])
+
+
+class Rename(_Order):
+    """Rename a recording."""
+
+    job: str
+    name: str
+
+
+class RotateSecret(_Order):
+    """Replace a secret of ours; the present one holds for the overlap."""
+
+    name: str
+    overlap_hours: float = secret_rotation.OVERLAP_HOURS
 
 
 class Backup(_Order):
-    """Copy the ledger to the file `to`, by default in `backups` beside it."""
+    """Copy the ledger to the file `to`, by default in `backups` next to it."""
 
     to: Path | None = None
 
@@ -67,21 +87,21 @@ async def _read(request: Request, kind: type[T]) -> T:
 
 
 async def create_user(request: Request) -> Response:
-    """Make an account and return its first password."""
+    """Create an account and return its first password."""
     order = await _read(request, NewUser)
     password = _chosen(order.password)
-    user = await context.write(
+    user = await db.write(
         users.create, name=order.name, password=password, role=order.role, must_change=True, actor=order.actor
     )
     return JSONResponse(json.loads(to_json(user)) | {"password": password})
 
 
 async def reset_password(request: Request) -> Response:
-    """Set a passing password, end all of the user's sessions, and return it."""
+    """Set a one-time password, end all of the user's sessions, and return the password."""
     order = await _read(request, ResetPassword)
     password = _chosen(order.password)
-    user_id, ended = await context.write(_reset, order.name, password, actor=order.actor)
-    context.kick(ended)
+    user_id, ended = await db.write(_reset, order.name, password, actor=order.actor)
+    notify.kick(ended)
     return JSONResponse({"id": user_id, "name": order.name, "password": password})
 
 
@@ -95,43 +115,85 @@ def _reset(con: DuckDBPyConnection, name: str, password: str, *, actor: str) -> 
     return user.id, ended
 
 
+async def rotate_secret(request: Request) -> Response:
+    """Rotate a secret, and say what is left to do. The secret stays in the data dir."""
+    order = await _read(request, RotateSecret)
+    done = await db.write(
+        secret_rotation.rotate,
+        context.settings(),
+        order.name,
+        overlap_hours=order.overlap_hours,
+        actor=order.actor,
+    )
+    return JSONResponse({"name": done.name, "until": done.until.isoformat(), "next_step": done.next_step})
+
+
 async def create_key(request: Request) -> Response:
-    """Make an API key and return its secret, which is shown this once."""
+    """Create an API key and return its secret, which is shown only once."""
     order = await _read(request, NewKey)
-    secret, key_id = await context.write(_make_key, order.user, order.name, actor=order.actor)
+    secret, key_id = await db.write(_make_key, order.user, order.name, order.scopes, actor=order.actor)
     return JSONResponse({"id": key_id, "secret": secret})
 
 
-def _make_key(con: DuckDBPyConnection, user_name: str, name: str, *, actor: str) -> tuple[str, str]:
+def _make_key(con: DuckDBPyConnection, user_name: str, name: str, scopes: list[str], *, actor: str) -> tuple[str, str]:
     user = users.by_name(con, user_name)
     if user is None:
         raise NotFound("user", user_name)
-    secret, key = keys.create(con, user_id=user.id, name=name, actor=actor)
+    grant = KeyGrant(scopes=in_order(scopes))
+    secret, key = api_keys.create(con, user_id=user.id, name=name, grant=grant, actor=actor)
     return secret, key.id
+
+
+async def rename_job(request: Request) -> Response:
+    """Rename a recording and return its new name."""
+    order = await _read(request, Rename)
+    job = await db.write(renaming.rename, order.job, name=order.name, actor=order.actor)
+    notify.announce(job)
+    return JSONResponse({"id": job.id, "name": job.name})
 
 
 async def backup(request: Request) -> Response:
     """Copy the ledger while it serves."""
     order = await _read(request, Backup)
     try:
-        path = await context.in_thread(upkeep.backup, context.ledger(), order.to, actor=order.actor)
+        path = await db.in_thread(housekeeping.backup, context.ledger(), order.to, actor=order.actor)
     except FileExistsError as error:
         raise BadRequest("to", str(error)) from error
     return JSONResponse({"path": str(path)})
 
 
-async def verify_audit(_: Request) -> Response:
-    """Walk the audit chain: the first row that is wrong, or null."""
-    broken = await context.read(audit.verify)
-    count, digest = await context.read(audit.head)
-    return JSONResponse({"broken_at": broken, "rows": count, "head": digest})
+class KeptHead(BaseModel):
+    """A head of the audit chain that was kept elsewhere."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: AwareDatetime
+    rows: int
+    hash: str
+
+
+class KeptHeads(_Order):
+    """Check the audit log against these heads, too."""
+
+    heads: list[KeptHead] = []
+
+
+async def verify_audit(request: Request) -> Response:
+    """Check the audit log by itself, against kept heads and against the tables.
+
+    The heads are those sent, or those on storage.
+    """
+    sent = (await _read(request, KeptHeads)).heads if request.method == "POST" else []
+    heads = [AuditHead(at=one.at, rows=one.rows, hash=one.hash) for one in sent]
+    report = await db.read(audit_heads.examine, heads or await db.in_thread(audit_heads.kept, context.files()))
+    return JSONResponse(json.loads(to_json(report)))
 
 
 async def rebuild_ledger(request: Request) -> Response:
-    """Make jobs and transcripts again from storage, in a ledger that has none."""
+    """Bring in jobs and versions that storage has and the ledger has not."""
     await _read(request, _Order)
-    done = await context.in_thread(rebuild.rebuild, context.ledger(), context.files())
-    context.wake()
+    done = await db.in_thread(rebuild.rebuild, context.ledger(), context.files())
+    notify.wake()
     told: dict[str, Any] = json.loads(to_json(done))
     return JSONResponse(told)
 
@@ -144,7 +206,9 @@ ROUTES = [
     Route("/internal/v1/admin/users", create_user, methods=["POST"]),
     Route("/internal/v1/admin/passwords", reset_password, methods=["POST"]),
     Route("/internal/v1/admin/keys", create_key, methods=["POST"]),
+    Route("/internal/v1/admin/secrets", rotate_secret, methods=["POST"]),
+    Route("/internal/v1/admin/names", rename_job, methods=["POST"]),
     Route("/internal/v1/admin/backups", backup, methods=["POST"]),
-    Route("/internal/v1/admin/audit", verify_audit, methods=["GET"]),
+    Route("/internal/v1/admin/audit", verify_audit, methods=["GET", "POST"]),
     Route("/internal/v1/admin/rebuild", rebuild_ledger, methods=["POST"]),
 ]

@@ -1,37 +1,48 @@
-"""`/shared/{token}`: one recording for whoever has the link: player, transcript and downloads, and nothing else.
+"""`/shared/{token}`: one recording for anyone with the link: player, transcript, downloads.
 
-This is the one exception to "nobody is let in by default": a person made the link on purpose. No Streamlit session
-is opened; every request shows the token, and looks anew whether it still holds.
+This is the one exception to access being denied by default: a person created the link on purpose. It opens no Streamlit
+session; every request carries the token, which is checked each time.
 """
 
 import hmac
 import html
 import json
 import tomllib
+from dataclasses import asdict
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboards import context, media, player_data, present, strings, transcript_api
-from dashboards.components import HERE, PLAYER_PARTS
-from storage import jobs, shares, transcripts
-from storage.clock import utc_now
-from storage.errors import BadRequest, NotFound, NotSignedIn, ShareOver, TooManyTries
-from storage.records import ExportFormat, Job
-from storage.shares import Share
+from dashboards import strings
+from dashboards.api import media, transcript_api
+from dashboards.components import BASE_STYLE, HERE
+from dashboards.components.contracts import CueSettings, PlayerData
+from dashboards.components.modules import needed_by, url_of
+from dashboards.http.forwarding import client_address, over_https
+from dashboards.http.rate_limits import do_not_count
+from dashboards.presenters import formatting, player_data, shared_transcript
+from dashboards.runtime import context, db, security_log
+from dashboards.services.sharing import PREFIX
+from dashboards.strings.player import PLAYER
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest, NotFound, NotSignedIn, ShareOver, TooManyTries
+from storage.domain.export_formats import SHARED_FORMATS
+from storage.domain.records import CueLimits, Job
+from storage.jobs import job_store, share_links
+from storage.jobs.share_links import Share
+from storage.transcripts import transcript_store
 
 TEXT = strings.LINK_TO_RECORDING
-PREFIX = "/shared/"
 COOKIE = "transcriber_share"
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
-CONFIG = Path(__file__).parent / ".streamlit" / "config.toml"
-OFFERED = (ExportFormat.TXT, ExportFormat.DOCX, ExportFormat.SRT, ExportFormat.VTT)
+CONFIG = Path(__file__).parents[1] / "pages" / ".streamlit" / "config.toml"
 MAX_FORM_BYTES = 4096
+ENTRY = "player/shared_page.js"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -41,6 +52,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="/assets/mark.svg">
 <link rel="stylesheet" href="/shared/assets/page.css">
+{preloads}
 </head>
 <body>
 <header class="top"><img src="/assets/mark.svg" alt="" width="32" height="32"><span>{app}</span></header>
@@ -50,14 +62,14 @@ PAGE = """<!doctype html>
 </html>
 """
 SCRIPT = """<script type="application/json" id="data">{data}</script>
-<script type="module" src="/shared/assets/page.js"></script>"""
+<script type="module" src="{entry}"></script>"""
 
 
 async def page(request: Request) -> Response:
-    """Show the recording, or ask for the link's password, or say that the link is over."""
+    """Show the recording, the password form, or that the link has ended."""
     token = request.path_params["token"]
     try:
-        share = await context.read(shares.lookup, token, now=utc_now())
+        share = await db.read(share_links.lookup, token, now=utc_now())
     except ShareOver:
         return _told(TEXT["over"], TEXT["over_help"], HTTPStatus.GONE)
     except NotFound:
@@ -65,95 +77,108 @@ async def page(request: Request) -> Response:
     if not _unlocked(request, token, share):
         return _ask_password()
     if request.method == "GET":
-        await context.write(shares.opened, share.id)
-    job = await context.read(jobs.get, share.job_id)
+        context.current().share_visits.is_new(share.id, client_address(request))
+        await db.write(share_links.opened, share, part=share_links.PAGE, client=client_address(request))
+    job = await db.read(job_store.get, share.job_id)
     return _page(job.name, await _body(token, job, share), await _data(token, job))
 
 
 async def unlock(request: Request) -> Response:
-    """Take the link's password; right, it is remembered in this browser for this link."""
+    """Check the link's password, and remember it in this browser for this link."""
     token = request.path_params["token"]
-    share = await context.read(shares.lookup, token, now=utc_now())
+    share = await db.read(share_links.lookup, token, now=utc_now())
     if int(request.headers.get("content-length") or MAX_FORM_BYTES + 1) > MAX_FORM_BYTES:
         raise BadRequest("password", "it is too long")
     async with request.form() as form:
         given = str(form.get("password") or "")
-    client = request.client.host if request.client else "unknown"
     try:
-        right = await context.read(shares.unlock, share, given, client=client)
+        right = await db.in_ledger(share_links.unlock, context.ledger(), share, given, client=client_address(request))
     except TooManyTries as error:
-        return _ask_password(present.sentence(str(error)), HTTPStatus.TOO_MANY_REQUESTS)
+        await security_log.login_locked(share.job_id, by="share link")
+        return _ask_password(formatting.sentence(str(error)), HTTPStatus.TOO_MANY_REQUESTS)
     if not right:
+        await security_log.login_failed(share.job_id, by="share link")
         return _ask_password(TEXT["wrong"], HTTPStatus.FORBIDDEN)
+    do_not_count(request)
     answer = RedirectResponse(f"{PREFIX}{token}", HTTPStatus.SEE_OTHER, headers=HEADERS)
-    secure = request.url.scheme == "https"
+    secure = over_https(request)
     answer.set_cookie(
-        COOKIE, shares.grant(token, share), path=f"{PREFIX}{token}", httponly=True, samesite="lax", secure=secure
+        COOKIE, share_links.grant(token, share), path=f"{PREFIX}{token}", httponly=True, samesite="lax", secure=secure
     )
     return answer
 
 
 async def transcript(request: Request) -> Response:
-    """The transcript as JSON."""
-    return await transcript_api.current_transcript(request, await _job(request))
+    """Return the text as the page shows it, as JSON."""
+    job = await _job(request, "transcript")
+    found = await db.read(transcript_store.get, job.id)
+    if found is None:
+        raise NotFound("transcript of job", job.id)
+    body = await db.in_thread(shared_transcript.of, found)
+    return await transcript_api.packed(request, body, {"Cache-Control": "private, no-store"})
 
 
 async def recording(request: Request) -> Response:
-    """The recording's sound or picture; ranges are served."""
-    return await media.source_of(request, await _job(request))
+    """Return the recording's audio or video; ranges are supported."""
+    return await media.source_of(request, await _job(request, "recording"))
 
 
 async def peaks(request: Request) -> Response:
-    """The recording's waveform."""
-    return await media.peaks_of(await _job(request))
+    """Return the recording's waveform."""
+    return await media.peaks_of(await _job(request, "peaks"))
 
 
 async def file(request: Request) -> Response:
-    """The transcript as a file, in the job's own form alone, so that strangers cannot have any number of them made."""
-    job, fmt = await _job(request), request.path_params["fmt"]
-    if fmt not in OFFERED or set(request.query_params) - {"v", "download"}:
+    """Return the transcript as a file, only in the job's own form."""
+    fmt = request.path_params["fmt"]
+    job = await _job(request, f"file {fmt}" if fmt in SHARED_FORMATS else "file")
+    if fmt not in SHARED_FORMATS or set(request.query_params) - {"v", "download"}:
         raise NotFound("file", fmt)
     return await media.made_file(request, job, fmt)
 
 
 async def nothing(request: Request) -> Response:
-    """Everything else under /shared, where Streamlit would show its shell."""
+    """Handle everything else under /shared, where Streamlit would serve its page."""
     raise NotFound("page", request.url.path)
 
 
 async def asset(request: Request) -> Response:
-    """The page's own script and style."""
-    made = {"page.js": (_script, "text/javascript"), "page.css": (_style, "text/css")}
+    """Return the page's own style."""
     name = request.path_params["name"]
-    if name not in made:
+    if name != "page.css":
         raise NotFound("asset", name)
-    work, kind = made[name]
-    return Response(work(), media_type=kind, headers={"Cache-Control": "no-cache"})
+    return Response(_style(), media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
-async def _job(request: Request) -> Job:
-    """Return the recording that the link shows.
+async def _job(request: Request, part: str) -> Job:
+    """Return the recording of the link, and record the visit that this request begins.
 
     Raises:
-        NotFound, ShareOver: the link is none, or over.
-        NotSignedIn: its password has not been given.
+        NotFound, ShareOver: the link is unknown, or has ended.
+        NotSignedIn: its password has not been entered.
     """
     token = request.path_params["token"]
-    share = await context.read(shares.lookup, token, now=utc_now())
+    share = await db.read(share_links.lookup, token, now=utc_now())
     if not _unlocked(request, token, share):
         raise NotSignedIn("this link has a password")
-    return await context.read(jobs.get, share.job_id)
+    begins = context.current().share_visits.is_new(share.id, client_address(request))
+    if begins or (part.startswith("file ") and "download" in request.query_params):
+        await db.write(share_links.opened, share, part=part, client=client_address(request))
+    return await db.read(job_store.get, share.job_id)
 
 
 def _unlocked(request: Request, token: str, share: Share) -> bool:
     if share.password_hash is None:
         return True
-    return hmac.compare_digest(request.cookies.get(COOKIE, ""), shares.grant(token, share))
+    return hmac.compare_digest(request.cookies.get(COOKIE, ""), share_links.grant(token, share))
 
 
 async def _data(token: str, job: Job) -> dict[str, Any]:
-    head, base = await context.read(transcripts.head, job.id), f"{PREFIX}{token}"
-    return player_data.of(job, head, base=base) | {
+    head, base = await db.read(transcript_store.head, job.id), f"{PREFIX}{token}"
+    data: PlayerData = {
+        **player_data.of(job, head, base=base),
+        "findings": [],
+        "limits": cast("CueSettings", asdict(CueLimits())),
         "media": f"{base}/recording",
         "peaks": f"{base}/peaks",
         "captions": f"{base}/files/vtt",
@@ -161,27 +186,31 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
         "notes": 0,
         "may_edit": False,
         "sheets": ["script"],
-        "text": strings.PLAYER,
+        "partial": None,
     }
+    return {**data, "text": PLAYER}
 
 
 async def _body(token: str, job: Job, share: Share) -> str:
-    facts = [present.length(job.duration_s), present.language(job.language)]
+    facts = [formatting.length(job.duration_s), formatting.language(job.language)]
     until = f"{share.expires_at:%-d %b %Y, %H:%M} UTC"
     told = " · ".join(html.escape(fact) for fact in [*facts, TEXT["until"].format(until=until)] if fact)
     links = "".join(
         f'<a class="button small" download href="{PREFIX}{token}/files/{fmt}">'
-        f"{fmt.upper()}<span>{html.escape(strings.FORMAT[fmt])}</span></a>"
-        for fmt in OFFERED
+        f"{fmt.upper()}<span>{html.escape(fmt.spec.label)}</span></a>"
+        for fmt in SHARED_FORMATS
     )
-    player = (HERE / "player.html").read_text(encoding="utf-8")
+    player = (HERE / "player" / "player.html").read_text(encoding="utf-8")
     title = html.escape(job.name)
     return f'<h1>{title}</h1><p class="muted small facts">{told}</p>{player}<nav class="links">{links}</nav>'
 
 
 def _page(title: str, body: str, data: dict[str, Any] | None = None, status: int = HTTPStatus.OK) -> Response:
-    script = "" if data is None else SCRIPT.format(data=json.dumps(data).replace("<", "\\u003c"))
-    text = PAGE.format(title=html.escape(title), app=strings.APP, body=body, script=script)
+    script = preloads = ""
+    if data is not None:
+        script = SCRIPT.format(data=json.dumps(data).replace("<", "\\u003c"), entry=url_of(ENTRY))
+        preloads = "\n".join(f'<link rel="modulepreload" href="{url_of(path)}">' for path in needed_by(ENTRY))
+    text = PAGE.format(title=html.escape(title), app=strings.APP, preloads=preloads, body=body, script=script)
     return Response(text, status, media_type="text/html", headers=HEADERS)
 
 
@@ -202,24 +231,18 @@ def _ask_password(problem: str = "", status: int = HTTPStatus.OK) -> Response:
 
 
 @cache
-def _script() -> str:
-    parts = [(HERE / name).read_text(encoding="utf-8") for name in (*PLAYER_PARTS, "player.js", "shared.js")]
-    return "\n".join(parts)
-
-
-@cache
 def _style() -> str:
-    """Return the player's style, with the app's theme in the variables that Streamlit would have set."""
+    """Return the player's style, with the app's theme in the variables that Streamlit would set."""
     with CONFIG.open("rb") as file:
         theme = tomllib.load(file)["theme"]
     light, dark = (_variables(theme[name]) for name in ("light", "dark"))
     head = f":root{{color-scheme:light dark;{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    parts = [(HERE / name).read_text(encoding="utf-8") for name in ("base.css", "player.css", "shared.css")]
-    return "\n".join([head, *parts])
+    files = (BASE_STYLE, HERE / "player" / "player.css", HERE / "player" / "shared_page.css")
+    return "\n".join([head, *(path.read_text(encoding="utf-8") for path in files)])
 
 
 def _variables(theme: dict[str, Any]) -> str:
-    """Return a theme as Streamlit names its colours in CSS: primaryColor is --st-primary-color."""
+    """Return a theme as Streamlit's CSS variables: primaryColor is --st-primary-color."""
     found = {}
     for name, value in theme.items():
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""`/api/v1/search`: the words of all transcripts, for programs."""
+"""`/api/v1/search`: full-text search of transcripts, for programs."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from dashboards import context, searching
-from dashboards.callers import caller_of
-from storage.errors import NotAllowed
-from storage.search_query import MAX_CHARS
+from dashboards.http.identity import caller_of
+from dashboards.runtime import db, security_log
+from dashboards.services import job_access, transcript_search
+from storage.domain.scopes import Scope
+from storage.search.search_query import MAX_CHARS
 
 router = APIRouter(tags=["results"])
 ASK = (
@@ -20,16 +21,16 @@ ASK = (
 
 
 class MomentBody(BaseModel):
-    """A place in a recording."""
+    """A moment in a recording."""
 
     start_s: float
     speaker: str | None
     text: str
-    marks: list[tuple[int, int]] = Field(description="Stretches [from, to) of `text`, in characters, that answer.")
+    marks: list[tuple[int, int]] = Field(description="Ranges [from, to) of `text` that match, in characters.")
 
 
 class ResultBody(BaseModel):
-    """One transcript that was found."""
+    """One matching transcript."""
 
     job_id: str
     owner_id: str
@@ -37,7 +38,7 @@ class ResultBody(BaseModel):
     language: str | None
     duration_s: float | None
     created_at: datetime
-    moments: list[MomentBody] = Field(description="The best few, in the order of the recording.")
+    moments: list[MomentBody] = Field(description="The best matches, in order of time.")
     moments_total: int
 
 
@@ -47,24 +48,26 @@ class SearchBody(BaseModel):
     results: list[ResultBody]
     page: int
     pages: int
-    total: int = Field(description="Transcripts found, on all pages.")
-    hints: list[str] = Field(description="What of the query could not be understood.")
-    behind: int = Field(description="Transcripts that are not in the index yet; ask again in a moment.")
+    total: int = Field(description="Number of matching transcripts.")
+    hints: list[str] = Field(description="Parts of the query that could not be interpreted.")
+    behind: int = Field(description="Transcripts that are not indexed yet; try again in a moment.")
 
 
 @router.get("/v1/search")
 async def search(
     request: Request,
     q: Annotated[str, Query(description=ASK, max_length=4 * MAX_CHARS)],
-    page: Annotated[int, Query(ge=1, le=searching.MAX_PAGE)] = 1,
+    page: Annotated[int, Query(ge=1, le=transcript_search.MAX_PAGE)] = 1,
     everybody: Annotated[bool, Query(description="All users' transcripts; for administrators.")] = False,
 ) -> SearchBody:
     """Search the text of transcripts."""
-    caller = caller_of(request)
-    if everybody and not caller.is_admin:
-        raise NotAllowed("searching everybody's transcripts", "an administrator")
-    owner = None if everybody else caller.the_user().id
-    found = await context.in_ledger(searching.search, q, owner_id=owner, zone=UTC, page=page)
+    user = caller_of(request).the_user()
+    if everybody:
+        caller_of(request).require(Scope.ADMIN)
+    owner = job_access.listed_owner(user, everybody=everybody, doing="searching everybody's transcripts")
+    if everybody:
+        security_log.others_searched(user)
+    found = await db.in_ledger(transcript_search.search, q, owner_id=owner, zone=UTC, page=page)
     return SearchBody(
         results=[_result(one) for one in found.results],
         page=found.page,
@@ -75,7 +78,7 @@ async def search(
     )
 
 
-def _result(found: searching.Result) -> ResultBody:
+def _result(found: transcript_search.Result) -> ResultBody:
     job = found.job
     shown = [
         MomentBody(start_s=one.start_s, speaker=one.speaker, text=one.text, marks=list(one.marks))

@@ -1,4 +1,4 @@
-"""`/api/v1/jobs/{id}/…`: a job's transcript to read and to edit, its versions, and notes; for programs and our page."""
+"""`/api/v1/jobs/{id}/…`: read and edit a transcript, its versions, and notes."""
 
 import gzip
 from dataclasses import asdict
@@ -9,12 +9,16 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards import context, media, text_so_far
-from dashboards.callers import caller_of
-from storage import editing, notes, revision, transcripts, users, versions
-from storage.editing import Draft, Piece
-from storage.errors import NotFound, NotStored
-from storage.records import Job, Note, Transcript, Version, Word, to_json
+from dashboards.http.conditional import kept_by_clients, not_modified, weak_tag
+from dashboards.http.identity import caller_of
+from dashboards.runtime import context, db, security_log
+from dashboards.services import job_access, text_so_far, transcript_changes
+from storage.accounts import users
+from storage.domain.errors import NotFound, NotStored
+from storage.domain.records import Job, Note, Transcript, Version, Word, to_json
+from storage.jobs import notes
+from storage.transcripts import edits, transcript_store, versions
+from storage.transcripts.edits import Draft, Piece
 
 GZIP_FROM_BYTES = 10_000
 
@@ -22,7 +26,7 @@ router = APIRouter()
 
 
 class WordBody(BaseModel):
-    """One word; its text keeps the space in front of it."""
+    """A word; its text includes the preceding space."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +37,7 @@ class WordBody(BaseModel):
 
 
 class PieceBody(BaseModel):
-    """A segment that is edited, new, split off or merged. Without text it is deleted."""
+    """A segment that is edited, new, split off or merged; without text it is deleted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,11 +48,11 @@ class PieceBody(BaseModel):
     origin: list[int] | None = Field(
         None,
         alias="from",
-        description="Indexes of the segments that it comes from, whose words' times it keeps where the words stayed. "
+        description="Indices of the segments that it comes from; unchanged words keep their times. "
         "Left out: those that it overlaps in time.",
     )
     words: list[WordBody] | None = Field(
-        None, description="Words with times set by hand; they must spell the text. Left out: times are worked out."
+        None, description="Words with times set by hand; they must spell the text. Default: times are computed."
     )
 
     def piece(self) -> Piece:
@@ -63,31 +67,35 @@ class EditBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: int = Field(ge=1, description="The version that was edited, as the transcript says it.")
+    version: int = Field(ge=1, description="The version that was edited, as in the transcript.", examples=[1])
     segments: list[int | PieceBody] = Field(
-        max_length=editing.MAX_SEGMENTS, description="A segment that stays as it is by its index, or what it becomes."
+        max_length=edits.MAX_SEGMENTS,
+        description="The index of an unchanged segment, or an edited one.",
+        examples=[[0, {"start_s": 1.5, "end_s": 3.0, "text": " Grüße an alle.", "from": [1]}, 2]],
     )
     note: str = Field("", max_length=200, description="What was changed, for the list of versions.")
 
 
 class RestoreBody(BaseModel):
-    """Which version is current now, so that nobody's edit is passed over."""
+    """The current version according to the caller, so that no other edit is lost."""
 
-    version: int = Field(ge=1)
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=1, examples=[3])
 
 
 class VersionBody(BaseModel):
-    """One state of a transcript."""
+    """A version of a transcript."""
 
     version: int
-    made_by: str = Field(description="A user's name, or `engine` for what was heard.")
+    made_by: str = Field(description="A user's name, or `engine` for the original transcript.")
     made_at: datetime
     note: str
-    changed: int = Field(description="How many segments are new in it.")
+    changed: int = Field(description="Number of new segments.")
 
 
 class ChangeBody(BaseModel):
-    """A stretch that two versions have differently."""
+    """A difference between two versions."""
 
     start_s: float
     end_s: float
@@ -96,16 +104,16 @@ class ChangeBody(BaseModel):
 
 
 class NoteText(BaseModel):
-    """A note, about the whole recording or about one moment."""
+    """A note about the whole recording or one moment."""
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=notes.MAX_CHARS)
+    text: str = Field(min_length=1, max_length=notes.MAX_CHARS, examples=["Check this figure"])
     at_s: float | None = Field(None, ge=0, description="The moment it is about, in seconds; null for all of it.")
 
 
 class NoteBody(NoteText):
-    """A note as it is kept."""
+    """A stored note."""
 
     id: str
     made_by: str
@@ -117,18 +125,16 @@ class NoteBody(NoteText):
 async def transcript(
     request: Request,
     job_id: str,
-    partial: Annotated[
-        bool, Query(description="Of a job under way, what has been heard and is settled so far.")
-    ] = False,
-    after: Annotated[int, Query(ge=0, description="Leave out so many `parts`, which were fetched before.")] = 0,
+    partial: Annotated[bool, Query(description="The text so far of an unfinished job.")] = False,
+    after: Annotated[int, Query(ge=0, description="Skip this many `parts`, which were fetched before.")] = 0,
 ) -> Response:
-    """The whole current transcript as JSON: segments, words with times and probabilities, findings, provenance.
+    """Return the current transcript as JSON: segments, timed words, findings, provenance.
 
-    With `partial=true` it can be read along while it is being heard. As long as the answer says `"partial": true`, it
-    is not final: it holds `segments` up to `until_s`, and words, languages and speakers may still change. To follow
-    without fetching anything twice, send `after` with the `parts` of the answer before whenever `/events` tells of
-    more; where `attempt` is another, or `after` comes back as another, begin anew. Before anything is settled the
-    answer is 404; once the job has failed or was cancelled, 409 `job_moved`; once it has completed, the transcript.
+    With `partial=true` it can be read during transcription. While the response contains `"partial": true`, it is not
+    final: it has the `segments` up to `until_s`, and words, languages and speakers may still change. To follow without
+    fetching anything twice, send `after` with the last `parts` whenever `/events` announces more; if `attempt` has
+    changed, or the returned `after` differs from yours, start again. Before the first text the response is 404; after a
+    failed or cancelled job it is 409 `job_moved`; after completion it is the transcript.
     """
     job = await _own(request, job_id)
     if partial and (so_far := await text_so_far.of(job, after)):
@@ -137,57 +143,58 @@ async def transcript(
 
 
 async def current_transcript(request: Request, job: Job) -> Response:
-    """Serve the file that the current version is, packed for whoever takes it so."""
-    version = await context.read(versions.current, job.id)
+    """Serve the file of the current version, compressed if the client accepts it."""
+    version = await db.read(versions.current, job.id)
+    headers = kept_by_clients(request.scope) | {"ETag": weak_tag(version.stored_as.encode()), "Vary": "Accept-Encoding"}
+    if same := not_modified(request, headers):
+        return same
     try:
-        body = await context.in_thread(context.files().read, version.stored_as)
+        body = await db.in_thread(context.files().read, version.stored_as)
     except NotStored:
-        found = await context.read(transcripts.get, job.id)
+        found = await db.read(transcript_store.get, job.id)
         if found is None:
             raise NotFound("transcript of job", job.id) from None
         body = to_json(found)
-    return await packed(request, body, {"ETag": f'"{version.number}"'})
+    return await packed(request, body, headers)
 
 
 async def packed(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    """Answer with JSON, with gzip where it pays and is understood."""
+    """Respond with JSON, compressed with gzip if worthwhile and accepted."""
     headers |= {"Vary": "Accept-Encoding"}
     if len(body) > GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        body = await context.in_thread(gzip.compress, body, 4)
+        body = await db.in_thread(gzip.compress, body, 4)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)
 
 
 @router.put("/v1/jobs/{job_id}/transcript", tags=["results"])
 async def edit(request: Request, job_id: str, body: EditBody) -> VersionBody:
-    """Save an edit as a new version. Words that stay keep their times, new ones share those of what they replace.
+    """Save an edit as a new version. Unchanged words keep their times.
 
-    409 `transcript_moved` says that somebody has saved another version meanwhile: fetch it, put the changes on top,
-    send again. The files to download follow the new version.
+    New words share the times of those that they replace. 409 `transcript_moved` means that somebody saved another
+    version meanwhile: fetch it, reapply the changes and send them again. Downloads follow the new version.
     """
-    job = await _own(request, job_id, changing="editing")
     segments = tuple(one if isinstance(one, int) else one.piece() for one in body.segments)
     draft = Draft(base=body.version, segments=segments, note=body.note)
-    held, actor = context.current(), caller_of(request).actor
-    version = await context.in_thread(revision.edit, held.ledger, held.files, job.id, draft, actor=actor)
-    return await _saved(job, version)
+    version = await db.in_thread(transcript_changes.edit, caller_of(request).the_user(), job_id, draft)
+    return await _saved(version)
 
 
 @router.get("/v1/jobs/{job_id}/versions", tags=["results"])
 async def list_versions(request: Request, job_id: str) -> list[VersionBody]:
-    """All versions of the transcript, the current one first; version 1 is the engine's."""
+    """List the versions of the transcript, current one first; version 1 is the engine's."""
     job = await _own(request, job_id)
-    found = await context.read(versions.list_of, job.id)
-    names = await context.read(_names, [one.made_by for one in found])
+    found = await db.read(versions.list_of, job.id)
+    names = await db.read(_names, [one.made_by for one in found])
     return [_version(one, names) for one in found]
 
 
 @router.get("/v1/jobs/{job_id}/versions/{number}", tags=["results"], response_class=Response)
 async def one_version(request: Request, job_id: str, number: int) -> Response:
-    """One version of the transcript, whole."""
+    """Return one version of the transcript."""
     job = await _own(request, job_id)
-    version = await context.read(versions.one_of, job.id, number)
-    return await packed(request, await context.in_thread(context.files().read, version.stored_as), {})
+    version = await db.read(versions.one_of, job.id, number)
+    return await packed(request, await db.in_thread(context.files().read, version.stored_as), {})
 
 
 @router.get("/v1/jobs/{job_id}/versions/{number}/changes", tags=["results"])
@@ -195,77 +202,74 @@ async def changes(
     request: Request,
     job_id: str,
     number: int,
-    since: Annotated[int | None, Query(ge=1, description="The version to compare with; the one before.")] = None,
+    since: Annotated[
+        int | None, Query(ge=1, description="The version to compare with; default: the previous one.")
+    ] = None,
 ) -> list[ChangeBody]:
-    """What a version has differently from the one before it, or from any other."""
+    """Return the differences between a version and the previous one, or any other."""
     job = await _own(request, job_id)
-    pair = [await context.read(versions.one_of, job.id, n) for n in (since or max(1, number - 1), number)]
-    found = await context.in_thread(_compared, *pair)
+    pair = [await db.read(versions.one_of, job.id, n) for n in (since or max(1, number - 1), number)]
+    found = await db.in_thread(_compared, *pair)
     return [ChangeBody(**asdict(one)) for one in found]
 
 
 @router.post("/v1/jobs/{job_id}/versions/{number}/restore", tags=["results"])
 async def restore_version(request: Request, job_id: str, number: int, body: RestoreBody) -> VersionBody:
-    """Make a version current again, as a new one; those in between stay."""
-    job = await _own(request, job_id, changing="editing")
-    held, actor = context.current(), caller_of(request).actor
-    version = await context.in_thread(
-        revision.restore, held.ledger, held.files, job.id, number, base=body.version, actor=actor
-    )
-    return await _saved(job, version)
+    """Make a version current again, as a new version; those in between are kept."""
+    user = caller_of(request).the_user()
+    version = await db.in_thread(transcript_changes.restore, user, job_id, number, base=body.version)
+    return await _saved(version)
 
 
 @router.get("/v1/jobs/{job_id}/notes", tags=["notes"])
 async def list_notes(request: Request, job_id: str) -> list[NoteBody]:
-    """The notes on a recording: those on all of it, then by moment."""
+    """List the notes on a recording: those about all of it first, then by moment."""
     job = await _own(request, job_id)
-    found = await context.read(notes.list_of, job.id)
-    names = await context.read(_names, [one.made_by for one in found])
+    found = await db.read(notes.list_of, job.id)
+    names = await db.read(_names, [one.made_by for one in found])
     return [_note(one, names) for one in found]
 
 
 @router.post("/v1/jobs/{job_id}/notes", tags=["notes"], status_code=201)
 async def add_note(request: Request, job_id: str, body: NoteText) -> NoteBody:
-    """Write a note down."""
-    job, actor = await _own(request, job_id, changing="writing notes"), caller_of(request).actor
-    note = await context.write(notes.add, job.id, text=body.text, at_s=body.at_s, actor=actor)
-    return await _noted(job, note)
+    """Add a note."""
+    user = caller_of(request).the_user()
+    note = await db.in_ledger(transcript_changes.add_note, user, job_id, text=body.text, at_s=body.at_s)
+    return await _noted(note)
 
 
 @router.put("/v1/jobs/{job_id}/notes/{note_id}", tags=["notes"])
 async def change_note(request: Request, job_id: str, note_id: str, body: NoteText) -> NoteBody:
-    """Write a note anew."""
-    job, actor = await _own(request, job_id, changing="writing notes"), caller_of(request).actor
-    note = await context.write(notes.change, job.id, note_id, text=body.text, at_s=body.at_s, actor=actor)
-    return await _noted(job, note)
+    """Change a note."""
+    user = caller_of(request).the_user()
+    note = await db.in_ledger(transcript_changes.change_note, user, job_id, note_id, text=body.text, at_s=body.at_s)
+    return await _noted(note)
 
 
 @router.delete("/v1/jobs/{job_id}/notes/{note_id}", tags=["notes"], status_code=204)
 async def remove_note(request: Request, job_id: str, note_id: str) -> None:
-    """Take a note away."""
-    job, actor = await _own(request, job_id, changing="writing notes"), caller_of(request).actor
-    await context.write(notes.remove, job.id, note_id, actor=actor)
-    context.tell(job.id, job.owner_id)
+    """Delete a note."""
+    await db.in_ledger(transcript_changes.remove_note, caller_of(request).the_user(), job_id, note_id)
 
 
-async def _own(request: Request, job_id: str, *, changing: str | None = None) -> Job:
-    caller = caller_of(request)
-    return await media.own_job(caller.may_write(changing) if changing else caller.the_user(), job_id)
+async def _own(request: Request, job_id: str) -> Job:
+    user = caller_of(request).the_user()
+    job = await db.read(job_access.visible, user, job_id)
+    security_log.others_read(user, job)
+    return job
 
 
-async def _saved(job: Job, version: Version) -> VersionBody:
-    context.tell(job.id, job.owner_id, version=version.number)
-    return _version(version, await context.read(_names, [version.made_by]))
+async def _saved(version: Version) -> VersionBody:
+    return _version(version, await db.read(_names, [version.made_by]))
 
 
-async def _noted(job: Job, note: Note) -> NoteBody:
-    context.tell(job.id, job.owner_id)
-    return _note(note, await context.read(_names, [note.made_by]))
+async def _noted(note: Note) -> NoteBody:
+    return _note(note, await db.read(_names, [note.made_by]))
 
 
-def _compared(before: Version, after: Version) -> list[editing.Change]:
+def _compared(before: Version, after: Version) -> list[edits.Change]:
     both: list[Transcript] = [versions.read(context.files(), one) for one in (before, after)]
-    return editing.changes(*both)
+    return edits.changes(*both)
 
 
 def _version(version: Version, names: dict[str, str]) -> VersionBody:
@@ -278,7 +282,7 @@ def _note(note: Note, names: dict[str, str]) -> NoteBody:
 
 
 def _names(con: DuckDBPyConnection, actors: list[str]) -> dict[str, str]:
-    """Return the names behind the actors that are users."""
+    """Return the names of the actors that are users."""
     found = {}
     for actor in set(actors):
         kind, _, ident = actor.partition(":")

@@ -1,4 +1,4 @@
-"""Log in through an OpenID provider: away to it, back again, and which account that is."""
+"""The routes for login through an OpenID provider."""
 
 import hmac
 import logging
@@ -11,13 +11,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboards import context
-from dashboards.auth import begin, local
-from storage import choices, identities, invitations, profiles, sessions, users
-from storage.choices import Registration
-from storage.errors import BadRequest, NotFound, RegistrationClosed, SignInFailed, TranscriberError
-from storage.records import Role, User
-from storage.settings import OidcSettings
+from dashboards.auth.login import begin, local
+from dashboards.http.forwarding import over_https
+from dashboards.http.rate_limits import do_not_count
+from dashboards.runtime import context, db, notify, security_log
+from storage.accounts import invitations, oidc_identities, profiles, registration_policy, sessions, users
+from storage.accounts.credential_rules import checked_name
+from storage.accounts.registration_policy import Registration
+from storage.domain.errors import BadRequest, NotFound, RegistrationClosed, SignInFailed, TranscriberError
+from storage.domain.records import Role, User
+from storage.domain.settings import OidcSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ COOKIE_PATH = "/auth/oidc"
 
 
 async def start(request: Request) -> Response:
-    """Send the browser to the provider."""
+    """Redirect the browser to the provider."""
     provider = context.current().provider
     if not provider.issuer:
         raise NotFound("provider", "to log in through")
@@ -37,16 +40,17 @@ async def start(request: Request) -> Response:
             next_path=local(request.query_params.get("next", "/")),
         )
     except TranscriberError as error:
-        return _back(error)
+        return _back(error)  # nobody has tried to log in yet
     answer = RedirectResponse(url, HTTPStatus.SEE_OTHER)
-    secure = request.url.scheme == "https"
+    secure = over_https(request)
     answer.set_cookie(COOKIE, begun.state, max_age=600, path=COOKIE_PATH, httponly=True, samesite="lax", secure=secure)
     return answer
 
 
 async def callback(request: Request) -> Response:
-    """Take the browser back from the provider, and start a session as for a password."""
+    """Handle the provider's response, and start a session like a password login."""
     provider, asked = context.current().provider, request.query_params
+    claims: dict[str, Any] = {}
     try:
         state = asked.get("state", "")
         if not hmac.compare_digest(state.encode(), request.cookies.get(COOKIE, "").encode()):
@@ -55,10 +59,12 @@ async def callback(request: Request) -> Response:
         if "code" not in asked:
             raise SignInFailed(f"the provider says {asked.get('error', 'nothing')}")
         claims = await provider.claims(asked["code"], begun)
-        user, ended = await context.write(_account, claims, provider.settings)
+        user, ended = await db.write(_account, claims, provider.settings)
     except TranscriberError as error:
+        await security_log.login_failed(_name_in(claims), by="provider", code=error.code)
         return _back(error)
-    context.kick(ended)
+    do_not_count(request)
+    notify.kick(ended)
     answer = await begin(request, user, RedirectResponse(begun.next_path, HTTPStatus.SEE_OTHER))
     answer.delete_cookie(COOKIE, path=COOKIE_PATH)
     return answer
@@ -71,22 +77,27 @@ def _back(error: TranscriberError) -> Response:
     return answer
 
 
-def _account(con: DuckDBPyConnection, claims: dict[str, Any], settings: OidcSettings) -> tuple[User, list[str]]:
-    """Return the user that these claims belong to, made if that is allowed, and the sessions that ended.
+def _name_in(claims: dict[str, Any]) -> str | None:
+    """Return the name of whom the provider knows and we refuse."""
+    return next((str(claims[key]) for key in ("preferred_username", "email", "sub") if claims.get(key)), None)
 
-    An account is found by issuer and subject alone: names and addresses can be given to somebody else.
+
+def _account(con: DuckDBPyConnection, claims: dict[str, Any], settings: OidcSettings) -> tuple[User, list[str]]:
+    """Return the user of these claims, created if allowed, and the ended sessions.
+
+    Accounts are found only by issuer and subject: names and addresses can be reassigned.
     """
-    user = identities.find(con, issuer=claims["iss"], subject=claims["sub"])
+    user = oidc_identities.find(con, issuer=claims["iss"], subject=claims["sub"])
     if user is None:
         user = _make(con, claims, settings)
-        identities.link(con, user.id, issuer=claims["iss"], subject=claims["sub"], actor=f"user:{user.id}")
+        oidc_identities.link(con, user.id, issuer=claims["iss"], subject=claims["sub"], actor=f"user:{user.id}")
     if user.disabled:
         raise SignInFailed("the account is disabled")
     return _by_group(con, user, claims, settings)
 
 
 def _make(con: DuckDBPyConnection, claims: dict[str, Any], settings: OidcSettings) -> User:
-    choice = choices.of(con)
+    choice = registration_policy.of(con)
     email = str(claims.get("email", "")) if claims.get("email_verified") is True else ""
     try:
         email = users.checked_email(email) or ""
@@ -107,20 +118,31 @@ def _make(con: DuckDBPyConnection, claims: dict[str, Any], settings: OidcSetting
 
 
 def _free_name(con: DuckDBPyConnection, claims: dict[str, Any]) -> str:
-    """Return the name that the provider uses, cut and numbered where that is needed."""
-    wanted = next((str(claims[key]) for key in ("preferred_username", "email", "name", "sub") if claims.get(key)), "")
-    base = "".join(char for char in wanted if char.isprintable()).strip()[:56] or "user"
+    """Return the provider's user name, shortened and numbered if necessary.
+
+    If it may not be a name here, the next claim that may be one is used.
+    """
+    claimed = (str(claims[key]) for key in ("preferred_username", "email", "name", "sub") if claims.get(key))
+    printable = ("".join(char for char in wanted if char.isprintable()).strip()[:56] for wanted in claimed)
+    base = next((wanted for wanted in printable if _may_be_a_name(wanted)), "user")
     name, number = base, 1
-    while users.by_name(con, name):
+    while users.taken_by(con, name):
         number += 1
         name = f"{base} {number}"
     return name
 
 
+def _may_be_a_name(wanted: str) -> bool:
+    try:
+        return bool(checked_name(wanted))
+    except BadRequest:
+        return False
+
+
 def _by_group(
     con: DuckDBPyConnection, user: User, claims: dict[str, Any], settings: OidcSettings
 ) -> tuple[User, list[str]]:
-    """Make the user an administrator or not, as the provider's groups say; the last one stays one."""
+    """Set or remove the administrator role by the provider's groups; the last one stays."""
     if settings.oidc_admin_group is None:
         return user, []
     groups = claims.get(settings.oidc_groups_claim, [])

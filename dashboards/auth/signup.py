@@ -1,6 +1,4 @@
-"""Make an account, or choose a new password with a link: the routes behind those forms."""
-
-from contextlib import closing
+"""The routes for registration, and for setting a password with a link."""
 
 from duckdb import DuckDBPyConnection
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -8,16 +6,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboards import context
-from dashboards.auth import address, begin, done, read_form
-from storage import choices, invitations, tries, users
-from storage.choices import Registration
-from storage.errors import RegistrationClosed
-from storage.records import User
+from dashboards.auth.login import begin, done, read_form
+from dashboards.http.forwarding import client_address
+from dashboards.http.rate_limits import do_not_count
+from dashboards.runtime import context, db, notify
+from storage.accounts import invitations, login_attempts, registration_policy, users
+from storage.accounts.registration_policy import Registration
+from storage.domain.errors import RegistrationClosed
+from storage.domain.records import User
 
 
 class Register(BaseModel):
-    """What somebody sends who wants an account; `token` is the invitation's."""
+    """A registration; `token` is the invitation's."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -28,7 +28,7 @@ class Register(BaseModel):
 
 
 class Reset(BaseModel):
-    """What somebody sends who has a link to a new password."""
+    """A new password for the owner of a link."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -37,31 +37,31 @@ class Reset(BaseModel):
 
 
 async def register(request: Request) -> Response:
-    """Make an account as the administrators allow it, and log in."""
+    """Create an account according to the registration policy, and log in."""
     form = Register.model_validate(await read_form(request))
-    await context.read(_count, tries.REGISTER, address(request))
-    user = await context.write(_make_account, form)
+    await _count_try(request, login_attempts.REGISTER)
+    user = await db.write(_make_account, form)
     return await begin(request, user, done(request, "/", user=user.name))
 
 
 async def reset(request: Request) -> Response:
-    """Set a new password for whoever has the link, end the sessions of the old one, and log in."""
+    """Set a new password for a link, end old sessions, and log in."""
     form = Reset.model_validate(await read_form(request))
-    await context.read(_count, tries.LINK, address(request))
-    user, ended = await context.write(invitations.reset, form.token, password=form.password.get_secret_value())
-    context.kick(ended)
+    await _count_try(request, login_attempts.LINK)
+    user, ended = await db.write(invitations.reset, form.token, password=form.password.get_secret_value())
+    do_not_count(request)
+    notify.kick(ended)
     if user.disabled:
         return done(request, "/", user=user.name)
     return await begin(request, user, done(request, "/", user=user.name))
 
 
-def _count(con: DuckDBPyConnection, key: str, client: str) -> None:
-    with closing(con.cursor()) as own:
-        tries.count(own, key, client)
+async def _count_try(request: Request, key: str) -> None:
+    await db.in_ledger(context.ledger().note, login_attempts.count, key, client_address(request))
 
 
 def _make_account(con: DuckDBPyConnection, form: Register) -> User:
-    choice, password = choices.of(con), form.password.get_secret_value()
+    choice, password = registration_policy.of(con), form.password.get_secret_value()
     if choice.registration is Registration.CLOSED:
         raise RegistrationClosed("nobody can register here")
     if form.token:

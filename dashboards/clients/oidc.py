@@ -1,6 +1,6 @@
-"""The client of an OpenID provider: authorization code flow with PKCE (OpenID Connect Core 1.0, RFC 7636).
+"""OpenID Connect client: authorization code flow with PKCE (OpenID Connect Core 1.0, RFC 7636).
 
-joserfc checks the id token's signature against the provider's keys; what began here ends here once, in the same
+joserfc verifies the ID token's signature with the provider's keys. A login that starts here can end once, in the same
 browser, within ten minutes.
 """
 
@@ -19,11 +19,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from storage.errors import ProviderUnreachable, SignInFailed
-from storage.settings import OidcSettings
+from storage.domain.errors import ProviderUnreachable, SignInFailed
+from storage.domain.settings import OidcSettings
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-"""Signatures that the provider's public keys can check; never `none`, never the client secret as a key."""
+"""Signatures verified by the provider's public keys; never `none`, never the client secret."""
 WITHIN_S, CLOCKS_APART_S, ANSWER_WITHIN_S = 600.0, 60, 10.0
 MAX_BEGUN = 10_000
 KEYS_FOR_S = 3600.0
@@ -31,7 +31,7 @@ KEYS_FOR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A log-in that the browser has been sent away for; `next_path` is where it goes in the end."""
+    """A login in progress at the provider; `next_path` is where it ends."""
 
     state: str
     nonce: str
@@ -42,10 +42,10 @@ class Begun:
 
 
 class Provider:
-    """One provider, and the log-ins that are under way there."""
+    """A provider, and the logins in progress there."""
 
-    def __init__(self, settings: OidcSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: OidcSettings, *, within_s: float = WITHIN_S) -> None:
+        self.settings, self.within_s = settings, within_s
         self._begun: OrderedDict[str, Begun] = OrderedDict()
         self._described: tuple[dict[str, Any], KeySet] | None = None
         self._described_at = 0.0
@@ -56,10 +56,10 @@ class Provider:
         return self.settings.oidc_issuer or ""
 
     async def begin(self, *, redirect_uri: str, next_path: str) -> tuple[str, Begun]:
-        """Return where to send the browser, and what must come back with it.
+        """Return the URL of the provider's login, and the state to expect back.
 
         Raises:
-            ProviderUnreachable: the provider does not describe itself.
+            ProviderUnreachable: the provider's discovery document is not available.
         """
         described, _ = await self._describe()
         begun = Begun(
@@ -86,21 +86,21 @@ class Provider:
         return f"{where}{'&' if '?' in where else '?'}{urlencode(asked)}", begun
 
     def end(self, state: str) -> Begun:
-        """Return what was begun with this state; it can be ended once.
+        """Return the login with this state; each can end once.
 
         Raises:
-            SignInFailed: nothing was, or too long ago.
+            SignInFailed: there is none, or it is too old.
         """
         begun = self._begun.pop(state, None)
-        if begun is None or time.monotonic() - begun.at_s > WITHIN_S:
+        if begun is None or time.monotonic() - begun.at_s > self.within_s:
             raise SignInFailed("it took too long, or was finished before")
         return begun
 
     async def claims(self, code: str, begun: Begun) -> dict[str, Any]:
-        """Change the code for an id token, and return what the token says, having checked it.
+        """Exchange the code for an ID token, and return its verified claims.
 
         Raises:
-            SignInFailed: the provider refuses the code, or the token is not one for us, for this log-in, now.
+            SignInFailed: the provider rejects the code, or the token is not valid for this login.
             ProviderUnreachable: the provider does not answer.
         """
         described, _ = await self._describe()
@@ -122,7 +122,7 @@ class Provider:
             try:
                 claims = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
             except (JoseError, ValueError):
-                described, keys = await self._describe(anew=True)  # the provider may have changed its keys
+                described, keys = await self._describe(anew=True)  # the provider may have rotated its keys
                 claims = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
             ours = self.settings.oidc_client_id
             jwt.JWTClaimsRegistry(
@@ -142,7 +142,7 @@ class Provider:
         return dict(claims)
 
     async def _describe(self, *, anew: bool = False) -> tuple[dict[str, Any], KeySet]:
-        """Return the provider's description of itself and its keys, asked for at most every few seconds."""
+        """Return the provider's discovery document and keys, cached for a few seconds."""
         async with self._describing:
             age_s = time.monotonic() - self._described_at
             if self._described and age_s < (1.0 if anew else KEYS_FOR_S):
@@ -176,7 +176,7 @@ class Provider:
         return told
 
     def _signed(self, form: dict[str, str], described: dict[str, Any]) -> tuple[dict[str, str], httpx.BasicAuth | None]:
-        """Show who we are, in the way that the provider takes."""
+        """Add the client authentication that the provider supports."""
         ident, secret = self.settings.oidc_client_id, self.settings.oidc_client_secret
         if secret is None:
             return form | {"client_id": ident}, None

@@ -1,4 +1,4 @@
-"""Work pools and their queues as the Prefect server has them, and their pause; over its HTTP API, from page threads."""
+"""Client for Prefect's work pools and queues, over its HTTP API, for page threads."""
 
 import base64
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import Any
 
 import httpx
 
-from dashboards.prefect_runs import DEFAULT_API
-from storage.errors import PrefectAway
+from dashboards.clients.prefect_runs import DEFAULT_API
+from storage.domain.errors import PrefectAway
 
 TIMEOUT_S, CHANGE_WITHIN_S = 5.0, 30.0
-"""A look must not hold a page up for long; a change is waited for, since Prefect's SQLite may be busy."""
+"""Reads must not delay a page; changes may wait for Prefect's busy SQLite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A queue of a pool; the lower its priority's number, the earlier its runs are taken."""
+    """A queue of a pool; a lower priority number is served earlier."""
 
     name: str
     paused: bool
@@ -38,14 +38,14 @@ def all_pools() -> list[Pool]:
     """Return the pools by name.
 
     Raises:
-        PrefectAway: the server does not answer, or not well.
+        PrefectAway: the server does not answer, or reports an error.
     """
-    with _Server() as server:
+    with PrefectServer() as server:
         pools = server.ask("POST", "/work_pools/filter", {})
         return sorted((_pool(server, pool) for pool in pools), key=lambda pool: pool.name)
 
 
-def _pool(server: "_Server", pool: dict[str, Any]) -> Pool:
+def _pool(server: "PrefectServer", pool: dict[str, Any]) -> Pool:
     rows = server.ask("POST", f"/work_pools/{pool['name']}/queues/filter", {})
     queues = (
         Queue(name=row["name"], paused=row["is_paused"], priority=row["priority"], limit=row["concurrency_limit"])
@@ -61,25 +61,25 @@ def _pool(server: "_Server", pool: dict[str, Any]) -> Pool:
 
 
 def pause(pool: str, *, paused: bool) -> None:
-    """Stop workers from taking runs of a pool, or let them again; runs in hand go on.
+    """Pause or resume a pool; runs in progress continue.
 
-    Not for single queues: on SQLite, Prefect 3.8 waits there for a lock of its own until the request times out
+    Single queues cannot be paused: on SQLite, Prefect 3.8 waits there for its own lock until the request times out
     (`emit_work_queue_status_event` opens a second session inside the first one's transaction).
 
     Raises:
-        PrefectAway: the server does not answer, or not well.
+        PrefectAway: the server does not answer, or reports an error.
     """
-    with _Server(CHANGE_WITHIN_S) as server:
+    with PrefectServer(CHANGE_WITHIN_S) as server:
         server.ask("PATCH", f"/work_pools/{pool}", {"is_paused": paused})
 
 
-class _Server:
-    """One conversation with the server that Prefect's settings name."""
+class PrefectServer:
+    """One conversation with the server in Prefect's settings."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
 
-    def __enter__(self) -> "_Server":
+    def __enter__(self) -> "PrefectServer":
         from prefect.settings import get_current_settings
 
         api = get_current_settings().api
@@ -88,18 +88,30 @@ class _Server:
             headers["Authorization"] = f"Basic {base64.b64encode(api.auth_string.get_secret_value().encode()).decode()}"
         elif api.key:
             headers["Authorization"] = f"Bearer {api.key.get_secret_value()}"
-        self._http = httpx.Client(base_url=api.url or DEFAULT_API, headers=headers, timeout=self._timeout_s)
+        self.api_url = str(api.url or DEFAULT_API)
+        self._http = httpx.Client(base_url=self.api_url, headers=headers, timeout=self._timeout_s)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def ask(self, method: str, path: str, body: dict[str, Any]) -> Any:
+    def send(self, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Send a request and return the answer, whatever its status.
+
+        Raises:
+            PrefectAway: there is none.
+        """
         try:
-            answer = self._http.request(method, path, json=body)
-            answer.raise_for_status()
+            return self._http.request(method, path, json=body)
         except httpx.ConnectError as error:
-            raise PrefectAway(str(self._http.base_url), "nobody listens there") from error
+            raise PrefectAway(self.api_url, "nobody listens there") from error
         except httpx.HTTPError as error:
-            raise PrefectAway(str(self._http.base_url), str(error) or type(error).__name__) from error
+            raise PrefectAway(self.api_url, str(error) or type(error).__name__) from error
+
+    def ask(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        answer = self.send(method, path, body)
+        try:
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise PrefectAway(self.api_url, str(error)) from error
         return answer.json() if answer.content else None

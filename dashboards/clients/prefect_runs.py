@@ -1,7 +1,6 @@
-"""What the web process asks of the Prefect server: start a flow run by deployment name, look at runs, stop them.
+"""Client for Prefect's flow runs: start them by deployment name, read and cancel them.
 
-Prefect's client is imported when the first question is asked, in a thread: it takes two seconds, and the pages do
-not need it.
+Prefect's client is imported on the first request, in a thread: it takes two seconds, and the pages do not need it.
 """
 
 import asyncio
@@ -16,20 +15,21 @@ from uuid import UUID
 
 import httpx
 
-from storage.clock import utc_now
-from storage.records import Job
+from storage.domain import retries
+from storage.domain.clock import utc_now
+from storage.domain.deployments import OF_RECORDINGS, POOLS, Deployment
+from storage.domain.job_messages import LanePaused
+from storage.domain.records import Job, Lane
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.objects import FlowRun, State, WorkPool, WorkQueue
 
 T = TypeVar("T")
 
-RECORDING = "transcribe-recording/transcribe-recording"
-EXPORT = "export-transcript/export-transcript"
-OURS = ("transcribe-recording", "transcribe-span", "tell-speakers-apart")
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
+DETACHED = "not associated with a work pool"
 BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 MODULES = (
     "prefect.client.orchestration",
@@ -42,8 +42,8 @@ MODULES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A flow run as Prefect has it; `state` is Prefect's state type in lower case, `name` the state's own name."""
+class PrefectRun:
+    """A flow run in Prefect; `state` is the lower-case state type."""
 
     id: str
     state: str
@@ -52,6 +52,7 @@ class Run:
     since: datetime
     job_id: str | None
     attempt: int | None
+    has_queue: bool = True
 
     @property
     def ended(self) -> bool:
@@ -59,23 +60,23 @@ class Run:
 
 
 class DeploymentMissing(Exception):
-    """The Prefect server answers and does not know our deployment."""
+    """The Prefect server answers, but lacks our deployment, or it has no queue."""
 
 
 class PrefectRuns:
-    """One connection to the Prefect server; use it by `async with`."""
+    """A connection to the Prefect server; an async context manager."""
 
     def __init__(self, api_url: str | None = None) -> None:
         self._api_url = api_url
         self._stack = AsyncExitStack()
-        self._deployments: dict[str, UUID] = {}
+        self._deployments: dict[Deployment, UUID] = {}
 
     async def __aenter__(self) -> Self:
         for name in MODULES:
             await asyncio.to_thread(importlib.import_module, name)
         from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-        self._stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))  # whoever asks tries again
+        self._stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))  # the caller retries
         self._client = await self._stack.enter_async_context(_client(self._api_url))
         return self
 
@@ -83,14 +84,14 @@ class PrefectRuns:
         await self._stack.aclose()
 
     async def start(self, job: Job, *, slots: int) -> str:
-        """Start the flow run of this attempt and return its id; asked again, it gives the same one.
+        """Start this attempt's flow run and return its id; repeated calls return the same one.
 
         Raises:
-            DeploymentMissing: nobody has told the server of our deployments yet.
-            httpx.HTTPError: the server did not answer, or not well.
+            DeploymentMissing: the deployments have not been created yet.
+            httpx.HTTPError: the server did not answer, or reported an error.
         """
         run = await self._start(
-            RECORDING,
+            Deployment.TRANSCRIBE_RECORDING,
             parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
             name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
             tags=[f"job:{job.id}"],
@@ -99,14 +100,14 @@ class PrefectRuns:
         )
         return str(run.id)
 
-    async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> Run:
-        """Start making files of a job's transcript and return the run; asked again with this key, it is the same one.
+    async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> PrefectRun:
+        """Start an export of a job's transcript; the same key returns the same run.
 
         Raises:
-            DeploymentMissing, httpx.HTTPError: as `start` does.
+            DeploymentMissing, httpx.HTTPError: like `start`.
         """
         run = await self._start(
-            EXPORT,
+            Deployment.EXPORT_TRANSCRIPT,
             parameters=parameters,
             name=f"{job.name} · {' '.join(parameters['formats'])} · {job.id[-6:]}",
             tags=[f"job:{job.id}"],
@@ -114,25 +115,29 @@ class PrefectRuns:
         )
         return _run(run)
 
-    async def _start(self, deployment: str, **asked: Any) -> "FlowRun":
-        from prefect.exceptions import ObjectNotFound
+    async def _start(self, deployment: Deployment, **asked: Any) -> "FlowRun":
+        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
         try:
             if deployment not in self._deployments:
-                self._deployments[deployment] = (await self._client.read_deployment_by_name(deployment)).id
+                self._deployments[deployment] = (await self._client.read_deployment_by_name(deployment.full_name)).id
             return await unless_busy(
                 partial(self._client.create_flow_run_from_deployment, self._deployments[deployment], **asked)
             )
         except ObjectNotFound as error:
             self._deployments.pop(deployment, None)
             raise DeploymentMissing(deployment) from error
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code == httpx.codes.BAD_REQUEST and DETACHED in error.response.text:
+                raise DeploymentMissing(deployment) from error
+            raise
 
-    async def by_id(self, ids: Sequence[str]) -> dict[str, Run]:
-        """Return those of the runs that the server knows."""
+    async def by_id(self, ids: Sequence[str]) -> dict[str, PrefectRun]:
+        """Return the runs that the server knows among these ids."""
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
         from prefect.client.schemas.sorting import FlowRunSort
 
-        found: dict[str, Run] = {}
+        found: dict[str, PrefectRun] = {}
         for start in range(0, len(ids), PAGE):
             some = [UUID(ident) for ident in ids[start : start + PAGE]]
             runs = await self._client.read_flow_runs(
@@ -141,8 +146,8 @@ class PrefectRuns:
             found |= {str(run.id): _run(run) for run in runs}
         return found
 
-    async def active(self) -> list[Run]:
-        """Return all runs of our deployments that have not ended, spans' runs too."""
+    async def active(self) -> list[PrefectRun]:
+        """Return all unfinished runs of our deployments, including span runs."""
         from prefect.client.schemas import filters
         from prefect.client.schemas.objects import TERMINAL_STATES, StateType
         from prefect.client.schemas.sorting import FlowRunSort
@@ -152,8 +157,8 @@ class PrefectRuns:
                 type=filters.FlowRunFilterStateType(any_=[kind for kind in StateType if kind not in TERMINAL_STATES])
             )
         )
-        ours = filters.DeploymentFilter(name=filters.DeploymentFilterName(any_=list(OURS)))
-        found: list[Run] = []
+        ours = filters.DeploymentFilter(name=filters.DeploymentFilterName(any_=list(OF_RECORDINGS)))
+        found: list[PrefectRun] = []
         while True:
             runs = await self._client.read_flow_runs(
                 flow_run_filter=wanted,
@@ -166,8 +171,22 @@ class PrefectRuns:
             if len(runs) < PAGE:
                 return found
 
-    async def stop(self, run: Run, *, why: str, at_once: bool = False) -> None:
-        """Ask whoever has the run to stop it, or end it `at_once` where nobody has."""
+    async def paused(self) -> dict[Lane, LanePaused]:
+        """Return the lanes whose pool or queue is paused, with the reason."""
+        from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+
+        found: dict[Lane, LanePaused] = {}
+        named = WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS)))
+        for pool in await unless_busy(partial(self._client.read_work_pools, work_pool_filter=named)):
+            if _holds(pool):
+                return dict.fromkeys(Lane, LanePaused(pool=pool.name))
+            for queue in await unless_busy(partial(self._client.read_work_queues, work_pool_name=pool.name)):
+                if _holds(queue) and queue.name in set(Lane):
+                    found[Lane(queue.name)] = LanePaused(pool=pool.name, queue=queue.name)
+        return found
+
+    async def stop(self, run: PrefectRun, *, why: str, at_once: bool = False) -> None:
+        """Ask the run's worker to cancel it, or end it `at_once` without one."""
         from prefect.states import Cancelled, Cancelling
 
         waiting = run.state in {"scheduled", "paused"}
@@ -183,19 +202,18 @@ class PrefectRuns:
 
 
 async def unless_busy(call: Callable[[], Awaitable[T]]) -> T:
-    """Call, and again in a moment while the server says 503, as it does when its SQLite file is busy."""
-    for pause_s in BUSY_PAUSES_S:
-        try:
-            return await call()
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                raise
-            await asyncio.sleep(pause_s)
-    return await call()
+    """Call, retrying shortly while the server returns 503, as its busy SQLite file does."""
+
+    def is_busy(error: Exception) -> bool:
+        return isinstance(error, httpx.HTTPStatusError) and (
+            error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        )
+
+    return await retries.call_async(call, may_pass=is_busy, pauses_s=BUSY_PAUSES_S)
 
 
 def _client(api_url: str | None) -> "PrefectClient":
-    """Connect to the server that Prefect's settings name; never start one here, as Prefect's `get_client` would."""
+    """Connect to the server in Prefect's settings, without starting one as `get_client` would."""
     from prefect.client.orchestration import PrefectClient
     from prefect.settings import get_current_settings
 
@@ -207,9 +225,9 @@ def _client(api_url: str | None) -> "PrefectClient":
     )
 
 
-def _run(run: "FlowRun") -> Run:
+def _run(run: "FlowRun") -> PrefectRun:
     state, attempt = run.state, run.parameters.get("attempt")
-    return Run(
+    return PrefectRun(
         id=str(run.id),
         state=state.type.value.lower() if state else "pending",
         name=(state.name if state else None) or "",
@@ -217,9 +235,14 @@ def _run(run: "FlowRun") -> Run:
         since=state.timestamp if state else utc_now(),
         job_id=run.parameters.get("job_id"),
         attempt=int(attempt) if attempt is not None else None,
+        has_queue=run.work_queue_id is not None,
     )
 
 
+def _holds(place: "WorkPool | WorkQueue") -> bool:
+    return place.is_paused or place.concurrency_limit == 0
+
+
 def ids_of(jobs: Iterable[Job]) -> list[str]:
-    """Return the flow runs that the jobs are said to be with."""
+    """Return the flow run ids of the jobs."""
     return [job.flow_run_id for job in jobs if job.flow_run_id]

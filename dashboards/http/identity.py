@@ -1,4 +1,4 @@
-"""Who sent a request: a user by browser session or API key, a worker by the shared token, or the command line."""
+"""The caller of a request: a user, a worker, or the command line."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,47 +6,70 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from storage.errors import NotAllowed, NotSignedIn
-from storage.records import Role, Session, User
+from storage.domain.errors import NotSignedIn, ScopeMissing
+from storage.domain.records import Role, Session, User
+from storage.domain.scopes import Scope
 
 
 class By(StrEnum):
-    """What a caller has shown."""
+    """How a caller is authenticated."""
 
     NOTHING = "nothing"
     SESSION = "session"
     KEY = "key"
     WORKER = "worker"
     OPERATOR = "command line"
+    ADDRESS = "address"  # or a secret path: a program without a key, see `AsrDoor`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who sent a request, and what let them in."""
+    """The caller of a request, and how they are authenticated.
+
+    Only keys have less than all scopes; without `Scope.ADMIN`, an administrator's key has a member's rights.
+    """
 
     by: By
     user: User | None = None
     session: Session | None = None
     key_id: str | None = None
+    scopes: tuple[Scope, ...] = tuple(Scope)
+    worker: str | None = None  # the name of its token; None for the token that all workers share
 
     @property
     def actor(self) -> str:
         """The caller's name in the audit log."""
         if self.by is By.WORKER:
-            return "worker:http"
-        return f"user:{self.the_user().id}"
+            return f"worker:{self.worker or 'http'}"
+        return self.the_user().actor
+
+    @property
+    def recorded_as(self) -> str:
+        """The actor of a refusal, whoever was refused."""
+        if self.by is By.WORKER or self.user:
+            return self.actor
+        return "cli:http" if self.by is By.OPERATOR else "nobody"
 
     @property
     def lets_in(self) -> str | None:
-        """The id of the session or the key, whose end is the end of what it has opened."""
+        """Session or key id; revoking it closes the websockets it opened."""
         return self.session.id if self.session else self.key_id
 
     @property
     def is_admin(self) -> bool:
         return self.user is not None and self.user.role is Role.ADMIN
 
+    def require(self, scope: Scope) -> None:
+        """Check that the caller's key has a scope.
+
+        Raises:
+            ScopeMissing: it has not.
+        """
+        if scope not in self.scopes:
+            raise ScopeMissing(scope, self.scopes)
+
     def the_user(self) -> User:
-        """Return the user behind the request.
+        """Return the user of the request.
 
         Raises:
             NotSignedIn: there is none.
@@ -55,22 +78,10 @@ class Caller:
             raise NotSignedIn("this needs a user")
         return self.user
 
-    def may_write(self, what: str) -> User:
-        """Return the user, who may change own work.
-
-        Raises:
-            NotSignedIn: there is no user.
-            NotAllowed: the user may only read.
-        """
-        user = self.the_user()
-        if user.role is Role.READER:
-            raise NotAllowed(what, "the role member or admin")
-        return user
-
 
 NOBODY = Caller(by=By.NOTHING)
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
-    """Return whom the gate has let in on this request or websocket."""
+    """Return the caller that the access middleware authenticated."""
     return cast(Caller, connection.scope["caller"])

@@ -1,4 +1,4 @@
-"""Log lines as JSON, one a line, with what callers put in `extra`; never secrets, never transcript text."""
+"""Logs as JSON lines with the `extra` of callers; no secrets, no transcript text."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ PLAIN = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message"
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record."""
+    """Formats a log record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         told = {
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Send the logs of our packages to stderr; other libraries speak up from warnings on."""
+    """Send our packages' logs to stderr; other libraries from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

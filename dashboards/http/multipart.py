@@ -1,12 +1,11 @@
-"""A multipart form with one file in it, streamed to disk in bounded memory and hashed on the way (RFC 7578).
+"""Stream a multipart form with one file to disk and hash it (RFC 7578).
 
-Starlette's own parser spools to the system's temporary folder, which may be memory, and knows no limit of ours.
+Starlette's own parser spools to the system's temporary folder, which may be memory, and does not know our limits.
 """
 
 import asyncio
 import hashlib
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,33 +16,39 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from dashboards.shelf import raise_if_full, raise_if_no_room
-from storage.errors import BadRequest, UploadTooLarge
+from storage.domain.errors import BadRequest, UploadTooLarge
+from storage.files.upload_store import raise_if_no_room, write_all
 
 FLUSH_BYTES = 1 << 20
 MAX_FIELD_BYTES = 256 * 1024
 MAX_FIELDS = 100
 
+OnField = Callable[[str, str], None]
+
 
 @dataclass(slots=True, kw_only=True)
 class Form:
-    """What came: fields by name, and the file at `path` until the block that received it ends."""
+    """A received form: fields by name, and the file at `path` while the block runs.
+
+    `content_type` is what the client says of the file.
+    """
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     path: Path
     name: str | None = None
+    content_type: str = ""
     size_bytes: int = 0
     sha256: str = ""
 
     def first(self, name: str) -> str | None:
-        """Return a field's first value, or None where it is missing or empty."""
+        """Return a field's first value, or None if it is missing or empty."""
         return next((value for value in self.fields.get(name, ()) if value), None)
 
     def file_name(self) -> str:
-        """Return the name that came with the file.
+        """Return the file's name.
 
         Raises:
-            BadRequest: no file came.
+            BadRequest: there is no file.
         """
         if self.name is None:
             raise BadRequest("file", "no file came with the form; send it as the field `file`")
@@ -51,13 +56,17 @@ class Form:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, *, limit_bytes: int) -> AsyncIterator[Form]:
-    """Read the request's form; the file lies in `folder` until the block ends, unless it was moved away.
+async def received(
+    request: Request, folder: Path, *, limit_bytes: int, on_field: OnField | None = None
+) -> AsyncIterator[Form]:
+    """Read the request's form; the file exists until the block ends.
+
+    `on_field` gets each field as it arrives and may refuse it by raising; what follows is not read.
 
     Raises:
-        BadRequest: it is no form, or is broken.
-        UploadTooLarge: the file is over the limit; nothing stays.
-        StorageFull: the disk has no room for it; nothing stays.
+        BadRequest: it is not a form, or malformed.
+        UploadTooLarge: the file exceeds the limit; nothing is kept.
+        StorageFull: the disk has no space for it; nothing is kept.
     """
     declared = int(request.headers.get("content-length") or 0)
     if declared > limit_bytes + MAX_FIELDS * MAX_FIELD_BYTES:
@@ -66,7 +75,7 @@ async def received(request: Request, folder: Path, *, limit_bytes: int) -> Async
     form = Form(path=folder / f"{uuid4().hex}.form")
     try:
         with form.path.open("wb", buffering=0) as sink:
-            await _read(request, _Reader(form, sink, limit_bytes))
+            await _read(request, _Reader(form, sink, limit_bytes, on_field))
         yield form
     finally:
         form.path.unlink(missing_ok=True)
@@ -87,14 +96,14 @@ async def _read(request: Request, reader: "_Reader") -> None:
 
 
 class _Reader:
-    """Callbacks of the parser: they gather fields and, a megabyte at a time, the file."""
+    """Parser callbacks that collect the fields and, a megabyte at a time, the file."""
 
-    def __init__(self, form: Form, sink: BinaryIO, limit_bytes: int) -> None:
-        self.form, self.sink, self.limit_bytes = form, sink, limit_bytes
+    def __init__(self, form: Form, sink: BinaryIO, limit_bytes: int, on_field: OnField | None) -> None:
+        self.form, self.sink, self.limit_bytes, self.on_field = form, sink, limit_bytes, on_field
         self.digest = hashlib.sha256()
         self.pending: list[bytes] = []
         self.pending_bytes = 0
-        self.header_name, self.header_value, self.disposition = b"", b"", b""
+        self.header_name, self.header_value, self.disposition, self.content_type = b"", b"", b"", b""
         self.field_name, self.in_file, self.parts = "", False, 0
         self.field_value = bytearray()
 
@@ -116,18 +125,18 @@ class _Reader:
         )
 
     def flush(self) -> None:
-        """Write what has gathered; in a thread."""
+        """Write the collected bytes; in a thread."""
         raise_if_no_room(self.sink.fileno(), self.pending_bytes, self.form.name or "the upload")
         for block in self.pending:
             self.digest.update(block)
-            _write_all(self.sink, block, self.form.name or "the upload")
+            write_all(self.sink, block, self.form.name or "the upload")
         self.pending, self.pending_bytes = [], 0
 
     def finish(self) -> None:
         self.form.sha256 = self.digest.hexdigest()
 
     def _part_begins(self) -> None:
-        self.disposition, self.field_value, self.in_file = b"", bytearray(), False
+        self.disposition, self.content_type, self.field_value, self.in_file = b"", b"", bytearray(), False
         self.parts += 1
         if self.parts > MAX_FIELDS:
             raise BadRequest("body", f"the form has more than {MAX_FIELDS} fields")
@@ -139,8 +148,11 @@ class _Reader:
         self.header_value += data[start:end]
 
     def _header_ends(self) -> None:
-        if self.header_name.lower() == b"content-disposition":
+        name = self.header_name.lower()
+        if name == b"content-disposition":
             self.disposition = self.header_value
+        elif name == b"content-type":
+            self.content_type = self.header_value
         self.header_name, self.header_value = b"", b""
 
     def _headers_end(self) -> None:
@@ -151,6 +163,7 @@ class _Reader:
             if self.form.name is not None:
                 raise BadRequest(self.field_name, "send one file a request")
             self.form.name = options[b"filename"].decode("utf-8", "replace")
+            self.form.content_type = self.content_type.decode("latin-1")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self.in_file:
@@ -165,15 +178,9 @@ class _Reader:
         self.pending_bytes += end - start
 
     def _part_ends(self) -> None:
-        if not self.in_file:
-            self.form.fields.setdefault(self.field_name, []).append(self.field_value.decode("utf-8", "replace"))
-
-
-def _write_all(sink: BinaryIO, block: bytes, name: str) -> None:
-    view = memoryview(block)
-    try:
-        while view:
-            view = view[os.write(sink.fileno(), view) :]
-    except OSError as error:
-        raise_if_full(error, name)
-        raise
+        if self.in_file:
+            return
+        value = self.field_value.decode("utf-8", "replace")
+        self.form.fields.setdefault(self.field_name, []).append(value)
+        if self.on_field:
+            self.on_field(self.field_name, value)

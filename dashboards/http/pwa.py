@@ -1,6 +1,6 @@
-"""What surrounds the pages: title and head tags, manifest, icons, service worker, offline page, share target.
+"""The installable app: head tags, manifest, icons, service worker, offline page, share target.
 
-Streamlit has no way to add tags to its page, so a middleware replaces the one title that it ships.
+Streamlit cannot add tags to its page, so a middleware replaces the title tag that it ships.
 """
 
 import os
@@ -15,18 +15,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.strings import APP
-from storage.errors import NotFound
+from storage.domain.errors import NotFound
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 SHELL = HERE / "static" / "shell"
 ICONS = {"icon-192.png": "192x192", "icon-512.png": "512x512"}
 MASKABLE = {"maskable-192.png": "192x192", "maskable-512.png": "512x512"}
 ASSETS: dict[str, Path] = {
-    "mark.svg": HERE / "components" / "mark.svg",
-    "kept.js": HERE / "components" / "kept.js",
+    "mark.svg": HERE / "components" / "shared" / "mark.svg",
+    "unsent_store.js": HERE / "components" / "uploader" / "unsent_store.js",
     "shell.js": SHELL / "shell.js",
-    "hasher.js": SHELL / "hasher.js",
-    **{f"noble/{path.name}": path for path in (SHELL / "noble").glob("*.js")},
     **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
 }
 MANIFEST: dict[str, Any] = {
@@ -58,19 +56,27 @@ MANIFEST: dict[str, Any] = {
     },
 }
 TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
+CALM = """
+      .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
+        visibility: hidden; animation: calm 0s 5s forwards;
+      }
+      @keyframes calm { to { visibility: visible; } }
+    """
+"""Nothing is shown before the sidebar has its place, and so nothing moves when it comes; the log-in has none."""
 HEAD = f"""<title>{APP}</title>
     <link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials" />
     <link rel="apple-touch-icon" href="/assets/apple-touch-icon.png" />
     <meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)" />
     <meta name="theme-color" content="#101514" media="(prefers-color-scheme: dark)" />
     <meta name="description" content="{MANIFEST["description"]}" />
+    <style>{CALM}</style>
     <script type="module" src="/assets/shell.js"></script>""".encode()
 ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
 
 
 class Shell:
-    """Middleware that dresses Streamlit's empty page, and lets everything else through as it is."""
+    """Middleware that adds tags to Streamlit's empty page and passes everything else through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -99,7 +105,7 @@ _CONDITIONS = {b"if-none-match", b"if-modified-since", b"range", b"accept-encodi
 
 
 def _asks_for_a_page(scope: Scope) -> bool:
-    """Tell whether a browser goes to a page; everything else keeps streaming, compression and revalidation."""
+    """Return whether a browser navigates to a page; other requests are not buffered."""
     return bool(scope.get("open")) and "text/html" in Headers(scope=scope).get("accept", "")
 
 
@@ -122,22 +128,22 @@ async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
 
 
 async def manifest(_: Request) -> Response:
-    """Describe the app to phones that install it."""
+    """Describe the app to devices that install it."""
     return JSONResponse(MANIFEST, media_type="application/manifest+json")
 
 
 async def service_worker(_: Request) -> Response:
-    """The script that stands between the pages and the network."""
+    """Return the service worker's script."""
     return FileResponse(SHELL / "sw.js", media_type="text/javascript", headers=FRESH)
 
 
 async def offline(_: Request) -> Response:
-    """The page that the service worker shows while the server cannot be reached."""
+    """Return the page that the service worker shows while the server is unreachable."""
     return FileResponse(SHELL / "offline.html", media_type="text/html", headers=FRESH)
 
 
 async def asset(request: Request) -> Response:
-    """A file of the shell: icons, scripts, styles; the same for everybody.
+    """Return an icon, script or style of the app; the same for everybody.
 
     Raises:
         NotFound: there is none of this name.
@@ -150,9 +156,9 @@ async def asset(request: Request) -> Response:
 
 
 async def share(_: Request) -> Response:
-    """Answer a phone that shares files while the service worker does not stand in front of us yet.
+    """Respond to a shared file that arrives before the service worker is active.
 
-    The browser sends no log-in with it, so nothing is taken; the page says to share once more.
+    The browser sends no login with it, so nothing is accepted; the page asks to share again.
     """
     return RedirectResponse("/upload?shared=missed", status_code=303, headers={"Connection": "close"})
 

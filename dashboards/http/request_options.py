@@ -1,19 +1,20 @@
-"""What callers may ask of a job, checked: the same fields for the page's uploads and both APIs."""
+"""Validated job options, shared by the upload page and both APIs."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
-from dashboards.answers import bad_request
-from dashboards.languages import NAMES
-from storage.abilities import translates
-from storage.errors import BadRequest, BadSetting, ModelCannot
-from storage.records import CueLimits, ExportFormat, Lane, Options
+from dashboards.http.error_responses import bad_request
+from storage.domain.errors import BadRequest, BadSetting, ModelCannot
+from storage.domain.languages import NAMES
+from storage.domain.model_names import MODEL_NAME, display_name, translates
+from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 
 NO_SETTINGS = {"inline", "v", "download"}
-"""What our own pages add to addresses of files, beside caption settings."""
+"""Parameters that our pages add to file URLs, besides caption settings."""
 
 
 def _known_language(code: str | None) -> str | None:
@@ -31,14 +32,15 @@ class CueForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    max_line_width: int = Field(42, ge=8, le=200, description="Characters a line; East Asian wide ones count twice.")
-    max_line_count: int = Field(2, ge=1, le=6, description="Lines a subtitle.")
-    min_duration_s: float = Field(5 / 6, ge=0, le=10, description="Shortest time on screen, where there is room.")
+    max_line_width: int = Field(42, ge=8, le=200, description="Characters per line; East Asian wide ones count twice.")
+    max_line_count: int = Field(2, ge=1, le=6, description="Lines per subtitle.")
+    min_duration_s: float = Field(5 / 6, ge=0, le=10, description="Shortest time on screen, if there is room.")
     max_duration_s: float = Field(7.0, ge=1, le=60, description="Longest time on screen.")
-    max_chars_per_s: float = Field(20.0, ge=5, le=100, description="Reading speed, where there is room.")
-    min_gap_s: float = Field(0.083, ge=0, le=2, description="Pause between subtitles, where there is room.")
-    highlight_words: bool = Field(False, description="Mark each word while it is spoken (SRT and VTT).")
-    speakers: bool = Field(True, description="Say who speaks, where that is known.")
+    max_chars_per_s: float = Field(20.0, ge=5, le=100, description="Reading speed, if there is room.")
+    min_gap_s: float = Field(0.083, ge=0, le=2, description="Gap between subtitles, if there is room.")
+    highlight_words: bool = Field(False, description="Highlight each word while it is spoken (SRT, VTT and ASS).")
+    speakers: bool = Field(True, description="Name the speakers, if they are known.")
+    byte_order_mark: bool = Field(False, description="Start text files with a byte order mark, for older programs.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -48,11 +50,11 @@ class CueForm(BaseModel):
 
 
 class OptionsForm(BaseModel):
-    """How a recording is heard; every field has a default that suits most recordings."""
+    """How a recording is transcribed; every default suits most recordings."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field("auto", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$", max_length=120)
+    model: str = Field("auto", pattern=MODEL_NAME, max_length=120)
     language: Annotated[str | None, AfterValidator(_known_language)] = None
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = Field(None, max_length=2000)
@@ -60,14 +62,18 @@ class OptionsForm(BaseModel):
     beam_size: int = Field(5, ge=1, le=20)
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = True
-    audio_track: int = Field(0, ge=0, le=63, description="Which audio track of the file, from 0.")
+    audio_track: int | None = Field(
+        None, ge=0, le=63, description="Which audio track of the file, from 0. Default: the one with sound."
+    )
     channels: Literal["mix", "split"] = Field("mix", description="split: a transcript of each channel, as a speaker.")
     cues: CueForm = Field(default_factory=CueForm)
-    diarize: bool = Field(False, description="Tell speakers apart, where a worker can; the text comes in any case.")
-    speakers: int | None = Field(None, ge=1, le=50, description="How many speakers there are, if that is known.")
-    language_per_span: bool = Field(False, description="Find out the language; a given one where unsure.")
+    diarize: bool = Field(
+        False, description="Identify the speakers, if a worker can; the text is produced in any case."
+    )
+    speakers: int | None = Field(None, ge=1, le=50, description="Number of speakers, if known.")
+    language_per_span: bool = Field(False, description="Detect the language; use a given one if uncertain.")
     formats: tuple[ExportFormat, ...] = Field(
-        (), description="Files to write when the job ends; others are made when they are asked for."
+        (), description="Files to write when the job ends; others are made on request."
     )
 
     @model_validator(mode="after")
@@ -78,11 +84,12 @@ class OptionsForm(BaseModel):
 
     @classmethod
     def showing(cls, options: Options) -> "OptionsForm":
-        """Return the form that a job's options would have come from, unchecked: a folder may be a model's name."""
-        return cls.model_construct(**asdict(options) | {"cues": CueForm.model_construct(**asdict(options.cues))})
+        """Return the form for a job's options, without validation; a folder's model by its name."""
+        shown = {"model": display_name(options.model), "cues": CueForm.model_construct(**asdict(options.cues))}
+        return cls.model_construct(**asdict(options) | shown)
 
     def options(self) -> Options:
-        """Return the domain's record."""
+        """Return the options as a domain record."""
         values = self.model_dump(exclude={"cues"})
         values |= {"prompt": self.prompt or None, "hotwords": self.hotwords or None}
         values |= {"formats": tuple(dict.fromkeys(self.formats))}
@@ -90,10 +97,10 @@ class OptionsForm(BaseModel):
 
 
 def cues_from_query(asked: QueryParams, usual: CueLimits) -> CueLimits:
-    """Read caption settings out of an address; what it leaves out is as usual for the job.
+    """Read caption settings from a URL; omitted ones are the job's.
 
     Raises:
-        BadSetting: one is unknown, given twice, or out of its range; the message names it.
+        BadSetting: one is unknown, repeated or out of range; the message names it.
     """
     given = [(name, value) for name, value in asked.multi_items() if name not in NO_SETTINGS]
     if not given:
@@ -113,7 +120,7 @@ def cues_from_query(asked: QueryParams, usual: CueLimits) -> CueLimits:
 
 
 def _range_of(setting: str) -> str:
-    """Return in words what a caption setting can be."""
+    """Return the range of a caption setting in words."""
     field = CueForm.model_fields[setting]
     if field.annotation is bool:
         return "say true or false"
@@ -122,10 +129,10 @@ def _range_of(setting: str) -> str:
 
 
 def options_from_json(text: str | None) -> Options:
-    """Read options sent as JSON; none at all means all defaults.
+    """Read options sent as JSON; without any, all defaults apply.
 
     Raises:
-        BadRequest: a field is unknown or out of its range; the message names it.
+        BadRequest: a field is unknown or out of range; the message names it.
     """
     try:
         return (OptionsForm.model_validate_json(text) if text else OptionsForm()).options()
@@ -133,8 +140,14 @@ def options_from_json(text: str | None) -> Options:
         raise bad_request(error, within="options") from error
 
 
+def idempotency_key(request: Request) -> str | None:
+    """Return the request's idempotency key, in a namespace of its own."""
+    key = request.headers.get("idempotency-key")
+    return f"http:{key}" if key else None
+
+
 def lane_from(text: str | None) -> Lane:
-    """Read a lane's name; none means interactive.
+    """Read a lane's name; the default is interactive.
 
     Raises:
         BadRequest: there is no such lane.

@@ -1,4 +1,4 @@
-"""What every answer carries: security headers, a content security policy, a request id, and a line in the log."""
+"""Add security headers, a content security policy and a request id, and log each request."""
 
 import base64
 import hashlib
@@ -13,13 +13,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards import context, timings
-from dashboards.answers import on_anything_else
+from dashboards.http.error_responses import on_anything_else
+from dashboards.runtime import context, request_timings, security_log
 
 logger = logging.getLogger("dashboards.access")
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-SECRET_IN_PATH = re.compile(r"^(/shared/)(?!assets/)[^/]+")
 QUIET = ("/livez", "/readyz", "/_stcore/health", "/static/", "/internal/v1/heartbeats")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -33,9 +32,9 @@ FIXED = {
 
 @cache
 def content_security_policy() -> str:
-    """Return the policy; the hash lets Streamlit's one inline script run and no other.
+    """Return the policy; its hash allows only Streamlit's one inline script.
 
-    `blob:` scripts are needed for the inline JavaScript of components alone.
+    Only the inlined JavaScript of components needs `blob:` scripts.
     """
     import streamlit
 
@@ -50,7 +49,7 @@ def content_security_policy() -> str:
 
 
 class Headers:
-    """Outermost middleware: plain ASGI, so that it covers Streamlit's own routes and costs little."""
+    """The outermost middleware: plain ASGI, so it covers Streamlit's routes at little cost."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -85,20 +84,22 @@ class Headers:
         for name, value in self.fixed.items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = scope["request_id"]
-        if scope["scheme"] in {"https", "wss"}:
+        if scope.get("secure"):
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if scope.get("caller_known"):
             headers.setdefault("Cache-Control", "private, no-store")
 
     def _log(self, scope: Scope, status: int, took_s: float) -> None:
         if scope["type"] == "http" and context.is_up():
-            context.current().timings.note(timings.route_of(scope), status, took_s)
+            holder, route = context.current(), request_timings.template_of(scope)
+            holder.timings.note(request_timings.route_of(scope), status, took_s)
+            holder.metrics.request(scope["method"], route, status, took_s)
         if scope["path"].startswith(QUIET) and status < 400:
             return
         logger.info(
             "%s %s %s",
             scope.get("method", "WEBSOCKET"),
-            SECRET_IN_PATH.sub(r"\1…", scope["path"]),
+            security_log.without_secret(scope["path"]),
             status,
             extra={"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")},
         )

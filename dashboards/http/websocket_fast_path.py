@@ -1,8 +1,7 @@
-"""What keeps an open page small: two websockets each, of which a thousand pages have two thousand.
+"""Reduces memory per websocket: skips Streamlit's middleware, drops handshake state.
 
-A request is over in milliseconds, a websocket stands for hours, with every frame of every middleware that it went
-through, and with the headers that it came with. So it goes straight to its endpoint once the gate has let it in, and
-what only the handshake needed is let go.
+A request lasts milliseconds; a websocket lasts hours, with a frame of every middleware that it passed and the headers
+of its handshake. So it goes straight to its endpoint once it is authenticated, and the handshake's state is released.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,9 +19,10 @@ Endpoint = Callable[[WebSocket], Awaitable[None]]
 
 
 class Straight:
-    """Middleware around those of Streamlit, which do nothing for websockets (sessions of its own login, gzip, paths).
+    """Skips Streamlit's middleware, which does nothing for websockets.
 
-    `__call__` is no coroutine itself: it would be one more frame for each websocket.
+    (Sessions of its own login, gzip, paths.) `__call__` is not a coroutine, which would be one more frame per
+    websocket.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -43,11 +43,11 @@ def _endpoints(routes: list[BaseRoute]) -> dict[str, Endpoint]:
 
 
 class Lean(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, which forgets request and response of the handshake once that is done."""
+    """uvicorn's protocol, which releases request and response after the handshake."""
 
     async def send(self, message: "ASGISendEvent") -> None:
         shaking = not self.handshake_complete
         await super().send(message)
         if shaking and self.handshake_complete:
-            self.request.headers.clear()  # the parser, a generator, holds the request itself until the end
+            self.request.headers.clear()  # the parser, a generator, keeps the request until the end
             del self.request, self.response

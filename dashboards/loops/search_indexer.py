@@ -1,10 +1,10 @@
-"""Keeps the search index up with the ledger: at the start, when jobs change, and now and then in any case."""
+"""Background loop that updates the search index on job changes and periodically."""
 
 import asyncio
 import logging
 
-from dashboards import context
-from storage.errors import LedgerClosed
+from dashboards.runtime import context, db
+from storage.domain.errors import LedgerClosed
 
 logger = logging.getLogger(__name__)
 GATHER_S = 1.0
@@ -13,12 +13,12 @@ FINAL = {"completed", "deleted"}
 
 
 async def keep_up() -> None:
-    """Sync the index whenever a transcript may have come, changed or gone; a failure is tried again later."""
+    """Sync the index whenever a transcript may have changed; failures are retried."""
     holder = context.current()
     with holder.bus.listen() as listener:
         while True:
             try:
-                await context.in_thread(holder.search.sync, holder.ledger)
+                await db.in_thread(holder.search.sync, holder.ledger)
             except LedgerClosed:
                 return
             except Exception:

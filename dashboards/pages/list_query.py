@@ -1,4 +1,4 @@
-"""What a list shows, as its address says it: filters, order and page are query parameters, so that links keep them."""
+"""The list's query parameters: filters, order and page, so that links preserve them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from storage.listing import Sort, Wanted
-from storage.records import JobState
+from storage.domain.records import JobState
+from storage.jobs.listing import JobFilter, Sort
 
 GOING_ON = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
 FILTERS: dict[str, tuple[JobState, ...] | None] = {
@@ -25,11 +25,11 @@ MAX_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the address asks for; `told` is the address itself, `narrowed` whether anything but the state is chosen."""
+class ListQuery:
+    """The parsed query; `told` is the raw one, `narrowed` if more than the state filters."""
 
     show: str
-    wanted: Wanted
+    wanted: JobFilter
     sort: Sort
     after: str | None
     told: dict[str, str]
@@ -40,9 +40,9 @@ class Asked:
 
 
 def come_back(view: str, fields: tuple[str, ...] = FIELDS) -> None:
-    """Remember what a view's address says; bring it back where a recording's address has taken its place.
+    """Remember a view's query, and restore it when a recording's query replaced it.
 
-    The browser's way back from a recording leads to the view with the recording's query: Streamlit mixes the two up.
+    The browser's back button from a recording leads to the view with the recording's query: Streamlit mixes the two up.
     """
     key = f"address-{view}"
     if "id" in st.query_params:
@@ -51,13 +51,13 @@ def come_back(view: str, fields: tuple[str, ...] = FIELDS) -> None:
         st.session_state[key] = {name: st.query_params[name] for name in fields if name in st.query_params}
 
 
-def asked(zone: tzinfo, owner: str | None) -> Asked:
-    """Read the address; what it says wrongly counts as not said. `owner` holds whatever the address says."""
+def asked(zone: tzinfo, owner: str | None) -> ListQuery:
+    """Parse the query, ignoring invalid values; `owner` always applies."""
     told = {name: st.query_params[name][:MAX_CHARS] for name in FIELDS if st.query_params.get(name)}
     since, until = _day(told.get("from")), _day(told.get("to"))
     show = told.get("show", "all")
     show = show if show in FILTERS else "all"
-    wanted = Wanted(
+    wanted = JobFilter(
         owner_id=owner or told.get("owner"),
         states=FILTERS[show] or (),
         since=_midnight(since, zone),
@@ -69,11 +69,11 @@ def asked(zone: tzinfo, owner: str | None) -> Asked:
     sort = Sort(told["sort"]) if told.get("sort") in list(Sort) else Sort.NEWEST
     if owner:
         told.pop("owner", None)
-    return Asked(show=show, wanted=wanted, sort=sort, after=told.get("after"), told=told)
+    return ListQuery(show=show, wanted=wanted, sort=sort, after=told.get("after"), told=told)
 
 
 def write(told: Any, *, everybody: bool) -> None:
-    """Put into the address what the list's controls say; any change but a turned page begins at the top."""
+    """Write the list's controls to the query; any change except paging starts at the top."""
     if not isinstance(told, Mapping):
         return
     kept = {name: st.query_params[name] for name in FIELDS if st.query_params.get(name) and name != "after"}

@@ -1,13 +1,15 @@
-"""The forms for people who are not logged in: their fields, and the words around them."""
+"""The forms for visitors who are not logged in: login, registration, new password."""
 
 import streamlit as st
 
-from dashboards import components, context, strings, viewer
+from dashboards import components, strings
+from dashboards.pages import registry, viewer
+from dashboards.runtime import context, db
 from dashboards.strings import accounts as words
-from storage import choices, invitations, users
-from storage.choices import Registration
-from storage.errors import LinkSpent
-from storage.users import MIN_PASSWORD_CHARS
+from storage.accounts import invitations, registration_policy, users
+from storage.accounts.credential_rules import MIN_PASSWORD_CHARS
+from storage.accounts.registration_policy import Registration
+from storage.domain.errors import LinkSpent
 
 NAME = {
     "name": "name",
@@ -28,29 +30,29 @@ NEW_PASSWORD = PASSWORD | {
 
 
 def heading(title: str, said: str) -> None:
-    """Show the mark, what this is, and a line below it."""
+    """Show the mark, a title, and a line below it."""
     components.mark()
     st.title(title, anchor=False)
     st.caption(said)
 
 
 def log_in() -> None:
-    """Ask for name and password, or lead to the provider."""
+    """Show the login form, or a link to the provider."""
     if refusal := strings.SIGN_IN_REFUSED.get(st.query_params.get("sign_in", "")):
         st.error(refusal, icon=":material/error:")
     oidc = context.settings().oidc
     provider = words.log_in_with(oidc.oidc_name) if oidc.oidc_issuer else None
     components.login("/auth/session", fields=[NAME, OLD_PASSWORD], text=strings.LOGIN, provider=provider)
-    if viewer.look(choices.of).registration is Registration.OPEN:
-        st.page_link("views/join.py", label=words.TO_JOIN, icon=":material/person_add:")
+    if db.look(registration_policy.of).registration is Registration.OPEN:
+        st.page_link(registry.page("join"), label=words.TO_JOIN, icon=":material/person_add:")
         st.caption(words.FORGOTTEN)
     else:
         st.caption(f"{words.NO_ACCOUNT} {words.FORGOTTEN}")
 
 
 def join() -> None:
-    """Ask for a new account's name and password, where registering is open or the link is an invitation."""
-    token, choice = st.query_params.get("token", ""), viewer.look(choices.of)
+    """Show the registration form, if registration is open or the link is an invitation."""
+    token, choice = st.query_params.get("token", ""), db.look(registration_policy.of)
     email = ""
     if choice.registration is Registration.CLOSED or (not token and choice.registration is not Registration.OPEN):
         heading(words.NO_JOINING, words.NO_JOINING_WHY)
@@ -59,7 +61,7 @@ def join() -> None:
         return
     if token:
         try:
-            email = viewer.look(invitations.find, token).email or ""
+            email = db.look(invitations.find, token).email or ""
         except LinkSpent as error:
             spent(words.INVITATION, error)
             return
@@ -72,14 +74,14 @@ def join() -> None:
 
 
 def reset() -> None:
-    """Ask for a new password, where the link is still good for one."""
+    """Show the new password form, if the link is still valid."""
     token = st.query_params.get("token", "")
     try:
-        link = viewer.look(invitations.find, token, reset=True)
+        link = db.look(invitations.find, token, reset=True)
     except LinkSpent as error:
         spent(words.NEW_PASSWORD, error)
         return
-    name = viewer.look(users.get, str(link.user_id)).name
+    name = db.look(users.get, str(link.user_id)).name
     heading(words.RESET, words.reset_for(viewer.plain(name)))
     username = NAME | {"type": "hidden", "value": name}
     fields = [username, NEW_PASSWORD, {"name": "token", "type": "hidden", "value": token}]
@@ -87,16 +89,35 @@ def reset() -> None:
 
 
 def spent(title: str, error: LinkSpent) -> None:
-    """Say that a link is good for nothing any more."""
+    """Show that a link is no longer valid."""
     heading(title, words.LINK_SPENT)
     viewer.refused(error)
     back()
 
 
 def back() -> None:
-    """Lead to the log-in form, or to the recordings of who is logged in."""
+    """Link to the login form, or to the recordings of a logged-in user."""
     if viewer.signed_in():
-        st.page_link("views/jobs.py", label=words.TO_RECORDINGS, icon=":material/arrow_back:")
+        st.page_link(registry.page("jobs"), label=words.TO_RECORDINGS, icon=":material/arrow_back:")
     else:
-        login = st.Page("views/login.py", title=words.LOG_IN, default=True)
+        login = st.Page(login_page, title=words.LOG_IN, url_path="", default=True)
         st.page_link(login, label=words.TO_LOG_IN, icon=":material/arrow_back:")
+
+
+def login_page() -> None:
+    """Show the login form under every path, so that deep links survive the login."""
+    with st.container(key="gate"):
+        heading(words.LOG_IN, words.LOG_IN_WHERE)
+        log_in()
+
+
+def join_page() -> None:
+    """Show the registration page."""
+    with st.container(key="gate"):
+        join()
+
+
+def reset_page() -> None:
+    """Show the page for a new password, opened by a link."""
+    with st.container(key="gate"):
+        reset()

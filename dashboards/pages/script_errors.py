@@ -1,4 +1,4 @@
-"""What readers see when a page breaks on something unforeseen: plain words and an id that is found in the log."""
+"""The message for unforeseen page errors, with an id that is in the log."""
 
 import logging
 import secrets
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def on_script_error(error: Exception) -> bool:
-    """Log the error under a fresh id and show that id in place of Streamlit's own message."""
+    """Log the error with a new id, and show the id instead of Streamlit's message."""
     ident = secrets.token_hex(8)
     logger.error("a page broke", exc_info=error, extra={"request_id": ident})
     st.error(strings.MISHAP.format(ident=ident), icon=":material/error:")

@@ -1,29 +1,34 @@
-"""Search: what was said in which recording, with the way to the moment."""
+"""Full-text search of transcripts, with links to the matching moments."""
 
 from typing import Any
 
 import streamlit as st
 
-from dashboards import components, present, searching, strings, viewer
-from dashboards.list_address import come_back
-from dashboards.searching import Answer, Result
+from dashboards import components, strings
+from dashboards.components.contracts import SearchAnswer, SearchMoment, SearchResult
+from dashboards.pages import registry, viewer
+from dashboards.pages.list_query import come_back
+from dashboards.presenters import formatting
+from dashboards.runtime import db, security_log
+from dashboards.services import transcript_search
+from dashboards.services.transcript_search import Answer, Result
 from dashboards.strings import recordings as words
-from storage import users
-from storage.errors import TranscriberError
-from storage.moments import Moment
+from storage.accounts import users
+from storage.domain.errors import TranscriberError
+from storage.search.snippets import Moment
 
 RECENT = "searches"
 
 
 @st.fragment
-def page() -> None:
-    """Show the box and, for the query in the address, what was found."""
+def query_and_results() -> None:
+    """Show the search box and the results for the query in the address."""
     me = viewer.required()
     come_back("search", ("q", "page", "all"))
     asked = st.query_params.get("q", "").strip()
     everybody = me.is_admin and st.query_params.get("all") == "1"
     answer = find(me, asked, everybody=everybody) if asked else None
-    people = {user.id: user.name for user in viewer.look(users.list_all)} if everybody else {}
+    people = {user.id: user.name for user in db.look(users.list_all)} if everybody else {}
     went = components.search(
         {
             "q": asked,
@@ -35,14 +40,16 @@ def page() -> None:
         on_ask=ask,
     )
     if went:
-        st.switch_page("views/job.py", query_params=went)
+        st.switch_page(registry.page("job"), query_params=went)
 
 
 def find(me: viewer.Viewer, asked: str, *, everybody: bool) -> Answer | None:
-    """Search, or say on the page why that is not possible now."""
+    """Search, or show why that is not possible now."""
     number = st.query_params.get("page", "1")
+    if everybody:
+        security_log.others_searched(me.user)
     try:
-        answer = searching.search(
+        answer = transcript_search.search(
             asked,
             owner_id=None if everybody else me.user.id,
             zone=me.zone,
@@ -59,7 +66,7 @@ def find(me: viewer.Viewer, asked: str, *, everybody: bool) -> Answer | None:
 
 
 def ask(wanted: Any) -> None:
-    """Put what was asked for into the address."""
+    """Write the query to the address."""
     if not isinstance(wanted, dict):
         return
     told = {"q": str(wanted.get("q", ""))[:500], "page": wanted.get("page"), "all": wanted.get("everybody")}
@@ -70,8 +77,8 @@ def ask(wanted: Any) -> None:
     )
 
 
-def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> dict[str, Any]:
-    """Return what the component shows of an answer."""
+def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> SearchAnswer:
+    """Return an answer as the component's data."""
     if answer is None:
         return {"results": [], "hints": [], "behind": None, "count": None, "page": 1, "pages": 1, "place": ""}
     return {
@@ -86,7 +93,7 @@ def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> d
 
 
 def count(answer: Answer) -> str:
-    """Say how much was found."""
+    """Return the number of results in words."""
     if answer.query.empty:
         return strings.SEARCH["nothing_asked"]
     if not answer.total:
@@ -95,7 +102,7 @@ def count(answer: Answer) -> str:
 
 
 def behind(answer: Answer) -> str | None:
-    """Say that not everything has been searched, and how far the index is."""
+    """Return a note if the index is not up to date, with its progress."""
     if not answer.index.known:
         return strings.SEARCH["starting"]
     if not answer.index.behind:
@@ -103,21 +110,21 @@ def behind(answer: Answer) -> str | None:
     return f"{strings.SEARCH['behind']} {words.index_behind(answer.index.share, answer.index.behind)}"
 
 
-def result(found: Result, me: viewer.Viewer, people: dict[str, str]) -> dict[str, Any]:
+def result(found: Result, me: viewer.Viewer, people: dict[str, str]) -> SearchResult:
     """Return one recording with its moments."""
     job, rest = found.job, found.moments.total - len(found.moments.shown)
-    facts = (people.get(job.owner_id), present.day(job.created_at, me.zone), present.length(job.duration_s))
+    facts = (people.get(job.owner_id), formatting.day(job.created_at, me.zone), formatting.length(job.duration_s))
     return {
         "id": job.id,
         "name": job.name,
-        "about": " · ".join(fact for fact in (*facts, present.language(job.language)) if fact),
+        "about": " · ".join(fact for fact in (*facts, formatting.language(job.language)) if fact),
         "moments": [moment(one) for one in found.moments.shown],
         "more": "" if rest <= 0 else words.more_moments(rest),
     }
 
 
-def moment(one: Moment) -> dict[str, Any]:
-    """Return a moment with its text in parts, marked or not."""
+def moment(one: Moment) -> SearchMoment:
+    """Return a moment with its text in parts, highlighted or not."""
     parts, place = [], 0
     for start, end in one.marks:
         parts += [(one.text[place:start], False), (one.text[start:end], True)]
@@ -125,11 +132,13 @@ def moment(one: Moment) -> dict[str, Any]:
     parts.append((one.text[place:], False))
     return {
         "start_s": round(one.start_s, 2),
-        "time": present.length(one.start_s),
+        "time": formatting.length(one.start_s),
         "speaker": one.speaker,
         "parts": [part for part in parts if part[0]],
     }
 
 
-st.title(strings.PAGE["search"], anchor=False)
-page()
+def page() -> None:
+    """Show the search page."""
+    st.title(strings.PAGE["search"], anchor=False)
+    query_and_results()

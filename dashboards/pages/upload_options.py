@@ -1,21 +1,25 @@
-"""What an upload asks for: the choices above the drop zone, as the server takes them.
+"""The options above the drop zone, as the server accepts them.
 
-They start from what the reader prefers, and hold for the files that are added next.
+They start from the reader's preferences, and apply to the files that are added next.
 """
 
 from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import context, present, strings, viewer
-from dashboards.languages import LANGUAGES
+from dashboards import strings
+from dashboards.pages import viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import context, db
 from dashboards.strings import recordings as words
-from storage import preferences, quotas, vocabulary
-from storage.abilities import translates
-from storage.clock import utc_now
-from storage.errors import ModelCannot
-from storage.preferences import Preferences
-from storage.records import CueLimits, ExportFormat, Lane, Options
+from storage.accounts import preferences, quotas, vocabulary
+from storage.accounts.preferences import Preferences
+from storage.domain.clock import utc_now
+from storage.domain.errors import ModelCannot
+from storage.domain.languages import LANGUAGES
+from storage.domain.model_names import translates
+from storage.domain.records import CueLimits, ExportFormat, Lane, Options
+from storage.files import upload_room
 
 AUTO = "auto"
 ANY = "any"
@@ -23,8 +27,8 @@ PROMPT_CHARS = 1000
 
 
 def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
-    """Show the choices and return them; what the reader prefers is chosen already."""
-    usual = viewer.look(preferences.of, me.user.id)
+    """Show the options, preset from the reader's preferences, and return them."""
+    usual = db.look(preferences.of, me.user.id)
     with st.container(key="choices"):
         left, middle, right = st.columns(3)
         with left:
@@ -44,7 +48,7 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
 
 
 def _warn_of(task: str, model: str) -> None:
-    """Say beforehand what the server would refuse."""
+    """Warn about combinations that the server would refuse."""
     default = context.workers().default_model()
     heard_by = model if model != AUTO else default.name if default else None
     if task == "translate" and heard_by and not translates(heard_by):
@@ -52,11 +56,13 @@ def _warn_of(task: str, model: str) -> None:
 
 
 def _sound(asked: Options) -> Options:
-    """Ask how speakers, channels, tracks and changing languages are to be taken."""
+    """Ask about speakers, channels, tracks and changing languages."""
     left, middle, right = st.columns(3)
     with left:
         channels = _one_of(words.CHANNEL, words.CHANNELS, asked.channels, key="channels", help=words.CHANNELS_HELP)
-    track = middle.number_input(words.TRACK, 1, 64, 1, key="track", help=words.TRACK_HELP)
+    track = middle.number_input(
+        words.TRACK, 1, 64, None, key="track", help=words.TRACK_HELP, placeholder=words.TRACK_CHOSEN
+    )
     speakers = None
     apart = False
     with right:
@@ -68,7 +74,7 @@ def _sound(asked: Options) -> Options:
     return replace(
         asked,
         channels=channels,
-        audio_track=int(track) - 1,
+        audio_track=None if track is None else int(track) - 1,
         diarize=apart,
         speakers=speakers,
         language_per_span=changing,
@@ -76,12 +82,12 @@ def _sound(asked: Options) -> Options:
 
 
 def _formats(usual: Preferences) -> tuple[ExportFormat, ...]:
-    """Ask which files to write at once; every other one is made when it is asked for."""
+    """Ask which files to write at once; others are made on request."""
     chosen = st.multiselect(
         words.FILES_READY,
         list(ExportFormat),
         default=list(usual.formats),
-        format_func=lambda one: words.file_format(one, strings.FORMAT[one]),
+        format_func=words.file_format,
         key="formats",
         placeholder=words.USUAL_FILES,
         help=words.FILES_READY_HELP,
@@ -90,24 +96,24 @@ def _formats(usual: Preferences) -> tuple[ExportFormat, ...]:
 
 
 def room_for(me: viewer.Viewer) -> int:
-    """Return how many bytes the reader could send now, by the disk and by what is left of the reader's quota."""
-    free = context.current().shelf.free_bytes()
+    """Return how many bytes the reader can upload now, by disk and quota."""
+    free = upload_room.room_for(context.current().shelf, me.user.id, share=context.settings().web.upload_share)
     if me.user.quota_bytes is None:
         return free
-    return max(0, min(free, me.user.quota_bytes - viewer.look(quotas.usage, me.user.id).stored_bytes))
+    return max(0, min(free, me.user.quota_bytes - db.look(quotas.usage, me.user.id).stored_bytes))
 
 
 def limits(me: viewer.Viewer, free_bytes: int) -> dict[str, str]:
-    """Return what the uploader says of its limits before anything is sent."""
+    """Return the limits that the uploader shows."""
     web = context.settings().web
     values = {
-        "size": present.size(web.max_upload_bytes),
+        "size": formatting.size(web.max_upload_bytes),
         "hours": f"{web.max_hours:g}",
-        "free": present.size(free_bytes),
+        "free": formatting.size(free_bytes),
     }
     told = [(strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_ROOM).format(**values)]
     if me.user.quota_hours is not None:
-        used = viewer.look(quotas.usage, me.user.id)
+        used = db.look(quotas.usage, me.user.id)
         heard = f"{(used.heard_s + used.coming_s) / 3600:.1f}"
         told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=f"{me.user.quota_hours:g}"))
     return {
@@ -118,7 +124,7 @@ def limits(me: viewer.Viewer, free_bytes: int) -> dict[str, str]:
 
 
 def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: str | None = None) -> str:  # noqa: A002
-    """Show a list of choices on which the usual one is chosen."""
+    """Show a list of options with the preferred one selected."""
     keys = list(names)
     place = keys.index(usual) if usual in names else 0
     return st.selectbox(label, keys, index=place, format_func=names.__getitem__, key=key, help=help)
@@ -129,16 +135,16 @@ def _language(usual: Preferences) -> str:
 
 
 def _model(usual: Preferences) -> str:
-    """Offer what workers have; a preferred model that none of them has is fetched when a job asks for it."""
+    """Offer the workers' models; a preferred one that is missing is downloaded for the job."""
     found = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     default = context.workers().default_model()
     best = words.best(default.name) if default else words.BEST
-    names = {AUTO: best} | {name: name for name in sorted(found | {usual.model} - {AUTO})}
+    names = {AUTO: best} | {name: words.model_named(name) for name in sorted(found | {usual.model} - {AUTO})}
     return _one_of(words.MODEL, names, usual.model, key="model", help=words.MODEL_HELP)
 
 
 def _words(me: viewer.Viewer) -> tuple[str | None, str | None]:
-    kept = len(vocabulary.terms(viewer.look(vocabulary.words_of, me.user.id)))
+    kept = len(vocabulary.terms(db.look(vocabulary.words_of, me.user.id)))
     hotwords = st.text_input(
         words.HOTWORDS,
         placeholder=words.HOTWORDS_EXAMPLE,

@@ -1,28 +1,25 @@
-"""Who is looking at the page, read anew in every run: roles and accounts change while pages are open."""
+"""The reader of the page, loaded in every run, since roles and accounts change."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
-from duckdb import DuckDBPyConnection
 
-from dashboards import context, present
-from storage import users
-from storage.errors import NotFound, TranscriberError
-from storage.records import Job, Role, User
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from dashboards.presenters import formatting
+from dashboards.runtime import db
+from storage.accounts import users
+from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.records import Role, User
 
 MARKDOWN = frozenset("\\`*_{}[]()<>#+-!|$:~")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """The signed-in reader of this page and the session of the browser."""
+    """The logged-in reader and the browser's session."""
 
     user: User
     session_id: str
@@ -30,7 +27,7 @@ class Viewer:
 
     @property
     def actor(self) -> str:
-        return f"user:{self.user.id}"
+        return self.user.actor
 
     @property
     def is_admin(self) -> bool:
@@ -38,27 +35,24 @@ class Viewer:
 
     @property
     def may_write(self) -> bool:
-        return self.user.role is not Role.READER
-
-    def may_see(self, job: Job) -> bool:
-        return self.is_admin or job.owner_id == self.user.id
+        return self.user.role.may_write
 
 
 def signed_in() -> Viewer | None:
-    """Return the reader that the gate has let in, or None; a disabled account is nobody."""
-    here = st.user.to_dict()  # once: each look at it reads files anew in which Streamlit's own login would be set up
+    """Return the authenticated reader, or None; a disabled account is None."""
+    here = st.user.to_dict()  # once: each access reads the files in which Streamlit's own login would be configured
     user_id, session_id = here.get("uid"), here.get("sid")
     if not isinstance(user_id, str) or not isinstance(session_id, str):
         return None
     try:
-        user = look(users.get, user_id)
+        user = db.look(users.get, user_id)
     except NotFound:
         return None
     return None if user.disabled else Viewer(user=user, session_id=session_id, zone=_zone())
 
 
 def required() -> Viewer:
-    """Return the reader; where there is none any more, run the whole script again, which shows the login."""
+    """Return the reader; without one, rerun the script, which shows the login."""
     viewer = signed_in()
     if viewer is None:
         st.rerun()
@@ -66,26 +60,11 @@ def required() -> Viewer:
 
 
 def required_admin() -> Viewer:
-    """Return the reader, who is an administrator, or run the whole script again."""
+    """Return the reader, who must be an administrator, or rerun the script."""
     viewer = required()
     if not viewer.is_admin:
         st.rerun()
     return viewer
-
-
-def look(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `work(con, …)` on a read cursor."""
-    with context.ledger().read() as con:
-        return work(con, *args, **kwargs)
-
-
-def change(work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `work(con, …)` in a write transaction.
-
-    Raises:
-        TranscriberError: whatever the change is refused for; `refused` puts it on the page.
-    """
-    return context.ledger().run(work, *args, **kwargs)
 
 
 def refused(error: TranscriberError) -> None:
@@ -93,16 +72,28 @@ def refused(error: TranscriberError) -> None:
     st.error(explained(error), icon=":material/error:")
 
 
+@contextmanager
+def saving(said: str) -> Iterator[None]:
+    """Say that the block's change is saved and rerun, or show why it was refused."""
+    try:
+        yield
+    except TranscriberError as error:
+        refused(error)
+    else:
+        st.toast(said, icon=":material/check:")
+        st.rerun()
+
+
 def explained(error: TranscriberError) -> str:
-    """Return an error's message as a sentence in Markdown; what it puts between backticks is to be typed."""
-    pieces = present.sentence(str(error)).split("`")
-    if len(pieces) % 2 == 0:  # a name has a backtick in it
+    """Return an error's message as a Markdown sentence, with backticks as code."""
+    pieces = formatting.sentence(str(error)).split("`")
+    if len(pieces) % 2 == 0:  # a name contains a backtick
         return plain("`".join(pieces))
     return "".join(f"`{piece}`" if place % 2 else plain(piece) for place, piece in enumerate(pieces))
 
 
 def plain(text: str) -> str:
-    """Return text with everything that Markdown would act on taken at its word."""
+    """Return text with Markdown's special characters escaped."""
     return "".join(f"\\{char}" if char in MARKDOWN else char for char in text)
 
 

@@ -1,4 +1,4 @@
-"""Tasks that outlive the request that began them."""
+"""Background tasks that outlive the request that started them."""
 
 import asyncio
 import logging
@@ -10,13 +10,13 @@ TOLD_AGAIN_AFTER_S = 1.0
 
 
 class Background:
-    """Holds tasks until they are done, and logs how they failed."""
+    """Holds tasks until they are done, and logs their failures."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run `work` beside everything else."""
+        """Run `work` in the background."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -28,7 +28,7 @@ class Background:
             logger.warning("%s failed: %s", task.get_name(), error, exc_info=error)
 
     async def stop(self) -> None:
-        """End all that still runs; whatever takes an end for something else is told again."""
+        """Cancel all running tasks, repeatedly if one ignores the cancellation."""
         while tasks := [task for task in self._tasks if not task.done()]:
             for task in tasks:
                 task.cancel()

@@ -1,4 +1,4 @@
-"""What pages keep for a few seconds since a thousand of them ask the same: how often that helped, and its end."""
+"""Streamlit caches with hit counters."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Counted(Generic[P, T]):
-    """A cached function that counts how often it was asked, and how often it had to work for it."""
+    """A cached function that counts calls and cache misses."""
 
     def __init__(self, name: str, work: Callable[P, T], keep: Callable[..., Any]) -> None:
         self.name, self.asked, self.worked = name, 0, 0
@@ -34,7 +34,7 @@ class Counted(Generic[P, T]):
         return max(0, self.asked - self.worked)
 
     def clear(self) -> None:
-        """Forget what is kept; the counts stay."""
+        """Clear the cache; the counters stay."""
         self._kept.clear()
 
 
@@ -42,7 +42,7 @@ KNOWN: dict[str, Counted[..., Any]] = {}
 
 
 def counted(name: str, keep: Callable[..., Any]) -> Callable[[Callable[P, T]], Counted[P, T]]:
-    """Cache a function by `keep` (one of Streamlit's caches) and show it to administrators under this name."""
+    """Cache a function with one of Streamlit's caches, shown to administrators by name."""
 
     def decorate(work: Callable[P, T]) -> Counted[P, T]:
         KNOWN[name] = made = Counted(name, work, keep)

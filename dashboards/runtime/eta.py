@@ -1,10 +1,11 @@
-"""How fast each recording is being heard, measured from what workers report of it, and so how long it still takes."""
+"""Estimates the remaining time of running jobs from their measured speed."""
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage.records import Job, JobState
+from storage.domain.records import Job, JobState
 
 ENOUGH_S = 3.0
 WINDOW_S = 60.0
@@ -13,21 +14,22 @@ WINDOW_S = 60.0
 @dataclass(slots=True)
 class _Pace:
     attempt: int
-    began: tuple[float, float]  # when, and how many seconds of speech had been heard then
+    began: tuple[float, float]  # when, and how many seconds of speech were transcribed then
     last: tuple[float, float]
     next_began: tuple[float, float]
 
 
 class Paces:
-    """Seconds of speech heard a second over the last minute or two of each running job; from any thread."""
+    """The recent transcription speed of each running job; thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._paces: dict[str, _Pace] = {}
 
     def note(self, job: Job, *, now: float | None = None) -> None:
-        """Take in how far a job is; forget it when it is no longer being heard."""
-        point = (time.monotonic() if now is None else now, job.done_s)
+        """Record a job's progress; forget it when transcription ends."""
+        point = (self._clock() if now is None else now, job.done_s)
         with self._lock:
             if job.state is not JobState.TRANSCRIBING:
                 self._paces.pop(job.id, None)
@@ -42,7 +44,7 @@ class Paces:
                 pace.began, pace.next_began = pace.next_began, point
 
     def left_s(self, job: Job, *, now: float | None = None) -> float | None:
-        """Return how many seconds a job still takes to be heard; None before that can be told."""
+        """Return the remaining seconds of a job's transcription, or None if unknown."""
         with self._lock:
             pace = self._paces.get(job.id)
         whole_s = job.expected_speech_s
@@ -51,5 +53,5 @@ class Paces:
         took_s, heard_s = pace.last[0] - pace.began[0], pace.last[1] - pace.began[1]
         if took_s < ENOUGH_S or heard_s <= 0:
             return None
-        since_s = (time.monotonic() if now is None else now) - pace.last[0]
+        since_s = (self._clock() if now is None else now) - pace.last[0]
         return max(0.0, (whole_s - job.done_s) * took_s / heard_s - since_s)

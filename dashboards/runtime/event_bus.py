@@ -1,22 +1,28 @@
-"""The in-process bus of job changes: open pages, waiting API calls and tests listen to it."""
+"""The in-process event bus for job changes, used by pages, API calls and tests."""
 
 import asyncio
 import json
+import secrets
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+HISTORY = 5000
+"""Events that can be sent again to a program that was away for a moment."""
+
 
 @dataclass
 class News:
-    """What is told of one job, and to how many listeners at once; made into JSON once for all of them."""
+    """An event about one job, serialised to JSON once for all listeners."""
 
     facts: dict[str, Any]
     crowd: int = field(default=1, compare=False)
+    seq: int = field(default=0, compare=False)
+    ident: str = field(default="", compare=False)
 
     @cached_property
     def for_pages(self) -> str:
@@ -24,14 +30,15 @@ class News:
 
     @cached_property
     def for_programs(self) -> str:
-        return json.dumps({name: fact for name, fact in self.facts.items() if name != "row"}, separators=(",", ":"))
+        told = {name: fact for name, fact in self.facts.items() if name != "row"}
+        return json.dumps({"id": self.ident} | told, separators=(",", ":"))
 
 
-class Listener:
-    """One reader of the bus: the latest news of each job since it last looked, however slow it is."""
+class Subscriber:
+    """A listener of the bus, which keeps the latest event of each job."""
 
-    def __init__(self, owner_id: str | None, job_id: str | None) -> None:
-        self.owner_id, self.job_id = owner_id, job_id
+    def __init__(self, owner_id: str | None, job_id: str | None, *, is_page: bool = False) -> None:
+        self.owner_id, self.job_id, self.is_page = owner_id, job_id, is_page
         self.loop = asyncio.get_running_loop()
         self._news: dict[str, News] = {}
         self._some = asyncio.Event()
@@ -40,24 +47,24 @@ class Listener:
         return self.owner_id in {None, news["owner_id"]} and self.job_id in {None, news["job_id"]}
 
     def put(self, news: News) -> None:
-        """Keep the news; on the loop's own thread."""
+        """Store the event; on the loop's own thread."""
         self._news[news.facts["job_id"]] = news
         self._some.set()
 
     async def some(self) -> None:
-        """Wait until there is news."""
+        """Wait until there is an event."""
         await self._some.wait()
 
     def taken(self) -> list[News]:
-        """Return what there is now."""
+        """Return the current events."""
         self._some.clear()
-        taken, self._news = list(self._news.values()), {}
+        taken, self._news = sorted(self._news.values(), key=lambda news: news.seq), {}
         return taken
 
     async def next(self, *, wait_s: float | None = None) -> list[dict[str, Any]]:
-        """Return what there is, waiting for the first piece; empty after `wait_s` without any."""
+        """Return the events, waiting for the first; empty after `wait_s` without any."""
         try:
-            async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may swallow the end of a task (gh-86296)
+            async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may swallow a cancellation (gh-86296)
                 await self._some.wait()
         except TimeoutError:
             return []
@@ -65,17 +72,24 @@ class Listener:
 
 
 class Bus:
-    """Where changes of jobs are told; published from any thread, listened to on an event loop."""
+    """Publishes job changes from any thread to listeners on event loops."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
         self._told: Counter[str | None] = Counter()
+        self._history: deque[News] = deque(maxlen=HISTORY)
+        self._process = secrets.token_hex(4)  # numbers start again with the process
 
     @contextmanager
-    def listen(self, *, owner_id: str | None = None, job_id: str | None = None) -> Iterator[Listener]:
-        """Listen to one owner's jobs, to one job, or (with neither) to all."""
-        listener = Listener(owner_id, job_id)
+    def listen(
+        self, *, owner_id: str | None = None, job_id: str | None = None, is_page: bool = False
+    ) -> Iterator[Subscriber]:
+        """Listen to one owner's jobs, to one job, or (with neither) to all.
+
+        A page also hears `look_again`.
+        """
+        listener = Subscriber(owner_id, job_id, is_page=is_page)
         with self._lock:
             self._listeners.add(listener)
         try:
@@ -85,29 +99,59 @@ class Bus:
                 self._listeners.discard(listener)
 
     def count(self, owner_id: str | None) -> int:
-        """Return how often something was told of one owner's jobs, or of anybody's; what was read before is old."""
+        """Return the number of events for an owner or all."""
         with self._lock:
             return self._told[owner_id]
 
     def crowd(self) -> int:
-        """Return how many listen, open pages nearly all of them."""
+        """Return the number of listeners, nearly all of them open pages."""
         return len(self._listeners)
 
     def publish(self, news: dict[str, Any]) -> None:
-        """Tell a change: at least `job_id` and `owner_id`."""
+        """Publish a change: at least `job_id` and `owner_id`."""
         with self._lock:
             self._told[None] += 1
             self._told[news["owner_id"]] += 1
             listeners = [listener for listener in self._listeners if listener.wants(news)]
-        told = News(news, len(listeners))
-        loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
-        for listener in listeners:
-            loops.setdefault(listener.loop, []).append(listener)
-        for loop, there in loops.items():  # one wake-up of a loop, however many listen on it
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_put, there, told)
+            seq = self._told[None]
+            made = News(news, len(listeners), seq, f"{self._process}-{seq}")
+            self._history.append(made)
+        _tell(listeners, made)
+
+    def since(self, ident: str, owner_id: str | None) -> list[News] | None:
+        """Return the events after the one with this id, oldest first.
+
+        None means that some are not known any more.
+        """
+        process, _, number = ident.partition("-")
+        with self._lock:
+            last, known = self._told[None], list(self._history)
+        if process != self._process or not (number.isascii() and number.isdigit()) or not int(number) <= last:
+            return None
+        if int(number) < last - len(known):
+            return None
+        return [one for one in known if one.seq > int(number) and owner_id in {None, one.facts["owner_id"]}]
+
+    def last_ident(self) -> str:
+        """Return the id of the latest event."""
+        return f"{self._process}-{self._told[None]}"
+
+    def look_again(self) -> None:
+        """Let every open page draw itself again, because something changed that belongs to no job."""
+        with self._lock:
+            pages = [listener for listener in self._listeners if listener.is_page]
+        _tell(pages, News({"job_id": "", "owner_id": "", "missed": True}, len(pages)))
 
 
-def _put(listeners: list[Listener], news: News) -> None:
+def _tell(listeners: Sequence[Subscriber], news: News) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Subscriber]] = {}
+    for listener in listeners:
+        loops.setdefault(listener.loop, []).append(listener)
+    for loop, there in loops.items():  # one wake-up per loop, however many listeners it has
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_put, there, news)
+
+
+def _put(listeners: list[Subscriber], news: News) -> None:
     for listener in listeners:
         listener.put(news)

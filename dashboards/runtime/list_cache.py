@@ -1,4 +1,4 @@
-"""What several open pages show alike is made once: until something is told of its jobs, or a moment has passed."""
+"""Cache of rendered lists, invalidated by job events or a time to live."""
 
 import threading
 import time
@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 KEPT_S = 10.0
-"""What is shown of a job changes with its news; this is for what nobody tells: places in line, and a name changed."""
+"""Job events invalidate entries; this covers changes without events, such as queue positions."""
 MOST = 500
 
 
 class Lists:
-    """Results by what was asked for; from any thread."""
+    """Cached results by key; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,9 +20,9 @@ class Lists:
         self._making: dict[Hashable, threading.Lock] = {}
 
     def get(self, asked: Hashable, count: int, make: Callable[[], Any]) -> Any:
-        """Return what was made for this question, or make it; `count` says how much has been told by now.
+        """Return or make the result for a key; `count` is the number of events.
 
-        Who asks while another makes it waits for that.
+        Concurrent callers wait for the one that makes it.
         """
         if (kept := self._fresh(asked, count)) is not None:
             return kept

@@ -1,4 +1,4 @@
-"""How long requests took, by route, since the process began; in memory, the last few hundred of each."""
+"""Request times by route since the start, in memory, the last few hundred of each."""
 
 import threading
 from collections import deque
@@ -15,7 +15,7 @@ PAGE_FILES = "the page's own files"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One route: requests and server errors since the start, and times of the last `KEPT` in milliseconds."""
+    """One route: requests and server errors, and the last `KEPT` times in milliseconds."""
 
     route: str
     requests: int
@@ -33,14 +33,14 @@ class _Route:
 
 
 class Timings:
-    """The times of all routes; noted on the event loop, read from page threads."""
+    """The times of all routes; recorded on the event loop, read from page threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._routes: dict[str, _Route] = {}
 
     def note(self, route: str, status: int, took_s: float) -> None:
-        """Count one request."""
+        """Record one request."""
         with self._lock:
             if route not in self._routes and len(self._routes) >= MOST_ROUTES:
                 route = ELSEWHERE
@@ -50,7 +50,7 @@ class Timings:
             known.took_ms.append(1000 * took_s)
 
     def all(self) -> list[Timing]:
-        """Return every route, the slowest by its p95 first."""
+        """Return every route, slowest by p95 first."""
         with self._lock:
             taken = [(name, one.requests, one.errors, sorted(one.took_ms)) for name, one in self._routes.items()]
         timings = [
@@ -68,17 +68,23 @@ class Timings:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value below which this share of the ordered values lies (nearest rank)."""
+    """Return the quantile of sorted values (nearest rank)."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def route_of(scope: Scope) -> str:
-    """Return the request's method and the pattern that it matched, so that ids do not make routes of their own."""
+    """Return the request's method and route pattern, so that ids do not create routes."""
+    path = template_of(scope)
+    return path if path in {ELSEWHERE, PAGE_FILES} else f"{scope['method']} {path}"
+
+
+def template_of(scope: Scope) -> str:
+    """Return the pattern of the request's route."""
     route = scope.get("route")
-    path = getattr(route, "path", None)
+    path: str | None = getattr(route, "path", None)
     if path is None:
         return ELSEWHERE
     if getattr(route, "name", "") == "static-assets":
         return PAGE_FILES
     inside = scope.get("root_path", "").rstrip("/")
-    return f"{scope['method']} {path if path.startswith(inside) else inside + path}"
+    return path if path.startswith(inside) else inside + path

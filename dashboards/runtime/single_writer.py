@@ -1,7 +1,7 @@
-"""Who is writing to which upload: one request at a time, and the newest one wins.
+"""Allows one writer per upload; the newest request wins.
 
-A connection that is lost without a word keeps its request waiting for bytes that never come. The client meanwhile
-asks for the offset, or sends on, over a new connection: the old request is then stopped, and what it received kept.
+A silently lost connection leaves its request waiting for bytes that never come. Meanwhile the client asks for the
+offset, or continues over a new connection: the old request is then stopped, and what it received is kept.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 
 class _Writer:
-    """A request that has an upload in hand."""
+    """A request that is writing an upload."""
 
     def __init__(self) -> None:
         task = asyncio.current_task()
@@ -22,7 +22,7 @@ class _Writer:
         self.done = asyncio.Event()
 
     def stop(self) -> None:
-        """End it where it waits for bytes; while it writes, it looks at the flag by itself."""
+        """Stop it while it waits for bytes; while writing, it checks the flag itself."""
         self._stopped = True
         if self.receiving:
             self.task.cancel()
@@ -32,20 +32,20 @@ class _Writer:
 
 
 class Writers:
-    """The requests that write now, by upload."""
+    """The current writers, by upload."""
 
     def __init__(self) -> None:
         self._now: dict[str, _Writer] = {}
 
     async def stop(self, ident: str) -> None:
-        """Stop whoever writes, and wait until all that came is on disk."""
+        """Stop the writer, and wait until all received bytes are on disk."""
         while writer := self._now.get(ident):
             writer.stop()
             await writer.done.wait()
 
     @asynccontextmanager
     async def only(self, ident: str) -> AsyncIterator[None]:
-        """Be the only one to write for as long as the block lasts."""
+        """Be the only writer while the block runs."""
         await self.stop(ident)
         writer = self._now[ident] = _Writer()
         try:
@@ -55,10 +55,10 @@ class Writers:
             writer.done.set()
 
     async def body(self, ident: str, request: Request) -> AsyncIterator[bytes]:
-        """Yield the request's body as it comes, until it ends or the writer is stopped.
+        """Yield the request's body until it ends or the writer is stopped.
 
         Raises:
-            ClientDisconnect: the connection was lost in the middle.
+            ClientDisconnect: the connection was lost midway.
         """
         writer = self._now[ident]
         while not writer.is_stopped():

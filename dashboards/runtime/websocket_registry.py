@@ -1,6 +1,6 @@
-"""Open websockets by the session or API key that let them in, so that one that ends takes its own with it at once.
+"""Open websockets by session or API key, so that ending one closes its websockets.
 
-Fragment reruns skip the check at the top of a page script, so a page that is open must be closed from outside.
+Fragment reruns skip the check at the start of a page script, so an open page must be closed from outside.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ CLOSED = 4401
 
 
 class Door:
-    """One open websocket, shut when the session or key that opened it has ended.
+    """An open websocket, closed when its session or key ends.
 
-    The task that waits for the client is then told, by being cancelled: a task and an event beside it, to wait for
-    either, would be a tenth of what a page costs.
+    The task that waits for the client is cancelled then: a separate task and event to wait for either would be a tenth
+    of a page's cost.
     """
 
     __slots__ = ("_shut", "loop", "waiting")
@@ -30,7 +30,7 @@ class Door:
         return self._shut
 
     def close(self) -> None:
-        """Shut it; on the loop's own thread."""
+        """Close it; on the loop's own thread."""
         if not self._shut:
             self._shut = True
             if self.waiting:
@@ -38,7 +38,7 @@ class Door:
 
 
 class Doors:
-    """All open websockets that a session or a key has let in."""
+    """All open websockets of sessions and keys."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Doors:
 
     @contextmanager
     def passed(self, ident: str) -> Iterator[Door]:
-        """Register a websocket for as long as the block lasts."""
+        """Register a websocket while the block runs."""
         door = Door()
         with self._lock:
             self._open.setdefault(ident, set()).add(door)
@@ -58,13 +58,18 @@ class Doors:
                 if not self._open[ident]:
                     del self._open[ident]
 
+    def count(self, ident: str) -> int:
+        """Return how many websockets this session or key has open."""
+        with self._lock:
+            return len(self._open.get(ident, ()))
+
     def idents(self) -> set[str]:
-        """Return the sessions and keys that have a websocket open."""
+        """Return the sessions and keys with an open websocket."""
         with self._lock:
             return set(self._open)
 
     def kick(self, idents: Iterable[str]) -> None:
-        """Shut every websocket of these sessions and keys; from any thread."""
+        """Close every websocket of these sessions and keys; from any thread."""
         with self._lock:
             doors = [door for ident in idents for door in self._open.get(ident, ())]
         for door in doors:

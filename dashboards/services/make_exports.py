@@ -1,7 +1,7 @@
-"""Files of a job's current transcript, in any format and form: a worker makes what is not there yet.
+"""Exports of a job's current transcript in any format; a worker makes missing ones.
 
-The name of a file says all that its bytes depend on, so what is there is never stale; and however many ask for one
-that is not, one flow run makes it.
+A file's name contains everything that its bytes depend on, so an existing file is never stale. However many clients ask
+for a missing one, a single flow run makes it.
 """
 
 import asyncio
@@ -11,40 +11,37 @@ from typing import Any
 
 import httpx
 
-from dashboards import context
-from dashboards.prefect_runs import DeploymentMissing, PrefectRuns, Run
-from storage import names, transcripts
-from storage.errors import ExportFailed, ExportPending, NotFound, NotStored
-from storage.records import CueLimits, ExportFormat, Job
+from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRun, PrefectRuns
+from dashboards.runtime import context, db
+from storage.domain import names
+from storage.domain.errors import ExportFailed, ExportPending, NotFound, NotStored
+from storage.domain.records import CueLimits, ExportFormat, Job
+from storage.transcripts import transcript_store
 
-WAIT_S = 30.0
-WAIT_FOR_NOBODY_S = 5.0
-"""How long a request waits where no worker of the cpu pool has been heard of."""
 GIVE_UP_S = 300.0
-MOST_AT_ONCE = 32
 LOOK_EVERY_S, LOOK_FAR_EVERY_S = 0.1, 1.0
 ASK_EVERY_S = 2.0
 ANOTHER_TRY_S = 10
-"""A run that ended without its file is started anew, once in so long."""
+"""Pause before a run that ended without its file is started again."""
 
 
 async def made(job: Job, fmt: ExportFormat, cues: CueLimits) -> str:
-    """Return the name on storage of a file of the job's current transcript, and have it made if need be.
+    """Return the storage name of an export of the current transcript, made if missing.
 
     Raises:
         NotFound: there is no transcript yet.
-        ExportPending: it is not made within half a minute; the making goes on.
+        ExportPending: it is not ready within half a minute; the export continues.
         ExportFailed: the worker could not make it.
     """
-    stored_as = await context.read(transcripts.stored_as, job.id)
+    stored_as = await db.read(transcript_store.stored_as, job.id)
     if stored_as is None:
         raise NotFound("file", f"{job.id}.{fmt}")
     name = names.export_name(job.id, stored_as, fmt, cues)
-    if await context.in_thread(context.files().exists, name):
+    if await db.in_thread(context.files().exists, name):
         return name
     making = _making(job, name, stored_as, fmt, cues)
     try:
-        async with asyncio.timeout(WAIT_S if context.workers().alive(pool="cpu") else WAIT_FOR_NOBODY_S):
+        async with asyncio.timeout(_wait_s()):
             await asyncio.shield(making)
     except TimeoutError:
         raise ExportPending(fmt, _why()) from None
@@ -52,15 +49,15 @@ async def made(job: Job, fmt: ExportFormat, cues: CueLimits) -> str:
 
 
 def _making(job: Job, name: str, stored_as: str, fmt: ExportFormat, cues: CueLimits) -> asyncio.Task[None]:
-    """Return the one task that has this file made.
+    """Return the one task that makes this file.
 
     Raises:
-        ExportPending: too many others are being made.
+        ExportPending: too many others are in progress.
     """
     holder = context.current()
     if name in holder.exporting:
         return holder.exporting[name]
-    if len(holder.exporting) >= MOST_AT_ONCE:
+    if len(holder.exporting) >= holder.limits.exports_at_once:
         raise ExportPending(fmt, "many others are being made")
     told: dict[str, Any] = {"stored_as": stored_as, "formats": [fmt.value], "settings": asdict(cues)}
     task = asyncio.create_task(_make(job, name, told, fmt), name=f"export {name}")
@@ -69,7 +66,7 @@ def _making(job: Job, name: str, stored_as: str, fmt: ExportFormat, cues: CueLim
     def over(done: asyncio.Task[None]) -> None:
         holder.exporting.pop(name, None)
         if not done.cancelled():
-            done.exception()  # whoever waited has it; if nobody did, the next one to ask will
+            done.exception()  # a waiting request has it; otherwise the next one will
 
     task.add_done_callback(over)
     return task
@@ -82,7 +79,7 @@ async def _make(job: Job, name: str, told: dict[str, Any], fmt: ExportFormat) ->
         raise ExportPending(fmt, "the Prefect server is not reached yet")
     try:
         run = await runs.export(job, told, key=name)
-        if run.ended:  # of long ago: the file was deleted since, or it had failed
+        if run.ended:  # an old run: the file was deleted since, or the run failed
             run = await runs.export(job, told, key=f"{name}:{int(time.time()) // ANOTHER_TRY_S}")
         await _wait(runs, run, name, fmt)
     except httpx.HTTPError as error:
@@ -91,12 +88,12 @@ async def _make(job: Job, name: str, told: dict[str, Any], fmt: ExportFormat) ->
         raise ExportPending(fmt, "the Prefect server has not been told of the deployments yet") from error
 
 
-async def _wait(runs: PrefectRuns, run: Run, name: str, fmt: ExportFormat) -> None:
-    """Wait until the file is there; its run is looked at from time to time, for it may fail."""
+async def _wait(runs: PrefectRuns, run: PrefectRun, name: str, fmt: ExportFormat) -> None:
+    """Wait until the file exists, checking its run from time to time for failure."""
     files, clock = context.files(), asyncio.get_running_loop().time
     look_every_s = LOOK_FAR_EVERY_S if "://" in files.url else LOOK_EVERY_S
     until_s, ask_at_s = clock() + GIVE_UP_S, clock() + ASK_EVERY_S
-    while not await context.in_thread(files.exists, name):
+    while not await db.in_thread(files.exists, name):
         if run.ended:
             raise ExportFailed(fmt, run.message or f"its run ended as {run.state} without it")
         if clock() > until_s:
@@ -105,6 +102,12 @@ async def _wait(runs: PrefectRuns, run: Run, name: str, fmt: ExportFormat) -> No
         if clock() > ask_at_s:
             run = (await runs.by_id([run.id])).get(run.id, run)
             ask_at_s = clock() + ASK_EVERY_S
+
+
+def _wait_s() -> float:
+    holder = context.current()
+    somebody = holder.workers.alive(pool="cpu")
+    return holder.limits.export_wait_s if somebody else holder.limits.export_wait_for_nobody_s
 
 
 def _why() -> str:
@@ -117,6 +120,6 @@ async def read(job: Job, fmt: ExportFormat, cues: CueLimits) -> bytes:
     """Return a file's bytes; see `made`."""
     name = await made(job, fmt, cues)
     try:
-        return await context.in_thread(context.files().read, name)
+        return await db.in_thread(context.files().read, name)
     except NotStored:  # swept with many others of the job in between
-        return await context.in_thread(context.files().read, await made(job, fmt, cues))
+        return await db.in_thread(context.files().read, await made(job, fmt, cues))

@@ -1,19 +1,17 @@
-"""One search as the page and the API answer it: the query understood, a page of results, and what is still missing."""
+"""Full-text search for the page and the API: parsed query, results, and missing transcripts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
-from dashboards import context
-from dashboards.languages import NAMES
-from storage import listing
-from storage.records import Job
-from storage.search_index import IndexStatus
-from storage.search_query import Query, parse
-
-if TYPE_CHECKING:
-    from storage.moments import Moments
+from dashboards.runtime import context
+from storage.domain.languages import NAMES
+from storage.domain.records import Job
+from storage.jobs import listing
+from storage.search.ranking import find
+from storage.search.search_index import IndexStatus
+from storage.search.search_query import Query, parse
+from storage.search.snippets import Moments, moments
 
 PAGE_RESULTS = 10
 MAX_PAGE = 1000
@@ -21,10 +19,10 @@ MAX_PAGE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One transcript that was found."""
+    """One matching transcript."""
 
     job: Job
-    moments: "Moments"
+    moments: Moments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +41,22 @@ def search(text: str, *, owner_id: str | None, zone: tzinfo, page: int = 1) -> A
     """Search one owner's transcripts, or everybody's; `page` counts from 1.
 
     Raises:
-        NotReady: the index is being made again.
+        NotReady: the index is being rebuilt.
     """
-    from storage.moments import moments  # here, because numpy takes a while to import
-    from storage.search import find
-
     query = _with_codes(parse(text, zone))
     page = min(max(1, page), MAX_PAGE)
     index = context.current().search
     with index.read() as con:
         hits = find(con, query, owner_id=owner_id, offset=PAGE_RESULTS * (page - 1), limit=PAGE_RESULTS)
         found = _still_there(hits.job_ids, owner_id)
-        where = moments(con, list(found), hits.words, speakers=query.speakers) if found else {}
+        where = moments(con, list(found), hits.phrases, speakers=query.speakers) if found else {}
     results = tuple(Result(job=found[job_id], moments=where[job_id]) for job_id in hits.job_ids if job_id in found)
     pages = max(1, -(-hits.total // PAGE_RESULTS))
     return Answer(query=query, results=results, page=page, pages=pages, total=hits.total, index=index.status)
 
 
 def _still_there(job_ids: Sequence[str], owner_id: str | None) -> dict[str, Job]:
-    """Return those of the jobs that are there and the owner's still; the ledger has the last word."""
+    """Return the jobs that still exist and belong to the owner, according to the ledger."""
     if not job_ids:
         return {}
     with context.ledger().read() as con:
@@ -70,7 +65,7 @@ def _still_there(job_ids: Sequence[str], owner_id: str | None) -> dict[str, Job]
 
 
 def _with_codes(query: Query) -> Query:
-    """Let languages be named by their English names, too."""
+    """Accept English names of languages in the query, too."""
     return replace(query, languages=_codes(query.languages), without_languages=_codes(query.without_languages))
 
 

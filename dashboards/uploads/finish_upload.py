@@ -1,36 +1,25 @@
-"""What happens to a recording whose last byte has come: hashed, looked into, stored by content, made a job.
+"""Finish a complete upload: hash it, probe it, store it by content, create the job.
 
-Each step can be done twice, and what it found is noted before the next, so that a killed process goes on where it
-was: an upload makes one job, whatever happens on the way.
+Each step can be repeated, and its outcome is recorded before the next, so that a killed process continues where it was:
+an upload creates exactly one job.
 """
 
 import asyncio
 import hashlib
 import logging
-import unicodedata
 from dataclasses import replace
-from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
-from dashboards import context
-from dashboards.shelf import Refusal, Upload
-from storage import intake, jobs, manifests, names, probe
-from storage.errors import NotStored, TranscriberError
-from storage.records import Job, Lane, Options
+from dashboards.runtime import context, db
+from dashboards.services import accept_recording
+from dashboards.services.accept_recording import NewRecording
+from storage.domain.errors import TranscriberError
+from storage.files.upload_store import Refusal, Upload
 
 logger = logging.getLogger(__name__)
 
 HASH_BYTES = 1 << 20
-ABANDONED_AFTER_S = 24 * 3600.0
-MAX_NAME_CHARS = 200
-
-
-def clean_name(name: str) -> str:
-    """Return what a reader is shown as the recording's name, whatever path or control characters came with it."""
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    kept = "".join(char for char in last if char.isprintable()).strip(" .")
-    return kept[:MAX_NAME_CHARS] or "recording"
 
 
 def sha256_of(path: Path) -> str:
@@ -43,91 +32,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-async def check(path: Path, name: str, options: Options) -> probe.MediaInfo:
-    """Look into the file, in a child process, so that hostile media cannot take this one down.
-
-    Raises:
-        AudioUnreadable, NoAudioTrack, NoSuchTrack, EmptyUpload, RecordingTooLong, BadRequest: it will not do.
-    """
-    hours = context.settings().web.max_hours
-    found: probe.MediaInfo = await context.in_thread(probe.check, path, name, max_hours=hours, options=options)
-    return found
-
-
-async def take_in(
-    path: Path,
-    *,
-    sha256: str,
-    size_bytes: int,
-    owner_id: str,
-    name: str,
-    options: Options,
-    lane: Lane,
-    actor: str,
-    key: str | None = None,
-) -> Job:
-    """Store the bytes under their content name and make the job; the file is gone afterwards.
-
-    A file that is gone already was stored by a process that was killed before it could make the job.
-
-    Raises:
-        StorageFull, StorageUnreachable: it could not be stored; the file stays.
-        NotStored: neither the file nor the stored bytes are there.
-    """
-    asked = {"owner_id": owner_id, "name": clean_name(name), "options": options, "lane": lane, "actor": actor}
-    job = await context.in_thread(_take_in, path, sha256, size_bytes, key, asked)
-    context.announce(job)
-    return job
-
-
-def _take_in(path: Path, sha256: str, size_bytes: int, key: str | None, asked: dict[str, Any]) -> Job:
-    ledger, files = context.ledger(), context.files()
-    if path.exists():
-        return intake.take_in(ledger, files, path, sha256=sha256, idempotency_key=key, **asked)
-    return _accept_stored(sha256, size_bytes, key, asked)
-
-
-async def accept_stored(
-    *,
-    sha256: str,
-    size_bytes: int,
-    owner_id: str,
-    name: str,
-    options: Options,
-    lane: Lane,
-    actor: str,
-    key: str | None = None,
-    in_hand: bool = False,
-) -> Job:
-    """Make the job of a recording whose bytes are on storage; with `in_hand` the caller itself transcribes it.
-
-    Raises:
-        NotStored: they are not.
-    """
-    asked = {"owner_id": owner_id, "name": clean_name(name), "options": options, "lane": lane, "actor": actor}
-    job = await context.in_thread(_accept_stored, sha256, size_bytes, key, asked, in_hand)
-    context.announce(job)
-    return job
-
-
-def _accept_stored(sha256: str, size_bytes: int, key: str | None, asked: dict[str, Any], in_hand: bool = False) -> Job:
-    ledger, files = context.ledger(), context.files()
-    if not files.exists(names.media_name(sha256)):
-        raise NotStored(names.media_name(sha256))
-    how = intake.accept_in_hand if in_hand else jobs.accept
-    accept = partial(how, media_sha256=sha256, media_bytes=size_bytes, idempotency_key=key, **asked)
-    job: Job = ledger.run(accept)
-    manifests.keep_if_possible(ledger, files, job.id)
-    return job
-
-
 async def land(upload: Upload) -> Upload:
-    """Make the upload's job, and return the upload with its job's id, or with why it was refused.
+    """Create the upload's job; return the upload with its job's id, or the refusal.
 
-    It goes on when the client leaves; whoever asks meanwhile waits for the same.
+    It continues if the client disconnects; concurrent callers wait for the same result.
 
     Raises:
-        StorageFull, StorageUnreachable: not now; the bytes stay, and the same request later goes on from here.
+        StorageFull, StorageUnreachable, DecoderKilled, OpeningTooSlow: not now; the bytes stay, and the same request
+            continues later.
     """
     if upload.settled:
         return upload
@@ -141,49 +53,62 @@ async def land(upload: Upload) -> Upload:
 
 async def _land(upload: Upload) -> Upload:
     shelf = context.current().shelf
-    upload = await context.in_thread(shelf.load, upload.id)
-    if upload.settled:  # by another request, since the caller looked
+    upload = await db.in_thread(shelf.load, upload.id)
+    if upload.settled:  # by another request, since the caller read it
         return upload
     try:
         return await _make_job(upload)
     except TranscriberError as error:
-        if error.transient or error.status >= 500:
+        if not _is_final(error):
             raise
         refusal = Refusal(status=error.status, code=error.code, message=str(error))
         logger.info("upload %s refused: %s", upload.id, error.code)
-        refused = await context.in_thread(shelf.save, replace(upload, refusal=refusal))
+        refused = await db.in_thread(shelf.save, replace(upload, refusal=refusal))
         shelf.data(upload.id).unlink(missing_ok=True)
         return refused
 
 
+def _is_final(error: TranscriberError) -> bool:
+    return not error.transient and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+async def _check_twice(path: Path, upload: Upload) -> None:
+    """Check the recording; what would be refused, and so deleted, is opened a second time."""
+    try:
+        await accept_recording.check(path, upload.name, upload.options)
+    except TranscriberError as error:
+        if not _is_final(error):
+            raise
+        await accept_recording.check(path, upload.name, upload.options)
+
+
 async def _make_job(upload: Upload) -> Upload:
     shelf = context.current().shelf
-    path, name = shelf.data(upload.id), clean_name(upload.name)
+    path = shelf.data(upload.id)
     if upload.parts and upload.sha256 is None:
-        await context.in_thread(shelf.put_together, upload)
+        await db.in_thread(shelf.put_together, upload)
     if upload.sha256 is None:
-        await check(path, name, upload.options)
-        sha256 = await context.in_thread(sha256_of, path)
-        upload = await context.in_thread(shelf.save, replace(upload, sha256=sha256))
+        await _check_twice(path, upload)
+        sha256 = await db.in_thread(sha256_of, path)
+        upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256))
     assert upload.sha256 is not None  # noqa: S101
-    job = await take_in(
-        path,
-        sha256=upload.sha256,
-        size_bytes=upload.length_bytes,
+    new = NewRecording(
         owner_id=upload.owner_id,
-        name=name,
+        name=upload.name,
         options=upload.options,
         lane=upload.lane,
         actor=f"user:{upload.owner_id}",
         key=f"upload:{upload.id}",
+        api_key_id=upload.api_key_id,
     )
-    return await context.in_thread(shelf.save, replace(upload, job_id=job.id))
+    job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=upload.length_bytes)
+    return await db.in_thread(shelf.save, replace(upload, job_id=job.id))
 
 
 async def resume() -> None:
-    """Land what an earlier process received to the last byte, or what storage would not take then."""
+    """Finish uploads that an earlier process received completely, or storage refused then."""
     shelf = context.current().shelf
-    for upload in await context.in_thread(lambda: list(shelf.all())):
+    for upload in await db.in_thread(lambda: list(shelf.all())):
         if upload.partial or upload.settled or not (upload.parts or shelf.whole(upload)):
             continue
         try:
@@ -195,5 +120,5 @@ async def resume() -> None:
 
 
 async def sweep() -> int:
-    """Forget uploads that nobody has touched for a day; return how many."""
-    return await context.in_thread(context.current().shelf.sweep, older_than_s=ABANDONED_AFTER_S)
+    """Delete uploads that were idle for a day; return their number."""
+    return await db.in_thread(context.current().shelf.sweep)

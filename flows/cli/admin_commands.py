@@ -1,29 +1,34 @@
-"""`transcriber admin`: accounts, keys, backups and the audit chain, through the web process or in its absence."""
+"""`transcriber admin`: accounts, keys, backups and the audit chain.
+
+Commands go through the web process if it runs, and open the ledger otherwise.
+"""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.actor import operator
+from flows.platform.os_user import operator
 
 if TYPE_CHECKING:
-    from storage.ledger import Ledger
+    from storage.ledger.database import Ledger
+    from storage.maintenance.rebuild import Rebuilt
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Accounts, keys, backups and the audit chain.\n\nWorks beside a running platform, and without one.",
+    help="Accounts, keys, backups and the audit chain.\n\nWorks with a running platform, and without one.",
 )
 Role = Annotated[str, typer.Option(help="admin, member, or reader (reads own work only).")]
 Name = Annotated[str, typer.Argument(help="The name that the user logs in with.")]
 
 
 def _ask(method: str, path: str, order: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Have the web process do it."""
-    from storage.client import WebClient
-    from storage.settings import Settings
-    from storage.tokens import operator_token
+    """Send an admin request to the web process."""
+    from storage.domain.settings import Settings
+    from storage.remote.service_tokens import operator_token
+    from storage.remote.web_client import WebClient
 
     settings = Settings()
     body = None if order is None else {**order, "actor": operator()}
@@ -33,10 +38,10 @@ def _ask(method: str, path: str, order: dict[str, Any] | None = None) -> dict[st
 
 
 def _open() -> "Ledger | None":
-    """Return the ledger if nobody has it open, else None: then the web process is to be asked."""
-    from storage.errors import LedgerHeld
-    from storage.ledger import Ledger
-    from storage.settings import Settings
+    """Return the ledger if it is free, or None if the web process holds it."""
+    from storage.domain.errors import LedgerHeld
+    from storage.domain.settings import Settings
+    from storage.ledger.database import Ledger
 
     try:
         return Ledger.open(Settings().storage.ledger_path)
@@ -44,14 +49,37 @@ def _open() -> "Ledger | None":
         return None
 
 
+def _open_used() -> "Ledger | None":
+    """Return the ledger that the platform uses, or None if the web process holds it.
+
+    Raises:
+        NoLedger: the data dir has none, or one without accounts; an empty or wrong folder is not made a data dir.
+    """
+    from storage.accounts import users
+    from storage.domain.errors import NoLedger
+    from storage.domain.settings import Settings
+
+    path = Settings().storage.ledger_path.absolute()
+    if not path.exists():
+        raise NoLedger(str(path), "does not exist")
+    ledger = _open()
+    if ledger is not None:
+        with ledger.read() as con:
+            is_used = bool(users.page(con, limit=1))
+        if not is_used:
+            ledger.close()
+            raise NoLedger(str(path), "has no accounts")
+    return ledger
+
+
 @app.command(name="create-user")
 def create_user(name: Name, role: Role = "member") -> None:
-    """Make an account and print its first password, which must be changed at the first log-in."""
+    """Create an account and print its first password, which must be changed at first login."""
     import secrets
 
-    from storage import users
-    from storage.errors import BadRequest
-    from storage.records import Role as Roles
+    from storage.accounts import users
+    from storage.domain.errors import BadRequest
+    from storage.domain.records import Role as Roles
 
     if role not in set(Roles):
         raise BadRequest("--role", f"use one of {', '.join(Roles)}")
@@ -62,19 +90,19 @@ def create_user(name: Name, role: Role = "member") -> None:
         with ledger:
             password = secrets.token_urlsafe(12)
             ledger.run(users.create, name=name, password=password, role=Roles(role), must_change=True, actor=operator())
-    typer.echo(f"{name} may log in once with the password {password} and has to change it then")
+    typer.echo(f"{name} can log in once with the password {password} and must then change it")
 
 
 @app.command(name="reset-password")
 def reset_password(name: Name) -> None:
-    """Give a user a password to log in with once, and end all of the user's sessions."""
-    ledger = _open()
+    """Give a user a one-time password, and end all of the user's sessions."""
+    ledger = _open_used()
     if ledger is None:
         password = _ask("POST", "passwords", {"name": name})["password"]
     else:
         with ledger:
             password = _reset(ledger, name)
-    typer.echo(f"{name} may log in once with the password {password} and has to change it then")
+    typer.echo(f"{name} can log in once with the password {password} and must then change it")
 
 
 def _reset(ledger: "Ledger", name: str) -> str:
@@ -82,8 +110,8 @@ def _reset(ledger: "Ledger", name: str) -> str:
 
     from duckdb import DuckDBPyConnection
 
-    from storage import sessions, users
-    from storage.errors import NotFound
+    from storage.accounts import sessions, users
+    from storage.domain.errors import NotFound
 
     password = secrets.token_urlsafe(12)
 
@@ -101,32 +129,62 @@ def _reset(ledger: "Ledger", name: str) -> str:
 @app.command(name="create-key")
 def create_key(
     user: Annotated[str, typer.Argument(help="The user that the key acts for.")],
-    name: Annotated[str, typer.Option(help="What the key is for, for recognising it in a list.")] = "command line",
+    name: Annotated[str, typer.Option(help="What the key is for, as shown in lists.")] = "command line",
+    scopes: Annotated[str, typer.Option(help="What it may do: read,write,delete,batch,admin. Default: all.")] = "",
 ) -> None:
-    """Make an API key and print it, this once."""
-    ledger = _open()
+    """Create an API key and print it; it is shown only once."""
+    ledger = _open_used()
+    asked = scopes.replace(",", " ").split()
     if ledger is None:
-        secret = _ask("POST", "keys", {"user": user, "name": name})["secret"]
+        order = {"user": user, "name": name} | ({"scopes": asked} if asked else {})
+        secret = _ask("POST", "keys", order)["secret"]
     else:
         with ledger:
-            secret = _make_key(ledger, user, name)
+            secret = _make_key(ledger, user, name, asked)
     typer.echo(secret)
 
 
-def _make_key(ledger: "Ledger", user_name: str, name: str) -> str:
+def _make_key(ledger: "Ledger", user_name: str, name: str, scopes: list[str]) -> str:
     from duckdb import DuckDBPyConnection
 
-    from storage import keys, users
-    from storage.errors import NotFound
+    from storage.accounts import api_keys, users
+    from storage.domain.errors import NotFound
+    from storage.domain.records import KeyGrant
+    from storage.domain.scopes import Scope, in_order
 
     def make(con: DuckDBPyConnection) -> str:
         user = users.by_name(con, user_name)
         if user is None:
             raise NotFound("user", user_name)
-        secret, _ = keys.create(con, user_id=user.id, name=name, actor=operator())
+        grant = KeyGrant(scopes=in_order(scopes or Scope))
+        secret, _ = api_keys.create(con, user_id=user.id, name=name, grant=grant, actor=operator())
         return secret
 
     return ledger.run(make)
+
+
+@app.command(name="rotate-secret")
+def rotate_secret(
+    name: Annotated[str, typer.Argument(help="worker-token, operator-token, or prefect-auth.")],
+    overlap_hours: Annotated[float, typer.Option(help="How long the secret before holds as well.")] = 24.0,
+) -> None:
+    """Replace a secret of the platform while it runs; print what is left to do."""
+    from datetime import datetime
+
+    from storage.domain.settings import Settings
+    from storage.remote import secret_rotation
+
+    ledger = _open_used()
+    if ledger is None:
+        done = _ask("POST", "secrets", {"name": name, "overlap_hours": overlap_hours})
+        until, next_step = datetime.fromisoformat(done["until"]), done["next_step"]
+    else:
+        with ledger:
+            rotated = ledger.run(
+                secret_rotation.rotate, Settings(), name, overlap_hours=overlap_hours, actor=operator()
+            )
+        until, next_step = rotated.until, rotated.next_step
+    typer.echo(f"{name} is new; the one before holds until {until:%Y-%m-%d %H:%M} UTC; {next_step}")
 
 
 @app.command()
@@ -135,64 +193,120 @@ def backup(
         Path | None, typer.Argument(help="File to write. Default: a new one in `backups` in the data dir.")
     ] = None,
 ) -> None:
-    """Copy the ledger to a file, also while the platform runs."""
-    from storage import upkeep
-    from storage.errors import BadRequest
+    """Copy the ledger to a file; also works while the platform runs."""
+    from storage.domain.errors import BadRequest
+    from storage.maintenance import housekeeping
 
     target = to.absolute() if to else None
-    ledger = _open()
+    ledger = _open_used()
     if ledger is None:
         path = _ask("POST", "backups", {"to": str(target)} if target else {})["path"]
     else:
         with ledger:
             try:
-                path = upkeep.backup(ledger, target, actor=operator())
+                path = housekeeping.backup(ledger, target, actor=operator())
             except FileExistsError as error:
-                raise BadRequest("TO", f"{target} is there already; choose another name") from error
+                raise BadRequest("TO", f"{target} already exists; choose another name") from error
     typer.echo(f"the ledger is copied to {path}")
 
 
-@app.command()
-def restore(backup_file: Annotated[Path, typer.Argument(help="A file that `backup` has written.")]) -> None:
-    """Put a backup in the ledger's place; the platform must be stopped. The old ledger is kept beside it."""
-    from storage import upkeep
-    from storage.settings import Settings
+@app.command(name="rename")
+def rename(
+    job: Annotated[str, typer.Argument(help="The recording's id, as its page's address has it.")],
+    name: Annotated[str, typer.Argument(help="Its new name; the ending of the file stays.")],
+) -> None:
+    """Rename a recording."""
+    from storage.jobs import renaming
 
-    aside = upkeep.restore(backup_file, Settings().storage.ledger_path)
-    typer.echo(f"restored from {backup_file}" + (f"; the ledger as it was is at {aside}" if aside else ""))
+    ledger = _open_used()
+    if ledger is None:
+        renamed = _ask("POST", "names", {"job": job, "name": name})["name"]
+    else:
+        with ledger:
+            renamed = ledger.run(renaming.rename, job, name=name, actor=operator()).name
+    typer.echo(f"{job} is named {renamed}")
+
+
+@app.command()
+def restore(backup_file: Annotated[Path, typer.Argument(help="A file written by `backup`.")]) -> None:
+    """Replace the ledger with a backup.
+
+    What storage has and the backup lacks is brought in. The platform must be stopped. The old ledger is kept.
+    """
+    from storage.domain.settings import Settings
+    from storage.files.file_store import Files
+    from storage.ledger.database import Ledger
+    from storage.maintenance import housekeeping
+    from storage.maintenance.rebuild import rebuild as run
+
+    settings = Settings().storage
+    aside = housekeeping.restore(backup_file, settings.ledger_path)
+    typer.echo(f"restored from {backup_file}" + (f"; the previous ledger is at {aside}" if aside else ""))
+    with Ledger.open(settings.ledger_path) as ledger:
+        _say_what_is_newer(run(ledger, Files.from_settings(settings)))
+
+
+def _say_what_is_newer(rebuilt: "Rebuilt") -> None:
+    """Print how storage and the restored ledger differed."""
+    if rebuilt.jobs or rebuilt.updated:
+        typer.echo(
+            f"storage was newer than the backup: {rebuilt.jobs} recordings were brought in, {rebuilt.updated} updated"
+        )
+    else:
+        typer.echo("storage has nothing that the backup had not")
+    if rebuilt.missing:
+        typer.echo(
+            f"{rebuilt.missing} recordings of the backup are no longer described on storage: they were deleted "
+            "permanently since, or TRANSCRIBER_STORAGE_URL points elsewhere; delete them, or correct it"
+        )
+    for name in rebuilt.skipped:
+        typer.echo(f"{name} could not be read and is left out", err=True)
 
 
 @app.command(name="verify-audit")
-def verify_audit() -> None:
-    """Check the audit log's hash chain; status 1 if a row was changed, added or taken out."""
-    from storage import audit
+def verify_audit(
+    against: Annotated[
+        str | None,
+        typer.Option(help="Kept heads: a file, a folder or a storage URL. Default: those on this storage."),
+    ] = None,
+) -> None:
+    """Verify the audit log; status 1 if it does not fit.
 
-    ledger = _open()
+    Checked are its chain of hashes, the daily heads that were kept outside the ledger, and the tables of accounts, keys
+    and links, where every change must have its row.
+    """
+    from storage.domain.settings import Settings
+    from storage.files.file_store import Files
+    from storage.maintenance import audit_heads
+
+    heads = audit_heads.read(against) if against else []
+    ledger = _open_used()
     if ledger is None:
-        told = _ask("GET", "audit")
-        broken, rows, head = told["broken_at"], told["rows"], told["head"]
+        told = [{"at": head.at.isoformat(), "rows": head.rows, "hash": head.hash} for head in heads]
+        report = _ask("POST", "audit", {"heads": told})
     else:
+        heads = heads or audit_heads.kept(Files.from_settings(Settings().storage))
         with ledger, ledger.read() as con:
-            broken, (rows, head) = audit.verify(con), audit.head(con)
-    if broken is not None:
-        typer.echo(f"the audit chain is broken at row {broken}: it or a row before it was tampered with", err=True)
+            report = asdict(audit_heads.examine(con, heads))
+    for problem in report["problems"]:
+        typer.echo(problem, err=True)
+    if report["problems"]:
         raise typer.Exit(1)
-    typer.echo(f"all {rows} rows of the audit log are as they were written (head {head})")
+    typer.echo(f"all {report['rows']} rows of the audit log are intact (head {report['head']})")
+    typer.echo(f"they fit {report['heads']} heads that were kept outside, and the accounts, keys and links")
 
 
 @app.command()
 def rebuild() -> None:
-    """Make jobs and transcripts again from what lies on storage, in a ledger that has none."""
-    from dataclasses import asdict
-
-    from storage.files import Files
-    from storage.rebuild import rebuild as run
-    from storage.settings import Settings
+    """Bring in jobs and transcripts of which storage knows more than the ledger."""
+    from storage.domain.settings import Settings
+    from storage.files.file_store import Files
+    from storage.maintenance.rebuild import rebuild as run
 
     ledger = _open()
     if ledger is None:
-        told = _ask("POST", "rebuild", {})
+        counts = _ask("POST", "rebuild", {})
     else:
         with ledger:
-            told = asdict(run(ledger, Files.from_settings(Settings().storage)))
-    typer.echo("rebuilt: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in told.items()))
+            counts = asdict(run(ledger, Files.from_settings(Settings().storage)))
+    typer.echo("rebuilt: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items()))

@@ -1,24 +1,23 @@
-"""`transcriber export`: a JSON transcript in any other format and form, with no server and no listening."""
+"""`transcriber export`: writes JSON transcripts in other formats, without server or model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storage.records import CueLimits, ExportFormat
+from flows.cli import file_modes
+from storage.domain.export_formats import SINGLE_FORMATS
+from storage.domain.records import CueLimits, ExportFormat
 
 if TYPE_CHECKING:
-    from storage.records import Transcript
+    from storage.domain.records import Transcript
 
-EVERY_FORMAT = tuple(fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP)
 OutputDir = Annotated[
-    Path, typer.Option("--output-dir", "--output_dir", "-o", help="Folder for the files; made if need be.")
+    Path, typer.Option("--output-dir", "--output_dir", "-o", help="Folder for the files; created if necessary.")
 ]
 OutputFormat = Annotated[
     str,
-    typer.Option(
-        "--output-format", "--output_format", "-f", help="srt, vtt, txt, json, tsv, docx, zip, several, or all."
-    ),
+    typer.Option("--output-format", "--output_format", "-f", help=f"{', '.join(ExportFormat)}, several, or all."),
 ]
 MaxLineWidth = Annotated[
     int, typer.Option("--max-line-width", "--max_line_width", min=8, max=200, help="Characters a subtitle line.")
@@ -27,9 +26,15 @@ MaxLineCount = Annotated[
     int, typer.Option("--max-line-count", "--max_line_count", min=1, max=6, help="Lines a subtitle.")
 ]
 HighlightWords = Annotated[
-    bool, typer.Option("--highlight-words", "--highlight_words", help="Mark each word while it is spoken (SRT, VTT).")
+    bool,
+    typer.Option(
+        "--highlight-words", "--highlight_words", help="Highlight each word while it is spoken (SRT, VTT, ASS)."
+    ),
 ]
-Speakers = Annotated[bool, typer.Option("--speakers/--no-speakers", help="Say who speaks, where that is known.")]
+ByteOrderMark = Annotated[
+    bool, typer.Option("--byte-order-mark", help="Start text files with a byte order mark, for older programs.")
+]
+Speakers = Annotated[bool, typer.Option("--speakers/--no-speakers", help="Name the speakers, if they are known.")]
 
 
 def export(  # noqa: PLR0917 - a command's options are its parameters
@@ -46,12 +51,13 @@ def export(  # noqa: PLR0917 - a command's options are its parameters
     min_gap: Annotated[float, typer.Option(min=0, max=2, help="Seconds between, where there is room.")] = 0.083,
     highlight_words: HighlightWords = False,
     speakers: Speakers = True,
+    byte_order_mark: ByteOrderMark = False,
 ) -> None:
-    """Make subtitles and documents again from JSON transcripts, with other caption settings.
+    """Write subtitles and documents from JSON transcripts, with other caption settings.
 
-    A JSON file keeps all that was heard, so nothing is listened to again. One file that fails does not stop the others.
+    A JSON file holds the complete result, so nothing is transcribed again. A failing file does not stop the others.
     """
-    from storage.errors import TranscriberError
+    from storage.domain.errors import TranscriberError
 
     if min_duration > max_duration:
         raise typer.BadParameter("it must not be above --max-duration", param_hint="--min-duration")
@@ -64,11 +70,13 @@ def export(  # noqa: PLR0917 - a command's options are its parameters
         min_gap_s=min_gap,
         highlight_words=highlight_words,
         speakers=speakers,
+        byte_order_mark=byte_order_mark,
     )
     formats = tuple(fmt for fmt in formats_of(output_format) if fmt is not ExportFormat.JSON)
     if not formats:
         raise typer.BadParameter("choose another format than json, which is what you have", param_hint="-f")
-    output_dir.mkdir(parents=True, exist_ok=True)
+    with file_modes.as_the_user_wants():
+        output_dir.mkdir(parents=True, exist_ok=True)
     failures = 0
     for path, target in zip(transcripts, targets(transcripts, output_dir), strict=True):
         try:
@@ -86,10 +94,10 @@ def read(path: Path) -> "Transcript":
     """Read a transcript from a JSON file.
 
     Raises:
-        BadRequest: it is none of ours.
+        BadRequest: it is not a transcript of ours.
         OSError: it cannot be read.
     """
-    from tasks.document import from_text
+    from tasks.exports.transcript_json import from_text
 
     return from_text(path.read_bytes())
 
@@ -97,24 +105,25 @@ def read(path: Path) -> "Transcript":
 def write(
     transcript: "Transcript", target: Path, formats: tuple[ExportFormat, ...], limits: CueLimits | None = None
 ) -> list[Path]:
-    """Write the files that were asked for, each whole or not at all, and return where they are."""
-    from tasks.export import export as exported
+    """Write the requested files, each atomically, and return their paths."""
+    from tasks.exports.writers import export as exported
 
     written: list[Path] = []
     for fmt in formats:
         path = target.with_name(f"{target.name}.{fmt.value}")
         part = path.with_name(f".{path.name}.part")
         part.write_bytes(exported(transcript, fmt, limits=limits))
+        file_modes.hand_over(part)
         part.replace(path)
         written.append(path)
     return written
 
 
-def formats_of(asked: str) -> tuple[ExportFormat, ...]:
+def formats_of(option: str) -> tuple[ExportFormat, ...]:
     """Return the formats of `-f`, in the order given."""
-    if asked.strip() == "all":
-        return EVERY_FORMAT
-    names = [name.strip().lower() for name in asked.split(",") if name.strip()]
+    if option.strip() == "all":
+        return SINGLE_FORMATS
+    names = [name.strip().lower() for name in option.split(",") if name.strip()]
     unknown = [name for name in names if name not in set(ExportFormat)]
     if unknown or not names:
         raise typer.BadParameter(f"choose among {', '.join(ExportFormat)} and all", param_hint="-f")
@@ -122,14 +131,14 @@ def formats_of(asked: str) -> tuple[ExportFormat, ...]:
 
 
 def targets(paths: list[Path], output_dir: Path) -> list[Path]:
-    """Return where each file's outputs go, without their endings; files of one name keep their own endings apart."""
+    """Return each file's output path without extension; equal names keep their extensions."""
     stems = [path.stem for path in paths]
-    found: list[Path] = []
+    paths_found: list[Path] = []
     for path in paths:
-        wished = path.stem if stems.count(path.stem) == 1 else path.name
+        stem = path.stem if stems.count(path.stem) == 1 else path.name
         number = 1
-        while output_dir / wished in found:
+        while output_dir / stem in paths_found:
             number += 1
-            wished = f"{path.name}-{number}"
-        found.append(output_dir / wished)
-    return found
+            stem = f"{path.name}-{number}"
+        paths_found.append(output_dir / stem)
+    return paths_found

@@ -1,7 +1,7 @@
-"""Where `transcriber transcribe` records its work: the ledger itself, the web process that holds it, or nowhere.
+"""Record the work of `transcriber transcribe`: in the ledger, through the web process, or nowhere.
 
-A recording that is heard here is accepted as already in hand, so that nobody else is given it. When recording fails
-midway the hearing goes on, and the book says so.
+A recording that is transcribed here is accepted as already in progress, so that no worker gets it. If recording fails
+midway, the transcription continues, and `lost` says why.
 """
 
 import logging
@@ -15,15 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from storage import names
-from storage.errors import JobMoved, LedgerHeld, NotFound, StaleAttempt, TranscriberError
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import Job, Lane, Options, Plan, Role, Transcript, from_json, to_json
-from storage.reports import Completed, Failed, Noted, Planned, Report, SpanHeard
-from storage.settings import Settings
-from tasks.export import store
-from tasks.transcribe import HeardSpan
+from storage.domain import names
+from storage.domain.errors import JobMoved, LedgerHeld, NotFound, StaleAttempt, TranscriberError
+from storage.domain.job_messages import JobMessage, encode, raised
+from storage.domain.records import Job, Lane, Options, Plan, Role, Transcript, from_json
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs.reports import Completed, Failed, Noted, Planned, Report, SpanHeard
+from storage.ledger.database import Ledger
+from storage.transcripts import transcript_files
+from tasks.exports.writers import store
+from tasks.pipeline import TranscribedSpan
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +36,8 @@ OWNER_WITHOUT_ADMIN = "cli"
 
 
 @dataclass(kw_only=True)
-class Book:
-    """An open book; `where` says for the reader where it is, or why there is none."""
+class Destination:
+    """The destination of records; `where` tells the reader which one it is, or why none."""
 
     files: Files
     worker: str
@@ -46,31 +48,31 @@ class Book:
     lost: str | None = None
 
     @property
-    def kept(self) -> bool:
+    def records(self) -> bool:
         """Whether anything is recorded at all."""
         return self.accept_job is not None
 
-    def accept(self, path: Path, sha256: str, options: Options) -> "Entry":
-        """Store the recording and return its entry; one without a job where nothing can be recorded."""
+    def accept(self, path: Path, sha256: str, options: Options) -> "JobRecord":
+        """Store the recording and return its record, without a job if nothing can be recorded."""
         if self.accept_job is None or self.lost:
-            return Entry(book=self, job=None)
+            return JobRecord(destination=self, job=None)
         try:
-            return Entry(book=self, job=self.accept_job(path, sha256, options))
+            return JobRecord(destination=self, job=self.accept_job(path, sha256, options))
         except TranscriberError as error:
             self.lost = str(error)
             logger.warning("not recorded: %s", error, extra={"action": "cli.record"})
-            return Entry(book=self, job=None)
+            return JobRecord(destination=self, job=None)
 
 
 @dataclass(kw_only=True)
-class Entry:
-    """One recording's entry in a book."""
+class JobRecord:
+    """The record of one recording."""
 
-    book: Book
+    destination: Destination
     job: Job | None
     stale: bool = False
     _planned: bool = False
-    _early: list[HeardSpan] = field(default_factory=list)
+    _early: list[TranscribedSpan] = field(default_factory=list)
     _noted_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,7 +81,7 @@ class Entry:
         return self.job.id if self.job else ""
 
     def planned(self, plan: Plan, language: str | None, probability: float | None) -> None:
-        """Record how the recording was cut, then the spans that were heard before that was known."""
+        """Record how the recording was cut, then the spans that finished before that."""
         self._send(
             Planned,
             duration_s=plan.duration_s,
@@ -87,65 +89,65 @@ class Entry:
             language=language,
             language_probability=probability,
             spans=plan.spans,
+            media_start_s=plan.media_start_s,
         )
         with self._lock:
             self._planned, early, self._early = True, self._early, []
-        for heard in early:
-            self.heard(heard)
+        for transcribed in early:
+            self.span_done(transcribed)
 
-    def heard(self, found: HeardSpan) -> None:
-        """Record that a span has its result on storage."""
+    def span_done(self, transcribed: TranscribedSpan) -> None:
+        """Record that a span's result is on storage."""
         with self._lock:
             if not self._planned:
-                self._early.append(found)
+                self._early.append(transcribed)
                 return
         self._send(
             SpanHeard,
-            index=found.span.index,
-            result=found.result,
-            engine_s=found.heard.engine_s,
-            reused=found.reused,
-            given_up=found.heard.given_up,
+            index=transcribed.span.index,
+            result=transcribed.result_name,
+            engine_s=transcribed.result.engine_s,
+            reused=transcribed.reused,
+            given_up=transcribed.result.given_up,
         )
 
-    def note(self, detail: str) -> None:
-        """Say how far the work is, twice a minute at most: that it goes on, and a line for who looks at the job."""
+    def note(self, detail: JobMessage) -> None:
+        """Report progress, twice a minute at most, so that the job counts as alive."""
         now = time.monotonic()
         with self._lock:
             if now - self._noted_at < NOTE_EVERY_S:
                 return
             self._noted_at = now
-        self._send(Noted, detail=detail)
+        self._send(Noted, detail=encode(detail))
 
     def completed(self, transcript: Transcript) -> None:
-        """Store the transcript and all its files, and record that the job is done."""
+        """Store the transcript and its files, and record that the job is completed."""
         if self.job is None:
             return
-        stored_as = names.transcript_name(self.job_id)
-        self.book.files.write(stored_as, to_json(transcript))
-        exports = store(self.book.files, transcript, stored_as=stored_as)
+        stored_as = transcript_files.store_first(self.destination.files, transcript, attempt=self.job.attempt)
+        exports = store(self.destination.files, transcript, stored_as=stored_as)
         self._send(Completed, transcript=stored_as, exports=exports)
 
     def failed(self, error: TranscriberError) -> None:
         """Record why the recording could not be transcribed."""
-        self._send(Failed, error=str(error), code=error.code)
+        self._send(Failed, error=encode(raised(error)), code=error.code)
 
-    def _send(self, kind: Callable[..., Report], **told: Any) -> None:
-        send = self.book.send
-        if self.job is None or send is None or self.book.lost or self.stale:
+    def _send(self, kind: Callable[..., Report], **fields: Any) -> None:
+        send = self.destination.send
+        if self.job is None or send is None or self.destination.lost or self.stale:
             return
         try:
-            send(kind(job_id=self.job.id, attempt=self.job.attempt, worker=self.book.worker, **told))
+            send(kind(job_id=self.job.id, attempt=self.job.attempt, worker=self.destination.worker, **fields))
         except (StaleAttempt, JobMoved):
-            self.stale = True  # somebody has cancelled the job; `should_stop` says so
+            self.stale = True  # somebody cancelled the job; `should_stop` returns it
         except TranscriberError as error:
-            self.book.lost = str(error)
+            self.destination.lost = str(error)
             logger.warning("not recorded any more: %s", error, extra={"action": "cli.record"})
 
 
-def open_book(settings: Settings, files: Files) -> Book:
-    """Return the book: the ledger if nobody holds it, else the web process that does, else none."""
-    from flows.actor import operator
+def open_destination(settings: Settings, files: Files) -> Destination:
+    """Return the ledger if it is free, else the web process, else no destination."""
+    from flows.platform.os_user import operator
 
     actor = operator()
     worker = f"{actor}@{socket.gethostname()}:{os.getpid()}"
@@ -154,13 +156,13 @@ def open_book(settings: Settings, files: Files) -> Book:
     except LedgerHeld:
         return _over_http(settings, files, actor, worker)
     except (TranscriberError, OSError) as error:
-        return Book(files=files, worker=worker, where=f"nothing is recorded: {error}")
+        return Destination(files=files, worker=worker, where=f"nothing is recorded: {error}")
     return _in_ledger(ledger, files, actor, worker)
 
 
-def _in_ledger(ledger: Ledger, files: Files, actor: str, worker: str) -> Book:
-    from storage import reports
-    from storage.intake import take_in
+def _in_ledger(ledger: Ledger, files: Files, actor: str, worker: str) -> Destination:
+    from storage.jobs import reports
+    from storage.jobs.intake import take_in
 
     owner_id = ledger.run(_owner_id, actor=actor)
 
@@ -179,7 +181,7 @@ def _in_ledger(ledger: Ledger, files: Files, actor: str, worker: str) -> Book:
             in_hand=True,
         )
 
-    return Book(
+    return Destination(
         files=files,
         worker=worker,
         where=f"recorded in {ledger.path}",
@@ -190,13 +192,13 @@ def _in_ledger(ledger: Ledger, files: Files, actor: str, worker: str) -> Book:
 
 
 def _owner_id(con: Any, *, actor: str) -> str:
-    """Return whose jobs they become: the administrator's, or, where nobody has been there yet, an account's for this.
+    """Return the owner of the jobs: the administrator, or a special account without one.
 
     Nobody knows that account's password; an administrator may set one.
     """
     import secrets
 
-    from storage import users
+    from storage.accounts import users
 
     owner = users.by_name(con, OWNER) or users.by_name(con, OWNER_WITHOUT_ADMIN)
     if owner is None:
@@ -205,19 +207,21 @@ def _owner_id(con: Any, *, actor: str) -> str:
     return owner.id
 
 
-def _over_http(settings: Settings, files: Files, actor: str, worker: str) -> Book:
-    from storage.client import HttpReporter
-    from storage.tokens import worker_token
+def _over_http(settings: Settings, files: Files, actor: str, worker: str) -> Destination:
+    from storage.remote.service_tokens import strongest_token
+    from storage.remote.web_client import HttpReporter
 
     url = settings.web.base_url
-    reporter = HttpReporter(url, worker_token(settings), patience_s=PATIENCE_S)
+    reporter = HttpReporter(url, strongest_token(settings), patience_s=PATIENCE_S)
     try:
-        reporter.client.call("GET", "/internal/v1/jobs/none", patience_s=0)  # it is there if it says: no such job
+        reporter.client.call(
+            "GET", "/internal/v1/jobs/none", patience_s=0
+        )  # the process is there if it answers: no such job
     except TranscriberError as error:
         if error.code != NotFound.code:
             reporter.close()
-            return Book(files=files, worker=worker, where=f"nothing is recorded: {error}")
-    return Book(
+            return Destination(files=files, worker=worker, where=f"nothing is recorded: {error}")
+    return Destination(
         files=files,
         worker=worker,
         where=f"recorded by the web process at {url}",
@@ -231,7 +235,7 @@ def _accept_over_http(reporter: Any, path: Path, sha256: str, options: Options, 
     media = names.media_name(sha256)
     if not files.exists(media):
         files.put(media, path)
-    asked = {
+    job_fields = {
         "owner": OWNER,
         "name": path.name,
         "media_sha256": sha256,
@@ -241,4 +245,4 @@ def _accept_over_http(reporter: Any, path: Path, sha256: str, options: Options, 
         "actor": actor,
         "in_hand": True,
     }
-    return from_json(Job, reporter.client.call("POST", "/internal/v1/jobs", asked))
+    return from_json(Job, reporter.client.call("POST", "/internal/v1/jobs", job_fields))

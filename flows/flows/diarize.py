@@ -1,4 +1,4 @@
-"""`tell-speakers-apart`: who speaks when in a recording, once, on the machine of a gpu worker."""
+"""`tell-speakers-apart`: diarizes a recording, once, on a gpu worker's machine."""
 
 import hashlib
 import json
@@ -7,40 +7,42 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.endings import Stopped, cancelled, failed, this_run, with_retries
-from flows.resident import CancelFlag, Resident, current, in_thread
-from storage import names
-from storage.errors import TranscriberError
-from storage.records import Job, Plan, Turns, from_json, to_json
+from flows.runs.process_state import CancelFlag, Resident, current, in_thread
+from flows.runs.run_outcomes import Stopped, cancelled, failed, this_run, with_retries
+from storage.domain import names
+from storage.domain.deployments import Deployment
+from storage.domain.errors import TranscriberError
+from storage.domain.records import Job, Plan, Turns, from_json, to_json
 
 
 def turns_name(plan: Plan, job: Job) -> str:
-    """Return where a job's turns lie: beside the results of the first span.
+    """Return the name of a job's speaker turns, next to its first span's results.
 
-    They are the job's own: who asks again wants them found again.
+    They belong to the job: a new job diarizes again.
     """
-    asked = json.dumps([job.id, job.options.speakers, *(span.samples_sha256 for span in plan.spans)])
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:40]
+    identity = json.dumps([job.id, job.options.speakers, *(span.samples_sha256 for span in plan.spans)])
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:40]
     return f"{names.results_folder(plan.spans[0].samples_sha256)}speakers-{digest}.json"
 
 
 def find(here: Resident, flag: CancelFlag, *, plan_name: str, result: str, speakers: int | None) -> None:
-    """Tell the speakers apart and store who speaks when; blocking, for a thread."""
-    from tasks.hearing import Stopped as StoppedMidway
-    from tasks.speakers import LocalDiarizer
+    """Diarize the recording and store the speaker turns; blocking, for a thread."""
+    from tasks.asr.base import DecodingStopped as StoppedMidway
+    from tasks.diarization.speakers import LocalDiarizer
 
-    plan = from_json(Plan, here.files.read(plan_name))
-    diarizer = LocalDiarizer.by_settings(here.settings)
+    plan = from_json(Plan, here.files.read(names.required_in(names.PLANS, plan_name)))
+    names.required_in(names.results_folder(plan.spans[0].samples_sha256), result)
+    diarizer = LocalDiarizer.from_settings(here.settings)
     try:
-        found = diarizer.turns(here.files, plan, speakers=speakers, should_stop=flag.is_raised)
+        turns = diarizer.turns(here.files, plan, speakers=speakers, should_stop=flag.is_raised)
     except StoppedMidway as stopped:
         raise Stopped from stopped
-    here.files.write(result, to_json(Turns(turns=tuple(found))))
+    here.files.write(result, to_json(Turns(turns=tuple(turns))))
 
 
-@flow(name="tell-speakers-apart", persist_result=False)
+@flow(name=Deployment.TELL_SPEAKERS_APART.value, persist_result=False)
 async def tell_speakers_apart(plan: str, result: str, speakers: int | None) -> State[Any] | None:
-    """Store under `result` who speaks when in the recording with this plan, unless that is known already."""
+    """Store the speaker turns of a planned recording under `result`, unless they exist."""
     run = this_run()
     here, flag = current(), current().flag(run.id)
 
@@ -51,7 +53,7 @@ async def tell_speakers_apart(plan: str, result: str, speakers: int | None) -> S
     try:
         await with_retries(work, flag=flag)
     except Stopped:
-        return cancelled("stopped before all speakers were told apart, as asked")
+        return cancelled("stopped on request before diarization was done")
     except TranscriberError as error:
         return failed(error)
     return None

@@ -1,6 +1,7 @@
-"""`ingest-batch`: a folder of the worker's machine or an S3 prefix, sent as jobs of the batch lane."""
+"""`ingest-batch`: makes jobs of a worker's folder or an S3 prefix, in the batch lane."""
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -8,28 +9,53 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.batch import Asked, Found, Outcome, recordings_in, send_all, summary
-from flows.endings import cancelled, failed, this_run
-from flows.resident import current, in_thread
-from storage.errors import TranscriberError
+from flows.platform.batch_upload import BatchFile, BatchOptions, recordings_in, send_all
+from flows.runs.process_state import current, in_thread
+from flows.runs.run_outcomes import cancelled, failed, this_run
+from storage.domain import batch_sources
+from storage.domain.batch_outcomes import REFUSED_STATUS, Outcome, exit_status, printable, summary
+from storage.domain.deployments import Deployment
+from storage.domain.errors import TranscriberError
+from storage.remote.service_tokens import worker_token
 
 SHOWN_ROWS = 1000
 
 
-@flow(name="ingest-batch", persist_result=False)
-async def ingest_batch(
-    source: str, owner: str = "admin", model: str = "auto", language: str | None = None, recursive: bool = False
+@flow(name=Deployment.INGEST_BATCH.value, persist_result=False)
+async def ingest_batch(  # noqa: PLR0917 - Prefect calls it by name
+    source: str,
+    owner: str | None = None,
+    model: str = "auto",
+    language: str | None = None,
+    recursive: bool = False,
+    again: bool = False,
 ) -> State[Any]:
-    """Make a job of every recording under `source`; what was sent before makes no second one."""
+    """Make a job of every recording under `source`; repeats create no second job.
+
+    Recordings that failed or were deleted stay so, unless `again` is set.
+
+    `TRANSCRIBER_BATCH_SOURCES` decides what may be read and whose it is; `owner` only chooses between its entries.
+    """
     here, flag = current(), current().flag(this_run().id)
-    asked = Asked(owner=owner, model=model, language=language, actor=f"worker:{here.name}")
-    found: list[Found] = []
-    outcomes: list[Outcome] = []
+    try:
+        listed = batch_sources.allowed(batch_sources.parse(here.settings.web.batch_sources), source, owner)
+    except TranscriberError as error:
+        return failed(error)
+    batch_options = BatchOptions(
+        owner=listed.owner,
+        model=model,
+        language=language,
+        actor=f"worker:{here.name}",
+        again=again,
+        token=worker_token(here.settings),  # a flow has no more rights than its worker, wherever that runs
+    )
+    batch_files: list[BatchFile] = []
+    by_name: dict[str, Outcome] = {}
 
     def send() -> None:
-        found.extend(recordings_in(source, here.settings.storage, recursive=recursive))
-        for outcome in send_all(here.settings, found, asked):
-            outcomes.append(outcome)
+        batch_files.extend(recordings_in(source, here.settings.storage, recursive=recursive, within=Path(listed.root)))
+        for outcome in send_all(here.settings, batch_files, batch_options):
+            by_name[outcome.name] = outcome
             if flag.is_raised():
                 return
 
@@ -38,28 +64,30 @@ async def ingest_batch(
         await in_thread(send)
     except TranscriberError as error:
         problem = error
-    told = summary(outcomes, len(found))
-    get_run_logger().info("%s: %s", source, told)
+    outcomes = list(by_name.values())
+    summary_line = summary(outcomes, len(batch_files))
+    get_run_logger().info("%s: %s", source, summary_line)
     if outcomes:
-        with contextlib.suppress(Exception):  # the jobs are made, whether or not this can be shown
+        with contextlib.suppress(Exception):  # the jobs exist, whether or not this can be shown
             await acreate_markdown_artifact(
-                markdown(outcomes, told), key=f"batch-{this_run().id}", description=f"What became of {source}"
+                markdown(outcomes, summary_line), key=f"batch-{this_run().id}", description=f"What became of {source}"
             )
     if problem is not None:
         return failed(problem)
-    if len(outcomes) < len(found):
-        return cancelled(f"stopped, as asked: {told}")
-    return (Failed if any(each.refused for each in outcomes) else Completed)(message=told)
+    if len(outcomes) < len(batch_files):
+        return cancelled(f"stopped on request: {summary_line}")
+    refused = exit_status(outcomes) == REFUSED_STATUS
+    return (Failed if refused else Completed)(message=summary_line)
 
 
-def markdown(outcomes: list[Outcome], told: str) -> str:
-    """Return a table of what became of the files, those that made no job first."""
-    rows = [
-        f"| {_cell(each.name)} | {f'job {each.job_id}' if each.job_id else _cell(each.reason)} |"
-        for each in sorted(outcomes, key=lambda each: each.job_id is not None)
-    ]
+def markdown(outcomes: list[Outcome], summary_line: str) -> str:
+    """Return a table of the files' outcomes, with those that have a reason first."""
+    ordered = sorted(outcomes, key=lambda outcome: not outcome.became.spec.is_named)
+    cells = [(printable(each.name), each.became.spec.words, each.job_id or "", each.reason) for each in ordered]
+    rows = [f"| {' | '.join(map(_cell, row))} |" for row in cells]
     more = [f"\n… and {len(rows) - SHOWN_ROWS} more"] if len(rows) > SHOWN_ROWS else []
-    return "\n".join([f"{told}\n", "| file | became |", "|---|---|", *rows[:SHOWN_ROWS], *more])
+    head = [f"{summary_line}\n", "| file | outcome | job | reason |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows[:SHOWN_ROWS], *more])
 
 
 def _cell(text: str) -> str:

@@ -1,31 +1,18 @@
-"""`upkeep`: asks the web process, which owns the ledger, to look after it."""
+"""`upkeep`: deletes what earlier versions left at the Prefect server.
 
-from typing import Any
+The web process itself looks after the ledger and the storage, every hour.
+"""
 
 from prefect import flow, get_run_logger
-from prefect.client.schemas.objects import State
+from prefect.client.orchestration import get_client
 
-from flows.endings import failed
-from flows.resident import current, in_thread
-from storage.client import WebClient
-from storage.errors import TranscriberError
-from storage.tokens import worker_token
-
-PATIENCE_S = 600.0
+from flows.runs.artifacts import forget_transcripts
+from storage.domain.deployments import Deployment
 
 
-@flow(name="upkeep", persist_result=False)
-async def upkeep() -> State[Any] | None:
-    """Have old sessions and answers forgotten, and abandoned uploads swept."""
-    settings = current().settings
-
-    def ask() -> bytes:
-        with WebClient(settings.web.base_url, worker_token(settings), patience_s=PATIENCE_S) as client:
-            return client.call("POST", "/internal/v1/upkeep")
-
-    try:
-        done = await in_thread(ask)
-    except TranscriberError as error:
-        return failed(error)
-    get_run_logger().info("done: %s", done.decode())
-    return None
+@flow(name=Deployment.UPKEEP.value, persist_result=False)
+async def upkeep() -> None:
+    """Delete artifacts with the text of recordings, which earlier versions made."""
+    async with get_client() as client:
+        forgotten = await forget_transcripts(client)
+    get_run_logger().info("deleted %d artifacts with the text of recordings", forgotten)

@@ -1,4 +1,4 @@
-"""`transcribe-span`: hear one span on this worker's device and store what was heard."""
+"""`transcribe-span`: transcribes one span on this worker's device and stores the result."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,21 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.endings import Stopped, cancelled, failed, this_run, with_retries
-from flows.resident import CancelFlag, Resident, current, in_thread
-from flows.zombies import DEATHS
-from storage.errors import StaleAttempt, TranscriberError
-from storage.records import Heard, Options, Stretch, from_json, to_json
-from storage.reports import Advanced, SpanHeard
+from flows.runs.process_state import CancelFlag, Resident, current, in_thread
+from flows.runs.run_outcomes import Stopped, cancelled, failed, this_run, with_retries
+from flows.worker.abandoned_runs import DEATHS
+from storage.domain import names
+from storage.domain.deployments import Deployment
+from storage.domain.errors import StaleAttempt, TranscriberError
+from storage.domain.records import Options, SpanResult, Stretch, from_json, to_json
+from storage.jobs.reports import Advanced, SpanHeard
 
 REPORT_EVERY_S = 1.0
 
 
 @dataclass(kw_only=True)
-class Hearing:
-    """One span's way through an engine; `done_s` is what the engine has heard so far, in seconds of speech."""
+class SpanTranscription:
+    """The transcription of one span; `done_s` is the seconds of speech done so far."""
 
     here: Resident
     flag: CancelFlag
@@ -34,34 +36,36 @@ class Hearing:
     language: str | None
     options: Options
     speech: tuple[Stretch, ...]
+    maybe: tuple[Stretch, ...]
     deaths: int
     done_s: float = field(default=0.0, init=False)
 
     def note(self, done_s: float) -> None:
         self.done_s = done_s
 
-    def hear(self) -> Heard:
-        """Hear the span and store the result; blocking, for a thread."""
-        from tasks import engine, ingest
+    def transcribe(self) -> SpanResult:
+        """Transcribe the span and store the result; blocking, for a thread."""
+        from tasks.asr.base import DecodingStopped
+        from tasks.audio import ingest
 
         pcm = ingest.read_span(self.here.files, self.samples_sha256)
-        with self.here.hearing().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed:
+        with self.here.engine_pool().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed:
             try:
-                heard = engine.hear(
-                    borrowed,
+                span_result = borrowed.transcribe(
                     pcm,
                     options=self.options,
                     language=self.language,
                     speech=self.speech,
+                    maybe=self.maybe,
                     should_stop=self.flag.is_raised,
                     on_progress=self.note,
                 )
-            except engine.Stopped as stopped:
+            except DecodingStopped as stopped:
                 raise Stopped from stopped
-        self.here.files.write(self.result, to_json(heard))
-        return heard
+        self.here.files.write(self.result, to_json(span_result))
+        return span_result
 
-    def report(self, heard: Heard, *, reused: bool) -> None:
+    def report(self, span_result: SpanResult, *, reused: bool) -> None:
         self.here.reporter.send(
             SpanHeard(
                 job_id=self.job_id,
@@ -69,48 +73,52 @@ class Hearing:
                 worker=self.here.name,
                 index=self.index,
                 result=self.result,
-                engine_s=heard.engine_s,
+                engine_s=span_result.engine_s,
                 reused=reused,
-                given_up=heard.given_up,
+                given_up=span_result.given_up,
             )
         )
 
     async def keep_reporting(self) -> None:
-        """Tell the ledger how far it is, once a second; a cancelled job answers that the work is to stop."""
-        told_s = 0.0
+        """Report progress once a second; the answer for a cancelled job stops the work."""
+        reported_s = 0.0
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             done_s = self.done_s
-            if done_s <= told_s:
+            if done_s <= reported_s:
                 continue
             step = Advanced(
                 job_id=self.job_id, attempt=self.attempt, worker=self.here.name, index=self.index, done_s=done_s
             )
             try:
                 await in_thread(lambda step=step: self.here.reporter.send(step))  # type: ignore[misc]
-                told_s = done_s
+                reported_s = done_s
             except StaleAttempt:
                 self.flag.raise_()
                 return
             except TranscriberError:
-                continue  # progress alone; the result is what counts
+                continue  # only progress; the result is what counts
 
     async def run(self) -> None:
-        """Find the result or make it, then report it."""
+        """Reuse or create the result, then report it."""
+        names.required_in(names.results_folder(self.samples_sha256), self.result)
         if await in_thread(lambda: self.here.files.exists(self.result)):
-            heard, reused = from_json(Heard, await in_thread(lambda: self.here.files.read(self.result))), True
+            span_result, reused = (
+                from_json(SpanResult, await in_thread(lambda: self.here.files.read(self.result))),
+                True,
+            )
         else:
-            telling = asyncio.create_task(self.keep_reporting())
+            reporting = asyncio.create_task(self.keep_reporting())
             try:
-                heard, reused = await in_thread(self.hear), False
+                span_result, reused = await in_thread(self.transcribe), False
             finally:
-                telling.cancel()
+                reporting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await telling
-        await in_thread(lambda: self.report(heard, reused=reused))
+                    await reporting
+        await in_thread(lambda: self.report(span_result, reused=reused))
 
 
-@flow(name="transcribe-span", persist_result=False)
+@flow(name=Deployment.TRANSCRIBE_SPAN.value, persist_result=False)
 async def transcribe_span(  # noqa: PLR0917 - Prefect calls it by name
     job_id: str,
     attempt: int,
@@ -122,14 +130,15 @@ async def transcribe_span(  # noqa: PLR0917 - Prefect calls it by name
     language: str | None,
     options: Options,
     speech: list[tuple[float, float]],
+    maybe: list[tuple[float, float]] = [],  # noqa: B006 - Prefect reads the default from the signature
 ) -> State[Any] | None:
-    """Hear one span of a recording and store what was heard under `result`, unless it is there already.
+    """Transcribe one span and store the result under `result`, unless it exists.
 
-    `speech` lists where there is speech in the span, in seconds from its start.
+    `speech` lists the speech in the span, and `maybe` what may be speech, in seconds from its start.
     """
     run = this_run()
     here, flag = current(), current().flag(run.id)
-    hearing = Hearing(
+    transcription = SpanTranscription(
         here=here,
         flag=flag,
         job_id=job_id,
@@ -142,12 +151,13 @@ async def transcribe_span(  # noqa: PLR0917 - Prefect calls it by name
         language=language,
         options=options,
         speech=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in speech),
+        maybe=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in maybe),
         deaths=int(run.labels.get(DEATHS, 0)),
     )
     try:
-        await with_retries(hearing.run, flag=flag)
+        await with_retries(transcription.run, flag=flag)
     except Stopped:
-        return cancelled("stopped between two stretches of speech, as asked")
+        return cancelled("stopped on request between two stretches of speech")
     except StaleAttempt as stale:
         return cancelled(str(stale))
     except TranscriberError as error:

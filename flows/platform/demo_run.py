@@ -1,4 +1,8 @@
-"""`transcriber up --demo`: a human voice through the web process's API, as any program would send it."""
+"""`transcriber up --demo`: sends a speech recording through the public API, as any program would.
+
+`samples/jfk.flac` is John F. Kennedy's inaugural address, 20 January 1961: a work of the United States' government and
+in the public domain.
+"""
 
 import json
 import sys
@@ -7,17 +11,18 @@ from pathlib import Path
 
 import httpx
 
-from storage.client import WebClient
-from storage.errors import TranscriberError
-from storage.files import Files
-from storage.records import Job, JobState, Transcript, from_json
-from storage.settings import Settings
-from storage.tokens import worker_token
+from storage.domain.errors import TranscriberError
+from storage.domain.job_messages import DownloadingModel, decode, text_of
+from storage.domain.model_names import display_name
+from storage.domain.records import Job, JobState, Transcript, from_json
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.remote.service_tokens import strongest_token
+from storage.remote.web_client import WebClient
 
-SAMPLE = Path(__file__).parents[1] / "demo" / "jfk.flac"
+SAMPLE = Path(__file__).parent / "samples" / "jfk.flac"
 SAID_BY = "John F. Kennedy's inaugural address, 1961"
 PATIENCE_S = 300.0
-DOWNLOADING = "downloading"
 SHOWN = ("srt", "vtt")
 
 
@@ -25,18 +30,18 @@ def submit(settings: Settings, path: Path, *, model: str, lane: str = "interacti
     """Send one file to the web process as a job of the administrator.
 
     Raises:
-        TranscriberError: the web process refused it, in its words.
+        TranscriberError: the web process refused it; the message is its own.
         LedgerUnreachable: the web process does not answer.
     """
-    from flows.sending import send_file
+    from flows.platform.api_upload import send_file
 
     return send_file(settings, path, options={"model": model}, lane=lane, owner="admin", key=None)
 
 
 def follow(web: WebClient, job_id: str, *, patience_s: float = PATIENCE_S) -> Job:
-    """Wait until the job is finished, or nothing about it has changed for as long as the patience lasts.
+    """Wait until the job ends, or nothing about it changes for `patience_s`.
 
-    What is said of a model that is downloaded meanwhile is passed on to the console.
+    Progress of a model download is printed to the console.
     """
     last, until = "", time.monotonic() + patience_s
     while True:
@@ -45,22 +50,22 @@ def follow(web: WebClient, job_id: str, *, patience_s: float = PATIENCE_S) -> Jo
             return job
         if (now := f"{job.state} {job.detail}") != last:
             last, until = now, time.monotonic() + patience_s
-            if DOWNLOADING in job.detail:
-                _say(job.detail)
+            if isinstance(decode(job.detail), DownloadingModel):
+                _say(text_of(job.detail))
         time.sleep(0.05)
 
 
 def demonstrate(settings: Settings) -> bool:
-    """Have the recording transcribed by the default model; print what was heard and where its subtitles are.
+    """Transcribe the sample with the default model; print the text and the subtitle paths.
 
-    Returns whether it completed.
+    Returns whether the job completed.
     """
     started = time.monotonic()
     try:
-        with WebClient(settings.web.base_url, worker_token(settings), patience_s=30) as web:
+        with WebClient(settings.web.base_url, strongest_token(settings), patience_s=30) as web:
             job = follow(web, submit(settings, SAMPLE, model="auto").id)
             if job.state is not JobState.COMPLETED:
-                return _complain(job.error or f"the sample is still {job.state} ({job.detail})")
+                return _complain(text_of(job.error) or f"the sample is still {job.state} ({text_of(job.detail)})")
             transcript = from_json(Transcript, web.call("GET", f"/internal/v1/jobs/{job.id}/transcript"))
             exports: dict[str, str] = json.loads(web.call("GET", f"/internal/v1/jobs/{job.id}/exports"))
         paths = {fmt: _path_of(settings, fmt, exports[fmt]) for fmt in SHOWN}
@@ -71,7 +76,7 @@ def demonstrate(settings: Settings) -> bool:
 
 
 def _path_of(settings: Settings, fmt: str, name: str) -> Path:
-    """Return a real file with the export: the stored one where storage is a folder, else a copy of it."""
+    """Return the stored export in a local folder, or else a copy."""
     files = Files.from_settings(settings.storage)
     if "://" not in files.url:
         return Path(files.url, name)
@@ -84,8 +89,8 @@ def _path_of(settings: Settings, fmt: str, name: str) -> Path:
 def _show(transcript: Transcript, paths: dict[str, Path], taken_s: float) -> None:
     lines = [
         "",
-        f"{SAMPLE.name} ({SAID_BY}): {transcript.duration_s:.1f} s of sound, {taken_s:.1f} s after it was sent,",
-        f"heard by model {transcript.model}:",
+        f"{SAMPLE.name} ({SAID_BY}): {transcript.duration_s:.1f} s of audio, transcribed in {taken_s:.1f} s",
+        f"by model {display_name(transcript.model)}:",
         "",
         transcript.text,
         "",

@@ -1,6 +1,6 @@
-"""Applies `prefect.yaml` to a Prefect server: work pools, queues and deployments, made or brought up to date.
+"""Apply `prefect.yaml` to a Prefect server: create or update pools, queues and deployments.
 
-Plain HTTP instead of Prefect's client, whose import alone takes longer than all of these calls together.
+Uses plain HTTP instead of Prefect's client, whose import alone takes longer than all of these calls.
 """
 
 import hashlib
@@ -12,114 +12,151 @@ from typing import Any
 import httpx
 import yaml
 
-PREFECT_YAML = Path(__file__).parents[1] / "prefect.yaml"
+from storage.domain import retries
+from storage.domain.deployments import Deployment
+from storage.domain.export_formats import ExportFormat
+
+BUSY_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+PREFECT_YAML = Path(__file__).parents[2] / "prefect.yaml"
 NOTHING_TO_SET = {"job_configuration": {"env": {}}, "variables": {"type": "object", "properties": {}, "required": []}}
-"""Base job template of a warm pool: a run in a process that is already there has no infrastructure to configure."""
+"""Base job template of a warm pool, which has nothing to configure."""
 
 
-def prefect_http(api_url: str, *, timeout_s: float = 20.0) -> httpx.Client:
-    """Return a client of Prefect's API, with the basic auth that `PREFECT_API_AUTH_STRING` sets."""
-    user, colon, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
-    auth = httpx.BasicAuth(user, password) if colon else None
-    return httpx.Client(base_url=api_url, timeout=timeout_s, auth=auth)
+class RetryingClient(httpx.Client):
+    """Client of Prefect's API that retries on 503, as its busy SQLite file answers."""
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, with retries.
+
+        Raises:
+            httpx.HTTPError: the server does not answer, or stays busy.
+        """
+
+        def once() -> httpx.Response:
+            answer = super(RetryingClient, self).send(request, **options)
+            return answer.raise_for_status() if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
+
+        def is_busy(error: Exception) -> bool:
+            return isinstance(error, httpx.HTTPStatusError)
+
+        return retries.call(once, may_pass=is_busy, pauses_s=BUSY_PAUSES_S)
 
 
-def send(http: httpx.Client, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
-    """Send, and again while the server says 503, as it does when its SQLite file is busy."""
-    for wait_s in (0.2, 0.5, 1.0, 2.0, 4.0):
-        answer = http.request(method, path, json=body)
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            return answer
-        time.sleep(wait_s)
-    return http.request(method, path, json=body)
+def prefect_http(api_url: str, *, auth: str | None = None, timeout_s: float = 20.0) -> RetryingClient:
+    """Return a client of Prefect's API with this basic auth, else that of our environment."""
+    user, colon, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
+    basic = httpx.BasicAuth(user, password) if colon else None
+    return RetryingClient(base_url=api_url, timeout=timeout_s, auth=basic)
 
 
-def apply(api_url: str, *, path: Path = PREFECT_YAML) -> list[str]:
-    """Bring the server in line with the file and return the deployments' names (`flow/deployment`); safe to repeat.
+def apply(api_url: str, *, auth: str | None = None, path: Path = PREFECT_YAML) -> list[str]:
+    """Apply the file to the server; return the deployments' names (`flow/deployment`). Idempotent.
 
-    A server that has this very file already keeps what an admin changed there since, a paused queue for instance.
+    Workers call it again and again, and so mend what somebody deleted in Prefect.
+
+    A server that has this version of the file keeps what an admin changed since, such as a paused queue.
 
     Raises:
-        httpx.HTTPError: the server did not take it.
+        httpx.HTTPError: the server refused it.
     """
-    wanted = _read(path)
-    with prefect_http(api_url) as http:
-        if _has(http, wanted):
-            return [f"{each['flow_name']}/{each['name']}" for each in wanted["deployments"]]
-        for pool in wanted["work_pools"]:
+    config = read(path)
+    with prefect_http(api_url, auth=auth) as http:
+        if not differences(http, config):
+            return [f"{each['flow_name']}/{each['name']}" for each in config["deployments"]]
+        for pool in config["work_pools"]:
             _upsert(http, "/work_pools/", pool["name"], {**pool, "base_job_template": NOTHING_TO_SET})
-            for queue in wanted["work_queues"]:
+            for queue in config["work_queues"]:
                 _upsert(http, f"/work_pools/{pool['name']}/queues", queue["name"], queue)
-        return [_deploy(http, each) for each in wanted["deployments"]]
+        return [_deploy(http, each) for each in config["deployments"]]
 
 
 def wait(api_url: str, *, within_s: float, path: Path = PREFECT_YAML) -> bool:
-    """Wait until somebody else has applied the file; return whether that happened in time.
+    """Wait until another process has applied the file; return whether it did in time.
 
     Raises:
         httpx.HTTPError: the server does not answer.
     """
-    wanted, end = _read(path), time.monotonic() + within_s
+    config, end = read(path), time.monotonic() + within_s
     with prefect_http(api_url) as http:
-        while not (there := _has(http, wanted)) and time.monotonic() < end:
+        while not (applied := not differences(http, config)) and time.monotonic() < end:
             time.sleep(0.1)
-    return there
+    return applied
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Return the file's content, each deployment with the hash of the whole file as its version."""
+def read(path: Path) -> dict[str, Any]:
+    """Return the file's content with the export formats.
+
+    The hash of both is the version of each deployment.
+    """
     text = path.read_text()
-    wanted: dict[str, Any] = yaml.safe_load(text)
-    version = hashlib.sha256(text.encode()).hexdigest()[:16]
-    for each in wanted["deployments"]:
+    config: dict[str, Any] = yaml.safe_load(text)
+    formats = [fmt.value for fmt in ExportFormat]
+    version = hashlib.sha256(f"{text}{formats}".encode()).hexdigest()[:16]
+    for each in config["deployments"]:
         each["version"] = version
-    return wanted
+        if each["name"] == Deployment.EXPORT_TRANSCRIPT:
+            each["parameter_openapi_schema"]["properties"]["formats"]["items"]["enum"] = formats
+    return config
 
 
-def _has(http: httpx.Client, wanted: dict[str, Any]) -> bool:
-    """Tell whether the server has every pool and, of this version, every deployment."""
-    pools = {row["name"] for row in send(http, "POST", "/work_pools/filter", {}).raise_for_status().json()}
-    if not pools >= {each["name"] for each in wanted["work_pools"]}:
-        return False
-    names = [each["name"] for each in wanted["deployments"]]
-    asked = {"deployments": {"name": {"any_": names}}}
-    rows = send(http, "POST", "/deployments/filter", asked).raise_for_status().json()
-    there = {(row["name"], row["version"], row["work_pool_name"]) for row in rows}
-    return there >= {(each["name"], each["version"], each["work_pool"]["name"]) for each in wanted["deployments"]}
+def differences(http: httpx.Client, config: dict[str, Any]) -> list[str]:
+    """Return what the server lacks: pools, queues, and deployments that are not in their queue.
+
+    Raises:
+        httpx.HTTPError: the server does not answer.
+    """
+    lacking = []
+    there = {row["name"] for row in http.post("/work_pools/filter", json={}).raise_for_status().json()}
+    for pool in (each["name"] for each in config["work_pools"]):
+        if pool not in there:
+            lacking.append(f"pool {pool}")
+            continue
+        rows = http.post(f"/work_pools/{pool}/queues/filter", json={}).raise_for_status().json()
+        queues = {row["name"] for row in rows}
+        lacking += [f"queue {each['name']} of {pool}" for each in config["work_queues"] if each["name"] not in queues]
+    names = [each["name"] for each in config["deployments"]]
+    query = {"deployments": {"name": {"any_": names}}}
+    rows = http.post("/deployments/filter", json=query).raise_for_status().json()
+    applied = {(row["name"], row["version"], row["work_pool_name"], row["work_queue_name"]) for row in rows}
+    for each in config["deployments"]:
+        place = each["work_pool"]
+        if (each["name"], each["version"], place["name"], place["work_queue_name"]) not in applied:
+            lacking.append(f"deployment {each['name']} in queue {place['work_queue_name']} of {place['name']}")
+    return lacking
 
 
-def _upsert(http: httpx.Client, collection: str, name: str, wanted: dict[str, Any]) -> None:
-    answer = send(http, "POST", collection, wanted)
+def _upsert(http: httpx.Client, collection: str, name: str, config: dict[str, Any]) -> None:
+    answer = http.post(collection, json=config)
     if answer.status_code == httpx.codes.CONFLICT:
-        changes = {key: value for key, value in wanted.items() if key not in {"name", "type"}}
-        answer = send(http, "PATCH", f"{collection.rstrip('/')}/{name}", changes)
+        changes = {key: value for key, value in config.items() if key not in {"name", "type"}}
+        answer = http.patch(f"{collection.rstrip('/')}/{name}", json=changes)
     answer.raise_for_status()
 
 
-def _deploy(http: httpx.Client, wanted: dict[str, Any]) -> str:
-    flow = send(http, "POST", "/flows/", {"name": wanted["flow_name"]}).raise_for_status().json()
+def _deploy(http: httpx.Client, config: dict[str, Any]) -> str:
+    flow = http.post("/flows/", json={"name": config["flow_name"]}).raise_for_status().json()
     body = {
-        "name": wanted["name"],
-        "version": wanted["version"],
+        "name": config["name"],
+        "version": config["version"],
         "flow_id": flow["id"],
-        "entrypoint": wanted["entrypoint"],
+        "entrypoint": config["entrypoint"],
         "path": ".",
-        "description": wanted["description"],
-        "tags": wanted["tags"],
-        "work_pool_name": wanted["work_pool"]["name"],
-        "work_queue_name": wanted["work_pool"]["work_queue_name"],
+        "description": config["description"],
+        "tags": config["tags"],
+        "work_pool_name": config["work_pool"]["name"],
+        "work_queue_name": config["work_pool"]["work_queue_name"],
         "pull_steps": [],
-        "parameter_openapi_schema": wanted.get("parameter_openapi_schema", {"type": "object", "properties": {}}),
+        "parameter_openapi_schema": config.get("parameter_openapi_schema", {"type": "object", "properties": {}}),
         "enforce_parameter_schema": False,
-        "schedules": [_schedule(each) for each in wanted.get("schedules", [])],
+        "schedules": [_schedule(each) for each in config.get("schedules", [])],
     }
-    send(http, "POST", "/deployments/", body).raise_for_status()
-    return f"{wanted['flow_name']}/{wanted['name']}"
+    http.post("/deployments/", json=body).raise_for_status()
+    return f"{config['flow_name']}/{config['name']}"
 
 
-def _schedule(wanted: dict[str, Any]) -> dict[str, Any]:
+def _schedule(config: dict[str, Any]) -> dict[str, Any]:
     return {
-        "schedule": {"cron": wanted["cron"], "timezone": wanted["timezone"]},
+        "schedule": {"cron": config["cron"], "timezone": config["timezone"]},
         "active": True,
-        "slug": wanted["slug"],
+        "slug": config["slug"],
     }

@@ -1,4 +1,4 @@
-"""How a process sees to it that it does not outlive the one that started it."""
+"""End a process when the process that started it ends."""
 
 import contextlib
 import ctypes
@@ -8,13 +8,13 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 SUPERVISOR = "TRANSCRIBER_SUPERVISOR_PID"
-"""Set by `transcriber up` for the processes that it starts, and for nobody else."""
+"""Set by `transcriber up` for the processes that it starts, and by nothing else."""
 
 
 def die_with(parent_pid: int) -> None:
-    """Ask the kernel to end this process when its parent ends; end at once if that has happened already.
+    """Let the kernel kill this process when its parent ends; exit if it has.
 
-    Linux alone offers this. Elsewhere the pipe that a child holds to its parent does the same, a moment later.
+    Only Linux offers this. Elsewhere the pipe between child and parent does the same, a moment later.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -24,7 +24,7 @@ def die_with(parent_pid: int) -> None:
 
 
 def die_with_supervisor() -> bool:
-    """Do so if `transcriber up` has started this process; return whether it has."""
+    """Die with `transcriber up`, if it started this process; return whether it did."""
     parent = os.environ.pop(SUPERVISOR, None)
     if parent is not None:
         die_with(int(parent))

@@ -1,13 +1,13 @@
-"""Whether a port is free, and who has it if it is not."""
+"""Check whether a port is free, and find the process that uses it."""
 
 import os
 import socket
 
-from storage.errors import PortTaken
+from storage.domain.errors import PortTaken
 
 
 def holder_of(port: int) -> str | None:
-    """Return who listens on a TCP port of this machine, in words; None if nobody does that we can see."""
+    """Return a description of the process on a TCP port, or None."""
     import psutil
 
     try:
@@ -41,10 +41,10 @@ def is_free(host: str, port: int) -> bool:
 
 
 def must_be_free(host: str, port: int, setting: str) -> None:
-    """Make sure that a server can listen there.
+    """Check that a server can listen there.
 
     Raises:
-        PortTaken: it cannot; names who has the port, and the setting that chooses another.
+        PortTaken: it cannot; names the process on the port, and the setting for another port.
     """
     if not is_free(host, port):
         raise PortTaken(port, holder_of(port) or "another process", setting)

@@ -1,8 +1,8 @@
-"""`python -m flows.server HOST PORT`: the Prefect server as `transcriber up` runs it, ending when the supervisor does.
+"""Run the Prefect server for `transcriber up`: `python -m flows.platform.prefect_server HOST PORT [--rotating]`.
 
-A new SQLite database takes Prefect some 120 migrations, several seconds long. The first one made is therefore kept,
-empty as it is, beside the installed packages, and later ones start from a copy. `python -m flows.server prepare`, a
-part of `make install`, makes it beforehand.
+It ends with the supervisor. Prefect needs several seconds for the 120 migrations of a new SQLite database, so the first
+one is kept, empty, next to the installed packages, and later ones start as copies of it. `python -m
+flows.platform.prefect_server prepare`, a part of `make install`, creates it beforehand.
 """
 
 import asyncio
@@ -12,27 +12,36 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from flows.lifeline import die_with_supervisor
+from starlette.types import ASGIApp
+
+from flows.platform.parent_death import die_with_supervisor
+from flows.platform.prefect_address import LOOPBACK
+from flows.platform.prefect_door import PrefectDoor
+from storage.domain.settings import Settings
+from storage.remote.service_tokens import prefect_secret
 
 SQLITE = "sqlite+aiosqlite:///"
+ROTATING = "--rotating"
 
 
 def blank_database() -> Path:
-    """Return where the empty database of this Prefect version is kept."""
+    """Return the path of the empty database of this Prefect version."""
     return Path(sys.prefix, "share", "whisper-transcriber", f"prefect-{version('prefect')}.sqlite")
 
 
 def database_of(url: str) -> Path | None:
-    """Return the file that a connection URL names; None for a database in memory or on a server."""
+    """Return the file of an SQLite URL; None for memory or a server."""
     path = url.removeprefix(SQLITE).partition("?")[0]
     return Path(path) if url.startswith(SQLITE) and path not in {"", ":memory:"} else None
 
 
 def start_from_copy(database: Path) -> None:
-    """Put a copy of the empty database where there is none yet; without one the server migrates by itself."""
+    """Copy the empty database if there is none yet; otherwise the server migrates."""
     blank = blank_database()
     if database.exists() or not blank.exists():
         return
@@ -43,14 +52,14 @@ def start_from_copy(database: Path) -> None:
 
 
 def keep_blank(database: Path) -> None:
-    """Migrate a database that is not there yet, and keep a copy of it for the next one."""
+    """Migrate a missing database, and keep an empty copy for later ones."""
     from prefect.server.database import provide_database_interface
 
     blank = blank_database()
     if database.exists() or blank.exists():
         return
     asyncio.run(provide_database_interface().create_db())
-    with contextlib.suppress(OSError, sqlite3.Error):  # a folder that is not ours to write: the next one migrates too
+    with contextlib.suppress(OSError, sqlite3.Error):  # a folder that we cannot write to: the next server migrates too
         blank.parent.mkdir(parents=True, exist_ok=True)
         fresh = blank.with_name(f".{blank.name}.{os.getpid()}")
         with contextlib.closing(sqlite3.connect(database)) as con:
@@ -59,13 +68,32 @@ def keep_blank(database: Path) -> None:
 
 
 def prepare() -> None:
-    """Make the empty database now, in a folder that goes again; does nothing where it is there."""
+    """Create the empty database now, in a temporary folder, unless it exists."""
     if blank_database().exists():
         return
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "prefect.db")
         os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"{SQLITE}{database}"
         keep_blank(database)
+
+
+def build(*, rotating: bool = False) -> ASGIApp:
+    """Return Prefect's server behind our door; `rotating` if its secret came from the data dir."""
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    server = get_current_settings().server
+    origins = [each.strip() for each in server.api.cors_allowed_origins.split(",")]
+    names = {urlsplit(each).hostname for each in (*origins, server.ui.api_url or "")} - {None}
+    auth = server.api.auth_string.get_secret_value() if server.api.auth_string else None
+    return PrefectDoor(
+        create_app(),
+        auth=auth,
+        kept=prefect_secret(Settings()) if rotating else None,
+        origins=origins,
+        hosts={*LOOPBACK, *(name for name in names if name)} if server.api.host in LOOPBACK else None,
+        home=server.ui.serve_base,
+    )
 
 
 def main() -> None:
@@ -77,9 +105,9 @@ def main() -> None:
     import uvicorn
     from prefect.settings import get_current_settings
 
-    from flows.sqlite_care import take_care
+    from flows.platform.sqlite_patches import apply_patches
 
-    take_care()
+    apply_patches()
     host, port = sys.argv[1], int(sys.argv[2])
     url = get_current_settings().server.database.connection_url
     database = database_of(url.get_secret_value()) if url is not None else None
@@ -87,7 +115,7 @@ def main() -> None:
         start_from_copy(database)
         keep_blank(database)
     uvicorn.run(
-        "prefect.server.api.server:create_app",
+        partial(build, rotating=ROTATING in sys.argv[3:]),
         factory=True,
         host=host,
         port=port,

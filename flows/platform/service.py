@@ -1,4 +1,4 @@
-"""One process that `transcriber up` starts and watches: its log, its console lines, its restarts, its end."""
+"""A process that `transcriber up` starts and watches: its logs, console output and restarts."""
 
 import asyncio
 import contextlib
@@ -13,38 +13,45 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from flows.lifeline import SUPERVISOR
+from flows.platform.parent_death import SUPERVISOR
 
 LOG_BYTES = 20 * 2**20
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.3, 30.0, 60.0
 SHOWN_CHARS = 1000
 LOUD = ("| WARNING", "| ERROR", "| CRITICAL")
 OURS = ("| flows.", "| tasks.", "| storage.", "| Flow run")
-"""What Prefect says to itself stays in the logs."""
-ALWAYS_SAID = "flows.shelf"
-"""Until `loud` is set, when everything is up, the console shows only what is said about models."""
+"""Log sources for the console; Prefect's own messages stay in the files."""
+ALWAYS_SHOWN = "flows.worker.model_cache"
+"""Until `loud` is set, when everything is up, the console shows only messages about models."""
 
 
 class Service:
-    """A process that is started again when it dies, for as long as it is wanted."""
+    """A process that is restarted when it ends, until it is stopped."""
 
     def __init__(
-        self, name: str, command: list[str], *, env: dict[str, str], logs_dir: Path, say: Callable[[str, str], None]
+        self,
+        name: str,
+        command: list[str],
+        *,
+        env: dict[str, str],
+        logs_dir: Path,
+        say: Callable[[str, str], None],
+        first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         self.name, self.command, self.env, self.log_path = name, command, env, logs_dir / f"{name}.log"
         self.ready = asyncio.Event()
-        self.said: deque[str] = deque(maxlen=20)
+        self.last_lines: deque[str] = deque(maxlen=20)
         self.ended_early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.process: asyncio.subprocess.Process | None = None
-        self._say = say
+        self._say, self._first_pause_s = say, first_pause_s
         self._stopping = asyncio.Event()
         self._last_loud = ""
         self.loud = False
         self._log = _rotating(self.log_path)
 
     async def run(self) -> None:
-        """Start the process, and again whenever it ends, until `stop`."""
-        pause_s = FIRST_PAUSE_S
+        """Start the process, and restart it whenever it ends, until `stop`."""
+        pause_s = self._first_pause_s
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_once()
@@ -53,7 +60,7 @@ class Service:
             if not self.ready.is_set() and not self.ended_early.done():
                 self.ended_early.set_result(status)
             if time.monotonic() - started > STEADY_AFTER_S:
-                pause_s = FIRST_PAUSE_S
+                pause_s = self._first_pause_s
             self._say(self.name, f"ended with status {status}; starting it again in {pause_s:.1f} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
@@ -66,7 +73,7 @@ class Service:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the supervisor, which ends the others in order
+            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
             limit=2**20,
         )
         await asyncio.gather(
@@ -78,14 +85,14 @@ class Service:
         while stream is not None:
             try:
                 line = await stream.readline()
-            except ValueError:  # a line longer than the limit; what follows is read on
+            except ValueError:  # a line longer than the limit; reading continues after it
                 continue
             if not line:
                 return
             take(line.decode(errors="replace").rstrip("\n"))
 
     def _take_output(self, line: str) -> None:
-        """Standard output is meant for the reader: pass it through, unlogged, for it may show a first password."""
+        """Pass standard output through without logging it, since it may show a first password."""
         if line == READY_LINE:
             self.ready.set()
             return
@@ -95,9 +102,9 @@ class Service:
     def _take_log(self, line: str) -> None:
         self._log.info("%s", line)
         if line.strip():
-            self.said.append(line)
+            self.last_lines.append(line)
         loud = _loud(line)
-        if loud and loud != self._last_loud and (self.loud or ALWAYS_SAID in line):
+        if loud and loud != self._last_loud and (self.loud or ALWAYS_SHOWN in line):
             self._last_loud = loud
             self._say(self.name, loud[:SHOWN_CHARS])
 
@@ -106,7 +113,7 @@ class Service:
         self._signal(signal.SIGTERM)
 
     async def end(self, task: "asyncio.Task[None]", *, within_s: float) -> None:
-        """Wait for the end that `terminate` has asked for, and enforce it after `within_s`."""
+        """Wait for the process to end after `terminate`, and kill it after `within_s`."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(task), within_s)
         if not task.done():
@@ -115,7 +122,7 @@ class Service:
             if self.process is not None:
                 await self.process.wait()
         for handler in self._log.handlers:
-            with contextlib.suppress(OSError):  # lines that a full disk did not take
+            with contextlib.suppress(OSError):  # lines that did not fit on a full disk
                 handler.close()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -125,24 +132,24 @@ class Service:
 
 
 READY_LINE = "@ready"
-"""What one of our own processes prints when it is ready to work."""
+"""The line that our own processes print when they are ready to work."""
 
 
 def announce_ready() -> None:
-    """Tell the supervisor, if there is one, that this process is ready to work."""
+    """Tell the supervisor, if there is one, that this process is ready."""
     sys.stdout.write(f"{READY_LINE}\n")
     sys.stdout.flush()
 
 
 class _LogFile(RotatingFileHandler):
-    """A log file that a full disk leaves short, instead of a traceback a line on the console."""
+    """A log file that a full disk truncates without tracebacks on the console."""
 
-    told = False
+    reported = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - as logging calls it
-        """Say it once, on the console."""
-        if not self.told:
-            self.told = True
+        """Report the failure once, on the console."""
+        if not self.reported:
+            self.reported = True
             sys.stderr.write(f"{self.baseFilename} cannot be written ({sys.exc_info()[1]}); its lines are lost\n")
 
 
@@ -156,7 +163,7 @@ def _rotating(path: Path) -> logging.Logger:
 
 
 def _loud(line: str) -> str | None:
-    """Return what of a log line is worth a line on the console, if anything."""
+    """Return the part of a log line to show on the console, if any."""
     if line.startswith("{"):
         with contextlib.suppress(ValueError, AttributeError):
             record = json.loads(line)

@@ -1,7 +1,7 @@
-"""Two cures for the Prefect server's SQLite, applied by our own launcher and by nobody else.
+"""Two patches for the Prefect server's SQLite, applied only by our own launcher.
 
-Without them a worker that reports while another run is created gets half of its requests refused (status 503), and
-the server now and then stands still for the 60 seconds of SQLite's busy timeout. PostgreSQL needs neither.
+Without them, half of a worker's requests are refused (status 503) while other runs are created, and the server
+occasionally hangs for the 60 seconds of SQLite's busy timeout. PostgreSQL needs neither.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,20 +9,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
-def take_care() -> None:
-    """Apply both cures to this process, before the server is made."""
+def apply_patches() -> None:
+    """Apply both patches to this process, before the server is created."""
     write_lock_first()
     close_cursors_that_failed()
 
 
 def write_lock_first() -> None:
-    """Begin every transaction as one that writes, so that it waits for its turn instead of being refused.
+    """Begin every transaction as a write transaction, so that it waits instead of being refused.
 
-    Prefect begins most of them as DEFERRED: they read first, and when they want to write and another has written
-    meanwhile SQLite refuses at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT, https://sqlite.org/isolation.html).
+    Prefect begins most of them as DEFERRED: they read first, and when they then want to write after another writer,
+    SQLite refuses at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT, https://sqlite.org/isolation.html).
 
-    What is begun inside such a transaction stays DEFERRED and reads beside it, as when pausing a queue looks up its
-    pool: it would wait for the outer one for ever.
+    A transaction inside another one stays DEFERRED and reads beside it, for example when pausing a queue looks up its
+    pool: otherwise it would wait for the outer one forever.
     """
     from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 
@@ -35,7 +35,7 @@ def write_lock_first() -> None:
         del with_for_update
         inside = SQLITE_BEGIN_MODE.get() is not None
         async with begin(self, session, with_for_update=not inside) as transaction:
-            await session.connection()  # sends BEGIN now, before the mode is another one
+            await session.connection()  # sends BEGIN now, before the mode changes
             token = SQLITE_BEGIN_MODE.set("DEFERRED")
             try:
                 yield transaction
@@ -46,11 +46,11 @@ def write_lock_first() -> None:
 
 
 def close_cursors_that_failed() -> None:
-    """Close the cursor of a statement that raised, on its connection's own thread.
+    """Close the cursor of a failed statement on its connection's own thread.
 
-    Else it is freed with the traceback, on the event loop's thread, where it needs the mutex of its connection. If
-    that connection waits for a lock by then, the loop stands still until the wait is over, and with it the very
-    transaction that holds the lock.
+    Otherwise it is freed with the traceback on the event loop's thread, where it needs its connection's mutex. If that
+    connection is waiting for a lock, the loop is blocked until the wait ends, and with it the very transaction that
+    holds the lock.
     """
     import aiosqlite
 

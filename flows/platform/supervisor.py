@@ -1,4 +1,4 @@
-"""`transcriber up`: starts and watches everything on this machine, and ends everything when it ends."""
+"""`transcriber up`: starts and watches every process on this machine, and stops them."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,14 @@ from typing import Any, TextIO
 
 import httpx
 
-from flows import ports
-from flows.service import Service
-from storage.errors import AlreadyUp, NotStarted, TranscriberError
-from storage.settings import Settings
-from storage.tokens import worker_token
+from flows.platform import ports
+from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, keeps_secret, secrets_of
+from flows.platform.prefect_server import ROTATING
+from flows.platform.service import Service
+from storage.domain.errors import AlreadyUp, NotStarted, TranscriberError
+from storage.domain.settings import Settings
+from storage.files import privacy
+from storage.remote.service_tokens import worker_token
 
 START_WITHIN_S = 120.0
 WORKERS_END_WITHIN_S, SERVER_ENDS_WITHIN_S = 5.0, 2.5
@@ -28,10 +31,10 @@ WORKERS_END_WITHIN_S, SERVER_ENDS_WITHIN_S = 5.0, 2.5
 
 @contextlib.contextmanager
 def hold(data_dir: Path, url: str) -> Iterator[None]:
-    """Hold the data dir for this supervisor alone; the kernel lets go when the process ends, however it ends.
+    """Lock the data dir for this supervisor; the kernel releases it when the process ends.
 
     Raises:
-        AlreadyUp: another one holds it; says which, since when, and where it serves.
+        AlreadyUp: another supervisor holds it; says which, since when, and where it serves.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "up.lock").open("a+") as lock:
@@ -55,27 +58,8 @@ def _already_up(data_dir: Path, lock: TextIO) -> AlreadyUp:
         return AlreadyUp(str(data_dir), 0, "just now", "nothing yet")
 
 
-@dataclass(kw_only=True)
-class PrefectPlace:
-    """Where the Prefect server is, and whether it is ours to start."""
-
-    host: str
-    port: int
-    api_url: str
-    ours: bool
-
-    @classmethod
-    def from_environment(cls) -> "PrefectPlace":
-        """Read Prefect's own settings: a PREFECT_API_URL names a server that somebody else runs."""
-        host = os.environ.get("PREFECT_SERVER_API_HOST", "127.0.0.1")
-        port = int(os.environ.get("PREFECT_SERVER_API_PORT", "4200"))
-        given = os.environ.get("PREFECT_API_URL")
-        reached = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
-        return cls(host=host, port=port, api_url=given or f"http://{reached}:{port}/api", ours=given is None)
-
-
-def environment(settings: Settings, prefect: PrefectPlace) -> dict[str, str]:
-    """Return what every process of ours gets beside what is set already: where Prefect is, and no analytics."""
+def environment(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
+    """Return the environment of our processes: Prefect's address and secret, no analytics, our defaults."""
     data_dir = settings.storage.data_dir.absolute()
     ours = {
         "TRANSCRIBER_DATA_DIR": str(data_dir),
@@ -90,9 +74,10 @@ def environment(settings: Settings, prefect: PrefectPlace) -> dict[str, str]:
         "PREFECT_LOGGING_COLORS": "false",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLIENT_MAX_RETRIES": "8",
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and it takes a second
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and registering takes a second
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(prefect.origins),  # Prefect's default admits every page
     }
-    return {**unless_set, **os.environ, **ours}
+    return {**unless_set, **os.environ, **ours, **secrets_of(settings, prefect)}
 
 
 @dataclass(kw_only=True)
@@ -100,7 +85,7 @@ class Platform:
     """All processes of one `up`."""
 
     settings: Settings
-    prefect: PrefectPlace
+    prefect: PrefectAddress
     services: dict[str, Service] = field(default_factory=dict)
     tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
@@ -118,17 +103,18 @@ class Platform:
         return service
 
     async def start(self) -> None:
-        """Start everything side by side and return when all of it is ready.
+        """Start everything in parallel, and return when all of it is ready.
 
         Raises:
-            NotStarted: one of the processes ended, or was not ready in time.
-            PortTaken: somebody else listens where we would.
+            NotStarted: a process ended, or was not ready in time.
+            PortTaken: another process listens on our port.
         """
         ports.must_be_free(self.settings.web.host, self.settings.web.port, "TRANSCRIBER_PORT")
         if self.prefect.ours:
             ports.must_be_free(self.prefect.host, self.prefect.port, "PREFECT_SERVER_API_PORT")
-            self.add("prefect", "flows.server", self.prefect.host, str(self.prefect.port))
-        worker_token(self.settings)  # made once, before two processes want to
+            rotating = [ROTATING] if keeps_secret(self.settings, self.prefect) else []
+            self.add("prefect", "flows.platform.prefect_server", self.prefect.host, str(self.prefect.port), *rotating)
+        worker_token(self.settings)  # created once, before two processes try to
         web = self.add("web", "flows.cli", "web")
         self.add("cpu-worker", "flows.cli", "worker", "--pool", "cpu")
         for device in await asyncio.to_thread(_devices, self.settings):
@@ -166,15 +152,20 @@ class Platform:
     def _raise_if_ended(self) -> None:
         for service in self.services.values():
             if service.ended_early.done():
-                reason = service.said[-1] if service.said else f"it ended with status {service.ended_early.result()}"
+                reason = (
+                    service.last_lines[-1]
+                    if service.last_lines
+                    else f"it ended with status {service.ended_early.result()}"
+                )
                 raise NotStarted(service.name, reason, str(service.log_path))
 
     async def _deploy(self) -> None:
         """Apply prefect.yaml as soon as the server answers."""
-        from flows import deploy
+        from flows.platform import deploy
 
         await _answers(f"{self.prefect.api_url}/health")
-        await asyncio.to_thread(deploy.apply, self.prefect.api_url)
+        auth = environment(self.settings, self.prefect).get(CLIENT_AUTH)
+        await asyncio.to_thread(deploy.apply, self.prefect.api_url, auth=auth)
         if "prefect" in self.services:
             self.services["prefect"].ready.set()
 
@@ -183,7 +174,7 @@ class Platform:
         web.ready.set()
 
     async def stop(self) -> None:
-        """End everything: the workers put their runs back, then the server goes."""
+        """Stop everything: workers requeue their runs, then the server ends."""
         first = [name for name in self.services if name != "prefect"]
         for name in first:
             self.services[name].terminate()
@@ -196,7 +187,7 @@ class Platform:
 
 
 def _devices(settings: Settings) -> list[str]:
-    from tasks.devices import devices
+    from tasks.models.devices import devices
 
     return devices(settings.engine)
 
@@ -218,7 +209,7 @@ async def _serve(settings: Settings, *, demo: bool, exit_after: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    platform = Platform(settings=settings, prefect=PrefectPlace.from_environment())
+    platform = Platform(settings=settings, prefect=PrefectAddress.from_environment())
     stopping = asyncio.create_task(_set(stop))
     try:
         starting = asyncio.create_task(platform.start())
@@ -226,7 +217,7 @@ async def _serve(settings: Settings, *, demo: bool, exit_after: bool) -> int:
             return 0
         _print_ready(platform)
         if demo:
-            from flows.demonstration import demonstrate
+            from flows.platform.demo_run import demonstrate
 
             showing = asyncio.create_task(asyncio.to_thread(demonstrate, settings))
             if not await _unless(stopping, showing):
@@ -270,8 +261,9 @@ def up(settings: Settings, *, demo: bool = False, exit_after: bool = False) -> i
     """Run the whole platform until a signal; return the exit status.
 
     Raises:
-        AlreadyUp, PortTaken, NotStarted: what keeps it from running, and what to do.
+        AlreadyUp, PortTaken, NotStarted: why it cannot run, and what to do.
     """
+    privacy.close(settings.storage)
     with hold(settings.storage.data_dir, settings.web.base_url):
         try:
             return asyncio.run(_serve(settings, demo=demo, exit_after=exit_after))

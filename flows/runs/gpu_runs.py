@@ -1,7 +1,8 @@
-"""Having spans heard: one flow run for each span without a result, a bounded number of them in flight."""
+"""Run the gpu flow runs of a recording, a bounded number in flight."""
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,89 +10,126 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from flows.endings import Stopped, may_pass, span_failure
-from flows.notices import wait_for_result
-from flows.patience import patiently
-from flows.resident import CancelFlag, Resident
-from storage.errors import SpanFailed
-from storage.records import Job, Span
+from flows.runs.prefect_retry import PATIENCE_S, PAUSE_S, is_detached, is_passing
+from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.run_events import DELETED, RunEvents, run_events_listener, wait_for_result
+from flows.runs.run_outcomes import Stopped, may_pass, span_failure
+from storage.domain import retries
+from storage.domain.deployments import Deployment
+from storage.domain.errors import SpanFailed
+from storage.domain.records import Job, Span
+
+log = logging.getLogger(__name__)
+
+_DEPLOYMENTS: dict[Deployment, UUID] = {}  # of this process, whose server gives them their ids
 
 
 @dataclass(kw_only=True)
 class GpuRuns:
-    """The gpu runs of one recording; `slots` is how many spans the gpu workers hear at once."""
+    """The gpu runs of one recording; `slots` is the gpu workers' capacity."""
 
     here: Resident
     client: PrefectClient
     job: Job
     flag: CancelFlag
     slots: int
+    run_events: RunEvents = run_events_listener
+    patience_s: float = PATIENCE_S
+    deployment_ids: dict[Deployment, UUID] = field(default_factory=lambda: _DEPLOYMENTS)
     _in_flight: set[UUID] = field(default_factory=set)
 
-    async def hear_all(
+    async def transcribe_all(
         self,
         spans: AsyncGenerator[Span, None],
         parameters: Callable[[Span], dict[str, Any]],
-        on_heard: Callable[[Span], None],
+        on_transcribed: Callable[[Span], None],
     ) -> None:
-        """Have every span heard as it comes, about twice as many in flight as there are slots; tells `on_heard`.
+        """Transcribe every span as it arrives, with twice as many in flight as slots.
+
+        `on_transcribed` receives each finished span.
 
         Raises:
             Stopped: the recording's flow run, or one of its spans, was cancelled.
-            SpanFailed: a span run has failed for good; the others are cancelled. (`SpanPutOff`: for the time being.)
-            Exception: what else kept it from waiting, or `spans` from coming; if it may pass, the span runs go on.
+            SpanFailed: a span run failed for good; the others are cancelled. (`SpanPutOff`: temporarily.)
+            Exception: anything else that ended the wait, or `spans`; if it is temporary, the span runs continue.
         """
         turn = asyncio.Semaphore(2 * max(1, self.slots))
 
-        async def hear(span: Span) -> None:
+        async def transcribe(span: Span) -> None:
             async with turn:
-                told = parameters(span)
+                span_parameters = parameters(span)
                 await self.get(
-                    "transcribe-span/transcribe-span",
-                    told,
+                    Deployment.TRANSCRIBE_SPAN,
+                    span_parameters,
                     name=f"{self.job.name} · span {span.index + 1} · {self.job.id[-6:]}",
-                    key=f"span {span.index} {told['result']}",
+                    key=f"span {span.index} {span_parameters['result']}",
                     what=f"span {span.index + 1}",
                 )
-                on_heard(span)
+                on_transcribed(span)
 
         try:
             async with contextlib.aclosing(spans), asyncio.TaskGroup() as group:
                 async for span in spans:
-                    group.create_task(hear(span))
+                    group.create_task(transcribe(span))
         except ExceptionGroup as group_of_errors:
             error = _first(group_of_errors)
             if may_pass(error):
-                self._in_flight.clear()  # another pass takes them up; of an attempt that is over they are stopped
+                self._in_flight.clear()  # the next pass picks them up; those of an outdated attempt are stopped
             else:
                 await self.cancel()
             raise error from None
 
-    async def get(self, deployment: str, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
-        """Have one run make what its parameter `result` names; the same job, attempt and key start no second one."""
-        run = await patiently(lambda: self._create(deployment, parameters, name, key))
+    async def get(self, deployment: Deployment, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
+        """Run one deployment to create `result`; the same job, attempt and key reuse the run.
+
+        A run that somebody deletes in Prefect is made anew.
+        """
+        while not await self._run(deployment, parameters, name=name, key=key, what=what):
+            log.info("the flow run of %s was deleted; it is made anew", what)
+
+    async def _run(self, deployment: Deployment, parameters: dict[str, Any], *, name: str, key: str, what: str) -> bool:
+        """Run it once; return whether it ended, or else was deleted."""
+        run = await retries.call_async(
+            lambda: self._create(deployment, parameters, name, key),
+            may_pass=lambda error: is_passing(error) or is_detached(error),
+            pauses_s=retries.growing(PAUSE_S, PAUSE_S, within_s=self.patience_s),
+        )
         self._in_flight.add(run.id)
         try:
-            await self._wait(run.id, str(parameters["result"]), what)
+            is_ended = await self._wait(run.id, str(parameters["result"]), what)
         except Exception:
             self._in_flight.discard(run.id)
             raise
-        self._in_flight.discard(run.id)  # not where a sibling's failure ends the waiting: `cancel` has to find it
+        self._in_flight.discard(run.id)  # skipped when a sibling's failure ends the wait: `cancel` has to find it
+        return is_ended
 
-    async def _create(self, deployment: str, parameters: dict[str, Any], name: str, key: str) -> FlowRun:
-        return await self.client.create_flow_run_from_deployment(
-            await _deployment_id(self.client, deployment),
-            parameters=parameters,
-            name=name,
-            tags=[f"job:{self.job.id}"],
-            idempotency_key=f"{self.job.id}:{self.job.attempt}:{key}",
-            work_queue_name=str(self.job.lane),
+    async def _create(self, deployment: Deployment, parameters: dict[str, Any], name: str, key: str) -> FlowRun:
+        try:
+            return await self.client.create_flow_run_from_deployment(
+                await self._deployment_id(deployment),
+                parameters=parameters,
+                name=name,
+                tags=[f"job:{self.job.id}"],
+                idempotency_key=f"{self.job.id}:{self.job.attempt}:{key}",
+                work_queue_name=str(self.job.lane),
+            )
+        except ObjectNotFound:
+            self.deployment_ids.pop(deployment, None)  # it may be made anew, with another id
+            raise
+
+    async def _deployment_id(self, deployment: Deployment) -> UUID:
+        if deployment not in self.deployment_ids:
+            self.deployment_ids[deployment] = (await self.client.read_deployment_by_name(deployment.full_name)).id
+        return self.deployment_ids[deployment]
+
+    async def _wait(self, flow_run_id: UUID, result: str, what: str) -> bool:
+        result_there = wait_for_result(
+            self.client, self.here.files, flow_run_id, result, run_events=self.run_events, patience_s=self.patience_s
         )
-
-    async def _wait(self, flow_run_id: UUID, result: str, what: str) -> None:
-        waiting = asyncio.ensure_future(wait_for_result(self.client, self.here.files, flow_run_id, result))
+        waiting = asyncio.ensure_future(result_there)
         stopping = asyncio.ensure_future(self.flag.wait())
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +141,9 @@ class GpuRuns:
             for each in (waiting, stopping):
                 each.cancel()
         if ended is None:
-            return
+            return True
+        if ended.name == DELETED:
+            return False
         if ended.is_cancelled():
             raise Stopped
         if ended.is_completed():
@@ -111,15 +151,15 @@ class GpuRuns:
         raise span_failure(what, ended)
 
     async def cancel(self) -> None:
-        """Ask the runs that are in flight to stop."""
+        """Ask the runs in flight to stop."""
         for flow_run_id in set(self._in_flight):
-            with contextlib.suppress(Exception):  # gone or finished already; the rest must be told all the same
+            with contextlib.suppress(Exception):  # already gone or finished; the others must still be asked
                 await self.client.set_flow_run_state(flow_run_id, Cancelling())
             self._in_flight.discard(flow_run_id)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """Return a span's failure, else any failure rather than a mere stop, since cancelled siblings stop too."""
+    """Return a span's failure, else any failure before a stop: cancelled siblings stop too."""
     leaves: list[Exception] = []
     pending: list[Exception] = [group]
     while pending:
@@ -129,12 +169,3 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
         else:
             leaves.append(each)
     return min(leaves, key=lambda error: (not isinstance(error, SpanFailed), isinstance(error, Stopped)))
-
-
-_DEPLOYMENTS: dict[str, UUID] = {}
-
-
-async def _deployment_id(client: PrefectClient, name: str) -> UUID:
-    if name not in _DEPLOYMENTS:
-        _DEPLOYMENTS[name] = (await client.read_deployment_by_name(name)).id
-    return _DEPLOYMENTS[name]

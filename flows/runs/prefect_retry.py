@@ -1,35 +1,35 @@
-"""Asking the Prefect server again while it is away or busy; all that is asked this way may be asked twice."""
+"""Retry requests while the Prefect server is unavailable; requests must be idempotent."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import httpx
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+from storage.domain import retries
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 PATIENCE_S = 300.0
 PAUSE_S = 1.0
+DETACHED = "not associated with a work pool"
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether an error of Prefect's client may be gone after a while."""
+    """Return whether an error of Prefect's client is temporary."""
     if isinstance(error, PrefectHTTPStatusError):
         return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
     return isinstance(error, httpx.TransportError)
 
 
+def is_detached(error: BaseException) -> bool:
+    """Return whether somebody deleted the deployment, its pool or its queue; workers make them anew."""
+    if isinstance(error, PrefectHTTPStatusError):
+        return error.response.status_code == httpx.codes.BAD_REQUEST and DETACHED in error.response.text
+    return isinstance(error, ObjectNotFound)
+
+
 async def patiently(ask: Callable[[], Awaitable[T]], *, patience_s: float = PATIENCE_S) -> T:
-    """Await `ask()`, again and again while the server is away; its other errors pass at once."""
-    until = asyncio.get_running_loop().time() + patience_s
-    while True:
-        try:
-            return await ask()
-        except (httpx.TransportError, PrefectHTTPStatusError) as error:
-            if not is_passing(error) or asyncio.get_running_loop().time() > until:
-                raise
-            log.info("the Prefect server is away (%s: %s)", type(error).__name__, str(error).splitlines()[:1])
-        await asyncio.sleep(PAUSE_S)
+    """Await `ask()`, retrying while the server is unavailable; other errors are raised at once."""
+    pauses_s = retries.growing(PAUSE_S, PAUSE_S, within_s=patience_s)
+    return await retries.call_async(ask, may_pass=is_passing, pauses_s=pauses_s)

@@ -1,6 +1,6 @@
-"""What the flow runs of one resident process share: settings, storage, the way to the ledger, engines, cancel flags.
+"""State shared by the flow runs of one process: settings, storage, reporter, engines, cancel flags.
 
-A process that nobody made resident (a plain `python`, Prefect's own process worker) gets one when it first asks.
+A process that is not resident (a plain `python`, Prefect's own process worker) creates it on first use.
 """
 
 import asyncio
@@ -11,18 +11,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from storage.reports import Reporter
-from storage.settings import Settings
+from storage.domain.deployments import Deployment
+from storage.domain.settings import Settings
+from storage.jobs.reports import Reporter
 
 if TYPE_CHECKING:
-    from flows.engines import Engines
-    from storage.files import Files
+    from flows.runs.engine_pool import EnginePool
+    from storage.files.file_store import Files
 
 T = TypeVar("T")
 
 
 class CancelFlag:
-    """Raised once by the event loop, looked at by it and by engine threads."""
+    """Raised once by the event loop; read by it and by engine threads."""
 
     def __init__(self) -> None:
         self._for_threads = threading.Event()
@@ -40,41 +41,43 @@ class CancelFlag:
 
 
 class Resident:
-    """The process as its flow runs see it; `may_hear` is false on the cpu pool, where no engine is ever loaded."""
+    """The shared state of one process; `loads_engines` is false on the cpu pool."""
 
-    def __init__(self, *, name: str, device: str = "cpu", may_hear: bool = True) -> None:
-        self.name, self.device, self.may_hear = name, device, may_hear
+    def __init__(self, *, name: str, device: str = "cpu", loads_engines: bool = True) -> None:
+        self.name, self.device, self.loads_engines = name, device, loads_engines
         self.settings = Settings()
-        self.engines: Engines | None = None
+        self.engines: EnginePool | None = None
         self._flags: dict[UUID, CancelFlag] = {}
         self._lock = threading.Lock()
 
     @cached_property
     def files(self) -> "Files":
-        from storage.files import Files
+        from storage.files.file_store import Files
 
         return Files.from_settings(self.settings.storage)
 
     @cached_property
     def reporter(self) -> Reporter:
-        from storage.client import HttpReporter
-        from storage.tokens import worker_token
+        from storage.remote.service_tokens import worker_secret
+        from storage.remote.web_client import HttpReporter
 
-        return HttpReporter(self.settings.web.base_url, worker_token(self.settings))
+        return HttpReporter(self.settings.web.base_url, worker_secret(self.settings).current)
 
-    def hearing(self) -> "Engines":
+    def engine_pool(self) -> "EnginePool":
         """Return this process's engines.
 
         Raises:
             RuntimeError: the process serves the cpu pool.
         """
-        from flows.engines import Engines
+        from flows.runs.engine_pool import EnginePool
 
-        if not self.may_hear:
-            raise RuntimeError("a worker of the cpu pool loads no engine; send transcribe-span to the gpu pool")
+        if not self.loads_engines:
+            raise RuntimeError(
+                f"a worker of the cpu pool loads no engine; send {Deployment.TRANSCRIBE_SPAN} to the gpu pool"
+            )
         with self._lock:
             if self.engines is None:
-                self.engines = Engines(self.settings, device=self.device)
+                self.engines = EnginePool(self.settings, device=self.device)
             return self.engines
 
     def flag(self, flow_run_id: UUID) -> CancelFlag:
@@ -88,19 +91,19 @@ _current: Resident | None = None
 
 
 def install(resident: Resident) -> None:
-    """Make `resident` the one that flow runs in this process find."""
-    global _current  # noqa: PLW0603 - one a process, by its nature
+    """Make `resident` the state that flow runs in this process use."""
+    global _current  # noqa: PLW0603 - one per process, by nature
     _current = resident
 
 
 def current() -> Resident:
     if _current is not None:
         return _current
-    made = Resident(name=f"process@{socket.gethostname()}")
-    install(made)
-    return made
+    state = Resident(name=f"process@{socket.gethostname()}")
+    install(state)
+    return state
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run blocking `work` beside the event loop, so that the process's other flow runs go on."""
+    """Run blocking `work` in a thread, so that other flow runs of the process continue."""
     return await asyncio.to_thread(work)

@@ -1,72 +1,74 @@
-"""The first step of a recording: read and cut it in a thread, hand on each span at once, and say how far that is."""
+"""Read and cut a recording in a thread, handing on each span at once."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from flows.endings import Stopped, unless_stopped
-from flows.resident import CancelFlag, Resident, in_thread
-from storage import names
-from storage.errors import StaleAttempt, TranscriberError
-from storage.records import Job, Plan, Span
-from storage.reports import Noted
+from flows.runs.process_state import CancelFlag, Resident, in_thread
+from flows.runs.run_outcomes import Stopped, unless_stopped
+from storage.domain import names
+from storage.domain.errors import StaleAttempt, TranscriberError
+from storage.domain.job_messages import Reading, encode
+from storage.domain.records import Job, Plan, Span
+from storage.jobs.reports import Noted
 
 SAY_EVERY_S = 5.0
 
 
 @dataclass(kw_only=True)
-class Reading:
-    """One reading of one job's recording; `announced_s` is the length that its header announces, if it does."""
+class RecordingReader:
+    """One pass over a job's recording; `announced_s` is the length in its header, if any."""
 
     here: Resident
     job: Job
     flag: CancelFlag
     span_max_s: float
+    say_every_s: float = SAY_EVERY_S
     announced_s: float | None = field(default=None, init=False)
     _plan: Plan | None = field(default=None, init=False)
     _planned: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _cut: "asyncio.Queue[Span | None]" = field(default_factory=asyncio.Queue, init=False)  # None: no more come
+    _cut: "asyncio.Queue[Span | None]" = field(default_factory=asyncio.Queue, init=False)  # None: no more spans
     _read_s: float = field(default=0.0, init=False)
     _over: bool = field(default=False, init=False)
 
     async def spans(self) -> AsyncGenerator[list[Span], None]:
-        """Read the recording to its end, and yield the spans that have been cut since; a plan from before yields none.
+        """Read the recording, and yield new spans in groups; a stored plan yields none.
 
-        Raises as `tasks.ingest.ingest` does, and Stopped. Who stops early gives the reading up.
+        Raises as `tasks.audio.ingest.ingest` does, and Stopped. A caller that stops iterating aborts the reading.
         """
-        reading, saying = asyncio.create_task(self._read()), asyncio.create_task(self._keep_saying())
+        reading, reporting = asyncio.create_task(self._read()), asyncio.create_task(self._keep_reporting())
         try:
-            while found := await self._next():
-                yield found
+            while new_spans := await self._next():
+                yield new_spans
             self._plan = await reading
             self._planned.set()
         finally:
             self._over = True
             reading.cancel()
-            saying.cancel()
-            await asyncio.gather(reading, saying, return_exceptions=True)
+            reporting.cancel()
+            await asyncio.gather(reading, reporting, return_exceptions=True)
 
     @property
     def plan(self) -> Plan:
-        """The plan, once all spans have been taken."""
+        """The plan, once all spans have been yielded."""
         assert self._plan is not None  # noqa: S101
         return self._plan
 
     async def whole(self) -> Plan:
-        """Wait until somebody else has taken all spans, and return the plan."""
+        """Wait until another task has consumed all spans, and return the plan."""
         await self._planned.wait()
         return self.plan
 
     async def _next(self) -> list[Span]:
-        """Return the spans that have been cut since, waiting for one; none at the end."""
-        found: list[Span] = []
-        while not self._over and (not found or not self._cut.empty()):
+        """Wait for new spans and return them; empty at the end."""
+        new_spans: list[Span] = []
+        while not self._over and (not new_spans or not self._cut.empty()):
             span = await self._cut.get()
             if span is None:
                 self._over = True
             else:
-                found.append(span)
-        return found
+                new_spans.append(span)
+        return new_spans
 
     async def _read(self) -> Plan:
         loop = asyncio.get_running_loop()
@@ -76,10 +78,10 @@ class Reading:
             self._cut.put_nowait(None)
 
     def _ingest(self, loop: asyncio.AbstractEventLoop) -> Plan:
-        from tasks.ingest import ingest
+        from tasks.audio.ingest import ingest
 
         def hand_on(span: Span) -> None:
-            if span.channel is None:  # which of several channels are to be heard is known at the end
+            if span.channel is None:  # which of several channels to transcribe is known only at the end
                 loop.call_soon_threadsafe(self._cut.put_nowait, span)
 
         with self.here.files.local(names.media_name(self.job.media_sha256)) as path:
@@ -104,13 +106,13 @@ class Reading:
             raise Stopped
         self._read_s = read_s
 
-    async def _keep_saying(self) -> None:
-        """Tell the reader how far it is; a cancelled job answers that the work is to stop."""
+    async def _keep_reporting(self) -> None:
+        """Report progress to the reader; the answer for a cancelled job stops the work."""
         while True:
-            await asyncio.sleep(SAY_EVERY_S)
+            await asyncio.sleep(self.say_every_s)
             if not self._read_s:
                 continue
-            detail = f"reading: {spoken(self._read_s)} so far"
+            detail = encode(Reading(read_s=round(self._read_s, 1)))
             note = Noted(job_id=self.job.id, attempt=self.job.attempt, worker=self.here.name, detail=detail)
             try:
                 await in_thread(lambda note=note: self.here.reporter.send(note))  # type: ignore[misc]
@@ -118,12 +120,4 @@ class Reading:
                 self.flag.raise_()
                 return
             except TranscriberError:
-                continue  # a line for the reader alone; the plan is what counts
-
-
-def spoken(seconds: float) -> str:
-    """Return a length as people say it: 90 s, 25 minutes, 3 h 05 min."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+                continue  # only a progress line; the plan is what counts

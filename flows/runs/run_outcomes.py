@@ -1,71 +1,71 @@
-"""How a flow run ends when its work does not: the state that Prefect shows, and what may be tried again."""
+"""The final states of flow runs, and which errors are worth a retry."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Failed
 
-from flows.patience import is_passing
-from flows.resident import CancelFlag, in_thread
-from storage import errors
-from storage.errors import PASSING, SpanFailed, SpanPutOff, TranscriberError
+from flows.runs.prefect_retry import is_passing
+from flows.runs.process_state import CancelFlag, in_thread
+from storage.domain import errors, retries
+from storage.domain.errors import PASSING, SpanFailed, SpanPutOff, TranscriberError
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
-WAITS_S = (1.0, 5.0, 20.0)
-"""Pauses before an operation that failed for a passing reason is tried again."""
+PAUSES_S = (1.0, 5.0, 20.0)
+"""Pauses before an operation that failed temporarily is retried."""
 
 
 class Stopped(Exception):
-    """Somebody wants the work stopped; nothing has gone wrong."""
+    """The work was stopped on request; nothing went wrong."""
 
 
 def this_run() -> FlowRun:
     """Return the flow run whose code is running.
 
     Raises:
-        RuntimeError: none is.
+        RuntimeError: there is none.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        raise RuntimeError("this belongs into a flow run; call the functions of `tasks` outside of one")
+        raise RuntimeError("this must run inside a flow run; outside, call the functions of `tasks`")
     return context.flow_run
 
 
-async def with_retries(work: Callable[[], Awaitable[T]], *, flag: CancelFlag) -> T:
-    """Await `work()`, again after a while if it fails with a transient error; any other error passes at once.
+async def with_retries(
+    work: Callable[[], Awaitable[T]], *, flag: CancelFlag, pauses_s: Sequence[float] = PAUSES_S
+) -> T:
+    """Await `work()`, retrying transient errors after a pause; others are raised at once.
 
     Raises:
-        Stopped: the flag went up while it waited.
+        Stopped: the flag was raised during a pause.
     """
-    for wait_s in WAITS_S:
-        try:
-            return await work()
-        except TranscriberError as error:
-            if not error.transient or isinstance(error, SpanPutOff):  # the same span run would be found again
-                raise
-            log.warning("%s; again in %g s", error, wait_s)
-        try:
-            async with asyncio.timeout(wait_s):
+
+    def may_pass_here(error: Exception) -> bool:
+        if isinstance(error, SpanPutOff):  # the same span run would be found again
+            return False
+        return isinstance(error, TranscriberError) and error.transient
+
+    async def sleep(pause_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
                 await flag.wait()
             raise Stopped
-        except TimeoutError:
-            continue
-    return await work()
+
+    return await retries.call_async(work, may_pass=may_pass_here, pauses_s=pauses_s, sleep=sleep)
 
 
 async def unless_stopped(work: Callable[[], T], *, flag: CancelFlag) -> T:
-    """Run blocking `work` in a thread, and leave it to itself there when the flag goes up before its end.
+    """Run blocking `work` in a thread, and abandon it if the flag is raised.
 
-    A download does not look at the flag; waiting for it would cost the whole process, with the runs beside this one.
+    A download does not check the flag, and waiting for it would block the whole process with its other runs.
 
     Raises:
-        Stopped: the flag went up.
+        Stopped: the flag was raised.
     """
     working, stopping = asyncio.ensure_future(in_thread(work)), asyncio.ensure_future(flag.wait())
     try:
@@ -79,12 +79,12 @@ async def unless_stopped(work: Callable[[], T], *, flag: CancelFlag) -> T:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Return whether the same work may succeed later, so that the job need not fail of this error."""
+    """Return whether the same work may succeed later, so that the job need not fail."""
     return error.transient if isinstance(error, TranscriberError) else is_passing(error)
 
 
 def failed(error: TranscriberError) -> State[Any]:
-    """Return the final state of a run that ends with `error`; its name is the error's class, for `error_of`."""
+    """Return the final state of a run that ends with `error`, named after its class."""
     return Failed(name=type(error).__name__, message=str(error))
 
 
@@ -93,7 +93,7 @@ def cancelled(why: str) -> State[Any]:
 
 
 def span_failure(what: str, state: State[Any]) -> SpanFailed:
-    """Return what a gpu run's final state means to the recording."""
+    """Return the recording's error for a gpu run's final state."""
     kind = getattr(errors, state.name or "", None)
     if not (isinstance(kind, type) and issubclass(kind, TranscriberError)):
         return SpanFailed(what, state.message or str(state.name), SpanFailed.code)

@@ -1,69 +1,82 @@
-"""The second step of a recording: each span is heard as soon as it is cut, and its text can be read along.
+"""Transcribe each span as soon as it is cut, and publish the text so far.
 
-Where nobody said which language is spoken, that is known when all spans have been heard; those of which the engine
-was not sure are then heard once more in it.
+If no language was requested, it is known once all spans are transcribed; spans whose language was uncertain are then
+decoded once more in it.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flows.reading import Reading
-from flows.reading_along import ReadingAlong
-from flows.resident import in_thread
-from storage import names
-from storage.records import Heard, Plan, Span, from_json
-from storage.reports import Cut, Planned
+from flows.runs.artifacts import RunArtifacts
+from flows.runs.gpu_runs import GpuRuns
+from flows.runs.partial_text import PartialTextWriter
+from flows.runs.process_state import Resident, in_thread
+from flows.runs.read_recording import RecordingReader
+from storage.domain import names
+from storage.domain.records import Job, Plan, Span, SpanResult, from_json
+from storage.jobs.reports import Cut, Planned
 
 if TYPE_CHECKING:
-    from flows.recording import Recording
-    from tasks.language import SpokenLanguage
+    from tasks.asr.language import SpokenLanguage
 
 
-class Hearing:
-    """One pass over one recording's spans; `told` is the language that the engine is told, None if it finds it out."""
+class JobAttempt(Protocol):
+    """What this step needs of its job attempt."""
 
-    def __init__(self, recording: "Recording", reading: Reading, told: str | None) -> None:
+    here: Resident
+    job: Job
+    artifacts: RunArtifacts
+    gpu: GpuRuns
+
+    async def tell(self, kind: Any, **fields: Any) -> Job: ...
+
+    def report_span(self, span: Span, span_result: SpanResult, result: str, *, reused: bool) -> None: ...
+
+
+class SpansTranscription:
+    """One pass over a recording's spans; `language` is the requested one, None for detection."""
+
+    def __init__(self, recording: JobAttempt, reading: RecordingReader, language: str | None) -> None:
         self.recording, self.reading = recording, reading
         self.here, self.job = recording.here, recording.job
-        self.along = ReadingAlong(here=self.here, job=self.job)
-        self._told = told
-        self._told_again: dict[int, str] = {}
+        self.partial_text = PartialTextWriter(here=self.here, job=self.job)
+        self._language = language
+        self._redecode_language: dict[int, str] = {}
         self._spoken: SpokenLanguage | None = None
-        self._speech_s = self._heard_s = 0.0
+        self._speech_s = self._transcribed_s = 0.0
         self._share_read = 1.0
 
     async def run(self) -> None:
-        """Have all spans heard; raises as `Reading.spans` and `GpuRuns.hear_all` do."""
-        writing = asyncio.create_task(self.along.keep_writing())
+        """Transcribe all spans; raises as `RecordingReader.spans` and `GpuRuns.transcribe_all` do."""
+        writing = asyncio.create_task(self.partial_text.keep_writing())
         try:
-            await self._hear_all(self._as_they_are_cut())
-            again = await in_thread(self._in_doubt)
-            await self._hear_all(self._without_result(again))
+            await self._transcribe_all(self._spans_as_cut())
+            to_redecode = await in_thread(self._uncertain_spans)
+            await self._transcribe_all(self._without_result(to_redecode))
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
 
-    def outcome(self) -> "tuple[Plan, list[Heard], SpokenLanguage]":
-        """Return the plan, what was heard in each of its spans, and the recording's language; blocking."""
-        assert self._spoken is not None  # noqa: S101 - it was found out at the end of `run`
-        return self.reading.plan, self._heards(), self._spoken
+    def outcome(self) -> "tuple[Plan, list[SpanResult], SpokenLanguage]":
+        """Return the plan, the result of each span, and the recording's language; blocking."""
+        assert self._spoken is not None  # noqa: S101 - set at the end of `run`
+        return self.reading.plan, self._results_of_spans(), self._spoken
 
     def result_of(self, span: Span) -> str:
-        """Return where lies, or will lie, what is heard in a span."""
-        from tasks.engine import ENGINE_VERSION
+        """Return the name of a span's result, whether it exists or not."""
+        from tasks.asr.selected_engine import SelectedEngine
 
-        return names.result_name(
-            span.samples_sha256, str(self.job.fingerprint), ENGINE_VERSION, self.job.options, self._language_of(span)
-        )
+        version, language = SelectedEngine.version, self._language_of(span)
+        return names.result_name(span.samples_sha256, str(self.job.fingerprint), version, self.job.options, language)
 
     def _language_of(self, span: Span) -> str | None:
-        return self._told_again.get(span.index, self._told)
+        return self._redecode_language.get(span.index, self._language)
 
-    async def _as_they_are_cut(self) -> AsyncGenerator[Span, None]:
-        """Report spans as they are cut, then the plan, and yield those that nobody has heard yet."""
+    async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
+        """Report spans as they are cut, then the plan, and yield those without a result."""
         taken: set[int] = set()
         async with aclosing(self.reading.spans()) as cut:
             async for spans in cut:
@@ -78,9 +91,10 @@ class Hearing:
             Planned,
             duration_s=plan.duration_s,
             speech_s=plan.speech_s,
-            language=self._told or self.job.options.language,
+            language=self._language or self.job.options.language,
             language_probability=None,
             spans=plan.spans,
+            media_start_s=plan.media_start_s,
         )
         self._share_read = 1.0
         rest = [span for span in plan.spans if span.index not in taken]
@@ -88,7 +102,7 @@ class Hearing:
             yield span
 
     async def _taken_in(self, spans: Sequence[Span], *, all_cut: bool = False) -> AsyncGenerator[Span, None]:
-        self.along.cut(spans, all_cut=all_cut)
+        self.partial_text.cut(spans, all_cut=all_cut)
         self._speech_s += sum(map(_speech_s, spans))
         async for span in self._without_result(spans):
             yield span
@@ -105,33 +119,34 @@ class Hearing:
         result = self.result_of(span)
         if not self.here.files.exists(result):
             return False
-        heard = from_json(Heard, self.here.files.read(result))
-        self.recording.report_heard(span, heard, result, reused=True)
+        span_result = from_json(SpanResult, self.here.files.read(result))
+        self.recording.report_span(span, span_result, result, reused=True)
         return True
 
-    async def _hear_all(self, spans: AsyncGenerator[Span, None]) -> None:
-        await self.recording.gpu.hear_all(spans, self._parameters, self._on_heard)
+    async def _transcribe_all(self, spans: AsyncGenerator[Span, None]) -> None:
+        await self.recording.gpu.transcribe_all(spans, self._parameters, self._on_heard)
 
     def _on_heard(self, span: Span) -> None:
-        self._heard_s += _speech_s(span)
-        self.recording.board.progress(self._share_read * (self._heard_s / self._speech_s if self._speech_s else 1.0))
-        self.along.heard(span, self.result_of(span))
+        self._transcribed_s += _speech_s(span)
+        self.recording.artifacts.progress(
+            self._share_read * (self._transcribed_s / self._speech_s if self._speech_s else 1.0)
+        )
+        self.partial_text.add_result(span, self.result_of(span))
 
-    def _in_doubt(self) -> list[Span]:
-        """Return the spans that are to be heard again in the recording's language, and note both."""
-        from tasks.language import recording_language, to_hear_again
+    def _uncertain_spans(self) -> list[Span]:
+        """Return the spans to decode again in the recording's language, and note both."""
+        from tasks.asr.language import settle_language
 
-        plan, heards = self.reading.plan, self._heards()
-        spoken = recording_language(plan, heards, given=self._told or self.job.options.language)
-        again = to_hear_again(plan, heards, spoken)
-        self._spoken, self._told_again = spoken, {span.index: spoken.language for span in again}
-        return again
+        plan, results = self.reading.plan, self._results_of_spans()
+        spoken, to_redecode = settle_language(plan, results, self.job.options, self._language)
+        self._spoken, self._redecode_language = spoken, {span.index: spoken.language for span in to_redecode}
+        return to_redecode
 
-    def _heards(self) -> list[Heard]:
-        return [from_json(Heard, self.here.files.read(self.result_of(span))) for span in self.reading.plan.spans]
+    def _results_of_spans(self) -> list[SpanResult]:
+        return [from_json(SpanResult, self.here.files.read(self.result_of(span))) for span in self.reading.plan.spans]
 
     def _parameters(self, span: Span) -> dict[str, Any]:
-        from tasks.stitch import speech_of
+        from tasks.audio.split import maybe_of, speech_of
 
         return {
             "job_id": self.job.id,
@@ -144,6 +159,7 @@ class Hearing:
             "language": self._language_of(span),
             "options": asdict(self.job.options),
             "speech": [(stretch.start_s, stretch.end_s) for stretch in speech_of(span)],
+            "maybe": [(stretch.start_s, stretch.end_s) for stretch in maybe_of(span)],
         }
 
 

@@ -1,4 +1,4 @@
-"""Flow runs that look alive and are not: their worker was killed, or a cancellation reached nobody."""
+"""Find flow runs that look alive but are not: killed workers and undelivered cancellations."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 DEATHS = "transcriber.deaths"
-"""Label of a flow run: how many processes have died under it."""
+"""Label of a flow run: how many processes have died while running it."""
 LOSSES = "transcriber.losses"
-"""Label of a flow run: how often its worker, with everything, has gone away under it."""
+"""Label of a flow run: how often its whole worker has disappeared."""
 WORKER = "prefect.worker.name"
 ALL: Any = {"sort": FlowRunSort.ID_DESC, "limit": 200}
-"""The server refuses the client's defaults; more than so many runs are never in flight."""
+"""The server refuses the client's defaults; there are never more runs in flight."""
 SILENT_FOR = timedelta(seconds=45)
-"""A worker that has not been heard of for so long is taken for dead (they beat every 10 s)."""
+"""A worker counts as dead after this long without its 10-second heartbeat."""
 
 
 def _in_state(*types: StateType) -> FlowRunFilterState:
@@ -33,19 +33,19 @@ def _in_state(*types: StateType) -> FlowRunFilterState:
 
 
 async def find_cancelling(client: PrefectClient, among: set[UUID]) -> list[FlowRun]:
-    """Return those of `among` that somebody wants stopped."""
+    """Return the runs among these that are being cancelled."""
     if not among:
         return []
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(among)), state=_in_state(StateType.CANCELLING))
-    return await client.read_flow_runs(flow_run_filter=wanted, **ALL)
+    cancelling = FlowRunFilter(id=FlowRunFilterId(any_=list(among)), state=_in_state(StateType.CANCELLING))
+    return await client.read_flow_runs(flow_run_filter=cancelling, **ALL)
 
 
 async def find_abandoned(
     client: PrefectClient, pool: str, *, worker: str, held: Callable[[], set[UUID]]
 ) -> list[FlowRun]:
-    """Return the pool's runs that are pending or running with nobody behind them.
+    """Return the pool's runs that are pending or running without a live worker.
 
-    A run labelled with this `worker` that it does not hold was left by an earlier process of the same name; one of
+    A run labelled with this `worker` that it does not hold was left by an earlier process of the same name. A run of
     another worker counts once that worker has been silent for `SILENT_FOR`.
     """
     runs = await client.read_flow_runs(

@@ -1,6 +1,7 @@
-"""The resident process of one device: takes flow runs from its worker over a socket and runs them side by side.
+"""The resident process of one device, which runs its worker's flow runs.
 
-One event loop runs all flows; engine calls go to threads. It is replaced when it dies, and ends when its worker does.
+One event loop runs all flows; engine calls run in threads. The worker replaces the process when it dies, and it ends
+with its worker.
 """
 
 import argparse
@@ -19,8 +20,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from flows.lifeline import die_with
-from flows.resident import Resident, current, install
+from flows.platform.parent_death import die_with
+from flows.runs.process_state import Resident, current, install
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ THREADS = 32
 SWEEP_EVERY_S = 30.0
 
 
-class Line:
-    """The child's end of the socket: one JSON object a line in each direction."""
+class WorkerConnection:
+    """The child's end of the socket: one JSON object per line in each direction."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -39,29 +40,29 @@ class Line:
         with self._lock:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
-    def listen(self, loop: asyncio.AbstractEventLoop, heard: "asyncio.Queue[dict[str, Any]]") -> None:
-        """Pass messages on to the loop until the worker is gone, then end the process whatever it is doing."""
+    def listen(self, loop: asyncio.AbstractEventLoop, messages: "asyncio.Queue[dict[str, Any]]") -> None:
+        """Forward messages to the event loop; end the process when the worker is gone."""
         with self._socket.makefile("rb") as lines:
             for line in lines:
-                loop.call_soon_threadsafe(heard.put_nowait, json.loads(line))
+                loop.call_soon_threadsafe(messages.put_nowait, json.loads(line))
         os._exit(0)
 
 
 @functools.cache
 def load_flow(entrypoint: str) -> Any:
-    """Import the flow that a deployment's entrypoint (`flows/span.py:transcribe_span`) names, once a process."""
+    """Import a flow by its entrypoint, `flows/flows/diarize.py:tell_speakers_apart`, once per process."""
     path, _, name = entrypoint.rpartition(":")
     module = ".".join(PurePosixPath(path).with_suffix("").parts) if path.endswith(".py") else path
     return getattr(importlib.import_module(module), name)
 
 
-async def run_one(line: Line, flow_run_json: str, entrypoint: str) -> None:
-    """Run one flow run to its final state and tell the worker."""
+async def run_one(line: WorkerConnection, flow_run_json: str, entrypoint: str) -> None:
+    """Run one flow run to its final state and report to the worker."""
     from prefect.client.schemas.objects import FlowRun
     from prefect.exceptions import Abort, Pause
     from prefect.flow_engine import run_flow
 
-    from flows.patience import is_passing
+    from flows.runs.prefect_retry import is_passing
 
     flow_run = FlowRun.model_validate_json(flow_run_json)
     current().flag(flow_run.id)
@@ -78,18 +79,18 @@ async def run_one(line: Line, flow_run_json: str, entrypoint: str) -> None:
         line.say(op="done", id=str(flow_run.id), problem=problem, passing=passing)
 
 
-async def prepare(line: Line, model: str) -> None:
+async def prepare(line: WorkerConnection, model: str) -> None:
     """Load the default model, so that the first job does not wait for it."""
     try:
-        await asyncio.to_thread(current().hearing().warm, model)
+        await asyncio.to_thread(current().engine_pool().warm, model)
         line.say(op="warm", model=model, problem=None)
     except Exception as error:
         log.exception("model %s could not be loaded", model)
         line.say(op="warm", model=model, problem=str(error))
 
 
-async def sweep(line: Line) -> None:
-    """Unload idle models; where only a new process frees their memory, ask for one."""
+async def sweep(line: WorkerConnection) -> None:
+    """Unload idle models; request a new process where only that frees their memory."""
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         engines = current().engines
@@ -97,13 +98,13 @@ async def sweep(line: Line) -> None:
             line.say(op="retire")
 
 
-async def serve(line: Line, preload: tuple[str, ...]) -> None:
-    """Import what the first run would wait for, say ready, then do as told until the socket closes."""
+async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:
+    """Import what the first run needs, report ready, then execute messages until the socket closes."""
     from prefect.context import AsyncClientContext
 
-    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    threading.Thread(target=line.listen, args=(loop, heard), name="line", daemon=True).start()
+    threading.Thread(target=line.listen, args=(loop, messages), name="line", daemon=True).start()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="flow"))
     for entrypoint in preload:
         load_flow(entrypoint)
@@ -112,7 +113,7 @@ async def serve(line: Line, preload: tuple[str, ...]) -> None:
         line.say(op="ready", pid=os.getpid())
         working.add(asyncio.create_task(sweep(line)))
         while True:
-            message = await heard.get()
+            message = await messages.get()
             if message["op"] == "run":
                 task = asyncio.create_task(run_one(line, message["flow_run"], message["entrypoint"]))
             elif message["op"] == "warm":
@@ -125,7 +126,7 @@ async def serve(line: Line, preload: tuple[str, ...]) -> None:
 
 
 def keep_logs() -> None:
-    """Write our own records to standard error, beside Prefect's, which come in its own way."""
+    """Write our own log records to standard error, in addition to Prefect's."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)-7s | %(name)s - %(message)s", "%H:%M:%S"))
     for name in ("flows", "tasks", "storage"):
@@ -136,19 +137,19 @@ def keep_logs() -> None:
 
 
 def main() -> None:
-    """Entry of `python -m flows.child`, started by the worker alone."""
+    """Entry point of `python -m flows.worker.child_main`, which only the worker starts."""
     parser = argparse.ArgumentParser()
     for name in ("--fd", "--parent"):
         parser.add_argument(name, type=int, required=True)
     for name in ("--name", "--pool", "--device"):
         parser.add_argument(name, required=True)
     parser.add_argument("--preload", nargs="*", default=[])
-    asked = parser.parse_args()
-    die_with(asked.parent)
+    arguments = parser.parse_args()
+    die_with(arguments.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
     keep_logs()
-    install(Resident(name=asked.name, device=asked.device, may_hear=asked.pool != "cpu"))
-    asyncio.run(serve(Line(asked.fd), tuple(asked.preload)))
+    install(Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu"))
+    asyncio.run(serve(WorkerConnection(arguments.fd), tuple(arguments.preload)))
 
 
 if __name__ == "__main__":

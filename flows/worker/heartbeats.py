@@ -1,4 +1,4 @@
-"""A worker's heartbeats to the web process: that it is there, how busy it is, and which models it has."""
+"""A worker's heartbeats to the web process: presence, load and models."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from importlib.metadata import version
 from uuid import UUID
 
-from storage.client import WebClient
-from storage.clock import utc_now
-from storage.errors import TranscriberError
-from storage.heartbeats import SPEAKERS, ModelState, WorkerBeat
-from storage.settings import Settings
-from storage.tokens import worker_token
+from storage.domain.clock import utc_now
+from storage.domain.errors import TranscriberError
+from storage.domain.settings import Settings
+from storage.remote.service_tokens import worker_secret
+from storage.remote.web_client import WebClient
+from storage.remote.worker_registry import SPEAKERS, ModelState, WorkerBeat
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,11 @@ BEAT_EVERY_S = 5.0
 FIRST_BEAT_EVERY_S = 0.5
 
 
-class Beats:
-    """Sends beats until cancelled, then says good-bye; `status` gives slots, busy, default model and models.
+class HeartbeatSender:
+    """Sends heartbeats until cancelled, then signs off; `status` gives slots and models.
 
-    `on_heard` gets the slots of each beat that the web process has taken in; `held` gives the flow runs in hand.
+    `on_acknowledged` receives the slots of each heartbeat that the web process accepted; `held` gives the current flow
+    runs.
     """
 
     def __init__(
@@ -39,11 +40,11 @@ class Beats:
         device: str,
         status: Callable[[], tuple[int, int, ModelState | None, tuple[ModelState, ...]]],
         on_wanted: Callable[[tuple[str, ...]], None],
-        on_heard: Callable[[int], None],
+        on_acknowledged: Callable[[int], None],
         held: Callable[[], set[UUID]],
     ) -> None:
         self._settings, self._status, self._on_wanted = settings, status, on_wanted
-        self._on_heard, self._held = on_heard, held
+        self._on_acknowledged, self._held = on_acknowledged, held
         self._name, self._pool, self._device = name, pool, device
         self._versions = {"python": platform.python_version()} | {
             package: version(package) for package in ("prefect", "faster-whisper", "ctranslate2")
@@ -51,19 +52,21 @@ class Beats:
         if pool == GPU_POOL:
             self._versions |= _speakers(settings)
         self._hurry = asyncio.Event()
-        self.heard = False
+        self.acknowledged = False
 
     def soon(self) -> None:
-        """Send the next beat now: something has changed that others wait for."""
+        """Send the next heartbeat now, because something changed that others wait for."""
         self._hurry.set()
 
     async def run(self) -> None:
-        with WebClient(self._settings.web.base_url, worker_token(self._settings), patience_s=0) as client:
+        with WebClient(self._settings.web.base_url, worker_secret(self._settings).current, patience_s=0) as client:
             try:
                 while True:
                     await self._beat(client)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hurry.wait(), BEAT_EVERY_S if self.heard else FIRST_BEAT_EVERY_S)
+                        await asyncio.wait_for(
+                            self._hurry.wait(), BEAT_EVERY_S if self.acknowledged else FIRST_BEAT_EVERY_S
+                        )
                     self._hurry.clear()
             finally:
                 with contextlib.suppress(TranscriberError):
@@ -86,20 +89,20 @@ class Beats:
             sent_at=utc_now(),
         )
         try:
-            wanted = await asyncio.to_thread(client.beat, beat)
+            wanted_models = await asyncio.to_thread(client.beat, beat)
         except TranscriberError as error:
-            if self.heard:
+            if self.acknowledged:
                 log.info("no heartbeat: %s", error)
-            self.heard = False
+            self.acknowledged = False
             return
-        self.heard = True
-        self._on_heard(slots)
-        if wanted:
-            self._on_wanted(wanted)
+        self.acknowledged = True
+        self._on_acknowledged(slots)
+        if wanted_models:
+            self._on_wanted(wanted_models)
 
 
 def _speakers(settings: Settings) -> dict[str, str]:
-    """Return the package that tells speakers apart, with its version, where all that it needs is here."""
-    from tasks.speakers import LocalDiarizer
+    """Return the diarization package with its version, if diarization works here."""
+    from tasks.diarization.speakers import LocalDiarizer
 
-    return {} if LocalDiarizer.by_settings(settings).missing() else {SPEAKERS: version(SPEAKERS)}
+    return {} if LocalDiarizer.from_settings(settings).missing() else {SPEAKERS: version(SPEAKERS)}

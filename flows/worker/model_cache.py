@@ -1,4 +1,4 @@
-"""The models on a worker's machine: which there are, which one is the default, and fetching what jobs wait for."""
+"""The models on a worker's machine: the installed ones, the default, and downloads for jobs."""
 
 import contextlib
 import logging
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from storage.errors import TranscriberError
-from storage.heartbeats import ModelState
-from storage.settings import Settings
-from tasks import models
-from tasks.choice import resolve
+from storage.domain.errors import TranscriberError
+from storage.domain.settings import Settings
+from storage.remote.worker_registry import ModelState
+from tasks.models import catalogue
+from tasks.models.model_choice import resolve
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +19,22 @@ LOOK_AGAIN_S = 15.0
 TRY_AGAIN_S = 60.0
 
 
-class Shelf:
-    """Kept by the worker process, never by the child: a download goes on whatever becomes of the engine.
+class ModelCache:
+    """Kept by the worker process, not the child, so that downloads survive a crashed engine.
 
-    `on_default` is called, from a thread of the shelf's own, with the name of the default model each time that
-    another one becomes it.
+    `on_default` is called with the default model's name whenever it changes, from a thread of this class.
     """
 
-    def __init__(self, settings: Settings, on_default: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_default: Callable[[str], None],
+        *,
+        look_again_s: float = LOOK_AGAIN_S,
+        try_again_s: float = TRY_AGAIN_S,
+    ) -> None:
         self._settings, self._on_default = settings, on_default
+        self._look_again_s, self._try_again_s = look_again_s, try_again_s
         self._lock = threading.Lock()
         self._default: ModelState | None = None
         self._ready: dict[str, ModelState] = {}
@@ -36,10 +43,10 @@ class Shelf:
         self._looked_at = float("-inf")
 
     def start(self) -> None:
-        """Find, or begin to fetch, the default model; returns at once."""
+        """Find the default model or start downloading it; returns at once."""
         name = self._settings.engine.model
-        shown = models.FROM_HUB_BY_DEFAULT if name == models.AUTO and not self._installed() else name
-        if name != models.AUTO or shown != name:
+        shown = catalogue.FROM_HUB_BY_DEFAULT if name == catalogue.AUTO and not self._installed() else name
+        if name != catalogue.AUTO or shown != name:
             self._set_default(ModelState(name=shown, fingerprint=None, state="downloading", progress=0.0))
         threading.Thread(target=self._find_default, name="default-model", daemon=True).start()
 
@@ -48,17 +55,17 @@ class Shelf:
             return self._default
 
     def states(self) -> tuple[ModelState, ...]:
-        """Return every model that is here, on its way, or could not be had."""
+        """Return every model that is installed, downloading or failed."""
         self._look()
         with self._lock:
             return tuple({**self._passing, **self._ready}.values())
 
     def want(self, names: tuple[str, ...]) -> None:
-        """Fetch models that jobs wait for, each in a thread of its own; returns at once."""
+        """Download models that jobs wait for, each in its own thread; returns at once."""
         for name in names:
             with self._lock:
                 under_way = name in self._passing and self._passing[name].state == "downloading"
-                too_soon = time.monotonic() - self._failed_at.get(name, float("-inf")) < TRY_AGAIN_S
+                too_soon = time.monotonic() - self._failed_at.get(name, float("-inf")) < self._try_again_s
                 if name in self._ready or under_way or too_soon:
                     continue
                 self._passing[name] = ModelState(name=name, fingerprint=None, state="downloading", progress=0.0)
@@ -81,7 +88,7 @@ class Shelf:
         with self._lock:
             self._passing[name] = replace(self._passing[name], progress=progress)
 
-    def _resolve(self, name: str, on_progress: Callable[[str, float], None]) -> models.Resolved:
+    def _resolve(self, name: str, on_progress: Callable[[str, float], None]) -> catalogue.Resolved:
         return resolve(
             name,
             settings=self._settings.engine,
@@ -93,52 +100,47 @@ class Shelf:
         def on_progress(name: str, progress: float) -> None:
             self._set_default(ModelState(name=name, fingerprint=None, state="downloading", progress=progress))
 
-        wanted = self._settings.engine.model
+        model_name = self._settings.engine.model
         try:
-            resolved = self._resolve(wanted, on_progress)
+            resolved = self._resolve(model_name, on_progress)
         except TranscriberError as error:
             log.error("%s", error)
-            self._failed_at[wanted] = time.monotonic()
-            self._set_default(ModelState(name=wanted, fingerprint=None, state="failed", warning=str(error)))
+            self._failed_at[model_name] = time.monotonic()
+            self._set_default(ModelState(name=model_name, fingerprint=None, state="failed", warning=str(error)))
             return
-        if resolved.warning:
-            log.warning("%s", resolved.warning)
         self._have_default(resolved)
 
-    def _have_default(self, resolved: models.Resolved) -> None:
-        self._set_default(
-            ModelState(name=resolved.name, fingerprint=resolved.fingerprint, state="ready", warning=resolved.warning)
-        )
+    def _have_default(self, resolved: catalogue.Resolved) -> None:
+        self._set_default(ModelState(name=resolved.name, fingerprint=resolved.fingerprint, state="ready"))
         self._on_default(resolved.name)
 
     def _set_default(self, state: ModelState) -> None:
         with self._lock:
             self._default = state
 
-    def _installed(self) -> list[models.InstalledModel]:
-        return models.installed(self._settings.model_dir)
+    def _installed(self) -> list[catalogue.InstalledModel]:
+        return catalogue.installed(self._settings.model_dir)
 
     def _look(self, *, now: bool = False) -> None:
-        """Read the models folder again if it has been a while."""
-        if not now and time.monotonic() - self._looked_at < LOOK_AGAIN_S:
+        """Read the models folder again if some time has passed."""
+        if not now and time.monotonic() - self._looked_at < self._look_again_s:
             return
         self._looked_at = time.monotonic()
-        carried = models.demo()
-        here = self._installed() + ([carried] if carried else [])
+        installed = self._installed()
         with self._lock:
             self._ready = {
-                each.name: ModelState(name=each.name, fingerprint=each.fingerprint, state="ready") for each in here
+                each.name: ModelState(name=each.name, fingerprint=each.fingerprint, state="ready") for each in installed
             }
             default = self._default
         if default is not None and default.state != "downloading":
             self._follow_changes(default)
 
     def _follow_changes(self, default: ModelState) -> None:
-        """Take another default where its files were replaced or have come, or `auto` finds a better model than before.
+        """Switch the default if its files changed or arrived, or `auto` finds a better model.
 
-        One that could not be had is tried again after a while: the network may be back.
+        A failed download is tried again after a while: the network may be back.
         """
-        with contextlib.suppress(TranscriberError):  # it is gone: what is loaded goes on hearing
+        with contextlib.suppress(TranscriberError):  # the model is gone: the loaded one keeps transcribing
             best = resolve(
                 self._settings.engine.model,
                 settings=self._settings.engine,
@@ -149,5 +151,5 @@ class Shelf:
                 self._have_default(best)
                 return
         failed_at = self._failed_at.get(self._settings.engine.model, float("-inf"))
-        if default.state == "failed" and time.monotonic() - failed_at > TRY_AGAIN_S:
+        if default.state == "failed" and time.monotonic() - failed_at > self._try_again_s:
             self.start()

@@ -1,4 +1,4 @@
-"""Returning a flow run to its queue when what ran it has gone, a bounded number of times."""
+"""Requeue a flow run whose process or worker is gone, a bounded number of times."""
 
 import logging
 from typing import Any
@@ -8,18 +8,18 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from flows.zombies import DEATHS, LOSSES
+from flows.worker.abandoned_runs import DEATHS, LOSSES
 
 log = logging.getLogger(__name__)
 
 BOUNDS = {DEATHS: 4, LOSSES: 10}
-"""So many times a run's process may die under it, or its whole worker go away, before it is given up as crashed."""
+"""How often a run's process may die, or its worker disappear, before the run crashes."""
 
 
-async def put_back(client: PrefectClient, flow_run_id: UUID, why: str, *, label: str) -> None:
-    """Return a run to its queue so that any free worker takes it; count it under the label.
+async def requeue_run(client: PrefectClient, flow_run_id: UUID, why: str, *, label: str) -> None:
+    """Requeue a run for any free worker, and count it under the label.
 
-    A run that was to be cancelled is cancelled instead, and one that has ended stays as it is.
+    A run that is being cancelled is cancelled, and one that has ended is not changed.
     """
     run = await client.read_flow_run(flow_run_id)
     if run.state is None or run.state.is_final() or run.state.is_scheduled():
@@ -36,8 +36,8 @@ async def put_back(client: PrefectClient, flow_run_id: UUID, why: str, *, label:
     await client.set_flow_run_state(run.id, state, force=True)
 
 
-async def give_up(client: PrefectClient, flow_run_id: UUID, problem: str) -> None:
-    """Let a run that could not even be begun crash, unless it has ended."""
+async def fail_run(client: PrefectClient, flow_run_id: UUID, problem: str) -> None:
+    """Mark a run that could not be started as crashed, unless it has ended."""
     run = await client.read_flow_run(flow_run_id)
     if run.state is None or not run.state.is_final():
         await client.set_flow_run_state(run.id, Crashed(message=problem), force=True)

@@ -1,10 +1,9 @@
-"""Links that work once, for a while: into a new account (an invitation), or to a new password (a reset).
+"""Single-use links that expire: invitations to create an account, and password resets.
 
-The ledger holds the SHA-256 of the token in the link; whoever has the link needs nothing else, so it is handed
+The ledger stores the SHA-256 of the token in the link. Whoever has the link needs nothing else, so it must be handed
 over like a password.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,17 +11,22 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, sessions, users
-from storage.clock import new_id, utc_now
-from storage.errors import LinkSpent
-from storage.records import Role, User
+from storage.accounts import sessions, users
+from storage.accounts.secret_tokens import sha256_of
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import LinkSpent
+from storage.domain.records import Role, User
+from storage.ledger import audit
 
 INVITATION_FOR, RESET_FOR = timedelta(days=7), timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """One link; with `user_id` it is a reset of that user's password. It has ended when used or withdrawn."""
+    """A single-use link; with `user_id`, it resets that user's password.
+
+    It ends when it is used or revoked.
+    """
 
     id: str
     user_id: str | None
@@ -47,10 +51,10 @@ SELECT id, user_id, role, email, made_by, created_at, expires_at, used_by, ended
 def invite(
     con: DuckDBPyConnection, *, role: Role, email: str | None = None, lasts: timedelta = INVITATION_FOR, actor: str
 ) -> tuple[str, Invitation]:
-    """Invite somebody; return the token for the link, which is kept nowhere, and the invitation.
+    """Create an invitation; return its token, which is not stored, and the row.
 
     Raises:
-        BadRequest: the e-mail address is none.
+        BadRequest: the e-mail address is invalid.
     """
     email = users.checked_email(email)
     token, made = _make(con, user_id=None, role=role, email=email, lasts=lasts, actor=actor)
@@ -65,7 +69,7 @@ WITHDRAW_RESETS = "UPDATE invitations SET ended_at = $now WHERE user_id = $user_
 def offer_reset(
     con: DuckDBPyConnection, user_id: str, *, lasts: timedelta = RESET_FOR, actor: str
 ) -> tuple[str, Invitation]:
-    """Make a link with which the user chooses a new password; one made before stops working."""
+    """Create a link to choose a new password; the user's previous link stops working."""
     user = users.get(con, user_id)
     con.execute(WITHDRAW_RESETS, {"user_id": user_id, "now": utc_now()})
     token, made = _make(con, user_id=user_id, role=user.role, email=user.email, lasts=lasts, actor=actor)
@@ -79,7 +83,7 @@ def _make(
     token, link_id, now = secrets.token_urlsafe(32), new_id(), utc_now()
     values = {
         "id": link_id,
-        "token_sha256": _sha256(token),
+        "token_sha256": sha256_of(token),
         "user_id": user_id,
         "role": role,
         "email": email,
@@ -98,12 +102,12 @@ WHERE token_sha256 = $token_sha256 AND ended_at IS NULL AND expires_at > $now AN
 
 
 def find(con: DuckDBPyConnection, token: str, *, reset: bool = False) -> Invitation:
-    """Return what the token opens.
+    """Return the open invitation or reset of a token.
 
     Raises:
-        LinkSpent: nothing, or nothing any more.
+        LinkSpent: the token is unknown, used, revoked or expired.
     """
-    row = con.execute(FIND, {"token_sha256": _sha256(token), "now": utc_now(), "reset": reset}).fetchone()
+    row = con.execute(FIND, {"token_sha256": sha256_of(token), "now": utc_now(), "reset": reset}).fetchone()
     if row is None:
         raise LinkSpent("password reset" if reset else "invitation")
     return _invitation(row)
@@ -117,7 +121,7 @@ ORDER BY id LIMIT 1
 
 
 def for_email(con: DuckDBPyConnection, email: str) -> Invitation | None:
-    """Return the open invitation of this address; whoever asks has made sure that it is the person's own."""
+    """Return the open invitation of an address; the caller has verified the address."""
     row = con.execute(FOR_EMAIL, {"email": email, "now": utc_now()}).fetchone()
     return _invitation(row) if row else None
 
@@ -125,7 +129,7 @@ def for_email(con: DuckDBPyConnection, email: str) -> Invitation | None:
 def accept(
     con: DuckDBPyConnection, invitation: Invitation, *, name: str, password: str | None, email: str | None = None
 ) -> User:
-    """Make the account that the invitation is for, and use the invitation up."""
+    """Create the invited account, and mark the invitation as used."""
     actor = f"invitation:{invitation.id}"
     user = users.create(
         con, name=name, password=password, role=invitation.role, email=email or invitation.email, actor=actor
@@ -136,11 +140,11 @@ def accept(
 
 
 def reset(con: DuckDBPyConnection, token: str, *, password: str) -> tuple[User, list[str]]:
-    """Set the user's password and use the link up; return the user and the sessions that ended with it.
+    """Set the user's password and use up the link; return the user and ended sessions.
 
     Raises:
-        LinkSpent: the token opens nothing any more.
-        BadRequest: the password is too short; the link can still be used.
+        LinkSpent: the token is not valid any more.
+        BadRequest: the password is too short; the link stays valid.
     """
     link = find(con, token, reset=True)
     user = users.get(con, str(link.user_id))
@@ -153,7 +157,7 @@ def reset(con: DuckDBPyConnection, token: str, *, password: str) -> tuple[User, 
 
 
 def revoke(con: DuckDBPyConnection, link_id: str, *, actor: str) -> None:
-    """Withdraw a link; one that has ended stays as it is."""
+    """Revoke a link; one that has ended is not changed."""
     if _end(con, link_id, used_by=None):
         audit.record(con, actor=actor, action="invitation.revoke", subject=link_id)
 
@@ -176,10 +180,6 @@ WHERE user_id IS NULL AND ended_at IS NULL AND expires_at > $now ORDER BY id DES
 def list_open(con: DuckDBPyConnection, *, limit: int = 200) -> list[Invitation]:
     """Return the invitations that can still be used, newest first."""
     return [_invitation(row) for row in con.execute(OPEN, {"now": utc_now(), "limit": limit}).fetchall()]
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _invitation(row: tuple[Any, ...]) -> Invitation:

@@ -1,21 +1,22 @@
-"""Mails about finished jobs: what is to be sent, to whom, and how often it has been tried.
+"""Queue of mails about finished jobs: recipient, content and number of attempts.
 
-There is one for each end that an attempt of a job comes to; it is put in line in the transaction that ends the job.
+There is one mail for each end of a job's attempt, queued in the transaction that ends the job.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from duckdb import DuckDBPyConnection
 
-from storage import preferences
-from storage.clock import utc_now
-from storage.records import Job, JobState
+from storage.accounts import preferences
+from storage.domain.clock import utc_now
+from storage.domain.records import Job, JobState
 
 PAUSES_S = (30.0, 300.0, 1800.0, 7200.0)
-"""Between tries; after the last one it is given up."""
+"""Pauses between attempts; after the last one the mail is dropped."""
 NEWS_FOR = timedelta(days=1)
-"""What is older when a mail server is found at last is no news."""
+"""A mail older than this is dropped when a mail server becomes available."""
 KEPT_FOR = timedelta(days=30)
 
 ADD = """
@@ -26,7 +27,7 @@ ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A mail that is due: about this job, to its owner; `overtaken` by what the job has done since, if so."""
+    """A mail due to a job's owner; `overtaken` if the job has changed since."""
 
     job_id: str
     attempt: int
@@ -39,7 +40,7 @@ class Mail:
 
 
 def want(con: DuckDBPyConnection, job: Job) -> None:
-    """Put the mail about a job that has just ended in line, if its owner wants one."""
+    """Queue the mail about a job that has just ended, if its owner wants one."""
     chosen = preferences.of(con, job.owner_id)
     wanted = {JobState.COMPLETED: chosen.mail_when_ready, JobState.FAILED: chosen.mail_when_failed}
     if wanted.get(job.state):
@@ -78,10 +79,12 @@ WHERE job_id = $job_id AND attempt = $attempt AND state = $state
 """
 
 
-def tried(con: DuckDBPyConnection, mail: Mail, *, sent: bool, now: datetime) -> None:
-    """Note a try, and when to try again if it failed."""
-    again = not sent and mail.tries < len(PAUSES_S)
-    due_at = now + timedelta(seconds=PAUSES_S[mail.tries]) if again else None
+def tried(
+    con: DuckDBPyConnection, mail: Mail, *, sent: bool, now: datetime, pauses_s: Sequence[float] = PAUSES_S
+) -> None:
+    """Record an attempt, and schedule the next one if it failed."""
+    again = not sent and mail.tries < len(pauses_s)
+    due_at = now + timedelta(seconds=pauses_s[mail.tries]) if again else None
     values = {"job_id": mail.job_id, "attempt": mail.attempt, "state": mail.state, "due_at": due_at}
     con.execute(TRIED, values)
 
@@ -90,5 +93,5 @@ DROP = "DELETE FROM mails WHERE job_id NOT IN (SELECT id FROM jobs) OR created_a
 
 
 def tidy(con: DuckDBPyConnection, *, now: datetime) -> None:
-    """Forget the mails of jobs that are gone, and those from long ago."""
+    """Delete the mails of deleted jobs, and old mails."""
     con.execute(DROP, {"before": now - KEPT_FOR})

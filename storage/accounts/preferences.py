@@ -1,17 +1,17 @@
-"""What each user wants as a start: of jobs, captions, the page's looks, and what to be told by e-mail."""
+"""A user's preferences: defaults for jobs and captions, theme, and e-mail notifications."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit
-from storage.clock import utc_now
-from storage.records import CueLimits, ExportFormat, Lane, from_json, to_json
+from storage.domain.clock import utc_now
+from storage.domain.records import CueLimits, ExportFormat, Lane, from_json, to_json
+from storage.ledger import audit
 
 
 class Theme(StrEnum):
-    """How the pages look; `system` follows the device."""
+    """The theme of pages; `system` follows the device."""
 
     SYSTEM = "system"
     LIGHT = "light"
@@ -20,7 +20,7 @@ class Theme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What new jobs of a user start from, and how the user is told of them; `formats` empty means all of them."""
+    """Defaults for the user's new jobs, and notifications; empty `formats` means all of them."""
 
     model: str = "auto"
     language: str | None = None
@@ -37,7 +37,7 @@ FIND = "SELECT value FROM preferences WHERE user_id = $user_id"
 
 
 def of(con: DuckDBPyConnection, user_id: str) -> Preferences:
-    """Return what the user has chosen; the defaults where nothing was."""
+    """Return the user's preferences, or the defaults."""
     row = con.execute(FIND, {"user_id": user_id}).fetchone()
     return from_json(Preferences, row[0]) if row else Preferences()
 
@@ -49,7 +49,7 @@ ON CONFLICT (user_id) DO UPDATE SET value = excluded.value, changed_at = exclude
 
 
 def set_(con: DuckDBPyConnection, user_id: str, preferences: Preferences, *, actor: str) -> None:
-    """Keep what the user has chosen; the same again changes nothing."""
+    """Store the user's preferences; equal ones change nothing."""
     if of(con, user_id) == preferences:
         return
     con.execute(KEEP, {"user_id": user_id, "value": to_json(preferences).decode(), "now": utc_now()})

@@ -1,12 +1,13 @@
-"""What an account says of its person, and how much it may use."""
+"""Profile and quota of an account."""
 
 import unicodedata
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, users
-from storage.errors import BadRequest
-from storage.records import User
+from storage.accounts import users
+from storage.domain.errors import BadRequest
+from storage.domain.records import User
+from storage.ledger import audit
 
 SET_PROFILE = "UPDATE users SET display_name = $display_name, email = $email WHERE id = $id"
 
@@ -14,10 +15,10 @@ SET_PROFILE = "UPDATE users SET display_name = $display_name, email = $email WHE
 def set_profile(
     con: DuckDBPyConnection, user_id: str, *, display_name: str | None, email: str | None, actor: str
 ) -> User:
-    """Change how the user is shown and where mail goes; the name for logging in stays.
+    """Change the display name and e-mail address; the login name stays.
 
     Raises:
-        BadRequest: one of them is unusable.
+        BadRequest: one of them is invalid.
     """
     before = users.get(con, user_id)
     shown = unicodedata.normalize("NFC", display_name or "").strip() or None
@@ -37,10 +38,10 @@ SET_QUOTA = "UPDATE users SET quota_hours = $hours, quota_bytes = $size_bytes WH
 def set_quota(
     con: DuckDBPyConnection, user_id: str, *, hours: float | None, size_bytes: int | None, actor: str
 ) -> User:
-    """Limit the hours that are heard for the user in a month, and the bytes that are stored; None is no limit.
+    """Limit the hours transcribed per month and the bytes stored; None means no limit.
 
     Raises:
-        BadRequest: a limit is below zero.
+        BadRequest: a limit is negative.
     """
     users.get(con, user_id)
     if (hours is not None and hours < 0) or (size_bytes is not None and size_bytes < 0):

@@ -1,18 +1,20 @@
-"""How much a user has used, and may use: hours heard in a calendar month (UTC), and bytes stored."""
+"""A user's usage and quota: hours transcribed per calendar month (UTC), and bytes stored."""
 
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from storage import users
-from storage.clock import utc_now
-from storage.errors import HoursUsedUp, SpaceUsedUp
+from storage.accounts import users
+from storage.domain.clock import utc_now
+from storage.domain.errors import HoursUsedUp, SpaceUsedUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """`heard_s` counts what completed this month, `coming_s` what is under way; `stored_bytes` all recordings
-    but deleted ones."""
+    """Usage: `heard_s` completed this month, `coming_s` in progress, `stored_bytes` in total.
+
+    Deleted recordings do not count as stored.
+    """
 
     heard_s: float
     coming_s: float
@@ -28,20 +30,20 @@ FROM jobs WHERE owner_id = $user_id AND deleted_at IS NULL
 
 
 def usage(con: DuckDBPyConnection, user_id: str) -> Usage:
-    """Return what the user has used."""
+    """Return the user's usage."""
     row = con.execute(HEARD, {"user_id": user_id, "month": _month()}).fetchone()
     coming_s, stored = con.execute(JOBS, {"user_id": user_id}).fetchall()[0]
     return Usage(heard_s=float(row[0]) if row else 0.0, coming_s=float(coming_s), stored_bytes=int(stored))
 
 
 def check(con: DuckDBPyConnection, user_id: str, *, more_bytes: int) -> None:
-    """Let one more recording of this size through.
+    """Check that the user's quota allows one more recording of this size.
 
-    The length of a recording is known only when it has been read, so the last one may go over the limit of hours.
+    The length of a recording is known only after it has been read, so the last one may exceed the hours.
 
     Raises:
-        SpaceUsedUp: it would be more than may be stored.
-        HoursUsedUp: this month's hours are used up, counting what is under way.
+        SpaceUsedUp: it would exceed the storage quota.
+        HoursUsedUp: this month's hours are used up, including jobs in progress.
     """
     user = users.get(con, user_id)
     if user.quota_bytes is None and user.quota_hours is None:
@@ -61,7 +63,7 @@ ON CONFLICT (user_id, month) DO UPDATE SET heard_s = usage.heard_s + excluded.he
 
 
 def add(con: DuckDBPyConnection, user_id: str, heard_s: float) -> None:
-    """Count a recording that has been heard; belongs to the transaction that completes its job."""
+    """Count a completed recording, in the transaction that completes its job."""
     con.execute(ADD, {"user_id": user_id, "month": _month(), "heard_s": heard_s})
 
 
@@ -74,7 +76,7 @@ ON CONFLICT (user_id, month) DO UPDATE SET heard_s = greatest(usage.heard_s, exc
 
 
 def recount(con: DuckDBPyConnection) -> None:
-    """Count what is there, after a rebuild; what was deleted before it is not known any more."""
+    """Recount usage after a rebuild; recordings deleted before it are not known any more."""
     con.execute(RECOUNT)
 
 

@@ -1,18 +1,18 @@
-"""What administrators choose while the platform runs, beside the settings of the installation."""
+"""The registration policy, which administrators change at run time."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit
-from storage.clock import utc_now
-from storage.errors import BadRequest
-from storage.records import Role, from_json, to_json
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest
+from storage.domain.records import Role, from_json, to_json
+from storage.ledger import audit
 
 
 class Registration(StrEnum):
-    """Who may make an account: everybody, whom an administrator has invited, or nobody."""
+    """Who may register: anyone, people with an invitation, or nobody."""
 
     OPEN = "open"
     INVITED = "invited"
@@ -20,8 +20,8 @@ class Registration(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """`role` is that of accounts that people make for themselves without an invitation."""
+class RegistrationPolicy:
+    """The policy; `role` is the role of users who register without an invitation."""
 
     registration: Registration = Registration.INVITED
     role: Role = Role.MEMBER
@@ -30,10 +30,10 @@ class Choices:
 FIND = "SELECT value FROM settings WHERE key = 'choices'"
 
 
-def of(con: DuckDBPyConnection) -> Choices:
-    """Return what holds now."""
+def of(con: DuckDBPyConnection) -> RegistrationPolicy:
+    """Return the current policy."""
     row = con.execute(FIND).fetchone()
-    return from_json(Choices, row[0]) if row else Choices()
+    return from_json(RegistrationPolicy, row[0]) if row else RegistrationPolicy()
 
 
 KEEP = """
@@ -42,11 +42,11 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed_at = excluded.ch
 """
 
 
-def set_(con: DuckDBPyConnection, choices: Choices, *, actor: str) -> None:
-    """Change what holds; the same again changes nothing.
+def set_(con: DuckDBPyConnection, choices: RegistrationPolicy, *, actor: str) -> None:
+    """Change the policy; an equal one changes nothing.
 
     Raises:
-        BadRequest: everybody would become an administrator.
+        BadRequest: every new user would become an administrator.
     """
     before = of(con)
     if before == choices:

@@ -1,20 +1,19 @@
-"""Signed-in browsers: the cookie carries a random token, the ledger keeps its SHA-256."""
+"""Login sessions: the cookie holds a random token, the ledger its SHA-256."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable
-from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from duckdb import DuckDBPyConnection, TransactionException
+from duckdb import DuckDBPyConnection
 
-from storage import audit, users
-from storage.clock import new_id
-from storage.errors import NotFound
-from storage.records import Session, User
-
-TOUCH_AFTER = timedelta(minutes=1)
+from storage.accounts import users
+from storage.accounts.secret_tokens import record_use, sha256_of
+from storage.domain.clock import new_id
+from storage.domain.errors import NotFound
+from storage.domain.records import Session, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 INSERT = """
 INSERT INTO sessions (id, user_id, token_sha256, client, created_at, last_seen_at, expires_at)
@@ -39,12 +38,12 @@ END_ALL = "DELETE FROM sessions WHERE user_id = $user_id AND id IS DISTINCT FROM
 
 
 def start(con: DuckDBPyConnection, user: User, *, client: str, now: datetime, max_days: int) -> tuple[str, Session]:
-    """Sign the user in; return the token for the cookie, which is kept nowhere, and the session."""
+    """Start a session; return its token, which is not stored, and the session."""
     token, session_id = secrets.token_urlsafe(32), new_id()
     values = {
         "id": session_id,
         "user_id": user.id,
-        "token_sha256": _sha256(token),
+        "token_sha256": sha256_of(token),
         "client": client[:300],
         "now": now,
         "expires_at": now + timedelta(days=max_days),
@@ -55,55 +54,55 @@ def start(con: DuckDBPyConnection, user: User, *, client: str, now: datetime, ma
     return token, _session(row, user)
 
 
-def lookup(
-    con: DuckDBPyConnection, token: str, *, now: datetime, idle_minutes: int, touch: bool = True
-) -> Session | None:
-    """Return the session of this token, unless it is idle or old or its user is disabled.
+def lookup(ledger: Ledger, token: str, *, now: datetime, idle_minutes: int, seen: bool = True) -> Session | None:
+    """Return the session of a token, unless it is idle, expired or disabled.
 
-    Works on a `read` connection: that it was seen is noted at most once a minute, in a transaction of its own,
-    and with `touch` alone.
+    The last use is recorded at most once a minute, and only with `seen`.
     """
-    row = con.execute(FIND, {"token_sha256": _sha256(token)}).fetchone()
-    if row is None:
+    with ledger.read() as con:
+        session = _find(con, token)
+    if session is None or session.user.disabled or now >= session.expires_at:
         return None
-    try:
-        session = _session(row, users.get(con, row[1]))
-    except NotFound:
+    if now - session.last_seen_at > timedelta(minutes=idle_minutes):
         return None
-    idle = now - session.last_seen_at > timedelta(minutes=idle_minutes)
-    if idle or now >= session.expires_at or session.user.disabled:
-        return None
-    if touch and now - session.last_seen_at >= TOUCH_AFTER:
-        with closing(con.cursor()) as own, suppress(TransactionException):  # another thread has just noted it
-            own.execute(TOUCH, {"id": session.id, "now": now})
+    if seen:
+        record_use(ledger, touch, session.id, last_used_at=session.last_seen_at, now=now)
     return session
 
 
+def _find(con: DuckDBPyConnection, token: str) -> Session | None:
+    row = con.execute(FIND, {"token_sha256": sha256_of(token)}).fetchone()
+    try:
+        return _session(row, users.get(con, row[1])) if row else None
+    except NotFound:
+        return None
+
+
 def alive(con: DuckDBPyConnection, session_ids: Iterable[str], *, now: datetime, idle_minutes: int) -> set[str]:
-    """Return those of the sessions that `lookup` would still let in."""
+    """Return the sessions that `lookup` would still accept."""
     asked = {"ids": list(session_ids), "now": now, "since": now - timedelta(minutes=idle_minutes)}
     return {row[0] for row in con.execute(ALIVE, asked).fetchall()}
 
 
 def touch(con: DuckDBPyConnection, session_id: str, *, now: datetime) -> None:
-    """Note that the session is in use."""
+    """Record that the session is in use."""
     con.execute(TOUCH, {"id": session_id, "now": now})
 
 
 def renew(con: DuckDBPyConnection, session_id: str, *, now: datetime, max_days: int, actor: str) -> None:
-    """Let the session last as long as a new one; whoever asks has checked the password again."""
+    """Extend the session like a new one; the caller has checked the password again."""
     con.execute(RENEW, {"id": session_id, "now": now, "expires_at": now + timedelta(days=max_days)})
     audit.record(con, actor=actor, action="session.renew", subject=session_id)
 
 
 def end(con: DuckDBPyConnection, session_id: str, *, actor: str) -> None:
-    """Sign this browser out; one that is out already is no error."""
+    """End this session; ending it twice is not an error."""
     if con.execute(END, {"id": session_id}).fetchone():
         audit.record(con, actor=actor, action="session.end", subject=session_id)
 
 
 def end_all(con: DuckDBPyConnection, user_id: str, *, actor: str, but: str | None = None) -> int:
-    """Sign the user out everywhere, but for the session `but`; return how many sessions ended."""
+    """End the user's sessions except `but`; return how many ended."""
     ended = con.execute(END_ALL, {"user_id": user_id, "but": but}).fetchall()
     if ended:
         audit.record(con, actor=actor, action="session.end_all", subject=user_id, detail={"ended": len(ended)})
@@ -111,13 +110,9 @@ def end_all(con: DuckDBPyConnection, user_id: str, *, actor: str, but: str | Non
 
 
 def list_of(con: DuckDBPyConnection, user_id: str) -> list[Session]:
-    """Return the user's sessions, last seen first."""
+    """Return the user's sessions, most recently seen first."""
     user = users.get(con, user_id)
     return [_session(row, user) for row in con.execute(OF_USER, {"user_id": user_id}).fetchall()]
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _session(row: tuple[Any, ...], user: User) -> Session:

@@ -5,7 +5,6 @@ import secrets
 import threading
 import unicodedata
 from collections.abc import Iterable
-from contextlib import closing
 from datetime import UTC
 from functools import cache
 from typing import Any
@@ -15,14 +14,17 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from duckdb import DuckDBPyConnection
 from pydantic import SecretStr
 
-from storage import audit, tries
-from storage.clock import new_id, utc_now
-from storage.errors import BadRequest, NotFound, NotSignedIn
-from storage.records import Role, User
+from storage.accounts import known_devices, login_attempts
+from storage.accounts.credential_rules import MAX_PASSWORD_CHARS, checked_name, checked_password, look_alike
+from storage.accounts.login_attempts import TryLimits
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import BadRequest, NotFound, NotSignedIn
+from storage.domain.records import Role, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
-MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 8, 1024
 LOST, ELSEWHERE = "lost", "elsewhere"
-"""In place of a hash: the password was lost in a rebuild, or the user logs in through a provider alone."""
+"""In place of a hash: password lost in a rebuild, or login through a provider."""
 
 INSERT = """
 INSERT INTO users (id, name, name_key, password_hash, role, disabled, must_change_password, created_at, email)
@@ -33,9 +35,9 @@ BY_NAME = """
 SELECT * FROM user_rows WHERE id = (SELECT id FROM users WHERE name_key = $name_key)
 """
 ALL = "SELECT * FROM user_rows ORDER BY name_key"
-HASH_BY_NAME = "SELECT id, password_hash FROM users WHERE name_key = $name_key"
+HASH_BY_NAME = "SELECT password_hash FROM users WHERE name_key = $name_key"
 CHANGE_HASH = """
-UPDATE users SET password_hash = $password_hash, must_change_password = $must_change WHERE id = $id RETURNING id
+UPDATE users SET password_hash = $password_hash, must_change_password = $must_change WHERE id = $id
 """
 SET_DISABLED = "UPDATE users SET disabled = $disabled WHERE id = $id"
 SET_ROLE = "UPDATE users SET role = $role WHERE id = $id"
@@ -56,41 +58,58 @@ def create(
     email: str | None = None,
     actor: str,
 ) -> User:
-    """Add an account; names are unique without regard to case. Without a password only a provider lets it in.
+    """Create an account; names are unique regardless of case.
+
+    Without a password, the user can log in only through a provider.
 
     Raises:
-        BadRequest: the name is taken or unusable, or the password too short.
+        BadRequest: the name is taken, looks like another or is invalid, or the password is too weak.
     """
-    name = _checked_name(name)
-    if by_name(con, name):
-        raise BadRequest("name", f"{name} is taken; choose another")
+    name = checked_name(name)
+    if taken := taken_by(con, name):
+        raise BadRequest("name", f"{name} is taken, or looks like {taken}; choose another")
     user_id, email = new_id(), checked_email(email)
-    hashed = ELSEWHERE if password is None else _hash(_checked_password(password))
+    hashed = ELSEWHERE if password is None else _hash(checked_password(password, name=name))
     _insert(con, user_id=user_id, name=name, password_hash=hashed, role=role, must_change=must_change, email=email)
     audit.record(con, actor=actor, action="user.create", subject=user_id, detail={"name": name, "role": role})
     return get(con, user_id)
 
 
-def authenticate(con: DuckDBPyConnection, *, name: str, password: str, client: str) -> User:
-    """Return the user whose password this is; works on a `read` connection, too.
+def authenticate(
+    ledger: Ledger,
+    *,
+    name: str,
+    password: str,
+    client: str,
+    device: str | None = None,
+    session_id: str | None = None,
+    limits: TryLimits = login_attempts.LIMITS,
+) -> User:
+    """Return the user with this password.
 
-    Takes the same time for a name that nobody has. Tries are counted in a transaction of their own, so that a
-    failed one stays counted, and before the password is looked at, so that guessing in parallel does not help.
+    Takes the same time for an unknown name. Attempts are counted before the password is checked, so that parallel
+    guessing does not help. `device` is the cookie of a browser; one in which the user has logged in before, and a
+    session of the user, are counted by themselves: no stranger's attempts lock them out, and they have
+    `per_name_and_client` attempts.
 
     Raises:
-        NotSignedIn: the name, the password or the account will not do; which one is not said.
+        NotSignedIn: the name, the password or the account is not valid; the error does not say which.
         TooManyTries: too many failures within five minutes for this name or from this client.
     """
-    key = _key(name)
-    with closing(con.cursor()) as own:
-        tries.count(own, key, client)
-        row = con.execute(HASH_BY_NAME, {"name_key": key}).fetchone()
-        hashed = str(row[1]) if row else LOST
-        right = _matches(_nobodys_hash() if hashed in {LOST, ELSEWHERE} else hashed, password)
-        user = get(con, row[0]) if row and right else None
-        if user is None or user.disabled:
-            raise NotSignedIn("the name or the password is not right")
-        tries.forget(own, key, client)
+    with ledger.read() as con:
+        row = con.execute(HASH_BY_NAME, {"name_key": _key(name)}).fetchone()
+        user = by_name(con, name)
+        known = known_devices.find(con, device, user_id=user.id if user else "", now=utc_now())
+    tried = (_key(name), client)
+    if session_id or known:
+        own = f"session {session_id}" if session_id else f"device {known}"
+        tried = (f"\t{own}", own)
+    ledger.note(login_attempts.count, *tried, limits=limits)
+    hashed = str(row[0]) if row else LOST
+    right = _matches(_nobodys_hash() if hashed in {LOST, ELSEWHERE} else hashed, password)
+    if user is None or user.disabled or not right:
+        raise NotSignedIn("the name or the password is not right")
+    ledger.note(login_attempts.forget, *tried)
     return user
 
 
@@ -107,9 +126,19 @@ def get(con: DuckDBPyConnection, user_id: str) -> User:
 
 
 def by_name(con: DuckDBPyConnection, name: str) -> User | None:
-    """Return the user of this name in any case, or None."""
+    """Return the user of this name, regardless of case, or None."""
     row = con.execute(BY_NAME, {"name_key": _key(name)}).fetchone()
     return _user(row) if row else None
+
+
+NAMES_OF_ALL = "SELECT name FROM users ORDER BY id"
+
+
+def taken_by(con: DuckDBPyConnection, name: str) -> str | None:
+    """Return the user's name that is this one, or looks like it."""
+    if user := by_name(con, name):
+        return user.name
+    return look_alike(name, (str(row[0]) for row in con.execute(NAMES_OF_ALL).fetchall()))
 
 
 def list_all(con: DuckDBPyConnection) -> list[User]:
@@ -127,7 +156,7 @@ ORDER BY name_key LIMIT $limit
 
 
 def page(con: DuckDBPyConnection, *, after: str | None = None, search: str = "", limit: int = 50) -> list[User]:
-    """Return users by name, behind the name `after` (the last one of the page above)."""
+    """Return users by name, after the name `after` (the last one of the previous page)."""
     found = {"after": None if after is None else _key(after), "search": _key(search), "limit": limit}
     return [_user(row) for row in con.execute(PAGE, found).fetchall()]
 
@@ -136,7 +165,7 @@ NAMES = "SELECT id, name FROM users WHERE list_contains($ids, id)"
 
 
 def names_of(con: DuckDBPyConnection, user_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of those users that there are."""
+    """Return the names of those users that exist."""
     return dict(con.execute(NAMES, {"ids": list(user_ids)}).fetchall())
 
 
@@ -144,28 +173,36 @@ CAN_TYPE_ONE = "SELECT password_hash NOT IN ('lost', 'elsewhere') FROM users WHE
 
 
 def has_password(con: DuckDBPyConnection, user_id: str) -> bool:
-    """Tell whether the user logs in with a password."""
+    """Return whether the user logs in with a password."""
     row = con.execute(CAN_TYPE_ONE, {"id": user_id}).fetchone()
     return bool(row and row[0])
 
 
 def set_password(
-    con: DuckDBPyConnection, user_id: str, *, password: str, actor: str, must_change: bool = False
+    con: DuckDBPyConnection,
+    user_id: str,
+    *,
+    password: str,
+    actor: str,
+    must_change: bool = False,
+    keep_session: str | None = None,
 ) -> None:
-    """Give the user a new password; sessions go on until `sessions.end_all` ends them.
+    """Set the user's password, and forget known devices but that of `keep_session`.
+
+    Sessions continue until `sessions.end_all` ends them.
 
     Raises:
-        BadRequest: the password is too short.
+        BadRequest: the password is too short, or easily guessed.
         NotFound: there is no such user.
     """
-    values = {"id": user_id, "password_hash": _hash(_checked_password(password)), "must_change": must_change}
-    if con.execute(CHANGE_HASH, values).fetchone() is None:
-        raise NotFound("user", user_id)
+    checked = checked_password(password, name=get(con, user_id).name)
+    con.execute(CHANGE_HASH, {"id": user_id, "password_hash": _hash(checked), "must_change": must_change})
     audit.record(con, actor=actor, action="user.password", subject=user_id, detail={"must_change": must_change})
+    known_devices.forget_all(con, user_id, actor=actor, but_session=keep_session)
 
 
 def set_disabled(con: DuckDBPyConnection, user_id: str, *, disabled: bool, actor: str) -> User:
-    """Shut the user out, sessions and keys too, or let the user in again.
+    """Disable the user with all sessions and keys, or enable the user again.
 
     Raises:
         BadRequest: it is the last administrator.
@@ -181,7 +218,7 @@ def set_disabled(con: DuckDBPyConnection, user_id: str, *, disabled: bool, actor
 
 
 def set_role(con: DuckDBPyConnection, user_id: str, *, role: Role, actor: str) -> User:
-    """Change what the user may do.
+    """Change the user's role.
 
     Raises:
         BadRequest: it would leave no administrator.
@@ -195,10 +232,10 @@ def set_role(con: DuckDBPyConnection, user_id: str, *, role: Role, actor: str) -
 
 
 def ensure_admin(con: DuckDBPyConnection, password: SecretStr | None) -> str | None:
-    """Make the user `admin` where nobody could administer; return its password if one had to be made up.
+    """Create the user `admin` if there is no administrator; return a generated password.
 
-    It must be changed at the first log-in, whoever chose it. An `admin` that a rebuild brought back without its
-    password gets one.
+    It must be changed at the first login, whoever chose it. An `admin` restored by a rebuild without its password gets
+    a new one.
     """
     row = con.execute(HAS_ADMIN).fetchone()
     if row and row[0]:
@@ -216,7 +253,7 @@ def ensure_admin(con: DuckDBPyConnection, password: SecretStr | None) -> str | N
 
 
 def restore(con: DuckDBPyConnection, *, user_id: str, name: str, role: Role, actor: str) -> User:
-    """Put an account back whose password is lost: nobody can log in until an administrator sets a new one."""
+    """Restore an account without its password; an administrator has to set a new one."""
     _insert(con, user_id=user_id, name=name, password_hash=LOST, role=role, must_change=True)
     audit.record(con, actor=actor, action="user.restore", subject=user_id, detail={"name": name, "role": role})
     return get(con, user_id)
@@ -267,32 +304,19 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-def _checked_name(name: str) -> str:
-    name = unicodedata.normalize("NFC", name).strip()
-    if not 1 <= len(name) <= 64 or not name.isprintable():
-        raise BadRequest("name", "use 1 to 64 printable characters")
-    return name
-
-
 EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 def checked_email(email: str | None) -> str | None:
-    """Return an address that mail can be sent to; None where there is none.
+    """Return a valid e-mail address, or None without one.
 
     Raises:
-        BadRequest: it is something else.
+        BadRequest: it is not an e-mail address.
     """
     email = (email or "").strip()
     if email and not (EMAIL.fullmatch(email) and email.isprintable()):
         raise BadRequest("e-mail", "this is no e-mail address such as ada@example.org")
     return email or None
-
-
-def _checked_password(password: str) -> str:
-    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
-        raise BadRequest("password", f"use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
-    return password
 
 
 def _needs_another_admin(con: DuckDBPyConnection, user_id: str, field: str) -> None:

@@ -1,7 +1,7 @@
-"""A user's vocabulary: names and words, one a line, that each of the user's jobs is told to expect.
+"""A user's vocabulary: names and terms for all of the user's jobs.
 
-They go the way of `Options.hotwords`: into the prompt before every window, of which a Whisper model reads 223 tokens,
-about a thousand characters. More than that would be cut off unseen, so more is not taken.
+They are used like `Options.hotwords`, in the prompt before every window, of which a Whisper model reads 223 tokens,
+about a thousand characters. More would be cut off silently, so more is refused.
 """
 
 import re
@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, users
-from storage.clock import utc_now
-from storage.errors import BadRequest
-from storage.records import Options
+from storage.accounts import users
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest
+from storage.domain.records import Options
+from storage.ledger import audit
 
 MAX_TERM_CHARS = 80
 MAX_CHARS = 1000
@@ -27,13 +28,13 @@ ON CONFLICT (user_id) DO UPDATE SET words = excluded.words, changed_at = exclude
 
 
 def words_of(con: DuckDBPyConnection, user_id: str) -> str:
-    """Return the user's terms, one a line; nothing where there are none."""
+    """Return the user's terms, one per line, or an empty string."""
     row = con.execute(WORDS, {"user_id": user_id}).fetchone()
     return str(row[0]) if row else ""
 
 
 def set_words(con: DuckDBPyConnection, user_id: str, words: str, *, actor: str) -> str:
-    """Keep the user's terms and return them as they are kept: one a line, each once, without stray spaces.
+    """Store the user's terms; return them normalised: one per line, without duplicates.
 
     Raises:
         BadRequest: a term, or all together, are longer than an engine reads.
@@ -56,7 +57,7 @@ def set_words(con: DuckDBPyConnection, user_id: str, words: str, *, actor: str) 
 
 
 def terms(text: str) -> list[str]:
-    """Return the terms of a text, which are divided by line ends, commas or semicolons, each once in its first case."""
+    """Return the distinct terms of a text, separated by line ends, commas or semicolons."""
     found: dict[str, str] = {}
     for part in re.split(r"[\r\n,;]+", unicodedata.normalize("NFC", text)):
         term = "".join(char for char in " ".join(part.split()) if char.isprintable())
@@ -66,7 +67,7 @@ def terms(text: str) -> list[str]:
 
 
 def joined_to(options: Options, words: str) -> Options:
-    """Return the options with the terms of `words` behind the job's own hotwords, as far as there is room."""
+    """Return the options with fitting vocabulary terms added to the hotwords."""
     asked = (options.hotwords or "").strip()
     known = {term.casefold() for term in terms(asked)}
     for term in terms(words):

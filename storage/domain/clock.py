@@ -1,4 +1,4 @@
-"""The time in UTC, and ids that sort by the time they were made (UUIDv7, RFC 9562)."""
+"""UTC time, and ids that sort by creation time (UUIDv7, RFC 9562)."""
 
 import secrets
 import threading
@@ -11,15 +11,15 @@ _last = 0
 
 
 def utc_now() -> datetime:
-    """Return the present instant, UTC-aware, in microseconds."""
+    """Return the current time, UTC-aware, in microseconds."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """Return a UUIDv7 string that is greater than every one made before it in this process.
+    """Return a UUIDv7 string, greater than all earlier ones of this process.
 
-    The 12 bits after the milliseconds count up within one millisecond, so that keyset pages by id keep the
-    order of creation.
+    The 12 bits after the milliseconds count up within a millisecond, so that keyset pages by id keep the order of
+    creation.
     """
     global _last  # noqa: PLW0603
     with _lock:

@@ -1,4 +1,4 @@
-"""The languages that Whisper models know, by code, with the English names that OpenAI's API uses."""
+"""The languages that Whisper models support, by code, with OpenAI's English names."""
 
 NAMES = {
     "en": "english",
@@ -103,5 +103,8 @@ NAMES = {
     "yue": "cantonese",
 }
 
+UNDETERMINED = "und"
+"""The code of a language that nobody knows (ISO 639-2)."""
+
 LANGUAGES = {code: name.title() for code, name in sorted(NAMES.items(), key=lambda item: item[1])}
-"""The same for readers: names as they are written, in their order."""
+"""The same for display: capitalised names, in alphabetical order."""

@@ -1,4 +1,4 @@
-"""Media, spans, results and exports: one root, a folder or an S3 bucket, written whole or not at all."""
+"""File storage under one root, a folder or an S3 bucket, with atomic writes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,17 +6,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
-from storage.errors import BadRequest, NotStored
-from storage.settings import StorageSettings
+from storage.domain.errors import AlreadyStored, BadRequest, NotStored
+from storage.domain.settings import StorageSettings
 
 MAX_NAME_CHARS = 500
 PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
 class Root(Protocol):
-    """What a kind of storage must be able to do; names are checked before they come here."""
+    """The operations of a storage backend; names are validated by the caller."""
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None: ...
+    def create(self, name: str, data: bytes) -> None: ...
     def put(self, name: str, source: Path, *, move: bool) -> None: ...
     def read(self, name: str) -> bytes: ...
     def open(self, name: str) -> BinaryIO: ...
@@ -29,40 +30,52 @@ class Root(Protocol):
 
 
 class Files:
-    """Everything that is kept beside the ledger, by name; safe to share between threads.
+    """Stored files by name; safe to share between threads.
 
-    Names are relative, with "/" between parts of letters, digits, ".", "_" and "-" (`storage.names`).
+    Names are relative, with "/" between parts of letters, digits, ".", "_" and "-" (`storage.domain.names`).
 
-    All operations raise `BadRequest` for a name that is none of ours and `StorageUnreachable` where the root
-    does not answer; writing ones raise `StorageFull`, reading ones `NotStored`.
+    All operations raise `BadRequest` for an invalid name and `StorageUnreachable` if the root does not answer; writes
+    raise `StorageFull`, reads `NotStored`.
     """
 
     def __init__(self, url: str, endpoint_url: str | None = None) -> None:
         self.url = url
         if "://" in url and not url.startswith("file://"):
-            from storage.bucket import Bucket
+            from storage.files.s3_bucket import Bucket
 
             self._root: Root = Bucket(url, endpoint_url)
         else:
-            from storage.folder import Folder
+            from storage.files.local_folder import Folder
 
             self._root = Folder(Path(url.removeprefix("file://")))
 
     @classmethod
     def from_settings(cls, settings: StorageSettings) -> Self:
-        """Open the root that the settings name; a folder is made at the first write."""
+        """Open the configured root; a folder is created at the first write."""
         return cls(settings.root_url, settings.storage_endpoint_url)
 
     def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
-        """Store the bytes under the name, in place of what is there; readers see the old or the new whole."""
+        """Store bytes, replacing an existing object; readers see the old or the new one whole."""
         self._root.write(checked(name), [data] if isinstance(data, bytes) else data)
 
+    def create(self, name: str, data: bytes) -> None:
+        """Store bytes under a name that is free, or that has the same bytes.
+
+        Raises:
+            AlreadyStored: the object is another one; it is unchanged.
+        """
+        try:
+            self._root.create(checked(name), data)
+        except AlreadyStored:
+            if self.read(name) != data:
+                raise
+
     def put(self, name: str, local_path: Path, *, move: bool = False) -> None:
-        """Store a local file; with `move` it is gone afterwards, and not copied where a rename will do."""
+        """Store a local file; `move` deletes it afterwards, and renames instead of copying."""
         self._root.put(checked(name), local_path, move=move)
 
     def read(self, name: str) -> bytes:
-        """Return all bytes under the name."""
+        """Return all bytes of an object."""
         return self._root.read(checked(name))
 
     def open(self, name: str) -> BinaryIO:
@@ -70,47 +83,47 @@ class Files:
         return self._root.open(checked(name))
 
     def path(self, name: str) -> Path | None:
-        """Return where the bytes lie if the root is a folder on this machine, for serving them by path; else None."""
+        """Return the local path of an object, or None outside local folders."""
         folder = getattr(self._root, "path", None)
         return folder / checked(name) if isinstance(folder, Path) else None
 
     def exists(self, name: str) -> bool:
-        """Say whether something is stored under the name."""
+        """Return whether an object exists."""
         return self._root.size(checked(name)) is not None
 
     def size(self, name: str) -> int:
-        """Return the number of bytes under the name."""
+        """Return the size of an object in bytes."""
         size = self._root.size(checked(name))
         if size is None:
             raise NotStored(name)
         return size
 
     def delete(self, name: str) -> None:
-        """Delete what is under the name, or all in the folder that it names by ending in "/"; none is no error."""
+        """Delete an object, or a folder if the name ends in "/"."""
         if name.endswith("/"):
             self._root.delete_folder(checked(name.removesuffix("/")))
         else:
             self._root.delete(checked(name))
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the names of all that lies in this folder, however deep; "" is the root."""
+        """Yield the names of all objects below a folder; "" is the root."""
         folder = prefix.removesuffix("/")
         return self._root.list(checked(folder) if folder else "")
 
     def local(self, name: str) -> AbstractContextManager[Path]:
-        """Give the bytes as a local file to read: the stored one itself in a folder, else a passing copy."""
+        """Provide an object as a local file: the stored file itself, or a temporary copy."""
         return self._root.local(checked(name))
 
     def sweep(self, *, older_than_s: float = 24 * 3600) -> int:
-        """Delete what killed writers left half-written, and return how many files that were."""
+        """Delete incomplete files of killed writers; return their number."""
         return self._root.sweep(older_than_s)
 
 
 def checked(name: str) -> str:
-    """Return the name if it can be one of ours.
+    """Return the name if it is valid.
 
     Raises:
-        BadRequest: it is empty, absolute, too long, climbs out, or has other characters in it.
+        BadRequest: it is empty, absolute, too long, leaves the root, or has invalid characters.
     """
     if len(name) > MAX_NAME_CHARS or not all(PART.fullmatch(part) for part in name.split("/")):
         raise BadRequest("name", f"{name[:80]!r} cannot be a name on storage")

@@ -1,18 +1,22 @@
-"""Storage in a folder: a hidden file beside its place, synced, then renamed."""
+"""Storage in a local folder: files are written hidden, synced, then renamed."""
 
 import errno
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.errors import NotStored, StorageFull, StorageUnreachable
+from storage.domain.errors import AlreadyStored, NotStored, StorageFull, StorageUnreachable
+from storage.files.stored_stream import stream
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+"""Errors of file systems without hard links."""
 COPY_BYTES = 1 << 20
 TEMP_MARK = ".part-"
 
@@ -24,13 +28,18 @@ class Folder:
         self.path = path.absolute()
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Store the chunks, whole or not at all."""
+        """Store the chunks atomically."""
         with self._replacing(name) as file:
             for chunk in chunks:
                 file.write(chunk)
 
+    def create(self, name: str, data: bytes) -> None:
+        """Store bytes atomically, unless there is such a file."""
+        with self._replacing(name, _link_to_free) as file:
+            file.write(data)
+
     def put(self, name: str, source: Path, *, move: bool) -> None:
-        """Store a local file by renaming or by copying it."""
+        """Store a local file by renaming or copying it."""
         if move and self._rename(name, source):
             return
         with source.open("rb") as bytes_in, self._replacing(name) as file:
@@ -40,16 +49,16 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """Return all bytes."""
-        with self.open(name) as file, _mapped(name):
+        with self.open(name) as file:
             return file.read()
 
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""
         with _mapped(name):
-            return (self.path / name).open("rb")
+            return stream((self.path / name).open("rb"), partial(_mapped, name))
 
     def size(self, name: str) -> int | None:
-        """Return the number of bytes, or None where there is no such file."""
+        """Return the size in bytes, or None if there is no such file."""
         try:
             with _mapped(name):
                 path = self.path / name
@@ -58,17 +67,17 @@ class Folder:
             return None
 
     def delete(self, name: str) -> None:
-        """Delete one file, if it is there."""
+        """Delete one file, if it exists."""
         with suppress(NotStored), _mapped(name):
             (self.path / name).unlink()
 
     def delete_folder(self, name: str) -> None:
-        """Delete all files in one folder; `sweep` takes the folder, so that nobody loses it while writing."""
+        """Delete all files in a folder; `sweep` removes the folder, which a writer may need."""
         for each in list(self.list(name)):
             self.delete(each)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below a folder, without those that are being written."""
+        """Yield the names below a folder, without incomplete files."""
         try:
             with os.scandir(self.path / prefix) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -82,7 +91,7 @@ class Folder:
                 yield name
 
     def sweep(self, older_than_s: float) -> int:
-        """Delete what killed writers left half-written, and folders long empty; return how many files that were."""
+        """Delete incomplete files of killed writers and old empty folders; return the files' number."""
         before = time.time() - older_than_s
         count = 0
         for folder, _, names in os.walk(self.path, topdown=False):
@@ -97,14 +106,14 @@ class Folder:
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """Give the stored file itself."""
+        """Provide the stored file itself."""
         path = self.path / name
         if self.size(name) is None:
             raise NotStored(name)
         yield path
 
     @contextmanager
-    def _replacing(self, name: str) -> Iterator[BinaryIO]:
+    def _replacing(self, name: str, place: Callable[[str, Path], None] = os.replace) -> Iterator[BinaryIO]:
         target = self.path / name
         with _mapped(name, writing=True):
             handle, temp = _temp_beside(target)
@@ -113,7 +122,7 @@ class Folder:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(temp, target)  # noqa: PTH105
+                place(temp, target)
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.unlink(temp)  # noqa: PTH108
@@ -122,7 +131,7 @@ class Folder:
 
     def _rename(self, name: str, source: Path) -> bool:
         target = self.path / name
-        source.stat()  # a source that is missing is no fault of the storage
+        source.stat()  # a missing source is not a storage error
         with _mapped(name, writing=True):
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file:
@@ -137,8 +146,24 @@ class Folder:
         return True
 
 
+def _link_to_free(temp: str, target: Path) -> None:
+    """Move a file to a name that is free."""
+    try:
+        os.link(temp, target)
+    except FileExistsError:
+        raise AlreadyStored(target.name) from None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if target.exists():
+            raise AlreadyStored(target.name) from None
+        os.replace(temp, target)  # noqa: PTH105
+    else:
+        os.unlink(temp)  # noqa: PTH108
+
+
 def _temp_beside(target: Path) -> tuple[int, str]:
-    for _ in range(5):  # `sweep` may take an empty folder away between the two steps
+    for _ in range(5):  # `sweep` may remove an empty folder between the two steps
         with suppress(FileNotFoundError, FileExistsError):
             target.parent.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(prefix=TEMP_MARK, dir=target.parent)
@@ -155,10 +180,10 @@ def _older(path: Path, than: float) -> bool:
 def _sync_folder(folder: Path) -> None:
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:  # deleted by another thread, with the file in it
+    except FileNotFoundError:  # another thread deleted the folder with the file in it
         return
     try:
-        with suppress(OSError):  # some network file systems refuse it
+        with suppress(OSError):  # some network file systems do not support it
             os.fsync(handle)
     finally:
         os.close(handle)

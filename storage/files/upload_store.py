@@ -1,7 +1,7 @@
-"""Uploads in progress, on disk alone: a small JSON file about each, and its bytes, whose length is the offset.
+"""Uploads in progress on disk: a small JSON file each, and the bytes received.
 
-Nothing about an upload is kept in memory, so a killed process forgets nothing. What is done or refused stays as a
-note for a while, so that a client that missed the answer gets it when it asks again.
+The length of the bytes is the offset. No state is kept in memory, so a killed process loses nothing. Finished or
+refused uploads keep their JSON file for a while, so that a client that missed the answer can ask again.
 """
 
 import errno
@@ -12,16 +12,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
-from storage.errors import NotFound, StorageFull
-from storage.records import Lane, Options, from_json, to_json
+from storage.domain.errors import NotFound, StorageFull
+from storage.domain.records import Lane, Options, from_json, to_json
 
 IDENT = re.compile(r"[0-9a-f]{32}")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 COPY_BYTES = 64 << 20
+ABANDONED_AFTER_S = 24 * 3600.0
 ROOM_TO_SPARE_BYTES = 64 << 20
-"""What uploads leave free on the disk, which is the ledger's too."""
+"""Disk space that uploads leave free, since the ledger needs it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One upload: whose it is, how long it will be, and what became of it.
+    """One upload: its owner, length and outcome.
 
-    A `partial` one is a part of another; a whole one may name the `parts` that it is put together from, with their
-    lengths in bytes.
+    A `partial` upload is a part of another; a whole one may list the `parts` that it is assembled from, with their
+    lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent.
     """
 
     id: str
@@ -48,8 +50,11 @@ class Upload:
     options: Options
     lane: Lane
     partial: bool = False
+    deferred: bool = False
+    metadata: str = ""
     parts: tuple[tuple[str, int], ...] = ()
     used: bool = False
+    api_key_id: str | None = None
     sha256: str | None = None
     job_id: str | None = None
     refusal: Refusal | None = None
@@ -63,7 +68,7 @@ def new_ident() -> str:
     return uuid4().hex
 
 
-class Shelf:
+class UploadStore:
     """The folder of uploads in progress."""
 
     def __init__(self, folder: Path) -> None:
@@ -71,17 +76,17 @@ class Shelf:
         folder.mkdir(parents=True, exist_ok=True)
 
     def data(self, ident: str) -> Path:
-        """Return where the bytes lie."""
+        """Return the path of the bytes."""
         return self.folder / f"{ident}.part"
 
     def _note(self, ident: str) -> Path:
         return self.folder / f"{ident}.json"
 
     def save(self, upload: Upload) -> Upload:
-        """Write what is known of the upload, whole or not at all.
+        """Store the upload's state atomically.
 
         Raises:
-            StorageFull: the disk took no more.
+            StorageFull: the disk is full.
         """
         fresh = self._note(upload.id).with_suffix(f".{uuid4().hex[:8]}.new")
         try:
@@ -94,10 +99,10 @@ class Shelf:
         return upload
 
     def load(self, ident: str, owner_id: str | None = None) -> Upload:
-        """Return an upload, of this owner if one is given.
+        """Return an upload, optionally only of this owner.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: there is none, or it belongs to another user.
         """
         try:
             if not IDENT.fullmatch(ident):
@@ -113,7 +118,7 @@ class Shelf:
         return self._note(ident).exists()
 
     def offset(self, upload: Upload) -> int:
-        """Return how many bytes have come, which is what lies on disk."""
+        """Return the number of bytes received, which is the file's length on disk."""
         if upload.settled:
             return upload.length_bytes
         try:
@@ -122,25 +127,34 @@ class Shelf:
             return upload.length_bytes if upload.sha256 else 0
 
     def outstanding_bytes(self) -> int:
-        """Return how many bytes are still to come of all uploads; a whole one's bytes come as its parts."""
+        """Return the bytes that all uploads still have to receive; parts count, not the whole."""
         open_ones = (upload for upload in self.all() if not upload.parts)
         return sum(max(upload.length_bytes - self.offset(upload), 0) for upload in open_ones)
 
     def free_bytes(self) -> int:
-        """Return how large an upload could be now: what the disk has, less what is promised and the ledger's room."""
+        """Return the largest upload that fits now: free space minus reserved space."""
         free = shutil.disk_usage(self.folder).free - self.outstanding_bytes() - ROOM_TO_SPARE_BYTES
         return max(free, 0)
 
     def whole(self, upload: Upload) -> bool:
-        return self.offset(upload) == upload.length_bytes
+        return not upload.deferred and self.offset(upload) == upload.length_bytes
+
+    def unfinished(self, upload: Upload) -> bool:
+        """Return whether bytes have yet to come.
+
+        A part that has all of its own waits for the others.
+        """
+        if upload.settled or upload.parts:
+            return False
+        return upload.partial or not self.whole(upload)
 
     def remove(self, ident: str) -> None:
-        """Forget the upload and its bytes."""
+        """Delete the upload and its bytes."""
         self.data(ident).unlink(missing_ok=True)
         self._note(ident).unlink(missing_ok=True)
 
     def all(self) -> Iterator[Upload]:
-        """Return every upload that there is a note of."""
+        """Yield every upload that has a JSON file."""
         for path in sorted(self.folder.glob("*.json")):
             try:
                 yield self.load(path.stem)
@@ -151,13 +165,13 @@ class Shelf:
         return sum(1 for _ in self.folder.glob("*.json"))
 
     def put_together(self, upload: Upload) -> None:
-        """Join the parts into the whole; after a crash in the middle it goes on where it stopped.
+        """Join the parts into the whole; after a crash it continues where it stopped.
 
-        The first part is renamed, the others are copied within the file system. What has been joined is the length
-        of the whole on disk. Parts keep their notes until they are swept away.
+        The first part is renamed, the others are copied within the file system. The length of the whole on disk shows
+        how much has been joined. Parts keep their JSON files until they are swept.
 
         Raises:
-            StorageFull: the disk took no more; what is joined stays.
+            StorageFull: the disk is full; what is joined stays.
         """
         whole, done_bytes = self.data(upload.id), 0
         for number, (ident, length_bytes) in enumerate(upload.parts):
@@ -174,8 +188,8 @@ class Shelf:
             done_bytes += length_bytes
             part.unlink(missing_ok=True)
 
-    def sweep(self, *, older_than_s: float) -> int:
-        """Remove what nobody has touched for so long; return how many uploads went."""
+    def sweep(self, *, older_than_s: float = ABANDONED_AFTER_S) -> int:
+        """Delete uploads that were not touched for this long; return their number."""
         before, gone = time.time() - older_than_s, 0
         for path in self.folder.iterdir():
             if not path.is_file() or self._touched(path) > before:
@@ -185,11 +199,11 @@ class Shelf:
         return gone
 
     def touched_s(self, upload: Upload) -> float:
-        """Return when bytes of it came last, in seconds since the epoch."""
+        """Return when bytes last arrived, in seconds since the epoch."""
         return self._touched(self.data(upload.id))
 
     def _touched(self, path: Path) -> float:
-        """Bytes and note of one upload go together: the later of their times counts."""
+        """Return the later modification time of an upload's bytes and JSON file."""
         times = [0.0]
         for sibling in (path, path.with_suffix(".json"), path.with_suffix(".part")):
             try:
@@ -215,21 +229,36 @@ def _append(part: Path, whole: Path, *, skip_bytes: int) -> None:
 
 
 def raise_if_no_room(place: Path | int, size_bytes: int, name: str, *, promised_bytes: int = 0) -> None:
-    """Refuse bytes that would not leave enough free on the disk of this folder or open file.
+    """Check that these bytes leave enough free space on the disk.
 
     Raises:
-        StorageFull: they would not.
+        StorageFull: they do not.
     """
     free = max(shutil.disk_usage(place).free - promised_bytes - ROOM_TO_SPARE_BYTES, 0)
     if free < size_bytes:
         raise StorageFull(name, f"{free >> 20} MiB are free for it and it needs {size_bytes >> 20} MiB")
 
 
-def raise_if_full(error: OSError, name: str) -> None:
-    """Say it in our words when the disk is full.
+def write_all(sink: BinaryIO, block: bytes, name: str) -> None:
+    """Write all bytes to a file, past its buffer.
 
     Raises:
-        StorageFull: it is.
+        StorageFull: the disk is full.
+    """
+    view = memoryview(block)
+    try:
+        while view:
+            view = view[os.write(sink.fileno(), view) :]
+    except OSError as error:
+        raise_if_full(error, name)
+        raise
+
+
+def raise_if_full(error: OSError, name: str) -> None:
+    """Raise our own error if the disk is full.
+
+    Raises:
+        StorageFull: it is full.
     """
     if error.errno in NO_ROOM:
         raise StorageFull(name, os.strerror(error.errno)) from error

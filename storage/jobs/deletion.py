@@ -1,13 +1,16 @@
-"""Deleting a job: out of sight at once, restorable for a while, then gone with all that only it used."""
+"""Deleting jobs: hidden at once, restorable for a while, then purged with their files."""
 
 from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, names
-from storage.clock import utc_now
-from storage.errors import JobMoved
-from storage.records import Job
+from storage.domain import names
+from storage.domain.clock import utc_now
+from storage.domain.errors import JobMoved
+from storage.domain.job_actions import JobAction
+from storage.domain.records import Job, Lane
+from storage.jobs import job_rows
+from storage.ledger import audit
 
 DELETE_PARTS = (
     "DELETE FROM spans WHERE job_id = $id",
@@ -17,8 +20,8 @@ DELETE_PARTS = (
     "DELETE FROM versions WHERE job_id = $id",
     "DELETE FROM notes WHERE job_id = $id",
     "DELETE FROM shares WHERE job_id = $id",
-    "DELETE FROM job_keys WHERE job_id = $id",
     "DELETE FROM answers WHERE job_id = $id",
+    "DELETE FROM jobs_by_key WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",
 )
 
@@ -26,13 +29,14 @@ DELETE_PARTS = (
 MARK = """
 UPDATE jobs SET deleted_at = $deleted_at, version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id
 """
-FREE_KEYS = "DELETE FROM job_keys WHERE job_id = $id"
+FORGET_KEYS = "DELETE FROM job_keys WHERE job_id = $id"
 
 
 def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
-    """Put a finished job out of sight; it can be restored until it is purged. One that is deleted stays so.
+    """Hide a finished job; it can be restored until it is purged. Idempotent.
 
-    Its idempotency keys are free again, so that sending the recording once more makes a new job.
+    Its idempotency keys are free then: uploading the recording again creates a new job. `known_recordings` still finds
+    them, so that batches can skip it.
 
     Raises:
         JobMoved: it is not finished; cancel it first.
@@ -40,17 +44,15 @@ def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
     job = job_rows.get(con, job_id)
     if job.deleted_at:
         return job
-    if not job.state.finished:
-        raise JobMoved(job_id, job.state, "deleted")
+    JobAction.DELETE.require(job)
     now = utc_now()
-    con.execute(FREE_KEYS, {"id": job_id})
     con.execute(MARK, {"id": job_id, "deleted_at": now, "now": now})
     audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
     return job_rows.get(con, job_id)
 
 
 def restore(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
-    """Bring a deleted job back; one that is not deleted stays as it is.
+    """Restore a deleted job; a job that is not deleted is not changed.
 
     Raises:
         NotFound: it has been purged.
@@ -67,25 +69,27 @@ OVERDUE = "SELECT id FROM jobs WHERE deleted_at < $before ORDER BY deleted_at LI
 
 
 def overdue(con: DuckDBPyConnection, before: datetime, *, limit: int = 1000) -> list[str]:
-    """Return the ids of jobs that were deleted before this instant, the oldest first."""
+    """Return the ids of jobs that were deleted before this time, oldest first."""
     return [row[0] for row in con.execute(OVERDUE, {"before": before, "limit": limit}).fetchall()]
 
 
 def purge(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...]:
-    """Forget a finished job for good, and return the names on storage that may go now, in the order to delete them.
+    """Purge a finished job; return the storage names to delete, in order.
 
-    What another job uses, because it has the same bytes or holds the same samples, stays. Delete the names
-    after the commit (`storage.intake.throw_out` does both).
+    Objects that another job uses, because it has the same bytes or samples, are kept. Delete the names after the commit
+    (`storage.jobs.intake.throw_out` does both).
 
     Raises:
         JobMoved: it is not finished; cancel it first.
     """
     job = job_rows.get(con, job_id)
-    if not job.state.finished:
-        raise JobMoved(job_id, job.state, "purged")
+    if job.state not in JobAction.PURGE.spec.states:  # a deleted account also purges jobs that are not deleted yet
+        raise JobMoved(job_id, job.state, JobAction.PURGE.spec.done)
     free = _own_names(con, job) + _unshared_names(con, job)
     for statement in DELETE_PARTS:
         con.execute(statement, {"id": job_id})
+    if job.lane is not Lane.BATCH:  # the keys of batches stay, so that the next one does not bring the recording back
+        con.execute(FORGET_KEYS, {"id": job_id})
     audit.record(con, actor=actor, action="job.purge", subject=job_id, detail={"name": job.name, "state": job.state})
     return free
 
@@ -101,10 +105,11 @@ def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     versions = con.execute(STORED_AS, {"id": job.id}).fetchall()
     stored = [row[0] for row in versions]
     if versions:
-        stored.append(names.version_name(job.id, versions[-1][1] + 1))  # an edit that was cut off
-    folder = names.exports_folder(job.id)  # with what was made later on, and by an attempt that was cut off
+        stored.append(names.version_name(job.id, versions[-1][1] + 1))  # of an edit that was interrupted
+    folder = names.exports_folder(job.id)  # includes later exports, and those of an interrupted attempt
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall() if not row[0].startswith(folder)]
     own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, folder]
+    own += [names.later_transcript_name(job.id, attempt) for attempt in range(2, job.attempt + 1)]
     own.append(names.partial_folder(job.id))
     return tuple(dict.fromkeys(own))
 

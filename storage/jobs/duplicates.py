@@ -1,9 +1,9 @@
-"""Recordings that their owner has sent before, found by size and by content, so that none is sent twice."""
+"""Find recordings that their owner has uploaded before, by size and content."""
 
 from duckdb import DuckDBPyConnection
 
-from storage.job_rows import found
-from storage.records import Job
+from storage.domain.records import Job
+from storage.jobs.job_rows import found
 
 SHOWN = 5
 
@@ -19,12 +19,12 @@ ORDER BY id DESC LIMIT $limit
 
 
 def may_exist(con: DuckDBPyConnection, owner_id: str, size_bytes: int) -> bool:
-    """Tell whether the owner has a recording of this size; only then is hashing a file worth the while."""
+    """Return whether the owner has a recording of this size, so that hashing is worthwhile."""
     row = con.execute(SAME_SIZE, {"owner_id": owner_id, "size_bytes": size_bytes}).fetchone()
     return bool(row and row[0])
 
 
 def of(con: DuckDBPyConnection, owner_id: str, sha256: str) -> list[Job]:
-    """Return the owner's jobs of these very bytes, newest first; none that failed or was cancelled."""
+    """Return the owner's jobs with the same bytes, newest first, without failed or cancelled ones."""
     con.execute(SAME_BYTES, {"owner_id": owner_id, "sha256": sha256, "limit": SHOWN})
     return found(con)

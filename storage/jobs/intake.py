@@ -1,4 +1,4 @@
-"""Bytes and ledger together: taking a recording in, and throwing a job out with all that is only its own."""
+"""Storage and ledger together: accepting recordings, and purging jobs with their files."""
 
 import logging
 import threading
@@ -9,11 +9,14 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import deletion, jobs, manifests, names, progress, quotas
-from storage.errors import NotFound, TranscriberError
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import Job, Lane, Options
+from storage.accounts import api_key_usage, quotas
+from storage.domain import names
+from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.records import Job, Lane, Options
+from storage.files.file_store import Files
+from storage.jobs import deletion, job_store, manifests, progress
+from storage.jobs.repeated_calls import Repeats
+from storage.ledger.database import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -33,29 +36,34 @@ def take_in(
     lane: Lane,
     actor: str,
     idempotency_key: str | None = None,
+    asked_sha256: str | None = None,
+    repeats: Repeats | None = None,
+    api_key_id: str | None = None,
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
-    """Store a local file under its SHA-256 and queue it; what is stored already is not sent again.
+    """Store a local file under its SHA-256 and queue it.
 
-    With `in_hand` the caller transcribes it: it is begun at once, so that nobody else is given it.
+    With `in_hand` the caller transcribes it: the job starts at once, so that no worker gets it.
 
     Raises:
         StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
-        BadRequest: the idempotency key was used for other bytes; nothing was stored.
-        SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it; nothing was stored.
+        KeyReused: the idempotency key was used for other bytes or options; nothing was stored.
+        SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: a quota does not allow it; nothing was stored.
     """
     media, size_bytes = names.media_name(sha256), path.stat().st_size
     with _lock_of_key(owner_id, idempotency_key), _lock_of(sha256):
         with ledger.read() as con:
-            if not idempotency_key or not jobs.keyed(con, owner_id, idempotency_key, sha256):
+            asked = (sha256, asked_sha256)
+            if not idempotency_key or not job_store.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
                 quotas.check(con, owner_id, more_bytes=size_bytes)
+                api_key_usage.check(con, api_key_id)
         if not files.exists(media):
             files.put(media, path, move=move)
         elif move:
             path.unlink()
         job = ledger.run(
-            accept_in_hand if in_hand else jobs.accept,
+            accept_in_hand if in_hand else job_store.accept,
             owner_id=owner_id,
             name=name,
             media_sha256=sha256,
@@ -64,34 +72,37 @@ def take_in(
             lane=lane,
             actor=actor,
             idempotency_key=idempotency_key,
+            asked_sha256=asked_sha256,
+            repeats=repeats,
+            api_key_id=api_key_id,
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job
 
 
 def accept_in_hand(con: DuckDBPyConnection, *, actor: str, **asked: Any) -> Job:
-    """Accept a job that the caller itself works on, and begin it, in one transaction; see `jobs.accept`."""
-    job = jobs.accept(con, actor=actor, **asked)
+    """Accept and start a job that the caller works on, in one transaction."""
+    job = job_store.accept(con, actor=actor, **asked)
     progress.started(con, job, flow_run_id=None, actor=actor)
-    return jobs.get(con, job.id)
+    return job_store.get(con, job.id)
 
 
 def delete(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
-    """Put a finished job out of sight, and say so on storage; see `jobs.delete`."""
-    job = ledger.run(jobs.delete, job_id, actor=actor)
+    """Delete a finished job and update its manifest; see `jobs.delete`."""
+    job = ledger.run(job_store.delete, job_id, actor=actor)
     manifests.keep_if_possible(ledger, files, job_id)
     return job
 
 
 def restore(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
-    """Bring a deleted job back, and say so on storage; see `jobs.restore`."""
-    job = ledger.run(jobs.restore, job_id, actor=actor)
+    """Restore a deleted job and update its manifest; see `jobs.restore`."""
+    job = ledger.run(job_store.restore, job_id, actor=actor)
     manifests.keep_if_possible(ledger, files, job_id)
     return job
 
 
 def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str = "system:upkeep") -> int:
-    """Throw out the jobs that were deleted before this instant; return how many."""
+    """Purge the jobs that were deleted before this time; return their number."""
     with ledger.read() as con:
         overdue = deletion.overdue(con, before)
     for job_id in overdue:
@@ -100,7 +111,10 @@ def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str 
 
 
 def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
-    """Delete the text so far of a job, or attempt, that has ended; `drop_partials` does it where storage is away."""
+    """Delete the text so far of a finished job or attempt.
+
+    `drop_partials` does it later if storage is unavailable.
+    """
     try:
         files.delete(names.partial_folder(job_id, attempt))
     except TranscriberError as error:
@@ -108,7 +122,7 @@ def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
 
 
 def drop_partials(ledger: Ledger, files: Files) -> int:
-    """Delete the texts so far of all jobs that have ended, or are gone; return of how many."""
+    """Delete the texts so far of all finished or deleted jobs; return their number."""
     with ledger.read() as con:
         there = {name.split("/")[2] for name in files.list("partial")}
         over = [job_id for job_id in there if _is_over(con, job_id)]
@@ -119,22 +133,22 @@ def drop_partials(ledger: Ledger, files: Files) -> int:
 
 def _is_over(con: DuckDBPyConnection, job_id: str) -> bool:
     try:
-        return jobs.get(con, job_id).state.finished
+        return job_store.get(con, job_id).state.finished
     except NotFound:
         return True
 
 
 def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
-    """Purge a finished job and what only it used. The lock keeps `take_in` of the same bytes from losing them.
+    """Purge a finished job and its files; a lock keeps `take_in` from losing shared bytes.
 
     Raises:
         JobMoved: it is not finished; cancel it first.
-        StorageUnreachable: the job is gone, some of its files are not; they cost space and nothing else.
+        StorageUnreachable: the job is gone, some of its files are not; they only cost space.
     """
     with ledger.read() as con:
-        sha256 = jobs.get(con, job_id).media_sha256
+        sha256 = job_store.get(con, job_id).media_sha256
     with _lock_of(sha256):
-        for name in ledger.run(jobs.purge, job_id, actor=actor):
+        for name in ledger.run(job_store.purge, job_id, actor=actor):
             files.delete(name)
 
 
@@ -143,5 +157,5 @@ def _lock_of(sha256: str) -> threading.Lock:
 
 
 def _lock_of_key(owner_id: str, key: str | None) -> AbstractContextManager[object]:
-    """Return what makes two recordings with one key come one after the other, so that the second stores nothing."""
+    """Return a lock per idempotency key, so that a second recording stores nothing."""
     return _KEY_LOCKS[hash((owner_id, key)) % len(_KEY_LOCKS)] if key else nullcontext()

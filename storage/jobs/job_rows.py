@@ -1,4 +1,4 @@
-"""A job's row as a record, and the one way into a final state."""
+"""Convert job rows to records, and move jobs to a final state."""
 
 import json
 from datetime import UTC, datetime
@@ -6,10 +6,12 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, mails
-from storage.clock import utc_now
-from storage.errors import NotFound
-from storage.records import Job, JobState, Lane, Options, from_json
+from storage.accounts import mail_queue
+from storage.domain.clock import utc_now
+from storage.domain.errors import NotFound
+from storage.domain.job_messages import for_audit
+from storage.domain.records import Job, JobState, Lane, Options, from_json
+from storage.ledger import audit
 
 GET = "SELECT * FROM job_rows WHERE id = $id"
 FINISH = """
@@ -20,7 +22,7 @@ WHERE id = $id
 
 
 def found(con: DuckDBPyConnection) -> list[Job]:
-    """Return what the statement just run selected from the view `job_rows`."""
+    """Return the jobs that the last statement selected from the view `job_rows`."""
     fields = [str(column[0]) for column in con.description or ()]
     return [_job(dict(zip(fields, row, strict=True))) for row in con.fetchall()]
 
@@ -61,7 +63,7 @@ def finish(
     error: str | None = None,
     error_code: str | None = None,
 ) -> Job:
-    """Move the job to a final state, write its audit row, and put the mail about it in line."""
+    """Move the job to a final state, with audit row and mail."""
     values = {
         "id": job.id,
         "state": state,
@@ -73,8 +75,8 @@ def finish(
     con.execute(FINISH, values)
     told: dict[str, Any] = {"from": job.state, "attempt": job.attempt}
     if error:
-        told |= {"error": error, "code": error_code}
+        told |= {"error": for_audit(error), "code": error_code}
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
     ended = get(con, job.id)
-    mails.want(con, ended)
+    mail_queue.want(con, ended)
     return ended

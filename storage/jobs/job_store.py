@@ -1,22 +1,35 @@
-"""Jobs: taken in, handed on, given up, and listed. What workers report of them is in `storage.progress`.
+"""Jobs: accept, submit, cancel, retry and list; `storage.jobs.progress` applies reports.
 
-`attempt` fences off workers: a report on another attempt than the job's is stale. `version` counts every change
-of a row, so a reader can tell that something is new.
+`attempt` fences off workers: a report on another attempt than the job's is stale. `version` counts every change of a
+row, so that readers can detect changes.
 """
 
 from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, quotas, vocabulary
-from storage.clock import new_id, utc_now
-from storage.deletion import delete, purge, restore
-from storage.errors import BadRequest, JobMoved, StaleAttempt
-from storage.job_rows import found
-from storage.records import Job, JobState, Lane, Options, SpanRow, to_json
+from storage.accounts import api_key_usage, quotas, vocabulary
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import JobMoved, KeyReused, StaleAttempt
+from storage.domain.job_actions import JobAction
+from storage.domain.job_messages import (
+    Cancelled,
+    CrashedTooOften,
+    Interruption,
+    JobMessage,
+    Requeued,
+    encode,
+    for_audit,
+)
+from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
+from storage.jobs import job_rows
+from storage.jobs.deletion import delete, purge, restore
+from storage.jobs.job_rows import found
+from storage.jobs.repeated_calls import Repeats
+from storage.ledger import audit
 
 MAX_CRASHES = 3
-"""A job whose flow run has died so often is not put back in the queue any more."""
+"""A job whose flow run has died this often is not requeued any more."""
 
 __all__ = [
     "MAX_CRASHES",
@@ -27,11 +40,10 @@ __all__ = [
     "deleted",
     "exports_of",
     "get",
+    "has_key",
     "keyed",
-    "next_queued",
     "note",
     "page",
-    "places",
     "purge",
     "requeue",
     "restore",
@@ -46,22 +58,50 @@ INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, op
     updated_at)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, 1, 1, $now, $now)
 """
-KEYED = "SELECT job_id FROM job_keys WHERE owner_id = $owner_id AND key = $key"
-KEEP_KEY = "INSERT INTO job_keys (owner_id, key, job_id, created_at) VALUES ($owner_id, $key, $job_id, $now)"
+KEYED = """
+SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
+WHERE jobs.deleted_at IS NULL AND job_keys.owner_id = $owner_id AND job_keys.key = $key
+"""
+KEEP_KEY = """
+INSERT INTO job_keys (owner_id, key, job_id, asked_sha256, created_at)
+VALUES ($owner_id, $key, $job_id, $asked_sha256, $now)
+ON CONFLICT (owner_id, key) DO UPDATE
+SET job_id = excluded.job_id, asked_sha256 = excluded.asked_sha256, created_at = excluded.created_at
+"""
 
 
-def keyed(con: DuckDBPyConnection, owner_id: str, key: str, media_sha256: str) -> Job | None:
-    """Return the job that the owner made of these bytes with this idempotency key, or None.
+def has_key(con: DuckDBPyConnection, owner_id: str, key: str, repeats: Repeats | None = None) -> bool:
+    """Return whether the owner has a job with this idempotency key; see `keyed` for `repeats`."""
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    return row is not None and (repeats is None or repeats.find(get(con, row[0])))
+
+
+def keyed(
+    con: DuckDBPyConnection,
+    owner_id: str,
+    key: str,
+    media_sha256: str,
+    asked_sha256: str | None = None,
+    *,
+    repeats: Repeats | None = None,
+) -> Job | None:
+    """Return the owner's job with this idempotency key and these bytes, or None.
+
+    With `repeats`, a job that ended long ago is not meant any more.
 
     Raises:
-        BadRequest: the key was used for other bytes.
+        KeyReused: the key was used for other bytes, or (if both requests tell what they ask) with other options.
     """
     row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
     if row is None:
         return None
     job = get(con, row[0])
+    if repeats is not None and not repeats.find(job):
+        return None
     if job.media_sha256 != media_sha256:
-        raise BadRequest("idempotency_key", "it was used for another recording; take a new one")
+        raise KeyReused("idempotency_key", "it was used for another recording; take a new one")
+    if None not in {asked_sha256, row[1]} and asked_sha256 != row[1]:
+        raise KeyReused("idempotency_key", "it was used with other options; take a new one")
     return job
 
 
@@ -76,18 +116,26 @@ def accept(
     lane: Lane,
     actor: str,
     idempotency_key: str | None = None,
+    asked_sha256: str | None = None,
+    repeats: Repeats | None = None,
+    api_key_id: str | None = None,
 ) -> Job:
-    """Queue a recording whose bytes are on storage; the same key of the same owner gives the job made before.
+    """Queue a recording whose bytes are stored; a repeated key returns the existing job.
 
-    The owner's vocabulary joins the hotwords here, so that the job keeps what it is heard with.
+    `asked_sha256` is of the options as they were asked for, which a repeated key must have again. With `repeats`
+    the key of a job that ended long ago is free again.
+
+    The owner's vocabulary is added to the hotwords here, so that the job records what it was transcribed with.
 
     Raises:
-        BadRequest: the key was used for other bytes.
-        SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
+        KeyReused: the key was used for other bytes or options.
+        SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: the quota of the owner or of the API key does not allow it.
     """
-    if idempotency_key and (job := keyed(con, owner_id, idempotency_key, media_sha256)):
+    asked = (media_sha256, asked_sha256)
+    if idempotency_key and (job := keyed(con, owner_id, idempotency_key, *asked, repeats=repeats)):
         return job
     quotas.check(con, owner_id, more_bytes=media_bytes)
+    api_key_usage.check(con, api_key_id)
     job_id, now = new_id(), utc_now()
     options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
     values = {
@@ -102,7 +150,9 @@ def accept(
     }
     con.execute(INSERT, values)
     if idempotency_key:
-        con.execute(KEEP_KEY, {"owner_id": owner_id, "key": idempotency_key, "job_id": job_id, "now": now})
+        kept = {"owner_id": owner_id, "key": idempotency_key, "job_id": job_id, "asked_sha256": asked_sha256}
+        con.execute(KEEP_KEY, kept | {"now": now})
+    api_key_usage.add_job(con, api_key_id, job_id)
     detail = {"name": name, "bytes": media_bytes, "sha256": media_sha256, "lane": lane}
     audit.record(con, actor=actor, action="job.accept", subject=job_id, detail=detail)
     return get(con, job_id)
@@ -127,7 +177,7 @@ def page(
     before: str | None = None,
     limit: int = 50,
 ) -> list[Job]:
-    """Return jobs, newest first, below the id `before` (the last one of the page above)."""
+    """Return jobs, newest first, after the id `before` (the last one of the previous page)."""
     states = None if state is None else [str(one) for one in ([state] if isinstance(state, JobState) else state)]
     con.execute(PAGE, {"owner_id": owner_id, "states": states, "before": before, "limit": limit})
     return found(con)
@@ -140,7 +190,7 @@ ORDER BY deleted_at DESC, id DESC LIMIT $limit
 
 
 def deleted(con: DuckDBPyConnection, *, owner_id: str | None = None, limit: int = 200) -> list[Job]:
-    """Return the deleted jobs that can still be restored, the last deleted first."""
+    """Return the deleted jobs that can still be restored, most recently deleted first."""
     con.execute(DELETED, {"owner_id": owner_id, "limit": limit})
     return found(con)
 
@@ -151,44 +201,10 @@ SELECT state, count(*) FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL
 
 
 def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobState, int]:
-    """Return how many jobs are in each state, of one owner or of all; every state is there."""
+    """Return the number of jobs in each state, for one owner or all."""
     rows = con.execute(COUNTS, {"owner_id": owner_id}).fetchall()
     there = {JobState(state): int(number) for state, number in rows}
     return {state: there.get(state, 0) for state in JobState}
-
-
-WAITING = """
-WITH owners AS (
-    SELECT owner_id, lane,
-        count(*) FILTER (WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')) AS busy,
-        max(submitted_at) AS served_at
-    FROM jobs GROUP BY owner_id, lane
-), waiting AS (
-    SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
-    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL
-), turns AS (
-    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at
-    FROM waiting JOIN owners USING (owner_id, lane)
-)
-"""
-IN_ORDER = """
-ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
-    served_at NULLS FIRST, job_id
-"""
-JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
-IDS_OF_TURNS = "SELECT job_id FROM turns"
-NEXT_QUEUED = WAITING + JOBS_OF_TURNS + IN_ORDER + "LIMIT $limit"
-PLACES = WAITING + IDS_OF_TURNS + IN_ORDER
-
-
-def next_queued(con: DuckDBPyConnection, limit: int) -> list[Job]:
-    """Return the jobs to hand to Prefect next, in order.
-
-    Lanes one after the other; within a lane users take turns: who has fewer jobs in flight there, counting those
-    further up in this list, comes first; then who was served longest ago; then the older job.
-    """
-    con.execute(NEXT_QUEUED, {"limit": limit})
-    return found(con)
 
 
 SUBMITTED = """
@@ -212,9 +228,9 @@ def submitted(
     fingerprint: str | None,
     actor: str,
 ) -> Job:
-    """Note the flow run that has the job and the model that will hear it; said twice, it changes nothing.
+    """Record the job's flow run and model; repeating it changes nothing.
 
-    Progress goes on from the attempt before, unless another model listens now.
+    Progress continues from the previous attempt, unless the model has changed.
 
     Raises:
         StaleAttempt: the job is finished or at another attempt; cancel the flow run.
@@ -235,7 +251,7 @@ def submitted(
 
 
 def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
-    """Stop the job; its flow run is told by the answer to its next report. One that is cancelled stays so.
+    """Cancel the job; the answer to its next report stops the flow run. Idempotent.
 
     Raises:
         JobMoved: it has completed or failed already.
@@ -243,9 +259,9 @@ def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
     job = get(con, job_id)
     if job.state is JobState.CANCELLED:
         return job
-    if job.state.finished:
-        raise JobMoved(job_id, job.state, "cancelled")
-    return job_rows.finish(con, job, JobState.CANCELLED, actor=actor, action="job.cancel", detail="cancelled")
+    JobAction.CANCEL.require(job)
+    detail = encode(Cancelled())
+    return job_rows.finish(con, job, JobState.CANCELLED, actor=actor, action="job.cancel", detail=detail)
 
 
 REQUEUE = """
@@ -258,24 +274,23 @@ DROP_LIVE = "UPDATE spans SET live_s = 0 WHERE job_id = $id AND live_s > 0"
 
 
 def retry(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
-    """Queue a failed or cancelled job again as a new attempt; spans that were heard are found on storage.
+    """Queue a failed or cancelled job as a new attempt, reusing transcribed spans.
 
     Raises:
         JobMoved: it is neither failed nor cancelled, or it is deleted.
     """
     job = get(con, job_id)
-    if job.deleted_at or job.state not in {JobState.FAILED, JobState.CANCELLED}:
-        raise JobMoved(job_id, "deleted" if job.deleted_at else job.state, "retried")
+    JobAction.RETRY.require(job)
     return _back_in_queue(con, job, crashes=0, detail="", actor=actor, action="job.retry")
 
 
 CRASHES = "SELECT crashes FROM jobs WHERE id = $id"
 
 
-def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: str, crashed: bool = True) -> Job:
-    """Queue a job whose flow run has died as a new attempt, or fail it after the third death.
+def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: Interruption, crashed: bool = True) -> Job:
+    """Requeue a job whose flow run died, or fail it after three deaths.
 
-    Without `crashed` this was no death: what it needs was away for a while.
+    Without `crashed` it was not a death: a resource was unavailable for a while.
 
     Raises:
         JobMoved: the job is finished.
@@ -285,28 +300,20 @@ def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: str, cr
         raise JobMoved(job_id, job.state, "queued again")
     crashes = int(con.execute(CRASHES, {"id": job_id}).fetchall()[0][0]) + crashed
     if not crashed or crashes < MAX_CRASHES:
-        return _back_in_queue(con, job, crashes=crashes, detail=f"again: {reason}", actor=actor, action="job.requeue")
-    error = (
-        f"the work on this recording broke off {crashes} times (last: {reason}); see the log of the workers and "
-        "`transcriber doctor`, choose a smaller model if memory is short, then retry: the source is kept"
-    )
-    return job_rows.finish(
-        con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code="crashed_too_often"
-    )
+        detail = encode(Requeued(reason=reason))
+        return _back_in_queue(con, job, crashes=crashes, detail=detail, actor=actor, action="job.requeue")
+    failure = CrashedTooOften(times=crashes, last=reason)
+    error, code = encode(failure), failure.code
+    return job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
 
 
 def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: str, actor: str, action: str) -> Job:
     con.execute(DROP_LIVE, {"id": job.id})
     con.execute(REQUEUE, {"id": job.id, "crashes": crashes, "detail": detail, "now": utc_now()})
     again = get(con, job.id)
-    told = {"from": job.state, "attempt": again.attempt} | ({"reason": detail} if detail else {})
+    told = {"from": job.state, "attempt": again.attempt} | ({"reason": for_audit(detail)} if detail else {})
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
     return again
-
-
-def places(con: DuckDBPyConnection) -> dict[str, int]:
-    """Return the place in line of every job that waits to be handed to Prefect; 0 is the next."""
-    return {row[0]: place for place, row in enumerate(con.execute(PLACES).fetchall())}
 
 
 UNFINISHED = """
@@ -317,7 +324,7 @@ ORDER BY id
 
 
 def unfinished(con: DuckDBPyConnection) -> list[Job]:
-    """Return the jobs that Prefect has in hand; what still waits for its turn is `next_queued`."""
+    """Return the jobs that are submitted to Prefect; waiting jobs are in `next_queued`."""
     con.execute(UNFINISHED)
     return found(con)
 
@@ -329,13 +336,13 @@ RETURNING id
 """
 
 
-def note(con: DuckDBPyConnection, job: Job, detail: str) -> Job | None:
-    """Leave a line for the reader of an unfinished job; no change of state, so no audit row.
+def note(con: DuckDBPyConnection, job: Job, detail: JobMessage) -> Job | None:
+    """Set the status line of an unfinished job, without an audit row.
 
     Returns:
-        the job with its line, or None if it says so already, has ended, or is no longer as `job` says.
+        the job with its line, or None if the line is the same, the job has ended, or has changed since `job`.
     """
-    values = {"id": job.id, "version": job.version, "detail": detail, "now": utc_now()}
+    values = {"id": job.id, "version": job.version, "detail": encode(detail), "now": utc_now()}
     return get(con, job.id) if con.execute(NOTE, values).fetchone() else None
 
 
@@ -346,7 +353,7 @@ WHERE job_id = $id ORDER BY idx
 
 
 def spans_of(con: DuckDBPyConnection, job_id: str) -> list[SpanRow]:
-    """Return the job's spans in order; none before it has been cut."""
+    """Return the job's spans in order; empty before it is cut."""
     fields = ("index", "start_s", "end_s", "samples_sha256", "result", "worker", "engine_s", "reused")
     rows = con.execute(SPANS, {"id": job_id}).fetchall()
     return [SpanRow(job_id=job_id, **dict(zip(fields, row, strict=True))) for row in rows]
@@ -356,5 +363,5 @@ EXPORTS = "SELECT format, name FROM exports WHERE job_id = $id ORDER BY format"
 
 
 def exports_of(con: DuckDBPyConnection, job_id: str) -> dict[str, str]:
-    """Return the names on storage of the job's files by format."""
+    """Return the storage names of the job's exports by format."""
     return dict(con.execute(EXPORTS, {"id": job_id}).fetchall())

@@ -1,6 +1,6 @@
-"""Lists of jobs for readers: filtered, sorted, in pages that stay right while jobs come and go.
+"""Lists of jobs: filtered, sorted, in pages that stay correct while jobs change.
 
-A page begins behind the last row of the page before (a keyset), never at a number of rows.
+A page starts after the last row of the previous one (keyset pagination), never at an offset.
 """
 
 import base64
@@ -13,20 +13,20 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import job_rows
-from storage.records import Job, JobState
+from storage.domain.records import Job, JobState
+from storage.jobs import job_rows
 
 SOME = "SELECT * FROM job_rows WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 
 
 def some(con: DuckDBPyConnection, job_ids: Sequence[str]) -> list[Job]:
-    """Return the jobs with these ids that there are, in any order."""
+    """Return the existing jobs among these ids, in any order."""
     con.execute(SOME, {"ids": list(job_ids)})
     return job_rows.found(con)
 
 
 class Sort(StrEnum):
-    """The orders of a list."""
+    """The sort orders of a list."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -37,8 +37,11 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which jobs a list shows; None and empty stand for all. `text` is looked for in names, in any case."""
+class JobFilter:
+    """The filter of a list; None and empty match all.
+
+    `model` is a name as readers see it, without a folder's path; `text` is searched in names.
+    """
 
     owner_id: str | None = None
     states: tuple[JobState, ...] = ()
@@ -62,7 +65,8 @@ WITH fitting AS (
     WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
       AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
       AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-      AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+      AND ($language IS NULL OR language = $language)
+  AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
       AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 )
 SELECT id, rank, word FROM fitting
@@ -76,7 +80,8 @@ SELECT * FROM job_rows
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
   AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-  AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+  AND ($language IS NULL OR language = $language)
+  AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
   AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 """
 NEWEST = "AND ($id IS NULL OR id < $id) ORDER BY id DESC LIMIT $limit"
@@ -85,18 +90,18 @@ OLDEST = "AND ($id IS NULL OR id > $id) ORDER BY id LIMIT $limit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a list; `next` is what the page after it begins behind, None on the last."""
+    """One page of a list; `next` is the next page's cursor, or None."""
 
     jobs: tuple[Job, ...]
     next: str | None
 
 
 def page(
-    con: DuckDBPyConnection, wanted: Wanted, *, sort: Sort = Sort.NEWEST, after: str | None = None, limit: int = 25
+    con: DuckDBPyConnection, wanted: JobFilter, *, sort: Sort = Sort.NEWEST, after: str | None = None, limit: int = 25
 ) -> Page:
-    """Return the jobs that are wanted, in this order, from behind `after` on (the `next` of the page before).
+    """Return the matching jobs in this order, from the cursor `after` on.
 
-    An `after` of another order, or of nobody's making, begins at the top.
+    An invalid cursor, or one of another order, starts at the top.
     """
     rank, word, job_id = _opened(after, sort)
     if sort in {Sort.NEWEST, Sort.OLDEST}:
@@ -118,37 +123,40 @@ COUNTS = """
 SELECT state, count(*) FROM jobs
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-  AND ($language IS NULL OR language = $language) AND ($model IS NULL OR model = $model)
+  AND ($language IS NULL OR language = $language)
+  AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
   AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 GROUP BY state
 """
 
 
-def counts(con: DuckDBPyConnection, wanted: Wanted) -> dict[JobState, int]:
-    """Return how many jobs are in each state, whatever states are wanted; every state is there."""
+def counts(con: DuckDBPyConnection, wanted: JobFilter) -> dict[JobState, int]:
+    """Return the number of matching jobs in each state, regardless of the filter's states."""
     asked = {name: value for name, value in _asked(wanted).items() if name != "states"}
     there = {JobState(state): int(number) for state, number in con.execute(COUNTS, asked).fetchall()}
     return {state: there.get(state, 0) for state in JobState}
 
 
 CHOICES = """
-SELECT list(DISTINCT language ORDER BY language), list(DISTINCT model ORDER BY model) FROM jobs
+SELECT list(DISTINCT language ORDER BY language), list(DISTINCT name ORDER BY name) FROM (
+    SELECT language, owner_id, deleted_at, split_part(rtrim(model, '/'), '/', -1) AS name FROM jobs
+)
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What there is to filter by."""
+class FilterChoices:
+    """The available values of the filters."""
 
     languages: tuple[str, ...]
     models: tuple[str, ...]
 
 
-def choices(con: DuckDBPyConnection, owner_id: str | None = None) -> Choices:
-    """Return the languages and models that the jobs have."""
+def choices(con: DuckDBPyConnection, owner_id: str | None = None) -> FilterChoices:
+    """Return the languages and the names of models that the jobs have."""
     languages, models = con.execute(CHOICES, {"owner_id": owner_id}).fetchall()[0]
-    return Choices(
+    return FilterChoices(
         languages=tuple(one for one in languages or () if one), models=tuple(one for one in models or () if one)
     )
 
@@ -163,7 +171,7 @@ FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What has become of one owner's jobs, or of all."""
+    """Totals of one owner's jobs, or of all."""
 
     total: int
     completed: int
@@ -174,13 +182,13 @@ class Statistics:
 
     @property
     def success(self) -> float | None:
-        """Share of those that ended by themselves in a transcript; None before any has."""
+        """The share of ended jobs that completed; None before any has ended."""
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 
 
 def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime) -> Statistics:
-    """Count the jobs that are not deleted; `month` is when the reader's month began."""
+    """Count the jobs that are not deleted; `month` is the start of the reader's month."""
     row = con.execute(STATISTICS, {"owner_id": owner_id, "month": month}).fetchall()[0]
     total, completed, failed, processing, this_month, heard_s = row
     return Statistics(
@@ -193,7 +201,7 @@ def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime
     )
 
 
-def _asked(wanted: Wanted) -> dict[str, Any]:
+def _asked(wanted: JobFilter) -> dict[str, Any]:
     asked = {name: getattr(wanted, name) for name in ("owner_id", "since", "until", "language", "model")}
     return asked | {"states": [str(one) for one in wanted.states] or None, "text": wanted.text.strip() or None}
 

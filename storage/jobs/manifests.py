@@ -1,4 +1,4 @@
-"""A description of each job beside its files, so that the ledger can be made again from storage."""
+"""Manifests: a description of each job on storage, for rebuilding the ledger."""
 
 import logging
 from dataclasses import dataclass
@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
-from storage import job_rows, jobs, notes, users, versions
-from storage.errors import NotFound, TranscriberError
-from storage.names import job_manifest_name
-from storage.records import Job, Note, Role, Version, to_json
+from storage.accounts import users
+from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.names import job_manifest_name
+from storage.domain.records import Job, Note, Role, Version, to_json
+from storage.jobs import job_rows, job_store, notes
+from storage.transcripts import transcript_store, versions
 
 if TYPE_CHECKING:
-    from storage.files import Files
-    from storage.ledger import Ledger
+    from storage.files.file_store import Files
+    from storage.ledger.database import Ledger
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What `jobs/<id>.json` holds."""
+    """The content of `jobs/<id>.json`."""
 
     schema_version: int = 1
     job: Job
@@ -32,7 +34,6 @@ class Manifest:
     notes: tuple[Note, ...] = ()
 
 
-STORED_AS = "SELECT stored_as FROM transcripts WHERE job_id = $id"
 KEPT = """
 UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state
     AND (version = $version OR state NOT IN ('completed', 'failed', 'cancelled'))
@@ -53,29 +54,28 @@ def of(con: DuckDBPyConnection, job_id: str) -> Manifest:
     Raises:
         NotFound: there is no such job.
     """
-    job = jobs.get(con, job_id)
+    job = job_store.get(con, job_id)
     owner_name, owner_role = "unknown", Role.MEMBER
     try:
         owner = users.get(con, job.owner_id)
         owner_name, owner_role = owner.name, owner.role
     except NotFound:
         logger.warning("job %s has an owner that is gone", job_id)
-    row = con.execute(STORED_AS, {"id": job_id}).fetchone()
     return Manifest(
         job=job,
         owner_name=owner_name,
         owner_role=owner_role,
-        transcript=row[0] if row else None,
-        exports=jobs.exports_of(con, job_id),
+        transcript=transcript_store.stored_as(con, job_id),
+        exports=job_store.exports_of(con, job_id),
         versions=tuple(versions.list_of(con, job_id)),
         notes=tuple(notes.list_of(con, job_id)),
     )
 
 
 def keep(ledger: "Ledger", files: "Files", job_id: str) -> None:
-    """Write the job's description to storage; belongs after the commit that changed the job.
+    """Write the job's manifest to storage; call it after the commit that changed the job.
 
-    A job deleted meanwhile leaves none behind.
+    A job that was deleted meanwhile leaves none behind.
     """
     with ledger.read() as con:
         manifest = of(con, job_id)
@@ -85,7 +85,7 @@ def keep(ledger: "Ledger", files: "Files", job_id: str) -> None:
 
 
 def keep_if_possible(ledger: "Ledger", files: "Files", job_id: str) -> None:
-    """Do what `keep` does, and leave it to `catch_up` where storage does not answer."""
+    """Call `keep`, and leave it to `catch_up` if storage does not answer."""
     try:
         keep(ledger, files, job_id)
     except NotFound:
@@ -95,7 +95,10 @@ def keep_if_possible(ledger: "Ledger", files: "Files", job_id: str) -> None:
 
 
 def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
-    """Write the descriptions that a crash or an outage left out; return how many. Called every few seconds."""
+    """Write manifests that a crash or outage left out; return their number.
+
+    It is called every few seconds.
+    """
     with ledger.read() as con:
         con.execute(BEHIND, {"limit": limit})
         behind = [job.id for job in job_rows.found(con)]
@@ -105,10 +108,10 @@ def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
 
 
 def _mark(con: DuckDBPyConnection, job: Job) -> bool:
-    """Note that the description says how the job is, unless it has changed once more; tell whether it is there."""
+    """Mark the manifest as current, unless the job has changed; return whether it exists."""
     con.execute(KEPT, {"id": job.id, "state": job.state, "version": job.version})
     try:
-        jobs.get(con, job.id)
+        job_store.get(con, job.id)
     except NotFound:
         return False
     return True

@@ -1,14 +1,15 @@
-"""Notes on a recording, about all of it or about one moment; they are described on storage with the job."""
+"""Notes about a recording or one of its moments, kept in its manifest."""
 
 import dataclasses
 from datetime import UTC
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows
-from storage.clock import new_id, utc_now
-from storage.errors import BadRequest, NotFound
-from storage.records import Note
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import BadRequest, NotFound
+from storage.domain.records import Note
+from storage.jobs import job_rows
+from storage.ledger import audit
 
 MAX_CHARS = 10_000
 
@@ -25,7 +26,7 @@ TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_stat
 
 
 def list_of(con: DuckDBPyConnection, job_id: str) -> list[Note]:
-    """Return the job's notes: those on all of it first, then by moment."""
+    """Return the job's notes: those about the whole recording first, then by moment."""
     fields = ("id", "at_s", "text", "made_by", "made_at", "changed_at")
     found = [Note(**dict(zip(fields, row, strict=True))) for row in con.execute(LIST, {"job_id": job_id}).fetchall()]
     return [
@@ -39,7 +40,7 @@ def list_of(con: DuckDBPyConnection, job_id: str) -> list[Note]:
 
 
 def add(con: DuckDBPyConnection, job_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
-    """Write a note down.
+    """Add a note.
 
     Raises:
         BadRequest: it is empty or too long.
@@ -53,12 +54,12 @@ def add(con: DuckDBPyConnection, job_id: str, *, text: str, at_s: float | None, 
 
 
 def put(con: DuckDBPyConnection, job_id: str, note: Note) -> None:
-    """Keep a note's row."""
+    """Store a note's row."""
     con.execute(INSERT, {"job_id": job_id, **dataclasses.asdict(note)})
 
 
 def change(con: DuckDBPyConnection, job_id: str, note_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
-    """Write a note anew.
+    """Change a note.
 
     Raises:
         NotFound: the job has no such note.
@@ -71,7 +72,7 @@ def change(con: DuckDBPyConnection, job_id: str, note_id: str, *, text: str, at_
 
 
 def remove(con: DuckDBPyConnection, job_id: str, note_id: str, *, actor: str) -> None:
-    """Take a note away.
+    """Delete a note.
 
     Raises:
         NotFound: the job has no such note.

@@ -1,4 +1,4 @@
-"""What a job goes through while workers report on it; each step only ever moves it forwards."""
+"""Apply workers' reports to a job; each step only moves it forwards."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,14 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, quotas, transcripts
-from storage.clock import utc_now
-from storage.errors import NotFound
-from storage.records import Job, JobState, Span, Transcript
+from storage.accounts import api_key_usage, quotas
+from storage.domain.clock import utc_now
+from storage.domain.errors import NotFound
+from storage.domain.job_messages import for_audit
+from storage.domain.records import Job, JobState, Span, Transcript
+from storage.jobs import job_rows
+from storage.ledger import audit
+from storage.transcripts import transcript_store
 
 ORDER = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
 
@@ -24,7 +28,7 @@ UPDATE jobs SET flow_run_id = $flow_run_id WHERE id = $id AND flow_run_id IS NUL
 
 
 def started(con: DuckDBPyConnection, job: Job, *, flow_run_id: str | None, actor: str) -> None:
-    """Take the job up; a resumed run that says so again changes nothing."""
+    """Start the job; a resumed run that repeats this changes nothing."""
     con.execute(KEEP_FLOW_RUN, {"id": job.id, "flow_run_id": flow_run_id})
     _forward(con, job, JobState.INGESTING, actor=actor, action="job.start", detail={"flow_run": flow_run_id})
 
@@ -48,7 +52,7 @@ def cut(
     duration_s: float | None,
     actor: str,
 ) -> None:
-    """Note spans that have been cut while the rest is being read; those that are known as they are stay as they are."""
+    """Add spans that were cut while the rest is being read."""
     known = {row[0]: row for row in con.execute(HAVE_SPANS, {"id": job.id}).fetchall()}
     if fresh := [row for span in spans if (row := _row(span)) != known.get(span.index)]:
         con.execute(FORGET_SPANS, {"id": job.id, "indexes": [row[0] for row in fresh]})
@@ -60,7 +64,8 @@ def cut(
 PLAN = """
 UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, language = coalesce($language, language),
     language_probability = coalesce($language_probability, language_probability),
-    done_s = least(done_s, $speech_s), read_s = NULL, detail = '', version = version + 1, updated_at = $now
+    media_start_s = $media_start_s, done_s = least(done_s, $speech_s), read_s = NULL, detail = '',
+    version = version + 1, updated_at = $now
 WHERE id = $id
 """
 HAVE_SPANS = "SELECT idx, start_s, end_s, speech_s, samples_sha256 FROM spans WHERE job_id = $id ORDER BY idx"
@@ -82,9 +87,10 @@ def planned(
     language: str | None,
     language_probability: float | None,
     spans: Sequence[Span],
+    media_start_s: float = 0.0,
     actor: str,
 ) -> None:
-    """Note how all of the recording was cut; spans that are cut as before keep what was heard in them."""
+    """Record the complete plan of the recording; unchanged spans keep their results."""
     rows = [_row(span) for span in spans]
     same = con.execute(HAVE_SPANS, {"id": job.id}).fetchall() == rows
     if not same:
@@ -95,8 +101,9 @@ def planned(
         "speech_s": speech_s,
         "language": language,
         "language_probability": language_probability,
+        "media_start_s": media_start_s,
     }
-    known = (job.duration_s, job.speech_s, job.read_s) == (duration_s, speech_s, None)
+    known = (job.duration_s, job.speech_s, job.media_start_s, job.read_s) == (duration_s, speech_s, media_start_s, None)
     if not same or not known or language not in {None, job.language}:
         con.execute(PLAN, {"id": job.id, "now": utc_now(), **told})
         audit.record(con, actor=actor, action="job.plan", subject=job.id, detail={"spans": len(rows), **told})
@@ -125,7 +132,7 @@ DONE = "SELECT coalesce(sum(if(result IS NULL, live_s, speech_s)), 0) FROM spans
 
 
 def advanced(con: DuckDBPyConnection, job: Job, *, index: int, done_s: float) -> None:
-    """Note how many seconds of a span's speech have been heard so far; it never goes back."""
+    """Record how many seconds of a span's speech are done; it never decreases."""
     con.execute(LIVE, {"id": job.id, "idx": index, "done_s": max(0.0, done_s)})
     _count_done(con, job)
 
@@ -150,7 +157,7 @@ def span_heard(
     given_up: Sequence[str],
     actor: str,
 ) -> None:
-    """Note that a span has its result on storage; the same result again changes nothing.
+    """Record that a span's result is on storage; the same result again changes nothing.
 
     Raises:
         NotFound: the job has no such span.
@@ -165,7 +172,9 @@ def span_heard(
     con.execute(HEARD, {"id": job.id, "idx": index, **heard})
     _give_up(con, job, given_up)
     _count_done(con, job)
-    detail: dict[str, Any] = {"span": index, **heard} | ({"given_up": list(given_up)} if given_up else {})
+    detail: dict[str, Any] = {"span": index, **heard} | (
+        {"given_up": [for_audit(note) for note in given_up]} if given_up else {}
+    )
     audit.record(con, actor=actor, action="span.heard", subject=job.id, detail=detail)
 
 
@@ -175,12 +184,12 @@ UPDATE jobs SET parts = $parts, version = version + 1, updated_at = $now WHERE i
 
 
 def readable(con: DuckDBPyConnection, job: Job, *, parts: int) -> None:
-    """Note how many parts of the text so far can be read; they never become fewer."""
+    """Record how many parts of the text so far are readable; it never decreases."""
     con.execute(READABLE, {"id": job.id, "parts": parts, "now": utc_now()})
 
 
 def exporting(con: DuckDBPyConnection, job: Job, *, actor: str) -> None:
-    """All spans are heard; the files are being made."""
+    """Move the job to `exporting`: all spans are transcribed, and files are being written."""
     _forward(con, job, JobState.EXPORTING, actor=actor)
 
 
@@ -202,8 +211,8 @@ def completed(
     exports: Mapping[str, str],
     actor: str,
 ) -> None:
-    """Keep the transcript and the names of its files, and close the job."""
-    transcripts.keep(con, job.id, transcript, stored_as=stored_as)
+    """Store the transcript and the names of its exports, and complete the job."""
+    transcript_store.keep(con, job.id, transcript, stored_as=stored_as)
     con.execute(DROP_EXPORTS, {"id": job.id})
     for fmt, name in sorted(exports.items()):
         con.execute(ADD_EXPORT, {"id": job.id, "format": fmt, "name": name})
@@ -211,11 +220,12 @@ def completed(
     con.execute(COMPLETE, {"id": job.id, **{field: getattr(transcript, field) for field in fields}})
     _give_up(con, job, transcript.given_up)
     quotas.add(con, job.owner_id, transcript.duration_s)
+    api_key_usage.add_heard(con, job.id, transcript.duration_s)
     job_rows.finish(con, job, JobState.COMPLETED, actor=actor, action="job.complete")
 
 
 def failed(con: DuckDBPyConnection, job: Job, *, error: str, code: str, actor: str) -> None:
-    """Close the job with what happened and what to do; its source stays."""
+    """Fail the job with what happened and what to do; its source is kept."""
     job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
 
 

@@ -1,7 +1,7 @@
-"""What flow runs tell the ledger, and the two ways of telling it: in process, or over HTTP.
+"""Reports of flow runs to the ledger, applied in process or sent over HTTP.
 
-Every report carries an id of its own and may be sent twice: the second one changes nothing and gets the
-first one's answer. A report on an attempt that is over raises `StaleAttempt`, which tells the worker to stop.
+Every report has an id and may be sent twice: the second one changes nothing and gets the first one's answer. A report
+on an outdated attempt raises `StaleAttempt`, which tells the worker to stop.
 """
 
 from dataclasses import dataclass, field
@@ -10,16 +10,17 @@ from uuid import uuid4
 
 from pydantic import Field, TypeAdapter
 
-from storage import intake, jobs, manifests, progress
-from storage.clock import utc_now
-from storage.errors import BadRequest, StaleAttempt
-from storage.records import Job, JobState, Span, Transcript, from_json, to_json
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest, NotStored, StaleAttempt
+from storage.domain.job_messages import decode
+from storage.domain.records import Job, JobState, Span, Transcript, from_json, to_json
+from storage.jobs import intake, job_store, manifests, progress
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from storage.files import Files
-    from storage.ledger import Ledger
+    from storage.files.file_store import Files
+    from storage.ledger.database import Ledger
 
 
 def _new_id() -> str:
@@ -36,7 +37,7 @@ class _Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(_Report):
-    """A flow run has taken the job: `ingesting` from now on. Sent again by a resumed run, it changes nothing."""
+    """A flow run started the job: it is `ingesting`. A repeated report changes nothing."""
 
     kind: Literal["started"] = "started"
     flow_run_id: str | None = None
@@ -44,9 +45,9 @@ class Started(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut(_Report):
-    """More spans have been cut and go to be heard, while the rest is being read: `transcribing` from now on.
+    """More spans were cut while the recording is being read: the job is `transcribing`.
 
-    `read_s` is how far it has been read and cut, `duration_s` what the recording's header announces, if it does.
+    `read_s` is how far it has been read and cut, `duration_s` the length in its header, if there is one.
     """
 
     kind: Literal["cut"] = "cut"
@@ -57,7 +58,7 @@ class Cut(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned(_Report):
-    """The recording has been read and cut to its end: `transcribing` from now on."""
+    """The recording has been read and cut completely: the job is `transcribing`."""
 
     kind: Literal["planned"] = "planned"
     duration_s: float
@@ -65,11 +66,12 @@ class Planned(_Report):
     language: str | None
     language_probability: float | None
     spans: tuple[Span, ...]
+    media_start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advanced(_Report):
-    """So many seconds of speech of span `index` have been heard so far (live progress, no audit row)."""
+    """This many seconds of span `index` are transcribed (live progress, no audit row)."""
 
     kind: Literal["advanced"] = "advanced"
     index: int
@@ -78,7 +80,7 @@ class Advanced(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanHeard(_Report):
-    """Span `index` has its result on storage under the name `result`; `reused` says that it was there before."""
+    """Span `index` has its result on storage; `reused` if it was there before."""
 
     kind: Literal["span_heard"] = "span_heard"
     index: int
@@ -90,7 +92,7 @@ class SpanHeard(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readable(_Report):
-    """So many parts of the text so far lie on storage, to be read along (no audit row)."""
+    """This many parts of the text so far are on storage (no audit row)."""
 
     kind: Literal["readable"] = "readable"
     parts: int
@@ -98,7 +100,7 @@ class Readable(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted(_Report):
-    """A line for the reader while the job goes on, e.g. "downloading model small: 43%"."""
+    """What the job is doing, as an encoded message."""
 
     kind: Literal["noted"] = "noted"
     detail: str
@@ -106,14 +108,14 @@ class Noted(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporting(_Report):
-    """All spans are heard; stitching, checking and writing the files: `exporting`."""
+    """All spans are transcribed; stitching, checking and writing files: `exporting`."""
 
     kind: Literal["exporting"] = "exporting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed(_Report):
-    """The transcript lies on storage under `transcript` and its files under `exports` (format to name)."""
+    """The transcript is on storage, and its files under `exports` (format to name)."""
 
     kind: Literal["completed"] = "completed"
     transcript: str
@@ -122,7 +124,7 @@ class Completed(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(_Report):
-    """The attempt has failed; `error` says what happened and what to do."""
+    """The attempt failed; `error` is the encoded message."""
 
     kind: Literal["failed"] = "failed"
     error: str
@@ -136,15 +138,15 @@ Report = Annotated[
 
 
 class Reporter(Protocol):
-    """Where a flow run reports to."""
+    """The destination of a flow run's reports."""
 
     def send(self, report: Report) -> Job:
         """Apply the report and return the job as it is now.
 
         Raises:
-            StaleAttempt: the attempt is over (cancelled, replaced or given up); stop working.
+            StaleAttempt: the attempt is outdated (cancelled, failed or replaced); stop working.
             NotFound: there is no such job.
-            LedgerUnreachable: the web process stayed away for longer than the retries last.
+            LedgerUnreachable: the web process was unavailable for longer than the retries last.
         """
         ...
 
@@ -157,10 +159,10 @@ _ANY: TypeAdapter[Any] = TypeAdapter(Report)
 
 
 def read(body: bytes | str) -> Report:
-    """Read a report as it came over HTTP.
+    """Parse a report received over HTTP.
 
     Raises:
-        BadRequest: the body is no report.
+        BadRequest: the body is not a report.
     """
     try:
         report: Report = _ANY.validate_json(body)
@@ -170,7 +172,7 @@ def read(body: bytes | str) -> Report:
 
 
 def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Job:
-    """Apply a report and return the job as it is then; one that was applied before gets its old answer.
+    """Apply a report and return the job; a repeated report gets its first answer.
 
     Answer and change are one transaction. A transcript is read from storage before it.
 
@@ -192,29 +194,18 @@ def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Jo
     return job
 
 
-class DirectReporter:
-    """Reports in process, for the web process and `transcriber transcribe`."""
-
-    def __init__(self, ledger: "Ledger", files: "Files") -> None:
-        self._ledger, self._files = ledger, files
-
-    def send(self, report: Report) -> Job:
-        """Apply the report; see `Reporter.send`."""
-        return apply(self._ledger, self._files, report, actor=f"worker:{report.worker}")
-
-
 def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | None, *, actor: str) -> Job:
     if answer := _answer(con, report):
         return answer
-    job = jobs.get(con, report.job_id)
+    job = job_store.get(con, report.job_id)
     failed_again = isinstance(report, Failed) and job.state is JobState.FAILED
     if job.attempt != report.attempt or (job.state in {JobState.CANCELLED, JobState.FAILED} and not failed_again):
         raise StaleAttempt(report.job_id, report.attempt)
     if job.state.finished:
         return job
     _change(con, job, report, transcript, actor)
-    job = jobs.get(con, report.job_id)
-    if not isinstance(report, Cut | Advanced | Readable | Noted):  # these may be applied twice: nothing is counted up
+    job = job_store.get(con, report.job_id)
+    if not isinstance(report, Cut | Advanced | Readable | Noted):  # these may be applied twice: nothing is counted
         values = {"report_id": report.id, "job_id": job.id, "answer": to_json(job).decode(), "now": utc_now()}
         con.execute(KEEP_ANSWER, values)
     return job
@@ -235,6 +226,7 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
                 language=report.language,
                 language_probability=report.language_probability,
                 spans=report.spans,
+                media_start_s=report.media_start_s,
                 actor=actor,
             )
         case Advanced():
@@ -254,10 +246,12 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
         case Readable():
             progress.readable(con, job, parts=report.parts)
         case Noted():
-            jobs.note(con, job, report.detail)
+            job_store.note(con, job, decode(report.detail))
         case Exporting():
             progress.exporting(con, job, actor=actor)
-        case Completed() if transcript:
+        case Completed():
+            if transcript is None:
+                raise NotStored(report.transcript)
             progress.completed(
                 con, job, transcript=transcript, stored_as=report.transcript, exports=report.exports, actor=actor
             )

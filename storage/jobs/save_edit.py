@@ -1,34 +1,39 @@
-"""Editing a transcript: a new version is written to storage, then the ledger moves to it, one edit at a time."""
+"""Save edits of a transcript: a new version on storage, then in the ledger."""
 
 import dataclasses
 import threading
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, manifests, names, transcripts, versions
-from storage.clock import utc_now
-from storage.editing import Draft, edited
-from storage.errors import JobMoved, NotFound, TranscriptMoved
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import JobState, Transcript, Version, to_json
+from storage.domain import names
+from storage.domain.clock import utc_now
+from storage.domain.errors import AlreadyStored, NotFound, TranscriptMoved
+from storage.domain.job_actions import JobAction
+from storage.domain.records import Transcript, Version, from_json, to_json
+from storage.files.file_store import Files
+from storage.jobs import job_rows, manifests
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.transcripts import transcript_store, versions
+from storage.transcripts.edits import Draft, edited
 
+FINDER = "system:rebuild"
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 
 
 def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str) -> Version:
-    """Save an edit as a new version, which is the current one from then on; one that changes nothing adds none.
+    """Save an edit as the new current version; an edit without changes adds none.
 
     Raises:
-        TranscriptMoved: the draft began at a version that is not the current one; nothing is written.
-        BadRequest: the draft makes no sense; nothing is written.
+        TranscriptMoved: the draft is based on an outdated version; nothing is written.
+        BadRequest: the draft is invalid; nothing is written.
         JobMoved: the job is not completed, or is deleted.
         NotFound: there is no such job.
     """
     with _lock_of(job_id):
         with ledger.read() as con:
             _may_change(con, job_id, draft.base)
-            whole = transcripts.get(con, job_id)
+            whole = transcript_store.get(con, job_id)
         if whole is None:
             raise NotFound("transcript of job", job_id)
         after, changed = edited(whole, draft)
@@ -66,14 +71,42 @@ def _save(
         note=" ".join(note.split())[:200],
         changed=changed,
     )
-    files.write(version.stored_as, to_json(after))
+    try:
+        files.create(version.stored_as, to_json(after))
+    except AlreadyStored as error:
+        bring_in_newer(ledger, files, after.job_id)
+        with ledger.read() as con:
+            now = versions.current(con, after.job_id)
+        raise TranscriptMoved(after.job_id, version.number - 1, now.number) from error
     ledger.run(_keep, after, version, action=action)
     manifests.keep_if_possible(ledger, files, after.job_id)
     return version
 
 
+def bring_in_newer(ledger: Ledger, files: Files, job_id: str) -> int:
+    """Add versions that are on storage and not in the ledger, and return their number.
+
+    The ledger was restored from a backup, or the process died between the two.
+
+    Raises:
+        JobMoved: the job is not completed, or is deleted.
+        NotFound: there is no such job, or it has no transcript.
+    """
+    with ledger.read() as con:
+        first = versions.current(con, job_id).number + 1
+    number = first
+    while files.exists(name := names.version_name(job_id, number)):
+        after = dataclasses.replace(from_json(Transcript, files.read(name)), version=number)
+        version = Version(number=number, stored_as=name, made_by=FINDER, made_at=utc_now(), note="Found on storage")
+        ledger.run(_keep, after, version, action="transcript.recover")
+        number += 1
+    if number > first:
+        manifests.keep_if_possible(ledger, files, job_id)
+    return number - first
+
+
 TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id"
-FORGET_EXPORTS = "DELETE FROM exports WHERE job_id = $id"  # they were made from the version before
+FORGET_EXPORTS = "DELETE FROM exports WHERE job_id = $id"  # they were made from the previous version
 
 
 def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, action: str) -> None:
@@ -81,7 +114,7 @@ def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, actio
     _may_change(con, job_id, version.number - 1)
     before = versions.begin(con, job_id)
     versions.add(con, job_id, version)
-    transcripts.keep(con, job_id, after, stored_as=version.stored_as)
+    transcript_store.keep(con, job_id, after, stored_as=version.stored_as)
     con.execute(FORGET_EXPORTS, {"id": job_id})
     con.execute(TOUCH, {"id": job_id, "now": utc_now()})
     detail = {"from": before.number, "to": version.number, "changed": version.changed, "note": version.note}
@@ -89,9 +122,7 @@ def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, actio
 
 
 def _may_change(con: DuckDBPyConnection, job_id: str, base: int) -> None:
-    job = job_rows.get(con, job_id)
-    if job.deleted_at or job.state is not JobState.COMPLETED:
-        raise JobMoved(job_id, "deleted" if job.deleted_at else job.state, "edited")
+    JobAction.EDIT.require(job_rows.get(con, job_id))
     number = versions.current(con, job_id).number
     if number != base:
         raise TranscriptMoved(job_id, base, number)

@@ -1,12 +1,11 @@
-"""Links that show one recording to whoever has them, until they expire or are revoked.
+"""Share links, which show one recording without an account until they expire.
 
-The ledger keeps the token's hash alone; a password, where one is set, is asked for on top.
+The ledger stores only the token's hash. A password can be required in addition.
 """
 
 import hashlib
 import hmac
 import secrets
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,18 +14,23 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from duckdb import DuckDBPyConnection
 
-from storage import audit, job_rows, tries
-from storage.clock import new_id, utc_now
-from storage.errors import BadRequest, JobMoved, NotFound, ShareOver
-from storage.records import JobState
+from storage.accounts import login_attempts
+from storage.accounts.secret_tokens import sha256_of
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import BadRequest, NotFound, ShareOver
+from storage.domain.job_actions import JobAction
+from storage.jobs import job_rows
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 MAX_DAYS = 366
+PAGE = "page"
 MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 6, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One link; `password_hash` is None where the link alone lets in."""
+    """A share link; `password_hash` is None if the link alone is enough."""
 
     id: str
     job_id: str
@@ -51,10 +55,10 @@ VALUES ($id, $job_id, $token_sha256, $password_hash, $made_by, $made_at, $expire
 def create(
     con: DuckDBPyConnection, job_id: str, *, lasts: timedelta, password: str | None = None, actor: str
 ) -> tuple[str, Share]:
-    """Make a link to a finished recording; return its token, which is known this once, and the row.
+    """Create a link to a finished recording; return its token and the row.
 
     Raises:
-        BadRequest: it would last too long or not at all, or the password is too short.
+        BadRequest: the duration is invalid, or the password is too short.
         JobMoved: the job is not completed, or is deleted.
     """
     if not timedelta(0) < lasts <= timedelta(days=MAX_DAYS):
@@ -62,13 +66,12 @@ def create(
     if password is not None and not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise BadRequest("password", f"use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
     job = job_rows.get(con, job_id)
-    if job.deleted_at or job.state is not JobState.COMPLETED:
-        raise JobMoved(job_id, "deleted" if job.deleted_at else job.state, "shared")
+    JobAction.SHARE.require(job)
     token, share_id, now = secrets.token_urlsafe(32), new_id(), utc_now()
     values = {
         "id": share_id,
         "job_id": job_id,
-        "token_sha256": _sha256(token),
+        "token_sha256": sha256_of(token),
         "password_hash": PasswordHasher().hash(password) if password else None,
         "made_by": actor,
         "made_at": now,
@@ -88,10 +91,16 @@ BY_LINK = """
 SELECT id, job_id, password_hash, made_by, made_at, expires_at, revoked_at, opened, last_opened_at FROM shares
 WHERE token_sha256 = $token_sha256
 """
+ALIVE = """
+SELECT 1 FROM shares JOIN jobs ON jobs.id = shares.job_id JOIN users AS owner ON owner.id = jobs.owner_id
+LEFT JOIN users AS maker ON 'user:' || maker.id = shares.made_by
+WHERE shares.id = $id AND jobs.deleted_at IS NULL AND NOT owner.disabled
+AND (NOT maker.disabled OR NOT starts_with(shares.made_by, 'user:'))
+"""
 
 
 def list_of(con: DuckDBPyConnection, job_id: str) -> list[Share]:
-    """Return the links that were ever made to a recording, the newest first."""
+    """Return all links ever created for a recording, newest first."""
     return [_share(row) for row in con.execute(LIST, {"job_id": job_id}).fetchall()]
 
 
@@ -100,13 +109,13 @@ def lookup(con: DuckDBPyConnection, token: str, *, now: datetime) -> Share:
 
     Raises:
         NotFound: there is none.
-        ShareOver: it has expired, it was revoked, or its recording is deleted.
+        ShareOver: it has expired, was revoked, its recording is deleted, or the owner's or maker's account is closed.
     """
-    row = con.execute(BY_LINK, {"token_sha256": _sha256(token)}).fetchone()
+    row = con.execute(BY_LINK, {"token_sha256": sha256_of(token)}).fetchone()
     if row is None:
         raise NotFound("shared recording", "under this link")
     share = _share(row)
-    if share.over(now) or job_rows.get(con, share.job_id).deleted_at:
+    if share.over(now) or not con.execute(ALIVE, {"id": share.id}).fetchone():
         raise ShareOver
     return share
 
@@ -115,7 +124,7 @@ REVOKE = "UPDATE shares SET revoked_at = $now WHERE id = $id AND revoked_at IS N
 
 
 def revoke(con: DuckDBPyConnection, job_id: str, share_id: str, *, actor: str) -> Share:
-    """End a link at once; one that is revoked stays so.
+    """Revoke a link at once; a revoked link is not changed.
 
     Raises:
         NotFound: the recording has no such link.
@@ -127,32 +136,58 @@ def revoke(con: DuckDBPyConnection, job_id: str, share_id: str, *, actor: str) -
     return _one(con, job_id, share_id)
 
 
-COUNT = "UPDATE shares SET opened = opened + 1, last_opened_at = $now WHERE id = $id"
+COUNT = "UPDATE shares SET opened = opened + $more, last_opened_at = $now WHERE id = $id"
 
 
-def opened(con: DuckDBPyConnection, share_id: str) -> None:
-    """Count that the link's page was opened; no change of state, so no audit row."""
-    con.execute(COUNT, {"id": share_id, "now": utc_now()})
+def opened(con: DuckDBPyConnection, share: Share, *, part: str, client: str) -> None:
+    """Record that somebody opened a part of the link. Openings of its page are counted."""
+    con.execute(COUNT, {"id": share.id, "now": utc_now(), "more": int(part == PAGE)})
+    detail = {"share": share.id, "part": part, "client": client}
+    audit.record(con, actor=f"share:{share.id}", action="share.open", subject=share.job_id, detail=detail)
 
 
-def unlock(con: DuckDBPyConnection, share: Share, password: str, *, client: str) -> bool:
-    """Tell whether this is the link's password; tries are counted, and none is free.
+EVERYBODYS = """
+SELECT shares.id, shares.job_id, password_hash, made_by, made_at, expires_at, revoked_at, opened, last_opened_at,
+       jobs.name, jobs.owner_id
+FROM shares JOIN jobs ON jobs.id = shares.job_id
+WHERE revoked_at IS NULL AND expires_at > $now AND jobs.deleted_at IS NULL AND ($before IS NULL OR shares.id < $before)
+ORDER BY shares.id DESC LIMIT $limit
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRecording:
+    """A working link, with its recording's name and owner."""
+
+    share: Share
+    name: str
+    owner_id: str
+
+
+def page(con: DuckDBPyConnection, *, before: str | None = None, limit: int = 50) -> list[SharedRecording]:
+    """Return everybody's working links, newest first, for administrators."""
+    rows = con.execute(EVERYBODYS, {"now": utc_now(), "before": before, "limit": limit}).fetchall()
+    return [SharedRecording(share=_share(row[:-2]), name=row[-2], owner_id=row[-1]) for row in rows]
+
+
+def unlock(ledger: Ledger, share: Share, password: str, *, client: str) -> bool:
+    """Return whether this is the link's password; every attempt counts towards the limit.
 
     Raises:
         TooManyTries: too many within five minutes for this link or from this client.
     """
-    with closing(con.cursor()) as own:
-        tries.count(own, f"\tshare {share.id}", client)
-        try:
-            right = share.password_hash is None or PasswordHasher().verify(share.password_hash, password[:1000])
-        except (VerificationError, InvalidHashError):
-            return False
-        tries.forget(own, f"\tshare {share.id}", client)
+    key = f"\tshare {share.id}"
+    ledger.note(login_attempts.count, key, client)
+    try:
+        right = share.password_hash is None or PasswordHasher().verify(share.password_hash, password[:1000])
+    except (VerificationError, InvalidHashError):
+        return False
+    ledger.note(login_attempts.forget, key, client)
     return right
 
 
 def grant(token: str, share: Share) -> str:
-    """Return what a browser that has given the password shows from then on; it is void with the link."""
+    """Return the cookie value after a correct password; it is void once the link ends."""
     return hmac.new((share.password_hash or "").encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
@@ -161,10 +196,6 @@ def _one(con: DuckDBPyConnection, job_id: str, share_id: str) -> Share:
         if share.id == share_id:
             return share
     raise NotFound("link", share_id)
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _share(row: tuple[Any, ...]) -> Share:

@@ -1,17 +1,17 @@
-"""What an administrator wants to know at a glance: how much was done, what failed, what waits, what is stored."""
+"""Statistics for administrators: throughput, failures, backlog and storage."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from duckdb import DuckDBPyConnection
 
-from storage.job_rows import found
-from storage.records import Job, Lane
+from storage.domain.records import Job, Lane
+from storage.jobs.job_rows import found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
-    """What came to an end in one hour; `heard_s` is the length of the recordings that completed."""
+    """The jobs that ended in one hour; `heard_s` is the length of the completed ones."""
 
     start: datetime
     completed: int
@@ -21,7 +21,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """One lane: jobs that wait for their turn, jobs that workers have, and since when the oldest waits."""
+    """One lane: waiting jobs, jobs in progress, and since when the oldest waits."""
 
     lane: Lane
     waiting: int
@@ -39,7 +39,7 @@ GROUP BY hour ORDER BY hour
 
 
 def hours(con: DuckDBPyConnection, *, now: datetime, count: int = 24) -> list[Hour]:
-    """Return the last `count` hours, those in which nothing ended too."""
+    """Return the last `count` hours, including empty ones."""
     last = now.replace(minute=0, second=0, microsecond=0)
     since = last - timedelta(hours=count - 1)
     rows = {row[0]: row for row in con.execute(HOURS, {"since": since}).fetchall()}
@@ -60,7 +60,7 @@ FROM jobs WHERE state = 'completed' AND finished_at >= $since AND started_at IS 
 
 
 def speed(con: DuckDBPyConnection, *, since: datetime) -> float | None:
-    """Return how many seconds of recording a job gets through in a second; None where none has completed since."""
+    """Return the average seconds of audio per second of work; None without completed jobs."""
     row = con.execute(SPEED, {"since": since}).fetchone()
     return float(row[0]) if row and row[0] is not None else None
 
@@ -75,7 +75,7 @@ GROUP BY lane
 
 
 def backlog(con: DuckDBPyConnection) -> list[Backlog]:
-    """Return every lane in its order, empty ones too."""
+    """Return the backlog of every lane in order, including empty ones."""
     rows = {Lane(row[0]): row for row in con.execute(BACKLOG).fetchall()}
     there = {lane: rows.get(lane, (lane, 0, 0, None)) for lane in Lane}
     return [Backlog(lane=lane, waiting=row[1], in_hand=row[2], oldest=row[3]) for lane, row in there.items()]
@@ -88,7 +88,7 @@ FROM (SELECT max(media_bytes) AS size_bytes FROM jobs GROUP BY media_sha256)
 
 
 def stored(con: DuckDBPyConnection) -> tuple[int, int]:
-    """Return how many different recordings are kept, and their bytes; the same one in two jobs counts once."""
+    """Return the number of distinct recordings and their bytes."""
     count, size_bytes = con.execute(STORED).fetchall()[0]
     return int(count), int(size_bytes)
 
@@ -99,6 +99,6 @@ SELECT * FROM job_rows WHERE state = 'failed' AND deleted_at IS NULL ORDER BY fi
 
 
 def failures(con: DuckDBPyConnection, *, limit: int = 8) -> list[Job]:
-    """Return the jobs that failed last."""
+    """Return the jobs that failed most recently."""
     con.execute(FAILURES, {"limit": limit})
     return found(con)

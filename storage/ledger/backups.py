@@ -1,24 +1,24 @@
-"""Live copies of the ledger: one file, whole or not there at all."""
+"""Live copies of the ledger, written atomically."""
 
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from storage.clock import new_id
+from storage.domain.clock import new_id
 
 NAME = "SELECT current_database()"
 
 
 def folder_of(ledger_path: Path) -> Path:
-    """Return where copies of this ledger go by default."""
+    """Return the default folder for copies of this ledger."""
     return ledger_path.parent / "backups"
 
 
 def copy_database(con: DuckDBPyConnection, to: Path) -> Path:
-    """Copy the open database to the new file `to` while others go on writing, and return `to`.
+    """Copy the open database to the new file `to` while writers continue; return `to`.
 
     Raises:
-        FileExistsError: `to` is there already; nothing is overwritten.
+        FileExistsError: `to` exists; nothing is overwritten.
     """
     if to.exists():
         raise FileExistsError(f"{to} is there already; choose another name")
@@ -41,5 +41,5 @@ def copy_database(con: DuckDBPyConnection, to: Path) -> Path:
 
 
 def _quoted(text: str, mark: str) -> str:
-    """Quote for a statement that takes no parameters (ATTACH, COPY FROM DATABASE)."""
+    """Quote text for statements without parameters (ATTACH, COPY FROM DATABASE)."""
     return mark + text.replace(mark, mark * 2) + mark

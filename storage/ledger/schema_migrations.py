@@ -1,4 +1,4 @@
-"""Migrations: numbered SQL files, each committed together with its record, after a backup of what was there."""
+"""Schema migrations: numbered SQL files, each committed with its record, after a backup."""
 
 import re
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from storage import backups
-from storage.clock import utc_now
-from storage.errors import LedgerUnreadable
+from storage.domain.clock import utc_now
+from storage.domain.errors import LedgerUnreadable
+from storage.ledger import backups
 
 VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -29,8 +29,8 @@ class Migration:
 
 
 def shipped() -> tuple[Migration, ...]:
-    """Return the migrations in `storage/migrations`, first to last."""
-    folder = resources.files("storage").joinpath("migrations")
+    """Return the migrations in `storage/ledger/migrations`, in order."""
+    folder = resources.files("storage.ledger").joinpath("migrations")
     found = [
         Migration(version=int(match[1]), name=match[2], sql=entry.read_text(encoding="utf-8"))
         for entry in folder.iterdir()
@@ -40,12 +40,12 @@ def shipped() -> tuple[Migration, ...]:
 
 
 def bring_up_to_date(con: DuckDBPyConnection, path: Path, steps: tuple[Migration, ...] | None = None) -> int:
-    """Apply the steps that the file lacks, and return its version.
+    """Apply the missing migrations, and return the file's version.
 
-    A step and its record are one transaction, so a failing step leaves the file as the step before left it.
+    A step and its record are one transaction, so a failing step leaves the file as the previous step left it.
 
     Raises:
-        LedgerUnreadable: the file's version is above every step known here.
+        LedgerUnreadable: the file's version is newer than every known step.
     """
     steps = shipped() if steps is None else steps
     con.execute(VERSIONS)
@@ -59,12 +59,12 @@ def bring_up_to_date(con: DuckDBPyConnection, path: Path, steps: tuple[Migration
     for step in missing:
         _apply(con, step)
     if missing:
-        con.execute("CHECKPOINT")
+        con.execute("CHECKPOINT").fetchall()
     return known
 
 
 def version_of(con: DuckDBPyConnection) -> int:
-    """Return the number of the last migration that this file has."""
+    """Return the number of the file's last migration."""
     row = con.execute(CURRENT).fetchone()
     return int(row[0]) if row else 0
 

@@ -1,12 +1,15 @@
-"""What an administrator sets while the installation runs; settings of the environment are in `storage.settings`."""
+"""Settings that administrators change at run time, stored in the ledger.
+
+`storage.domain.settings` has those of the environment.
+"""
 
 import json
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit
-from storage.clock import utc_now
+from storage.domain.clock import utc_now
+from storage.ledger import audit
 
 GET = "SELECT value FROM settings WHERE key = $key"
 SET = """
@@ -16,13 +19,13 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed_at = excluded.ch
 
 
 def get(con: DuckDBPyConnection, key: str, default: Any = None) -> Any:
-    """Return the value that was set for the key, or the default."""
+    """Return the value of a key, or the default."""
     row = con.execute(GET, {"key": key}).fetchone()
     return json.loads(row[0]) if row else default
 
 
 def put(con: DuckDBPyConnection, key: str, value: Any, *, actor: str) -> None:
-    """Set the key to any JSON value; the same value again changes nothing."""
+    """Set a key to any JSON value; an equal value changes nothing."""
     before = get(con, key)
     if before == value:
         return

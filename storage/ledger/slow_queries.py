@@ -1,4 +1,4 @@
-"""Statements that took long, by their text: which, how often, how long. Values are bound, so none is in the text."""
+"""Slow statements by their text, with counts and times; values are bound, so none appears."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from duckdb import DuckDBPyConnection
 
-from storage.clock import utc_now
+from storage.domain.clock import utc_now
 
 SLOW_S: Final = 0.1
 KEPT: Final = 100
@@ -17,7 +17,7 @@ TEXT_CHARS: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowQuery:
-    """A statement that was slow `times` since the process began."""
+    """A statement that was slow `times` times since the process started."""
 
     text: str
     times: int
@@ -27,14 +27,14 @@ class SlowQuery:
 
 
 class SlowQueries:
-    """The slow statements of this process; where there are too many, the one that was slow longest ago goes."""
+    """The slow statements of this process; the least recent one is dropped when full."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._found: dict[str, SlowQuery] = {}
 
     def note(self, text: str, took_s: float) -> None:
-        """Count a statement that took so long; the quick ones are nothing to remember."""
+        """Count a statement if it was slow."""
         if took_s < SLOW_S:
             return
         text = text.strip()[:TEXT_CHARS]
@@ -51,7 +51,7 @@ class SlowQueries:
                 del self._found[next(iter(self._found))]
 
     def found(self) -> list[SlowQuery]:
-        """Return them, the longest first."""
+        """Return the slow statements, slowest first."""
         with self._lock:
             return sorted(self._found.values(), key=lambda one: one.longest_s, reverse=True)
 
@@ -64,7 +64,7 @@ SEEN: Final = SlowQueries()
 
 
 class Watched:
-    """A cursor whose statements are timed; in all else it is the cursor itself."""
+    """A cursor that times its statements, and otherwise behaves like the wrapped one."""
 
     __slots__ = ("_con",)
 

@@ -1,16 +1,16 @@
-"""Looking after the ledger: backups, bringing one back, and forgetting what has served its time."""
+"""Maintenance of the ledger: backup, restore, and deletion of expired rows."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from storage import audit, backups, migrate
-from storage.clock import new_id, utc_now
-from storage.errors import LedgerUnreadable
-from storage.ledger import Ledger, connect
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import LedgerUnreadable
+from storage.ledger import audit, backups, schema_migrations
+from storage.ledger.database import Ledger
+from storage.ledger.database_file import connect
 
 ANSWERS_FOR = timedelta(days=7)
 TRIES_FOR = timedelta(days=1)
@@ -26,7 +26,7 @@ RETURNING report_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tidied:
-    """How many rows went."""
+    """How many rows were deleted."""
 
     sessions: int
     login_tries: int
@@ -34,10 +34,10 @@ class Tidied:
 
 
 def backup(ledger: Ledger, to: Path | None = None, *, actor: str = "system:backup") -> Path:
-    """Copy the ledger to a new file while it serves, and return the file; default: `backups` beside it.
+    """Copy the ledger to a new file, by default in `backups` next to it.
 
     Raises:
-        FileExistsError: `to` is there already.
+        FileExistsError: `to` exists already.
     """
     to = to or backups.folder_of(ledger.path) / f"ledger-{utc_now():%Y%m%dT%H%M%S%fZ}.duckdb"
     ledger.run(audit.record, actor=actor, action="ledger.backup", subject=str(to))
@@ -46,18 +46,18 @@ def backup(ledger: Ledger, to: Path | None = None, *, actor: str = "system:backu
 
 
 def restore(backup_path: Path, ledger_path: Path) -> Path | None:
-    """Put a backup in the ledger's place while no process has it open; return where the old one was moved to.
+    """Replace the ledger with a backup; return the old file's new path.
 
     Raises:
         LedgerHeld: the web process is running.
-        LedgerUnreadable: the backup is no ledger, or its audit chain is broken.
+        LedgerUnreadable: the backup is not a ledger, or its audit chain is broken.
     """
     _examine(backup_path)
     aside = None
     fresh = ledger_path.with_name(f".{ledger_path.name}.{new_id()}.part")
     ledger_path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with closing(connect(backup_path)) as source:
+        with connect(backup_path) as source:
             backups.copy_database(source, fresh)
         if ledger_path.exists():
             aside = backups.folder_of(ledger_path) / f"replaced-{utc_now():%Y%m%dT%H%M%S%fZ}.duckdb"
@@ -71,7 +71,7 @@ def restore(backup_path: Path, ledger_path: Path) -> Path | None:
 
 
 def tidy(con: DuckDBPyConnection, *, now: datetime) -> Tidied:
-    """Forget expired sessions, old log-in tries, and answers to reports that nobody will send again."""
+    """Delete expired sessions, old login attempts, and old answers to reports."""
 
     def gone(statement: str, before: datetime) -> int:
         return len(con.execute(statement, {"before": before}).fetchall())
@@ -86,21 +86,21 @@ def tidy(con: DuckDBPyConnection, *, now: datetime) -> Tidied:
 def _examine(path: Path) -> None:
     if not path.is_file():
         raise LedgerUnreadable(str(path), "there is no such file")
-    with closing(connect(path)) as con:
+    with connect(path) as con:
         if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'").fetchall():
             raise LedgerUnreadable(str(path), "it is a DuckDB file, but no ledger of ours")
-        newest = migrate.shipped()[-1].version
-        if migrate.version_of(con) > newest:
+        newest = schema_migrations.shipped()[-1].version
+        if schema_migrations.version_of(con) > newest:
             raise LedgerUnreadable(str(path), f"its schema is newer than version {newest}; update the program")
         if (broken := audit.verify(con)) is not None:
             raise LedgerUnreadable(str(path), f"its audit chain is broken at row {broken}")
 
 
 def _fold_in(path: Path) -> None:
-    """Make sure that nobody has the file open, and that its write-ahead log is in it or beside its new place."""
+    """Check that no process has the file open, and merge or move its write-ahead log."""
     try:
-        with closing(connect(path)) as con:
-            con.execute("CHECKPOINT")
+        with connect(path) as con:
+            con.execute("CHECKPOINT").fetchall()
     except LedgerUnreadable:  # it is replaced because it is damaged
         wal = Path(f"{path}.wal")
         if wal.exists():

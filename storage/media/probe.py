@@ -1,70 +1,71 @@
-"""Look into a recording before it becomes a job: is there sound in it, in which tracks, and how long?
+"""Probe a recording before it becomes a job: audio, tracks and duration.
 
-Hostile media can take a decoder down, or make it eat memory or time; so this runs in a child process under
-limits (`check`). `python -m storage.probe PATH` prints what it finds as JSON.
+Hostile media can crash a decoder or exhaust its memory or time, so this runs in a child process under limits (`check`).
+`python -m storage.media.probe PATH` prints the result as JSON.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from storage import confined
-from storage.errors import (
+from storage.domain.errors import (
     AudioUnreadable,
     BadRequest,
+    CodecUnknown,
+    DecoderKilled,
     EmptyUpload,
+    HeaderMissing,
+    IndexMissing,
     NoAudioTrack,
     NoSuchTrack,
+    OpeningTooSlow,
+    RecordingEncrypted,
     RecordingTooLong,
     TranscriberError,
 )
-from storage.records import Options
+from storage.domain.records import Options
+from storage.media import headerless, sandbox
+from storage.media.announced_length import is_guessed, length_s, start_s, wav_length_s
+from storage.media.container import (
+    TOO_MUCH_MEMORY,
+    AudioTrack,
+    audio_of,
+    decoder_of,
+    must_be_file,
+    opened,
+    parts_of,
+    rewind,
+    tracks_of,
+    words_of,
+)
 
-TIMEOUT_S = 30.0
+NAMED: dict[str, Callable[[str], TranscriberError]] = {
+    each.code: each for each in (EmptyUpload, NoAudioTrack, HeaderMissing, IndexMissing, RecordingEncrypted)
+}
+"""Errors that say nothing but the recording's name."""
+WITHIN_S = 30.0
 MAX_CPU_S = 20
 MAX_PACKETS = 500
 MAX_TOLD_BYTES = 64 << 10
-MAX_TRACKS = 64
-MAX_SPLIT = 8  # channels that a reader holds beside one another
-MAX_TITLE_CHARS = 80
-PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
-UNTIMED = {"mp3", "aac", "ac3", "eac3", "mpegts", "mpeg", "amr", "adts", "loas", "dts"}
-"""Containers without a length of their own: FFmpeg guesses it from the size and the first bit rate that it sees."""
-GUESSED = {"amrnb", "amrwb"}  # without a header of their own: FFmpeg takes some texts for them
-TOO_MUCH_MEMORY = "opening it takes too much memory"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioTrack:
-    """One audio track as the container describes it; `index` counts the audio tracks alone, from 0."""
-
-    index: int
-    codec: str
-    channels: int
-    sample_rate_hz: int
-    language: str | None
-    title: str | None
-
-    def __str__(self) -> str:
-        said = [part for part in (self.language, self.title) if part] or [self.codec]
-        return f"{self.index}: {', '.join(said)}"
+MAX_SPLIT = 8  # channels that a reader can display side by side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """What a container says of itself; `duration_s` is None where it does not say. Codec and form are the track's.
+    """What a container says about itself; `duration_s` is None if it does not say.
 
-    A guessed duration may be wrong by a factor, where the bit rate varies.
+    Codec and format are the track's. An estimated duration may be wrong by a factor if the bit rate varies.
+    `start_s` is the first timestamp, from which times in a transcript count.
     """
 
     duration_s: float | None
     duration_is_guessed: bool = False
+    start_s: float = 0.0
     audio_tracks: int
     has_video: bool
     codec: str
@@ -73,23 +74,36 @@ class MediaInfo:
     tracks: tuple[AudioTrack, ...] = ()
 
 
-def check(path: Path, name: str, *, max_hours: float, options: Options | None = None) -> MediaInfo:
-    """Probe the file in a child process under limits of time and memory.
+def check(
+    path: Path,
+    name: str,
+    *,
+    max_hours: float,
+    options: Options | None = None,
+    within_s: float = WITHIN_S,
+    max_cpu_s: int = MAX_CPU_S,
+) -> MediaInfo:
+    """Probe the file in a child process with limits on time and memory.
 
     Raises:
-        EmptyUpload: no bytes, or not one sample.
-        NoAudioTrack: there are pictures, but no sound.
-        NoSuchTrack: there is sound, but not so many tracks.
-        AudioUnreadable: nothing could be decoded, or trying it broke the child.
+        EmptyUpload: no bytes, or no samples.
+        NoAudioTrack: there is video, but no audio.
+        NoSuchTrack: there is audio, but no track of this number.
+        HeaderMissing, IndexMissing, RecordingEncrypted, CodecUnknown: it cannot be read, and this is why.
+        AudioUnreadable: nothing could be decoded, or the attempt broke the child.
+        DecoderKilled, OpeningTooSlow: not now; nothing is known about the file.
         RecordingTooLong: more than `max_hours`.
         BadRequest: it has too many channels to be split, as `options` ask.
     """
     asked = options or Options()
     must_be_file(path, name)
     try:
-        info = _told(_output_of([str(path), str(asked.audio_track), str(MAX_CPU_S)]), name)
+        status, output = _outcome_of([str(path.absolute()), json.dumps(asked.audio_track), str(max_cpu_s)], within_s)
     except subprocess.TimeoutExpired as error:
-        raise AudioUnreadable(name, f"it could not be opened within {TIMEOUT_S:g} s") from error
+        raise OpeningTooSlow(name, within_s) from error
+    if status in sandbox.FROM_OUTSIDE:
+        raise DecoderKilled(name)
+    info = _info_of(output, name)
     if info.duration_s and not info.duration_is_guessed and info.duration_s > max_hours * 3600:
         raise RecordingTooLong(name, info.duration_s / 3600, max_hours)
     if asked.channels == "split":
@@ -98,121 +112,41 @@ def check(path: Path, name: str, *, max_hours: float, options: Options | None = 
 
 
 def must_be_few(channels: int, name: str) -> None:
-    """Raise where there are too many channels to transcribe each on its own.
+    """Check that there are few enough channels to transcribe each on its own.
 
     Raises:
-        BadRequest: there are.
+        BadRequest: there are too many.
     """
     if channels > MAX_SPLIT:
         problem = f"{name} has {channels} channels and at most {MAX_SPLIT} can be transcribed apart; choose mix"
         raise BadRequest("channels", problem)
 
 
-def must_be_file(path: Path, name: str) -> None:
-    """Raise where there is nothing to read, or what never ends.
-
-    Raises:
-        EmptyUpload: no bytes.
-        AudioUnreadable: it is a folder, a device or a pipe.
-        OSError: it is not there.
-    """
-    size_bytes = path.stat().st_size
-    if not path.is_file():
-        raise AudioUnreadable(name, "it is not a file")
-    if size_bytes == 0:
-        raise EmptyUpload(name)
-
-
-def _output_of(arguments: list[str]) -> bytes:
-    """Run it without reading while it runs: it cannot say more than a pipe holds."""
-    with confined.start("storage.probe", *arguments) as child:
+def _outcome_of(arguments: list[str], within_s: float) -> tuple[int, bytes]:
+    """Run the child, and return its exit status and output, which fits into a pipe."""
+    with sandbox.fork("storage.media.probe", *arguments) as child:
         try:
-            child.wait(TIMEOUT_S)
+            status = child.wait(within_s)
         except BaseException:
             child.kill()
             raise
         assert child.stdout is not None  # noqa: S101
-        os.set_blocking(child.stdout.fileno(), False)  # whoever else may hold it open is not waited for
-        return child.stdout.read(MAX_TOLD_BYTES) or b""
+        os.set_blocking(child.stdout.fileno(), False)  # do not wait for other processes that hold it open
+        return status, child.stdout.read(MAX_TOLD_BYTES) or b""
 
 
-@contextmanager
-def opened(path: Path, name: str) -> Iterator[Any]:
-    """Open a container with PyAV, in this process, so that it can name no other file or address.
-
-    Raises:
-        EmptyUpload, AudioUnreadable: see `check`.
-    """
-    import av
-
-    must_be_file(path, name)
-    with path.open("rb") as file:
-        try:
-            # Our own file object and no protocol: a playlist in disguise cannot name other files or addresses.
-            container = av.open(file, metadata_errors="ignore", options={"protocol_whitelist": "none"})
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise AudioUnreadable(name, words_of(error)) from error
-        with container:
-            if set(container.format.name.split(",")) & PLAYLISTS:
-                raise AudioUnreadable(name, "it is a playlist rather than a recording")
-            if container.format.name in GUESSED:
-                raise AudioUnreadable(name, "nothing in it says what it is")
-            yield container
-
-
-def audio_of(container: Any, name: str, track: int) -> Any:
-    """Return the audio stream that was asked for; packets of the others are passed over.
-
-    Raises:
-        NoAudioTrack, NoSuchTrack, AudioUnreadable: see `check`.
-    """
-    streams = container.streams.audio
-    if not streams:
-        if not container.streams.video:
-            raise AudioUnreadable(name, "it holds neither sound nor pictures")
-        raise NoAudioTrack(name)
-    if not 0 <= track < len(streams):
-        raise NoSuchTrack(name, track, tuple(str(each) for each in tracks_of(container)))
-    from av.stream import Discard
-
-    for stream in container.streams:
-        if stream.index != streams[track].index:
-            stream.discard = Discard.all
-    return streams[track]
-
-
-def tracks_of(container: Any) -> tuple[AudioTrack, ...]:
-    """Return what the container says of its first audio tracks."""
-    return tuple(
-        AudioTrack(
-            index=index,
-            codec=stream.codec_context.name if stream.codec_context else "unknown",
-            channels=stream.codec_context.channels if stream.codec_context else 0,
-            sample_rate_hz=stream.codec_context.sample_rate if stream.codec_context else 0,
-            language=_shown(stream.metadata.get("language")),
-            title=_shown(stream.metadata.get("title") or stream.metadata.get("handler_name")),
-        )
-        for index, stream in enumerate(container.streams.audio[:MAX_TRACKS])
-    )
-
-
-def _shown(text: str | None) -> str | None:
-    """Return what a container says as one short line, without what says nothing."""
-    kept = "".join(char for char in text or "" if char.isprintable()).strip()[:MAX_TITLE_CHARS]
-    return None if kept.lower() in {"", "und", "soundhandler", "sound handler"} else kept
-
-
-def probe(path: Path, name: str, track: int = 0) -> MediaInfo:
-    """Open the file and decode until the track's first sound, in this process; raises as `check` does."""
+def probe(path: Path, name: str, track: int | None = None) -> MediaInfo:
+    """Open the file and decode the track's first audio in this process; raises like `check`."""
     from av.stream import Disposition
 
-    with opened(path, name) as container:
-        stream = audio_of(container, name, track)
-        frame = _first_frame(container, stream, name)
+    parts = parts_of(path)
+    with opened(path, name, parts[0]) as container:
+        stream, frame = _first_sound(container, name, track)
         pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         return MediaInfo(
-            duration_s=duration_s(container, stream),
-            duration_is_guessed=guesses_duration(container),
+            duration_s=wav_length_s(parts, stream) or length_s(container, stream),
+            duration_is_guessed=is_guessed(container, path),
+            start_s=start_s(container),
             audio_tracks=len(container.streams.audio),
             has_video=bool(pictures),
             codec=stream.codec_context.name,
@@ -222,14 +156,27 @@ def probe(path: Path, name: str, track: int = 0) -> MediaInfo:
         )
 
 
+def _first_sound(container: Any, name: str, track: int | None) -> tuple[Any, Any]:
+    """Return the track and its first frame; by default the first that has one."""
+    tracks = range(max(1, len(container.streams.audio))) if track is None else [track]
+    for index in tracks[:-1]:
+        try:
+            stream = audio_of(container, name, index)
+            return stream, _first_frame(container, stream, name)
+        except TranscriberError:
+            rewind(container, container.streams.audio[index + 1])
+    stream = audio_of(container, name, tracks[-1])
+    return stream, _first_frame(container, stream, name)
+
+
 def _first_frame(container: Any, stream: Any, name: str) -> Any:
     import av
 
-    reason = ""
+    reason, decoder = "", decoder_of(stream)
     try:
         for count, packet in enumerate(container.demux(stream)):
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     if frame.samples:
                         return frame
             except (av.FFmpegError, ValueError) as error:
@@ -243,44 +190,33 @@ def _first_frame(container: Any, stream: Any, name: str) -> Any:
     raise EmptyUpload(name)
 
 
-def duration_s(container: Any, stream: Any) -> float | None:
-    """Return the duration that the header announces, in seconds, or None; headers may lie."""
-    if container.duration and container.duration > 0:
-        return float(container.duration) / 1_000_000
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return None
-
-
-def guesses_duration(container: Any) -> bool:
-    """Return whether the announced duration is FFmpeg's guess."""
-    return bool(set(container.format.name.split(",")) & UNTIMED)
-
-
-def words_of(error: BaseException) -> str:
-    """Return the reason of a decoder's error, as part of a sentence."""
-    if isinstance(error, MemoryError):
-        return TOO_MUCH_MEMORY
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).strip().rstrip(".")
-
-
 def told(error: TranscriberError) -> dict[str, Any]:
-    """Return an error as a confined child says it; the parent puts the recording's name in."""
+    """Return an error as the sandboxed child reports it; the parent adds the recording's name."""
     return {"code": error.code, "arguments": list(error.args[1:])}
 
 
 def raised(said: dict[str, Any], name: str) -> TranscriberError:
-    """Return the error that a confined child has said, which is not to be trusted."""
+    """Return the error that a sandboxed child reported; its content is not trusted."""
     arguments = said.get("arguments") or [""]
     match said.get("code"):
-        case EmptyUpload.code:
-            return EmptyUpload(name)
-        case NoAudioTrack.code:
-            return NoAudioTrack(name)
+        case code if code in NAMED:
+            return NAMED[code](name)
+        case CodecUnknown.code:
+            return CodecUnknown(name, str(arguments[0])[:80])
         case NoSuchTrack.code if len(arguments) == 2 and isinstance(arguments[1], list):
             return NoSuchTrack(name, int(arguments[0]), tuple(str(each)[:200] for each in arguments[1]))
         case _:
             return AudioUnreadable(name, str(arguments[0])[:300])
+
+
+def _info_of(output: bytes, name: str) -> MediaInfo:
+    """Return what the child found of a file that may lack a header."""
+    try:
+        return _told(output, name)
+    except AudioUnreadable as error:
+        if PurePath(name).suffix.lower() in headerless.ENDINGS:
+            raise HeaderMissing(name) from error
+        raise
 
 
 def _told(output: bytes, name: str) -> MediaInfo:
@@ -290,14 +226,14 @@ def _told(output: bytes, name: str) -> MediaInfo:
             return MediaInfo(**said | {"tracks": tuple(AudioTrack(**each) for each in said["tracks"])})
         error = raised(said, name)
     except (ValueError, TypeError, KeyError):
-        raise AudioUnreadable(name, confined.GIVES_UP) from None
+        raise AudioUnreadable(name, sandbox.GIVES_UP) from None
     raise error
 
 
 def main() -> None:
-    """Probe the file named on the command line (path, track, seconds of CPU), under limits, and print JSON."""
-    path, track, cpu_s = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    confined.confine(cpu_s)
+    """Probe the file on the command line (path, track, CPU seconds) under limits; print JSON."""
+    path, track, cpu_s = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+    sandbox.confine(cpu_s)
     try:
         said = asdict(probe(path, path.name, track))
     except MemoryError:

@@ -1,17 +1,16 @@
-"""The way to the ledger from other processes: the web process's internal HTTP API, asked again while it is away."""
+"""Client of the web process's internal HTTP API, which retries while it is unavailable."""
 
 import json
-import logging
-import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
 from pydantic import SecretStr, TypeAdapter
 
-from storage.errors import (
+from storage.domain import retries
+from storage.domain.errors import (
     BadRequest,
     LedgerUnreachable,
     NotFound,
@@ -20,30 +19,31 @@ from storage.errors import (
     StaleAttempt,
     TranscriberError,
 )
-from storage.heartbeats import WorkerBeat
-from storage.records import Job, from_json, to_json
-from storage.reports import Advanced, Report
-
-logger = logging.getLogger(__name__)
+from storage.domain.records import Job, from_json, to_json
+from storage.jobs.reports import Advanced, Report
+from storage.remote.worker_registry import WorkerBeat
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 BRIEF = httpx.Timeout(3.0)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 AGAIN = {429, 502, 503, 504}
+Token = SecretStr | Callable[[], SecretStr]
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class WebClient:
-    """JSON calls with the worker token; safe to share between threads. Close it, or use it by `with`."""
+    """JSON calls with the worker token; safe to share between threads, a context manager.
 
-    def __init__(self, url: str, token: SecretStr, *, patience_s: float = 600.0) -> None:
+    A token that may be rotated meanwhile is given as a function, which is called before each request.
+    """
+
+    def __init__(self, url: str, token: Token, *, patience_s: float = 600.0) -> None:
         self.url = url.rstrip("/")
-        self._patience_s = patience_s
+        self._patience_s, self._token = patience_s, token
         self._http = httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {token.get_secret_value()}"},
             timeout=TIMEOUT,
-            trust_env=False,  # a proxy for the internet is none for our own processes
+            trust_env=False,  # an internet proxy does not apply to our own processes
         )
 
     def close(self) -> None:
@@ -56,44 +56,41 @@ class WebClient:
         self.close()
 
     def call(self, method: str, path: str, body: object = None, *, patience_s: float | None = None) -> bytes:
-        """Send JSON and return the answer's body; ask again, ever more rarely, while nobody answers or can.
+        """Send JSON and return the answer's body, retrying with backoff.
 
-        Calls must be safe to repeat: an answer that was lost on the way is asked for again.
+        Calls must be idempotent: a call whose answer was lost is repeated.
 
         Raises:
             LedgerUnreachable: no answer within the patience.
-            TranscriberError: the web process refused; the error says why, in its words.
+            TranscriberError: the web process refused; the error has its message.
         """
         content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         patience_s = self._patience_s if patience_s is None else patience_s
         until = time.monotonic() + patience_s
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                answer = self._http.request(
-                    method,
-                    path,
-                    content=content,
-                    headers={"Content-Type": "application/json"},
-                    timeout=TIMEOUT if patience_s > 0 else BRIEF,
-                )
-            except httpx.TransportError as error:
-                reason, wait_s = f"{type(error).__name__}: {error}", 0.0
-            else:
-                if answer.status_code not in AGAIN:
-                    return self._body(answer)
-                reason, wait_s = f"status {answer.status_code}", _asked_to_wait_s(answer)
-            wait_s = max(wait_s, random.uniform(0.5, 1.0) * pause_s)  # noqa: S311
-            if time.monotonic() + wait_s > until:
-                raise LedgerUnreachable(self.url, reason)
-            logger.info("web process away (%s), asking again in %.1f s", reason, wait_s)
-            time.sleep(wait_s)
-            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+        try:
+            return retries.call(
+                lambda: self._once(method, path, content, timeout=TIMEOUT if patience_s > 0 else BRIEF),
+                may_pass=lambda error: isinstance(error, _Away) and time.monotonic() + error.retry_after_s <= until,
+                pauses_s=retries.growing(FIRST_PAUSE_S, LONGEST_PAUSE_S, within_s=patience_s),
+            )
+        except _Away as away:
+            raise LedgerUnreachable(self.url, str(away)) from away.__cause__
 
     def beat(self, beat: WorkerBeat) -> tuple[str, ...]:
-        """Say that a worker is alive, once; return the names of the models it should fetch."""
+        """Send a worker's heartbeat once; return the models that it should download."""
         answer = self.call("POST", "/internal/v1/heartbeats", to_json(beat), patience_s=0)
         return _NAMES.validate_python(json.loads(answer)["wanted_models"])
+
+    def _once(self, method: str, path: str, content: bytes | None, *, timeout: httpx.Timeout) -> bytes:
+        token = self._token() if callable(self._token) else self._token
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token.get_secret_value()}"}
+        try:
+            answer = self._http.request(method, path, content=content, headers=headers, timeout=timeout)
+        except httpx.TransportError as error:
+            raise _Away(f"{type(error).__name__}: {error}") from error
+        if answer.status_code in AGAIN:
+            raise _Away(f"status {answer.status_code}", retry_after_s=_asked_to_wait_s(answer))
+        return self._body(answer)
 
     def _body(self, answer: httpx.Response) -> bytes:
         if answer.is_success:
@@ -108,10 +105,18 @@ class WebClient:
         raise RemoteError(answer.status_code, code, message)
 
 
-class HttpReporter:
-    """Reports over HTTP: each one until it is answered, but for live progress, which may be lost."""
+class _Away(Exception):
+    """The web process cannot answer now; retry after `retry_after_s`."""
 
-    def __init__(self, url: str, token: SecretStr, *, patience_s: float = 600.0) -> None:
+    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class HttpReporter:
+    """Sends reports over HTTP with retries; live progress is sent only once."""
+
+    def __init__(self, url: str, token: Token, *, patience_s: float = 600.0) -> None:
         self.client = WebClient(url, token, patience_s=patience_s)
         self._last: dict[str, Job] = {}
         self._lock = threading.Lock()
@@ -120,7 +125,10 @@ class HttpReporter:
         self.client.close()
 
     def send(self, report: Report) -> Job:
-        """Send the report; see `Reporter.send`. `Advanced` is tried once, and answered with the job last seen."""
+        """Send the report; see `Reporter.send`.
+
+        `Advanced` is sent once, and answered with the last known job.
+        """
         known = self._known(report.job_id) if isinstance(report, Advanced) else None
         try:
             answer = self.client.call("POST", "/internal/v1/reports", to_json(report), patience_s=0 if known else None)
@@ -138,7 +146,7 @@ class HttpReporter:
         return job
 
     def beat(self, beat: WorkerBeat) -> tuple[str, ...]:
-        """Say that a worker is alive; see `WebClient.beat`."""
+        """Send a worker's heartbeat; see `WebClient.beat`."""
         return self.client.beat(beat)
 
     def _known(self, job_id: str) -> Job | None:

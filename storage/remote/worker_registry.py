@@ -1,20 +1,26 @@
-"""Which workers are there, what they can do, and which models they should fetch; in the web process's memory."""
+"""Registry of live workers, their capabilities and wanted models; in memory."""
 
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from storage.clock import utc_now
+from storage.domain.clock import utc_now
+from storage.domain.model_names import display_name
 
-ALIVE_FOR = timedelta(seconds=20)
-"""Workers send a beat every 5 seconds; so long after the last one they count as gone."""
+ALIVE_FOR = timedelta(seconds=12)
+"""A worker is not alive after this long without its 5-second heartbeat; everything says so within 15 s."""
+FORGOTTEN_AFTER = timedelta(minutes=10)
+"""A silent worker is spoken of for this long."""
 HEARD_WITHIN = timedelta(seconds=45)
-"""Beats live in memory: so long after its start a web process has heard every worker that can reach it."""
+"""Grace period after a restart, until every live worker has sent a heartbeat."""
 SPEAKERS = "kaldi-native-fbank"
-"""A worker whose `versions` name this package can tell speakers apart; it fetches the models when it first does."""
+"""A worker with this package in its `versions` supports diarization."""
 LOST_AFTER = timedelta(seconds=60)
-"""A worker that cannot be heard may be at work all the same; so long after its last beat it is taken for dead."""
+"""A silent worker may still be working; after this long it is considered dead."""
+
+SKEWED = timedelta(seconds=10)
+"""A worker's clock that differs from ours by more is reported; the time on the network is well below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +36,9 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerBeat:
-    """What a worker says of itself; `busy` of its `slots` have work.
+    """A worker's heartbeat; `busy` of its `slots` have work.
 
-    `flow_runs` are the ids of the Prefect flow runs that it has in hand; None where it does not say.
+    `flow_runs` are the ids of its current Prefect flow runs; None if unknown.
     """
 
     name: str
@@ -50,7 +56,7 @@ class WorkerBeat:
 
 
 class Workers:
-    """The last beat of each worker, by when it came in (clocks of other machines are not trusted)."""
+    """The latest heartbeat of each worker, by arrival time (remote clocks are not trusted)."""
 
     def __init__(self, *, now: datetime | None = None) -> None:
         self._lock = threading.Lock()
@@ -59,37 +65,57 @@ class Workers:
         self._wanted: dict[str, datetime] = {}
 
     def beat(self, beat: WorkerBeat, *, now: datetime | None = None) -> tuple[str, ...]:
-        """Take a beat in and return the names of models that are wanted and not there yet."""
+        """Record a heartbeat, and return the wanted models that the worker lacks."""
         now = now or utc_now()
         with self._lock:
             self._beats[beat.name] = (now, beat)
-            self._beats = {name: kept for name, kept in self._beats.items() if now - kept[0] < 30 * ALIVE_FOR}
+            self._beats = {name: kept for name, kept in self._beats.items() if now - kept[0] < FORGOTTEN_AFTER}
             ready = {model.name for model in _models_of(beat) if model.state == "ready"}
             self._wanted = {name: at for name, at in self._wanted.items() if now - at < ALIVE_FOR}
             return tuple(name for name in self._wanted if name not in ready)
 
     def gone(self, name: str) -> None:
-        """Forget a worker that says good-bye."""
+        """Remove a worker that signed off."""
         with self._lock:
             self._beats.pop(name, None)
 
     def want(self, model: str, *, now: datetime | None = None) -> None:
-        """Ask workers to fetch a model; said again while a job waits for it."""
+        """Ask workers to download a model; repeated while a job waits for it."""
         with self._lock:
             self._wanted[model] = now or utc_now()
 
     def alive(self, now: datetime | None = None, *, pool: str | None = None) -> list[WorkerBeat]:
-        """Return the workers that were heard of lately, by name."""
+        """Return the workers with a recent heartbeat, by name."""
         now = now or utc_now()
         with self._lock:
             kept = sorted(self._beats.items())
         return [beat for _, (at, beat) in kept if now - at < ALIVE_FOR and (pool is None or beat.pool == pool)]
 
-    def in_hand(self, now: datetime | None = None) -> set[str] | None:
-        """Return the flow runs that workers have in hand, or None where that is not known.
+    def silent(self, now: datetime | None = None) -> list[WorkerBeat]:
+        """Return the workers that neither sent a recent heartbeat nor signed off, by name."""
+        now = now or utc_now()
+        with self._lock:
+            kept = sorted(self._beats.items())
+        return [beat for _, (at, beat) in kept if ALIVE_FOR <= now - at < FORGOTTEN_AFTER]
 
-        It is not while a worker that nobody has heard yet may be about to say, nor where one does not say. One that
-        fell silent without good-bye counts with what it said last, until it has been silent for `LOST_AFTER`.
+    def skewed(self, now: datetime | None = None) -> list[tuple[WorkerBeat, timedelta]]:
+        """Return the live workers with a wrong clock, and how far ahead it is."""
+        now = now or utc_now()
+        with self._lock:
+            kept = sorted(self._beats.items())
+        found = [(beat, beat.sent_at - at) for _, (at, beat) in kept if now - at < ALIVE_FOR]
+        return [(beat, ahead) for beat, ahead in found if abs(ahead) >= SKEWED]
+
+    def heard_at(self, name: str) -> datetime | None:
+        """Return when a worker's last heartbeat arrived, by our clock."""
+        with self._lock:
+            return self._beats[name][0] if name in self._beats else None
+
+    def in_hand(self, now: datetime | None = None) -> set[str] | None:
+        """Return the flow runs that workers are executing, or None if that is unknown.
+
+        It is unknown while a worker may not have reported yet, or if one does not report them. A worker that fell
+        silent without signing off counts with its last report, until it has been silent for `LOST_AFTER`.
         """
         now = now or utc_now()
         with self._lock:
@@ -99,22 +125,27 @@ class Workers:
         return {run for beat in beats for run in beat.flow_runs or ()}
 
     def slots(self, pool: str, now: datetime | None = None) -> int:
-        """Return how many flow runs the workers of a pool take at once."""
+        """Return how many flow runs the workers of a pool run at once."""
         return sum(beat.slots for beat in self.alive(now, pool=pool))
 
     def default_model(self, now: datetime | None = None) -> ModelState | None:
-        """Return the model for jobs that name none: one that is ready before one that is still being fetched."""
+        """Return the default model: a ready one before one that is still downloading."""
         states = [beat.default_model for beat in self.alive(now) if beat.default_model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda model: order.index(model.state), default=None)
 
     def tell_speakers_apart(self, now: datetime | None = None) -> bool:
-        """Return whether a worker can do what the option `diarize` asks for."""
+        """Return whether a worker supports diarization."""
         return any(SPEAKERS in beat.versions for beat in self.alive(now))
 
     def has(self, model: str, now: datetime | None = None) -> ModelState | None:
-        """Return how it stands with a model: ready somewhere, else being fetched, else failed, else None."""
-        states = [state for beat in self.alive(now) for state in _models_of(beat) if state.name == model]
+        """Return a model's best state: ready, else downloading, else failed, else None.
+
+        A model in a folder is found by its path, or by its name, which is what readers and programs are shown.
+        """
+        reported = [state for beat in self.alive(now) for state in _models_of(beat)]
+        states = [state for state in reported if state.name == model]
+        states = states or [state for state in reported if display_name(state.name) == model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda state: order.index(state.state), default=None)
 

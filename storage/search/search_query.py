@@ -1,6 +1,6 @@
-"""What a reader types into the search box, as a tree: words, prefixes, phrases, AND, OR, NOT, and filters.
+"""Parse search queries: words, prefixes, phrases, AND, OR, NOT, and filters.
 
-Nothing that is typed is an error: what cannot be meant is left out, and a hint says so.
+No input is an error: what cannot be interpreted is ignored, with a hint.
 """
 
 import re
@@ -25,7 +25,7 @@ MONTH, YEAR = re.compile(r"(\d{4})-(\d{1,2})"), re.compile(r"\d{4}")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Words to find: in this order if there are several, the last one as the beginning of a word if `prefix`."""
+    """Words to find; several form a phrase, and `prefix` makes the last one a prefix."""
 
     text: str
     prefix: bool = False
@@ -33,21 +33,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """All that the part does not find."""
+    """Everything that the part does not match."""
 
     part: "Node"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """What every part finds."""
+    """What every part matches."""
 
     parts: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """What any part finds."""
+    """What any part matches."""
 
     parts: tuple["Node", ...]
 
@@ -57,7 +57,7 @@ Node = Leaf | Not | And | Or
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A query as it was understood. Filters hold for all of it; one field named twice means either value."""
+    """A parsed query; filters apply to all of it, and repeated filters mean either value."""
 
     node: Node | None = None
     speakers: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Query:
 
 
 def parse(text: str, zone: tzinfo) -> Query:
-    """Understand what was typed; dates are days in `zone`."""
+    """Parse a query; dates are days in `zone`."""
     return _Parser(text, zone).query()
 
 
@@ -94,7 +94,7 @@ class _Piece:
 
 
 class _Parser:
-    """Recursive descent over the pieces: OR binds least, then AND (also unsaid), then NOT."""
+    """Recursive descent over the tokens: OR binds least, then AND (also implicit), then NOT."""
 
     def __init__(self, text: str, zone: tzinfo) -> None:
         self.zone = zone

@@ -1,13 +1,13 @@
-"""What an edit makes of a transcript: kept segments, and pieces whose words find their times again."""
+"""Apply an edit to a transcript: unchanged segments, and pieces with realigned words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from math import isfinite
 
-from storage.errors import BadRequest
-from storage.realign import aligned, within
-from storage.records import Segment, Transcript, Word
+from storage.domain.errors import BadRequest
+from storage.domain.records import Segment, Transcript, Word
+from storage.transcripts.word_alignment import aligned, within
 
 MAX_SEGMENTS = 200_000
 MAX_TEXT_CHARS = 20_000
@@ -19,8 +19,8 @@ PAST_END_S = 1.0
 class Piece:
     """A segment that was edited, split off or merged.
 
-    `origin` are the indexes of the segments it comes from; None means those that it overlaps in time. `words`, where
-    given, are taken as they are, for times set by hand.
+    `origin` are the indices of the segments that it comes from; None means those that it overlaps in time. Given
+    `words` are used unchanged, for times set by hand.
     """
 
     start_s: float
@@ -33,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An edit of version `base`: every segment in order, those that stay by their index there."""
+    """An edit of version `base`: all segments in order, unchanged ones by their index there."""
 
     base: int
     segments: tuple[int | Piece, ...]
@@ -42,7 +42,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A stretch that two versions have differently."""
+    """A difference between two versions."""
 
     start_s: float
     end_s: float
@@ -51,12 +51,12 @@ class Change:
 
 
 def edited(transcript: Transcript, draft: Draft) -> tuple[Transcript, int]:
-    """Return the transcript after the edit, and how many of its segments are new or changed.
+    """Return the edited transcript, and the number of new or changed segments.
 
-    A piece without text is a segment deleted.
+    A piece without text deletes the segment.
 
     Raises:
-        BadRequest: the draft names segments that are not there, or its times are out of order.
+        BadRequest: the draft refers to missing segments, or its times are out of order.
     """
     if len(draft.segments) > MAX_SEGMENTS:
         raise BadRequest("segments", f"more than {MAX_SEGMENTS}")
@@ -96,13 +96,13 @@ def _made(old: Sequence[Segment], piece: Piece, place: int, duration_s: float) -
 
 
 def _in_reach(words: Sequence[Word], start_s: float, end_s: float) -> Sequence[Word]:
-    """Return the words that are spoken in the interval; of a segment that was split, each half gets its own."""
+    """Return the words in the interval; each half of a split segment gets its own."""
     inside = [word for word in words if start_s <= (word.start_s + word.end_s) / 2 <= end_s]
     return inside or words
 
 
 def _stretched(words: tuple[Word, ...], old: Segment, start_s: float, end_s: float) -> tuple[Word, ...]:
-    """Move the first word's start and the last word's end with the segment's, where they went together before."""
+    """Move the first and last word's outer times with the segment's, if they coincided."""
     if not words:
         return words
     first, *_ = words
@@ -133,7 +133,7 @@ def _origin(old: Sequence[Segment], piece: Piece, place: int) -> Sequence[Segmen
 
 
 def changes(before: Transcript, after: Transcript) -> list[Change]:
-    """Return what is different between two versions, in order of time."""
+    """Return the differences between two versions, in order of time."""
     keys = [_key(segment) for segment in before.segments], [_key(segment) for segment in after.segments]
     found: list[Change] = []
     for kind, old, old_end, new, new_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():

@@ -1,4 +1,4 @@
-"""Versions of a job's transcript, as the ledger has them: each an immutable file on storage, the last one current."""
+"""Versions of a transcript in the ledger: each an immutable file, the last one current."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
-from storage.errors import NotFound
-from storage.records import Transcript, Version, from_json
+from storage.domain.errors import NotFound
+from storage.domain.records import Transcript, Version, from_json
 
 if TYPE_CHECKING:
-    from storage.files import Files
+    from storage.files.file_store import Files
 
 ENGINE = "engine"
 
@@ -19,7 +19,7 @@ FIRST = "SELECT stored_as, created_at FROM transcripts WHERE job_id = $id"
 
 
 def list_of(con: DuckDBPyConnection, job_id: str) -> list[Version]:
-    """Return the versions of the job's transcript, the current one first; none before there is a transcript."""
+    """Return the versions of the job's transcript, current one first; empty without one."""
     fields = ("number", "stored_as", "made_by", "made_at", "note", "changed")
     rows = [dict(zip(fields, row, strict=True)) for row in con.execute(LIST, {"id": job_id}).fetchall()]
     if not rows and (row := con.execute(FIRST, {"id": job_id}).fetchone()):
@@ -72,12 +72,12 @@ HAS_ROWS = "SELECT count(*) FROM versions WHERE job_id = $id"
 
 
 def add(con: DuckDBPyConnection, job_id: str, version: Version) -> None:
-    """Keep a version's row."""
+    """Add a version's row."""
     con.execute(ADD, {"job_id": job_id, **dataclasses.asdict(version)})
 
 
 def begin(con: DuckDBPyConnection, job_id: str) -> Version:
-    """Return the current version, which has a row of its own from now on."""
+    """Return the current version, creating its row."""
     version = current(con, job_id)
     if not con.execute(HAS_ROWS, {"id": job_id}).fetchall()[0][0]:
         add(con, job_id, version)

@@ -1,22 +1,23 @@
-"""Word times for edited text: words that stayed keep theirs, changed ones share the interval of what they replaced."""
+"""Align edited text with word times: unchanged words keep theirs, new ones share intervals."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from storage.records import Word
+from storage.domain.records import Word
 
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef"
-"""Scripts that are written without spaces (Thai, Lao, Myanmar, Khmer, Han, Kana) or in blocks: a character a token."""
+"""Scripts without spaces (Thai, Lao, Myanmar, Khmer, Han, Kana), tokenised by character."""
 TOKEN = re.compile(rf"\s*(?:[{UNSPACED}]|[^\s{UNSPACED}]+)")
 SURE = 1.0  # a person wrote it
 
 
 def aligned(words: Sequence[Word], text: str, *, start_s: float, end_s: float) -> tuple[Word, ...]:
-    """Return the words of `text` with times between `start_s` and `end_s`, as near to those of `words` as can be.
+    """Return the words of `text` with times, as close to those of `words` as possible.
 
-    Words that stayed as they were keep time and probability; a new one counts as sure. None where there were none.
+    All times are between `start_s` and `end_s`. Unchanged words keep time and probability; a new one has probability 1.
+    Returns none if there were none.
     """
     if not words:
         return ()
@@ -39,7 +40,7 @@ def aligned(words: Sequence[Word], text: str, *, start_s: float, end_s: float) -
 
 
 def shared_out(tokens: Sequence[str], start_s: float, end_s: float) -> list[Word]:
-    """Return words that fill the interval, each as long as it has characters."""
+    """Return words that fill the interval, with durations by number of characters."""
     total = sum(len(token.strip()) or 1 for token in tokens)
     length_s = max(0.0, end_s - start_s)
     found: list[Word] = []
@@ -53,7 +54,7 @@ def shared_out(tokens: Sequence[str], start_s: float, end_s: float) -> list[Word
 
 
 def within(words: Sequence[Word], start_s: float, end_s: float) -> tuple[Word, ...]:
-    """Return the words with times inside the interval, none before the one in front of it."""
+    """Return the words with times inside the interval, in order."""
     found: list[Word] = []
     earliest_s = start_s
     for word in words:
@@ -65,14 +66,14 @@ def within(words: Sequence[Word], start_s: float, end_s: float) -> tuple[Word, .
 
 
 def _kept(unit: Sequence[Word], token: str) -> list[Word]:
-    """Return a unit that stayed; where only case or punctuation changed, with the new spelling."""
+    """Return an unchanged unit, with the new spelling if case or punctuation changed."""
     if _text(unit).strip() == token.strip():
         return list(unit)
     return [Word(start_s=unit[0].start_s, end_s=unit[-1].end_s, text=token, probability=SURE)]
 
 
 def _units(words: Sequence[Word]) -> list[list[Word]]:
-    """Group the engine's words as text is cut: at spaces, and around characters that stand for themselves."""
+    """Group the engine's words as the text is split: at spaces and around single characters."""
     units: list[list[Word]] = []
     for word in words:
         parts = TOKEN.findall(word.text) or [word.text]
@@ -96,6 +97,6 @@ def _text(unit: Sequence[Word]) -> str:
 
 
 def _key(token: str) -> str:
-    """Return what makes a word the same word: its letters, without case and punctuation around them."""
+    """Return the letters of a word, for comparison without case and punctuation."""
     bare = token.strip().casefold()
     return bare.strip("\"'“”‘’«».,;:!?…()[]-–—¿¡。、，！？") or bare

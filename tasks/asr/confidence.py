@@ -1,5 +1,7 @@
-"""Which hearings of a window are doubtful, and which of two is the better one. Pure; the thresholds are Whisper's own
-where it has them, and the rest is what its users complain of: loops, invented text, dropped sentences.
+"""Find reasons to doubt a window's text, and choose the better of two. Pure.
+
+The thresholds are Whisper's own where it has them. The rest covers what its users report: loops, invented text and
+dropped sentences.
 """
 
 import re
@@ -8,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from storage.records import Stretch, Word
-from tasks.windows import Window
+from storage.domain.records import Stretch, Word
+from tasks.audio.windows import Window
 
 REPETITION = "repetition"
 LOW_CONFIDENCE = "low confidence"
@@ -21,12 +23,12 @@ COMPRESSION_LIMIT = 2.4
 LOGPROB_LIMIT = -1.0
 NO_SPEECH_LIMIT = 0.6
 FASTEST_CHARS_PER_S = 35.0
-UNHEARD_S = 1.5  # speech without a word for longer than this was dropped
-LONGEST_WORD_S = 1.2  # one that seems to last longer hides what was dropped
-WORD_S, LETTER_S, DIGIT_S = 0.4, 0.06, 0.35  # what a word takes at most: "1984" is four syllables and more
-SQUEEZED_WORDS, SQUEEZED_S = 4, 0.15  # so many words in so little time were said by nobody: a loop, timed afterwards
+UNTRANSCRIBED_S = 1.5  # speech without a word for longer than this was dropped
+LONGEST_WORD_S = 1.2  # a longer word hides dropped speech
+WORD_S, LETTER_S, DIGIT_S = 0.4, 0.06, 0.35  # the longest that a word can take: "1984" is four syllables or more
+SQUEEZED_WORDS, SQUEEZED_S = 4, 0.15  # this many words in this little time were not spoken: a loop, timed afterwards
 LOOP_TIMES = 4
-LOOP_TIMES_ONE_WORD = 6  # "no, no, no" is said
+LOOP_TIMES_ONE_WORD = 6  # "no, no, no" occurs in speech
 LOOP_LONGEST = 8  # words
 LOOP_IN_WORD = re.compile(r"(?=\S*[^\W\d_])(\S{1,12}?)\1{6,}")  # "t-t-t-t-t-t-t", but not 1000000000
 WEIGHTS = {REPETITION: 4.0, NO_SPEECH: 3.0, NO_TEXT: 3.0, TOO_FAST: 2.0, LOW_CONFIDENCE: 1.0}
@@ -34,7 +36,7 @@ WEIGHTS = {REPETITION: 4.0, NO_SPEECH: 3.0, NO_TEXT: 3.0, TOO_FAST: 2.0, LOW_CON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowText:
-    """What one decoding of one window gave; word times are seconds from the span's start."""
+    """One decoding of one window; word times are seconds from the span's start."""
 
     text: str
     words: tuple[Word, ...]
@@ -46,43 +48,43 @@ class WindowText:
     language: str = "en"
 
 
-def doubts(heard: WindowText, window: Window, speech: Sequence[Stretch]) -> tuple[str, ...]:
-    """Return why this hearing is doubtful, or nothing; `speech` is what was detected inside the window."""
+def doubts(decoded: WindowText, window: Window, speech: Sequence[Stretch]) -> tuple[str, ...]:
+    """Return the reasons to doubt a text, given the speech detected in its window."""
     speech_s = sum(stretch.end_s - stretch.start_s for stretch in speech)
-    found = []
-    if heard.compression_ratio > COMPRESSION_LIMIT or loops([word.text for word in heard.words]):
-        found.append(REPETITION)
-    if heard.text and heard.no_speech_prob > NO_SPEECH_LIMIT and heard.avg_logprob < LOGPROB_LIMIT:
-        found.append(NO_SPEECH)
-    elif heard.text and heard.avg_logprob < LOGPROB_LIMIT:
-        found.append(LOW_CONFIDENCE)
-    if any(unheard(heard.words, window, speech)):
-        found.append(NO_TEXT)
-    if len(heard.text) > FASTEST_CHARS_PER_S * max(speech_s, 0.5) or squeezed(heard.words):
-        found.append(TOO_FAST)
-    return tuple(found)
+    reasons = []
+    if decoded.compression_ratio > COMPRESSION_LIMIT or loops([word.text for word in decoded.words]):
+        reasons.append(REPETITION)
+    if decoded.text and decoded.no_speech_prob > NO_SPEECH_LIMIT and decoded.avg_logprob < LOGPROB_LIMIT:
+        reasons.append(NO_SPEECH)
+    elif decoded.text and decoded.avg_logprob < LOGPROB_LIMIT:
+        reasons.append(LOW_CONFIDENCE)
+    if any(speech_without_words(decoded.words, window, speech)):
+        reasons.append(NO_TEXT)
+    if len(decoded.text) > FASTEST_CHARS_PER_S * max(speech_s, 0.5) or squeezed(decoded.words):
+        reasons.append(TOO_FAST)
+    return tuple(reasons)
 
 
-Hearing = tuple[WindowText, tuple[str, ...]]
-"""A hearing of a window, and what is doubtful about it."""
+Candidate = tuple[WindowText, tuple[str, ...]]
+"""A decoded text of a window, with the reasons to doubt it."""
 
 
-def weight(why: Sequence[str]) -> float:
-    """Return how heavy the doubts are."""
-    return sum(WEIGHTS[doubt] for doubt in why)
+def weight(reasons: Sequence[str]) -> float:
+    """Return the total weight of the doubts."""
+    return sum(WEIGHTS[doubt] for doubt in reasons)
 
 
-def better(first: Hearing, second: Hearing) -> Hearing:
-    """Return the hearing with the lighter doubts; with equal ones, the more confident, and the first if alike."""
+def better(first: Candidate, second: Candidate) -> Candidate:
+    """Return the candidate with lighter doubts, then the more confident, then the first."""
 
-    def badness(hearing: Hearing) -> tuple[float, float]:
-        return weight(hearing[1]), -hearing[0].avg_logprob
+    def badness(candidate: Candidate) -> tuple[float, float]:
+        return weight(candidate[1]), -candidate[0].avg_logprob
 
     return second if badness(second) < badness(first) else first
 
 
 def together(parts: Sequence[WindowText]) -> WindowText:
-    """Return the parts of one window as one hearing."""
+    """Return the parts of one window as one text."""
     text = " ".join(part.text for part in parts if part.text)
     tokens = sum(part.tokens for part in parts)
     return WindowText(
@@ -97,27 +99,27 @@ def together(parts: Sequence[WindowText]) -> WindowText:
 
 
 def compression_ratio(text: str) -> float:
-    """Return how far zlib shrinks the text, as Whisper measures loops."""
+    """Return the zlib compression ratio of a text, as Whisper measures loops."""
     data = text.encode()
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 def loops(words: Sequence[str]) -> bool:
-    """Return whether a run of up to eight words comes four times and more (one word: six) in direct succession."""
+    """Return whether up to eight words repeat four times in succession (one word: six)."""
     if any(LOOP_IN_WORD.search(word) for word in words):
         return True
     spoken = [re.sub(r"\W+", "", word.lower()) for word in words]
     for length in range(1, LOOP_LONGEST + 1):
-        same = 0
+        repeated = 0
         for index in range(length, len(spoken)):
-            same = same + 1 if spoken[index] == spoken[index - length] else 0
-            if same >= length * ((LOOP_TIMES if length > 1 else LOOP_TIMES_ONE_WORD) - 1):
+            repeated = repeated + 1 if spoken[index] == spoken[index - length] else 0
+            if repeated >= length * ((LOOP_TIMES if length > 1 else LOOP_TIMES_ONE_WORD) - 1):
                 return True
     return False
 
 
 def squeezed(words: Sequence[Word]) -> Stretch | None:
-    """Return where several words begin at almost the same time, the first such place."""
+    """Return the first place where several words start at almost the same time."""
     for first, last in zip(words, words[SQUEEZED_WORDS - 1 :], strict=False):
         if last.start_s - first.start_s < SQUEEZED_S:
             return Stretch(start_s=first.start_s, end_s=last.end_s)
@@ -125,16 +127,18 @@ def squeezed(words: Sequence[Word]) -> Stretch | None:
 
 
 def longest_s_of(word: Word) -> float:
-    """Return for how long the word can have been said."""
+    """Return the longest time in which the word can be spoken."""
     text = word.text.strip()
     return min(LONGEST_WORD_S, WORD_S + LETTER_S * len(text)) + DIGIT_S * sum(map(str.isdigit, text))
 
 
-def unheard(words: Sequence[Word], within: Stretch | Window, speech: Sequence[Stretch]) -> Iterator[Stretch]:
-    """Yield where somebody speaks for long and no word is."""
+def speech_without_words(
+    words: Sequence[Word], within: Stretch | Window, speech: Sequence[Stretch]
+) -> Iterator[Stretch]:
+    """Yield long stretches of speech without a word."""
     spans = sorted((word.start_s, min(word.end_s, word.start_s + longest_s_of(word))) for word in words)
     edges = [(within.start_s, within.start_s), *spans, (within.end_s, within.end_s)]
     for (_, gap_start), (gap_end, _) in pairwise(edges):
         inside_s = (min(gap_end, stretch.end_s) - max(gap_start, stretch.start_s) for stretch in speech)
-        if sum(part for part in inside_s if part > 0) > UNHEARD_S:
+        if sum(part for part in inside_s if part > 0) > UNTRANSCRIBED_S:
             yield Stretch(start_s=gap_start, end_s=gap_end)

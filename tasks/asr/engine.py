@@ -1,7 +1,7 @@
-"""The engine: one faster-whisper model on one device, kept loaded, hearing several spans at once.
+"""The faster-whisper engine: one model on one device, transcribing several spans at once.
 
-Out of memory is no failure yet: the batch is halved, then the model loaded again as int8, then on the CPU; what was
-given up is recorded with the result.
+When memory runs out, the batch is halved, then the model is reloaded as int8, then moved to the CPU. Whatever was given
+up is recorded with the result.
 """
 
 import logging
@@ -14,31 +14,33 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage.errors import BadRequest, ModelCannot, ModelMissing, OutOfDeviceMemory
-from storage.records import Heard, Options, Stretch
-from storage.settings import EngineSettings
-from tasks.decode import Samples
-from tasks.decoding import Decoder
-from tasks.devices import DevicePlan, fitted, plan_device, prepare_libraries
-from tasks.hearing import Stopped, hear_windows
-from tasks.limits import memory_free_bytes
-from tasks.models import Resolved, hold, is_multilingual
+from storage.domain.errors import ModelMissing, OutOfDeviceMemory
+from storage.domain.job_messages import encode, text_of
+from storage.domain.records import Options, SpanResult, Stretch
+from storage.domain.settings import EngineSettings
+from storage.domain.transcript_notes import RanOnCpu, SmallerBatches, SmallerWeights, SteppedDown, SteppedTo
+from tasks.asr.base import ENGLISH, Capabilities, OnProgress, ShouldStop, language_to_decode
+from tasks.asr.transcribe_windows import transcribe_windows
+from tasks.asr.whisper_decode import Decoder
+from tasks.audio.decode import Samples
+from tasks.models.catalogue import Resolved, hold, is_multilingual
+from tasks.models.cgroup_limits import memory_free_bytes
+from tasks.models.devices import DevicePlan, fitted, plan_device, prepare_libraries
 
 logger = logging.getLogger(__name__)
 
-HEARING_VERSION = 5  # a change of windows, decoding, checks or word times counts it up
+DECODING_VERSION = 9  # count up when windows, decoding, checks or word times change
 ENGINE_VERSION = (
-    f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {HEARING_VERSION}"
+    f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {DECODING_VERSION}"
 )
 
 T = TypeVar("T")
-ShouldStop = Callable[[], bool]
-OnProgress = Callable[[float], None]
-__all__ = ["ENGINE_VERSION", "Engine", "Stopped", "hear"]
 
 
 class Engine(AbstractContextManager["Engine"]):
-    """A loaded model; `hear` may be called from as many threads as the plan has workers."""
+    """A loaded faster-whisper model; see `AsrEngine`."""
+
+    version = ENGINE_VERSION
 
     def __init__(self, resolved: Resolved, plan: DevicePlan) -> None:
         self.resolved, self.plan = resolved, plan
@@ -46,10 +48,10 @@ class Engine(AbstractContextManager["Engine"]):
         self._lock = threading.Lock()
         self._model: Any = None
         self._held = ExitStack()
-        self.multilingual = is_multilingual(resolved.path)
+        self.capabilities = Capabilities(model=resolved.name, multilingual=is_multilingual(resolved.path))
 
     @classmethod
-    def load(
+    def loaded(
         cls,
         resolved: Resolved,
         *,
@@ -59,10 +61,10 @@ class Engine(AbstractContextManager["Engine"]):
         cpu_threads: int = 2,
         batch_size: int = 8,
     ) -> Self:
-        """Return an engine with its model in the device's memory.
+        """Return an engine with its model loaded on the device.
 
         Raises:
-            OutOfDeviceMemory: not even the smallest settings fit.
+            OutOfDeviceMemory: even the smallest settings do not fit.
             ModelMissing: the folder holds no model that can be loaded.
         """
         plan = DevicePlan(
@@ -73,18 +75,18 @@ class Engine(AbstractContextManager["Engine"]):
             batch_size=batch_size,
         )
         engine = cls(resolved, plan)
-        engine.with_less(lambda: engine.model)
+        engine.load()
         return engine
 
     @classmethod
-    def by_settings(cls, resolved: Resolved, settings: EngineSettings, device: str | None = None) -> Self:
-        """Return an engine on the device, used as `tasks.devices.plan_device` says."""
+    def from_settings(cls, resolved: Resolved, settings: EngineSettings, device: str | None = None) -> Self:
+        """Return an engine on the device, planned by `tasks.models.devices.plan_device`."""
         plan = plan_device(settings, device)
         if plan.kind == "cpu" and not settings.batch_size:
             model_bytes = (resolved.path / "model.bin").stat().st_size
             plan = fitted(plan, model_bytes=model_bytes, free_bytes=memory_free_bytes())
         engine = cls(resolved, plan)
-        engine.with_less(lambda: engine.model)
+        engine.load()
         return engine
 
     def __exit__(
@@ -93,14 +95,14 @@ class Engine(AbstractContextManager["Engine"]):
         self.close()
 
     def close(self) -> None:
-        """Let go of the model. On CUDA the memory is sure to come back only when the process ends."""
+        """Release the model; on CUDA only the end of the process surely frees memory."""
         with self._lock:
             self._model = None
             self._held.close()
 
     @property
     def model(self) -> Any:
-        """The faster-whisper model, loaded by the current plan."""
+        """The faster-whisper model, loaded according to the current plan."""
         with self._lock:
             if self._model is None:
                 self._held.close()
@@ -109,12 +111,12 @@ class Engine(AbstractContextManager["Engine"]):
             return self._model
 
     def with_less(self, work: Callable[[], T]) -> T:
-        """Run `work`; while it ends for want of memory, run it again with less.
+        """Run `work`, and run it again with less memory whenever memory runs out.
 
         Raises:
-            OutOfDeviceMemory: there is nothing left to give up.
+            OutOfDeviceMemory: nothing is left to give up.
         """
-        tried: list[str] = []
+        attempts: list[str] = []
         while True:
             plan = self.plan
             try:
@@ -122,38 +124,109 @@ class Engine(AbstractContextManager["Engine"]):
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                tried.append(f"{plan.device} {plan.compute_type} batch {plan.batch_size}")
-                self.step_down(f"{plan.device} had too little memory", since=plan, tried="; ".join(tried))
+                attempts.append(f"{plan.device} {plan.compute_type} batch {plan.batch_size}")
+                self.step_down(device=plan.device, since=plan, tried="; ".join(attempts))
 
-    def step_down(self, why: str, *, since: DevicePlan | None = None, tried: str = "") -> None:
-        """Use less memory from now on, and record it; nothing happens where the plan is no longer `since`.
+    def step_down(self, *, device: str | None = None, since: DevicePlan | None = None, tried: str = "") -> None:
+        """Use less memory from now on, and record it; does nothing if `since` is outdated.
+
+        `device` ran out of memory; without one, a process died.
 
         Raises:
-            OutOfDeviceMemory: there is nothing left to give up.
+            OutOfDeviceMemory: nothing is left to give up.
         """
         with self._lock:
             plan = self.plan
             if since not in (None, plan):
-                return  # another thread has just done so
-            less = with_less(plan)
-            if less is None:
-                raise OutOfDeviceMemory(plan.device, tried or why)
-            if (less.device, less.compute_type) != (plan.device, plan.compute_type):
+                return  # another thread has just done it
+            smaller = with_less(plan)
+            if smaller is None:
+                raise OutOfDeviceMemory(plan.device, tried or "a process died")
+            if (smaller.device, smaller.compute_type) != (plan.device, plan.compute_type):
                 self._model = None
-            self.plan = less
-            self.given_up += (f"{why}: {given_up(plan, less)}",)
-            logger.warning("%s", self.given_up[-1], extra={"action": "engine.step_down"})
+            self.plan = smaller
+            self.given_up += (encode(SteppedDown(to=given_up(plan, smaller), device=device)),)
+            logger.warning("%s", text_of(self.given_up[-1]), extra={"action": "engine.step_down"})
 
     def restore(self, plan: DevicePlan) -> None:
-        """Go back to a plan from before `step_down`, and forget what was given up."""
+        """Return to a plan from before `step_down`, and clear what was given up."""
         with self._lock:
             if (plan.device, plan.compute_type) != (self.plan.device, self.plan.compute_type):
                 self._model = None
             self.plan, self.given_up = plan, ()
 
+    def load(self) -> None:
+        """Load the model into the device's memory; see `AsrEngine.load`."""
+        self.with_less(lambda: self.model)
+
+    def languages(self) -> frozenset[str]:
+        """Return the languages that the model has tokens for; faster-whisper lists those of large-v3."""
+        if not self.capabilities.multilingual:
+            return frozenset({ENGLISH})
+        model = self.with_less(lambda: self.model)
+        tokens: dict[str, int] = model.hf_tokenizer.get_vocab()
+        return frozenset(code for code in model.supported_languages if f"<|{code}|>" in tokens)
+
+    def transcribe(
+        self,
+        pcm: Samples,
+        *,
+        options: Options,
+        language: str | None = None,
+        speech: tuple[Stretch, ...] | None = None,
+        maybe: tuple[Stretch, ...] = (),
+        should_stop: ShouldStop = lambda: False,
+        on_progress: OnProgress = lambda _: None,
+    ) -> SpanResult:
+        """Return the transcription of one span; see `AsrEngine.transcribe`.
+
+        Its utterances may be in several languages.
+        """
+        from tasks.audio.vad import find_speech
+
+        started = time.perf_counter()
+        decode_language = language_to_decode(self, options, language)
+        detected_speech = find_speech(pcm) if speech is None else speech
+
+        def work() -> SpanResult:
+            span_text = transcribe_windows(
+                pcm,
+                detected_speech,
+                maybe,
+                decoder=Decoder(model=self.model, options=options),
+                language=decode_language,
+                batch_size=self.plan.batch_size,
+                should_stop=should_stop,
+                on_progress=on_progress,
+            )
+            return SpanResult(
+                segments=span_text.segments,
+                language=decode_language or span_text.language or ENGLISH,
+                model=self.resolved.name,
+                fingerprint=self.resolved.fingerprint,
+                engine=self.version,
+                device=self.plan.device,
+                compute_type=self.plan.compute_type,
+                cpu_threads=self.plan.cpu_threads,
+                batch_size=self.plan.batch_size,
+                engine_s=round(time.perf_counter() - started, 3),
+                given_up=self.given_up,
+                reheard=span_text.reheard,
+                languages=span_text.languages,
+                mismatches=span_text.mismatches,
+                untranscribed=span_text.untranscribed,
+                repeats=span_text.repeats,
+            )
+
+        return self.with_less(work)
+
+    def can_step_down(self) -> bool:
+        """Return whether there is a smaller plan."""
+        return with_less(self.plan) is not None
+
 
 def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
-    """Load the model's folder.
+    """Load the model from its folder.
 
     Raises:
         ModelMissing: it holds no model that CTranslate2 can load.
@@ -186,12 +259,12 @@ def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
 
 
 ONEDNN_SIGNS = ("could not create a memory", "could not create a primitive")
-"""What CTranslate2's library on the CPU says where an allocation fails; seen under a real limit of memory."""
+"""Messages of CTranslate2's CPU library when an allocation fails, seen under a real memory limit."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether the device, or the machine, had too little memory."""
-    said = str(error).lower()
+    """Return whether the device or the machine ran out of memory."""
+    message = str(error).lower()
     signs = (
         "out of memory",
         "bad_alloc",
@@ -200,11 +273,11 @@ def out_of_memory(error: BaseException) -> bool:
         "failed to allocate",
         *ONEDNN_SIGNS,
     )
-    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
+    return isinstance(error, MemoryError) or any(sign in message for sign in signs)
 
 
 def with_less(plan: DevicePlan) -> DevicePlan | None:
-    """Return the next smaller plan: half the batch, then int8, then the CPU; None at the end."""
+    """Return the next smaller plan (half the batch, int8, the CPU), or None."""
     if plan.batch_size > 1:
         return replace(plan, batch_size=plan.batch_size // 2)
     if not plan.compute_type.startswith("int8"):
@@ -214,80 +287,10 @@ def with_less(plan: DevicePlan) -> DevicePlan | None:
     return None
 
 
-def given_up(plan: DevicePlan, less: DevicePlan) -> str:
+def given_up(plan: DevicePlan, smaller: DevicePlan) -> SteppedTo:
     """Return what was given up, for the job's record."""
-    if less.device != plan.device:
-        return f"heard on the CPU instead of {plan.device}"
-    if less.compute_type != plan.compute_type:
-        return f"{less.compute_type} instead of {plan.compute_type}"
-    return f"batches of {less.batch_size} windows instead of {plan.batch_size}"
-
-
-def _knows(model: Any, language: str) -> bool:
-    """Return whether a multilingual model has a token for this language; faster-whisper lists those of large-v3."""
-    return language in model.supported_languages and model.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
-
-
-def hear(
-    engine: Engine,
-    pcm: Samples,
-    *,
-    options: Options,
-    language: str | None = None,
-    speech: tuple[Stretch, ...] | None = None,
-    should_stop: ShouldStop = lambda: False,
-    on_progress: OnProgress = lambda _: None,
-) -> Heard:
-    """Return what is said in one span; times are seconds from the span's start.
-
-    With no `language`, a model that knows several finds that of each utterance.
-
-    `pcm` is float32 mono at 16 kHz. `speech` is where there is speech in it, from the span's start, if the caller
-    knows (a plan does: `tasks.stitch.speech_of`); else it is looked for here. Without a `language` a multilingual
-    model finds it out. `should_stop` is asked between batches; `on_progress` gets the seconds of speech heard so far.
-
-    Raises:
-        Stopped: `should_stop` said so.
-        OutOfDeviceMemory: the device is too small even with the smallest settings.
-        BadRequest: the model does not know the language.
-        ModelCannot: it is to translate and knows no other language than English.
-    """
-    from tasks.speech import find_speech
-
-    started = time.perf_counter()
-    found = find_speech(pcm) if speech is None else speech
-    if options.task == "translate" and not engine.multilingual:
-        raise ModelCannot(engine.resolved.name, "translate")
-    told = language if engine.multilingual else "en"
-    if told is not None and engine.multilingual and not _knows(engine.model, told):
-        raise BadRequest("language", f"{told} is no language code that the model knows, such as en, de or ja")
-
-    def work() -> Heard:
-        found_text = hear_windows(
-            pcm,
-            found,
-            decoder=Decoder(model=engine.model, options=options),
-            language=told,
-            batch_size=engine.plan.batch_size,
-            should_stop=should_stop,
-            on_progress=on_progress,
-        )
-        return Heard(
-            segments=found_text.segments,
-            language=told or (found_text.languages[0].language if found_text.languages else "en"),
-            model=engine.resolved.name,
-            fingerprint=engine.resolved.fingerprint,
-            engine=ENGINE_VERSION,
-            device=engine.plan.device,
-            compute_type=engine.plan.compute_type,
-            cpu_threads=engine.plan.cpu_threads,
-            batch_size=engine.plan.batch_size,
-            engine_s=round(time.perf_counter() - started, 3),
-            given_up=engine.given_up,
-            reheard=found_text.reheard,
-            languages=found_text.languages,
-            mismatches=found_text.mismatches,
-            untranscribed=found_text.untranscribed,
-        )
-
-    return engine.with_less(work)
+    if smaller.device != plan.device:
+        return RanOnCpu(usual=plan.device)
+    if smaller.compute_type != plan.compute_type:
+        return SmallerWeights(compute_type=smaller.compute_type, usual=plan.compute_type)
+    return SmallerBatches(batch_size=smaller.batch_size, usual=plan.batch_size)

@@ -1,16 +1,17 @@
-"""Which language is spoken: what an engine is told, and what its answers say of the recording as a whole.
+"""Choose the language of a recording from its options and the results of its spans.
 
-Each span counts by the seconds of speech in it, and each language by its share of the probability there: music and
-noise, of which the model is unsure, add a little to many languages and decide nothing.
+Each span counts by its seconds of speech, and each language by its probability there. Music and noise, on which the
+model is uncertain, add a little to many languages and decide nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.records import Heard, LanguageGuess, Options, Plan, Span
+from storage.domain.records import LanguageGuess, Options, Plan, Span, SpanResult
+from tasks.asr.base import ENGLISH, Capabilities
 
 SURE = 0.8
-"""A span is heard again where the languages that it was heard in are less probable than this, taken together."""
+"""A span is decoded again if its languages together are less probable than this."""
 CANDIDATES = 5
 
 Shares = dict[str, float]
@@ -18,51 +19,69 @@ Shares = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenLanguage:
-    """The recording's likeliest language, its probability over all of it (None: not asked for), and the next best."""
+    """The likeliest language, its probability (None without detection), and the next candidates."""
 
     language: str
     probability: float | None = None
     others: tuple[LanguageGuess, ...] = ()
 
 
-def told_language(options: Options, *, multilingual: bool) -> str | None:
-    """Return the language that spans are heard in; None where the engine is to find it out for itself."""
-    if not multilingual:
-        return "en"
+def requested_language(options: Options, capabilities: Capabilities) -> str | None:
+    """Return the language to decode spans in, or None if the engine detects it.
+
+    Raises:
+        ModelCannot: the job requests what the model cannot do.
+    """
+    capabilities.check(options)
+    if not capabilities.multilingual:
+        return ENGLISH
     return None if options.language_per_span else options.language
 
 
-def recording_language(plan: Plan, heards: Sequence[Heard], *, given: str | None = None) -> SpokenLanguage:
-    """Return the language of a recording all of whose spans have been heard; `given` is what its job asked for.
+def recording_language(plan: Plan, results: Sequence[SpanResult], *, given: str | None = None) -> SpokenLanguage:
+    """Return the language of a recording whose spans are all transcribed.
 
-    A model that knows only English has heard English, whatever it was told.
+    `given` is the requested language. A model that supports only English transcribes English, whatever was requested.
     """
-    if not heards or (given and any(heard.languages or heard.language == given for heard in heards)):
+    if not results or (given and any(result.languages or result.language == given for result in results)):
         return SpokenLanguage(language=given or "en")
     lengths_s = [speech_s(span) for span in plan.spans]
-    found_out = [(heard, length_s) for heard, length_s in zip(heards, lengths_s, strict=True) if heard.languages]
-    if found_out:
-        shares = [{guess.language: guess.probability for guess in heard.languages} for heard, _ in found_out]
-        return together(shares, [length_s for _, length_s in found_out])
-    return SpokenLanguage(language=together([{heard.language: 1.0} for heard in heards], lengths_s).language)
+    detected = [(result, length_s) for result, length_s in zip(results, lengths_s, strict=True) if result.languages]
+    if detected:
+        shares = [{guess.language: guess.probability for guess in result.languages} for result, _ in detected]
+        return together(shares, [length_s for _, length_s in detected])
+    return SpokenLanguage(language=together([{result.language: 1.0} for result in results], lengths_s).language)
 
 
-def to_hear_again(plan: Plan, heards: Sequence[Heard], spoken: SpokenLanguage) -> list[Span]:
-    """Return the spans that are to be heard once more, told the recording's language.
+def settle_language(
+    plan: Plan, results: Sequence[SpanResult], options: Options, requested: str | None
+) -> tuple[SpokenLanguage, list[Span]]:
+    """Return the recording's language, and the spans to decode again in it."""
+    spoken = recording_language(plan, results, given=requested or options.language)
+    return spoken, spans_to_redecode(plan, results, spoken)
 
-    Those are in another one, and the engine was not sure of it. A span in several languages is as sure as all of them
-    together.
+
+def spans_to_redecode(plan: Plan, results: Sequence[SpanResult], spoken: SpokenLanguage) -> list[Span]:
+    """Return the spans to decode again in the recording's language.
+
+    They were decoded in another one, and the engine was not certain of it. For a span in several languages, their
+    combined probability counts.
     """
     return [
         span
-        for span, heard in zip(plan.spans, heards, strict=True)
-        if heard.languages and languages_of(heard) != {spoken.language} and _sureness(heard) < SURE
+        for span, result in zip(plan.spans, results, strict=True)
+        if may_be_redecoded(result) and languages_of(result) != {spoken.language}
     ]
 
 
-def languages_of(heard: Heard) -> set[str]:
-    """Return the languages that a span was heard in."""
-    return {segment.language or heard.language for segment in heard.segments} or {heard.language}
+def may_be_redecoded(result: SpanResult) -> bool:
+    """Return whether a span's language is so uncertain that the recording's may replace it."""
+    return bool(result.languages) and _sureness(result) < SURE
+
+
+def languages_of(result: SpanResult) -> set[str]:
+    """Return the languages of a span's segments."""
+    return {segment.language or result.language for segment in result.segments} or {result.language}
 
 
 def speech_s(span: Span) -> float:
@@ -70,12 +89,12 @@ def speech_s(span: Span) -> float:
     return sum(stretch.end_s - stretch.start_s for stretch in span.speech)
 
 
-def together(found: Sequence[Shares], weights: Sequence[float]) -> SpokenLanguage:
-    """Return the likeliest language over stretches: the mean of their probabilities, weighed by their lengths."""
+def together(probabilities: Sequence[Shares], weights: Sequence[float]) -> SpokenLanguage:
+    """Return the likeliest language: the mean of probabilities, weighted by length."""
     if not sum(weights):
         weights = [1.0] * len(weights)
     totals: Shares = {}
-    for shares, weight in zip(found, weights, strict=True):
+    for shares, weight in zip(probabilities, weights, strict=True):
         for language, share in shares.items():
             totals[language] = totals.get(language, 0.0) + share * weight / sum(weights)
     ranked = sorted(totals.items(), key=lambda pair: pair[1], reverse=True)[:CANDIDATES]
@@ -83,6 +102,6 @@ def together(found: Sequence[Shares], weights: Sequence[float]) -> SpokenLanguag
     return SpokenLanguage(language=first.language, probability=first.probability, others=tuple(others))
 
 
-def _sureness(heard: Heard) -> float:
-    spoken = languages_of(heard)
-    return sum(guess.probability for guess in heard.languages if guess.language in spoken)
+def _sureness(result: SpanResult) -> float:
+    spoken = languages_of(result)
+    return sum(guess.probability for guess in result.languages if guess.language in spoken)

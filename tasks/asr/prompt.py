@@ -1,36 +1,36 @@
-"""What a model is told before each window: words to expect, and text that sets style and spelling.
+"""The prompt before each window: expected words, and text that sets style and spelling.
 
-faster-whisper cuts each of the two at 223 tokens; together they then leave no room for an answer in the 448 that the
-decoder has. Here both share the 223, and hotwords are left out whole rather than cut in the middle.
+faster-whisper cuts each of the two at 223 tokens, and together they leave no room for an answer in the decoder's 448.
+Here both share the 223, and hotwords are dropped whole rather than cut in the middle.
 """
 
 from typing import Any
 
-from storage.vocabulary import SEPARATOR, terms
+from storage.accounts.vocabulary import SEPARATOR, terms
 
 TOKENS = 223
-"""Half of the decoder's context, as Whisper was trained, less the token that opens the prompt."""
+"""Half of the decoder's context, as in training, minus the token that opens the prompt."""
 
 
 def prompt_tokens(model: Any, tokenizer: Any, *, prompt: str | None, hotwords: str | None) -> list[int]:
-    """Return the tokens that decoding begins with, up to the one that says that no times follow."""
+    """Return the prompt tokens, up to and including the one that disables timestamps."""
     previous = tokenizer.encode(" " + prompt.strip()) if prompt else []
     expected, length = fitting(tokenizer, hotwords or "", TOKENS - min(len(previous), TOKENS // 2))
-    kept = previous[-(TOKENS - length) :]
-    found = model.get_prompt(tokenizer, kept, without_timestamps=True, prefix=None, hotwords=expected or None)
-    return [int(token) for token in found]
+    trimmed = previous[-(TOKENS - length) :]
+    tokens = model.get_prompt(tokenizer, trimmed, without_timestamps=True, prefix=None, hotwords=expected or None)
+    return [int(token) for token in tokens]
 
 
 def fitting(tokenizer: Any, hotwords: str, room: int) -> tuple[str, int]:
-    """Return as many of the hotwords, from the first, as `room` tokens hold, and how many tokens they take."""
-    asked = hotwords.strip()
-    length = len(tokenizer.encode(" " + asked)) if asked else 0
+    """Return as many leading hotwords as `room` tokens hold, and their token count."""
+    stripped = hotwords.strip()
+    length = len(tokenizer.encode(" " + stripped)) if stripped else 0
     if length <= room:
-        return asked, length
-    kept, length = "", 0
-    for term in terms(asked):
-        longer = f"{kept}{SEPARATOR}{term}" if kept else term
-        needed = len(tokenizer.encode(" " + longer))
-        if needed <= room:
-            kept, length = longer, needed
-    return kept, length
+        return stripped, length
+    fitting_terms, length = "", 0
+    for term in terms(stripped):
+        longer = f"{fitting_terms}{SEPARATOR}{term}" if fitting_terms else term
+        tokens_needed = len(tokenizer.encode(" " + longer))
+        if tokens_needed <= room:
+            fitting_terms, length = longer, tokens_needed
+    return fitting_terms, length

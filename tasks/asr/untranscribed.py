@@ -1,20 +1,20 @@
-"""Say why a stretch that was taken for speech has no text: music, noise, another language, or no words. Pure."""
+"""Classify speech without text: music, noise, another language or no words. Pure."""
 
 from enum import StrEnum
 
 import numpy as np
 
-from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 
 FRAME_S = 0.064
 LOWEST_HZ, HIGHEST_HZ = 100.0, 4000.0
-FLAT = 0.42  # geometric over arithmetic mean of the power: white noise is near 0.56, voices and music below 0.3
-STEADY = 0.92  # cosine between the spectra of frames 0.2 s apart: tones stay, syllables do not (0.45 to 0.83)
+FLAT = 0.42  # spectral flatness (geometric over arithmetic mean of power): noise about 0.56, voice and music below 0.3
+STEADY = 0.92  # cosine of spectra 0.2 s apart: tones are steady, syllables change (0.45 to 0.83)
 APART_FRAMES = 3
 
 
 class Reason(StrEnum):
-    """Why speech has no text."""
+    """Why a stretch of speech has no text."""
 
     MUSIC = "music"
     NOISE = "noise"
@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 def sounds_like(sound: Samples) -> Reason:
-    """Return what a sound without words most resembles (float32 mono, 16 kHz)."""
+    """Return what a sound without words resembles most (float32 mono, 16 kHz)."""
     frame = int(FRAME_S * SAMPLE_RATE_HZ)
     count = len(sound) // frame
     if count <= APART_FRAMES:

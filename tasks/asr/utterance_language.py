@@ -1,8 +1,8 @@
-"""Find the language of each utterance: asked of the encoded window, smoothed over its neighbours.
+"""Detect the language of each utterance from its encoded window, smoothed over neighbours.
 
-The model's answer for a window is reliable where there is enough speech in it; a short one follows its neighbours
-unless it is very sure. Windows beside a change of language are asked part by part, because what a pause of less than a
-second parts may be two people who speak two languages.
+The model's answer is reliable where a window holds enough speech; a short one follows its neighbours unless it is very
+certain. Windows next to a change of language are examined in parts, because a pause of less than a second may separate
+two people who speak two languages.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,20 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log
 
-from storage.records import LanguageGuess, LanguageMismatch, Stretch
-from tasks.decoding import Listener, Take, inside
-from tasks.windows import Window, on_grid
+from storage.domain.records import LanguageGuess, LanguageMismatch, Stretch
+from tasks.asr.whisper_decode import SpanDecoder, Take, inside
+from tasks.audio.windows import Window, on_grid
 
 Shares = dict[str, float]
 
-SWITCH_COST = 1.1  # of a change of language, as a natural logarithm of probabilities; there and back costs twice
-FULL_WEIGHT_S = 3.0  # an utterance of less speech counts in proportion
+SWITCH_COST = 1.1  # of a change of language, in natural log probabilities; there and back costs twice
+STRANGER_COST = 1.5  # of a language without a majority that nobody in the span clearly speaks
+MAJORITY, CLEAR = 0.5, 0.8
+FULL_WEIGHT_S = 3.0  # an utterance with less speech counts in proportion
 LEAST_SHARE = 1e-4
 CANDIDATE_SHARE = 0.2
-SURE = 0.95  # a window whose language is less probable than this may hold two
-PART_PAUSE_S = 0.25  # a change of language is looked for at pauses of at least so long
+SURE = 0.95  # a window whose language is less probable may hold two
+PART_PAUSE_S = 0.25  # the shortest pause at which a change of language is looked for
 SHORTEST_PART_S = 1.0
 MISMATCH_SHARE, MISMATCH_S = 0.9, 3.0
 CANDIDATES = 5
@@ -35,112 +37,132 @@ class Utterance:
     shares: Shares
 
 
-def utterances(takes: Sequence[Take], listener: Listener) -> list[Utterance]:
-    """Return the takes with their languages' probabilities, each to be decoded in its own language.
+def utterances(takes: Sequence[Take], span_decoder: SpanDecoder) -> list[Utterance]:
+    """Return the takes with language probabilities, each set to its own language.
 
-    A take that holds two languages is parted between them.
+    A take that holds two languages is divided between them.
     """
-    asked = [Utterance(take=take, shares=shares) for take, shares in zip(takes, listener.languages(takes), strict=True)]
-    languages = smoothed(asked)
+    detected = [
+        Utterance(take=take, shares=shares) for take, shares in zip(takes, span_decoder.languages(takes), strict=True)
+    ]
+    languages = smoothed(detected)
     if len(set(languages)) > 1:
-        asked = _parted_at_changes(asked, languages, listener)
-        languages = smoothed(asked)
+        detected = _parted_at_changes(detected, languages, span_decoder)
+        languages = smoothed(detected)
     return [
-        replace(each, take=replace(each.take, language=language))
-        for each, language in zip(asked, languages, strict=True)
+        replace(utterance, take=replace(utterance.take, language=language))
+        for utterance, language in zip(detected, languages, strict=True)
     ]
 
 
-def smoothed(asked: Sequence[Utterance]) -> list[str]:
-    """Return the likeliest sequence of languages, of which every change has its cost (Viterbi)."""
-    candidates = sorted({name for each in asked for name, share in each.shares.items() if share >= CANDIDATE_SHARE})
+def smoothed(detected: Sequence[Utterance]) -> list[str]:
+    """Return the likeliest sequence of languages, with a cost for every change (Viterbi)."""
+    candidates = sorted(
+        {name for utterance in detected for name, share in utterance.shares.items() if share >= CANDIDATE_SHARE}
+    )
     if len(candidates) < 2:
-        return [candidates[0] if candidates else "en"] * len(asked)
+        return [candidates[0] if candidates else "en"] * len(detected)
+    spoken = {name for utterance in detected for name, share in utterance.shares.items() if share >= CLEAR}
     costs = dict.fromkeys(candidates, 0.0)
-    before: list[dict[str, str]] = []
-    for each in asked:
-        weight = min(1.0, each.take.speech_s / FULL_WEIGHT_S)
+    history: list[dict[str, str]] = []
+    for utterance in detected:
+        weight = min(1.0, utterance.take.speech_s / FULL_WEIGHT_S)
         cheapest = min(candidates, key=lambda name: (costs[name], name))
-        origin = {name: name if costs[name] <= costs[cheapest] + SWITCH_COST else cheapest for name in candidates}
+        previous = {name: name if costs[name] <= costs[cheapest] + SWITCH_COST else cheapest for name in candidates}
         costs = {
-            name: costs[origin[name]]
-            + SWITCH_COST * (origin[name] != name)
-            - weight * log(max(each.shares.get(name, 0.0), LEAST_SHARE))
+            name: costs[previous[name]]
+            + SWITCH_COST * (previous[name] != name)
+            + weight * _doubt(name, utterance.shares.get(name, 0.0), spoken)
             for name in candidates
         }
-        before.append(origin)
-    found = [min(candidates, key=lambda name: (costs[name], name))]
-    for origin in reversed(before[1:]):
-        found.append(origin[found[-1]])
-    return found[::-1]
+        history.append(previous)
+    path = [min(candidates, key=lambda name: (costs[name], name))]
+    for previous in reversed(history[1:]):
+        path.append(previous[path[-1]])
+    return path[::-1]
 
 
-def together(asked: Sequence[Utterance]) -> tuple[LanguageGuess, ...]:
-    """Return the mean probability of each language, weighted by seconds of speech; the likeliest ones, best first."""
-    total_s = sum(each.take.speech_s for each in asked)
+def _doubt(name: str, share: float, spoken: set[str]) -> float:
+    """Return the cost of a language for an utterance, in natural log probabilities."""
+    is_stranger = bool(spoken) and name not in spoken and share < MAJORITY
+    return STRANGER_COST * is_stranger - log(max(share, LEAST_SHARE))
+
+
+def together(detected: Sequence[Utterance]) -> tuple[LanguageGuess, ...]:
+    """Return the likeliest languages, averaged over utterances by seconds of speech."""
+    total_s = sum(utterance.take.speech_s for utterance in detected)
     means: Shares = {}
-    for each in asked:
-        for name, share in each.shares.items():
-            means[name] = means.get(name, 0.0) + share * each.take.speech_s / total_s
+    for utterance in detected:
+        for name, share in utterance.shares.items():
+            means[name] = means.get(name, 0.0) + share * utterance.take.speech_s / total_s
     best = sorted(means.items(), key=lambda pair: -pair[1])[:CANDIDATES]
     return tuple(LanguageGuess(language=name, probability=round(min(share, 1.0), 4)) for name, share in best)
 
 
-def mismatches(asked: Sequence[Utterance], language: str) -> tuple[LanguageMismatch, ...]:
-    """Return the utterances that surely sound like another language than the one that was given."""
-    found = []
-    for each in asked:
-        name, share = max(each.shares.items(), key=lambda pair: pair[1], default=(language, 0.0))
-        if name != language and share >= MISMATCH_SHARE and each.take.speech_s >= MISMATCH_S:
-            window = each.take.window
-            found.append(
+def mismatches(detected: Sequence[Utterance], language: str) -> tuple[LanguageMismatch, ...]:
+    """Return the utterances that clearly sound like a language other than the given one."""
+    mismatched = []
+    for utterance in detected:
+        name, share = max(utterance.shares.items(), key=lambda pair: pair[1], default=(language, 0.0))
+        if name != language and share >= MISMATCH_SHARE and utterance.take.speech_s >= MISMATCH_S:
+            window = utterance.take.window
+            mismatched.append(
                 LanguageMismatch(
                     start_s=window.start_s, end_s=window.end_s, language=name, probability=round(min(share, 1.0), 4)
                 )
             )
-    return tuple(found)
+    return tuple(mismatched)
 
 
-def _parted_at_changes(asked: Sequence[Utterance], languages: Sequence[str], listener: Listener) -> list[Utterance]:
-    """Return the utterances, of which those beside a change or in doubt are parted if their parts differ."""
-    found: list[Utterance] = []
-    for index, each in enumerate(asked):
-        beside = languages[max(0, index - 1) : index + 2]
-        alike = len(set(beside)) == 1 and max(each.shares.values()) >= SURE
-        parts = [] if alike else parts_of(each.take)
+def _parted_at_changes(
+    detected: Sequence[Utterance], languages: Sequence[str], span_decoder: SpanDecoder
+) -> list[Utterance]:
+    """Return the utterances, with those at a language change divided if their parts differ."""
+    result: list[Utterance] = []
+    for index, utterance in enumerate(detected):
+        nearby = languages[max(0, index - 1) : index + 2]
+        is_uniform = len(set(nearby)) == 1 and max(utterance.shares.values()) >= SURE
+        parts = [] if is_uniform else parts_of(utterance.take)
         if len(parts) < 2:
-            found.append(each)
+            result.append(utterance)
             continue
-        own = [
-            Utterance(take=part, shares=shares) for part, shares in zip(parts, listener.languages(parts), strict=True)
+        part_utterances = [
+            Utterance(take=part, shares=shares)
+            for part, shares in zip(parts, span_decoder.languages(parts), strict=True)
         ]
-        named = smoothed([*found[-1:], *own, *asked[index + 1 : index + 2]])[len(found[-1:]) :][: len(own)]
-        groups = _grouped(own, named, listener)
-        found += groups if len(groups) > 1 else [each]
+        part_languages = smoothed([*result[-1:], *part_utterances, *detected[index + 1 : index + 2]])[
+            len(result[-1:]) :
+        ][: len(part_utterances)]
+        groups = _grouped(part_utterances, part_languages, span_decoder)
+        result += groups if len(groups) > 1 else [utterance]
         for part in parts:
-            if all(part.window != kept.take.window for kept in groups):
-                listener.forget(part)
-    return found
+            if all(part.window != group.take.window for group in groups):
+                span_decoder.forget(part)
+    return result
 
 
-def _grouped(own: Sequence[Utterance], named: Sequence[str], listener: Listener) -> list[Utterance]:
-    """Return neighbours of one language as one utterance each."""
+def _grouped(
+    part_utterances: Sequence[Utterance], part_languages: Sequence[str], span_decoder: SpanDecoder
+) -> list[Utterance]:
+    """Merge neighbouring parts of one language into one utterance each."""
     takes: list[Take] = []
-    for each, language in zip(own, named, strict=True):
+    for utterance, language in zip(part_utterances, part_languages, strict=True):
         if takes and takes[-1].language == language:
-            window = Window(pieces=(*takes[-1].window.pieces, *each.take.window.pieces))
-            takes[-1] = Take(window=window, speech=(*takes[-1].speech, *each.take.speech), language=language)
+            window = Window(pieces=(*takes[-1].window.pieces, *utterance.take.window.pieces))
+            takes[-1] = Take(window=window, speech=(*takes[-1].speech, *utterance.take.speech), language=language)
         else:
-            takes.append(replace(each.take, language=language))
-    return [Utterance(take=take, shares=shares) for take, shares in zip(takes, listener.languages(takes), strict=True)]
+            takes.append(replace(utterance.take, language=language))
+    return [
+        Utterance(take=take, shares=shares) for take, shares in zip(takes, span_decoder.languages(takes), strict=True)
+    ]
 
 
 def parts_of(take: Take) -> list[Take]:
-    """Return the take parted at its pauses, each part with at least a second of speech."""
+    """Return the take divided at its pauses, with a second of speech in each part."""
     parts: list[list[Stretch]] = []
     for stretch in take.speech:
-        apart = parts and stretch.start_s - parts[-1][-1].end_s >= PART_PAUSE_S
-        if not parts or (apart and _length_s(parts[-1]) >= SHORTEST_PART_S):
+        is_pause = parts and stretch.start_s - parts[-1][-1].end_s >= PART_PAUSE_S
+        if not parts or (is_pause and _length_s(parts[-1]) >= SHORTEST_PART_S):
             parts.append([stretch])
         else:
             parts[-1].append(stretch)
@@ -158,7 +180,7 @@ def parts_of(take: Take) -> list[Take]:
 
 
 def between(window: Window, start_s: float, end_s: float) -> Window | None:
-    """Return what of the window lies between two moments."""
+    """Return the part of the window between two moments."""
     pieces = tuple(
         Stretch(start_s=max(piece.start_s, start_s), end_s=min(piece.end_s, end_s))
         for piece in window.pieces

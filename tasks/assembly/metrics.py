@@ -1,19 +1,19 @@
-"""How far a transcript can be trusted, in a few numbers: from its words, and from what the quality gate found. Pure."""
+"""Measure how reliable a transcript is, from its words and findings. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from storage.records import Finding, Transcript
-from tasks.breaks import width
-from tasks.doubt import NO_SPEECH, NO_TEXT
-from tasks.gate import DAMAGED, NOTHING_SAID, UNSURE_WORD
+from storage.domain.records import Finding, Transcript
+from tasks.asr.confidence import NO_SPEECH, NO_TEXT
+from tasks.assembly.review_findings import DAMAGED, DOUBTED, MAYBE_SPEECH, NOTHING_SAID, UNSURE_WORD
+from tasks.text.line_breaking import width
 
-OF_THE_WHOLE = {DAMAGED, NOTHING_SAID}
+OF_THE_WHOLE = {DAMAGED, NOTHING_SAID, DOUBTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Shares are 0 to 1; None where there is nothing to take them of."""
+    """Quality figures of a transcript; shares are 0 to 1, or None without a basis."""
 
     words: int
     word_probability: float | None
@@ -27,16 +27,18 @@ class Quality:
 
 
 def quality(transcript: Transcript) -> Quality:
-    """Return the numbers of a transcript; `to_review_s` is how much of the recording its findings lie on."""
-    sure = [word.probability for segment in transcript.segments for word in segment.words]
-    unheard_s = _length_s(one for one in transcript.findings if one.kind == NO_TEXT)
+    """Return the quality figures; `to_review_s` is how much audio the findings cover."""
+    probabilities = [word.probability for segment in transcript.segments for word in segment.words]
+    untranscribed_s = _length_s(one for one in transcript.findings if one.kind in {NO_TEXT, MAYBE_SPEECH})
     speech_s = transcript.speech_s
     return Quality(
-        words=len(sure),
-        word_probability=round(sum(sure) / len(sure), 4) if sure else None,
-        unsure_words=round(sum(one < UNSURE_WORD for one in sure) / len(sure), 4) if sure else None,
-        speech_with_text=round(max(0.0, 1 - unheard_s / speech_s), 4) if speech_s else None,
-        speech_without_text_s=round(unheard_s, 3),
+        words=len(probabilities),
+        word_probability=round(sum(probabilities) / len(probabilities), 4) if probabilities else None,
+        unsure_words=round(sum(one < UNSURE_WORD for one in probabilities) / len(probabilities), 4)
+        if probabilities
+        else None,
+        speech_with_text=round(max(0.0, 1 - untranscribed_s / speech_s), 4) if speech_s else None,
+        speech_without_text_s=round(untranscribed_s, 3),
         text_without_speech_s=round(_length_s(one for one in transcript.findings if one.kind == NO_SPEECH), 3),
         highest_compression_ratio=max((one.compression_ratio for one in transcript.segments), default=0.0),
         chars_per_second=round(width(transcript.text) / speech_s, 2) if speech_s else None,
@@ -44,10 +46,10 @@ def quality(transcript: Transcript) -> Quality:
     )
 
 
-def _length_s(found: Iterable[Finding]) -> float:
-    """Return how long findings are together, what several of them lie on counted once."""
+def _length_s(findings: Iterable[Finding]) -> float:
+    """Return the combined length of findings; overlaps count once."""
     total_s = end_s = 0.0
-    for one in sorted(found, key=lambda each: each.start_s):
-        total_s += max(0.0, one.end_s - max(end_s, one.start_s))
-        end_s = max(end_s, one.end_s)
+    for finding in sorted(findings, key=lambda each: each.start_s):
+        total_s += max(0.0, finding.end_s - max(end_s, finding.start_s))
+        end_s = max(end_s, finding.end_s)
     return total_s

@@ -1,19 +1,19 @@
-"""The seam audit: for every cut, what both sides heard there, and whether a word may be lost or doubled. Pure."""
+"""Audit every seam for words that may be lost or doubled. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from storage.records import Finding, Heard, Plan, Seam, Span, Stretch, Word
-from tasks.doubt import UNHEARD_S
-from tasks.stitch import hand_over, in_common, moved
-from tasks.words import bare
+from storage.domain.records import Finding, Plan, Seam, Span, SpanResult, Stretch, Word
+from tasks.asr.confidence import UNTRANSCRIBED_S
+from tasks.asr.word_timing import bare
+from tasks.assembly.stitch import hand_over, in_common, moved
 
 SEAM = "seam"
 WORDS_SHOWN = 4
-TOUCHING_S = 0.02  # a word that ends so close to a cut in silence may be cut itself
-SAME_RUN = 3  # so many words alike on both sides, in direct succession, were perhaps heard twice
+TOUCHING_S = 0.02  # a word that ends this close to a cut in silence may itself be cut
+SAME_RUN = 3  # this many identical words on both sides of a cut may have been transcribed twice
 SAME_RUN_S = 1.0
-REVIEW_S = 1.0  # what is to be listened to on each side
+REVIEW_S = 1.0  # how much to listen to on each side
 
 ACROSS = "a word reaches to the cut"
 TWICE = "both sides end and begin with the same words"
@@ -21,24 +21,27 @@ NO_COMMON = "the two sides have no word in common"
 DROPPED = "speech beside the cut has no text"
 
 
-def seams(plan: Plan, heards: Sequence[Heard]) -> tuple[Seam, ...]:
-    """Return every cut of the recording with what was heard on its two sides; times on the recording's clock."""
-    pairs = list(zip(plan.spans, heards, strict=False))
-    found = [
+def seams(plan: Plan, results: Sequence[SpanResult]) -> tuple[Seam, ...]:
+    """Return every seam of the recording with the text on its two sides.
+
+    Times are on the recording's clock.
+    """
+    pairs = list(zip(plan.spans, results, strict=False))
+    all_seams = [
         seam(before, after, words_of(left, before), words_of(right, after))
         for channel in dict.fromkeys(span.channel for span in plan.spans)
         for (before, left), (after, right) in pairwise(pair for pair in pairs if pair[0].channel == channel)
     ]
-    return tuple(sorted(found, key=lambda each: each.at_s))
+    return tuple(sorted(all_seams, key=lambda each: each.at_s))
 
 
-def words_of(heard: Heard, span: Span) -> list[Word]:
+def words_of(result: SpanResult, span: Span) -> list[Word]:
     """Return the words of a span on the recording's clock."""
-    return [word for segment in heard.segments for word in moved(segment, span.start_s).words]
+    return [word for segment in result.segments for word in moved(segment, span.start_s).words]
 
 
 def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word]) -> Seam:
-    """Return one cut with what was heard on its two sides."""
+    """Return one seam with the text on its two sides."""
     overlap = Stretch(start_s=after.start_s, end_s=before.end_s)
     overlap_s = max(0.0, overlap.end_s - overlap.start_s)
     at_s = (before.end_s + after.start_s) / 2
@@ -59,13 +62,15 @@ def seam(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word])
         before_gap_s=round(at_s - left[-1].end_s, 3) if left else None,
         after_gap_s=round(right[0].start_s - at_s, 3) if right else None,
         agreed=agreed,
-        doubt=doubt or _unheard(before, after, left, right),
+        doubt=doubt or _untranscribed_speech(before, after, left, right),
     )
 
 
 def _of_overlap(left: Sequence[Word], right: Sequence[Word], overlap: Stretch, agreed: int) -> str:
-    heard = any(word.end_s > overlap.start_s for word in left) or any(word.start_s < overlap.end_s for word in right)
-    return NO_COMMON if heard and not agreed else ""
+    has_words = any(word.end_s > overlap.start_s for word in left) or any(
+        word.start_s < overlap.end_s for word in right
+    )
+    return NO_COMMON if has_words and not agreed else ""
 
 
 def _of_silence(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word]) -> str:
@@ -73,25 +78,25 @@ def _of_silence(before: Span, after: Span, left: Sequence[Word], right: Sequence
         return ACROSS
     if right and right[0].start_s < after.start_s + TOUCHING_S and after.start_s > 0:
         return ACROSS
-    near = bool(left and right) and right[0].start_s - left[-1].end_s < SAME_RUN_S
+    is_near = bool(left and right) and right[0].start_s - left[-1].end_s < SAME_RUN_S
     last, first = [bare(word) for word in left[-SAME_RUN:]], [bare(word) for word in right[:SAME_RUN]]
-    return TWICE if near and len(last) == SAME_RUN and last == first else ""
+    return TWICE if is_near and len(last) == SAME_RUN and last == first else ""
 
 
-def _unheard(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word]) -> str:
-    """Return whether somebody speaks for long between the last word before the cut and the first one after it."""
+def _untranscribed_speech(before: Span, after: Span, left: Sequence[Word], right: Sequence[Word]) -> str:
+    """Return whether long speech without text lies next to the cut."""
     last_s = left[-1].end_s if left else before.start_s
     first_s = right[0].start_s if right else after.end_s
     spoken_s = (
         sum(max(0.0, min(each.end_s, first_s) - max(each.start_s, last_s)) for each in side.speech)
         for side in (before, after)
     )
-    return DROPPED if max(spoken_s) > UNHEARD_S else ""
+    return DROPPED if max(spoken_s) > UNTRANSCRIBED_S else ""
 
 
-def doubtful(found: Sequence[Seam]) -> Iterator[Finding]:
-    """Yield the seams that a reader should listen to."""
-    for each in found:
-        if each.doubt:
-            start_s = max(0.0, each.at_s - REVIEW_S)
-            yield Finding(kind=SEAM, start_s=start_s, end_s=each.at_s + REVIEW_S, detail=each.doubt)
+def doubtful(all_seams: Sequence[Seam]) -> Iterator[Finding]:
+    """Yield findings for the seams that a reader should listen to."""
+    for item in all_seams:
+        if item.doubt:
+            start_s = max(0.0, item.at_s - REVIEW_S)
+            yield Finding(kind=SEAM, start_s=start_s, end_s=item.at_s + REVIEW_S, detail=item.doubt)

@@ -1,7 +1,7 @@
-"""Put the spans of a recording together on its clock, every word once.
+"""Stitch spans into one transcript on the recording's clock, with every word once.
 
-Spans that were cut in silence are simply moved to their place. Where two overlap, because nobody paused, both heard
-the words at the seam: a word that both have is where one hands over to the other.
+Spans that were cut in silence are moved to their place. Where two spans overlap because nobody paused, both contain the
+words at the seam: the transcript switches from one to the other at a word that both have.
 """
 
 from collections.abc import Sequence
@@ -9,52 +9,44 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from storage.records import Heard, Plan, Segment, Span, Stretch, Word
-from tasks.doubt import longest_s_of
-from tasks.words import bare
+from storage.domain.records import Plan, Segment, Span, SpanResult, Stretch, Word
+from tasks.asr.confidence import longest_s_of
+from tasks.asr.word_timing import SAME_WORD_S, bare
 
-TURN_PAUSE_S = 0.5  # where a speaker pauses for so long, the other one's words may come between
-SAME_WORD_S = 0.5  # the two sides time the same word no further apart than this
-COMMON_S = 0.4  # how much more must be heard where the sides hand over between words that only one of them has
-OFF_MIDDLE = 0.05  # how much more must be heard, for each second that a hand-over is off the middle of the overlap
-
-
-def speech_of(span: Span) -> tuple[Stretch, ...]:
-    """Return the speech in a span, in seconds from the span's start."""
-    return tuple(
-        Stretch(start_s=round(stretch.start_s - span.start_s, 3), end_s=round(stretch.end_s - span.start_s, 3))
-        for stretch in span.speech
-    )
+TURN_PAUSE_S = 0.5  # at a speaker's pause of this length, another speaker's words may come between
+COMMON_S = 0.4  # how much more must be recognised to switch between words that only one side has
+OFF_MIDDLE = 0.05  # how much more must be recognised per second that a switch lies off the middle of the overlap
 
 
-def stitch(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
-    """Return the recording's segments in order; `heards` belong to the plan's spans, one each.
+def stitch(plan: Plan, results: Sequence[SpanResult]) -> tuple[Segment, ...]:
+    """Return the recording's segments in order; `results` holds one result per span.
 
-    Channels that were heard apart are stitched apart; then their segments take turns, each under its speaker's name.
+    Channels that were transcribed separately are stitched separately; then their segments take turns, each with its
+    speaker.
     """
-    apart = sorted({span.channel for span in plan.spans if span.channel is not None})
-    if not apart:
-        return stitched(plan, heards)
+    channels = sorted({span.channel for span in plan.spans if span.channel is not None})
+    if not channels:
+        return stitched(plan, results)
     turns: list[Segment] = []
-    for channel in apart:
-        pairs = [(span, heard) for span, heard in zip(plan.spans, heards, strict=False) if span.channel == channel]
-        spans, own = zip(*pairs, strict=True)
-        turns += named_turns(stitched(replace(plan, spans=spans), own), channel)
+    for channel in channels:
+        pairs = [(span, result) for span, result in zip(plan.spans, results, strict=False) if span.channel == channel]
+        spans, channel_results = zip(*pairs, strict=True)
+        turns += named_turns(stitched(replace(plan, spans=spans), channel_results), channel)
     return tuple(sorted(turns, key=lambda turn: turn.start_s))
 
 
 def named_turns(segments: Sequence[Segment], channel: int) -> list[Segment]:
-    """Return a channel's segments in parts between which another speaker may come, under its name."""
+    """Return a channel's segments split at pauses, with the channel as their speaker."""
     return [replace(turn, speaker=speaker_of(channel)) for segment in segments for turn in turns_of(segment)]
 
 
 def speaker_of(channel: int) -> str:
-    """Return the name under which a channel's words stand."""
+    """Return the speaker name of a channel."""
     return f"Channel {channel + 1}"
 
 
 def turns_of(segment: Segment) -> list[Segment]:
-    """Return the segment in parts without a pause in them, so that what another speaker says can go between."""
+    """Return the segment split at pauses, so that another speaker's words can go between."""
     words = segment.words
     ends = [at for at in range(1, len(words)) if words[at].start_s - words[at - 1].end_s >= TURN_PAUSE_S]
     parts = [words[start:end] for start, end in pairwise((0, *ends, len(words)))] if ends else []
@@ -70,44 +62,47 @@ def turns_of(segment: Segment) -> list[Segment]:
     ] or [segment]
 
 
-def stitched(plan: Plan, heards: Sequence[Heard]) -> tuple[Segment, ...]:
-    """Return the segments of one stream of sound in order."""
+def stitched(plan: Plan, results: Sequence[SpanResult]) -> tuple[Segment, ...]:
+    """Return the segments of one stream in order."""
     stitching = Stitching(duration_s=plan.duration_s)
-    pairs = zip(plan.spans, heards, (*plan.spans[1:], None), strict=False)
-    return tuple(segment for span, heard, after in pairs for segment in stitching.add(span, heard, after))
+    pairs = zip(plan.spans, results, (*plan.spans[1:], None), strict=False)
+    return tuple(segment for span, result, after in pairs for segment in stitching.add(span, result, after))
 
 
 class Stitching:
-    """Puts the spans of one stream of sound together, one after the other as they have been heard.
+    """Stitches the spans of one stream one after the other, as their results arrive.
 
-    `until_s` is how far the text is settled: what comes later begins there or behind it. (Infinity: nothing comes.)
+    `until_s` is how far the text is final: later text starts at or after it. (Infinity: nothing follows.)
     """
 
     def __init__(self, *, duration_s: float = inf) -> None:
         self._duration_s = duration_s
         self._last: Span | None = None
-        self._open: list[Segment] = []  # what reaches into the next span, which heard it too
-        self._latest_s = 0.0  # end of the last word that is settled
+        self._open: list[Segment] = []  # segments that reach into the next span, which also contains them
+        self._latest_s = 0.0  # end of the last final word
         self.until_s = 0.0
 
-    def add(self, span: Span, heard: Heard, after: Span | None) -> list[Segment]:
-        """Take what was heard in the next span and return what is settled by it; `after` is the span behind it."""
-        left, placed = self._open, [moved(segment, span.start_s) for segment in heard.segments]
+    def add(self, span: Span, result: SpanResult, after: Span | None) -> list[Segment]:
+        """Add the next span's result, and return the segments that are now final.
+
+        `after` is the span that follows it.
+        """
+        left, new_segments = self._open, [moved(segment, span.start_s) for segment in result.segments]
         if self._last is not None and self._last.end_s > span.start_s:
-            left, placed = joined(left, placed, Stretch(start_s=span.start_s, end_s=self._last.end_s))
-        together = [*left, *placed]
+            left, new_segments = joined(left, new_segments, Stretch(start_s=span.start_s, end_s=self._last.end_s))
+        segments = [*left, *new_segments]
         border_s = inf if after is None else after.start_s
         overlapped = border_s < span.end_s
-        open_at = next((at for at, each in enumerate(together) if overlapped and each.end_s > border_s), len(together))
-        self._last, self._open = span, together[open_at:]
+        open_at = next((at for at, each in enumerate(segments) if overlapped and each.end_s > border_s), len(segments))
+        self._last, self._open = span, segments[open_at:]
         self.until_s = min((segment.start_s for segment in self._open), default=border_s)
-        settled = on_clock(together[:open_at], self._duration_s, behind_s=self._latest_s)
+        settled = on_clock(segments[:open_at], self._duration_s, behind_s=self._latest_s)
         self._latest_s = settled[-1].end_s if settled else self._latest_s
         return settled
 
 
 def moved(segment: Segment, offset_s: float) -> Segment:
-    """Return the segment `offset_s` later."""
+    """Return the segment moved by `offset_s`."""
     return replace(
         segment,
         start_s=round(segment.start_s + offset_s, 3),
@@ -121,14 +116,14 @@ def moved(segment: Segment, offset_s: float) -> Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOver:
-    """How many words of the left side and from which word of the right side on are taken."""
+    """Where the text switches sides: words kept on the left, first word on the right."""
 
     left: int
     right: int
 
 
 def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) -> tuple[list[Segment], list[Segment]]:
-    """Return both sides without what they have in common."""
+    """Return both sides without their common words."""
     left_words = [word for segment in left for word in segment.words]
     right_words = [word for segment in right for word in segment.words]
     at = hand_over(left_words, right_words, overlap)
@@ -136,28 +131,29 @@ def joined(left: Sequence[Segment], right: Sequence[Segment], overlap: Stretch) 
 
 
 def hand_over(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> HandOver:
-    """Return where the left side ends and the right one begins: after a word that both heard, or between words.
+    """Return where the text switches from the left side to the right.
 
-    Of all places the one that leaves most of the overlap heard, and surely; of alike ones that in its middle. Between
-    words that one side alone heard there must be clearly more, since the sides may time the same word differently.
+    It is after a word that both sides have, or between words. The best place leaves most of the overlap recognised with
+    confidence; of equal places, the one nearest its middle. A switch between words that only one side has must be
+    clearly better, since the two sides may time the same word differently.
     """
     before = next((index for index, word in enumerate(left) if word.end_s > overlap.start_s), len(left))
     behind = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
-    left, right = left[before:], right[:behind]  # of hours, only the words that matter here
+    left, right = left[before:], right[:behind]  # a side may hold hours; only these words matter here
     middle_s = (overlap.start_s + overlap.end_s) / 2
     times_s = [centre(word) for word in (*left, *right) if overlap.start_s < centre(word) < overlap.end_s]
-    apart = {_apart(left, right, at_s): at_s for at_s in (overlap.start_s, middle_s, *times_s, overlap.end_s)}
+    between_words = {_apart(left, right, at_s): at_s for at_s in (overlap.start_s, middle_s, *times_s, overlap.end_s)}
     common = {HandOver(left=a + 1, right=b + 1): centre(left[a]) for a, b in in_common(left, right, overlap)}
-    places = apart | common
+    places = between_words | common
 
-    def worth(at: HandOver) -> float:
-        kept = left[: at.left]
-        until_s = max((min(word.end_s, overlap.end_s) for word in kept), default=overlap.start_s)
+    def score(at: HandOver) -> float:
+        left_kept = left[: at.left]
+        until_s = max((min(word.end_s, overlap.end_s) for word in left_kept), default=overlap.start_s)
         rest = Stretch(start_s=until_s, end_s=overlap.end_s)
-        heard_s = surely_heard_s(kept, overlap) + surely_heard_s(right[at.right :], rest)
-        return heard_s + COMMON_S * (at in common) - OFF_MIDDLE * abs(places[at] - middle_s)
+        recognised_s = surely_heard_s(left_kept, overlap) + surely_heard_s(right[at.right :], rest)
+        return recognised_s + COMMON_S * (at in common) - OFF_MIDDLE * abs(places[at] - middle_s)
 
-    best = max(places, key=worth)
+    best = max(places, key=score)
     return replace(best, left=before + best.left)
 
 
@@ -168,7 +164,7 @@ def _apart(left: Sequence[Word], right: Sequence[Word], at_s: float) -> HandOver
 
 
 def surely_heard_s(words: Sequence[Word], within: Stretch) -> float:
-    """Return how much of a stretch words take, in seconds, each counted as far as it is probable."""
+    """Return how much of a stretch words cover, in seconds weighted by probability."""
     return sum(
         word.probability * min(longest_s_of(word), min(word.end_s, within.end_s) - max(word.start_s, within.start_s))
         for word in words
@@ -177,45 +173,45 @@ def surely_heard_s(words: Sequence[Word], within: Stretch) -> float:
 
 
 def in_common(left: Sequence[Word], right: Sequence[Word], overlap: Stretch) -> list[tuple[int, int]]:
-    """Return the words of the overlap that both sides heard at about the same time, by their numbers, in order."""
-    found: list[tuple[int, int]] = []
+    """Return the overlap's common words at about the same time, as index pairs."""
+    common: list[tuple[int, int]] = []
     after = 0
-    head = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
+    stop = next((index for index, word in enumerate(right) if word.start_s >= overlap.end_s), len(right))
     for index, word in enumerate(left):
         if word.end_s <= overlap.start_s:
             continue
-        same = [
+        matches = [
             at
-            for at in range(after, head)
+            for at in range(after, stop)
             if abs(right[at].start_s - word.start_s) <= SAME_WORD_S and bare(right[at]) == bare(word)
         ]
-        if same:
-            nearest = min(same, key=lambda at: abs(right[at].start_s - word.start_s))
-            found.append((index, nearest))
+        if matches:
+            nearest = min(matches, key=lambda at: abs(right[at].start_s - word.start_s))
+            common.append((index, nearest))
             after = nearest + 1
-    return found
+    return common
 
 
 def taken(segments: Sequence[Segment], first: int, behind: int) -> list[Segment]:
-    """Return the segments with the words from number `first` up to `behind`, counted over all of them."""
-    kept: list[Segment] = []
+    """Return the segments with words `first` up to `behind`, counted over all of them."""
+    result: list[Segment] = []
     seen = 0
     for segment in segments:
         low, high = max(0, first - seen), max(0, behind - seen)
         seen += len(segment.words)
         words = segment.words[low:high]
         if len(words) == len(segment.words):
-            kept.append(segment)
+            result.append(segment)
         elif words:
             text = "".join(word.text for word in words).strip()
-            kept.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
-    return kept
+            result.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
+    return result
 
 
 def on_clock(segments: Sequence[Segment], duration_s: float, *, behind_s: float = 0.0) -> list[Segment]:
-    """Return segments whose words follow one another, lie behind the moment and inside the recording."""
+    """Return the segments with word times in order, after `behind_s` and inside the recording."""
     latest_s = behind_s
-    found: list[Segment] = []
+    result: list[Segment] = []
     for segment in segments:
         words: list[Word] = []
         for word in segment.words:
@@ -223,12 +219,12 @@ def on_clock(segments: Sequence[Segment], duration_s: float, *, behind_s: float 
             words.append(replace(word, start_s=start_s, end_s=min(max(word.end_s, start_s), duration_s)))
             latest_s = words[-1].end_s
         if words:
-            found.append(replace(segment, words=tuple(words), start_s=words[0].start_s, end_s=words[-1].end_s))
+            result.append(replace(segment, words=tuple(words), start_s=words[0].start_s, end_s=words[-1].end_s))
         elif segment.text:
             start_s = min(max(segment.start_s, latest_s), duration_s)
             latest_s = min(max(segment.end_s, start_s), duration_s)
-            found.append(replace(segment, start_s=start_s, end_s=latest_s))
-    return found
+            result.append(replace(segment, start_s=start_s, end_s=latest_s))
+    return result
 
 
 def centre(word: Word) -> float:

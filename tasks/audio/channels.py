@@ -1,4 +1,4 @@
-"""What becomes of a recording's channels: mixed without losing any, or kept apart. Pure."""
+"""Mix a recording's channels without losing any, or keep them apart. Pure."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 Ints = NDArray[np.int16]
 
-AUDIBLE = 8 / 32768  # a channel that was never louder than this is silent
-OPPOSED = -0.9  # correlation of a channel that would take the others away in a sum
+AUDIBLE = 8 / 32768  # a channel that was never louder is silent
+OPPOSED = -0.9  # correlation of a channel that would cancel the others in a sum
 WEIGHTS = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "LFE": 0.35}
 OTHER_WEIGHT = 0.5
-SAME = 0.001  # share of two channels' power in which they differ, if they carry the same sound
+SAME = 0.001  # two channels are the same if they differ in less than this fraction of their power
 
 
 class Mixer:
-    """Brings all channels of a recording into one without losing any; blocks come in order.
+    """Mixes all channels of a recording into one, without losing any; blocks come in order.
 
-    Channels that were silent so far do not make the others quieter, and one whose phase is inverted is turned round
-    before it is added, since the sum would be silence.
+    Channels that were silent so far do not attenuate the others. A channel with inverted phase is inverted before it is
+    added, since the sum would be silence.
     """
 
     def __init__(self, channel_names: Sequence[str] = ()) -> None:
         self._weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in channel_names], dtype=np.float32)
-        self._heard = np.zeros(len(channel_names), dtype=np.bool_)
+        self._audible = np.zeros(len(channel_names), dtype=np.bool_)
 
     def mono(self, block: Ints) -> Samples:
         """Return the block as float32 mono, shape (n,)."""
@@ -32,43 +32,43 @@ class Mixer:
         sound = as_float(block)
         if channels == 1:
             return np.ascontiguousarray(sound[:, 0])
-        if channels != len(self._heard):  # it has changed midway, or the header lied
+        if channels != len(self._audible):  # the layout changed midway, or the header was wrong
             self._weights = np.full(channels, OTHER_WEIGHT, dtype=np.float32)
-            self._heard = np.zeros(channels, dtype=np.bool_)
-        self._heard |= np.abs(sound).max(axis=0, initial=0.0) > AUDIBLE
-        heard = np.flatnonzero(self._heard)
-        if not len(heard):
+            self._audible = np.zeros(channels, dtype=np.bool_)
+        self._audible |= np.abs(sound).max(axis=0, initial=0.0) > AUDIBLE
+        audible = np.flatnonzero(self._audible)
+        if not len(audible):
             return np.zeros(len(sound), dtype=np.float32)
         mixed = np.zeros(len(sound), dtype=np.float32)
-        for channel in heard:
+        for channel in audible:
             mixed += sound[:, channel] * (self._weights[channel] * _sign(mixed, sound[:, channel]))
-        return np.asarray(mixed / self._weights[heard].sum(), dtype=np.float32)
+        return np.asarray(mixed / self._weights[audible].sum(), dtype=np.float32)
 
 
 def _sign(mixed: Samples, channel: Samples) -> np.float32:
-    """Return -1 where the channel is what is mixed already, upside down."""
+    """Return -1 if the channel is the mix so far, inverted."""
     power = float(np.dot(mixed, mixed)) * float(np.dot(channel, channel))
     return np.float32(-1.0 if power > 0 and float(np.dot(mixed, channel)) < OPPOSED * power**0.5 else 1.0)
 
 
-class Likeness:
-    """Finds out, over a whole recording, which channels carry the same sound as an earlier one."""
+class ChannelComparison:
+    """Finds channels that carry the same sound as an earlier one, over a whole recording."""
 
     def __init__(self, count: int) -> None:
         self._products = np.zeros((count, count))
 
     def look(self, block: Ints) -> None:
-        """Take the next block, shape (samples, channels), into account."""
+        """Add the next block, shape (samples, channels)."""
         sound = block.astype(np.float32)
         self._products += sound.T @ sound
 
     def different(self) -> list[int]:
         """Return the channels without those that repeat an earlier one, upright or inverted."""
-        kept: list[int] = []
+        distinct: list[int] = []
         for channel in range(len(self._products)):
-            if not any(self._same(channel, other) for other in kept):
-                kept.append(channel)
-        return kept
+            if not any(self._same(channel, other) for other in distinct):
+                distinct.append(channel)
+        return distinct
 
     def _same(self, one: int, other: int) -> bool:
         power = float(self._products[one, one] + self._products[other, other])
@@ -76,18 +76,18 @@ class Likeness:
 
 
 def as_wide(block: Ints, count: int) -> Ints:
-    """Return the block with `count` channels, where a recording changes midway: silence for those that are missing.
+    """Return the block with `count` channels, for recordings that change midway.
 
-    Channels that are too many are heard in the last one.
+    Missing channels are silent; surplus channels are averaged into the last one.
     """
-    have = block.shape[1]
-    if have == count:
+    present = block.shape[1]
+    if present == count:
         return block
-    found = np.zeros((len(block), count), dtype=np.int16)
-    found[:, : min(have, count)] = block[:, :count]
-    if have > count:
-        found[:, -1] = block[:, count - 1 :].mean(axis=1)
-    return found
+    widened = np.zeros((len(block), count), dtype=np.int16)
+    widened[:, : min(present, count)] = block[:, :count]
+    if present > count:
+        widened[:, -1] = block[:, count - 1 :].mean(axis=1)
+    return widened
 
 
 def as_float(samples: Ints) -> Samples:
@@ -96,6 +96,6 @@ def as_float(samples: Ints) -> Samples:
 
 
 def as_ints(samples: Samples) -> Ints:
-    """Return float samples between -1 and 1 as whole numbers of 16 bits, rounded."""
-    found: Ints = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
-    return found
+    """Return float samples between -1 and 1 as rounded 16-bit integers."""
+    rounded: Ints = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    return rounded

@@ -1,8 +1,7 @@
-"""Read a recording of any length from the disk with every voice about equally loud.
+"""Read a recording of any length from disk, with voices at one level.
 
-The segmentation sets each window of ten seconds to one level, and hears nobody who is far below it. So the sound of
-each moment is lifted or lowered by what is loudest within half a second, smoothly, and never the noise of the room to
-the level of speech.
+The segmentation model normalises each window of ten seconds, and misses voices far below that level. So each moment is
+amplified or attenuated by the loudest one within half a second, smoothly, without raising room noise to speech.
 """
 
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 
 FRAME = SAMPLE_RATE_HZ // 10
 REACH, SMOOTH = 4, 3  # frames on either side
@@ -23,7 +22,7 @@ FULL_SCALE = 32768
 
 
 class EvenSound:
-    """16-bit samples in a file, 16 kHz mono, of which any part is read as float32 at an even level."""
+    """16-bit samples in a file (16 kHz mono), read in parts as levelled float32."""
 
     def __init__(self, path: Path) -> None:
         self._samples = np.memmap(path, dtype="<i2", mode="r")
@@ -33,7 +32,7 @@ class EvenSound:
         return len(self._samples)
 
     def read(self, first: int, behind: int) -> Samples:
-        """Return the samples from one place to another."""
+        """Return the samples between two indices."""
         sound = self._samples[first:behind].astype(np.float32) / FULL_SCALE
         centres = np.arange(len(self._gains)) * FRAME + FRAME / 2
         lifted = sound * np.interp(np.arange(first, first + len(sound)), centres, self._gains)
@@ -42,21 +41,21 @@ class EvenSound:
 
 def _levels(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return the root mean square of every tenth of a second."""
-    found = []
+    levels = []
     for first in range(0, len(samples), BLOCK):
         block = samples[first : first + BLOCK].astype(np.float64) / FULL_SCALE
         whole = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
-        found.append(np.sqrt((whole**2).mean(axis=1)))
-    return np.concatenate(found)
+        levels.append(np.sqrt((whole**2).mean(axis=1)))
+    return np.concatenate(levels)
 
 
 def gains(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much every tenth of a second is lifted."""
+    """Return the gain for every tenth of a second."""
     loudest = np.log(_around(levels, REACH).max(axis=1) + TINY)
     even = np.exp(_around(loudest, SMOOTH).mean(axis=1))
     room = _around(levels, ROOM_REACH).min(axis=1) + TINY
-    found: NDArray[np.float64] = np.minimum(np.minimum(LEVEL / even, MOST_GAIN), np.maximum(1.0, ROOM / room))
-    return found
+    gains_found: NDArray[np.float64] = np.minimum(np.minimum(LEVEL / even, MOST_GAIN), np.maximum(1.0, ROOM / room))
+    return gains_found
 
 
 def _around(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:

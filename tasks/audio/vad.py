@@ -1,8 +1,9 @@
-"""Find speech in a stream: Silero VAD v6, as faster-whisper ships it, with its state carried from block to block.
+"""Detect speech in a stream with Silero VAD v6, carrying its state across blocks.
 
-The thresholds are faster-whisper's; https://github.com/snakers4/silero-vad is the model's own home. It hears levelled
-sound (`tasks.gain`). Its probabilities differ in their last bits from processor to processor, so a stretch reaches to
-the quietest moments around it, which whole numbers tell: what one frame's doubtful decision changes is rarely seen.
+The model is the one that faster-whisper ships, with faster-whisper's thresholds
+(https://github.com/snakers4/silero-vad). It receives levelled audio (`tasks.audio.gain_control`). Its probabilities
+differ in their last bits between processors, so the bounds of a stretch move to the quietest moments nearby, which
+integer arithmetic decides: one frame's uncertain decision rarely shows.
 """
 
 from collections import deque
@@ -16,19 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.records import Stretch
-from tasks.channels import as_ints
-from tasks.decode import SAMPLE_RATE_HZ, Samples
-from tasks.gain import FRAME, GainControl, Levelled
+from storage.domain.records import Stretch
+from tasks.audio.channels import as_ints
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.gain_control import FRAME, GainControl, Levelled
 
-CONTEXT = 64  # samples of the frame before that the model also sees
-BLOCK = 10 * SAMPLE_RATE_HZ  # what is looked at in one go, so that memory stays small
+CONTEXT = 64  # samples of the previous frame that the model also receives
+BLOCK = 10 * SAMPLE_RATE_HZ  # processed at once, to bound memory
 FRAME_S = FRAME / SAMPLE_RATE_HZ
 THRESHOLD = 0.5
 NEGATIVE_THRESHOLD = 0.35
 SHORTEST_SILENCE = SHORTEST_SPEECH = 4  # frames: 0.13 s
-REACH = 16  # frames within which a stretch's start and end are moved to a quiet one
-WIDE = 8  # frames of silence, and more, that part two stretches though there is only one quiet frame between them
+REACH = 16  # frames within which a bound moves to a quiet frame
+WIDE = 8  # this many silent frames separate two stretches even with only one quiet frame between them
 
 
 @cache
@@ -55,49 +56,49 @@ class Voice:
         self._context = np.zeros(CONTEXT, dtype=np.float32)
 
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
-        """Return the probabilities of the next frames, all of them whole (float32 mono, 16 kHz)."""
+        """Return the probabilities of the next whole frames (float32 mono, 16 kHz)."""
         if not len(samples):
             return np.zeros(0, dtype=np.float32)
         frames = samples.reshape(-1, FRAME)
         contexts = np.vstack((self._context, frames[:-1, -CONTEXT:]))
         self._context = frames[-1, -CONTEXT:].copy()
         feed = {"input": np.hstack((contexts, frames)), "h": self._h, "c": self._c}
-        found, self._h, self._c = _session().run(None, feed)
-        return np.asarray(found, dtype=np.float32).reshape(-1)
+        probabilities, self._h, self._c = _session().run(None, feed)
+        return np.asarray(probabilities, dtype=np.float32).reshape(-1)
 
 
 @dataclass(slots=True)
-class _Found:
-    """A stretch that begins at a quiet frame; `behind` is the frame at which the detector's silence begins."""
+class _OpenStretch:
+    """A stretch that starts at a quiet frame; `behind` starts the silence after it."""
 
     start: int
     behind: int | None = None
 
 
 class SpeechFinder:
-    """Speech stretches of a stream; a stretch is given out once the silence behind it is certain.
+    """Finds speech in a stream; returns a stretch once the silence after it is certain.
 
-    `voice` tells how likely there is speech in levelled frames.
+    `voice` gives the speech probability of levelled frames.
     """
 
     def __init__(self, voice: Voice | None = None) -> None:
         self._gain, self._voice = GainControl(), voice or Voice()
         self._samples = self._frames = 0
-        self._quiet: deque[int] = deque(maxlen=3 * REACH)  # the last quiet frames
-        self._start: int | None = None  # frame at which the detector began to hear speech
-        self._silent_from: int | None = None  # frame at which that may have ended
-        self._found: _Found | None = None  # what is open, or may still be joined by what follows
+        self._quiet: deque[int] = deque(maxlen=3 * REACH)  # the latest quiet frames
+        self._start: int | None = None  # frame at which the detector first found speech
+        self._silent_from: int | None = None  # frame at which that speech may have ended
+        self._found: _OpenStretch | None = None  # a stretch that is open, or that following speech may still extend
 
     @property
     def open_since_s(self) -> float | None:
-        """Start of a stretch that has not ended yet, or None in silence."""
+        """Start of the stretch that is still open, or None in silence."""
         if self._found is not None:
             return _moment_s(self._found.start)
         return None if self._start is None else _moment_s(self._quiet_before(self._start))
 
     @property
     def settled_s(self) -> float:
-        """Everything before this moment is decided."""
+        """Everything before this moment is final."""
         return (self._frames - REACH - SHORTEST_SILENCE - SHORTEST_SPEECH) * FRAME_S
 
     @property
@@ -105,12 +106,12 @@ class SpeechFinder:
         return self._samples / SAMPLE_RATE_HZ
 
     def push(self, block: Samples) -> list[Stretch]:
-        """Read one block and return the stretches that ended in it."""
+        """Process one block and return the stretches that ended in it."""
         self._samples += len(block)
         return list(self._ended(self._gain.push(as_ints(block))))
 
     def finish(self) -> list[Stretch]:
-        """Return what is left when the stream has ended."""
+        """Return the remaining stretches at the end of the stream."""
         ended = list(self._ended(self._gain.finish()))
         if self._found is not None:
             if self._found.behind is None:
@@ -135,7 +136,7 @@ class SpeechFinder:
             yield from self._over(frame)
 
     def _begun(self, frame: int) -> Iterator[Stretch]:
-        """Open a stretch once there is enough speech for one; give out the one before, or go on with that."""
+        """Open a stretch once there is enough speech: extend the previous one or return it."""
         if self._start is None or self._silent_from is not None or frame + 1 - self._start < SHORTEST_SPEECH:
             return
         if self._found is not None and self._found.behind is not None:
@@ -145,10 +146,10 @@ class SpeechFinder:
             yield self._stretch(self._found)
             self._found = None
         if self._found is None:
-            self._found = _Found(self._quiet_before(self._start))
+            self._found = _OpenStretch(self._quiet_before(self._start))
 
     def _over(self, frame: int) -> Iterator[Stretch]:
-        """Close a stretch once there is enough silence; give it out when nothing that follows can belong to it."""
+        """Close a stretch after enough silence, and return it once nothing can extend it."""
         if self._silent_from is not None and frame + 1 - self._silent_from >= SHORTEST_SILENCE:
             if self._found is not None and self._found.behind is None:
                 self._found.behind = self._silent_from
@@ -161,18 +162,18 @@ class SpeechFinder:
             self._found = None
 
     def _belongs(self, behind: int, start: int) -> bool:
-        """Say whether a silence is too short to part two stretches."""
-        between = sum(behind <= quiet <= start for quiet in self._quiet)
-        return between == 0 or (between == 1 and start - behind < WIDE)
+        """Return whether a silence is too short to separate two stretches."""
+        quiet_frames = sum(behind <= quiet <= start for quiet in self._quiet)
+        return quiet_frames == 0 or (quiet_frames == 1 and start - behind < WIDE)
 
     def _quiet_before(self, start: int) -> int:
         return next((quiet for quiet in reversed(self._quiet) if start - REACH <= quiet <= start), start)
 
-    def _stretch(self, found: _Found) -> Stretch:
-        assert found.behind is not None  # noqa: S101
-        behind = found.behind
+    def _stretch(self, open_stretch: _OpenStretch) -> Stretch:
+        assert open_stretch.behind is not None  # noqa: S101
+        behind = open_stretch.behind
         end = next((quiet for quiet in self._quiet if behind <= quiet <= behind + REACH), behind)
-        return Stretch(start_s=_moment_s(found.start), end_s=min(_moment_s(end), round(self.length_s, 3)))
+        return Stretch(start_s=_moment_s(open_stretch.start), end_s=min(_moment_s(end), round(self.length_s, 3)))
 
 
 def _moment_s(frame: int) -> float:
@@ -180,7 +181,7 @@ def _moment_s(frame: int) -> float:
 
 
 def find_speech(pcm: Samples) -> tuple[Stretch, ...]:
-    """Return the speech in float32 mono samples at 16 kHz, in seconds from the first sample."""
+    """Return the speech in float32 mono samples at 16 kHz, in seconds."""
     finder = SpeechFinder()
-    found = [stretch for first in range(0, len(pcm), BLOCK) for stretch in finder.push(pcm[first : first + BLOCK])]
-    return (*found, *finder.finish())
+    stretches = [stretch for first in range(0, len(pcm), BLOCK) for stretch in finder.push(pcm[first : first + BLOCK])]
+    return (*stretches, *finder.finish())

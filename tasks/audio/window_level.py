@@ -1,30 +1,30 @@
-"""Bring the voices in a window to one level before it is encoded; stored sound stays as it is.
+"""Level the voices in a window before it is encoded; stored audio is not changed.
 
-Whisper's features floor everything 80 dB under the loudest moment of a window, so that a quiet voice beside a loud one
-falls out and the decoder ends early (https://github.com/SYSTRAN/faster-whisper/issues/254).
-docs/decisions/0008-utterance-windows.md says what was tried.
+Whisper's features drop everything 80 dB below the loudest moment of a window, so a quiet voice next to a loud one is
+lost and the decoder ends early (https://github.com/SYSTRAN/faster-whisper/issues/254).
+docs/decisions/0008-utterance-windows.md describes what was tried.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 
 FRAME_S = 0.05
-HOLD_S = 0.6  # a level is that of the loudest frame within so far on each side
+HOLD_S = 0.6  # a level is that of the loudest frame within this distance
 SMOOTH_S = 0.4
-RANGE_DB = 8.0  # voices this far under the loudest one in the window are left as they are
+RANGE_DB = 8.0  # voices at most this far below the loudest one are not amplified
 MOST_LIFT_DB = 50.0
-TARGET = 0.05  # mean absolute amplitude of the loudest speech in the window, full scale being 1
-QUIETEST = 1e-5  # mean absolute amplitude of a sound that has no voice in it
-OUTLIER = 8.0  # a sample of more than so many times its frame's median is no voice: a click
+TARGET = 0.05  # mean absolute amplitude of the loudest speech in the window; full scale is 1
+QUIETEST = 1e-5  # mean absolute amplitude below which audio has no voice
+OUTLIER = 8.0  # a sample above this many times its frame's median is a click
 
 
 def one_level(sound: Samples) -> Samples:
-    """Return the sound with quiet voices lifted to the loud ones, and all of it at a usual level.
+    """Return the audio with quiet voices amplified to the loud ones, at a usual level.
 
-    `sound` is float32 mono at 16 kHz; so is what is returned, within -1 and 1. The gain follows the voices slowly,
-    from frame to frame, so that the sounds inside a word keep their proportions.
+    `sound` and the result are float32 mono at 16 kHz, within -1 and 1. The gain changes slowly from frame to frame, so
+    that the sounds inside a word keep their proportions.
     """
     frame = int(FRAME_S * SAMPLE_RATE_HZ)
     if len(sound) < frame:
@@ -43,7 +43,7 @@ def one_level(sound: Samples) -> Samples:
 
 
 def held_levels(sound: Samples, frame: int) -> NDArray[np.float64]:
-    """Return the level around each frame: the highest mean amplitude within `HOLD_S`, clicks left out."""
+    """Return the level around each frame: the highest mean amplitude within `HOLD_S`, without clicks."""
     frames = np.abs(sound[: len(sound) // frame * frame].reshape(-1, frame))
     most = OUTLIER * np.median(frames, axis=1, keepdims=True)
     levels = np.minimum(frames, most).mean(axis=1)

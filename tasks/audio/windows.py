@@ -1,9 +1,9 @@
-"""Part the speech of a span into windows of what belongs together: utterances, as long as what is said.
+"""Divide a span's speech into windows: utterances, as long as what is said.
 
-A window costs its own length, not 30 s: encoding 10 s costs less than half of what 20 s cost for each second of them,
-so speech without a long pause is parted at pauses into windows of about ten seconds. Who speaks after a second of
-silence gets a window of their own, because a quiet voice beside a loud one may not be heard by the model at all.
-docs/decisions/0008-utterance-windows.md says what was tried.
+A window costs its own length, not 30 s: a second of a 10 s window costs less than half as much to encode as one of a 20
+s window, so continuous speech is divided at pauses into windows of about ten seconds. A speaker after a second of
+silence gets a window of their own, because the model may not hear a quiet voice next to a loud one.
+docs/decisions/0008-utterance-windows.md describes what was tried.
 """
 
 from bisect import bisect_right
@@ -14,31 +14,31 @@ from math import ceil
 
 import numpy as np
 
-from storage.records import Stretch
-from tasks.decode import SAMPLE_RATE_HZ, Ints, Samples
+from storage.domain.records import Stretch
+from tasks.audio.decode import SAMPLE_RATE_HZ, Ints, Samples
 
 WINDOW_S = 30.0
-PAD_S = 0.4  # sound kept around speech; the detector is late by a syllable now and then
-LATE_S = 0.5  # how far a short silence is looked for around where the detector tells of it
+PAD_S = 0.4  # audio kept around speech; the detector is sometimes late by a syllable
+LATE_S = 0.5  # how far around a short silence to search, since the detector reports it late
 QUIET_FRAME_S = 0.05
 SHORTEST_SPLIT_S = 1.0
-APART_S = 1.0  # speech on both sides of a longer silence belongs together only where one side is very short
-LONGEST_S = 28.0  # of 30 s that a model takes at once, some are silence behind the speech
-SHORT_S = 3.0  # a window of less says little of its language, and its last word may be all of it
+APART_S = 1.0  # speech on both sides of a longer silence shares a window only if one side is very short
+LONGEST_S = 28.0  # of the 30 s that a model takes at once; the rest is silence after the speech
+SHORT_S = 3.0  # a shorter window says little about its language, and its last word may be all of it
 
-# What a window costs, in windows: itself, its length (attention goes with its square), how little is in it, where it
-# is parted from the one before, and whom it joins.
-PART_COST = 2.0  # parted where nobody pauses; nothing where the silence is APART_S
-LENGTH_COST = 0.012  # for each square second; with the two above, windows of about ten seconds cost least
+# Costs, in units of one window: the window itself, its length (attention costs the square), too little content, a cut
+# in continuous speech, and joining across silence.
+PART_COST = 2.0  # a cut without a pause; no cost where the silence is APART_S
+LENGTH_COST = 0.012  # per square second; with the two above, windows of about ten seconds are cheapest
 SHORT_COST = 2.0
-JOIN_COST = 2.0  # for each second of silence beyond APART_S inside a window
+JOIN_COST = 2.0  # per second of silence beyond APART_S inside a window
 
 Quietest = Callable[[float, float], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Pieces of a span, in seconds from its start, that are heard together, one directly after the other."""
+    """Pieces of a span that are decoded together, in seconds from the span's start."""
 
     pieces: tuple[Stretch, ...]
 
@@ -55,16 +55,16 @@ class Window:
         return self.pieces[-1].end_s
 
     def samples(self, pcm: Samples) -> Samples:
-        """Return the pieces' samples, joined."""
+        """Return the pieces' samples, concatenated."""
         cut = [pcm[_sample(piece.start_s) : _sample(piece.end_s)] for piece in self.pieces]
         return cut[0] if len(cut) == 1 else np.concatenate(cut)
 
     def piece_at(self, window_s: float) -> int:
-        """Return which piece a moment of the window lies in."""
+        """Return the index of the piece that a moment of the window lies in."""
         return min(bisect_right(self._begins(), window_s) - 1, len(self.pieces) - 1)
 
     def to_span_s(self, window_s: float, piece: int) -> float:
-        """Return a moment of the window as seconds from the span's start, held inside the given piece."""
+        """Return a moment of the window in seconds from the span's start, inside a piece."""
         found = self.pieces[piece]
         return min(max(found.start_s + window_s - self._begins()[piece], found.start_s), found.end_s)
 
@@ -78,33 +78,36 @@ class Window:
 def pack(
     speech: Sequence[Stretch], *, duration_s: float, quietest: Quietest, window_s: float = WINDOW_S
 ) -> list[Window]:
-    """Return windows that hold every stretch once, in order; one longer than a window is split where it is quietest."""
+    """Return windows that cover every stretch once, in order.
+
+    A stretch longer than a window is split where it is quietest.
+    """
     longest_s = min(window_s, LONGEST_S)
     pieces: list[Stretch] = []
     silences_s: list[float] = []  # before each piece
     for index, piece in enumerate(padded(speech, duration_s, quietest)):
-        before_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
+        silence_s = speech[index].start_s - speech[index - 1].end_s if index else 0.0
         parts = split(piece, quietest, longest_s)
         pieces += parts
-        silences_s += [before_s] + [0.0] * (len(parts) - 1)
+        silences_s += [silence_s] + [0.0] * (len(parts) - 1)
     bounds = window_bounds([piece.end_s - piece.start_s for piece in pieces], silences_s, longest_s)
     return [Window(pieces=tuple(_joined(pieces[start:end]))) for start, end in pairwise(bounds)]
 
 
 def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float], longest_s: float) -> list[int]:
-    """Return at which pieces windows begin, and the number of pieces; the parting that costs least."""
+    """Return the cheapest window bounds: each window's first piece, then the number of pieces."""
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(lengths_s) + 1):
-        choice, held_s, joins = (float("inf"), end - 1), 0.0, 0.0
+        cheapest, length_s, join_cost = (float("inf"), end - 1), 0.0, 0.0
         for start in range(end - 1, -1, -1):
-            held_s += lengths_s[start]
-            if held_s > longest_s and start < end - 1:
+            length_s += lengths_s[start]
+            if length_s > longest_s and start < end - 1:
                 break
-            parted = PART_COST * max(0.0, 1 - silences_s[start] / APART_S) if start else 0.0
-            cost = best[start][0] + 1 + parted + joins + window_cost(held_s)
-            choice = min(choice, (cost, start))
-            joins += JOIN_COST * max(0.0, silences_s[start] - APART_S)
-        best.append(choice)
+            cut_cost = PART_COST * max(0.0, 1 - silences_s[start] / APART_S) if start else 0.0
+            cost = best[start][0] + 1 + cut_cost + join_cost + window_cost(length_s)
+            cheapest = min(cheapest, (cost, start))
+            join_cost += JOIN_COST * max(0.0, silences_s[start] - APART_S)
+        best.append(cheapest)
     bounds = [len(lengths_s)]
     while bounds[-1]:
         bounds.append(best[bounds[-1]][1])
@@ -112,12 +115,12 @@ def window_bounds(lengths_s: Sequence[float], silences_s: Sequence[float], longe
 
 
 def window_cost(length_s: float) -> float:
-    """Return what a window costs for its length, in windows."""
+    """Return the cost of a window's length, in units of one window."""
     return LENGTH_COST * length_s**2 + SHORT_COST * max(0.0, 1 - length_s / SHORT_S)
 
 
 def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window]:
-    """Return the window in windows of at most `length_s`, parted at its widest silences."""
+    """Return the window as windows of at most `length_s`, split at its widest silences."""
     if window.length_s <= length_s:
         return [window]
     if len(window.pieces) == 1:
@@ -136,7 +139,7 @@ def narrower(window: Window, length_s: float, quietest: Quietest) -> list[Window
 
 
 def behind(window: Window, at_s: float) -> Window | None:
-    """Return what of the window lies behind a moment; None where that is all of it, or next to nothing."""
+    """Return the window after a moment; None if all or nearly nothing is left."""
     at_s = on_grid(at_s)
     pieces = [replace(piece, start_s=max(piece.start_s, at_s)) for piece in window.pieces if piece.end_s > at_s]
     part = Window(pieces=tuple(pieces))
@@ -144,20 +147,20 @@ def behind(window: Window, at_s: float) -> Window | None:
 
 
 def _widest_gap(window: Window) -> int:
-    """Return the number of the piece before which to part: after a wide silence, near the middle."""
+    """Return the index of the piece to split before: wide silence, near the middle."""
 
-    def goodness(at: int) -> float:
+    def score(at: int) -> float:
         silence_s = window.pieces[at].start_s - window.pieces[at - 1].end_s
-        before_s = sum(piece.end_s - piece.start_s for piece in window.pieces[:at])
-        return min(silence_s, 1.0) - 2 * abs(before_s / window.length_s - 0.5)
+        left_s = sum(piece.end_s - piece.start_s for piece in window.pieces[:at])
+        return min(silence_s, 1.0) - 2 * abs(left_s / window.length_s - 0.5)
 
-    return max(range(1, len(window.pieces)), key=goodness)
+    return max(range(1, len(window.pieces)), key=score)
 
 
 def padded(speech: Sequence[Stretch], duration_s: float, quietest: Quietest) -> list[Stretch]:
-    """Return the stretches with sound kept around them; those between which little is silent part where it is quietest.
+    """Return the stretches with audio kept around them, divided at the quietest moment between.
 
-    The detector tells of a short silence up to half a second late, so that its middle may lie in a word.
+    The detector reports a short silence up to half a second late, so its middle may lie inside a word.
     """
     if not speech:
         return []
@@ -177,7 +180,7 @@ def padded(speech: Sequence[Stretch], duration_s: float, quietest: Quietest) -> 
 
 
 def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:
-    """Return the piece in parts that fit a window."""
+    """Return the piece as parts that fit a window."""
     parts: list[Stretch] = []
     start_s = piece.start_s
     while piece.end_s - start_s > window_s:
@@ -190,7 +193,7 @@ def split(piece: Stretch, quietest: Quietest, window_s: float) -> list[Stretch]:
 
 
 def quietest_in(pcm: Samples) -> Quietest:
-    """Return a function that finds the middle of the quietest moment of `pcm` between two moments."""
+    """Return a function that finds the quietest moment of `pcm` between two moments."""
 
     def find(start_s: float, end_s: float) -> float:
         return start_s + quietest_of(pcm[_sample(start_s) : _sample(end_s)])
@@ -202,7 +205,9 @@ def quietest_of(samples: Samples | Ints) -> float:
     """Return the middle of the quietest 50 ms, in seconds from the first sample."""
     frame = int(QUIET_FRAME_S * SAMPLE_RATE_HZ)
     whole = samples if samples.dtype.kind == "i" else np.rint(samples * 32768.0)
-    frames = whole[: len(samples) // frame * frame].reshape(-1, frame).astype(np.int64)  # the same on every processor
+    frames = (
+        whole[: len(samples) // frame * frame].reshape(-1, frame).astype(np.int64)
+    )  # integers, so that every processor agrees
     return (int(np.argmin(np.square(frames).sum(axis=1))) + 0.5) * QUIET_FRAME_S
 
 
@@ -218,7 +223,7 @@ def _joined(pieces: Sequence[Stretch]) -> list[Stretch]:
 
 
 def on_grid(moment_s: float) -> float:
-    """Round down to a hundredth, which is a whole number of samples and of feature frames."""
+    """Round down to a hundredth of a second: whole samples and whole feature frames."""
     return int(moment_s * 100 + 1e-6) / 100
 
 

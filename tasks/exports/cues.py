@@ -1,23 +1,25 @@
-"""Subtitles from word times: what is shown when, how long, and on which lines.
+"""Make subtitle cues from word times: their timing, length and lines.
 
-The limits are those of the usual style guides (https://partnerhelp.netflixstudios.com, "Timed Text Style Guide"): 42
-characters a line, two lines, 5/6 to 7 s, 20 characters a second. Every word is in exactly one cue; where the limits
-contradict one another, lines, longest duration and order hold, and the rest gives way: fast speech is shown faster
-than it can be read.
+The limits are those of common style guides (https://partnerhelp.netflixstudios.com, "Timed Text Style Guide"): 42
+characters per line, two lines, 5/6 to 7 s, 20 characters per second. Every word is in exactly one cue. Where the limits
+contradict each other, lines, longest duration and order hold and the rest gives way: fast speech is shown faster than
+it can be read.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from storage.records import CueLimits, Segment, Word
-from tasks.breaks import fitted, never_between, spread, width, without_spaces
+from storage.domain.records import CueLimits, Segment, Word
+from tasks.text.line_breaking import fitted, never_between, spread, width, without_spaces
+from tasks.text.word_borders import cut_at_borders
 
 __all__ = ["Cue", "cues", "text_of", "width", "words_of"]
 
-PAUSE_S = 1.0  # a cue never reaches over a longer one
-SHORTEST_S = 0.001  # a WebVTT cue must end after it begins
+PAUSE_S = 1.0  # a cue never spans a longer one
+SHORTEST_S = 0.001  # a WebVTT cue must end after it starts
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；", "：", "،", ")", "]", "）", "」", "』")
 CLOSING_QUOTES = "\"'”’»“)]）」』"
@@ -26,12 +28,16 @@ CONJUNCTIONS = {
     *("and", "but", "or", "nor", "so", "yet", "because", "that", "which", "who", "when", "where", "while", "if", "as"),
     *("und", "aber", "oder", "dass", "weil", "wenn", "y", "o", "pero", "que", "porque", "et", "ou", "mais", "car"),
 }
+DIALOGUE_DASH = re.compile(r"[-–—](?!\d)")
 NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """One subtitle; times are seconds on the recording's clock. `language` is set where the recording has several."""
+    """One subtitle; times are seconds on the recording's clock.
+
+    `language` is set if the recording has several.
+    """
 
     start_s: float
     end_s: float
@@ -45,64 +51,67 @@ class Cue:
 
     @property
     def text(self) -> str:
-        """The lines as they are read, with a line feed between them."""
+        """The lines as text, separated by line feeds."""
         return "\n".join(map(text_of, self.lines))
 
 
 def cues(segments: Sequence[Segment], limits: CueLimits, *, named: bool = False) -> list[Cue]:
     """Return the cues of a transcript, in order and without overlap.
 
-    With `named` the text itself says who speaks, as `Name: `, wherever that changes: for formats without voices.
+    With `named`, the text itself names the speaker as `Name: ` at every change: for formats without voices.
     """
-    found: list[Cue] = []
-    before: str | None = None
-    for words, speaker, language in runs(segments):
+    result: list[Cue] = []
+    last_speaker: str | None = None
+    for heard, speaker, language in runs(segments):
+        words = cut_at_borders(heard)
         name = speaker if limits.speakers else None
-        if named and name and name != before:
+        if named and name and name != last_speaker:
             words[0] = replace(words[0], text=f" {prefix(name)}{words[0].text.lstrip()}")
-        before = name
+        last_speaker = name
         for group in grouped(fitted(words, limits.max_line_width), limits):
             broken = lines(group, limits)
             times = {"start_s": group[0].start_s, "end_s": group[-1].end_s}
-            found.append(Cue(**times, lines=broken, speaker=name, language=language))
-    return timed(found, limits)
+            result.append(Cue(**times, lines=broken, speaker=name, language=language))
+    return timed(result, limits)
 
 
 def prefix(speaker: str) -> str:
-    """Return how a text without voices names its speaker."""
+    """Return the speaker prefix for text formats without voices."""
     return f"{' '.join(speaker.split())}: "
 
 
 def words_of(segment: Segment) -> tuple[Word, ...]:
     """Return the segment's words; without any, its text is spread evenly over its time."""
-    said = tuple(word for word in segment.words if word.text.strip())
-    return said or tuple(spread(segment))
+    spoken_words = tuple(word for word in segment.words if word.text.strip())
+    return spoken_words or tuple(spread(segment))
 
 
 def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None, str | None]]:
-    """Yield words that may share cues, with speaker and language: one of each, no long pause between the words.
+    """Yield words that may share cues, with their speaker and language.
 
-    White space is at the beginning of a word or nowhere.
+    A run has one speaker, also by the marks of its text, one language and no long pause. White space is at the start of
+    a word or nowhere.
     """
-    held: list[Word] = []
-    of: tuple[str | None, str | None] = (None, None)
+    run: list[Word] = []
+    attributes: tuple[str | None, str | None] = (None, None)
     spaced = True
     for segment in segments:
         for place, word in enumerate(words_of(segment)):
-            if held and ((segment.speaker, segment.language) != of or word.start_s - held[-1].end_s > PAUSE_S):
-                yield held, *of
-                held = []
-            of = segment.speaker, segment.language
-            spaced = spaced or (place == 0 and not (held and without_spaces(held[-1].text, word.text)))
+            changed = (segment.speaker, segment.language) != attributes
+            if run and (changed or word.start_s - run[-1].end_s > PAUSE_S or _new_speaker(run[-1].text, word.text)):
+                yield run, *attributes
+                run = []
+            attributes = segment.speaker, segment.language
+            spaced = spaced or (place == 0 and not (run and without_spaces(run[-1].text, word.text)))
             text = (" " if spaced or word.text[0].isspace() else "") + " ".join(word.text.split())
             spaced = word.text[-1].isspace()
-            held.append(word if word.text == text else replace(word, text=text))
-    if held:
-        yield held, *of
+            run.append(word if word.text == text else replace(word, text=text))
+    if run:
+        yield run, *attributes
 
 
 class Measured:
-    """Words with their widths summed up, so that the width of any run of them is one subtraction."""
+    """Words with cumulative widths, so that the width of any run is one subtraction."""
 
     def __init__(self, words: Sequence[Word]) -> None:
         self.words = words
@@ -123,7 +132,7 @@ class Measured:
         return self._before[end] - self._before[start] - self._lead[start]
 
     def line_end(self, start: int, end: int, max_width: int) -> int:
-        """Return where a line that begins with word `start` is full; it takes one word at least."""
+        """Return where a line from word `start` is full; it takes at least one word."""
         room = self._before[start] + self._lead[start] + max_width
         return max(start + 1, min(end, bisect_right(self._before, room, start, end + 1) - 1))
 
@@ -136,9 +145,9 @@ class Measured:
 
 
 def grouped(words: Sequence[Word], limits: CueLimits) -> list[Sequence[Word]]:
-    """Return the words in cues, broken where it hurts least; the best over all breaks, by dynamic programming."""
+    """Return the words grouped into cues at the cheapest breaks, by dynamic programming."""
     measured = Measured(words)
-    best: list[tuple[float, int]] = [(0.0, 0)]  # cost of the first n words, and where their last cue begins
+    best: list[tuple[float, int]] = [(0.0, 0)]  # cost of the first n words, and where their last cue starts
     for end in range(1, len(words) + 1):
         cheapest, begin = NEVER, end - 1
         breaking = cost_of_break(measured, end) if end < len(words) else 0.0
@@ -149,17 +158,17 @@ def grouped(words: Sequence[Word], limits: CueLimits) -> list[Sequence[Word]]:
             if cost < cheapest:
                 cheapest, begin = cost, start
         best.append((cheapest, begin))
-    found: list[Sequence[Word]] = []
+    groups: list[Sequence[Word]] = []
     end = len(words)
     while end:
         start = best[end][1]
-        found.append(words[start:end])
+        groups.append(words[start:end])
         end = start
-    return found[::-1]
+    return groups[::-1]
 
 
 def fits(measured: Measured, start: int, end: int, limits: CueLimits) -> bool:
-    """Return whether the words fit the lines and the longest time of one cue."""
+    """Return whether the words fit the lines and the longest duration of one cue."""
     if measured.ends_s[end - 1] - measured.starts_s[start] > limits.max_duration_s:
         return False
     wide, room, count = measured.width(start, end), limits.max_line_width, limits.max_line_count
@@ -169,7 +178,7 @@ def fits(measured: Measured, start: int, end: int, limits: CueLimits) -> bool:
 
 
 def cost_of(measured: Measured, start: int, end: int, limits: CueLimits) -> float:
-    """Return how bad a cue of these words is: how many sentences it joins, how short it is, how fast it is read."""
+    """Return the cost of a cue: sentences joined, too short, too fast to read."""
     starts_s = measured.starts_s
     next_s = starts_s[end] if end < len(starts_s) else measured.ends_s[-1] + limits.min_duration_s
     shown_s = max(0.0, next_s - starts_s[start])
@@ -182,7 +191,10 @@ def cost_of(measured: Measured, start: int, end: int, limits: CueLimits) -> floa
 
 
 def cost_of_break(measured: Measured, at: int) -> float:
-    """Return how bad it is to break before word `at`: little after a full stop or in a pause, much inside a word."""
+    """Return the cost of a break before word `at`.
+
+    It is low after a full stop or a pause, and high inside a word.
+    """
     words = measured.words
     pause = min(max(0.0, words[at].start_s - words[at - 1].end_s), 0.5)
     if measured.glued[at]:
@@ -195,7 +207,7 @@ def cost_of_break(measured: Measured, at: int) -> float:
 
 
 def lines(words: Sequence[Word], limits: CueLimits) -> tuple[tuple[Word, ...], ...]:
-    """Return a cue's lines: as few as hold it, evenly filled, broken after punctuation or before a conjunction."""
+    """Return a cue's lines: as few as possible, balanced, broken at punctuation or conjunctions."""
     measured, end, room = Measured(words), len(words), limits.max_line_width
     cheapest: dict[int, tuple[float, tuple[int, ...]]] = {  # cost and breaks of the words from here on, by lines left
         at: (measured.width(at, end) ** 2 / room, ()) for at in range(end) if measured.width(at, end) <= room
@@ -215,7 +227,7 @@ def lines(words: Sequence[Word], limits: CueLimits) -> tuple[tuple[Word, ...], .
 
 
 def _line_cost(measured: Measured, at: int, room: int) -> float:
-    """Return how bad it is to begin a line with word `at`; negative is good."""
+    """Return the cost of starting a line with word `at`; negative is good."""
     if measured.glued[at]:
         return room / 2
     if measured.ends_sentence[at - 1] or measured.ends_clause[at - 1]:
@@ -223,13 +235,13 @@ def _line_cost(measured: Measured, at: int, room: int) -> float:
     return -room / 12 if measured.conjunction[at] else 0.0
 
 
-def timed(found: Sequence[Cue], limits: CueLimits) -> list[Cue]:
-    """Return the cues with ends that give time to read, before the next one begins; whole milliseconds."""
+def timed(untimed: Sequence[Cue], limits: CueLimits) -> list[Cue]:
+    """Return the cues with time to read each, ending before the next; whole milliseconds."""
     result: list[Cue] = []
-    over_s = 0.0
-    for index, cue in enumerate(found):
-        start_s = round(max(cue.start_s, over_s), 3)
-        following = found[index + 1] if index + 1 < len(found) else None
+    last_end_s = 0.0
+    for index, cue in enumerate(untimed):
+        start_s = round(max(cue.start_s, last_end_s), 3)
+        following = untimed[index + 1] if index + 1 < len(untimed) else None
         following_s = following.start_s if following else NEVER
         wished_s = max(limits.min_duration_s, width(cue.text) / limits.max_chars_per_s)
         latest_s = start_s + limits.max_duration_s
@@ -237,16 +249,22 @@ def timed(found: Sequence[Cue], limits: CueLimits) -> list[Cue]:
         if end_s < cue.end_s:  # no room for the gap: at least no overlap
             end_s = min(cue.end_s, latest_s, following_s)
         shortest_s = SHORTEST_S
-        if following and following.speaker != cue.speaker:  # both speak at once: one after the other, and each readable
-            shortest_s = max(SHORTEST_S, min(limits.min_duration_s, cue.end_s - cue.start_s))
-        over_s = round(max(end_s, start_s + shortest_s), 3)
-        result.append(replace(cue, start_s=start_s, end_s=over_s))
+        if following and following.speaker != cue.speaker:  # both speak at once: one after the other, each readable
+            shortest_s = max(SHORTEST_S, min(limits.min_duration_s, limits.max_duration_s, cue.end_s - cue.start_s))
+        last_end_s = round(max(end_s, start_s + shortest_s), 3)
+        result.append(replace(cue, start_s=start_s, end_s=last_end_s))
     return result
 
 
 def text_of(words: Sequence[Word]) -> str:
-    """Return the words as they are read, on one line."""
+    """Return the words as one line of text."""
     return " ".join("".join(word.text for word in words).split())
+
+
+def _new_speaker(before: str, text: str) -> bool:
+    """Return whether the text marks another speaker: `>>`, or a dash after a sentence."""
+    start = text.lstrip()
+    return start.startswith(">>") or bool(DIALOGUE_DASH.match(start) and _ends_sentence(before.strip()))
 
 
 def _ends_sentence(text: str) -> bool:

@@ -1,53 +1,79 @@
-"""A transcript in every format that people download, and where its files lie on storage."""
+"""Write a transcript in every export format, and store the files."""
 
-import io
-import zipfile
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Protocol, assert_never
 
-from storage import names
-from storage.files import Files
-from storage.records import USUAL_FORMATS, CueLimits, ExportFormat, Segment, Transcript
-from tasks import captions, document, manuscript
-from tasks.captions import milliseconds
-from tasks.cues import cues, prefix
+from storage.domain import names
+from storage.domain.export_formats import SINGLE_FORMATS, TEXT, USUAL_FORMATS
+from storage.domain.records import CueLimits, ExportFormat, Segment, Transcript
+from storage.files.file_store import Files
+from storage.files.zip_names import stem_of
+from storage.files.zip_stream import ZipStream
+from tasks.exports import ass_writer, docx_writer, srt_vtt, transcript_json, ttml_writer
+from tasks.exports.cues import Cue, cues, prefix
+from tasks.exports.srt_vtt import milliseconds
 
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same transcript gives the same bytes
-IN_ZIP = tuple(fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP)
+ZIP_DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest in ZIP, so that a transcript always gives the same bytes
+
+
+class CuesOf(Protocol):
+    """Returns the transcript's cues; with `named`, their text names the speakers."""
+
+    def __call__(self, *, named: bool) -> list[Cue]: ...
 
 
 def export(transcript: Transcript, fmt: ExportFormat | str, *, limits: CueLimits | None = None) -> bytes:
-    """Return the transcript as a file of this format, text as UTF-8; `limits` are the job's own unless given."""
-    ((_, body),) = each(transcript, [ExportFormat(fmt)], limits or transcript.options.cues)
-    return body
+    """Return the transcript as a file of this format; text is UTF-8.
+
+    `limits` default to the job's own.
+    """
+    ((_, written),) = each(transcript, [ExportFormat(fmt)], limits or transcript.options.cues)
+    return written
 
 
 def each(
     transcript: Transcript, formats: Iterable[ExportFormat], limits: CueLimits
 ) -> Iterator[tuple[ExportFormat, bytes]]:
-    """Yield the transcript as a file of each format; what several of them need is worked out once."""
-    naming = limits.speakers and any(segment.speaker for segment in transcript.segments)
-    found = cache(partial(cues, transcript.segments, limits))
+    """Yield the transcript as a file of each format; shared work is done once."""
+    cues_of = cache(partial(cues, transcript.segments, limits))
     for fmt in formats:
-        match fmt:
-            case ExportFormat.SRT:
-                text = captions.srt(found(named=naming), highlight=limits.highlight_words)
-            case ExportFormat.VTT:
-                spoken = None if transcript.options.task == "translate" else transcript.language
-                text = captions.vtt(found(named=False), highlight=limits.highlight_words, language=spoken)
-            case ExportFormat.TXT:
-                text = txt(transcript.segments, speakers=limits.speakers)
-            case ExportFormat.TSV:
-                text = tsv(transcript.segments)
-            case ExportFormat.JSON:
-                text = document.to_text(transcript)
-            case ExportFormat.DOCX:
-                yield fmt, manuscript.docx(transcript, speakers=limits.speakers)
-                continue
-            case ExportFormat.ZIP:
-                yield fmt, packed(transcript, limits)
-                continue
-        yield fmt, text.encode(errors="replace")
+        written = write(fmt, transcript, limits, cues_of)
+        if isinstance(written, str):
+            mark = BOM_UTF8 if limits.byte_order_mark and fmt.spec.settings >= TEXT else b""
+            written = mark + written.encode(errors="replace")
+        yield fmt, written
+
+
+def write(fmt: ExportFormat, transcript: Transcript, limits: CueLimits, cues_of: CuesOf) -> str | bytes:  # noqa: PLR0911 - one writer a format
+    """Return the transcript in this format; mypy rejects a format without a writer."""
+    named = limits.speakers and any(segment.speaker for segment in transcript.segments)
+    spoken = None if transcript.options.task == "translate" else transcript.language
+    match fmt:
+        case ExportFormat.SRT:
+            return srt_vtt.srt(cues_of(named=named), highlight=limits.highlight_words)
+        case ExportFormat.VTT:
+            return srt_vtt.vtt(cues_of(named=False), highlight=limits.highlight_words, language=spoken)
+        case ExportFormat.TXT:
+            return txt(transcript.segments, speakers=limits.speakers)
+        case ExportFormat.TSV:
+            return tsv(transcript.segments)
+        case ExportFormat.JSON:
+            return transcript_json.to_text(transcript)
+        case ExportFormat.DOCX:
+            return docx_writer.docx(transcript, speakers=limits.speakers)
+        case ExportFormat.ASS:
+            return ass_writer.ass(cues_of(named=named), highlight=limits.highlight_words)
+        case ExportFormat.TTML:
+            return ttml_writer.ttml(cues_of(named=named), language=spoken)
+        case ExportFormat.SBV:
+            return srt_vtt.sbv(cues_of(named=named))
+        case ExportFormat.ZIP:
+            return packed(transcript, limits)
+        case _:
+            assert_never(fmt)
 
 
 def store(
@@ -59,34 +85,34 @@ def store(
     limits: CueLimits | None = None,
     again: bool = True,
 ) -> dict[str, str]:
-    """Write a stored transcript's files and return their names by format; none asked for means the usual ones.
+    """Store a transcript's files and return their names by format (default: the usual ones).
 
-    Without `again`, what lies there under the same name already is left as it is.
+    Without `again`, a file that already exists is left unchanged.
     """
-    shown = limits or transcript.options.cues
-    wanted = {
-        fmt: names.export_name(transcript.job_id, stored_as, fmt, shown) for fmt in tuple(formats) or USUAL_FORMATS
+    cue_limits = limits or transcript.options.cues
+    names_by_format = {
+        fmt: names.export_name(transcript.job_id, stored_as, fmt, cue_limits) for fmt in tuple(formats) or USUAL_FORMATS
     }
-    missing = [fmt for fmt, name in wanted.items() if again or not files.exists(name)]
-    for fmt, body in each(transcript, missing, shown):
-        files.write(wanted[fmt], body)
-    return {fmt.value: name for fmt, name in wanted.items()}
+    missing = [fmt for fmt, name in names_by_format.items() if again or not files.exists(name)]
+    for fmt, body in each(transcript, missing, cue_limits):
+        files.write(names_by_format[fmt], body)
+    return {fmt.value: name for fmt, name in names_by_format.items()}
 
 
 def txt(segments: Iterable[Segment], *, speakers: bool = True) -> str:
-    """Return a line for each segment; where the speaker changes, it begins with the name."""
+    """Return a line for each segment; a change of speaker starts with the name."""
     lines: list[str] = []
-    before: str | None = None
+    last_speaker: str | None = None
     for segment in segments:
         if text := segment.text.strip():
-            changed = speakers and segment.speaker and segment.speaker != before
+            changed = speakers and segment.speaker and segment.speaker != last_speaker
             lines.append(f"{prefix(str(segment.speaker)) if changed else ''}{text}\n")
-            before = segment.speaker
+            last_speaker = segment.speaker
     return "".join(lines)
 
 
 def tsv(segments: Iterable[Segment]) -> str:
-    """Return segments as start, end (both in milliseconds) and text, as the Whisper family writes them."""
+    """Return segments as start, end (both in milliseconds) and text, as Whisper tools do."""
     rows = (
         f"{milliseconds(segment.start_s)}\t{milliseconds(segment.end_s)}\t{text}\n"
         for segment in segments
@@ -96,14 +122,8 @@ def tsv(segments: Iterable[Segment]) -> str:
 
 
 def packed(transcript: Transcript, limits: CueLimits) -> bytes:
-    """Return a ZIP of the transcript in every other format, under the recording's name."""
-    stem = "".join(
-        c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in manuscript.title_of(transcript.name)
-    )
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
-        for fmt, body in each(transcript, IN_ZIP, limits):
-            entry = zipfile.ZipInfo(f"{stem.strip('. ') or 'transcript'}.{fmt}", ZIP_DATE)
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            written.writestr(entry, body)
-    return file.getvalue()
+    """Return a ZIP of the transcript in every other format, named after the recording."""
+    zipped, stem = ZipStream(dated=ZIP_DATE), stem_of(transcript.name)
+    for fmt, body in each(transcript, SINGLE_FORMATS, limits):
+        zipped.add(f"{stem}.{fmt}", body)
+    return zipped.close()

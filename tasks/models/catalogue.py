@@ -1,7 +1,7 @@
-"""Models: which there are, which are on this machine, which one a job gets, and what exactly it was.
+"""The catalogue of models, the models on this machine, and their fingerprints.
 
-A model is a CTranslate2 folder (`model.bin`, `config.json`, tokenizer) as faster-whisper loads it; its fingerprint
-is taken from the bytes of its files, so that two folders with the same name are told apart.
+A model is a CTranslate2 folder (`model.bin`, `config.json`, tokenizer) as faster-whisper loads it. Its fingerprint is
+computed from the bytes of its files, which distinguishes two folders with the same name.
 """
 
 import fcntl
@@ -15,23 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import ModelInUse, ModelMissing
-from tasks.weights import NEEDED, missing_part
+from storage.domain.errors import ModelInUse, ModelMissing
+from tasks.models.integrity import NEEDED, missing_part
 
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
-DEMO = "demo"
 FROM_HUB_BY_DEFAULT = "small"
 FROM_INDEX_BY_DEFAULT = "base"
-DEMO_MODEL = Path(__file__).parents[1] / "demo" / "model"
 SIDECAR = ".fingerprint.json"
 HUB_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueModel:
-    """A model that the hub offers; a higher rank hears better."""
+    """A model that the hub offers; a higher rank is more accurate."""
 
     name: str
     repo: str
@@ -80,79 +78,71 @@ class InstalledModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The model that a job gets; `warning` is for the reader where it is not what one would wish for."""
+    """The model for a job."""
 
     name: str
     path: Path
     fingerprint: str
-    warning: str | None = None
 
 
 def is_model(path: Path) -> bool:
-    """Return whether the folder holds a whole model."""
+    """Return whether the folder holds a complete model."""
     return missing_part(path) is None
 
 
 def installed(model_dir: Path) -> list[InstalledModel]:
     """Return the models in the folder, best first."""
     folders = sorted(model_dir.iterdir()) if model_dir.is_dir() else []
-    found = [_installed(folder.name, folder) for folder in folders if is_model(folder)]
-    return sorted(found, key=_rank, reverse=True)
+    models = [_installed(folder.name, folder) for folder in folders if is_model(folder)]
+    return sorted(models, key=_rank, reverse=True)
 
 
 def incomplete(model_dir: Path) -> dict[str, str]:
-    """Return the folders that hold a part of a model, and what each lacks."""
+    """Return the folders that hold an incomplete model, and what each lacks."""
     folders = sorted(model_dir.iterdir()) if model_dir.is_dir() else []
-    begun = [each for each in folders if any((each / part).is_file() for part in NEEDED)]
-    return {each.name: lacking for each in begun if (lacking := missing_part(each)) is not None}
-
-
-def demo() -> InstalledModel | None:
-    """Return the model that the repo carries, or None where its folder is missing."""
-    return _installed(DEMO, DEMO_MODEL) if is_model(DEMO_MODEL) else None
+    partial = [each for each in folders if any((each / part).is_file() for part in NEEDED)]
+    return {each.name: lacking for each in partial if (lacking := missing_part(each)) is not None}
 
 
 def fingerprint(path: Path) -> str:
-    """Return 16 hex digits that the bytes of the model's files decide.
+    """Return the fingerprint of a model's files, 16 hex digits.
 
-    Large files are read once; the result is kept beside them with their sizes and times.
+    Large files are read once; the result is cached next to them with their sizes and times.
     """
     parts = _parts(path)
     state = [[part.name, part.stat().st_size, part.stat().st_mtime_ns] for part in parts]
     sidecar = path / SIDECAR
     try:
-        kept = json.loads(sidecar.read_text())
-        if kept["files"] == state:
-            return str(kept["fingerprint"])
+        cached = json.loads(sidecar.read_text())
+        if cached["files"] == state:
+            return str(cached["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # no sidecar yet, or one of another time: it is written anew below
+        pass  # no sidecar yet, or an outdated one: it is written below
     whole = hashlib.sha256()
     for part in parts:
         with part.open("rb") as opened:
             whole.update(part.name.encode() + b"\0" + hashlib.file_digest(opened, "sha256").digest())
-    found = whole.hexdigest()[:16]
-    _keep(sidecar, found, state)
-    return found
+    digest = whole.hexdigest()[:16]
+    _keep(sidecar, digest, state)
+    return digest
 
 
 def find(name: str, model_dir: Path) -> InstalledModel | None:
-    """Return the model of this name, or in this folder, if it is on this machine."""
-    wanted = OTHER_NAMES.get(name, name)
-    if wanted == DEMO:
-        return demo()
-    if "/" in wanted and is_model(Path(wanted)):
-        return _installed(wanted, Path(wanted))
-    if "/" not in wanted and wanted not in {"", ".", ".."} and is_model(model_dir / wanted):
-        return _installed(wanted, model_dir / wanted)
+    """Return the installed model of this name or folder, or None."""
+    model_name = OTHER_NAMES.get(name, name)
+    if "/" in model_name and is_model(Path(model_name)):
+        return _installed(model_name, Path(model_name))
+    if "/" not in model_name and model_name not in {"", ".", ".."} and is_model(model_dir / model_name):
+        return _installed(model_name, model_dir / model_name)
     return None
 
 
 def remove(name: str, model_dir: Path) -> None:
-    """Delete a model, or what was copied of one, from the folder.
+    """Delete a model, complete or not, from the folder.
 
     Raises:
         ModelMissing: it is not in this folder.
-        ModelInUse: a process of this machine has it loaded.
+        ModelInUse: a process on this machine has it loaded.
     """
     folder = model_dir / OTHER_NAMES.get(name, name)
     if folder.parent != model_dir or not (is_model(folder) or folder.name in incomplete(model_dir)):
@@ -163,10 +153,10 @@ def remove(name: str, model_dir: Path) -> None:
 
 @contextmanager
 def hold(folder: Path, *, alone: bool = False) -> Iterator[None]:
-    """Keep others of this machine from deleting a model, or, `alone`, make sure that nobody has it loaded.
+    """Lock a model against deletion, or with `alone`, make sure that no process uses it.
 
     Raises:
-        ModelInUse: somebody has it, and it is wanted alone.
+        ModelInUse: it is in use, and `alone` was requested.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -174,7 +164,7 @@ def hold(folder: Path, *, alone: bool = False) -> Iterator[None]:
     except BlockingIOError as error:
         os.close(handle)
         raise ModelInUse(folder.name) from error
-    except OSError as error:  # some network file systems know no locks
+    except OSError as error:  # some network file systems have no locks
         logger.info("no lock on %s: %s", folder, error, extra={"action": "model"})
     try:
         yield
@@ -183,7 +173,7 @@ def hold(folder: Path, *, alone: bool = False) -> Iterator[None]:
 
 
 def is_multilingual(path: Path) -> bool:
-    """Return whether the model knows other languages than English, without loading it.
+    """Return whether the model supports languages other than English, without loading it.
 
     This is CTranslate2's own rule (4.8): multilingual Whisper vocabularies have an empty token, English ones do not.
     """
@@ -194,10 +184,10 @@ def is_multilingual(path: Path) -> bool:
 
 
 def speaks_only_english(name: str, model_dir: Path) -> bool:
-    """Return whether the model of this name hears English alone; one that is not here is asked by its name."""
-    here = find(name, model_dir)
-    if here is not None:
-        return not is_multilingual(here.path)
+    """Return whether a model supports only English; one that is not here by its name."""
+    model = find(name, model_dir)
+    if model is not None:
+        return not is_multilingual(model.path)
     return CATALOGUE[name].languages == "English" if name in CATALOGUE else name.endswith(".en")
 
 
@@ -207,22 +197,22 @@ def _installed(name: str, path: Path) -> InstalledModel:
 
 
 def _rank(model: InstalledModel) -> tuple[int, int]:
-    """Catalogue models by their rank, others by their size among them."""
-    known = CATALOGUE.get(model.name)
-    if known is not None:
-        return known.rank, model.bytes
+    """Rank catalogue models by their rank, and others by their size among them."""
+    listed = CATALOGUE.get(model.name)
+    if listed is not None:
+        return listed.rank, model.bytes
     return max((other.rank for other in CATALOGUE.values() if other.bytes <= model.bytes), default=0), model.bytes
 
 
 def _parts(path: Path) -> list[Path]:
-    known = (part for part in path.iterdir() if part.suffix in {".bin", ".json", ".txt"} and part.name != SIDECAR)
-    return sorted(part for part in known if part.is_file())
+    candidates = (part for part in path.iterdir() if part.suffix in {".bin", ".json", ".txt"} and part.name != SIDECAR)
+    return sorted(part for part in candidates if part.is_file())
 
 
-def _keep(sidecar: Path, found: str, state: list[list[object]]) -> None:
+def _keep(sidecar: Path, digest: str, state: list[list[object]]) -> None:
     if not any(isinstance(row[1], int) and row[1] > 50_000_000 for row in state):
-        return  # small models are read faster than a stale note could be explained
+        return  # small models are read faster than a stale cache could be explained
     try:
-        sidecar.write_text(json.dumps({"fingerprint": found, "files": state}))
+        sidecar.write_text(json.dumps({"fingerprint": digest, "files": state}))
     except OSError:
         logger.info("cannot keep the fingerprint beside %s", sidecar.parent, extra={"action": "model"})

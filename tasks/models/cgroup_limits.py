@@ -1,7 +1,7 @@
-"""What this process may use of the machine: cores and memory, by affinity and by the limits of its control groups.
+"""Read how many cores and how much memory this process may use.
 
-Limits hold along the whole path of groups, in both versions that Linux knows
-(https://docs.kernel.org/admin-guide/cgroup-v2.html); where a container hides its path, its root has them.
+The limits come from CPU affinity and from control groups, along the whole path of groups, in both versions that Linux
+supports (https://docs.kernel.org/admin-guide/cgroup-v2.html). Where a container hides its path, its root has them.
 """
 
 import os
@@ -11,35 +11,38 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
-NO_LIMIT_BYTES = 1 << 60  # version 1 says "none" by a number of this kind
+NO_LIMIT_BYTES = 1 << 60  # version 1 expresses "none" by a number of this size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """The control groups of this process: folders from its own up to the root, by version 1's controllers or by 2."""
+    """The control groups of this process: folders from its own up to the root.
+
+    Version 1 has a hierarchy per controller, version 2 a single one.
+    """
 
     root: Path = ROOT
     own: Path = OWN_GROUPS
 
     def cores(self) -> float | None:
-        """Return how many cores' time the groups give, or None where they set no limit."""
-        found = [quota / period for quota, period in self._quotas() if quota > 0 and period > 0]
-        return min(found, default=None)
+        """Return the groups' limit in cores, or None without a limit."""
+        limits = [quota / period for quota, period in self._quotas() if quota > 0 and period > 0]
+        return min(limits, default=None)
 
     def memory(self) -> tuple[int, int] | None:
-        """Return the tightest limit of memory and what is free of it, in bytes, or None where there is none."""
-        found = []
+        """Return the tightest memory limit and what is free of it in bytes, or None."""
+        limits = []
         for folder, limit_in, used_in in self._memory_files():
             limit, used = _number(folder / limit_in), _number(folder / used_in)
             if limit is not None and limit < NO_LIMIT_BYTES:
-                found.append((limit, max(0, limit - (used or 0))))
-        return min(found, key=lambda pair: pair[1], default=None)
+                limits.append((limit, max(0, limit - (used or 0))))
+        return min(limits, key=lambda pair: pair[1], default=None)
 
     def _quotas(self) -> Iterator[tuple[int, int]]:
         for folder in self._folders(""):
-            said = _text(folder / "cpu.max").split()
-            if len(said) == 2 and said[0].isdigit() and said[1].isdigit():
-                yield int(said[0]), int(said[1])
+            fields = _text(folder / "cpu.max").split()
+            if len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
+                yield int(fields[0]), int(fields[1])
         for folder in self._folders("cpu"):
             quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
             if quota is not None and period is not None:
@@ -50,7 +53,7 @@ class Groups:
         yield from ((folder, "memory.limit_in_bytes", "memory.usage_in_bytes") for folder in self._folders("memory"))
 
     def _folders(self, controller: str) -> Iterator[Path]:
-        """Yield the folders of a version 1 controller, or of version 2 where it has no name."""
+        """Yield the folders of a version 1 controller, or of version 2 (empty name)."""
         base = self.root / controller
         path = Path()
         for line in _text(self.own).splitlines():
@@ -64,14 +67,14 @@ class Groups:
 
 
 def cores(groups: Groups | None = None) -> int:
-    """Return the cores that this process may use."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = (groups or Groups()).cores()
-    return mine if given is None else max(1, min(mine, round(given)))
+    """Return the number of cores that this process may use."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = (groups or Groups()).cores()
+    return affinity if limit is None else max(1, min(affinity, round(limit)))
 
 
 def memory_bytes(groups: Groups | None = None) -> int:
-    """Return the memory that this process may ever have."""
+    """Return the memory that this process may use in total."""
     import psutil
 
     limit, total = (groups or Groups()).memory(), int(psutil.virtual_memory().total)
@@ -79,7 +82,7 @@ def memory_bytes(groups: Groups | None = None) -> int:
 
 
 def memory_free_bytes(groups: Groups | None = None) -> int:
-    """Return the memory that this process may still take."""
+    """Return the memory that this process may still allocate."""
     import psutil
 
     limit, free = (groups or Groups()).memory(), int(psutil.virtual_memory().available)
@@ -94,5 +97,5 @@ def _text(path: Path) -> str:
 
 
 def _number(path: Path) -> int | None:
-    said = _text(path).strip()
-    return int(said) if said.lstrip("-").isdigit() else None
+    text = _text(path).strip()
+    return int(text) if text.lstrip("-").isdigit() else None

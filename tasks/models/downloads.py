@@ -1,4 +1,4 @@
-"""Where downloads are put together before they appear whole in their folder, one at a time on a machine."""
+"""Assemble downloads in a staging folder, one at a time, then move them into place."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from pathlib import Path
 INCOMING = ".incoming"
 SPARE_BYTES = 100_000_000
 
-OnDownload = Callable[[str, int, int], None]  # what is fetched, bytes here, bytes in all
+OnDownload = Callable[[str, int, int], None]  # name, bytes so far, bytes in total
 
 
 @contextmanager
 def alone(name: str, folder: Path) -> Iterator[Path]:
-    """Hold this machine's lock on fetching `name` into `folder`; yields the place where it is put together."""
+    """Lock downloads of `name` into `folder` on this machine; yields the staging folder."""
     from filelock import FileLock
 
     incoming = folder / INCOMING
@@ -22,16 +22,16 @@ def alone(name: str, folder: Path) -> Iterator[Path]:
         yield incoming
 
 
-def want_of_room(folder: Path, needed_bytes: int) -> str | None:
-    """Return what the disk lacks to take so many bytes, in words, or None where they fit."""
+def disk_shortage(folder: Path, needed_bytes: int) -> str | None:
+    """Return how much disk space is missing for these bytes, or None if none is."""
     free = shutil.disk_usage(folder).free
     if needed_bytes + SPARE_BYTES <= free:
         return None
     return f"{needed_bytes // 1_000_000} MB are needed and {free // 1_000_000} MB are free on the disk"
 
 
-def put_in_place(made: Path, target: Path) -> None:
-    """Let what was put together appear under its name, in place of a part of it that was there."""
+def put_in_place(finished: Path, target: Path) -> None:
+    """Move a finished download to its name, replacing an incomplete one."""
     if target.exists():
         shutil.rmtree(target)
-    made.rename(target)
+    finished.rename(target)

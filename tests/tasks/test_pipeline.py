@@ -1,4 +1,4 @@
-"""A whole recording in one process: real speech through the real engine, and every kind of bad input."""
+"""The whole pipeline in one process: real speech, real engine, bad input."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import AudioUnreadable, NoAudioTrack
-from storage.files import Files
-from storage.records import Options, Plan
-from tasks.engine import Engine, Stopped
-from tasks.export import export
-from tasks.transcribe import HeardSpan, Progress, transcribe_file
+from storage.domain.errors import AudioUnreadable, NoAudioTrack
+from storage.domain.job_messages import text_of, texts_of
+from storage.domain.records import Options, Plan
+from storage.files.file_store import Files
+from tasks.asr.base import DecodingStopped
+from tasks.asr.engine import Engine
+from tasks.exports.writers import export
+from tasks.pipeline import Progress, TranscribedSpan, transcribe_file
 from tests.conftest import Assembly, Clip
-from tests.tasks.sounds import Samples, silence, tone, write_media, write_wav
-from tests.tasks.test_document import VALIDATOR
+from tests.tasks.exports.test_transcript_json import VALIDATOR
+from tests.tasks.sounds import Samples, read_wav, silence, tone, write_media, write_wav
 
 Assemble = Callable[[Sequence[Clip]], Assembly]
 
@@ -26,7 +28,7 @@ def talk(assemble: Assemble, speech: list[Clip]) -> Path:
 
 def test_a_recording_becomes_a_transcript(talk: Path, engine: Engine, files: Files) -> None:
     plans: list[Plan] = []
-    heard: list[HeardSpan] = []
+    heard: list[TranscribedSpan] = []
     steps: list[Progress] = []
     found = transcribe_file(
         talk,
@@ -35,16 +37,16 @@ def test_a_recording_becomes_a_transcript(talk: Path, engine: Engine, files: Fil
         options=Options(),
         span_max_s=12.0,
         on_plan=plans.append,
-        on_heard=heard.append,
+        on_transcribed=heard.append,
         on_progress=steps.append,
     )
     assert found.text
-    assert (found.model, found.language, found.name) == ("demo", "en", talk.name)
+    assert (found.model, found.language, found.name) == ("tiny-vocabulary.en", "en", talk.name)
     assert [each.span.index for each in sorted(heard, key=lambda each: each.span.index)] == list(
         range(len(plans[0].spans))
     )
     assert len(heard) >= 2
-    assert steps[-1].heard_s == pytest.approx(plans[0].speech_s, rel=0.01)
+    assert steps[-1].transcribed_s == pytest.approx(plans[0].speech_s, rel=0.01)
     words = [word for segment in found.segments for word in segment.words]
     times = [edge for word in words for edge in (word.start_s, word.end_s)]
     assert times == sorted(times)
@@ -53,32 +55,32 @@ def test_a_recording_becomes_a_transcript(talk: Path, engine: Engine, files: Fil
     VALIDATOR.validate(json.loads(export(found, "json")))
 
 
-def test_what_was_heard_is_not_heard_again(talk: Path, engine: Engine, files: Files) -> None:
+def test_span_results_are_reused(talk: Path, engine: Engine, files: Files) -> None:
     first = transcribe_file(talk, engine=engine, files=files, options=Options())
-    heard: list[HeardSpan] = []
-    second = transcribe_file(talk, engine=engine, files=files, options=Options(), on_heard=heard.append)
+    heard: list[TranscribedSpan] = []
+    second = transcribe_file(talk, engine=engine, files=files, options=Options(), on_transcribed=heard.append)
     assert all(each.reused for each in heard)
     assert second == first
-    third: list[HeardSpan] = []
-    transcribe_file(talk, engine=engine, files=files, options=Options(beam_size=1), on_heard=third.append)
+    third: list[TranscribedSpan] = []
+    transcribe_file(talk, engine=engine, files=files, options=Options(beam_size=1), on_transcribed=third.append)
     assert not any(each.reused for each in third)
 
 
 def test_a_stopped_recording_goes_on_where_it_was(talk: Path, engine: Engine, files: Files) -> None:
-    done: list[HeardSpan] = []
-    with pytest.raises(Stopped):
+    done: list[TranscribedSpan] = []
+    with pytest.raises(DecodingStopped):
         transcribe_file(
             talk,
             engine=engine,
             files=files,
             options=Options(),
             span_max_s=12.0,
-            on_heard=done.append,
+            on_transcribed=done.append,
             should_stop=lambda: bool(done),
         )
-    heard: list[HeardSpan] = []
-    transcribe_file(talk, engine=engine, files=files, options=Options(), span_max_s=12.0, on_heard=heard.append)
-    assert {each.result for each in done} <= {each.result for each in heard if each.reused}
+    heard: list[TranscribedSpan] = []
+    transcribe_file(talk, engine=engine, files=files, options=Options(), span_max_s=12.0, on_transcribed=heard.append)
+    assert {each.result_name for each in done} <= {each.result_name for each in heard if each.reused}
 
 
 @pytest.mark.parametrize("sound", [silence(20.0), tone(20.0)])
@@ -99,7 +101,7 @@ def test_a_truncated_recording_keeps_what_decoded(talk: Path, engine: Engine, fi
     talk.write_bytes(talk.read_bytes()[: talk.stat().st_size // 2])
     found = transcribe_file(talk, engine=engine, files=files, options=Options())
     assert found.text
-    assert "breaks off" in found.given_up[0]
+    assert "breaks off" in text_of(found.given_up[0])
     assert "damaged file" in [finding.kind for finding in found.findings]
 
 
@@ -121,7 +123,23 @@ def test_a_name_that_climbs_writes_nothing_elsewhere(talk: Path, engine: Engine,
     assert after == before
 
 
-def test_a_language_that_the_model_does_not_know_is_told(talk: Path, engine: Engine, files: Files) -> None:
+def test_an_unsupported_language_is_noted(talk: Path, engine: Engine, files: Files) -> None:
     found = transcribe_file(talk, engine=engine, files=files, options=Options(language="de"))
     assert found.language == "en"
-    assert "asked for de, heard as en" in found.given_up[-1]
+    assert "German was requested, English was transcribed" in text_of(found.given_up[-1])
+
+
+def test_a_constant_offset_changes_no_word_and_is_noted(
+    talk: Path, tmp_path: Path, engine: Engine, files: Files
+) -> None:
+    sound = read_wav(talk) * 0.5
+    level, moved = (
+        transcribe_file(
+            write_wav(tmp_path / f"{offset:g}.wav", sound + offset), engine=engine, files=files, options=Options()
+        )
+        for offset in (0.0, 0.01)
+    )
+    assert moved.text == level.text
+    assert tuple(texts_of(moved.given_up)) == (
+        "the sound lies 1.0% of full scale off zero, as from a faulty sound card, and was moved back",
+    )

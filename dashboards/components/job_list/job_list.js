@@ -1,221 +1,148 @@
-/*
+/**
  * Rows of recordings: real links that open in place, patched rather than drawn anew when a job moves.
  *
- * News of a shown row is put in at once, with nothing asked of the server. The page runs again only for what a row
- * cannot know (counts, rows that come or go): seldom enough to take it a fortieth of its time and all open pages
- * together 25 times a second, and not in a hidden tab.
+ * @import { JobListData, JobRow } from "../contracts.js"
+ * @import { JobEvent, Mounted } from "../shared/mounted.js"
  */
-const SOONEST_MS = 400;
-const LATEST_MS = 20000;
-const BUSY_SHARE = 40;
-const EACH_MS = 40;
-const PATIENCE_MS = 3000;
+import { find, isTyping, make, opensElsewhere } from "../shared/dom.js";
+import { listen } from "../shared/event_hub.js";
+import { actionsOn, idsFor } from "./actions.js";
+import { BulkActions } from "./bulk_actions.js";
+import { Filters } from "./filters.js";
+import { newRow, patchRow } from "./row.js";
+import { Refresh } from "./refresh.js";
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".jobs");
-  const list = (parentElement.wtList ??= new List(root));
+const MOST_STATES = 2000;
+
+/** @type {WeakMap<object, JobList>} */
+const lists = new WeakMap();
+
+/** @param {Mounted<JobListData>} mounted */
+export default function mountJobList({ data, parentElement, setTriggerValue }) {
+  const list = lists.get(parentElement) ?? new JobList(find(parentElement, ".jobs"), data);
+  lists.set(parentElement, list);
   list.show(data, setTriggerValue);
   return () => {
     list.close();
-    parentElement.wtList = null;
+    lists.delete(parentElement);
   };
 }
 
-class List {
-  constructor(root) {
+export class JobList {
+  /** @type {Map<string, import("./row.js").Row>} */
+  rows = new Map();
+  #ends = new AbortController();
+  /** @type {Map<string, string>} states of jobs that are not shown */
+  #states = new Map();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {JobListData} data
+   */
+  constructor(root, data) {
     this.root = root;
-    this.rows = new Map();
-    this.chosen = new Set();
-    this.states = new Map();
-    this.asking = "";
-    this.waiting = [];
-    this.lookedAt = 0;
-    this.tookMs = 0;
-    this.ends = new AbortController();
-    document.addEventListener("visibilitychange", () => this.late && this.#soon(), { signal: this.ends.signal });
-    document.addEventListener("keydown", (event) => this.#key(event), { signal: this.ends.signal });
+    this.data = data;
+    this.refresh = new Refresh();
+    this.filters = new Filters(find(root, ".narrow", HTMLFormElement), (changes) => this.#want(changes));
+    this.bulk = new BulkActions(find(root, ".bulk"), this);
+    const { signal } = this.#ends;
+    document.addEventListener("visibilitychange", () => this.refresh.shown(), { signal });
+    document.addEventListener("keydown", (event) => this.#key(event), { signal });
+    signal.addEventListener("abort", listen((event) => this.#heard(event), { everybody: data.everybody }));
   }
 
   close() {
-    this.ends.abort();
-    this.deaf?.();
-    clearTimeout(this.timer);
-    clearTimeout(this.impatience);
+    this.#ends.abort();
+    this.refresh.close();
   }
 
+  /**
+   * @param {JobListData} data
+   * @param {(name: string, value: unknown) => void} trigger
+   */
   show(data, trigger) {
-    if (this.askedAt && this.data?.run !== data.run) {
-      this.tookMs = performance.now() - this.askedAt;
-      this.askedAt = 0;
-    }
     this.data = data;
-    this.trigger = trigger;
-    if (!this.askedAt) this.#next();
-    this.deaf ??= wtEvents(data.everybody).listen((event) => this.#heard(event));
-    this.#facts();
-    this.#filters();
-    this.#narrow();
+    this.refresh.answered(data, trigger);
+    this.#statistics();
+    this.#tabs();
+    this.filters.show(data);
     this.#rows();
-    this.#bulk();
+    this.bulk.show();
     this.#pages();
   }
 
+  /** @param {string} path */
   find(path) {
-    return this.root.querySelector(path);
+    return find(this.root, path);
   }
 
-  /* News ------------------------------------------------------------------------------------------------- */
-
+  /** @param {JobEvent} event */
   #heard(event) {
-    if (event.missed) return this.#soon();
+    if (event.missed) return this.refresh.soon(event.crowd);
     const { owner } = this.data;
     if (owner !== null && event.owner_id !== owner) return;
     const row = this.rows.get(event.job_id);
-    const before = row?.job.state ?? this.states.get(event.job_id);
-    if (event.row && row) this.#patch(row, event.row);
-    if (event.state) this.states.set(event.job_id, event.state);
-    if (this.states.size > 2000) this.states.clear();
-    if (!event.row || before !== event.state) this.#soon(event.crowd);
-  }
-
-  #patch(row, facts) {
-    row.job = { ...row.job, ...facts };
-    row.print = "";
-    fill(row, row.job);
-    this.#bulk();
-  }
-
-  /* `crowd` is how many heard the same: they do not look all at once, however long ago they looked last. */
-  #soon(crowd = 1) {
-    this.late = document.hidden;
-    if (this.timer || this.late) return;
-    const own = Math.min(LATEST_MS, Math.max(SOONEST_MS, BUSY_SHARE * this.tookMs));
-    const pause = Math.max(own, EACH_MS * this.data.crowd) * (0.8 + 0.4 * Math.random());
-    this.timer = setTimeout(() => {
-      this.timer = 0;
-      if (this.waiting.length) return;
-      this.lookedAt = performance.now();
-      this.#ask("look", Date.now());
-    }, Math.max(30, EACH_MS * crowd * Math.random(), this.lookedAt + pause - performance.now()));
-  }
-
-  /* What is asked for ------------------------------------------------------------------------------------- */
-
-  /* One thing at a time: what is asked while the page still runs for something else would end that run and be lost. */
-  #ask(what, value) {
-    if (this.askedAt && performance.now() - this.askedAt < PATIENCE_MS) {
-      this.waiting.push([what, value]);
-      clearTimeout(this.impatience);
-      this.impatience = setTimeout(() => this.#next(), PATIENCE_MS);
-      return;
+    const before = row?.job.state ?? this.#states.get(event.job_id);
+    if (event.row && row) {
+      patchRow(row, { ...row.job, ...event.row });
+      this.bulk.show();
     }
-    this.askedAt = performance.now();
-    this.trigger(what, value);
+    if (event.state) this.#states.set(event.job_id, event.state);
+    if (this.#states.size > MOST_STATES) this.#states.clear();
+    if (!event.row || before !== event.state) this.refresh.soon(event.crowd);
   }
 
-  #next() {
-    clearTimeout(this.impatience);
-    const waiting = this.waiting.shift();
-    if (waiting) this.#ask(...waiting);
-  }
-
+  /** @param {Record<string, string | null>} changes - of what the address says; the list begins at its top */
   #want(changes) {
-    this.chosen.clear();
-    this.#ask("want", { after: "", ...changes });
+    this.bulk.chosen.clear();
+    this.refresh.ask("want", { after: "", ...changes });
   }
 
-  #facts() {
-    const facts = this.find(".facts");
-    facts.replaceChildren(
-      ...this.data.facts.map(([name, value]) => {
-        const item = made("div");
-        item.append(made("dt", "muted small", name), made("dd", "number", value));
-        return item;
-      }),
+  #statistics() {
+    const items = this.data.facts.map(([name, value]) =>
+      make("div", {}, make("dt", { className: "muted small" }, name), make("dd", { className: "number" }, value)),
     );
+    this.find(".facts").replaceChildren(...items);
   }
 
-  #filters() {
+  /** Links to the states that are shown; those that stay are elements that stay, so that focus does, too. */
+  #tabs() {
     const place = this.find(".filters");
-    const all = this.data.filters;
-    while (place.children.length > all.length) place.lastChild.remove();
-    while (place.children.length < all.length) place.append(made("a"));
-    all.forEach(({ key, label, count, on }, at) => {
-      const link = place.children[at];
+    const { filters } = this.data;
+    while (place.children.length > filters.length) place.lastChild?.remove();
+    while (place.children.length < filters.length) place.append(make("a"));
+    for (const [at, { key, label, count, on }] of filters.entries()) {
+      const link = /** @type {HTMLAnchorElement} */ (place.children[at]);
+      const number = count === null ? [] : [make("span", { className: "number" }, count.toLocaleString())];
       link.href = `?show=${key}`;
       link.dataset.show = key;
-      link.replaceChildren(label, ...(count === null ? [] : [made("span", "number", count.toLocaleString())]));
+      link.replaceChildren(label, ...number);
       if (on) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
       link.onclick = inPlace(() => this.#want({ show: key }));
-    });
-  }
-
-  #narrow() {
-    const { text, asked } = this.data;
-    const form = this.find(".narrow");
-    form.hidden = this.data.deleted;
-    const field = (name) => form.elements[name];
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      this.#want({ name: field("name").value.trim() });
-    };
-    field("name").placeholder = text.name;
-    field("name").setAttribute("aria-label", text.name);
-    field("name").onchange = () => this.#want({ name: field("name").value.trim() });
-    options(field("sort"), text.sorts);
-    options(field("language"), [["", text.any], ...this.data.languages]);
-    options(field("model"), [["", text.any], ...this.data.models.map((name) => [name, name])]);
-    options(field("owner"), [["", text.any], ...this.data.owners]);
-    for (const name of ["sort", "from", "to", "language", "model", "owner"]) {
-      field(name).closest("label").querySelector("span").textContent = text[name];
-      field(name).onchange = () => this.#want({ [name]: field(name).value });
-      if (form.getRootNode().activeElement !== field(name)) field(name).value = asked[name] ?? "";
     }
-    if (form.getRootNode().activeElement !== field("name") || asked.name !== this.askedName) field("name").value = asked.name ?? "";
-    this.askedName = asked.name;
-    if (!asked.sort) field("sort").value = "newest";
-    field("owner").closest("label").hidden = !this.data.owners.length;
-    const on = ["from", "to", "language", "model", "owner"].filter((name) => asked[name]).length;
-    form.querySelector("summary").textContent = on ? `${text.filter} (${on})` : text.filter;
-    const clear = form.querySelector(".clear");
-    clear.textContent = text.clear;
-    clear.hidden = !this.data.narrowed;
-    clear.onclick = () => this.#want({ name: "", from: "", to: "", language: "", model: "", owner: "" });
-    form.querySelector("details").onkeydown = (event) => {
-      if (event.key === "Escape") form.querySelector("details").open = false;
-    };
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey) return;
-    if (event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]")) return;
+    if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey || isTyping(event)) return;
     event.preventDefault();
     this.find("input[name=name]").focus();
   }
 
   #pages() {
-    const { text, first, after } = this.data;
+    const { after, first, text } = this.data;
     const nav = this.find(".pages");
     nav.hidden = !first && !after;
-    nav.setAttribute("aria-label", text.pages);
-    const button = (words, on, act) => {
-      const one = made("button", "button", words);
-      one.type = "button";
-      one.hidden = !on;
-      one.onclick = () => {
-        this.#want({ after: act });
-        this.root.scrollIntoView({ block: "start" });
-      };
-      return one;
+    nav.ariaLabel = text.pages;
+    const go = (/** @type {string | null} */ to) => () => {
+      this.#want({ after: to });
+      this.root.scrollIntoView({ block: "start" });
     };
-    const print = JSON.stringify([first, after]);
-    if (nav.wtPrint === print) return;
-    nav.wtPrint = print;
-    nav.replaceChildren(button(text.top, first, ""), button(text.next, after, after));
+    const [top, next] = pageButtons(nav);
+    Object.assign(top, { textContent: text.top, hidden: !first, onclick: go("") });
+    Object.assign(next, { textContent: text.next, hidden: !after, onclick: go(after) });
   }
-
-  /* Rows --------------------------------------------------------------------------------------------------- */
 
   #rows() {
     const { data, rows } = this;
@@ -228,193 +155,43 @@ class List {
       if (wanted.has(id)) continue;
       row.item.remove();
       rows.delete(id);
-      this.chosen.delete(id);
+      this.bulk.chosen.delete(id);
     }
-    data.rows.forEach((job, at) => {
-      if (!rows.has(job.id)) rows.set(job.id, this.#newRow(job.id));
-      const row = rows.get(job.id);
+    const isChoosing = actionsOn(data.actions, data.deleted).some((action) => idsFor(action, data.rows).length);
+    for (const [at, job] of data.rows.entries()) {
+      const row = rows.get(job.id) ?? this.#newRow(job);
+      rows.set(job.id, row);
       if (place.children[at] !== row.item) place.insertBefore(row.item, place.children[at] ?? null);
-      const print = JSON.stringify(job);
-      row.tick.parentElement.hidden = !data.may_write && !data.rows.some((one) => one.state === "completed");
-      if (row.print === print) return;
-      row.print = print;
-      row.job = job;
-      fill(row, job);
-    });
+      row.tickLabel.hidden = !isChoosing;
+      patchRow(row, job);
+    }
   }
 
-  #newRow(id) {
-    const item = made("li");
-    item.innerHTML =
-      '<label class="tick"><input type="checkbox"></label>' +
-      '<a><span class="name"><b></b><span class="about muted small"></span></span>' +
-      '<span class="length muted number small"></span>' +
-      '<span class="state"><span class="pill"></span><span class="bar" role="progressbar" aria-valuemin="0" ' +
-      'aria-valuemax="100" hidden><i></i></span><span class="left muted small"></span></span>' +
-      '<time class="when muted small"></time><span class="problem" hidden></span></a>';
-    const find = (path) => item.querySelector(path);
-    const row = {
-      item, link: find("a"), name: find(".name b"), about: find(".about"), length: find(".length"), left: find(".left"),
-      pill: find(".pill"), bar: find(".bar"), when: find(".when"), problem: find(".problem"), tick: find(".tick input"),
-    };
-    row.link.onclick = inPlace(() => this.#ask("open", id));
-    row.tick.onchange = () => {
-      if (row.tick.checked) this.chosen.add(id);
-      else this.chosen.delete(id);
-      this.#bulk();
-    };
+  /** @param {JobRow} job */
+  #newRow(job) {
+    const row = newRow(job);
+    row.link.onclick = inPlace(() => this.refresh.ask("open", job.id));
+    row.tick.onchange = () => this.bulk.choose(job.id, row.tick.checked);
     return row;
   }
-
-  /* Several at once ------------------------------------------------------------------------------------------ */
-
-  #bulk() {
-    const { text } = this.data;
-    const bar = this.find(".bulk");
-    bar.hidden = !this.chosen.size;
-    for (const [id, row] of this.rows) row.tick.checked = this.chosen.has(id);
-    if (!this.chosen.size) {
-      this.asking = "";
-      bar.wtPrint = "";
-      return;
-    }
-    const all = bar.querySelector(".all input");
-    all.checked = this.chosen.size === this.rows.size;
-    all.indeterminate = !all.checked;
-    all.setAttribute("aria-label", text.all);
-    all.onchange = () => {
-      for (const id of this.rows.keys()) all.checked ? this.chosen.add(id) : this.chosen.delete(id);
-      this.#bulk();
-    };
-    bar.querySelector("b").textContent = text.chosen.replace("{n}", this.chosen.size);
-    const acts = this.asking ? [this.asking] : this.#possible();
-    const print = JSON.stringify([acts, [...this.chosen], this.asking, this.#of("download")]);
-    if (bar.wtPrint === print) return;
-    bar.wtPrint = print;
-    bar.querySelector(".acts").replaceChildren(...(this.asking ? this.#confirm() : acts.map((act) => this.#act(act))));
-  }
-
-  /* The chosen rows that an act fits. */
-  #of(act) {
-    const fits = {
-      download: (job) => job.state === "completed",
-      cancel: (job) => !["completed", "failed", "cancelled"].includes(job.state),
-      retry: (job) => ["failed", "cancelled"].includes(job.state),
-      delete: (job) => ["completed", "failed", "cancelled"].includes(job.state),
-      restore: () => true,
-      purge: () => true,
-    }[act];
-    return [...this.chosen].filter((id) => fits(this.rows.get(id).job));
-  }
-
-  #possible() {
-    const { deleted, may_write } = this.data;
-    const acts = deleted ? ["restore", "purge"] : ["download", "cancel", "retry", "delete"];
-    return acts.filter((act) => (may_write || act === "download") && this.#of(act).length);
-  }
-
-  #act(act) {
-    const ids = this.#of(act);
-    const words = `${this.data.text[act]}${ids.length === this.chosen.size ? "" : ` (${ids.length})`}`;
-    if (act === "download") {
-      const link = made("a", "button", words);
-      const formats = made("select");
-      formats.setAttribute("aria-label", this.data.text.format);
-      options(formats, this.data.text.formats);
-      formats.onchange = () => {
-        this.format = formats.value;
-        const format = this.format && `&format=${this.format}`;
-        link.href = `/downloads?${ids.map((id) => `id=${encodeURIComponent(id)}`).join("&")}${format}`;
-      };
-      formats.value = this.format ?? "";
-      formats.onchange();
-      link.download = "";
-      link.dataset.act = act;
-      const both = made("span", "with");
-      both.append(formats, link);
-      return both;
-    }
-    const button = made("button", "button", words);
-    button.type = "button";
-    button.dataset.act = act;
-    button.onclick = () => {
-      if (this.data.text.sure[act]) {
-        this.asking = act;
-        this.#bulk();
-        this.find(".acts button")?.focus();
-      } else this.#do(act);
-    };
-    return button;
-  }
-
-  #confirm() {
-    const act = this.asking;
-    const ids = this.#of(act);
-    const words = this.data.text.sure[act].replace("{n}", ids.length === 1 ? this.rows.get(ids[0]).job.name : this.data.text.several.replace("{n}", ids.length));
-    const yes = made("button", "button danger", this.data.text[act]);
-    const no = made("button", "button", this.data.text.keep);
-    yes.type = no.type = "button";
-    yes.dataset.act = `${act}-sure`;
-    yes.onclick = () => this.#do(act);
-    no.onclick = () => {
-      this.asking = "";
-      this.#bulk();
-    };
-    const question = made("span", "question", words);
-    question.setAttribute("role", "alert");
-    return [question, yes, no];
-  }
-
-  #do(act) {
-    this.#ask("bulk", { act, ids: this.#of(act), at: Date.now() });
-    this.chosen.clear();
-    this.#bulk();
-  }
 }
 
-/* A plain click stays on the page; with a modifier it is a link like any other. */
-function inPlace(action) {
+/** @param {HTMLElement} nav */
+function pageButtons(nav) {
+  while (nav.children.length < 2) nav.append(make("button", { type: "button", className: "button" }));
+  return nav.children;
+}
+
+/**
+ * A plain click stays on the page; with a modifier it is a link like any other.
+ *
+ * @param {() => void} act
+ * @returns {(event: MouseEvent) => void}
+ */
+function inPlace(act) {
   return (event) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    if (opensElsewhere(event)) return;
     event.preventDefault();
-    action();
+    act();
   };
-}
-
-function made(kind, name = "", words = "") {
-  const element = document.createElement(kind);
-  if (name) element.className = name;
-  if (words) element.textContent = words;
-  return element;
-}
-
-function options(select, all) {
-  const print = JSON.stringify(all);
-  if (select.wtPrint === print) return;
-  select.wtPrint = print;
-  select.replaceChildren(...all.map(([value, words]) => new Option(words, value)));
-}
-
-function fill(row, job) {
-  row.link.href = `/job?id=${encodeURIComponent(job.id)}`;
-  row.item.dataset.job = job.id;
-  row.item.dataset.state = job.state;
-  row.name.textContent = job.name;
-  row.link.title = job.name;
-  row.tick.setAttribute("aria-label", job.name);
-  row.about.textContent = [job.owner, job.about].filter(Boolean).join(" · ");
-  row.length.textContent = job.length;
-  row.pill.className = `pill ${job.kind}`;
-  row.pill.textContent = job.label;
-  row.bar.hidden = !job.active;
-  row.bar.setAttribute("aria-valuenow", Math.round(100 * job.progress));
-  row.bar.setAttribute("aria-label", job.label);
-  row.bar.firstChild.style.setProperty("--share", job.progress);
-  row.left.textContent = job.left;
-  row.left.hidden = !job.left;
-  row.when.textContent = job.when;
-  row.when.title = job.when_exact;
-  row.when.dateTime = job.created;
-  row.problem.hidden = !job.error;
-  row.problem.textContent = job.error ?? "";
 }

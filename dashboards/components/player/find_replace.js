@@ -1,52 +1,70 @@
-/*
+/**
  * Find and replace in the transcript. Matches are painted by the browser's highlights, which change no element.
- * A pattern that could run for ever (a repetition of a repetition) is refused before it is tried.
+ *
+ * @import { Match } from "./matches.js"
+ * @import { Player } from "./player.js"
  */
-const ENDLESS = /\([^)]*[+*}][^)]*\)\s*[+*{]/;
-const MAX_PAINTED = 2000;
+import { find, make, messageOf } from "../shared/dom.js";
+import { fill } from "../shared/format.js";
+import { rangeOf } from "./line.js";
+import { TooSlow, matchesIn, patternFor, replacedTexts } from "./matches.js";
+import { withText } from "./segments.js";
 
-class Finder {
+export class FindReplace {
+  /** @param {Player} player */
   constructor(player) {
     this.player = player;
     this.form = player.find(".seeker");
-    this.what = player.find(".seeker .what");
-    this.with = player.find(".seeker .with");
-    this.count = player.find(".seeker .count");
+    this.what = find(this.form, ".what", HTMLInputElement);
+    this.with = find(this.form, ".with", HTMLInputElement);
+    this.swap = find(this.form, ".swap");
+    this.count = find(this.form, ".count");
     this.options = { letters: false, whole: false, pattern: false };
+    /** @type {Match[]} */
     this.matches = [];
     this.at = -1;
-    this.#draw();
-    player.ends.signal.addEventListener("abort", () => this.#paint([]));
+    this.buttons = this.#draw();
+    this.#wire();
   }
 
   #draw() {
     const { text } = this.player;
-    this.what.placeholder = text.find;
-    this.what.setAttribute("aria-label", text.find);
-    this.with.placeholder = text.replace;
-    this.with.setAttribute("aria-label", text.replace);
-    const toggles = Object.entries(text.find_options).map(([name, [sign, words]]) => {
-      const button = make("button", { type: "button", className: "button small sign" }, sign);
-      this.player.name(button, words);
-      button.setAttribute("aria-pressed", false);
-      button.onclick = () => {
-        this.options[name] = !this.options[name];
-        button.setAttribute("aria-pressed", this.options[name]);
-        this.refresh();
-      };
-      return button;
-    });
-    const act = (name, work) => make("button", { type: "button", className: `button small ${name}`, onclick: work }, text.find_acts[name]);
-    this.player.find(".seeker .opts").replaceChildren(...toggles, act("before", () => this.go(-1)), act("next", () => this.go(1)));
-    this.one = act("one", () => this.replace(false));
-    this.all = act("all", () => this.replace(true));
-    this.player.find(".seeker .acts").replaceChildren(this.one, this.all, act("close", () => this.close()));
-    this.player.on(this.what, "input", () => this.refresh());
-    this.player.on(this.form, "submit", (event) => event.preventDefault());
-    this.player.on(this.form, "keydown", (event) => {
-      if (event.key === "Escape") this.close();
-      if (event.key === "Enter" && event.target === this.what) this.go(event.shiftKey ? -1 : 1);
-      if (event.key === "Enter" && event.target === this.with) this.replace(false);
+    for (const [input, words] of /** @type {const} */ ([[this.what, text.find], [this.with, text.replace]])) {
+      input.placeholder = words;
+      input.ariaLabel = words;
+    }
+    const toggles = /** @type {const} */ (["letters", "whole", "pattern"]).map((name) => this.#toggle(name));
+    const act = (/** @type {keyof typeof text.find_acts} */ name, /** @type {() => void} */ work) =>
+      make("button", { type: "button", className: `button small ${name}`, onclick: work }, text.find_acts[name]);
+    const buttons = { one: act("one", () => this.replace(false)), all: act("all", () => this.replace(true)) };
+    find(this.form, ".opts").replaceChildren(...toggles, act("before", () => this.go(-1)), act("next", () => this.go(1)));
+    find(this.form, ".acts").replaceChildren(buttons.one, buttons.all, act("close", () => this.close()));
+    return buttons;
+  }
+
+  /** @param {"letters" | "whole" | "pattern"} name */
+  #toggle(name) {
+    const [sign, words] = this.player.text.find_options[name];
+    const button = make("button", { type: "button", className: "button small sign", ariaPressed: "false" }, sign);
+    this.player.name(button, words);
+    button.onclick = () => {
+      this.options[name] = !this.options[name];
+      button.ariaPressed = String(this.options[name]);
+      this.refresh();
+    };
+    return button;
+  }
+
+  #wire() {
+    const { player } = this;
+    player.ends.signal.addEventListener("abort", () => this.#paint([]));
+    player.on(this.what, "input", () => this.refresh());
+    player.on(this.form, "submit", (event) => event.preventDefault());
+    player.on(this.form, "keydown", (event) => {
+      const { key, shiftKey, target } = /** @type {KeyboardEvent} */ (event);
+      if (key === "Escape") this.close();
+      if (key === "Enter" && target === this.what) this.go(shiftKey ? -1 : 1);
+      if (key === "Enter" && target === this.with) this.replace(false);
     });
   }
 
@@ -54,7 +72,7 @@ class Finder {
     this.player.open("script");
     this.form.hidden = false;
     const writes = Boolean(this.player.editor);
-    for (const part of [this.one, this.all, this.with.parentElement]) part.hidden = !writes;
+    for (const part of [this.buttons.one, this.buttons.all, this.swap]) part.hidden = !writes;
     this.what.focus();
     this.what.select();
     this.refresh();
@@ -63,17 +81,7 @@ class Finder {
   close() {
     this.form.hidden = true;
     this.#paint([]);
-    this.player.script.panel.focus();
-  }
-
-  #pattern() {
-    const { letters, whole, pattern } = this.options;
-    let source = this.what.value;
-    if (!source) return null;
-    if (pattern && ENDLESS.test(source)) throw new Error(this.player.text.endless);
-    if (!pattern) source = source.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    if (whole) source = `(?<![\\p{L}\\p{N}_])(?:${source})(?![\\p{L}\\p{N}_])`;
-    return new RegExp(source, `gu${letters ? "" : "i"}`);
+    this.player.script.panel.focus({ preventScroll: true });
   }
 
   refresh() {
@@ -81,24 +89,20 @@ class Finder {
     this.matches = [];
     let problem = "";
     try {
-      const pattern = this.#pattern();
-      if (pattern) this.#collect(pattern);
+      const pattern = patternFor(this.what.value, this.options);
+      if (pattern) this.matches = matchesIn(this.player.script.segments, pattern);
     } catch (error) {
-      problem = error instanceof SyntaxError ? this.player.text.no_pattern : error.message;
+      problem = this.#explained(error);
     }
     this.at = Math.min(this.at, this.matches.length - 1);
     this.#tell(problem);
-    this.#paint(this.matches);
+    this.paint();
   }
 
-  #collect(pattern) {
-    const until = performance.now() + 1500;
-    for (const item of this.player.script.items) {
-      for (const found of item.text.matchAll(pattern)) {
-        if (found[0]) this.matches.push({ item, start: found.index, end: found.index + found[0].length });
-      }
-      if (performance.now() > until) throw new Error(this.player.text.endless);
-    }
+  /** @param {unknown} error */
+  #explained(error) {
+    if (error instanceof TooSlow) return this.player.text.endless;
+    return error instanceof SyntaxError ? this.player.text.no_pattern : messageOf(error);
   }
 
   #tell(problem = "") {
@@ -107,38 +111,46 @@ class Finder {
     const words = this.at < 0 ? fill(text.found, { all }) : fill(text.found_at, { at: this.at + 1, all });
     this.count.textContent = problem || (this.what.value ? words : "");
     this.form.classList.toggle("wrong", Boolean(problem) || (Boolean(this.what.value) && !all));
-    this.one.disabled = this.all.disabled = !all;
+    this.buttons.one.disabled = this.buttons.all.disabled = !all;
   }
 
+  /**
+   * Go to the next match, or the one before.
+   *
+   * @param {1 | -1} by
+   */
   go(by) {
     if (!this.matches.length) return;
-    const now = this.player.video.currentTime;
-    if (this.at < 0) this.at = Math.max(0, this.matches.findIndex(({ item }) => item.end >= now));
+    const now = this.player.now_s;
+    if (this.at < 0) this.at = Math.max(0, this.matches.findIndex(({ segment }) => segment.end >= now));
     else this.at = (this.at + by + this.matches.length) % this.matches.length;
-    const { item, start } = this.matches[this.at];
-    const place = this.player.script.items.indexOf(item);
+    const { segment, place, start } = this.matches[this.at];
     let before = 0;
-    const word = item.words.find((one) => (before += one.text.trim().length + 1) > start);
-    this.player.script.reach((word ?? item).start, place);
+    const word = segment.words.find((one) => (before += one.text.trim().length + 1) > start);
+    this.player.script.reach((word ?? segment).start, place);
     this.#tell();
-    this.#paint(this.matches);
+    this.paint();
   }
 
+  /** @param {boolean} every - all matches, or the one that is looked at */
   replace(every) {
-    if (!this.matches.length) return;
+    const { editor, script, text } = this.player;
+    const pattern = patternFor(this.what.value, this.options);
+    if (!editor || !pattern || !this.matches.length) return;
     if (this.at < 0 && !every) return this.go(1);
-    const pattern = this.#pattern();
     const chosen = every ? this.matches : [this.matches[this.at]];
-    const by = this.options.pattern ? this.with.value : this.with.value.replace(/\$/g, "$$$$");
-    const texts = new Map();
-    for (const { item, start, end } of chosen) {
-      if (every) texts.set(item, item.text.replace(pattern, by));
-      else texts.set(item, item.text.slice(0, start) + item.text.slice(start, end).replace(pattern, by) + item.text.slice(end));
-    }
-    const { editor, text } = this.player;
+    const texts = replacedTexts(chosen, pattern, this.with.value, this.options);
     editor.start();
-    editor.change(this.player.script.items.map((item) => (texts.has(item) ? rewritten(item, texts.get(item)) : item)));
-    if (every) this.player.notice(fill(text.replaced, { all: chosen.length }), [[text.undo, () => editor.undo()], [text.close, () => this.player.notice(null)]]);
+    editor.change(
+      script.segments.map((segment) => {
+        const changed = texts.get(segment);
+        return changed === undefined ? segment : withText(segment, changed, script.base);
+      }),
+    );
+    if (every) {
+      const undo = /** @type {const} */ ([text.undo, () => editor.undo()]);
+      this.player.notice(fill(text.replaced, { all: chosen.length }), [undo, [text.close, () => this.player.notice(null)]]);
+    }
     this.refresh();
     if (!every && this.matches.length) {
       this.at = Math.min(this.at, this.matches.length - 1) - 1;
@@ -146,31 +158,19 @@ class Finder {
     }
   }
 
-  #paint(matches) {
-    if (!window.CSS?.highlights) return;
-    const ranges = (some) => some.map((match) => rangeOf(match)).filter(Boolean);
-    CSS.highlights.set("wt-found", new Highlight(...ranges(matches.slice(0, MAX_PAINTED))));
-    CSS.highlights.set("wt-here", new Highlight(...ranges(matches.slice(Math.max(0, this.at), this.at + 1))));
+  /** Paint the matches near the view; the others once they are. */
+  paint() {
+    if (!this.form.hidden) this.#paint(this.matches);
   }
-}
 
-/* The place of a match in the line that shows it, which may be one text or many words. */
-function rangeOf({ item, start, end }) {
-  const walk = document.createTreeWalker(item.line.words, NodeFilter.SHOW_TEXT);
-  const range = document.createRange();
-  let before = 0;
-  let begun = false;
-  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-    const after = before + node.length;
-    if (!begun && start < after) {
-      range.setStart(node, start - before);
-      begun = true;
-    }
-    if (begun && end <= after) {
-      range.setEnd(node, end - before);
-      return range;
-    }
-    before = after;
+  /** @param {Match[]} matches */
+  #paint(matches) {
+    if (!CSS.highlights) return;
+    const { list } = this.player.script;
+    const here = matches[this.at];
+    const painted = (/** @type {Match[]} */ some) =>
+      new Highlight(...some.map((one) => rangeOf(list.lines[one.place], one.start, one.end)).filter((range) => range !== null));
+    CSS.highlights.set("wt-found", painted(matches.filter((one) => list.isNear(list.lines[one.place]))));
+    CSS.highlights.set("wt-here", painted(here ? [here] : []));
   }
-  return null;
 }

@@ -1,70 +1,117 @@
-/*
+/**
  * Player, transcript and what belongs to them. A click, a key or `?t=` in the address moves the recording. Times are
- * seconds on the recording's clock. The parts are in wave.js, script.js, along.js, finding.js, editing.js,
- * panels.js, cues.js.
+ * seconds on the recording's clock.
+ *
+ * @import { PlayerData } from "../contracts.js"
+ * @import { Mounted } from "../shared/mounted.js"
+ * @import { Sheet } from "./sheet_tabs.js"
+ *
+ * @typedef {readonly [label: string, act: () => void, primary?: boolean]} NoticeButton
  */
+import { find, make } from "../shared/dom.js";
+import { clock } from "../shared/format.js";
+import { aheadOf, delay } from "./media_clock.js";
+import { CueList } from "./cue_list.js";
+import { Editor } from "./editor.js";
+import { FindReplace } from "./find_replace.js";
+import { askApi } from "./job_api.js";
+import { Listening } from "./listening.js";
+import { Panels } from "./panels.js";
+import { PartialText } from "./partial_text.js";
+import { SheetTabs } from "./sheet_tabs.js";
+import { ShortcutsDialog } from "./shortcuts_dialog.js";
+import { TranscriptView } from "./transcript_view.js";
+import { ViewFrame } from "./view_frame.js";
+import { Waveform } from "./waveform.js";
+
 const PLAY = "M7 4.5v15l13-7.5z";
 const PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
-const SHEETS = ["script", "cues", "review", "notes", "versions"];
+const WRITING = "input:not(.seek), textarea, select, [contenteditable], dialog[open], [role=dialog], [role=listbox]";
+const NOTICE_MS = 8000;
 
-export default function ({ data, parentElement }) {
+/** @type {WeakMap<Element | ShadowRoot, { print: string, player: Player }>} */
+const players = new WeakMap();
+
+/** @param {Mounted<PlayerData>} mounted */
+export default function mountPlayer({ data, parentElement }) {
   const print = JSON.stringify([data.media, data.api]);
-  if (parentElement.wtPrint === print) {
-    parentElement.wtPlayer.told(data);
-    return parentElement.wtStop;
+  const before = players.get(parentElement);
+  if (before?.print === print) before.player.update(data);
+  else {
+    before?.player.close();
+    players.set(parentElement, { print, player: new Player(find(parentElement, ".player"), data) });
   }
-  parentElement.wtStop?.();
-  parentElement.wtPrint = print;
-  const player = new Player(parentElement.querySelector(".player"), data);
-  parentElement.wtPlayer = player;
-  parentElement.wtStop = () => {
-    player.close();
-    parentElement.wtPrint = null;
+  return () => {
+    players.get(parentElement)?.player.close();
+    players.delete(parentElement);
   };
-  return parentElement.wtStop;
 }
 
-class Player {
+export class Player {
+  /** @type {Sheet} */
+  sheet = "script";
+  #frame = 0;
+  #noticeTimer = 0;
+  #shown_s = -1;
+  #hasJumped = false;
+  /** By how much the video's clock is ahead of the transcript's. */
+  #ahead_s = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {PlayerData} data
+   */
   constructor(root, data) {
     this.root = root;
+    this.rootNode = /** @type {Document | ShadowRoot} */ (root.getRootNode());
     this.data = data;
     this.text = data.text;
     this.ends = new AbortController();
-    this.video = root.querySelector("video");
-    this.seekBar = root.querySelector(".seek");
+    this.video = find(root, "video", HTMLVideoElement);
+    this.seekBar = find(root, ".seek", HTMLInputElement);
+    this.speed = find(root, ".speed", HTMLSelectElement);
+    this.listening = new Listening(this);
+    this.shortcuts = new ShortcutsDialog(this);
+    this.frame = new ViewFrame(this);
     this.#label();
-    this.#wire();
-    this.wave = new Wave(this, this.find(".wave"), data.peaks);
-    this.script = new Script(this);
-    this.finder = new Finder(this);
+    this.tabs = new SheetTabs(this, this.find(".tabs"));
+    this.wave = new Waveform(this, this.find(".wave"), data.peaks);
+    this.script = new TranscriptView(this);
+    this.finder = new FindReplace(this);
     this.editor = data.may_edit ? new Editor(this) : null;
     this.panels = new Panels(this);
     this.cues = new CueList(this);
-    this.along = data.along ? new Along(this) : null;
-    this.#tabs();
-    if (this.along) this.along.told();
+    this.partial = data.partial ? new PartialText(this) : null;
+    this.#wire();
+    this.tabs.show();
+    this.open("script");
+    if (this.partial) this.partial.update();
     else this.script.load();
   }
 
   close() {
     this.editor?.keepDraft();
     this.ends.abort();
-    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.#frame);
     this.video.pause();
     this.video.removeAttribute("src");
     this.video.load();
   }
 
-  /* The page has looked again: somebody may have saved another version, or written a note. */
-  told(data) {
-    const { along } = this.data;
+  /**
+   * The page has looked again: somebody may have saved another version, or written a note.
+   *
+   * @param {PlayerData} data
+   */
+  update(data) {
+    const wasPartial = this.data.partial;
     this.data = data;
-    if (data.along) {
+    if (data.partial) {
       this.wave.from(data.peaks);
-      this.along.told();
+      this.partial?.update();
       return;
     }
-    if (along) this.#becomeFinal();
+    if (wasPartial) this.#becomeFinal();
     if (data.version > this.script.version) {
       if (this.editor?.dirty) this.editor.overtaken(data.version);
       else this.script.load();
@@ -72,45 +119,60 @@ class Player {
     this.panels.refresh();
   }
 
-  /* All of it has been heard: the same page, where it is, with all that belongs to a transcript. */
+  /** All of it is transcribed: the same page, where it is, with all that belongs to a transcript. */
   #becomeFinal() {
-    this.find(".along").hidden = true;
+    this.find(".partial").hidden = true;
     if (this.data.may_edit) this.editor = new Editor(this);
-    this.script.tools();
-    this.#tabs();
+    this.script.showTools();
+    this.tabs.show();
+    this.open("script");
     this.find(".whole").textContent = clock(this.data.duration_s ?? 0);
     this.wave.from(this.data.peaks);
   }
 
+  /** @param {string} path */
   find(path) {
-    return this.root.querySelector(path);
+    return find(this.root, path);
   }
 
+  /**
+   * Listen until the player is closed.
+   *
+   * @param {EventTarget} target
+   * @param {string} name
+   * @param {(event: Event) => void} action
+   * @param {AddEventListenerOptions} [options]
+   */
   on(target, name, action, options = {}) {
     target.addEventListener(name, action, { signal: this.ends.signal, ...options });
   }
 
-  name(path, words) {
-    const item = typeof path === "string" ? this.find(path) : path;
-    item.setAttribute("aria-label", words);
-    item.title = words;
+  /**
+   * Name an element, for who hears the page and for who points at it.
+   *
+   * @param {HTMLElement} element
+   * @param {string} words
+   */
+  name(element, words) {
+    element.ariaLabel = words;
+    element.title = words;
   }
 
   #label() {
-    const { text } = this;
-    for (const part of ["play", "back", "ahead", "seek", "speed", "link", "keys"]) this.name(`.${part}`, text[part]);
-    for (const option of this.find(".speed").options) option.label = `${option.value}×`;
+    const { data, text } = this;
+    for (const part of /** @type {const} */ (["play", "back", "ahead", "seek", "speed", "link", "keys"])) {
+      this.name(this.find(`.${part}`), text[part]);
+    }
+    for (const option of this.speed.options) option.label = `${option.value}×`;
     this.find(".follow").textContent = text.follow;
     this.find(".text .state").textContent = text.loading;
-    this.find(".play path").setAttribute("d", PLAY);
-    this.find(".whole").textContent = clock(this.data.duration_s ?? 0);
-    this.seekBar.max = this.data.duration_s ?? 0;
-    const rows = text.shortcuts.map(([keys, words]) => `<dt>${keys.map((key) => `<kbd>${key}</kbd>`).join(" ")}</dt><dd>${words}</dd>`);
-    this.find(".shortcuts").innerHTML = `<h4>${text.keys}</h4><dl>${rows.join("")}</dl><form method="dialog"><button class="button">${text.close}</button></form>`;
+    find(this.root, ".play path", SVGPathElement).setAttribute("d", PLAY);
+    this.find(".whole").textContent = clock(data.duration_s ?? 0);
+    this.seekBar.max = String(data.duration_s ?? 0);
   }
 
   #wire() {
-    const { video } = this;
+    const { speed, video } = this;
     video.src = this.data.media;
     this.on(video, "loadedmetadata", () => this.#ready());
     this.on(video, "play", () => this.#running());
@@ -120,105 +182,90 @@ class Player {
     this.on(video, "error", () => this.#trouble());
     this.on(video, "click", () => this.toggle());
     this.on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
-    this.on(this.find(".speed"), "change", (event) => (video.playbackRate = Number(event.target.value)));
-    this.on(this.find(".shortcuts"), "click", (event) => event.target === event.currentTarget && event.currentTarget.close());
-    this.on(document, "keydown", (event) => this.#key(event));
+    this.on(speed, "change", () => (video.playbackRate = Number(speed.value)));
+    this.on(document, "keydown", (event) => this.#key(/** @type {KeyboardEvent} */ (event)));
+    /** @type {Record<string, () => void>} */
     const acts = {
-      toggle: () => this.toggle(), back: () => this.step(-10), ahead: () => this.step(10),
-      link: () => this.#copyLink(), keys: () => this.find(".shortcuts").showModal(),
+      toggle: () => this.toggle(),
+      back: () => this.step(-10),
+      ahead: () => this.step(10),
+      link: () => this.#copyLink(),
+      keys: () => this.shortcuts.show(),
     };
-    for (const button of this.root.querySelectorAll("[data-act]")) this.on(button, "click", acts[button.dataset.act]);
+    for (const [name, act] of Object.entries(acts)) this.on(this.find(`[data-act=${name}]`), "click", act);
   }
 
-  #tabs() {
-    const bar = this.find(".tabs");
-    bar.replaceChildren(
-      ...SHEETS.filter((sheet) => this.data.sheets.includes(sheet)).map((sheet) => {
-        const tab = make("button", { type: "button", className: "tab", role: "tab" }, this.text.sheets[sheet]);
-        tab.dataset.tab = sheet;
-        tab.append(make("span", { className: "badge number", hidden: true }));
-        tab.onclick = () => this.open(sheet);
-        return tab;
-      }),
-    );
-    this.on(bar, "keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      const tabs = [...bar.children];
-      if (!by) return;
-      event.stopPropagation();
-      event.preventDefault();
-      const next = tabs[(tabs.indexOf(this.root.getRootNode().activeElement) + by + tabs.length) % tabs.length];
-      next.focus();
-      next.click();
-    });
-    this.open("script");
+  /** Where the recording is, in seconds on the transcript's clock. */
+  get now_s() {
+    return Math.max(0, this.video.currentTime - this.#ahead_s);
   }
 
+  /** @param {Sheet} sheet */
   open(sheet) {
     this.sheet = sheet;
-    for (const tab of this.find(".tabs").children) {
-      const here = tab.dataset.tab === sheet;
-      tab.setAttribute("aria-selected", here);
-      tab.tabIndex = here ? 0 : -1;
+    this.root.dataset.open = sheet;
+    this.tabs.mark(sheet);
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll(".sheet"))) {
+      part.hidden = part.dataset.sheet !== sheet;
     }
-    for (const part of this.root.querySelectorAll(".sheet")) part.hidden = part.dataset.sheet !== sheet;
     if (sheet === "cues") this.cues.show();
-    if (sheet !== "script" && sheet !== "cues") this.panels.show(sheet);
-  }
-
-  badge(sheet, count) {
-    const badge = this.find(`[data-tab=${sheet}] .badge`);
-    if (!badge) return;
-    badge.textContent = count || "";
-    badge.hidden = !count;
+    else if (sheet !== "script") this.panels.show(sheet);
   }
 
   #ready() {
     const { video } = this;
     this.find(".screen").hidden = video.videoWidth === 0;
+    this.#ahead_s = aheadOf(video.currentTime, this.data.media_start_s);
     if (video.videoWidth) this.captions();
-    if (Number.isFinite(video.duration)) {
-      this.seekBar.max = video.duration;
-      this.find(".whole").textContent = clock(video.duration);
+    const length_s = this.#ahead_s ? this.data.duration_s : video.duration;
+    if (length_s && Number.isFinite(length_s)) {
+      this.seekBar.max = String(length_s);
+      this.find(".whole").textContent = clock(length_s);
     }
-    const asked = Number(new URLSearchParams(location.search).get("t"));
-    if (asked > 0 && !this.asked) this.seek(asked);
-    this.asked = true;
+    const wanted_s = Number(new URLSearchParams(location.search).get("t"));
+    if (wanted_s > 0 && !this.#hasJumped) this.seek(wanted_s);
+    this.#hasJumped = true;
   }
 
-  /* Captions over a picture; asked for anew with each version. */
+  /** Where the captions of the shown version are. */
+  get captionsUrl() {
+    const { captions } = this.data;
+    return `${captions}${captions.includes("?") ? "&" : "?"}v=${this.script.version}`;
+  }
+
+  /** Captions over a picture; fetched anew with each version. */
   captions() {
     for (const track of this.video.querySelectorAll("track")) track.remove();
-    if (!this.video.videoWidth || this.data.along) return;
-    const src = `${this.data.captions}${this.data.captions.includes("?") ? "&" : "?"}v=${this.script.version}`;
-    const track = make("track", { kind: "captions", src, default: true, label: this.text.captions });
+    if (!this.video.videoWidth || this.data.partial) return;
+    const track = make("track", { kind: "captions", src: this.captionsUrl, default: true, label: this.text.captions });
     track.srclang = this.data.language ?? "";
+    track.addEventListener("load", () => delay(track.track, this.#ahead_s));
     this.video.append(track);
   }
 
   #running() {
     const { paused } = this.video;
-    this.find(".play path").setAttribute("d", paused ? PLAY : PAUSE);
-    this.name(".play", paused ? this.text.play : this.text.pause);
-    cancelAnimationFrame(this.frame);
+    find(this.root, ".play path", SVGPathElement).setAttribute("d", paused ? PLAY : PAUSE);
+    this.name(this.find(".play"), paused ? this.text.play : this.text.pause);
+    cancelAnimationFrame(this.#frame);
     const tick = () => {
       this.show();
-      if (!this.video.paused) this.frame = requestAnimationFrame(tick);
+      if (!this.video.paused) this.#frame = requestAnimationFrame(tick);
     };
     tick();
   }
 
   show() {
-    const now = this.video.currentTime;
-    if (now !== this.shown) {
-      this.shown = now;
-      this.seekBar.value = now;
-      this.seekBar.setAttribute("aria-valuetext", clock(now));
+    const now = this.now_s;
+    if (now !== this.#shown_s) {
+      this.#shown_s = now;
+      this.seekBar.value = String(now);
+      this.seekBar.ariaValueText = clock(now);
       this.find(".now").textContent = clock(now);
-      this.wave?.draw();
+      this.wave.draw();
     }
-    this.script?.show(now);
-    this.cues?.at(now);
+    this.script.show(now);
+    this.cues.at(now);
   }
 
   toggle() {
@@ -226,30 +273,47 @@ class Player {
     else this.video.pause();
   }
 
+  /** @param {number} by_s */
   step(by_s) {
-    this.seek(this.video.currentTime + by_s);
+    this.seek(this.now_s + by_s);
   }
 
+  /** @param {number} to_s */
   seek(to_s) {
     const end = Number(this.seekBar.max) || Infinity;
-    this.script?.handsOff();
-    this.video.currentTime = Math.min(Math.max(0, to_s), end);
+    this.script.handsOff();
+    this.video.currentTime = Math.min(Math.max(0, to_s), end) + this.#ahead_s;
     this.show();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const target = event.composedPath()[0];
-    const typing = target.closest?.("input:not(.seek), textarea, select, [contenteditable], dialog[open], [role=dialog], [role=listbox]");
-    if (this.editor?.key(event, typing)) return;
-    if (event.metaKey || event.ctrlKey || event.altKey || typing || this.find(".shortcuts").open) return;
+    const target = /** @type {Element} */ (event.composedPath()[0]);
+    const writing = target.closest?.(WRITING);
+    if (!this.shortcuts.open && this.listening.pressed(event)) return;
+    if (this.editor?.key(event, writing)) return;
+    if (event.metaKey || event.ctrlKey || event.altKey || writing || this.shortcuts.open) return;
     if (event.key === " " && target.closest?.("button, a, summary, [role=button], [role=tab]")) return;
+    const { script } = this;
+    /** @type {Record<string, () => void>} */
     const acts = {
-      " ": () => this.toggle(), k: () => this.toggle(), j: () => this.step(-10), l: () => this.step(10),
-      ArrowLeft: () => this.step(-5), ArrowRight: () => this.step(5), "<": () => this.#faster(-1), ">": () => this.#faster(1),
-      ArrowUp: () => this.script.go(-1), ArrowDown: () => this.script.go(1),
-      n: () => this.script.doubt(1), N: () => this.script.doubt(-1), u: () => this.script.shade(!this.script.shading),
-      f: () => this.script.setFollow(!this.script.following), "/": () => this.finder.open(), e: () => this.editor?.toggle(),
-      "?": () => this.find(".shortcuts").showModal(),
+      " ": () => this.toggle(),
+      k: () => this.toggle(),
+      j: () => this.step(-10),
+      l: () => this.step(10),
+      ArrowLeft: () => this.step(-5),
+      ArrowRight: () => this.step(5),
+      ArrowUp: () => script.go(-1),
+      ArrowDown: () => script.go(1),
+      "<": () => this.faster(-1),
+      ">": () => this.faster(1),
+      n: () => script.doubt(1),
+      N: () => script.doubt(-1),
+      u: () => script.shade(!script.shading),
+      f: () => script.setFollow(!script.following),
+      "/": () => this.finder.open(),
+      e: () => this.editor?.toggle(),
+      "?": () => this.shortcuts.show(),
     };
     const act = acts[event.key];
     if (!act) return;
@@ -257,19 +321,20 @@ class Player {
     act();
   }
 
-  #faster(by) {
-    const speed = this.find(".speed");
+  /** @param {1 | -1} by */
+  faster(by) {
+    const { speed } = this;
     speed.selectedIndex = Math.min(Math.max(0, speed.selectedIndex + by), speed.options.length - 1);
     this.video.playbackRate = Number(speed.value);
   }
 
   async #copyLink() {
     const url = new URL(location.href);
-    url.searchParams.set("t", this.video.currentTime.toFixed(1));
+    url.searchParams.set("t", this.now_s.toFixed(1));
     const button = this.find(".link");
-    const done = await copy(url.href);
+    const done = await navigator.clipboard?.writeText(url.href).then(() => true, () => false);
     this.name(button, done ? this.text.copied : url.href);
-    button.classList.toggle("primary", done);
+    button.classList.toggle("primary", Boolean(done));
     setTimeout(() => {
       button.classList.remove("primary");
       this.name(button, this.text.link);
@@ -278,71 +343,38 @@ class Player {
 
   #trouble() {
     const place = this.find(".trouble");
-    place.textContent = this.text.cannot_play;
     const link = make("a", { href: this.data.media, download: this.data.name }, this.text.download_original);
-    place.append(" ", link);
+    place.replaceChildren(this.text.cannot_play, " ", link);
     place.hidden = false;
   }
 
-  /* Ask our own API; the answer's JSON, or an error with the server's words in it. */
-  async ask(path, { method = "GET", body } = {}) {
-    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-    const answer = await fetch(`${this.data.api}${path}`, { method, headers, body: body && JSON.stringify(body), signal: this.ends.signal });
-    if (answer.status === 204) return null;
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) return told;
-    throw Object.assign(new Error(told.error?.message ?? this.text.no_answer), { status: answer.status, code: told.error?.code });
+  /**
+   * Ask our own API for JSON.
+   *
+   * @param {string} path - below the job's
+   * @param {{ method?: string, body?: unknown }} [request]
+   * @throws {import("./job_api.js").ApiError} it was refused
+   */
+  ask(path, request = {}) {
+    return askApi(`${this.data.api}${path}`, { ...request, signal: this.ends.signal, noAnswer: this.text.no_answer });
   }
 
-  /* One line above the sheets, with buttons; none takes it away. */
+  /**
+   * Show one line above the sheets, with buttons; null takes it away.
+   *
+   * @param {string | null} words
+   * @param {NoticeButton[]} [buttons]
+   * @param {"info" | "good" | "warn"} [kind]
+   */
   notice(words, buttons = [], kind = "info") {
     const place = this.find(".notice");
     place.hidden = !words;
     place.className = `notice ${kind}`;
-    const made = buttons.map(([label, act, primary]) => make("button", { type: "button", className: `button small${primary ? " primary" : ""}`, onclick: act }, label));
+    const made = buttons.map(([label, act, primary]) =>
+      make("button", { type: "button", className: `button small${primary ? " primary" : ""}`, onclick: act }, label),
+    );
     place.replaceChildren(make("span", {}, words ?? ""), ...made);
-    clearTimeout(this.noticeTimer);
-    if (kind === "good") this.noticeTimer = setTimeout(() => (place.hidden = true), 8000);
+    clearTimeout(this.#noticeTimer);
+    if (kind === "good") this.#noticeTimer = window.setTimeout(() => (place.hidden = true), NOTICE_MS);
   }
-}
-
-function make(tag, set = {}, ...inside) {
-  const { role, ...rest } = set;
-  const item = Object.assign(document.createElement(tag), rest);
-  if (role) item.setAttribute("role", role);
-  item.append(...inside);
-  return item;
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function lastBefore(parts, now) {
-  let low = 0;
-  let high = parts.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (parts[middle].start <= now + 0.02) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-function clock(s, tenths = false) {
-  const whole = Math.floor(s + (tenths ? 0.0005 : 0));
-  const two = (n) => String(n).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
-  const minutes = Math.floor(whole / 60) % 60;
-  const rest = tenths ? `.${Math.floor((s + 0.0005 - whole) * 10)}` : "";
-  return (hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`) + rest;
-}
-
-function fill(words, values) {
-  return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }

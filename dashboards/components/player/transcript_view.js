@@ -1,84 +1,126 @@
-/*
+/**
  * The transcript: a line a segment, the line and the word being said are marked and kept in view, doubtful words are
- * shaded. Ten thousand lines stay quick since the browser lays out only those in sight (content-visibility).
+ * shaded.
+ *
+ * @import { FindingRow } from "../contracts.js"
+ * @import { StoredSegment, StoredTranscript } from "./api.js"
+ * @import { Line } from "./line.js"
+ * @import { Player } from "./player.js"
+ * @import { Segment, Word } from "./segments.js"
  */
-const HANDS_OFF_MS = 4000;
-const UNSURE = 0.6;
-const VERY_UNSURE = 0.35;
-const CHUNK = 40;
+import { make } from "../shared/dom.js";
+import { UNSURE, lineOf } from "./line.js";
+import { LineList } from "./line_list.js";
+import { identityOf, lastBegun, segmentOf } from "./segments.js";
 
-class Script {
+const HANDS_OFF_MS = 4000;
+const SCROLLING = ["PageUp", "PageDown", "Home", "End"];
+const OFFER_FOLLOW_MS = 60000;
+
+export class TranscriptView {
+  /** @param {Player} player */
   constructor(player) {
     this.player = player;
     this.panel = player.find(".text");
-    this.lines = [];
-    this.items = [];
+    /** @type {Segment[]} */
+    this.segments = [];
+    /** @type {Segment[] | undefined} the loaded version, which edits are compared with */
+    this.base = undefined;
+    /** @type {StoredTranscript} */
+    this.stored = {};
     this.version = 0;
     this.line = -1;
+    /** @type {HTMLElement | null | undefined} */
+    this.lit = undefined;
+    /** @type {HTMLElement | null} */
+    this.said = null;
     this.handsOn = 0;
     this.following = localStorage.getItem("wt-follow") !== "off";
     this.shading = localStorage.getItem("wt-shade") !== "off";
-    this.tools();
+    this.buttons = this.#tools();
+    const isDoubted = (/** @type {Segment} */ segment) => this.#isDoubted(segment);
+    this.list = new LineList(player, this.panel, { doubted: isDoubted, drawn: () => this.player.finder?.paint() });
     this.#wire();
   }
 
-  tools() {
+  /** @returns {Line[]} */
+  get lines() {
+    return this.list.lines;
+  }
+
+  /** Show the tools anew: who may edit has one more. */
+  showTools() {
+    this.buttons = this.#tools();
+  }
+
+  #tools() {
     const { text } = this.player;
+    /**
+     * @param {keyof typeof text.tool_help} name
+     * @param {() => void} act
+     * @param {boolean} [pressed]
+     */
     const tool = (name, act, pressed) => {
       const button = make("button", { type: "button", className: `button small tool ${name}`, onclick: act }, text.tools[name]);
       button.title = text.tool_help[name];
-      if (pressed !== undefined) button.setAttribute("aria-pressed", pressed);
+      if (pressed !== undefined) button.ariaPressed = String(pressed);
       return button;
     };
-    this.buttons = {
-      edit: tool("edit", () => this.player.editor.toggle(), false),
+    const buttons = {
+      edit: tool("edit", () => this.player.editor?.toggle(), false),
       find: tool("find", () => this.player.finder.open()),
       follow: tool("follows", () => this.setFollow(!this.following), this.following),
       shade: tool("shade", () => this.shade(!this.shading), this.shading),
       doubt: tool("doubt", () => this.doubt(1)),
     };
-    const { edit, ...others } = this.buttons;
+    const { edit, ...others } = buttons;
     this.player.find(".tools").replaceChildren(...(this.player.data.may_edit ? [edit] : []), ...Object.values(others));
     this.player.root.classList.toggle("shading", this.shading);
+    return buttons;
   }
 
   #wire() {
     const { player, panel } = this;
-    for (const name of ["wheel", "touchmove", "pointerdown"]) player.on(panel, name, () => (this.handsOn = Date.now()), { passive: true });
-    player.on(panel, "click", (event) => this.#clicked(event));
-    player.on(panel, "pointerover", (event) => this.#split(this.#lineOf(event.target)));
+    const { scroller } = player.frame;
+    const isByHand = (/** @type {Event} */ event) =>
+      event.type !== "pointerdown" || event.target === scroller || panel.contains(/** @type {Node} */ (event.target));
+    for (const name of ["wheel", "touchmove", "pointerdown"]) {
+      const options = { passive: true, capture: true };
+      player.on(scroller, name, (event) => isByHand(event) && (this.handsOn = Date.now()), options);
+    }
+    player.on(document, "keydown", (event) => {
+      if (SCROLLING.includes(/** @type {KeyboardEvent} */ (event).key)) this.handsOn = Date.now();
+    });
+    player.on(panel, "click", (event) => this.#clicked(/** @type {MouseEvent} */ (event)));
+    player.on(panel, "pointerover", (event) => this.#split(lineOf(event.target)));
     player.on(player.find(".follow"), "click", () => {
       this.setFollow(true);
-      this.#keepInView();
+      this.#bring(this.lines[this.line]);
     });
   }
 
   async load() {
     const state = this.panel.querySelector(".state");
-    let heard;
     try {
       const answer = await fetch(this.player.data.transcript, { signal: this.player.ends.signal });
-      if (!answer.ok) throw new Error(answer.status);
-      heard = await answer.json();
+      if (!answer.ok) throw new Error(String(answer.status));
+      this.stored = await answer.json();
     } catch {
       if (!this.player.ends.signal.aborted && state) state.textContent = this.player.text.no_transcript;
       return;
     }
-    this.take(heard);
+    this.take(this.stored);
   }
 
-  /* Show a transcript as the server has it. */
-  take(heard) {
-    this.version = heard.version ?? 1;
-    this.heard = heard;
-    this.base = (heard.segments ?? []).map(itemOf);
-    const same = new Map(this.lines.map((line) => [keyOf(line.item), line]));
-    for (const item of this.base) {
-      const line = same.get(keyOf(item));
-      if (!line || line.split || this.#foreign(line.item) !== line.foreign) continue;
-      [line.item, item.line] = [item, line];
-      line.element.classList.remove("changed");
-    }
+  /**
+   * Show a transcript as the server has it.
+   *
+   * @param {StoredTranscript} stored
+   */
+  take(stored) {
+    this.version = stored.version ?? 1;
+    this.stored = stored;
+    this.base = (stored.segments ?? []).map(segmentOf);
     this.set(this.base);
     if (!this.base.length) this.panel.replaceChildren(make("p", { className: "state muted" }, this.player.text.no_speech));
     this.player.wave.mark(this.player.data.findings.filter((one) => this.#isLocal(one)));
@@ -88,149 +130,86 @@ class Script {
     this.player.captions();
   }
 
-  /* Show the text so far of a recording that is still being heard; what is there already stays untouched. */
+  /**
+   * Show the text so far of a recording that is still being transcribed; what is there already stays untouched.
+   *
+   * @param {StoredSegment[]} segments
+   */
   grow(segments) {
-    const there = new Map(this.items.map((item) => [keyOf(item), item]));
+    const there = new Map(this.segments.map((segment) => [identityOf(segment), segment]));
     this.base = segments.map((part, index) => {
-      const item = itemOf(part, index);
-      return Object.assign(there.get(keyOf(item)) ?? item, { index, from: item.from });
+      const segment = segmentOf(part, index);
+      return Object.assign(there.get(identityOf(segment)) ?? segment, { index, from: segment.from });
     });
     this.set(this.base);
   }
 
-  /* Show these items; lines of those that stay are kept, so that focus and place stay, too. */
-  set(items) {
-    const before = this.lines;
-    this.items = items;
-    this.lines = items.map((item) => this.#lineFor(item));
-    let head = 0;
-    while (head < before.length && head < this.lines.length && before[head] === this.lines[head]) head++;
-    let tail = 0;
-    while (tail < before.length - head && tail < this.lines.length - head && before.at(-1 - tail) === this.lines.at(-1 - tail)) tail++;
-    const fresh = this.lines.slice(head, this.lines.length - tail);
-    const keep = new Set(fresh);
-    for (const line of before.slice(head, before.length - tail)) if (!keep.has(line)) line.element.remove();
-    if (!before.length) this.panel.replaceChildren();
-    if (tail) this.lines.at(-tail).element.before(...fresh.map((line) => line.element));
-    else this.#append(fresh);
+  /**
+   * Show these segments; lines of those that stay are left alone, so that focus and place stay, too.
+   *
+   * @param {Segment[]} segments
+   */
+  set(segments) {
+    this.segments = segments;
+    this.list.show(segments);
     this.line = -1;
-    this.show(this.player.video.currentTime, this.lit);
+    this.show(this.player.now_s, this.lit);
     this.player.finder.refresh();
   }
 
-  /* Lines stand in chunks, so that the browser has hundreds of things to skip and not ten thousand. */
-  #append(lines) {
-    for (let at = 0; at < lines.length; at += CHUNK) {
-      this.panel.append(make("div", { className: "chunk" }, ...lines.slice(at, at + CHUNK).map((line) => line.element)));
-    }
-  }
-
-  /* Put another item in a line's place without drawing it anew: somebody is typing in it. */
-  swap(line, item) {
+  /**
+   * Put another segment in a line's place without drawing it anew: somebody is typing in it.
+   *
+   * @param {Line} line
+   * @param {Segment} segment
+   */
+  swap(line, segment) {
     const at = this.lines.indexOf(line);
-    item.line = line;
-    line.item = item;
-    this.items = this.items.with(at, item);
-    return this.items;
+    line.segment = segment;
+    this.segments = this.segments.with(at, segment);
   }
 
-  /* An item that was typed over and came back by undo finds its line with other words in it. */
-  #lineFor(item) {
-    const line = (item.line ??= this.#line(item));
-    if (line.item !== item) {
-      line.item = item;
-      this.draw(line);
-    }
-    return line;
+  /** @param {Segment} segment */
+  #isDoubted({ start, end }) {
+    return this.player.data.findings.some((one) => this.#isLocal(one) && one.start_s < end && one.end_s > start);
   }
 
-  #line(item) {
-    const { text } = this.player;
-    const time = make("button", { type: "button", className: "time", tabIndex: -1 }, clock(item.start));
-    time.setAttribute("aria-label", fill(text.play_from, { time: clock(item.start) }));
-    const body = make("span", { className: "body" });
-    const line = { item, time, body, split: false, words: make("span", { className: "words" }) };
-    line.element = make("div", { className: "line" }, time, body);
-    line.element.wtLine = line;
-    item.line = line;
-    this.draw(line);
-    return line;
-  }
-
-  /* Draw what a line says; doubtful words are elements of their own, the others only where pointer or voice is. */
-  draw(line, split = false) {
-    const { item } = line;
-    line.split = split && item.words.length > 0;
-    const speaker = this.player.editor?.on
-      ? [make("button", { type: "button", className: `speaker${item.speaker ? "" : " none"}` }, item.speaker || this.player.text.add_speaker)]
-      : item.speaker ? [make("span", { className: "speaker" }, item.speaker)] : [];
-    line.foreign = this.#foreign(item);
-    const language = line.foreign ? [make("span", { className: "language", title: this.player.text.language }, languageName(line.foreign))] : [];
-    line.words.lang = line.foreign && !this.player.data.translated ? line.foreign : "";
-    const parts = [];
-    let plain = "";
-    for (const [place, word] of item.words.entries()) {
-      const space = place && /^\s/.test(word.text) ? " " : "";
-      const doubt = word.p < VERY_UNSURE ? "u2" : word.p < UNSURE ? "u1" : "";
-      if (!line.split && !doubt) {
-        plain += space + word.text.trim();
-        continue;
-      }
-      parts.push(plain + space);
-      plain = "";
-      word.element = make("span", { className: doubt, title: doubt ? fill(this.player.text.sure, { percent: Math.round(100 * word.p) }) : "" }, word.text.trim());
-      parts.push(word.element);
-    }
-    parts.push(plain);
-    line.words.replaceChildren(...parts.filter((part) => part !== ""));
-    if (line.words.textContent !== item.text) {
-      line.words.textContent = item.text;
-      line.split = false;
-    }
-    line.time.textContent = clock(item.start);
-    line.body.replaceChildren(...speaker, ...language, line.words);
-    line.element.classList.toggle("changed", item.changed);
-    line.element.classList.toggle("doubt", this.player.data.findings.some((one) => this.#isLocal(one) && one.start_s < item.end && one.end_s > item.start));
-    if (this.player.editor?.on) this.player.editor.openLine(line);
-    else line.words.removeAttribute("contenteditable");
-  }
-
-  /* The language of a line, where it is another than the recording's. */
-  #foreign(item) {
-    const { language } = this.player.data;
-    return language && item.language && item.language !== language ? item.language : "";
-  }
-
-  /* What is found about a whole recording marks no line of it. */
+  /**
+   * What is found about a whole recording marks no line of it.
+   *
+   * @param {FindingRow} finding
+   */
   #isLocal(finding) {
     return finding.end_s - finding.start_s < 0.8 * (this.player.data.duration_s ?? Infinity);
   }
 
-  #lineOf(target) {
-    return target.closest(".line")?.wtLine;
-  }
-
+  /** @param {Line | undefined} line */
   #split(line) {
-    if (line && !line.split && !this.player.editor?.on) this.draw(line, true);
-    return line;
+    if (line && !line.split && !this.player.editor?.on) this.list.draw(line, true);
   }
 
+  /** @param {MouseEvent} event */
   #clicked(event) {
-    const line = this.#lineOf(event.target);
-    if (!line || !getSelection().isCollapsed) return;
-    const onTime = event.target.closest(".time");
+    const line = lineOf(event.target);
+    if (!line || !getSelection()?.isCollapsed) return;
+    const onTime = /** @type {Element} */ (event.target).closest(".time");
     if (this.player.editor?.on && !onTime) return;
     this.#split(line);
-    const under = this.player.root.getRootNode().elementFromPoint(event.clientX, event.clientY);
-    const word = onTime ? null : line.item.words.find((one) => one.element === under);
-    this.player.seek((word ?? line.item).start);
+    const under = this.player.rootNode.elementFromPoint(event.clientX, event.clientY);
+    const word = onTime ? undefined : line.segment.words.find((one) => one.element === under);
+    this.player.seek((word ?? line.segment).start);
     if (this.player.video.paused) this.player.video.play().catch(() => {});
   }
 
-  /* Light up what is being said, and bring it into view unless it is `lit` already. */
+  /**
+   * Light up what is being said, and bring it into view unless it is `lit` already.
+   *
+   * @param {number} now
+   * @param {HTMLElement | null} [lit]
+   */
   show(now, lit = null) {
-    if (!this.items.length) return;
-    const at = lastBefore(this.items, now);
+    if (!this.segments.length) return;
+    const at = lastBegun(this.segments, now);
     if (at !== this.line) {
       this.lit?.classList.remove("on");
       this.line = at;
@@ -239,11 +218,15 @@ class Script {
       this.#split(this.lines[at]);
       if (this.lit !== lit || !lit) this.#keepInView();
     }
-    const words = this.items[at]?.words ?? [];
-    this.#mark(words[lastBefore(words, now)], now);
+    const words = this.segments[at]?.words ?? [];
+    this.#mark(words[lastBegun(words, now)], now);
     this.#offerFollow();
   }
 
+  /**
+   * @param {Word | undefined} word
+   * @param {number} now
+   */
   #mark(word, now) {
     const said = word?.element?.isConnected && now < word.end + 0.4 ? word.element : null;
     if (said === this.said) return;
@@ -256,93 +239,88 @@ class Script {
     this.handsOn = 0;
   }
 
+  /** Whether somebody types in a line, which then stays where it is. */
+  get isTypedIn() {
+    const { activeElement } = this.player.rootNode;
+    return Boolean(activeElement && this.panel.contains(activeElement) && activeElement !== this.panel);
+  }
+
   #keepInView() {
-    if (this.following && Date.now() - this.handsOn >= HANDS_OFF_MS) this.#bring(this.lines[this.line]);
+    if (this.following && !this.isTypedIn && Date.now() - this.handsOn >= HANDS_OFF_MS) this.#bring(this.lines[this.line]);
   }
 
+  /** @param {Line | undefined} line */
   #bring(line) {
-    if (!line) return;
-    const { panel } = this;
-    const [top] = this.#span(line);
-    const far = Math.abs(top) > 4 * panel.clientHeight;
-    panel.scrollTo({ top: Math.max(0, panel.scrollTop + top - panel.clientHeight / 3), behavior: far ? "instant" : "auto" });
-  }
-
-  /* Where a line's top and bottom are, in pixels below the top of the panel. */
-  #span(line) {
-    const frame = this.panel.getBoundingClientRect();
-    const box = line.element.getBoundingClientRect();
-    return [box.top - frame.top, box.bottom - frame.top];
+    if (line) this.player.frame.bring(line.element);
   }
 
   #offerFollow() {
     const line = this.lines[this.line];
-    const [top, bottom] = line ? this.#span(line) : [0, 0];
-    const away = line && (bottom < 0 || top > this.panel.clientHeight);
-    this.player.find(".follow").hidden = !(away && (!this.following || Date.now() - this.handsOn < 60000));
+    const [top, bottom] = line ? this.player.frame.span(line.element) : [0, 0];
+    const away = line && (bottom < 0 || top > 1);
+    this.player.find(".follow").hidden = !(away && (!this.following || this.isTypedIn || Date.now() - this.handsOn < OFFER_FOLLOW_MS));
   }
 
+  /** @param {boolean} on */
   setFollow(on) {
     this.following = on;
     this.handsOff();
     localStorage.setItem("wt-follow", on ? "on" : "off");
-    this.buttons.follow.setAttribute("aria-pressed", on);
+    this.buttons.follow.ariaPressed = String(on);
     this.#keepInView();
     this.#offerFollow();
   }
 
+  /** @param {boolean} on */
   shade(on) {
     this.shading = on;
     localStorage.setItem("wt-shade", on ? "on" : "off");
-    this.buttons.shade.setAttribute("aria-pressed", on);
+    this.buttons.shade.ariaPressed = String(on);
     this.player.root.classList.toggle("shading", on);
   }
 
-  /* Go to the segment before or after the one being said. */
+  /**
+   * Go to the segment before or after the one being said.
+   *
+   * @param {1 | -1} by
+   */
   go(by) {
-    const at = Math.min(Math.max(0, this.line + by), this.items.length - 1);
-    if (this.items[at]) this.reach(this.items[at].start, at);
+    const at = Math.min(Math.max(0, this.line + by), this.segments.length - 1);
+    if (this.segments[at]) this.reach(this.segments[at].start, at);
   }
 
-  reach(at_s, place = lastBefore(this.items, at_s)) {
+  /**
+   * Move the recording to a moment, and bring its line into view.
+   *
+   * @param {number} at_s
+   * @param {number} [place]
+   */
+  reach(at_s, place = lastBegun(this.segments, at_s)) {
     this.player.seek(at_s);
     this.#bring(this.lines[place]);
   }
 
-  /* Go to the next doubtful word or finding, or the one before. */
+  /**
+   * Go to the next doubtful word or finding, or the one before.
+   *
+   * @param {1 | -1} by
+   */
   doubt(by) {
-    const { data, video } = this.player;
+    const { data, text } = this.player;
     const places = data.findings.filter((one) => this.#isLocal(one)).map((one) => one.start_s);
-    for (const item of this.items) {
+    for (const segment of this.segments) {
       let before = 1;
-      for (const word of item.words) {
+      for (const word of segment.words) {
         if (word.p < UNSURE && before >= UNSURE) places.push(word.start);
         before = word.p;
       }
     }
     places.sort((a, b) => a - b);
-    const now = video.currentTime;
-    const next = by > 0 ? places.find((at) => at > now + 0.05) ?? places[0] : places.findLast((at) => at < now - 0.05) ?? places.at(-1);
-    if (next === undefined) return this.player.notice(this.player.text.no_doubts, [[this.player.text.close, () => this.player.notice(null)]]);
+    const now = this.player.now_s;
+    const after = places.find((at) => at > now + 0.05) ?? places[0];
+    const next = by > 0 ? after : (places.findLast((at) => at < now - 0.05) ?? places.at(-1));
+    if (next === undefined) return this.player.notice(text.no_doubts, [[text.close, () => this.player.notice(null)]]);
     this.player.open("script");
     this.reach(next);
   }
-}
-
-function itemOf(part, index) {
-  const words = (part.words ?? []).map((word) => ({ start: word.start_s, end: word.end_s, text: word.text, p: word.probability }));
-  const text = part.text.split(/\s+/).filter(Boolean).join(" ");
-  return { index, from: [index], start: part.start_s, end: part.end_s, text, speaker: part.speaker ?? "", language: part.language ?? "", words, changed: false };
-}
-
-function languageName(code) {
-  try {
-    return new Intl.DisplayNames(["en"], { type: "language" }).of(code);
-  } catch {
-    return code;
-  }
-}
-
-function keyOf(item) {
-  return `${item.start.toFixed(3)}|${item.end.toFixed(3)}|${item.speaker}|${item.text}`;
 }

@@ -1,138 +1,162 @@
-/* The search box and what was found: real links that open in place, text that is never taken for markup. */
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".search");
-  const find = (path) => root.querySelector(path);
+/**
+ * The search box and what was found: real links that open in place, text that is never taken for markup.
+ *
+ * @import { SearchData, SearchMoment, SearchResult } from "../contracts.js"
+ * @import { Mounted } from "../shared/mounted.js"
+ */
+import { find, isTyping, make, opensElsewhere } from "../shared/dom.js";
+
+const AGAIN_MS = 2000;
+
+/** @type {WeakMap<object, { q: string, stop: () => void }>} */
+const searches = new WeakMap();
+
+/** @param {Mounted<SearchData>} mounted */
+export default function mountSearch({ data, parentElement, setTriggerValue }) {
+  const root = find(parentElement, ".search");
   const { text } = data;
-  const box = find("input[type=search]");
-  const all = find(".everybody input");
-  box.placeholder = text.placeholder;
-  box.setAttribute("aria-label", text.label);
-  find("form .button").textContent = text.submit;
-  find(".everybody").hidden = data.everybody === null;
-  find(".everybody span").textContent = text.everybody;
-  if (parentElement.wtAsked !== data.q) {
-    parentElement.wtAsked = data.q;
+  const box = find(root, "input[type=search]", HTMLInputElement);
+  const everybody = find(root, ".everybody input", HTMLInputElement);
+  const ask = (q = box.value.trim(), page = 1) => setTriggerValue("ask", { q, page, everybody: everybody.checked });
+  const before = searches.get(parentElement);
+  before?.stop();
+  label();
+  if (before?.q !== data.q) {
     box.value = data.q;
     if (!data.q) box.focus({ preventScroll: true });
   }
-  all.checked = data.everybody === true;
-  const ask = (q, page = 1) => setTriggerValue("ask", { q, page, everybody: all.checked });
-  find("form").onsubmit = (event) => {
-    event.preventDefault();
-    ask(box.value.trim());
-  };
-  all.onchange = () => ask(box.value.trim());
-  document.addEventListener("keydown", (parentElement.wtKeys ??= keys));
-  list(find(".hints"), data.hints, (words) => made("li", "", words));
-  find(".behind").hidden = !data.behind;
-  find(".behind").textContent = data.behind ?? "";
-  find(".count").hidden = !data.count;
-  find(".count").textContent = data.count ?? "";
-  find(".results").replaceChildren(...data.results.map(result));
+  showText(find(root, ".behind"), data.behind);
+  showText(find(root, ".count"), data.count);
+  list(find(root, ".hints"), data.hints.map((hint) => make("li", {}, hint)));
+  find(root, ".results").replaceChildren(...data.results.map(result));
   pages();
   start();
-  clearTimeout(parentElement.wtTimer);
-  if (data.behind) parentElement.wtTimer = setTimeout(() => setTriggerValue("again", Date.now()), 2000);
+  searches.set(parentElement, { q: data.q, stop: watch() });
+  return () => searches.get(parentElement)?.stop();
 
-  function keys(event) {
-    if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey) return;
-    if (event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]")) return;
+  function label() {
+    box.placeholder = text.placeholder;
+    box.ariaLabel = text.label;
+    find(root, "form .button").textContent = text.submit;
+    find(root, ".everybody").hidden = data.everybody === null;
+    find(root, ".everybody span").textContent = text.everybody;
+    everybody.checked = data.everybody === true;
+    everybody.onchange = () => ask();
+    find(root, "form").onsubmit = (event) => {
+      event.preventDefault();
+      ask();
+    };
+  }
+
+  /** Listen for the key that leads to the box, and look again while the index is not whole. */
+  function watch() {
+    const ends = new AbortController();
+    document.addEventListener("keydown", key, { signal: ends.signal });
+    const timer = data.behind ? setTimeout(() => setTriggerValue("again", Date.now()), AGAIN_MS) : 0;
+    ends.signal.addEventListener("abort", () => clearTimeout(timer));
+    return () => ends.abort();
+  }
+
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey || isTyping(event)) return;
     event.preventDefault();
     box.focus();
     box.select();
   }
 
+  /** @param {SearchResult} found */
   function result(found) {
-    const item = made("li");
+    const moments = make("ul", { className: "moments" }, ...found.moments.map((one) => moment(found.id, one)));
+    const about = make("div", { className: "about muted small" }, found.about);
+    const item = make("li", {}, link("name", [found.name], found.id), about, moments);
     item.dataset.job = found.id;
-    const name = link("name", found.name, found.id);
-    const moments = made("ul", "moments");
-    moments.append(...found.moments.map((moment) => place(found.id, moment)));
-    item.append(name, made("div", "about muted small", found.about), moments);
-    if (found.more) item.append(link("more muted small", found.more, found.id, found.moments.at(-1)?.start_s));
+    if (found.more) item.append(link("more muted small", [found.more], found.id, found.moments.at(-1)?.start_s));
     return item;
   }
 
-  function place(id, moment) {
-    const item = made("li");
-    const target = link("", "", id, moment.start_s);
-    const said = made("span", "said");
-    if (moment.speaker) said.append(made("b", "speaker", moment.speaker));
-    said.append(...moment.parts.map(([words, marked]) => (marked ? made("mark", "", words) : words)));
-    target.append(made("span", "time", moment.time), said);
-    item.append(target);
-    return item;
+  /**
+   * @param {string} id
+   * @param {SearchMoment} one
+   */
+  function moment(id, one) {
+    const speaker = one.speaker ? [make("b", { className: "speaker" }, one.speaker)] : [];
+    const parts = one.parts.map(([words, isMarked]) => (isMarked ? make("mark", {}, words) : words));
+    const said = make("span", { className: "said" }, ...speaker, ...parts);
+    return make("li", {}, link("", [make("span", { className: "time" }, one.time), said], id, one.start_s));
   }
 
-  function link(kind, words, id, t) {
-    const target = made("a", kind, words);
-    target.href = `/job?id=${encodeURIComponent(id)}${t === undefined ? "" : `&t=${t}`}`;
-    target.onclick = (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  /**
+   * @param {string} className
+   * @param {(Node | string)[]} inside
+   * @param {string} id
+   * @param {number} [start_s]
+   */
+  function link(className, inside, id, start_s) {
+    const href = `/job?id=${encodeURIComponent(id)}${start_s === undefined ? "" : `&t=${start_s}`}`;
+    const made = make("a", { href, className }, ...inside);
+    made.onclick = (event) => {
+      if (opensElsewhere(event)) return;
       event.preventDefault();
-      setTriggerValue("open", { id, t: t ?? null });
+      setTriggerValue("open", { id, t: start_s ?? null });
     };
-    return target;
+    return made;
   }
 
   function pages() {
-    const nav = find(".pages");
+    const nav = find(root, ".pages");
     nav.hidden = data.pages < 2;
-    nav.setAttribute("aria-label", text.pages);
-    const button = (words, page, on) => {
-      const one = made("button", "button", words);
-      one.type = "button";
-      one.disabled = !on;
-      one.onclick = () => {
+    nav.ariaLabel = text.pages;
+    /**
+     * @param {string} words
+     * @param {number} page
+     * @param {boolean} isThere
+     */
+    const button = (words, page, isThere) => {
+      const made = make("button", { type: "button", className: "button", disabled: !isThere }, words);
+      made.onclick = () => {
         ask(data.q, page);
         root.scrollIntoView({ block: "start" });
       };
-      return one;
+      return made;
     };
     nav.replaceChildren(
       button(text.before, data.page - 1, data.page > 1),
-      made("span", "muted small number", data.place),
+      make("span", { className: "muted small number" }, data.place),
       button(text.after, data.page + 1, data.page < data.pages),
     );
   }
 
   function start() {
-    find(".start").hidden = Boolean(data.q);
-    find(".recent").hidden = !data.recent.length;
-    find(".recent h2").textContent = text.recent;
-    list(find(".recent p"), data.recent, (q) => tryOut(q));
-    find(".start > h2").textContent = text.examples;
-    find(".start dl").replaceChildren(
-      ...data.examples.flatMap(([q, words]) => {
-        const term = made("dt");
-        term.append(tryOut(q));
-        return [term, made("dd", "", words)];
-      }),
-    );
+    find(root, ".start").hidden = Boolean(data.q);
+    find(root, ".recent").hidden = !data.recent.length;
+    find(root, ".recent h2").textContent = text.recent;
+    list(find(root, ".recent p"), data.recent.map(tryOut));
+    find(root, ".start > h2").textContent = text.examples;
+    const examples = data.examples.flatMap(([q, words]) => [make("dt", {}, tryOut(q)), make("dd", {}, words)]);
+    find(root, ".start dl").replaceChildren(...examples);
   }
 
+  /** @param {string} q */
   function tryOut(q) {
-    const button = made("button", "button try", q);
-    button.type = "button";
-    button.onclick = () => ask(q);
-    return button;
+    return make("button", { type: "button", className: "button try", onclick: () => ask(q) }, q);
   }
-
-  return () => {
-    clearTimeout(parentElement.wtTimer);
-    document.removeEventListener("keydown", parentElement.wtKeys);
-    parentElement.wtKeys = null;
-  };
 }
 
-function made(kind, name = "", words = "") {
-  const element = document.createElement(kind);
-  if (name) element.className = name;
-  if (words) element.textContent = words;
-  return element;
+/**
+ * @param {HTMLElement} place
+ * @param {string | null} words
+ */
+function showText(place, words) {
+  place.hidden = !words;
+  place.textContent = words ?? "";
 }
 
-function list(place, items, make) {
+/**
+ * @param {HTMLElement} place
+ * @param {HTMLElement[]} items
+ */
+function list(place, items) {
   place.hidden = !items.length;
-  place.replaceChildren(...items.map(make));
+  place.replaceChildren(...items);
 }

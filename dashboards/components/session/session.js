@@ -1,169 +1,178 @@
-/*
+/**
  * What concerns the login on every page: a warning before it ends, notices of recordings that are done, the theme.
  *
  * Asking how long the session lasts does not keep it alive; hands on the page do, noted at most once a check.
+ *
+ * @import { SessionData } from "../contracts.js"
+ * @import { Mounted } from "../shared/mounted.js"
+ * @import { SessionLeft } from "./timing.js"
  */
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".session");
-  const warning = root.querySelector(".warning");
-  const notices = root.querySelector(".notices");
-  const find = (path) => warning.querySelector(path);
-  const text = data.text;
-  parentElement.wtStop?.();
-  dress();
-  find("#wt-session-title").textContent = text.title;
-  find(".again span").textContent = text.password;
-  find(".name").value = data.name;
-  find(".later").textContent = text.later;
-  find(".later").onclick = () => {
-    hidden_until = Date.now() + 60_000;
-    warning.hidePopover();
-  };
-  warning.onsubmit = (event) => {
-    event.preventDefault();
-    stay();
-  };
+import { find } from "../shared/dom.js";
+import { CONNECTION, listen } from "../shared/event_hub.js";
+import { clock, fill } from "../shared/format.js";
+import { FinishedNotices } from "./notices.js";
+import { applyTheme } from "./theme.js";
+import { endsByIdling, nextCheck_s, secondsLeft } from "./timing.js";
 
-  let timer = 0;
-  let ticking = 0;
-  let left = null;
-  let deadline = 0;
-  let active = false;
-  let hidden_until = 0;
-  let asked_at = 0;
-  const busy = () => (active = true);
-  const seen = () => {
-    if (document.visibilityState === "visible" && Date.now() - asked_at > 20_000) check();
-  };
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, busy, { capture: true, passive: true });
-  document.addEventListener("visibilitychange", seen);
-  const deaf = wtEvents(data.everybody, data.heard).listen(told);
-  check();
-  parentElement.wtStop = () => {
-    clearTimeout(timer);
-    clearInterval(ticking);
-    for (const kind of ["pointerdown", "keydown"]) removeEventListener(kind, busy, { capture: true });
-    document.removeEventListener("visibilitychange", seen);
-    deaf();
-  };
+const RETRY_MS = 30_000;
+const LATER_MS = 60_000;
+const SEEN_AGAIN_MS = 20_000;
+const HANDS = ["pointerdown", "keydown"];
 
-  async function check() {
-    clearTimeout(timer);
-    asked_at = Date.now();
-    if (active && left && left.idle_s < left.ends_s && warning.matches(":not(:popover-open)")) {
-      active = false;
+/** @type {WeakMap<object, SessionWatch>} */
+const watches = new WeakMap();
+
+/** @param {Mounted<SessionData>} mounted */
+export default function mountSession(mounted) {
+  const { data, parentElement, setTriggerValue } = mounted;
+  watches.get(parentElement)?.close();
+  applyTheme(data);
+  const root = find(parentElement, ".session");
+  const notices = new FinishedNotices(find(root, ".notices"), data, (id) => setTriggerValue("opened", id));
+  const lost = find(root, ".lost");
+  lost.textContent = data.text.lost;
+  watches.set(parentElement, new SessionWatch(find(root, ".warning", HTMLFormElement), data, notices, lost));
+  return () => watches.get(parentElement)?.close();
+}
+
+/**
+ * @param {HTMLElement} line
+ * @param {boolean} isLost
+ */
+function showLost(line, isLost) {
+  if (isLost !== line.matches(":popover-open")) line.togglePopover(isLost);
+}
+
+class SessionWatch {
+  #ends = new AbortController();
+  #timer = 0;
+  #ticking = 0;
+  /** @type {SessionLeft | null} */
+  #left = null;
+  #deadline = 0;
+  #wasActive = false;
+  #hiddenUntil = 0;
+  #checkedAt = 0;
+
+  /**
+   * @param {HTMLFormElement} warning
+   * @param {SessionData} data
+   * @param {FinishedNotices} notices
+   * @param {HTMLElement} lost - what says that the server is away
+   */
+  constructor(warning, data, notices, lost) {
+    this.warning = warning;
+    this.data = data;
+    this.#label();
+    const { signal } = this.#ends;
+    const busy = () => (this.#wasActive = true);
+    for (const kind of HANDS) addEventListener(kind, busy, { capture: true, passive: true, signal });
+    document.addEventListener("visibilitychange", () => this.#seen(), { signal });
+    addEventListener(CONNECTION, (event) => showLost(lost, !(/** @type {CustomEvent<boolean>} */ (event).detail)), { signal });
+    const unlisten = listen((event) => notices.hear(event), { everybody: data.everybody, eventsSeen: data.events_seen });
+    signal.addEventListener("abort", unlisten);
+    this.#check();
+  }
+
+  close() {
+    this.#ends.abort();
+    clearTimeout(this.#timer);
+    clearInterval(this.#ticking);
+  }
+
+  /** @param {string} path */
+  #find(path) {
+    return find(this.warning, path);
+  }
+
+  get #password() {
+    return find(this.warning, "[name=password]", HTMLInputElement);
+  }
+
+  #label() {
+    const { data, warning } = this;
+    const { text } = data;
+    this.#find("#wt-session-title").textContent = text.title;
+    this.#find(".again span").textContent = text.password;
+    find(warning, ".name", HTMLInputElement).value = data.name;
+    this.#find(".later").textContent = text.later;
+    this.#find(".later").onclick = () => {
+      this.#hiddenUntil = Date.now() + LATER_MS;
+      warning.hidePopover();
+    };
+    warning.onsubmit = (event) => {
+      event.preventDefault();
+      this.#stay();
+    };
+  }
+
+  #seen() {
+    if (document.visibilityState === "visible" && Date.now() - this.#checkedAt > SEEN_AGAIN_MS) this.#check();
+  }
+
+  /** @param {number} pause_ms */
+  #checkIn(pause_ms) {
+    if (!this.#ends.signal.aborted) this.#timer = window.setTimeout(() => this.#check(), pause_ms);
+  }
+
+  async #check() {
+    clearTimeout(this.#timer);
+    this.#checkedAt = Date.now();
+    const { warning } = this;
+    if (this.#wasActive && this.#left && endsByIdling(this.#left) && !warning.matches(":popover-open")) {
+      this.#wasActive = false;
       await fetch("/auth/session/stay", { method: "POST" }).catch(() => null);
     }
     const answer = await fetch("/auth/session", { headers: { Accept: "application/json" } }).catch(() => null);
     if (answer?.status === 401) return location.reload();
-    left = answer?.ok ? await answer.json() : null;
-    if (!left) {
-      timer = setTimeout(check, 30_000);
-      return;
-    }
-    const seconds = Math.min(left.idle_s, left.ends_s);
-    deadline = Date.now() + 1000 * seconds;
-    const warned = seconds <= data.warn_s;
-    if (warned) warn();
-    else hide();
-    // Half of what is left, so that hands on the page are noted long before it is idle; setTimeout takes 24 days.
-    const pause_s = warned ? 10 : Math.max(5, Math.min(seconds - data.warn_s, seconds / 2, 3600));
-    timer = setTimeout(check, 1000 * pause_s);
+    /** @type {SessionLeft | null} */
+    const left = answer?.ok ? await answer.json() : null;
+    this.#left = left;
+    if (!left) return this.#checkIn(RETRY_MS);
+    this.#deadline = Date.now() + 1000 * secondsLeft(left);
+    if (secondsLeft(left) <= this.data.warn_s) this.#warn(left);
+    else this.#hide();
+    this.#checkIn(1000 * nextCheck_s(left, this.data.warn_s));
   }
 
-  function warn() {
-    const by_idling = left.idle_s < left.ends_s;
-    const by_password = !by_idling && left.by_password;
-    find(".again").hidden = !by_password;
-    find("[type=submit]").hidden = !by_idling && !left.by_password;
-    find("[type=submit]").textContent = by_idling ? text.stay : text.renew;
-    const why = by_idling ? text.idle : by_password ? text.old : text.old_elsewhere;
-    clearInterval(ticking);
+  /** @param {SessionLeft} left */
+  #warn(left) {
+    const { text } = this.data;
+    const byIdling = endsByIdling(left);
+    this.#find(".again").hidden = byIdling || !left.by_password;
+    this.#find("[type=submit]").hidden = !byIdling && !left.by_password;
+    this.#find("[type=submit]").textContent = byIdling ? text.stay : text.renew;
+    const why = byIdling ? text.idle : left.by_password ? text.old : text.old_elsewhere;
+    clearInterval(this.#ticking);
     const tick = () => {
-      const rest = Math.max(0, Math.round((deadline - Date.now()) / 1000));
-      const clock = `${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
-      find(".why").textContent = why.replace("{time}", clock);
+      const rest_s = Math.max(0, Math.round((this.#deadline - Date.now()) / 1000));
+      this.#find(".why").textContent = fill(why, { time: clock(rest_s) });
     };
     tick();
-    ticking = setInterval(tick, 1000);
-    if (Date.now() > hidden_until && !warning.matches(":popover-open")) warning.showPopover();
+    if (!this.#ends.signal.aborted) this.#ticking = window.setInterval(tick, 1000);
+    if (Date.now() > this.#hiddenUntil && !this.warning.matches(":popover-open")) this.warning.showPopover();
   }
 
-  function hide() {
-    clearInterval(ticking);
-    find(".problem").hidden = true;
-    if (warning.matches(":popover-open")) warning.hidePopover();
+  #hide() {
+    clearInterval(this.#ticking);
+    this.#find(".problem").hidden = true;
+    if (this.warning.matches(":popover-open")) this.warning.hidePopover();
   }
 
-  async function stay() {
-    const renewing = !find(".again").hidden;
-    const body = renewing ? new URLSearchParams({ password: warning.elements.password.value }) : undefined;
-    const path = renewing ? "/auth/session/renew" : "/auth/session/stay";
+  async #stay() {
+    const { text } = this.data;
+    const isRenewing = !this.#find(".again").hidden;
+    const body = isRenewing ? new URLSearchParams({ password: this.#password.value }) : undefined;
+    const path = isRenewing ? "/auth/session/renew" : "/auth/session/stay";
     const answer = await fetch(path, { method: "POST", body }).catch(() => null);
     if (answer?.ok) {
-      warning.elements.password.value = "";
-      active = false;
-      return check();
+      this.#password.value = "";
+      this.#wasActive = false;
+      return this.#check();
     }
-    const said = (await answer?.json().catch(() => null))?.error;
-    find(".problem").textContent = answer ? (said?.param === "password" ? text.wrong : (said?.message ?? "")) : text.offline;
-    find(".problem").hidden = false;
+    const refusal = (await answer?.json().catch(() => null))?.error;
+    const why = refusal?.param === "password" ? text.wrong : (refusal?.message ?? "");
+    this.#find(".problem").textContent = answer ? why : text.offline;
+    this.#find(".problem").hidden = false;
   }
-
-  async function told(event) {
-    if (event.owner_id !== data.me || !["completed", "failed"].includes(event.state)) return;
-    const mark = `wt-told-${event.job_id}-${event.attempt}`;
-    if (new URLSearchParams(location.search).get("id") === event.job_id || sessionStorage.getItem(mark)) return;
-    const answer = await fetch(`/api/v1/jobs/${event.job_id}`).catch(() => null);
-    const job = answer?.ok ? await answer.json() : null;
-    if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > 60_000) return;
-    sessionStorage.setItem(mark, "1");
-    notice(job);
-  }
-
-  function notice(job) {
-    const line = document.createElement("div");
-    const words = document.createElement("span");
-    const open = document.createElement("button");
-    const close = document.createElement("button");
-    line.className = `notice ${job.state}`;
-    words.textContent = text[job.state].replace("{name}", job.name);
-    for (const [button, label] of [[open, text.open], [close, "✕"]]) {
-      button.type = "button";
-      button.className = "button quiet";
-      button.textContent = label;
-    }
-    close.setAttribute("aria-label", text.close);
-    const drop = () => {
-      line.remove();
-      if (!notices.children.length && notices.matches(":popover-open")) notices.hidePopover();
-    };
-    close.onclick = drop;
-    open.onclick = () => {
-      drop();
-      setTriggerValue("opened", job.id);
-    };
-    line.append(words, open, close);
-    notices.prepend(line);
-    while (notices.children.length > 4) notices.lastChild.remove();
-    if (!notices.matches(":popover-open")) notices.showPopover();
-    setTimeout(drop, 12_000);
-  }
-
-  /* Streamlit keeps the theme by the path that was loaded and reads it at the start, so another one takes a reload. */
-  function dress() {
-    try {
-      const key = (path) => `stActiveTheme-${path}-v2`;
-      const wanted = JSON.stringify(data.theme);
-      const before = localStorage.getItem(key(location.pathname)) ?? '"System"';
-      for (const path of data.paths) localStorage.setItem(key(`/${path}`), wanted);
-      if (before === wanted || sessionStorage.getItem("wt-dressed") === wanted) return;
-      sessionStorage.setItem("wt-dressed", wanted);
-      if (!window.wtUploads?.summary()?.active) location.reload();
-    } catch {
-      /* a browser that keeps nothing follows the device */
-    }
-  }
-
-  return () => parentElement.wtStop();
 }

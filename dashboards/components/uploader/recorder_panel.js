@@ -1,89 +1,121 @@
-/* The microphone, and what the browser holds that has not been sent: recordings and files shared by other apps. */
-function wireRecorder(root, uploads, view) {
-  const recorder = window.wtRecorder;
-  const panel = root.querySelector(".recorder");
-  const find = (path) => panel.querySelector(path);
-  const name = () => view.data.text.recording_name.replace("{when}", stamp(new Date()));
-  root.querySelector(".record").onclick = () => recorder.start(view.data.settings.owner, name());
-  find(".hold").onclick = () => (recorder.state === "paused" ? recorder.resume() : recorder.pause());
-  find(".finish").onclick = async () => {
-    const made = await recorder.stop();
-    if (made?.file.size) view.take([made.file], { kept: made.entry.id });
-  };
+/**
+ * The microphone, and what the browser holds that has not been sent: recordings and files shared by other apps.
+ *
+ * @import { View } from "./uploader.js"
+ * @import { Recorder } from "./recorder.js"
+ */
+import { differs, find } from "../shared/dom.js";
+import { clock, fileStamp, fill } from "../shared/format.js";
+import { RECORDER_CHANGED, UPLOADS_CHANGED } from "../shared/tab.js";
+import { newRow, quietButton } from "./upload_row.js";
+import { entries, fileOf, forget } from "./unsent_store.js";
+
+const BEAT_MS = 100;
+
+/**
+ * Show the microphone for as long as the view is there.
+ *
+ * @param {View} view
+ * @param {Recorder} recorder
+ */
+export function showRecorder(view, recorder) {
+  const { signal } = view.ends;
+  const panel = view.find(".recorder");
+  const list = () => drawUnsent(view, recorder).catch(() => {});
   const show = () => {
-    const { text } = view.data;
-    panel.hidden = !recorder.busy && !recorder.problem;
-    panel.classList.toggle("live", recorder.state === "recording");
-    root.querySelector(".record").disabled = recorder.state !== "idle";
-    find(".state").textContent = recorder.problem ? text[recorder.problem] : text[`mic_${recorder.state}`] ?? "";
-    find(".clock").textContent = recorder.busy ? clock(recorder.seconds()) : "";
-    find(".hold").textContent = recorder.state === "paused" ? text.record_on : text.pause;
-    find(".finish").textContent = text.record_stop;
-    find(".muted").textContent = recorder.busy ? text.recording_kept : "";
-    find(".meter").setAttribute("aria-label", text.level);
-    for (const part of [".acts", ".meter", ".dot"]) find(part).hidden = !recorder.busy;
+    draw(view, recorder);
+    list();
   };
-  const beat = () => {
-    if (!recorder.busy) return;
-    const loud = recorder.level();
-    find(".clock").textContent = clock(recorder.seconds());
-    find(".meter i").style.setProperty("--share", loud);
-    find(".meter").setAttribute("aria-valuenow", Math.round(100 * loud));
+  view.find(".record").onclick = () => {
+    const { settings, text } = view.data;
+    recorder.start(settings.owner, fill(text.recording_name, { when: fileStamp(new Date()) }));
   };
-  const list = () => drawKept(root, uploads, view).catch(() => {});
-  const ticking = setInterval(beat, 100);
-  const both = () => (show(), list());
-  window.addEventListener("wt-recorder", both);
-  window.addEventListener("wt-uploads", list);
-  const stop = view.stop;
-  view.stop = () => {
-    clearInterval(ticking);
-    window.removeEventListener("wt-recorder", both);
-    window.removeEventListener("wt-uploads", list);
-    stop();
+  find(panel, ".hold").onclick = () => (recorder.state === "paused" ? recorder.resume() : recorder.pause());
+  find(panel, ".finish").onclick = async () => {
+    const made = await recorder.stop();
+    if (made?.file.size) view.add([made.file], { unsent: made.entry.id });
   };
-  both();
-  if (view.data.settings.shared) sendShared(uploads, view);
+  const beating = setInterval(() => beat(panel, recorder), BEAT_MS);
+  signal.addEventListener("abort", () => clearInterval(beating));
+  addEventListener(RECORDER_CHANGED, show, { signal });
+  addEventListener(UPLOADS_CHANGED, list, { signal });
+  show();
+  if (view.data.settings.shared) sendShared(view);
 }
 
-/* What another app has shared goes on its way by itself; a single file's page is opened once its job is made. */
-async function sendShared(uploads, view) {
-  const entries = (await wtKept.entries(view.data.settings.owner)).filter((entry) => entry.shared);
-  const fresh = entries.filter((entry) => !uploads.items.some((item) => item.kept === entry.id));
-  for (const entry of fresh) view.take([await wtKept.file(entry)], { kept: entry.id, alone: fresh.length === 1 });
+/**
+ * @param {View} view
+ * @param {Recorder} recorder
+ */
+function draw(view, recorder) {
+  const { text } = view.data;
+  const panel = view.find(".recorder");
+  const part = (/** @type {string} */ path) => find(panel, path);
+  const says = { recording: text.mic_recording, paused: text.mic_paused, saving: text.mic_saving, idle: "", asking: "" };
+  panel.hidden = !recorder.busy && !recorder.problem;
+  panel.classList.toggle("live", recorder.state === "recording");
+  find(view.root, ".record", HTMLButtonElement).disabled = recorder.state !== "idle";
+  part(".state").textContent = recorder.problem ? text[recorder.problem] : says[recorder.state];
+  part(".clock").textContent = recorder.busy ? clock(recorder.seconds()) : "";
+  part(".hold").textContent = recorder.state === "paused" ? text.record_on : text.pause;
+  part(".finish").textContent = text.record_stop;
+  part(".muted").textContent = recorder.busy ? text.recording_kept : "";
+  part(".meter").ariaLabel = text.level;
+  for (const path of [".acts", ".meter", ".dot"]) part(path).hidden = !recorder.busy;
 }
 
-async function drawKept(root, uploads, view) {
-  const { text, settings } = view.data;
-  const recorder = window.wtRecorder;
-  const making = recorder.busy || recorder.state === "saving" ? recorder.entry?.id : null;
-  const all = await wtKept.entries(settings.owner, making);
-  const entries = all.filter((entry) => !uploads.items.some((item) => item.kept === entry.id));
-  const section = root.querySelector(".kept");
-  section.hidden = entries.length === 0;
-  const print = entries.map((entry) => entry.id).join();
-  if (section.wtPrint === print) return;
-  section.wtPrint = print;
-  section.querySelector("ul").replaceChildren(
-    ...entries.map((entry) => {
-      const { li, title, facts, acts } = row();
-      title.textContent = entry.name;
-      facts.textContent = [entry.seconds ? clock(entry.seconds) : "", stamp(new Date(entry.began))].filter(Boolean).join(" · ");
-      const send = async () => view.take([await wtKept.file(entry)], { kept: entry.id });
-      const discard = () => confirm(text.discard_sure) && wtKept.forget(entry.id).then(() => drawKept(root, uploads, view));
-      acts.append(act(text.send, send), act(text.discard, discard));
-      return li;
-    }),
-  );
+/**
+ * @param {HTMLElement} panel
+ * @param {Recorder} recorder
+ */
+function beat(panel, recorder) {
+  if (!recorder.busy) return;
+  const level = recorder.level();
+  find(panel, ".clock").textContent = clock(recorder.seconds());
+  find(panel, ".meter i").style.setProperty("--share", String(level));
+  find(panel, ".meter").ariaValueNow = String(Math.round(100 * level));
 }
 
-function clock(seconds) {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  const two = (n) => String(n).padStart(2, "0");
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+/**
+ * What another app has shared goes on its way by itself; a single file's page is opened once its job is made.
+ *
+ * @param {View} view
+ */
+async function sendShared(view) {
+  const shared = (await entries(view.data.settings.owner)).filter((entry) => entry.shared && !isSending(view, entry.id));
+  for (const entry of shared) view.add([await fileOf(entry)], { unsent: entry.id, alone: shared.length === 1 });
 }
 
-function stamp(date) {
-  const two = (n) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}.${two(date.getMinutes())}`;
+/**
+ * @param {View} view
+ * @param {string} id
+ */
+function isSending(view, id) {
+  return view.uploads.items.some((upload) => upload.unsent === id);
+}
+
+/**
+ * @param {View} view
+ * @param {Recorder} recorder
+ */
+async function drawUnsent(view, recorder) {
+  const { settings, text } = view.data;
+  const all = await entries(settings.owner, recorder.makingId);
+  const waiting = all.filter((entry) => !isSending(view, entry.id));
+  const section = view.find(".unsent");
+  section.hidden = waiting.length === 0;
+  if (!differs(section, waiting.map((entry) => entry.id))) return;
+  const rows = waiting.map((entry) => {
+    const row = newRow();
+    const facts = [entry.seconds ? clock(entry.seconds) : "", fileStamp(new Date(entry.began))];
+    row.title.textContent = entry.name;
+    row.facts.textContent = facts.filter(Boolean).join(" · ");
+    const discard = () => confirm(text.discard_sure) && forget(entry.id).then(() => drawUnsent(view, recorder));
+    row.acts.append(
+      quietButton(text.send, async () => view.add([await fileOf(entry)], { unsent: entry.id })),
+      quietButton(text.discard, discard),
+    );
+    return row.li;
+  });
+  find(section, "ul").replaceChildren(...rows);
 }

@@ -1,301 +1,272 @@
-/* The upload page: takes files in, shows each one's way to the server and, from there, its job's progress. */
-export default async function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".uploader");
-  const view = (parentElement.wtView ??= { rows: new Map() });
-  view.data = data;
-  label(root, data);
-  while (!window.wtUploads) await new Promise((resolve) => setTimeout(resolve, 20));
-  const uploads = window.wtUploads;
-  view.open = (job) => setTriggerValue("open", job);
-  view.tell = (jobs) => setTriggerValue("uploaded", jobs);
-  if (!view.stop) {
-    wire(root, uploads, view);
-    wireRecorder(root, uploads, view);
+/**
+ * The upload page: takes files in, shows each one's way to the server and, from there, its job's progress.
+ *
+ * @import { UploaderData } from "../contracts.js"
+ * @import { Mounted } from "../shared/mounted.js"
+ * @import { DroppedFile } from "./dropped_files.js"
+ * @import { Row } from "./upload_row.js"
+ */
+import { differs, find } from "../shared/dom.js";
+import { bytes, fill } from "../shared/format.js";
+import { UPLOADS_CHANGED, tab } from "../shared/tab.js";
+import { filesOf } from "./dropped_files.js";
+import { Recorder } from "./recorder.js";
+import { showRecorder } from "./recorder_panel.js";
+import { isMedia } from "./upload.js";
+import { drawUpload, newRow, paceOf, quietButton } from "./upload_row.js";
+import { Uploads } from "./uploads.js";
+
+const DRAW_AFTER_MS = 60;
+const DRAW_EVERY_MS = 1000;
+const TELL_EVERY_MS = 2000;
+const MOST_TELLS = 10;
+
+/** @type {WeakMap<object, View>} */
+const views = new WeakMap();
+
+/** @param {Mounted<UploaderData>} mounted */
+export default function mountUploader(mounted) {
+  const { parentElement } = mounted;
+  const uploads = (tab.uploads ??= new Uploads());
+  const recorder = (tab.recorder ??= new Recorder());
+  let view = views.get(parentElement);
+  if (view) view.update(mounted);
+  else {
+    view = new View(find(parentElement, ".uploader"), mounted, uploads);
+    views.set(parentElement, view);
+    showRecorder(view, recorder);
   }
-  view.draw();
-  return () => view.stop?.();
+  view.drawSoon();
+  return () => {
+    views.get(parentElement)?.ends.abort();
+    views.delete(parentElement);
+  };
 }
 
-function label(root, { text }) {
-  const write = (path, words) => (root.querySelector(path).textContent = words);
-  const touch = matchMedia("(pointer: coarse)").matches;
-  write(".lead", touch ? text.lead_touch : text.lead);
-  write(".formats", text.formats);
-  write(".limit", text.limit);
-  write(".files", text.choose_files);
-  write(".folder", text.choose_folder);
-  write(".kept h2", text.kept);
-  write(".unfinished h2", text.unfinished);
-  write(".clear", text.clear);
-  write(".record", text.record);
-  root.querySelector(".folder").hidden = touch;
-  root.querySelector(".record").hidden = !window.MediaRecorder || !navigator.mediaDevices;
-}
+export class View {
+  ends = new AbortController();
+  /** @type {Map<number, Row>} */
+  #rows = new Map();
+  #isDrawing = false;
+  #told = { jobs: "", tries: 0, at: 0 };
 
-function wire(root, uploads, view) {
-  const drop = root.querySelector(".drop");
-  const pickFiles = root.querySelector(".pick-files");
-  const pickFolder = root.querySelector(".pick-folder");
-  const take = (files, fromFolder) => takeIn(root, uploads, view.data, files, fromFolder);
-  view.take = (files, more) => uploads.add(files, { ...view.data.settings, text: view.data.text }, more);
-  let depth = 0;
-  let waiting = false;
+  /**
+   * @param {HTMLElement} root
+   * @param {Mounted<UploaderData>} mounted
+   * @param {Uploads} uploads
+   */
+  constructor(root, mounted, uploads) {
+    this.root = root;
+    this.uploads = uploads;
+    this.data = mounted.data;
+    this.trigger = mounted.setTriggerValue;
+    this.update(mounted);
+    this.#wireDrop();
+    this.#wireButtons();
+    const { signal } = this.ends;
+    addEventListener(UPLOADS_CHANGED, () => this.drawSoon(), { signal });
+    const drawing = setInterval(() => this.drawSoon(), DRAW_EVERY_MS);
+    signal.addEventListener("abort", () => clearInterval(drawing));
+  }
 
-  const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  const onEnter = (event) => {
-    if (!hasFiles(event)) return;
-    depth += 1;
-    drop.classList.add("over");
-  };
-  const onLeave = (event) => {
-    if (hasFiles(event) && --depth <= 0) drop.classList.remove("over");
-  };
-  const onOver = (event) => hasFiles(event) && event.preventDefault();
-  const onDrop = async (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    drop.classList.remove("over");
-    const { files, fromFolder } = await filesOf(event.dataTransfer);
-    take(files, fromFolder);
-  };
-  view.draw = () => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(() => {
-      waiting = false;
-      draw(root, uploads, view);
-    }, 60);
-  };
-  const listeners = { dragenter: onEnter, dragleave: onLeave, dragover: onOver, drop: onDrop, "wt-uploads": view.draw };
-  for (const [name, listener] of Object.entries(listeners)) window.addEventListener(name, listener);
-  const clock = setInterval(view.draw, 1000);
-  view.stop = () => {
-    for (const [name, listener] of Object.entries(listeners)) window.removeEventListener(name, listener);
-    clearInterval(clock);
-    view.stop = null;
-  };
-  root.querySelector(".files").onclick = () => pickFiles.click();
-  root.querySelector(".folder").onclick = () => pickFolder.click();
-  root.querySelector(".clear").onclick = () => uploads.clear();
-  root.querySelector(".skip").onclick = () => uploads.dropKnown();
-  for (const input of [pickFiles, pickFolder]) {
-    input.onchange = () => {
-      take([...input.files], input === pickFolder);
-      input.value = "";
+  /** @param {Mounted<UploaderData>} mounted */
+  update({ data, setTriggerValue }) {
+    this.data = data;
+    this.trigger = setTriggerValue;
+    this.#label();
+  }
+
+  /** @param {string} path */
+  find(path) {
+    return find(this.root, path);
+  }
+
+  /**
+   * Send files with the choices of now.
+   *
+   * @param {DroppedFile[]} files
+   * @param {{ unsent?: string, alone?: boolean }} [more]
+   */
+  add(files, more) {
+    this.uploads.add(files, { ...this.data.settings, text: this.data.text }, more);
+  }
+
+  /**
+   * Open a job's page.
+   *
+   * @param {string} job
+   */
+  open(job) {
+    this.trigger("open", job);
+  }
+
+  #label() {
+    const { text } = this.data;
+    const touch = matchMedia("(pointer: coarse)").matches;
+    const words = {
+      ".lead": touch ? text.lead_touch : text.lead,
+      ".formats": text.formats,
+      ".limit": text.limit,
+      ".files": text.choose_files,
+      ".folder": text.choose_folder,
+      ".record": text.record,
+      ".unsent h2": text.kept,
+      ".unfinished h2": text.unfinished,
+      ".clear": text.clear,
     };
+    for (const [path, said] of Object.entries(words)) this.find(path).textContent = said;
+    this.find(".folder").hidden = touch;
+    this.find(".record").hidden = !("MediaRecorder" in window) || !navigator.mediaDevices;
   }
-}
 
-/* Folders are walked; what is neither sound nor video in them is left out, and said. */
-async function filesOf(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return { files: [...transfer.files], fromFolder: false };
-  const files = [];
-  for (const entry of entries) await walk(entry, files);
-  return { files, fromFolder: true };
-}
-
-async function walk(entry, files) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    file.wtPath = entry.fullPath;
-    files.push(file);
-    return;
+  #wireDrop() {
+    const drop = this.find(".drop");
+    const { signal } = this.ends;
+    const hasFiles = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes("Files"));
+    let depth = 0;
+    addEventListener(
+      "dragenter",
+      (event) => {
+        if (!hasFiles(event)) return;
+        depth += 1;
+        drop.classList.add("over");
+      },
+      { signal },
+    );
+    addEventListener(
+      "dragleave",
+      (event) => {
+        if (hasFiles(event) && --depth <= 0) drop.classList.remove("over");
+      },
+      { signal },
+    );
+    addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault(), { signal });
+    addEventListener(
+      "drop",
+      async (event) => {
+        if (!hasFiles(event) || !event.dataTransfer) return;
+        event.preventDefault();
+        depth = 0;
+        drop.classList.remove("over");
+        const { files, fromFolder } = await filesOf(event.dataTransfer);
+        this.#take(files, fromFolder);
+      },
+      { signal },
+    );
   }
-  const reader = entry.createReader();
-  for (;;) {
-    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!batch.length) return;
-    for (const inner of batch) await walk(inner, files);
-  }
-}
 
-function takeIn(root, uploads, data, files, fromFolder) {
-  const kept = fromFolder ? files.filter((file) => uploads.isMedia(file)) : files;
-  const note = root.querySelector(".note");
-  const left = files.length - kept.length;
-  note.hidden = left === 0;
-  note.textContent = (left === 1 ? data.text.left_out_one : data.text.left_out).replace("{n}", left);
-  uploads.add(kept, { ...data.settings, text: data.text });
-}
-
-function draw(root, uploads, view) {
-  const { data } = view;
-  drawUnfinished(root, uploads, data);
-  const queue = root.querySelector(".queue");
-  queue.hidden = uploads.items.length === 0;
-  root.classList.toggle("small-drop", uploads.items.length > 0);
-  const sum = uploads.summary();
-  const n = uploads.items.length;
-  queue.querySelector("h2").textContent = n === 1 ? data.text.one_file : data.text.files.replace("{n}", n);
-  queue.querySelector(".totals").textContent = sum.active
-    ? [`${bytes(sum.sent)} / ${bytes(sum.size)}`, ...pace(sum, data.text)].join(" · ")
-    : "";
-  queue.querySelector(".overall").hidden = sum.active < 2;
-  queue.querySelector(".overall i").style.setProperty("--share", sum.share);
-  queue.querySelector(".overall").setAttribute("aria-valuenow", Math.round(100 * sum.share));
-  queue.querySelector(".overall").setAttribute("aria-label", data.text.all_files);
-  const known = uploads.items.filter((item) => item.state === "known").length;
-  const skip = queue.querySelector(".skip");
-  skip.hidden = known < 2;
-  skip.textContent = data.text.skip_known.replace("{n}", known);
-  queue.querySelector(".clear").hidden = !uploads.items.some((item) => ["done", "failed"].includes(item.state));
-  const list = queue.querySelector("ul");
-  for (const item of uploads.items) {
-    if (!view.rows.has(item.key)) {
-      view.rows.set(item.key, row());
-      list.prepend(view.rows.get(item.key).li);
+  #wireButtons() {
+    const files = find(this.root, ".pick-files", HTMLInputElement);
+    const folder = find(this.root, ".pick-folder", HTMLInputElement);
+    this.find(".files").onclick = () => files.click();
+    this.find(".folder").onclick = () => folder.click();
+    this.find(".clear").onclick = () => this.uploads.clear();
+    this.find(".skip").onclick = () => this.uploads.dropKnown();
+    for (const input of [files, folder]) {
+      input.onchange = () => {
+        this.#take([...(input.files ?? [])], input === folder);
+        input.value = "";
+      };
     }
-    drawItem(view.rows.get(item.key), item, uploads, view);
   }
-  for (const [key, { li }] of view.rows) {
-    if (uploads.find(key)) continue;
-    li.remove();
-    view.rows.delete(key);
+
+  /**
+   * Take files in; what is neither sound nor video in a folder is left out, and said.
+   *
+   * @param {DroppedFile[]} files
+   * @param {boolean} fromFolder
+   */
+  #take(files, fromFolder) {
+    const { text } = this.data;
+    const media = fromFolder ? files.filter(isMedia) : files;
+    const left = files.length - media.length;
+    const note = this.find(".note");
+    note.hidden = left === 0;
+    note.textContent = fill(left === 1 ? text.left_out_one : text.left_out, { n: left });
+    this.add(media);
   }
-  tellOfJobs(uploads, view);
-}
 
-/* Said again until the page has heard it: the first time it may have been on its way to a server that went. */
-function tellOfJobs(uploads, view) {
-  const unknown = uploads.items.map((item) => item.job).filter((job) => job && !view.data.jobs[job]);
-  const print = unknown.join();
-  if (print !== view.print) Object.assign(view, { print, tries: 0, toldAt: 0 });
-  if (!unknown.length || view.tries >= 10 || Date.now() - view.toldAt < 2000) return;
-  view.tries += 1;
-  view.toldAt = Date.now();
-  view.tell(unknown);
-}
+  drawSoon() {
+    if (this.#isDrawing) return;
+    this.#isDrawing = true;
+    setTimeout(() => {
+      this.#isDrawing = false;
+      this.#draw();
+    }, DRAW_AFTER_MS);
+  }
 
-function drawUnfinished(root, uploads, { text, settings }) {
-  const entries = uploads.unfinished(settings.owner);
-  const section = root.querySelector(".unfinished");
-  const print = entries.map((entry) => entry.key).join();
-  section.hidden = entries.length === 0;
-  if (section.wtPrint === print) return;
-  section.wtPrint = print;
-  section.querySelector("ul").replaceChildren(
-    ...entries.map((entry) => {
-      const { li, title, facts, acts } = row();
-      title.textContent = entry.name;
-      facts.textContent = bytes(entry.size);
-      acts.append(
-        act(text.choose_again, () => root.querySelector(".pick-files").click()),
-        act(text.discard, () => uploads.forget(entry)),
+  #draw() {
+    const { items } = this.uploads;
+    this.#drawUnfinished();
+    this.#drawHead();
+    const list = this.find(".queue ul");
+    for (const upload of items) {
+      let row = this.#rows.get(upload.key);
+      if (!row) {
+        row = newRow();
+        this.#rows.set(upload.key, row);
+        list.prepend(row.li);
+      }
+      drawUpload(row, upload, this);
+      if (upload.alone && upload.job && !upload.opened) {
+        upload.opened = true;
+        this.open(upload.job);
+      }
+    }
+    for (const [key, { li }] of this.#rows) {
+      if (this.uploads.find(key)) continue;
+      li.remove();
+      this.#rows.delete(key);
+    }
+    this.#tellOfJobs();
+  }
+
+  #drawHead() {
+    const { items } = this.uploads;
+    const { text } = this.data;
+    const sum = this.uploads.summary();
+    const known = items.filter((upload) => upload.state === "known").length;
+    const overall = this.find(".overall");
+    this.find(".queue").hidden = items.length === 0;
+    this.root.classList.toggle("small-drop", items.length > 0);
+    this.find(".queue h2").textContent = items.length === 1 ? text.one_file : fill(text.files, { n: items.length });
+    const totals = [`${bytes(sum.sent)} / ${bytes(sum.size)}`, ...paceOf(sum, text)].join(" · ");
+    this.find(".totals").textContent = sum.active ? totals : "";
+    overall.hidden = sum.active < 2;
+    overall.ariaValueNow = String(Math.round(100 * sum.share));
+    overall.ariaLabel = text.all_files;
+    this.find(".overall i").style.setProperty("--share", String(sum.share));
+    this.find(".skip").hidden = known < 2;
+    this.find(".skip").textContent = fill(text.skip_known, { n: known });
+    this.find(".clear").hidden = !items.some((upload) => ["done", "failed"].includes(upload.state));
+  }
+
+  /** Said again until the page has heard it: the first time it may have been on its way to a server that went. */
+  #tellOfJobs() {
+    const jobs = this.uploads.items.flatMap(({ job }) => (job && !this.data.jobs[job] ? [job] : []));
+    const all = jobs.join();
+    if (all !== this.#told.jobs) this.#told = { jobs: all, tries: 0, at: 0 };
+    if (!jobs.length || this.#told.tries >= MOST_TELLS || Date.now() - this.#told.at < TELL_EVERY_MS) return;
+    this.#told = { jobs: all, tries: this.#told.tries + 1, at: Date.now() };
+    this.trigger("uploaded", jobs);
+  }
+
+  #drawUnfinished() {
+    const { settings, text } = this.data;
+    const entries = this.uploads.unfinished(settings.owner);
+    const section = this.find(".unfinished");
+    section.hidden = entries.length === 0;
+    if (!differs(section, entries.map((entry) => entry.key))) return;
+    const rows = entries.map((entry) => {
+      const row = newRow();
+      row.title.textContent = entry.name;
+      row.facts.textContent = bytes(entry.size);
+      row.acts.append(
+        quietButton(text.choose_again, () => this.find(".pick-files").click()),
+        quietButton(text.discard, () => this.uploads.discard(entry)),
       );
-      return li;
-    }),
-  );
-}
-
-function row() {
-  const li = document.createElement("li");
-  li.innerHTML =
-    '<div class="row"><span class="title"></span><span class="pill" hidden></span>' +
-    '<span class="facts muted small number"></span><span class="acts"></span></div>' +
-    '<span class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" hidden><i></i></span>' +
-    '<p class="known small" hidden></p><p class="problem" hidden></p>';
-  const find = (path) => li.querySelector(path);
-  return {
-    li, title: find(".title"), pill: find(".pill"), facts: find(".facts"),
-    acts: find(".acts"), bar: find(".bar"), known: find(".known"), problem: find(".problem"),
-  };
-}
-
-function act(words, action) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "button quiet";
-  button.textContent = words;
-  button.onclick = action;
-  return button;
-}
-
-function drawItem(place, item, uploads, view) {
-  const { text, jobs } = view.data;
-  const job = item.job && jobs[item.job];
-  const sent = item.state === "looking" ? item.read ?? 0 : item.sent;
-  const share = job ? job.progress : item.size ? sent / item.size : 0;
-  const moving = job ? job.active : ["looking", "sending", "waiting", "paused", "offline"].includes(item.state);
-  place.title.textContent = item.name;
-  place.title.title = item.name;
-  place.pill.hidden = !job && item.state !== "done";
-  place.pill.className = `pill ${job ? job.kind : "active"}`;
-  place.pill.textContent = job ? job.label : text.uploaded;
-  place.facts.textContent = job ? job.detail : facts(item, uploads, text);
-  place.bar.hidden = !moving;
-  place.bar.firstChild.style.setProperty("--share", share);
-  place.bar.setAttribute("aria-valuenow", Math.round(100 * share));
-  place.bar.setAttribute("aria-label", item.name);
-  place.problem.hidden = !(item.error || job?.error);
-  place.problem.textContent = item.error ?? job?.error ?? "";
-  place.known.hidden = item.state !== "known";
-  if (item.state === "known") place.known.textContent = knownWords(item, text);
-  if (item.alone && item.job && !item.opened) {
-    item.opened = true;
-    view.open(item.job);
+      return row.li;
+    });
+    find(section, "ul").replaceChildren(...rows);
   }
-  const print = `${item.state}/${item.job ?? ""}`;
-  if (place.print === print) return;
-  place.print = print;
-  place.acts.replaceChildren(...acts(item, uploads, view));
-}
-
-function acts(item, uploads, view) {
-  const { text } = view.data;
-  const drop = act(text.cancel, () => uploads.cancel(item.key));
-  if (item.job) return [act(text.open, () => view.open(item.job))];
-  if (item.state === "done") return [];
-  if (item.state === "looking") return [drop];
-  if (item.state === "known") {
-    return [
-      act(text.open_it, () => view.open(item.twins[0].id)),
-      act(text.hear_again, () => uploads.again(item.key, { ...view.data.settings, text })),
-      act(text.remove, () => uploads.cancel(item.key)),
-    ];
-  }
-  if (item.state === "failed") {
-    const remove = act(text.remove, () => uploads.cancel(item.key));
-    return item.final ? [remove] : [act(text.again, () => uploads.resume(item.key)), remove];
-  }
-  if (item.state === "paused") return [act(text.resume, () => uploads.resume(item.key)), drop];
-  return [act(text.pause, () => uploads.pause(item.key)), drop];
-}
-
-function facts(item, uploads, text) {
-  if (["done", "failed", "known"].includes(item.state)) return bytes(item.size);
-  if (item.state === "looking") return `${bytes(item.size)} · ${text.looking}`;
-  if (item.state === "waiting") return `${bytes(item.size)} · ${text.waiting}`;
-  const sent = `${bytes(item.sent)} / ${bytes(item.size)}`;
-  if (item.state === "paused") return `${sent} · ${text.paused}`;
-  if (item.state === "offline") return `${sent} · ${text.offline}`;
-  if (item.trouble) return `${sent} · ${item.trouble}`;
-  if (item.sent >= item.size) return `${sent} · ${text.checking}`;
-  return [sent, ...pace({ ...item, speed: uploads.speed(item) }, text)].join(" · ");
-}
-
-function knownWords(item, text) {
-  const [twin] = item.twins;
-  const on = new Date(twin.created_at).toLocaleDateString(undefined, { day: "numeric", month: "long", year: "numeric" });
-  const words = twin.state === "completed" ? text.known : text.known_waiting;
-  return words.replace("{name}", twin.name).replace("{date}", on);
-}
-
-function pace({ size, sent, speed }, text) {
-  if (speed < 1) return [];
-  return [`${bytes(speed)}/s`, text.left.replace("{time}", duration((size - sent) / speed))];
-}
-
-function bytes(n) {
-  const units = ["B", "kB", "MB", "GB"];
-  const power = n < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(n) / 3));
-  const value = n / 1000 ** power;
-  return `${value.toFixed(power && value < 100 ? 1 : 0)} ${units[power]}`;
-}
-
-function duration(s) {
-  if (s < 60) return `${Math.max(1, Math.round(s))} s`;
-  if (s < 3600) return `${Math.round(s / 60)} min`;
-  return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
 }

@@ -1,261 +1,316 @@
-/*
+/**
  * The uploads of this browser tab, by the tus protocol (tus-js-client): they outlive the page that started
  * them, wait out a lost network or a restarted server, and are found again after a reload by the file's
- * name, size and date. Components listen to the window event "wt-uploads".
+ * name, size and date. Components listen to the window event UPLOADS_CHANGED.
+ *
+ * @import { DetailedError } from "tus-js-client"
+ * @import { Settings, Upload, UploadState } from "./upload.js"
+ *
+ * @typedef {object} Stored - what tus-js-client keeps of an upload in the browser
+ * @property {number} size
+ * @property {string} creationTime
+ * @property {string} [uploadUrl]
+ * @property {string[]} [parallelUploadUrls]
+ * @property {{ filename?: string }} [metadata]
+ *
+ * @typedef {{ key: string, name: string, size: number, stored: Stored }} Unfinished
  */
-const WT_MB = 1024 * 1024;
-const WT_PART = 32 * WT_MB;
-const WT_BIG = 64 * WT_MB;
-const WT_CONNECTIONS = 4;
-const WT_DELAYS = [0, 500, 1000, 2000, 3000, ...Array(120).fill(5000)];
-const WT_WORTH_RETRYING = new Set([0, 409, 423, 429]);
-const WT_MEDIA = /\.(aac|ac3|aif|aiff|amr|asf|au|avi|caf|dss|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp1|mp2|mp3|mp4|mpe?g|mts|m2ts|mxf|oga|ogg|ogv|opus|ra|rm|spx|ts|wav|webm|wma|wmv|w64|3gp|3g2)$/i;
+import "../vendor/tus-4.3.1.min.js";
+import { fill } from "../shared/format.js";
+import { guardPage } from "../shared/page_guard.js";
+import { UPLOADS_CHANGED } from "../shared/tab.js";
+import { duplicatesOf, transcribeAgain } from "./duplicates.js";
+import { forget } from "./unsent_store.js";
+import { MB, connectionsFor, isFinal, isWorthRetrying, markedAt, refusalOf, startable, summaryOf } from "./upload.js";
 
-class WtUploads {
+const PART_BYTES = 32 * MB;
+const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 3000, ...Array(120).fill(5000)];
+
+export class Uploads {
+  /** @type {Upload[]} */
+  items = [];
+  #nextKey = 1;
+
   constructor() {
-    this.items = [];
-    this.next = 1;
-    addEventListener("online", () => this.#each("offline", (item) => this.resume(item.key)));
-    addEventListener("offline", () => this.#each("sending", (item) => this.#hold(item, "offline")));
-    addEventListener("beforeunload", (event) => {
-      if (this.summary().active) event.preventDefault();
-    });
-  }
-
-  /** Whether a file looks like sound or video, by its type or its name. */
-  isMedia(file) {
-    return /^(audio|video)\//.test(file.type) || WT_MEDIA.test(file.name);
+    addEventListener("online", () => this.#each("offline", (upload) => this.resume(upload.key)));
+    addEventListener("offline", () => this.#each("sending", (upload) => this.#hold(upload, "offline")));
+    guardPage(() => this.summary().active > 0);
   }
 
   /**
-   * Take files in and start them; `settings` holds owner, options, lane, limits and texts. `more` is added to each
-   * item: `kept` is the id of what the browser holds of it (kept.js), forgotten when the file has become a job.
+   * Take files in and start them.
+   *
+   * @param {(File & { path?: string })[]} files - `path` is where in a dropped folder
+   * @param {Settings} settings
+   * @param {{ unsent?: string, alone?: boolean }} [more] - `unsent` is forgotten when the file has become a job
    */
   add(files, settings, more = {}) {
     for (const file of files) {
-      const item = { key: this.next++, file, name: file.name, size: file.size, sent: 0, settings, marks: [], ...more };
-      const where = file.wtPath || file.webkitRelativePath || file.name;
-      item.mark = `wt-${settings.owner}-${where}-${file.size}-${file.lastModified}`;
-      const twin = this.items.find((other) => other.mark === item.mark && !["failed", "done"].includes(other.state));
-      if (twin) {
-        if (twin.state === "paused") this.resume(twin.key);
+      const mark = `wt-${settings.owner}-${file.path || file.webkitRelativePath || file.name}-${file.size}-${file.lastModified}`;
+      const there = this.items.find((other) => other.mark === mark && !["failed", "done"].includes(other.state));
+      if (there) {
+        if (there.state === "paused") this.resume(there.key);
         continue;
       }
-      item.state = "looking";
-      const { text } = settings;
-      if (file.size === 0) Object.assign(item, { state: "failed", final: true, error: text.empty });
-      else if (file.size > settings.max_bytes) Object.assign(item, { state: "failed", final: true, error: text.too_large });
-      else if (file.size > settings.free_bytes) Object.assign(item, { state: "failed", final: true, error: text.no_room });
-      this.items.push(item);
-      if (item.state === "looking") this.#look(item);
+      const error = refusalOf(file.size, settings);
+      /** @type {Upload} */
+      const upload = {
+        key: this.#nextKey++,
+        file,
+        name: file.name,
+        size: file.size,
+        sent: 0,
+        mark,
+        settings,
+        marks: [],
+        state: error ? "failed" : "looking",
+        final: Boolean(error),
+        error,
+        ...more,
+      };
+      this.items.push(upload);
+      if (!error) this.#look(upload);
     }
-    this.#pump();
+    this.#startNext();
   }
 
-  /** Look whether the owner has sent it before; what was begun before is simply gone on with. */
-  async #look(item) {
-    const begun = Object.keys(localStorage).some((key) => key.startsWith(`tus::${item.mark}::`));
-    item.twins = begun ? [] : await wtTwins.of(item, () => this.#tell()).catch(() => []);
-    if (item.state !== "looking") return;
-    item.state = item.twins.length ? "known" : "waiting";
-    this.#pump();
+  /**
+   * Look whether the owner has sent it before; what was begun before is simply gone on with.
+   *
+   * @param {Upload} upload
+   */
+  async #look(upload) {
+    const isBegun = Object.keys(localStorage).some((key) => key.startsWith(`tus::${upload.mark}::`));
+    const duplicates = isBegun ? [] : await duplicatesOf(upload, () => this.#tell()).catch(() => []);
+    if (upload.state !== "looking") return;
+    Object.assign(upload, { duplicates, state: duplicates.length ? "known" : "waiting" });
+    this.#startNext();
   }
 
-  /** Transcribe again what the server has, with the choices of now; where it has gone meanwhile, send it. */
+  /**
+   * Transcribe again what the server has, with the choices of now; where it has gone meanwhile, send it.
+   *
+   * @param {number} key
+   * @param {Settings} settings
+   */
   async again(key, settings) {
-    const item = this.find(key);
-    Object.assign(item, { state: "looking", settings: settings ?? item.settings });
-    const job = await wtTwins.again(item).catch(() => null);
-    this.#finish(item, job ? { state: "done", sent: item.size, job } : { state: "waiting" });
+    const upload = this.find(key);
+    if (!upload) return;
+    Object.assign(upload, { state: "looking", settings });
+    const job = await transcribeAgain(upload).catch(() => null);
+    this.#finish(upload, job ? { state: "done", sent: upload.size, job } : { state: "waiting" });
   }
 
+  /** Drop all files that the server has already. */
   dropKnown() {
-    for (const item of this.items.filter((one) => one.state === "known")) this.#settleKept(item);
-    this.items = this.items.filter((item) => item.state !== "known");
+    this.#each("known", forgetUnsent);
+    this.items = this.items.filter((upload) => upload.state !== "known");
     this.#tell();
   }
 
+  /** @param {number} key */
   pause(key) {
-    this.#hold(this.find(key), "paused");
-    this.#pump();
+    const upload = this.find(key);
+    if (upload) this.#hold(upload, "paused");
+    this.#startNext();
   }
 
+  /** @param {number} key */
   resume(key) {
-    const item = this.find(key);
-    Object.assign(item, { state: "waiting", error: null });
-    this.#pump();
+    const upload = this.find(key);
+    if (upload) Object.assign(upload, { state: "waiting", error: null });
+    this.#startNext();
   }
 
+  /** @param {number} key */
   async cancel(key) {
-    const item = this.find(key);
-    this.items = this.items.filter((other) => other !== item);
-    item.stopLooking?.();
-    if (item.state !== "done" && item.upload) await item.upload.abort(true).catch(() => {});
-    this.#pump();
+    const upload = this.find(key);
+    if (!upload) return;
+    this.items = this.items.filter((other) => other !== upload);
+    upload.stopLooking?.();
+    if (upload.state !== "done") await upload.tus?.abort(true).catch(() => {});
+    this.#startNext();
   }
 
+  /** Take away what is done or has failed. */
   clear() {
-    this.items = this.items.filter((item) => !["done", "failed"].includes(item.state));
+    this.items = this.items.filter((upload) => !["done", "failed"].includes(upload.state));
     this.#tell();
   }
 
   stopAll() {
-    this.#each("sending", (item) => this.#hold(item, "paused"));
+    this.#each("sending", (upload) => this.#hold(upload, "paused"));
     this.items = [];
     this.#tell();
   }
 
+  /** @param {number} key */
   find(key) {
-    return this.items.find((item) => item.key === key);
+    return this.items.find((upload) => upload.key === key);
   }
 
   summary() {
-    const open = this.items.filter((item) => ["looking", "waiting", "sending", "offline"].includes(item.state));
-    const size = open.reduce((sum, item) => sum + item.size, 0);
-    const sent = open.reduce((sum, item) => sum + item.sent, 0);
-    const speed = open.reduce((sum, item) => sum + this.speed(item), 0);
-    return { active: open.length, size, sent, speed, share: size ? sent / size : 0 };
+    return summaryOf(this.items);
   }
 
-  /** Bytes a second over the last few seconds. */
-  speed(item) {
-    if (item.state !== "sending" || item.marks.length < 2) return 0;
-    const [t0, b0] = item.marks[0];
-    const [t1, b1] = item.marks.at(-1);
-    return t1 > t0 ? Math.max(0, (1000 * (b1 - b0)) / (t1 - t0)) : 0;
-  }
-
-  /** Uploads of this owner that an earlier page left unfinished: name, size and how to forget them. */
+  /**
+   * Return the uploads of this owner that an earlier page left unfinished.
+   *
+   * @param {string} owner
+   * @returns {Unfinished[]}
+   */
   unfinished(owner) {
     const found = new Map();
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(`tus::wt-${owner}-`)) continue;
-      const kept = JSON.parse(localStorage.getItem(key));
+      /** @type {Stored} */
+      const stored = JSON.parse(localStorage.getItem(key) ?? "{}");
       const mark = key.split("::")[1];
-      if (this.items.some((item) => item.mark === mark)) continue;
-      found.set(mark, { key, name: kept.metadata?.filename ?? "", size: kept.size, began: kept.creationTime, kept });
+      if (this.items.some((upload) => upload.mark === mark)) continue;
+      found.set(mark, { key, name: stored.metadata?.filename ?? "", size: stored.size, stored });
     }
     return [...found.values()];
   }
 
-  async forget(entry) {
-    localStorage.removeItem(entry.key);
-    const urls = entry.kept.parallelUploadUrls ?? [entry.kept.uploadUrl];
+  /** @param {Unfinished} entry */
+  async discard({ key, stored }) {
+    localStorage.removeItem(key);
+    const urls = (stored.parallelUploadUrls ?? [stored.uploadUrl]).filter((url) => url !== undefined && url !== null);
     const headers = { "Tus-Resumable": "1.0.0" };
-    await Promise.allSettled(urls.filter(Boolean).map((url) => fetch(url, { method: "DELETE", headers })));
+    await Promise.allSettled(urls.map((url) => fetch(url, { method: "DELETE", headers })));
     this.#tell();
   }
 
-  #each(state, action) {
-    for (const item of this.items.filter((item) => item.state === state)) action(item);
+  /**
+   * @param {UploadState} state
+   * @param {(upload: Upload) => void} act
+   */
+  #each(state, act) {
+    for (const upload of this.items.filter((one) => one.state === state)) act(upload);
   }
 
-  #hold(item, state) {
-    item.upload?.abort();
-    Object.assign(item, { state, marks: [] });
+  /**
+   * @param {Upload} upload
+   * @param {"paused" | "offline"} state
+   */
+  #hold(upload, state) {
+    upload.tus?.abort();
+    Object.assign(upload, { state, marks: [] });
     this.#tell();
   }
 
-  /** A big file takes all connections, small ones one each, so that the browser's six are never used up. */
-  #pump() {
-    const weight = (item) => (item.size >= WT_BIG ? WT_CONNECTIONS : 1);
-    let free = WT_CONNECTIONS;
-    this.#each("sending", (item) => (free -= weight(item)));
-    for (const item of this.items) {
-      if (item.state !== "waiting") continue;
-      if (weight(item) > free) break;
-      free -= weight(item);
-      this.#start(item);
-    }
+  #startNext() {
+    for (const upload of startable(this.items)) this.#start(upload);
     this.#tell();
   }
 
-  async #start(item) {
-    Object.assign(item, { state: "sending", began: Date.now(), marks: [] });
-    if (item.upload && item.started) return item.upload.start();
-    const { settings } = item;
-    item.upload = new tus.Upload(item.file, {
+  /** @param {Upload} upload */
+  async #start(upload) {
+    Object.assign(upload, { state: "sending", began: Date.now(), marks: [] });
+    if (upload.tus && upload.started) return upload.tus.start();
+    const { file, name, settings } = upload;
+    upload.tus = new window.tus.Upload(file, {
       endpoint: "/uploads",
-      chunkSize: WT_PART,
-      parallelUploads: item.size >= WT_BIG ? WT_CONNECTIONS : 1,
-      retryDelays: WT_DELAYS,
-      metadata: { filename: item.name, filetype: item.file.type, options: settings.options, lane: settings.lane },
-      fingerprint: async () => item.mark,
+      chunkSize: PART_BYTES,
+      parallelUploads: connectionsFor(upload),
+      retryDelays: RETRY_DELAYS_MS,
+      metadata: { filename: name, filetype: file.type, options: settings.options, lane: settings.lane },
+      fingerprint: async () => upload.mark,
       removeFingerprintOnSuccess: true,
-      onShouldRetry: (error) => this.#again(item, error),
-      onProgress: (sent) => this.#progress(item, sent),
+      onShouldRetry: (error) => this.#shouldRetry(upload, statusOf(error)),
+      onProgress: (sent) => this.#progress(upload, sent),
       onAfterResponse: (_request, response) => {
-        item.job = response.getHeader("X-Job-Id") ?? item.job;
-        item.trouble = null;
+        upload.job = response.getHeader("X-Job-Id") ?? upload.job;
+        upload.trouble = null;
       },
-      onSuccess: () => this.#finish(item, { state: "done", sent: item.size }),
-      onError: (error) => this.#broke(item, error),
+      onSuccess: () => this.#finish(upload, { state: "done", sent: upload.size }),
+      onError: (error) => this.#broke(upload, error),
     });
-    const [earlier] = await item.upload.findPreviousUploads();
-    if (item.state !== "sending") return;
-    if (earlier) item.upload.resumeFromPreviousUpload(earlier);
-    item.started = true;
-    item.upload.start();
+    const [earlier] = await upload.tus.findPreviousUploads();
+    if (upload.state !== "sending") return;
+    if (earlier) upload.tus.resumeFromPreviousUpload(earlier);
+    upload.started = true;
+    upload.tus.start();
   }
 
-  #again(item, error) {
-    const status = error.originalResponse?.getStatus() ?? 0;
-    const worth = WT_WORTH_RETRYING.has(status) || (status >= 500 && status !== 507);
-    if (status === 0 || status >= 500) item.trouble = item.settings.text.waiting_server;
+  /**
+   * @param {Upload} upload
+   * @param {number} status
+   */
+  #shouldRetry(upload, status) {
+    if (status === 0 || status >= 500) upload.trouble = upload.settings.text.waiting_server;
     this.#tell();
-    return worth && navigator.onLine;
+    return isWorthRetrying(status) && navigator.onLine;
   }
 
-  /** What the server has refused for good is not offered to be gone on with. */
-  #broke(item, error) {
-    const status = error.originalResponse?.getStatus() ?? 0;
-    if (status >= 400 && status < 500 && status !== 401) {
-      for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${item.mark}::`)) localStorage.removeItem(key);
-      Object.assign(item, { started: false, final: true });
+  /**
+   * What the server has refused for good is not offered to be gone on with.
+   *
+   * @param {Upload} upload
+   * @param {Error | DetailedError} error
+   */
+  #broke(upload, error) {
+    if (isFinal(statusOf(error))) {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${upload.mark}::`)) localStorage.removeItem(key);
+      Object.assign(upload, { started: false, final: true });
     }
-    this.#finish(item, { state: "failed", error: this.#explain(item, error) });
+    this.#finish(upload, { state: "failed", error: explained(upload, error) });
   }
 
-  #explain(item, error) {
-    const { text } = item.settings;
-    const answer = error.originalResponse;
-    if (!answer) return text.no_answer;
-    if (answer.getStatus() === 401) return text.signed_out;
-    try {
-      return JSON.parse(answer.getBody()).error.message;
-    } catch {
-      return text.refused.replace("{status}", answer.getStatus());
-    }
-  }
-
-  #progress(item, sent) {
-    const now = Date.now();
-    item.sent = sent;
-    item.trouble = null;
-    if (!item.marks.length) item.marks.push([now, sent]);
-    if (now - item.began < 700) item.marks = [[now, sent]]; // what was there before is no speed
-    else if (now - item.marks.at(-1)[0] > 200) item.marks.push([now, sent]);
-    while (item.marks.length > 2 && now - item.marks[0][0] > 6000) item.marks.shift();
+  /**
+   * @param {Upload} upload
+   * @param {number} sent
+   */
+  #progress(upload, sent) {
+    Object.assign(upload, { sent, trouble: null, marks: markedAt(upload, Date.now(), sent) });
     this.#tell();
   }
 
-  #settleKept(item) {
-    if (item.kept) wtKept.forget(item.kept).catch(() => {});
-  }
-
-  #finish(item, change) {
-    Object.assign(item, change);
-    if (item.state === "done") this.#settleKept(item);
-    if (!navigator.onLine && item.state === "failed") Object.assign(item, { state: "offline", error: null });
-    this.#pump();
+  /**
+   * @param {Upload} upload
+   * @param {Partial<Upload>} change
+   */
+  #finish(upload, change) {
+    Object.assign(upload, change);
+    if (upload.state === "done") forgetUnsent(upload);
+    if (!navigator.onLine && upload.state === "failed") Object.assign(upload, { state: "offline", error: null });
+    this.#startNext();
   }
 
   #tell() {
-    dispatchEvent(new CustomEvent("wt-uploads"));
+    dispatchEvent(new CustomEvent(UPLOADS_CHANGED));
   }
 }
 
-export default function () {
-  window.wtUploads ??= new WtUploads();
-  window.wtRecorder ??= new WtRecorder();
+/** @param {Upload} upload */
+function forgetUnsent(upload) {
+  if (upload.unsent) forget(upload.unsent).catch(() => {});
+}
+
+/** @param {Error | DetailedError} error */
+function answerOf(error) {
+  return "originalResponse" in error ? error.originalResponse : null;
+}
+
+/** @param {Error | DetailedError} error */
+function statusOf(error) {
+  return answerOf(error)?.getStatus() ?? 0;
+}
+
+/**
+ * Say why an upload has failed: in the server's words, where it has some.
+ *
+ * @param {Upload} upload
+ * @param {Error | DetailedError} error
+ * @returns {string}
+ */
+function explained({ settings: { text } }, error) {
+  const answer = answerOf(error);
+  if (!answer) return text.no_answer;
+  if (answer.getStatus() === 401) return text.signed_out;
+  try {
+    return JSON.parse(answer.getBody()).error.message;
+  } catch {
+    return fill(text.refused, { status: answer.getStatus() });
+  }
 }

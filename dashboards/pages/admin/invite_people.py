@@ -1,4 +1,4 @@
-"""How people are let in by an administrator: invitation links, password links, and accounts made for them."""
+"""Invitation links, password links, and accounts created by an administrator."""
 
 import re
 import secrets
@@ -7,13 +7,17 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import context, postman, present, strings, viewer
+from dashboards import strings
+from dashboards.clients import smtp_client
+from dashboards.pages import viewer
+from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import context, db
 from dashboards.strings import accounts as words
-from dashboards.viewer import Viewer
-from storage import invitations, users
-from storage.errors import TranscriberError
-from storage.invitations import Invitation
-from storage.records import Role, User
+from storage.accounts import invitations, users
+from storage.accounts.invitations import Invitation
+from storage.domain.errors import TranscriberError
+from storage.domain.records import Role, User
 
 HANDOVER = "handover"
 ROLES = [Role.MEMBER, Role.READER, Role.ADMIN]
@@ -22,7 +26,7 @@ LASTING = [1, 7, 30]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """What is shown once, to be handed over; with an address it can be sent there."""
+    """A secret that is shown once to be handed over, or mailed to an address."""
 
     title: str
     secret: str
@@ -32,7 +36,7 @@ class Handover:
 
 
 def by_link(me: Viewer) -> None:
-    """Ask for role, address and days; the link is shown once."""
+    """Ask for role, address and days, and show the invitation link once."""
     with st.form("invite", border=False):
         email = st.text_input(words.EMAIL_IF_ANY, max_chars=320, autocomplete="off")
         role = st.radio(words.ROLE_LABEL, ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
@@ -41,7 +45,7 @@ def by_link(me: Viewer) -> None:
         if not st.form_submit_button(words.MAKE_INVITATION, type="primary"):
             return
     try:
-        token, invitation = viewer.change(
+        token, invitation = db.change(
             invitations.invite, role=role or Role.MEMBER, email=email, lasts=timedelta(days=days or 7), actor=me.actor
         )
     except TranscriberError as error:
@@ -50,7 +54,7 @@ def by_link(me: Viewer) -> None:
     st.session_state[HANDOVER] = Handover(
         title=words.invitation_as(strings.ROLE[invitation.role].lower()),
         secret=f"{base()}/join?token={token}",
-        caption=words.once_until(present.exactly(invitation.expires_at, me.zone)),
+        caption=words.once_until(formatting.exactly(invitation.expires_at, me.zone)),
         email=invitation.email,
         subject=words.INVITATION_SUBJECT,
     )
@@ -58,7 +62,7 @@ def by_link(me: Viewer) -> None:
 
 
 def by_password(me: Viewer) -> None:
-    """Ask for name and role; the first password is made up, and shown once."""
+    """Ask for name and role, and show the generated first password once."""
     with st.form("person", border=False, clear_on_submit=True):
         name = st.text_input(words.NAME, max_chars=64, autocomplete="off", help=words.NAME_HELP)
         role = st.radio(words.ROLE_LABEL, ROLES, format_func=strings.ROLE.__getitem__, horizontal=True)
@@ -67,7 +71,7 @@ def by_password(me: Viewer) -> None:
     password = secrets.token_urlsafe(12)
     wanted = role or Role.MEMBER
     try:
-        user = viewer.change(
+        user = db.change(
             users.create, name=name or "", password=password, role=wanted, must_change=True, actor=me.actor
         )
     except TranscriberError as error:
@@ -80,19 +84,19 @@ def by_password(me: Viewer) -> None:
 
 
 def offer_reset(user: User, me: Viewer) -> None:
-    """Make a link with which the user chooses a new password."""
-    token, link = viewer.change(invitations.offer_reset, user.id, actor=me.actor)
+    """Create a link with which the user chooses a new password."""
+    token, link = db.change(invitations.offer_reset, user.id, actor=me.actor)
     st.session_state[HANDOVER] = Handover(
         title=words.password_link_for(user.name),
         secret=f"{base()}/reset?token={token}",
-        caption=f"{words.once_until(present.exactly(link.expires_at, me.zone))} {words.OLD_PASSWORD_STAYS}",
+        caption=f"{words.once_until(formatting.exactly(link.expires_at, me.zone))} {words.OLD_PASSWORD_STAYS}",
         email=user.email,
         subject=words.PASSWORD_SUBJECT,
     )
 
 
 def show_handover() -> None:
-    """Show what was made, once, until it has been noted."""
+    """Show the created secret once, until it is dismissed."""
     made: Handover | None = st.session_state.get(HANDOVER)
     if made is None:
         return
@@ -114,7 +118,7 @@ def _by_mail(made: Handover, email: str) -> None:
     viewer.required_admin()
     text = f"{made.title}:\n\n{made.secret}\n\n{made.caption}\n"
     try:
-        postman.send(context.settings().mail, to=email, subject=made.subject, text=text)
+        smtp_client.send(context.settings().mail, to=email, subject=made.subject, text=text)
     except TranscriberError as error:
         viewer.refused(error)
     else:
@@ -123,12 +127,12 @@ def _by_mail(made: Handover, email: str) -> None:
 
 @st.fragment
 def pending() -> None:
-    """List the invitations that can still be used, each with a way to withdraw it."""
+    """List the open invitations, each with a button to revoke it."""
     me = viewer.required_admin()
-    found = viewer.look(invitations.list_open)
+    found = db.look(invitations.list_open)
     if not found:
         st.info(words.NOBODY_WAITS, icon=":material/mail:")
-    names = viewer.look(users.names_of, [one.made_by.removeprefix("user:") for one in found])
+    names = db.look(users.names_of, [one.made_by.removeprefix("user:") for one in found])
     for one in found:
         _invitation(one, me, names.get(one.made_by.removeprefix("user:"), one.made_by))
 
@@ -139,14 +143,14 @@ def _invitation(one: Invitation, me: Viewer, by: str) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(one.email or words.WHOEVER, width="content")
                 st.badge(strings.ROLE[one.role], color="gray")
-            made, until = present.when(one.created_at, me.zone), present.exactly(one.expires_at, me.zone)
+            made, until = formatting.when(one.created_at, me.zone), formatting.exactly(one.expires_at, me.zone)
             st.caption(words.invited_by(viewer.plain(by), made, until))
         if st.button(words.WITHDRAW, key=f"withdraw-{one.id}"):
-            viewer.change(invitations.revoke, one.id, actor=me.actor)
+            db.change(invitations.revoke, one.id, actor=me.actor)
             st.rerun()
 
 
 def base() -> str:
-    """Return the address that this page was opened at, or the public one from the settings."""
+    """Return the address of this page, or the public address in the settings."""
     here = re.sub(r"(https?://[^/]+).*", r"\1", st.context.url or "")
     return (context.settings().web.public_url or here or context.settings().web.base_url).rstrip("/")

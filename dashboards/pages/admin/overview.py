@@ -1,38 +1,43 @@
-"""The overview: what was done, what waits, what failed, what is stored, and whether search is up to date."""
+"""The overview: completed, waiting, failed and stored recordings, and the search index."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import context, present, strings, viewer
+from dashboards import strings
+from dashboards.pages import registry, viewer, worker_notice
+from dashboards.pages.admin import charts
+from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import context, db
 from dashboards.strings import admin as words
-from dashboards.viewer import Viewer
-from storage import jobs, users
-from storage import overview as facts
-from storage.clock import utc_now
-from storage.overview import Hour
-from storage.records import Job, JobState
+from storage.accounts import users
+from storage.domain.clock import utc_now
+from storage.domain.job_messages import text_of
+from storage.domain.records import Job, JobState
+from storage.jobs import job_store
+from storage.jobs import statistics as facts
+from storage.jobs.statistics import Hour
 
 EVERY_S = 10.0
 
 
 @st.fragment(run_every=EVERY_S)
 def overview() -> None:
-    """Show the numbers, then the day's course, then what failed last."""
+    """Show the figures, the day's chart, and recent failures."""
     me = viewer.required_admin()
     now = utc_now()
-    hours = viewer.look(facts.hours, now=now)
-    if not context.workers().alive(now):
-        st.warning(strings.NO_WORKER_ADMIN, icon=":material/hourglass_disabled:")
+    hours = db.look(facts.hours, now=now)
+    worker_notice.show(me)
     _now()
     _day(hours)
     left, right = st.columns(2, gap="large")
     with right:
-        st.subheader(words.FAILED_LAST, anchor=False)
-        _failures(viewer.look(facts.failures), me)
+        st.header(words.FAILED_LAST, anchor=False)
+        _failures(db.look(facts.failures), me)
     with left:
-        st.subheader(words.COURSE, anchor=False)
+        st.header(words.COURSE, anchor=False)
         _course(hours, me)
 
 
@@ -43,7 +48,7 @@ def _metrics(values: Sequence[tuple[str, str, str]]) -> None:
 
 
 def _now() -> None:
-    counts = viewer.look(jobs.counts)
+    counts = db.look(job_store.counts)
     alive = context.workers().alive(utc_now())
     working = sum(counts[state] for state in (JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING))
     busy, slots = sum(beat.busy for beat in alive), sum(beat.slots for beat in alive)
@@ -52,7 +57,7 @@ def _now() -> None:
             (words.IN_WORK, f"{working:,}", words.IN_WORK_HELP),
             (strings.STATE[JobState.QUEUED], f"{counts[JobState.QUEUED]:,}", words.WAITING_HELP),
             (words.SLOTS_BUSY, words.out_of(busy, slots), words.SLOTS_BUSY_HELP),
-            (words.PEOPLE, f"{sum(not user.disabled for user in viewer.look(users.list_all)):,}", words.PEOPLE_HELP),
+            (words.PEOPLE, f"{sum(not user.disabled for user in db.look(users.list_all)):,}", words.PEOPLE_HELP),
         ]
     )
 
@@ -60,8 +65,8 @@ def _now() -> None:
 def _day(hours: Sequence[Hour]) -> None:
     done, failed = sum(hour.completed for hour in hours), sum(hour.failed for hour in hours)
     heard_s = sum(hour.heard_s for hour in hours)
-    speed = viewer.look(facts.speed, since=utc_now() - timedelta(hours=24))
-    kept, size_bytes = viewer.look(facts.stored)
+    speed = db.look(facts.speed, since=utc_now() - timedelta(hours=24))
+    kept, size_bytes = db.look(facts.stored)
     index = context.current().search.status
     _metrics(
         [
@@ -76,8 +81,8 @@ def _day(hours: Sequence[Hour]) -> None:
     _metrics(
         [
             (words.KEPT, f"{kept:,}", words.KEPT_HELP),
-            (words.STORED, present.size(size_bytes), words.STORED_HELP),
-            (words.FREE, present.size(free), words.FREE_HELP),
+            (words.STORED, formatting.size(size_bytes), words.STORED_HELP),
+            (words.FREE, formatting.size(free), words.FREE_HELP),
             (words.SEARCHABLE, searched, words.searchable_help(index.indexed, index.behind)),
         ]
     )
@@ -88,11 +93,8 @@ def _course(hours: Sequence[Hour], me: Viewer) -> None:
         st.caption(words.NOTHING_FINISHED)
         return
     ready, failed = strings.STATE[JobState.COMPLETED], strings.STATE[JobState.FAILED]
-    rows = [
-        {words.HOUR: hour.start.astimezone(me.zone).replace(tzinfo=None), ready: hour.completed, failed: hour.failed}
-        for hour in hours
-    ]
-    st.bar_chart(rows, x=words.HOUR, y=[ready, failed], color=["#2f8f7b", "#c4473e"], x_label="", height=260)
+    rows = [{words.HOUR: hour.start.astimezone(me.zone), ready: hour.completed, failed: hour.failed} for hour in hours]
+    charts.over_time("bar", rows, key="finished", at=words.HOUR, names=[ready, failed], height=260)
 
 
 def _failures(failed: Sequence[Job], me: Viewer) -> None:
@@ -102,6 +104,13 @@ def _failures(failed: Sequence[Job], me: Viewer) -> None:
     for job in failed:
         with st.container(border=True, gap=None, key=f"failed-{job.id}"):
             name = viewer.plain(job.name)
-            st.page_link("views/job.py", label=f"**{name}**", query_params={"id": job.id})
-            at = present.when(job.finished_at or job.updated_at, me.zone)
-            st.caption(f"{at} · {viewer.plain(present.sentence(job.error or ''))}")
+            st.page_link(registry.page("job"), label=f"**{name}**", query_params={"id": job.id})
+            at = formatting.when(job.finished_at or job.updated_at, me.zone)
+            st.caption(f"{at} · {viewer.plain(formatting.sentence(text_of(job.error)))}")
+
+
+def page() -> None:
+    """Show the platform's status, for administrators."""
+    viewer.required_admin()
+    st.title(strings.PAGE["overview"], anchor=False)
+    overview()

@@ -1,24 +1,33 @@
-"""The administrator's hands on accounts; every change ends what it makes invalid at once."""
+"""Account administration; every change takes effect at once."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards import access, context, inviting, present, strings, viewer
+from dashboards import strings
+from dashboards.pages import viewer
+from dashboards.pages.admin import all_api_keys, all_share_links, invite_people
+from dashboards.pages.admin.pager import Pager
+from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import context, db, notify
 from dashboards.strings import accounts as words
-from dashboards.viewer import Viewer
-from storage import keys, profiles, quotas, sessions, users
-from storage.errors import TranscriberError
-from storage.records import Role, User
+from dashboards.strings.recordings import ALL_LINKS
+from storage.accounts import api_keys, profiles, quotas, sessions, users
+from storage.domain.browser_names import address_of, browser_of
+from storage.domain.errors import TranscriberError
+from storage.domain.records import Role, User
 
-PAGE_ROWS = 50
-SEARCH, AFTER, PERSON = "people_search", "people_after", "person"
+SEARCH, PERSON = "people_search", "person"
 GB = 10**9
+PAGES: Pager[User] = Pager(
+    key="people_after", mark=lambda user: user.name, to_first=words.FIRST_PAGE, to_next=words.NEXT_PAGE
+)
 
 
 @st.fragment
 def listing() -> None:
-    """List accounts by name in pages, those that fit the search."""
+    """List accounts by name in pages, filtered by the search."""
     me = viewer.required_admin()
     search = st.text_input(
         words.SEARCH,
@@ -26,27 +35,16 @@ def listing() -> None:
         key=SEARCH,
         label_visibility="collapsed",
         icon=":material/search:",
-        on_change=_turn_to,
-        args=(None,),
+        **PAGES.restart,
     )
-    after = st.session_state.get(AFTER)
-    found = viewer.look(users.page, after=after, search=search or "", limit=PAGE_ROWS + 1)
+    rows = context.current().limits.page_rows
+    found = db.look(users.page, after=PAGES.start, search=search or "", limit=rows + 1)
     if not found:
         st.info(words.NOBODY_FITS)
-    for user in found[:PAGE_ROWS]:
+    for user in found[:rows]:
         _row(user, me)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if after:
-            st.button(words.FIRST_PAGE, icon=":material/first_page:", type="tertiary", on_click=_turn_to, args=(None,))
-        if len(found) > PAGE_ROWS:
-            last = found[PAGE_ROWS - 1].name
-            st.button(
-                words.NEXT_PAGE, icon=":material/chevron_right:", icon_position="right", on_click=_turn_to, args=(last,)
-            )
-
-
-def _turn_to(after: str | None) -> None:
-    st.session_state[AFTER] = after
+        PAGES.buttons(found, rows)
 
 
 def _row(user: User, me: Viewer) -> None:
@@ -59,7 +57,7 @@ def _row(user: User, me: Viewer) -> None:
                     st.badge(words.DISABLED, color="red")
                 elif user.must_change_password:
                     st.badge(words.NO_OWN_PASSWORD, color="orange")
-            known = [user.display_name, user.email, words.since(present.day(user.created_at, me.zone))]
+            known = [user.display_name, user.email, words.since(formatting.day(user.created_at, me.zone))]
             you = [words.YOU] if user.id == me.user.id else []
             st.caption(viewer.plain(" · ".join(one for one in [*known, *you] if one)))
         if st.button(words.MANAGE, key=f"manage-{user.id}"):
@@ -68,18 +66,18 @@ def _row(user: User, me: Viewer) -> None:
 
 
 def manage(user_id: str, me: Viewer) -> None:
-    """Show one account with all that can be done to it."""
+    """Show one account with all actions."""
     if st.button(words.PEOPLE, icon=":material/arrow_back:", type="tertiary", key="back"):
         st.query_params.clear()
         st.rerun()
     try:
-        user = viewer.look(users.get, user_id)
+        user = db.look(users.get, user_id)
     except TranscriberError as error:
         viewer.refused(error)
         return
     st.title(viewer.plain(user.shown_name), anchor=False)
     facts(user, me)
-    inviting.show_handover()
+    invite_people.show_handover()
     left, right = st.columns(2, gap="large")
     with left:
         _rights(user, me)
@@ -90,15 +88,15 @@ def manage(user_id: str, me: Viewer) -> None:
 
 
 def facts(user: User, me: Viewer) -> None:
-    """Show the name for logging in, the address, and since when the account is there."""
-    known = [user.name, user.email, words.since(present.day(user.created_at, me.zone))]
+    """Show the login name, the address, and the account's age."""
+    known = [user.name, user.email, words.since(formatting.day(user.created_at, me.zone))]
     you = [words.YOU] if user.id == me.user.id else []
     off = [words.OFF] if user.disabled else []
     st.caption(viewer.plain(" · ".join(one for one in [*known, *you, *off] if one)))
 
 
 def _rights(user: User, me: Viewer) -> None:
-    st.subheader(words.ROLE_LABEL, anchor=False)
+    st.header(words.ROLE_LABEL, anchor=False)
     role: Role | None = st.selectbox(
         words.ROLE_LABEL,
         list(Role),
@@ -113,71 +111,97 @@ def _rights(user: User, me: Viewer) -> None:
 
 
 def _limits(user: User, me: Viewer) -> None:
-    st.subheader(words.LIMITS, anchor=False)
-    used = viewer.look(quotas.usage, user.id)
+    st.header(words.LIMITS, anchor=False)
+    used = db.look(quotas.usage, user.id)
     with st.form(f"limits-{user.id}", border=False):
         left, right = st.columns(2)
         hours = left.number_input(words.HOURS_A_MONTH, 0.0, None, user.quota_hours, 1.0, placeholder=words.NO_LIMIT)
         stored = None if user.quota_bytes is None else user.quota_bytes / GB
         size = right.number_input(words.GIGABYTES, 0.0, None, stored, 1.0, placeholder=words.NO_LIMIT)
         heard = (used.heard_s + used.coming_s) / 3600
-        st.caption(words.used_so_far(heard, present.size(used.stored_bytes)))
+        st.caption(words.used_so_far(heard, formatting.size(used.stored_bytes)))
         if st.form_submit_button(words.SET_LIMITS, key=f"set-limits-{user.id}"):
             size_bytes = None if size is None else round(size * GB)
             _try(
-                lambda: viewer.change(profiles.set_quota, user.id, hours=hours, size_bytes=size_bytes, actor=me.actor),
+                lambda: db.change(profiles.set_quota, user.id, hours=hours, size_bytes=size_bytes, actor=me.actor),
                 user,
             )
 
 
 def _way_in(user: User, me: Viewer) -> None:
-    st.subheader(words.WAY_IN, anchor=False)
+    st.header(words.WAY_IN, anchor=False)
     if user.id == me.user.id:
         st.write(words.WAY_IN_OF_ONESELF)
         return
     st.write(words.PASSWORD_LINK_HELP)
     if st.button(words.MAKE_PASSWORD_LINK, icon=":material/lock_reset:", key=f"reset-{user.id}"):
-        _try(lambda: inviting.offer_reset(user, me), user)
+        _try(lambda: invite_people.offer_reset(user, me), user)
     if user.disabled:
         st.write(words.IS_DISABLED)
         if st.button(words.ENABLE, icon=":material/person_check:", key=f"enable-{user.id}"):
-            _try(lambda: viewer.change(users.set_disabled, user.id, disabled=False, actor=me.actor), user)
+            _try(lambda: db.change(users.set_disabled, user.id, disabled=False, actor=me.actor), user)
         return
     st.write(words.DISABLE_HELP)
     if st.button(words.DISABLE, icon=":material/person_off:", key=f"disable-{user.id}"):
-        _try(lambda: viewer.change(users.set_disabled, user.id, disabled=True, actor=me.actor), user)
+        _try(lambda: db.change(users.set_disabled, user.id, disabled=True, actor=me.actor), user)
 
 
 def _browsers(user: User, me: Viewer) -> None:
-    st.subheader(words.BROWSERS, anchor=False)
-    found = viewer.look(sessions.list_of, user.id)
+    st.header(words.BROWSERS, anchor=False)
+    found = db.look(sessions.list_of, user.id)
     if not found:
         st.write(words.NO_BROWSERS)
         return
     for session in found:
-        seen = present.when(session.last_seen_at, me.zone)
-        address = viewer.plain(session.client.split(" ", 1)[0])
-        st.markdown(f"**{access.device(session.client)}** · {address} · {words.last_seen(seen)}")
+        seen = formatting.when(session.last_seen_at, me.zone)
+        address = viewer.plain(address_of(session.client))
+        st.markdown(f"**{browser_of(session.client)}** · {address} · {words.last_seen(seen)}")
     if st.button(words.END_ALL, key=f"end-all-{user.id}"):
-        _try(lambda: viewer.change(sessions.end_all, user.id, actor=me.actor), user)
+        _try(lambda: db.change(sessions.end_all, user.id, actor=me.actor), user)
 
 
 def _set_role(user: User, role: Role, me: Viewer) -> None:
-    """Change the role, and shut what is open with the old one's rights; pages and programs connect again."""
-    viewer.change(users.set_role, user.id, role=role, actor=me.actor)
-    browsers, programs = viewer.look(sessions.list_of, user.id), viewer.look(keys.list_of, user.id)
-    context.kick([*(one.id for one in browsers), *(one.id for one in programs)])
+    """Change the role, and close websockets with the old role's rights; they reconnect."""
+    db.change(users.set_role, user.id, role=role, actor=me.actor)
+    browsers, programs = db.look(sessions.list_of, user.id), db.look(api_keys.list_of, user.id)
+    notify.kick([*(one.id for one in browsers), *(one.id for one in programs)])
 
 
 def _try(work: Callable[[], object], user: User) -> None:
-    """Do a change; sessions that it ended are shut out of their open pages."""
-    before = [one.id for one in viewer.look(sessions.list_of, user.id)]
+    """Apply a change, and close the open pages of ended sessions."""
+    before = [one.id for one in db.look(sessions.list_of, user.id)]
     try:
         work()
     except TranscriberError as error:
-        st.session_state.pop(inviting.HANDOVER, None)
+        st.session_state.pop(invite_people.HANDOVER, None)
         viewer.refused(error)
         return
-    left = {one.id for one in viewer.look(sessions.list_of, user.id)}
-    context.kick(ident for ident in before if ident not in left)
+    left = {one.id for one in db.look(sessions.list_of, user.id)}
+    notify.kick(ident for ident in before if ident not in left)
     st.rerun()
+
+
+def page() -> None:
+    """Show accounts, for administrators: people, invitations, API keys, share links."""
+    me = viewer.required_admin()
+    if person := st.query_params.get(PERSON):
+        manage(person, me)
+        return
+    st.title(strings.PAGE["people"], anchor=False)
+    invite_people.show_handover()
+    everybody, invited, programs, shared = st.tabs(
+        [words.PEOPLE, words.INVITE, words.API_KEYS, ALL_LINKS], key="part", bind="query-params"
+    )
+    with everybody:
+        listing()
+    with invited:
+        with st.container(key="narrow"):
+            invite_people.by_link(me)
+            with st.expander(words.WITHOUT_LINK):
+                invite_people.by_password(me)
+        st.header(words.WAITING, anchor=False)
+        invite_people.pending()
+    with programs:
+        all_api_keys.listing()
+    with shared:
+        all_share_links.listing()

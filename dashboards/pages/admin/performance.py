@@ -1,10 +1,13 @@
-"""Requests by route and slow statements, as this process has seen them since it began."""
+"""Request times by route, slow statements and caches of this process."""
 
 import streamlit as st
 
-from dashboards import caches, context, present, timings, viewer
+from dashboards import strings
+from dashboards.pages import viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import cache_stats, context, request_timings
 from dashboards.strings import admin as words
-from storage import slow_queries
+from storage.ledger import slow_queries
 
 EVERY_S = 10.0
 LABEL_CHARS = 60
@@ -12,14 +15,14 @@ LABEL_CHARS = 60
 
 @st.fragment(run_every=EVERY_S)
 def requests() -> None:
-    """Show how often each route was asked and how long it took."""
+    """Show the number and duration of requests per route."""
     viewer.required_admin()
-    st.subheader(words.REQUESTS_BY_ROUTE, anchor=False)
+    st.header(words.REQUESTS_BY_ROUTE, anchor=False)
     seen = context.current().timings.all()
     if not seen:
         st.info(words.NO_REQUESTS)
         return
-    st.caption(words.requests_about(timings.KEPT))
+    st.caption(words.requests_about(request_timings.KEPT))
     rows = [
         {
             words.ROUTE: one.route,
@@ -37,10 +40,10 @@ def requests() -> None:
 
 @st.fragment(run_every=EVERY_S)
 def statements() -> None:
-    """Show statements of the ledger and the search index that took more than 100 ms."""
+    """Show statements of the ledger and search index that took more than 100 ms."""
     me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader(words.SLOW_QUERIES, anchor=False, width="content")
+        st.header(words.SLOW_QUERIES, anchor=False, width="content")
         if st.button(words.FORGET, icon=":material/delete_sweep:", key="forget-queries"):
             slow_queries.SEEN.forget()
     found = slow_queries.SEEN.found()
@@ -50,7 +53,7 @@ def statements() -> None:
     for one in found[:30]:
         times = words.times(one.times, 1000 * one.total_s / one.times) if one.times > 1 else words.ONCE
         begins = viewer.plain(" ".join(one.text.split())[:LABEL_CHARS])
-        when = present.when(one.last_at, me.zone)
+        when = formatting.when(one.last_at, me.zone)
         label = f"**{1000 * one.longest_s:.0f} ms** · {times} · {words.last(when)} · :gray[{begins}…]"
         with st.expander(label):
             st.code(one.text, language="sql")
@@ -58,12 +61,12 @@ def statements() -> None:
 
 @st.fragment(run_every=EVERY_S)
 def kept() -> None:
-    """Show what pages keep for a moment, how often that helped, and clear it on demand."""
+    """Show the page caches with hit rates, and clear them on request."""
     viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader(words.CACHES, anchor=False, width="content")
+        st.header(words.CACHES, anchor=False, width="content")
         if st.button(words.CLEAR, icon=":material/mop:", key="clear-caches"):
-            for one in caches.KNOWN.values():
+            for one in cache_stats.KNOWN.values():
                 one.clear()
             st.toast(words.CLEARED, icon=":material/check:")
     rows = [
@@ -73,10 +76,19 @@ def kept() -> None:
             words.HITS: one.hits,
             words.SHARE: one.hits / one.asked if one.asked else None,
         }
-        for one in caches.KNOWN.values()
+        for one in cache_stats.KNOWN.values()
     ]
     if not rows:
         st.info(words.NO_CACHES)
         return
     share = {words.SHARE: st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")}
     st.dataframe(rows, hide_index=True, column_config=share, height="content")
+
+
+def page() -> None:
+    """Show request times, slow statements and caches, for administrators."""
+    viewer.required_admin()
+    st.title(strings.PAGE["performance"], anchor=False)
+    requests()
+    statements()
+    kept()

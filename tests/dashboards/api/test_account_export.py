@@ -1,4 +1,4 @@
-"""One's data as a ZIP, the audit log as a file, leaving for good, and limits where recordings come in."""
+"""The account export, the audit log export, account deletion, and upload limits."""
 
 import csv
 import io
@@ -7,14 +7,18 @@ import time
 import zipfile
 from collections.abc import Callable
 
-import pytest
-
-from dashboards import audit_export, context
-from dashboards.own_data import archive
-from storage import audit, jobs, leaving, names, profiles, users, vocabulary
-from storage.records import JobState, Lane, Options
+from dashboards.api.account_export import archive
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from storage.accounts import profiles, users, vocabulary
+from storage.domain import names
+from storage.domain.records import JobState, Options
+from storage.jobs import job_store
+from storage.ledger import audit
+from storage.maintenance import account_deletion
 from tests.dashboards.desk import Desk
 from tests.dashboards.site import ORIGIN, PASSWORD, Site
+from tests.factories import accept
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -26,8 +30,7 @@ def unpack(content: bytes) -> dict[str, bytes]:
 def test_everything_of_mine_and_nothing_of_others_is_in_the_zip(site: Site) -> None:
     ledger = context.ledger()
     for name in ("ada", "bob"):
-        asked = {"name": f"{name}.wav", "media_sha256": "00" * 32, "media_bytes": 5, "options": Options()}
-        ledger.run(jobs.accept, owner_id=site.user(name).id, lane=Lane.BATCH, actor="system:test", **asked)  # type: ignore[arg-type]
+        accept(ledger, site.user(name), name=f"{name}.wav", options=Options(model="/srv/models/tiny"))
     ledger.run(vocabulary.set_words, site.user().id, "Nuuk", actor="system:test")
     site.sign_in()
     answer = site.client.get("/account/export")
@@ -36,6 +39,7 @@ def test_everything_of_mine_and_nothing_of_others_is_in_the_zip(site: Site) -> N
     account = json.loads(found["account.json"])
     assert (account["account"]["name"], account["vocabulary"]) == ("ada", ["Nuuk"])
     assert [json.loads(line)["name"] for line in found["jobs.jsonl"].splitlines()] == ["ada.wav"]
+    assert json.loads(found["jobs.jsonl"])["options"]["model"] == "tiny"
     everything = b"".join(found.values())
     for secret in (b"argon2", b"sha256$", b"bob.wav"):
         assert secret not in everything
@@ -43,16 +47,14 @@ def test_everything_of_mine_and_nothing_of_others_is_in_the_zip(site: Site) -> N
         assert audit.page(con, limit=1)[0].action == "user.export"
 
 
-def test_transcripts_go_out_in_blocks(desk: Desk) -> None:
+def test_a_transcript_goes_out_as_it_is_stored(desk: Desk) -> None:
     ada = desk.user()
     job = desk.job(ada, JobState.COMPLETED)
     big = b'{"text": "' + b"x" * 3_000_000 + b'"}'
-    desk.holder.files.write("t.json", big)
-    pieces = list(archive(ada.id))
-    found = unpack(b"".join(pieces))
+    desk.holder.files.write(names.transcript_name(job.id), big)
+    found = unpack(b"".join(archive(ada.id)))
     assert found[f"transcripts/{job.id}.json"] == big
-    assert len(pieces) > 10
-    desk.holder.files.delete("t.json")
+    desk.holder.files.delete(names.transcript_name(job.id))
     assert f"transcripts/{job.id}.json" not in unpack(b"".join(archive(ada.id)))
 
 
@@ -61,8 +63,8 @@ def test_the_log_is_for_administrators(site: Site) -> None:
     assert site.client.get("/audit/export").status_code == 403
 
 
-def test_the_log_comes_as_a_table_and_as_lines(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_export, "CHUNK", 3)
+def test_the_log_comes_as_a_table_and_as_lines(site: Site) -> None:
+    context.current().limits = Limits(audit_export_rows=3)
     site.sign_in("root")
     with context.ledger().read() as con:
         known = [row.seq for row in audit.page(con, limit=1000)]
@@ -89,10 +91,9 @@ def test_whoever_leaves_is_gone_with_all_uploads(site: Site) -> None:
     site.sign_in()
     made = site.client.post("/uploads", headers=ORIGIN | {"Upload-Length": "10", "Tus-Resumable": "1.0.0"})
     assert made.status_code == 201
-    asked = {"name": "a.wav", "media_sha256": "00" * 32, "media_bytes": 5, "options": Options(), "lane": Lane.BATCH}
-    job = context.ledger().run(jobs.accept, owner_id=ada.id, actor="system:test", **asked)  # type: ignore[arg-type]
-    context.files().write(names.media_name("00" * 32), b"sound")
-    context.ledger().run(leaving.leave, ada.id, actor=f"user:{ada.id}")
+    job = accept(context.ledger(), ada)
+    context.files().write(names.media_name(job.media_sha256), b"sound")
+    context.ledger().run(account_deletion.leave, ada.id, actor=f"user:{ada.id}")
     assert site.client.get("/api/v1/me").status_code == 401
     assert site.log_in("ada", PASSWORD).status_code == 401
     until = time.monotonic() + 60
@@ -100,7 +101,7 @@ def test_whoever_leaves_is_gone_with_all_uploads(site: Site) -> None:
         assert time.monotonic() < until
         time.sleep(0.1)
     assert not list(context.current().shelf.all())
-    assert not context.files().exists(names.media_name("00" * 32))
+    assert not context.files().exists(names.media_name(job.media_sha256))
     with context.ledger().read() as con:
         assert users.by_name(con, "ada") is None
         assert audit.page(con, subject=job.id)[0].action == "job.purge"
@@ -109,7 +110,7 @@ def test_whoever_leaves_is_gone_with_all_uploads(site: Site) -> None:
 
 def leaving_now() -> list[str]:
     with context.ledger().read() as con:
-        return leaving.who(con)
+        return account_deletion.who(con)
 
 
 def test_limits_hold_wherever_recordings_come_in(site: Site, tone: Callable[..., bytes]) -> None:
@@ -120,7 +121,7 @@ def test_limits_hold_wherever_recordings_come_in(site: Site, tone: Callable[...,
     assert site.client.post("/api/v1/jobs", files={"file": ("a.wav", sound)}, headers=key).status_code == 201
     refused = site.client.post("/api/v1/jobs", files={"file": ("b.wav", sound)}, headers=key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "space_used_up")
-    early = site.client.post("/uploads", headers=key | {"Upload-Length": str(len(sound))})
+    early = site.client.post("/uploads", headers=key | {"Upload-Length": str(len(sound)), "Tus-Resumable": "1.0.0"})
     assert (early.status_code, early.json()["error"]["code"]) == (413, "space_used_up")
     context.ledger().run(profiles.set_quota, ada.id, hours=0, size_bytes=None, actor="system:test")
     refused = site.client.post("/api/v1/jobs", files={"file": ("b.wav", sound)}, headers=key)
@@ -130,11 +131,10 @@ def test_limits_hold_wherever_recordings_come_in(site: Site, tone: Callable[...,
 
 def test_a_reader_changes_nothing_by_any_road(site: Site, tone: Callable[..., bytes]) -> None:
     rex = site.user("rex")
-    asked = {"name": "a.wav", "media_sha256": "00" * 32, "media_bytes": 5, "options": Options(), "lane": Lane.BATCH}
-    job = context.ledger().run(jobs.accept, owner_id=rex.id, actor="system:test", **asked)  # type: ignore[arg-type]
+    job = accept(context.ledger(), rex)
     key = site.key_of(rex)
     tries = [
-        site.client.post("/uploads", headers=key | {"Upload-Length": "5"}),
+        site.client.post("/uploads", headers=key | {"Upload-Length": "5", "Tus-Resumable": "1.0.0"}),
         site.client.post("/api/v1/jobs", files={"file": ("a.wav", tone())}, headers=key),
         site.client.post("/v1/audio/transcriptions", files={"file": ("a.wav", tone())}, headers=key),
         site.client.post(f"/api/v1/jobs/{job.id}/cancel", headers=key),
@@ -143,5 +143,5 @@ def test_a_reader_changes_nothing_by_any_road(site: Site, tone: Callable[..., by
     ]
     assert [one.status_code for one in tries] == [403] * len(tries)
     with context.ledger().read() as con:
-        after = jobs.get(con, job.id)
+        after = job_store.get(con, job.id)
     assert (after.state, after.attempt, after.deleted_at) == (JobState.QUEUED, 1, None)

@@ -3,19 +3,18 @@
 import io
 import zipfile
 
-from dashboards import context
-from storage import jobs, names
-from storage.records import USUAL_FORMATS, Job, JobState
-from tests.dashboards.desk import _make
+from dashboards.runtime import context
+from storage.domain.export_formats import USUAL_FORMATS
+from storage.domain.records import Job, JobState
+from storage.jobs import job_store
 from tests.dashboards.site import Site
+from tests.factories import job_in
 
 
 def ready(site: Site, owner: str, name: str) -> Job:
     """Make a job that is completed, with its usual files on storage."""
-    job = _make(context.ledger(), site.user(owner), JobState.COMPLETED, name=name)
-    for fmt in USUAL_FORMATS:
-        context.files().write(names.export_name(job.id, "t.json", fmt, job.options.cues), f"{name} {fmt}".encode())
-    return job
+    exports = {fmt.value: f"{name} {fmt}".encode() for fmt in USUAL_FORMATS}
+    return job_in(context.ledger(), context.files(), site.user(owner), JobState.COMPLETED, name=name, exports=exports)
 
 
 def packed(site: Site, *ids: str, **more: str) -> dict[str, bytes]:
@@ -49,10 +48,19 @@ def test_what_cannot_be_made_is_named(site: Site) -> None:
     assert b"talk.docx" in files["NOT INCLUDED.txt"]
 
 
+def test_a_recording_of_that_name_does_not_hide_what_is_named(site: Site) -> None:
+    site.sign_in("ada")
+    made = [ready(site, "ada", name) for name in ("not included.wav", "nul.wav")]
+    jobs = [job.id for job in made]
+    files = packed(site, *jobs, format="txt")
+    assert files.keys() == {"not included (2).txt", "_nul.txt"}
+    assert packed(site, *jobs, format="docx").keys() == {"NOT INCLUDED.txt"}
+
+
 def test_nobody_gets_what_others_have_or_what_is_deleted(site: Site) -> None:
     his, hers = ready(site, "bob", "his.wav"), ready(site, "ada", "hers.wav")
     gone = ready(site, "ada", "gone.wav")
-    context.ledger().run(jobs.delete, gone.id, actor="system:test")
+    context.ledger().run(job_store.delete, gone.id, actor="system:test")
     site.sign_in("ada")
     assert all(name.startswith("hers") for name in packed(site, his.id, hers.id, gone.id))
     assert site.client.get("/downloads", params={"id": his.id}).status_code == 404

@@ -2,16 +2,25 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from duckdb import DuckDBPyConnection
 from httpx2 import Response
 
-from dashboards import context
-from storage import jobs, names
-from storage.records import JobState
-from storage.reports import DirectReporter, Failed
+from dashboards.runtime import context
+from storage.accounts import vocabulary
+from storage.domain import names
+from storage.domain.errors import EmptyUpload
+from storage.domain.job_messages import encode, raised
+from storage.domain.records import JobState, Options
+from storage.jobs import job_store
+from storage.jobs.reports import Failed
+from storage.ledger import audit
+from storage.remote.service_tokens import operator_token
 from tests.dashboards.site import ORIGIN, Site
+from tests.factories import DirectReporter, job_in
 
 
 @pytest.fixture
@@ -24,11 +33,18 @@ def submit(site: Site, who: dict[str, str], data: bytes, **more: Any) -> Respons
     return site.client.post("/api/v1/jobs", files=files, data=more, headers=headers)
 
 
-def fail(job_id: str) -> None:
+def as_an_older_version(con: DuckDBPyConnection, /, job_id: str, **values: str | None) -> None:
+    """Store sentences in a job, as versions before message codes did."""
+    con.execute(
+        "UPDATE jobs SET detail = $detail, error = $error, state = $state WHERE id = $id", {"id": job_id, **values}
+    )
+
+
+def fail(job_id: str, error: str = "out of luck; try again") -> None:
     with context.ledger().read() as con:
-        attempt = jobs.get(con, job_id).attempt
+        attempt = job_store.get(con, job_id).attempt
     reporter = DirectReporter(context.ledger(), context.files())
-    reporter.send(Failed(job_id=job_id, attempt=attempt, worker="w", error="out of luck; try again", code="test"))
+    reporter.send(Failed(job_id=job_id, attempt=attempt, worker="w", error=error, code="test"))
 
 
 def test_a_recording_sent_is_a_job_at_once(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
@@ -38,6 +54,43 @@ def test_a_recording_sent_is_a_job_at_once(site: Site, ada: dict[str, str], tone
     assert (job["state"], job["name"], job["lane"], job["options"]["language"]) == ("queued", "talk.wav", "batch", "de")
     again = site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json()
     assert again | {"detail": job["detail"]} == job  # the dispatcher may have said by now what it waits for
+
+
+def test_what_an_older_version_said_about_a_job_is_shown_unchanged(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    waiting, failed = [submit(site, ada, tone(hz=hz)).json()["id"] for hz in (300, 400)]
+    said, error = "waiting: retrying every 10 s; storage did not answer {x}", "bad.wav is empty; send it again"
+    context.ledger().run(as_an_older_version, waiting, detail=said, error=None, state="cancelled")
+    context.ledger().run(as_an_older_version, failed, detail="", error=error, state="failed")
+    answers = [site.client.get(f"/api/v1/jobs/{ident}", headers=ada).json() for ident in (waiting, failed)]
+    assert [(job["detail"], job["error"]) for job in answers] == [(said, None), ("", error)]
+
+
+def test_a_model_in_a_folder_has_the_folders_name_in_every_answer(site: Site, ada: dict[str, str]) -> None:
+    folder = "/srv/models/tiny/"
+    by: dict[str, Any] = {"model": folder, "options": Options(model=folder)}
+    job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.COMPLETED, **by)
+    answer = site.client.get(f"/api/v1/jobs/{job.id}", headers=ada)
+    assert (answer.json()["model"], answer.json()["options"]["model"]) == ("tiny", "tiny")
+    listed = site.client.get("/api/v1/jobs", headers=ada)
+    for text in (answer.text, listed.text):
+        assert "/srv" not in text
+
+
+def test_what_a_job_stores_is_a_code_and_what_the_api_shows_are_words(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    job_id = submit(site, ada, tone()).json()["id"]
+    error = EmptyUpload("talk.wav")
+    fail(job_id, encode(raised(error)))
+    assert site.client.get(f"/api/v1/jobs/{job_id}", headers=ada).json()["error"] == str(error)
+    with context.ledger().read() as con:
+        assert "is empty" not in (job_store.get(con, job_id).error or "")
+        assert audit.page(con, subject=job_id, limit=1)[0].detail["error"]["args"] == ["talk.wav"]
+    context.ledger().run(job_store.retry, job_id, actor="system:test")
+    context.ledger().run(job_store.cancel, job_id, actor="system:test")
+    assert site.client.get(f"/api/v1/jobs/{job_id}", headers=ada).json()["detail"] == "cancelled"
 
 
 def test_a_track_that_the_file_does_not_have_is_refused_by_name(
@@ -64,7 +117,22 @@ def test_the_same_key_makes_one_job(site: Site, ada: dict[str, str], tone: Calla
     key = {"Idempotency-Key": "once"}
     first, second = (submit(site, ada, tone(), headers=key).json()["id"] for _ in range(2))
     assert first == second
-    assert submit(site, ada, tone(2), headers=key).status_code == 400
+
+
+def test_the_same_key_with_another_recording_or_other_options_is_refused(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    asked = '{"language": "de"}'
+    first = submit(site, ada, tone(), headers=key, options=asked).json()["id"]
+    context.ledger().run(vocabulary.set_words, site.user("ada").id, "Nuuk", actor="system:test")
+    assert submit(site, ada, tone(), headers=key, options=asked).json()["id"] == first
+    others = [submit(site, ada, tone(2), headers=key, options=asked), submit(site, ada, tone(), headers=key)]
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in others] == [
+        (422, "idempotency_key_reused"),
+        (422, "idempotency_key_reused"),
+    ]
+    assert len(site.client.get("/api/v1/jobs", headers=ada).json()["jobs"]) == 1
 
 
 def test_jobs_are_listed_by_pages_newest_first(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
@@ -97,6 +165,24 @@ def test_a_job_is_its_owners_and_the_administrators(
     assert site.client.get("/api/v1/jobs?everybody=true", headers=bob).status_code == 403
     assert site.client.get(f"/api/v1/jobs/{job_id}", headers=root).status_code == 200
     assert len(site.client.get("/api/v1/jobs?everybody=true", headers=root).json()["jobs"]) == 1
+
+
+def test_a_recording_is_renamed_by_whoever_may(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    job = submit(site, ada, tone()).json()
+    url = f"/api/v1/jobs/{job['id']}"
+    ending = Path(job["name"]).suffix
+    renamed = site.client.patch(url, headers=ada, json={"name": "Board meeting"})
+    assert renamed.json()["name"] == f"Board meeting{ending}"
+    assert site.client.get(url, headers=ada).json()["name"] == f"Board meeting{ending}"
+    assert site.client.patch(url, headers=ada, json={"name": " "}).status_code == 400
+    assert site.client.patch(url, headers=ada, json={"name": "x" * 300}).status_code == 400
+    for name, status in (("bob", 404), ("rex", 403), ("root", 200)):
+        other = site.key_of(site.user(name))
+        assert site.client.patch(url, headers=other, json={"name": "Mine"}).status_code == status, name
+    operator = {"Authorization": f"Bearer {operator_token(site.settings).get_secret_value()}"}
+    order = {"job": job["id"], "name": "By command", "actor": "cli:test"}
+    told = site.client.post("/internal/v1/admin/names", headers=operator, json=order)
+    assert told.json() == {"id": job["id"], "name": f"By command{ending}"}
 
 
 def test_a_job_can_be_cancelled_retried_and_deleted(
@@ -168,7 +254,7 @@ def test_the_description_is_complete(site: Site, ada: dict[str, str]) -> None:
     assert set(told["paths"]) >= {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/jobs/{job_id}/cancel", "/v1/me"}
     assert told["servers"] == [{"url": "/api"}]
     form = told["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == {"file", "options", "lane"}
+    assert set(form["properties"]) == {"file", "options", "lane", "input_format", "sample_rate", "input_channels"}
     assert all(method["summary"] for path in told["paths"].values() for method in path.values())
 
 
@@ -189,10 +275,10 @@ def test_nothing_of_a_job_that_was_never_made_stays(site: Site, ada: dict[str, s
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "audio_unreadable")
     assert list(context.current().shelf.folder.iterdir()) == []
     with context.ledger().read() as con:
-        assert sum(jobs.counts(con).values()) == 0
+        assert sum(job_store.counts(con).values()) == 0
 
 
-def test_states_are_told_as_they_are_named(site: Site, ada: dict[str, str]) -> None:
+def test_states_are_reported_by_name(site: Site, ada: dict[str, str]) -> None:
     states = site.client.get("/api/openapi.json", headers=ada).json()["components"]["schemas"]["JobState"]["enum"]
     assert states == [state.value for state in JobState]
 

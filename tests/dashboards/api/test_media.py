@@ -1,20 +1,24 @@
-"""The recording with ranges, from a folder and from an object store, and the files under safe names."""
+"""Recordings with ranges, from a folder and an object store, and safe file names."""
 
 from collections.abc import Callable
+from typing import BinaryIO
 from urllib.parse import unquote
 
 import httpx
 import pytest
 
-from dashboards import context
-from dashboards.media import disposition
-from storage import names
-from storage.files import Files
-from storage.records import ExportFormat
-from storage.settings import Settings
+from dashboards.api import media
+from dashboards.api.media import disposition
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from storage.domain import names
+from storage.domain.errors import StorageUnreachable
+from storage.domain.records import ExportFormat
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from tests.dashboards.api.test_jobs_api import submit
 from tests.dashboards.served import SRT, played_workers, secret_of, serving
 from tests.dashboards.site import Site
-from tests.dashboards.test_jobs_api import submit
 
 
 @pytest.fixture
@@ -132,3 +136,45 @@ def test_a_finished_job_offers_its_files_under_the_recordings_name(
         assert http.get(f"/api/v1/jobs/{job_id}/files/vtt").text.startswith("WEBVTT")
         assert http.get(f"/api/v1/jobs/{job_id}/transcript").json()["segments"][0]["text"] == " Grüße an alle."
         assert http.get(f"/downloads/{job_id}/exe").status_code == 404
+
+
+class Failing(Streamed):
+    """An object store whose objects cannot be read from some position on, a few times."""
+
+    def __init__(self, url: str, *, at: int, times: int) -> None:
+        super().__init__(url)
+        self.at, self.times = at, times
+
+    def open(self, name: str) -> BinaryIO:
+        file = super().open(name)
+        read = file.read
+
+        def read_or_fail(size: int = -1) -> bytes:
+            if file.tell() >= self.at and self.times:
+                self.times -= 1
+                raise StorageUnreachable(name, "503 Slow Down")
+            return read(size)
+
+        file.read = read_or_fail  # type: ignore[method-assign]
+        return file
+
+
+def test_a_block_that_storage_does_not_give_at_once_is_read_again(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    context.current().limits = Limits(media_read_again_after_s=(0.0, 0.0))
+    data = tone(20.0)
+    assert len(data) > 2 * media.BLOCK_BYTES
+    job_id = submit(site, ada, data).json()["id"]
+    context.current().files = Failing(context.files().url, at=media.BLOCK_BYTES, times=2)
+    assert site.client.get(f"/recordings/{job_id}", headers=ada).content == data
+
+
+def test_storage_that_does_not_answer_is_said_with_the_right_status(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    context.current().limits = Limits(media_read_again_after_s=(0.0, 0.0))
+    job_id = submit(site, ada, tone()).json()["id"]
+    context.current().files = Failing(context.files().url, at=0, times=9)
+    answer = site.client.get(f"/recordings/{job_id}", headers=ada)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_unreachable")

@@ -1,4 +1,4 @@
-"""Transcripts, versions and notes over HTTP: whose they are, what is refused, what others see of a change."""
+"""Transcripts, versions and notes over HTTP: permissions, refusals and events."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.records import Job
+from storage.domain.records import Job
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import ORIGIN, Site
 
@@ -35,10 +35,11 @@ def texts(site: Site, job: Job, headers: dict[str, str]) -> list[str]:
 def test_an_edit_is_saved_and_seen_and_can_be_taken_back(site: Site, job: Job, ada: dict[str, str]) -> None:
     url = f"/api/v1/jobs/{job.id}"
     assert texts(site, job, ada) == list(LINES)
+    before = site.client.get(f"{url}/transcript", headers=ada).headers["etag"]
     saved = edit(site, job, ada, "Good evening, and welcome to the harbour meeting.")
     assert (saved.status_code, saved.json()["version"], saved.json()["made_by"]) == (200, 2, "ada")
-    answer = site.client.get(f"{url}/transcript", headers=ada)
-    assert answer.headers["etag"] == '"2"'
+    answer = site.client.get(f"{url}/transcript", headers=ada | {"If-None-Match": before})
+    assert (answer.status_code, answer.json()["version"]) == (200, 2)
     words = answer.json()["segments"][0]["words"]
     assert (words[1]["text"], words[1]["probability"]) == (" evening,", 1.0)
     assert words[2]["start_s"] == pytest.approx(0.2 + 2 * 3.4 / 8)
@@ -69,7 +70,7 @@ def test_an_edit_from_an_old_version_is_a_conflict_that_says_what_to_do(
     edit(site, job, ada, "First.")
     late = edit(site, job, ada, "Second.")
     assert (late.status_code, late.json()["error"]["code"]) == (409, "transcript_moved")
-    assert "put your changes on top" in late.json()["error"]["message"]
+    assert "reapply your changes" in late.json()["error"]["message"]
     assert texts(site, job, ada)[0] == "First."
     assert edit(site, job, ada, "Second.", version=2).status_code == 200
 

@@ -1,4 +1,4 @@
-"""Logging in and out, passwords, and what ends a session."""
+"""Login, logout, passwords, and the end of sessions."""
 
 import time
 from datetime import datetime, timedelta
@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from starlette.testclient import WebSocketTestSession
 
-from dashboards import context
-from dashboards.gate import COOKIE
-from storage import audit, keys, sessions, users
-from storage.clock import utc_now
-from storage.settings import Settings
+from dashboards.http.access_middleware import COOKIE
+from dashboards.http.device_cookie import DEVICE_COOKIE
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from dashboards.strings import waiting
+from storage.accounts import api_keys, sessions, users
+from storage.domain.clock import utc_now
+from storage.domain.settings import RateLimitSettings, Settings
+from storage.ledger import audit
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
 
 NEW = "a better password"
@@ -81,6 +85,68 @@ def test_guessing_is_stopped(site: Site) -> None:
     assert 0 < int(answer.headers["retry-after"]) <= 300
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (1, "1 second"),
+        (120, "120 seconds"),
+        (121, "3 minutes"),
+        (300, "5 minutes"),
+        (7200, "120 minutes"),
+        (7201, "3 hours"),
+    ],
+)
+def test_a_time_to_wait_is_rounded_up(seconds: int, told: str) -> None:
+    assert waiting(seconds) == told
+
+
+def test_a_plain_form_is_told_on_a_page_how_long_to_wait(settings: Settings) -> None:
+    settings.__dict__["rates"] = RateLimitSettings(rate_limit_auth="6 per day", _env_file=None)
+    form, browser = {"name": "ada", "password": "wrong"}, {"Accept": "text/html,*/*;q=0.8"}
+    with running(settings) as site:
+        asked = [
+            site.client.post("/auth/session", data=form, headers=browser, follow_redirects=False) for _ in range(7)
+        ]
+        script = site.client.post("/auth/session", data=form, headers={"Accept": "*/*"})
+    assert [answer.status_code for answer in asked] == [303] * 5 + [429] * 2
+    for answer, reason in ((asked[5], "too many failed attempts"), (asked[6], "Too many requests")):
+        assert answer.headers["content-type"].startswith("text/html")
+        assert reason in answer.text
+        assert f"Wait {waiting(int(answer.headers['retry-after']))}, then try again" in answer.text
+    assert (script.status_code, script.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+def test_a_browser_that_is_known_is_let_in_while_strangers_guess(site: Site) -> None:
+    cookie = site.log_in("ada").headers.get_list("set-cookie")[1].lower()
+    assert cookie.startswith(f"{DEVICE_COOKIE}=")
+    assert all(part in cookie for part in ("httponly", "samesite=lax", "path=/auth"))
+    device = site.client.cookies[DEVICE_COOKIE]
+    site.client.cookies.clear()
+    for _ in range(5):
+        site.log_in("ada", "wrong")
+    refused = site.log_in("ada")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_tries")
+    site.client.cookies.set(DEVICE_COOKIE, device, domain="testserver.local", path="/auth")
+    assert site.log_in("ada").status_code == 200
+    assert site.client.cookies[DEVICE_COOKIE] == device
+
+
+def test_the_limit_of_an_address_does_not_lock_out_a_known_browser(settings: Settings) -> None:
+    settings.__dict__["rates"] = RateLimitSettings(rate_limit_auth="2 per hour", _env_file=None)
+    with running(settings) as site:
+        site.log_in("ada")
+        device = site.client.cookies[DEVICE_COOKIE]
+        site.client.cookies.clear()
+        assert [site.log_in("bob", "wrong").status_code for _ in range(3)] == [401, 401, 429]
+        site.client.cookies.set(DEVICE_COOKIE, device, domain="testserver.local", path="/auth")
+        assert [site.log_in("ada", given).status_code for given in (PASSWORD, "wrong", "wrong", PASSWORD)] == [
+            200,
+            401,
+            401,
+            429,
+        ]
+
+
 def test_logging_out_ends_the_session_on_the_server(site: Site) -> None:
     site.sign_in()
     token = site.client.cookies[COOKIE]
@@ -122,6 +188,8 @@ def test_a_session_that_ends_in_the_ledger_closes_its_pages(site: Site, how: str
             case "expired":
                 with context.ledger().write() as con:
                     con.execute("UPDATE sessions SET expires_at = now() - INTERVAL 1 SECOND")
+            case _:
+                raise AssertionError(how)
         assert code_of_closing(page) == 4401
         assert time.monotonic() - began < AT_ONCE_S
 
@@ -135,8 +203,8 @@ def test_a_key_that_ends_closes_what_it_has_open(site: Site, how: str) -> None:
             context.ledger().run(users.set_disabled, user.id, disabled=True, actor="system:test")
         else:
             with context.ledger().read() as con:
-                (key,) = keys.list_of(con, user.id)
-            context.ledger().run(keys.revoke, key.id, actor="system:test")
+                (key,) = api_keys.list_of(con, user.id)
+            context.ledger().run(api_keys.revoke, key.id, actor="system:test")
         assert code_of_closing(socket) == 4401
         assert time.monotonic() - began < AT_ONCE_S
 
@@ -151,6 +219,17 @@ def test_changing_the_password_ends_the_other_sessions_and_keeps_this_one(site: 
         assert other not in [session.id for session in sessions.list_of(con, site.user().id)]
     assert site.log_in("ada", NEW).status_code == 200
     assert site.log_in("ada", PASSWORD).status_code == 401
+
+
+@pytest.mark.parametrize(("ends", "status"), [(True, 401), (False, 200)])
+def test_a_new_password_ends_the_keys_if_their_owner_wants(site: Site, ends: bool, status: int) -> None:
+    site.sign_in()
+    ada, bob = (site.key_of(site.user(name)) for name in ("ada", "bob"))
+    form = {"current": PASSWORD, "new": NEW, "end_keys": ends}
+    assert site.client.post("/auth/password", json=form, headers=ORIGIN).status_code == 200
+    site.client.cookies.clear()
+    assert site.client.get("/v1/models", headers=ada).status_code == status
+    assert site.client.get("/v1/models", headers=bob).status_code == 200
 
 
 def test_who_must_change_the_password_may_do_so_and_go_on(site: Site) -> None:
@@ -181,8 +260,8 @@ def test_a_form_that_is_no_form_is_refused(site: Site) -> None:
     assert site.client.post("/auth/session", content=b"\xff", headers=ORIGIN).status_code == 400
 
 
-def test_a_page_in_use_keeps_its_session_from_falling_idle(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboards.gate.TOUCH_EVERY_S", 0.0)
+def test_a_page_in_use_keeps_its_session_from_falling_idle(site: Site) -> None:
+    context.current().limits = Limits(touch_every_s=0.0)
     session_id = site.sign_in()
     with site.client.websocket_connect("/events", headers=ORIGIN) as page:
         with context.ledger().write() as con:
@@ -205,7 +284,8 @@ def test_logging_in_and_out_is_in_the_audit_log(site: Site) -> None:
     site.log_in("ada")
     site.client.post("/auth/logout", headers=ORIGIN)
     with context.ledger().read() as con:
-        assert [row.action for row in audit.page(con, limit=2)] == ["session.end", "session.start"]
+        actions = [row.action for row in audit.page(con, limit=3)]
+    assert actions == ["session.end", "device.remember", "session.start"]
 
 
 def test_streamlit_learns_who_is_there_from_our_headers_alone(settings: Settings) -> None:
@@ -213,6 +293,12 @@ def test_streamlit_learns_who_is_there_from_our_headers_alone(settings: Settings
 
     with running(settings):
         mapping = config.get_option("server.trustedUserHeaders")
-    assert mapping == {"x-app-user-id": "uid", "x-app-session-id": "sid"}
+    assert mapping == {
+        "x-app-user-id": "uid",
+        "x-app-session-id": "sid",
+        "x-app-address": "address",
+        "x-app-request-id": "request",
+        "user-agent": "agent",
+    }
     assert config.get_option("runner.postScriptGC") is False
     assert config.get_option("server.enableAgentApi") is False

@@ -1,4 +1,4 @@
-"""Logging in through an OpenID provider: a real one, right and wrong in every way that matters."""
+"""Login through a real OpenID provider, with right and wrong responses."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,14 @@ import pytest
 from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
-from dashboards import context
-from dashboards.gate import COOKIE
-from dashboards.provider_login import COOKIE as STATE_COOKIE
-from storage import choices, identities, invitations, sessions, users
-from storage.choices import Choices, Registration
-from storage.records import Role, User
-from storage.settings import OidcSettings, Settings
+from dashboards.auth.oidc_routes import COOKIE as STATE_COOKIE
+from dashboards.http.access_middleware import COOKIE
+from dashboards.runtime import context
+from storage.accounts import invitations, oidc_identities, registration_policy, sessions, users
+from storage.accounts.registration_policy import Registration, RegistrationPolicy
+from storage.domain.records import Role, User
+from storage.domain.settings import OidcSettings, Settings
+from storage.ledger import audit
 from tests.dashboards.provider import CLIENT, SECRET, Provider, provider
 from tests.dashboards.site import Site, running
 
@@ -76,7 +77,7 @@ def test_the_provider_s_person_gets_an_account_and_a_session(oidc: Site, elsewhe
     assert oidc.client.get("/api/v1/me").json()["name"] == "grace"
     with context.ledger().read() as con:
         (session,) = sessions.list_of(con, user.id)
-        assert identities.list_of(con, user.id) == [(elsewhere.url, "4711")]
+        assert oidc_identities.list_of(con, user.id) == [(elsewhere.url, "4711")]
     context.ledger().run(sessions.end, session.id, actor="system:test")
     assert oidc.client.get("/api/v1/me").status_code == 401
 
@@ -151,9 +152,9 @@ def test_a_way_back_works_in_no_other_browser(oidc: Site) -> None:
     assert oidc.client.get("/auth/oidc/callback", follow_redirects=False).headers["location"].startswith("/?sign_in")
 
 
-def test_a_way_back_that_took_too_long_is_none(oidc: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_way_back_that_took_too_long_is_none(oidc: Site) -> None:
     path = away(oidc)
-    monkeypatch.setattr("dashboards.oidc.WITHIN_S", -1.0)
+    context.current().provider.within_s = -1.0
     assert oidc.client.get(path, follow_redirects=False).headers["location"] == "/?sign_in=sign_in_failed"
 
 
@@ -179,6 +180,24 @@ def test_the_admin_group_makes_administrators_and_its_lack_unmakes_them(oidc: Si
     assert user.role is Role.MEMBER
 
 
+def test_failed_log_ins_through_the_provider_are_recorded(oidc: Site, elsewhere: Provider) -> None:
+    log_in(oidc)
+    user = grace()
+    assert user
+    context.ledger().run(users.set_disabled, user.id, disabled=True, actor="system:test")
+    elsewhere.wrong = {"nonce": "another"}
+    assert log_in(oidc) == "/?sign_in=sign_in_failed"
+    elsewhere.wrong = {}
+    assert log_in(oidc) == "/?sign_in=sign_in_failed"
+    with context.ledger().read() as con:
+        found = audit.page(con, action="login.fail")[::-1]
+    by = {"by": "provider", "code": "sign_in_failed"}
+    assert [(row.actor, row.subject, row.detail, row.address) for row in found] == [
+        ("nobody", "provider", by, "testclient"),
+        ("nobody", "grace", by, "testclient"),
+    ]
+
+
 def test_a_disabled_account_is_not_let_in(oidc: Site) -> None:
     log_in(oidc)
     user = grace()
@@ -201,7 +220,9 @@ def test_strangers_need_an_invitation_to_their_verified_address(settings: Settin
         assert user.role is Role.READER
         elsewhere.person = {"sub": "4712"}
         assert log_in(site) == "/?sign_in=registration_closed"
-        context.ledger().run(choices.set_, Choices(registration=Registration.OPEN), actor="user:root")
+        context.ledger().run(
+            registration_policy.set_, RegistrationPolicy(registration=Registration.OPEN), actor="user:root"
+        )
         assert log_in(site) == "/"
 
 

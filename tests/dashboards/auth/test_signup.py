@@ -1,24 +1,27 @@
-"""Registering as the administrators allow it, invitations, password links, and how long a session lasts."""
+"""Registration by policy, invitations, password links, and the session's duration."""
 
 from datetime import timedelta
 
 import pytest
 from httpx2 import Response
 
-from dashboards import context
-from dashboards.gate import COOKIE
-from storage import audit, choices, invitations, sessions, tries, users
-from storage.choices import Choices, Registration
-from storage.clock import utc_now
-from storage.records import Role
+from dashboards.http.access_middleware import COOKIE
+from dashboards.runtime import context
+from storage.accounts import invitations, login_attempts, registration_policy, sessions, users
+from storage.accounts.registration_policy import Registration, RegistrationPolicy
+from storage.domain.clock import utc_now
+from storage.domain.records import Role
+from storage.ledger import audit
+from tests.dashboards.auth.test_login import code_of_closing
 from tests.dashboards.site import ORIGIN, PASSWORD, Site
-from tests.dashboards.test_auth import code_of_closing
 
 NEW = "a better password"
 
 
 def allow(registration: Registration, role: Role = Role.MEMBER) -> None:
-    context.ledger().run(choices.set_, Choices(registration=registration, role=role), actor="user:root")
+    context.ledger().run(
+        registration_policy.set_, RegistrationPolicy(registration=registration, role=role), actor="user:root"
+    )
 
 
 def invite(role: Role = Role.READER) -> str:
@@ -71,7 +74,7 @@ def test_a_name_or_password_that_will_not_do_leaves_the_invitation_good(site: Si
 
 def test_accounts_are_not_made_in_bulk(site: Site) -> None:
     allow(Registration.OPEN)
-    for number in range(tries.TRIES_PER_NAME_AND_CLIENT):
+    for number in range(login_attempts.LIMITS.per_name_and_client):
         register(site, f"user{number}", password="short")
     answer = register(site)
     assert answer.status_code == 429

@@ -1,4 +1,4 @@
-"""The downloads beside a recording in a real browser: files made now, caption settings, refusals in words."""
+"""Downloads in a real browser: exports on request, caption settings, error messages."""
 
 import time
 from pathlib import Path
@@ -7,16 +7,17 @@ import pytest
 import srt
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards import context
-from storage import users
-from storage.records import Job
-from storage.settings import Settings
+from dashboards.runtime import context
+from storage.accounts import users
+from storage.domain.records import Job
+from storage.domain.settings import Settings
 from tests import browsing
-from tests.browsing import Watch, log_in
+from tests.browsing import Watch, write
 from tests.dashboards.heard import LINES, hear
-from tests.dashboards.served import serving
-from tests.dashboards.site import PASSWORD
-from tests.dashboards.test_exports import PlayedRuns
+from tests.dashboards.served import serving, sign_in
+from tests.dashboards.services.test_make_exports import PlayedRuns
+
+pytestmark = pytest.mark.acceptance
 
 WAIT_MS = 60_000
 
@@ -53,14 +54,14 @@ def test_files_are_saved_as_the_caption_settings_say(
     with serving(settings) as served:
         job, played = heard(), play()
         watch = Watch(served.url)
+        sign_in(tab, served)
         page = watch.over(tab.new_page())
         page.goto(f"{served.url}/job?id={job.id}")
-        log_in(page, "ada", PASSWORD)
         expect(page.locator(".downloads a[data-format=docx]")).to_be_visible(timeout=WAIT_MS)
         assert saved(page, "docx", tmp_path).name == "harbour.docx"
         page.locator(".downloads summary").click()
-        page.get_by_label("Characters a line").fill("16")
-        page.get_by_label("Lines", exact=True).fill("1")
+        write(page.get_by_label("Characters per line"), "16")
+        write(page.get_by_label("Lines", exact=True), "1")
         browsing.keep_picture(page, f"downloads-{width}")
         found = list(srt.parse(saved(page, "srt", tmp_path).read_text()))
         assert " ".join(cue.content for cue in found) == " ".join(LINES)
@@ -77,15 +78,15 @@ def test_a_setting_out_of_range_and_a_file_that_cannot_be_made_are_told(settings
     tab = chromium.new_context()
     with serving(settings) as served:
         job, played = heard(), play()
+        sign_in(tab, served)
         page = tab.new_page()
         page.goto(f"{served.url}/job?id={job.id}")
-        log_in(page, "ada", PASSWORD)
         page.locator(".downloads summary").click(timeout=WAIT_MS)
-        page.get_by_label("Characters a line").fill("3")
+        write(page.get_by_label("Characters per line"), "3")
         page.locator(".downloads a[data-format=srt]").click()
-        assert page.get_by_label("Characters a line").evaluate("input => !input.validity.valid")
-        page.get_by_role("button", name="As usual").click()
-        expect(page.get_by_label("Characters a line")).to_have_value("42")
+        assert page.get_by_label("Characters per line").evaluate("input => !input.validity.valid")
+        page.get_by_role("button", name="Reset to defaults").click()
+        expect(page.get_by_label("Characters per line")).to_have_value("42")
         played.ends_as = "failed"
         page.locator(".downloads a[data-format=zip]").click()
         expect(page.locator(".downloads .news")).to_contain_text("could not be made", timeout=WAIT_MS)

@@ -1,22 +1,26 @@
-"""A recording's page in a real browser: play, correct, save, meet others' edits, go back, and lose nothing."""
+"""A recording's page in a real browser: playback, editing, saving, conflicts, versions."""
 
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
-from dashboards import context
-from storage import names, transcripts, users
-from storage.records import Finding, Job
-from storage.settings import Settings
-from tasks.export import export
-from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in
+from dashboards.runtime import context
+from storage.accounts import users
+from storage.domain import names
+from storage.domain.records import Finding, Job
+from storage.transcripts import transcript_store
+from tasks.exports.writers import export
+from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.heard import LINES, hear
-from tests.dashboards.served import Served, serving
-from tests.dashboards.site import PASSWORD
+from tests.dashboards.served import Served, sign_in
+from tests.tasks.sounds import tone, write_media
+
+pytestmark = pytest.mark.acceptance
 
 FINDINGS = (Finding(kind="repetition", start_s=8.2, end_s=11.6, detail=""),)
 VTT = "WEBVTT\n\n" + "\n\n".join(
@@ -56,12 +60,6 @@ class Desk:
         return float(self.page.locator(".player video").evaluate("video => video.currentTime"))
 
 
-@pytest.fixture
-def served(settings: Settings) -> Iterator[Served]:
-    with serving(settings) as running:
-        yield running
-
-
 def put_subtitles(job: Job, version: int) -> None:
     """Put the file there that a worker would make of this version."""
     stored_as = names.version_name(job.id, version)
@@ -71,7 +69,7 @@ def put_subtitles(job: Job, version: int) -> None:
 def make_text(job: Job) -> None:
     """Make the text of the current version, as a worker would that is asked for it."""
     with context.ledger().read() as con:
-        transcript, stored_as = transcripts.get(con, job.id), transcripts.stored_as(con, job.id)
+        transcript, stored_as = transcript_store.get(con, job.id), transcript_store.stored_as(con, job.id)
     assert transcript
     assert stored_as
     name = names.export_name(job.id, stored_as, "txt", job.options.cues)
@@ -89,9 +87,10 @@ def recording_of(name: str = "ada") -> Job:
 
 def sit_down(browser: Browser, served: Served, job: Job, *, phone: bool = False, name: str = "ada") -> Desk:
     watch = Watch(served.url)
-    page = watch.over(browser.new_context(viewport=PHONE if phone else DESK).new_page())
+    opened = browser.new_context(viewport=PHONE if phone else DESK)
+    sign_in(opened, served, name)
+    page = watch.over(opened.new_page())
     page.goto(f"{served.url}/job?id={job.id}")
-    log_in(page, name, PASSWORD)
     desk = Desk(page=page, served=served, job=job, watch=watch)
     expect(desk.line(0)).to_be_visible()
     expect(page.locator(".player video")).to_have_js_property("readyState", 4)
@@ -111,7 +110,7 @@ def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) ->
     desk.words(1).click()
     page.keyboard.press("End")
     page.keyboard.type(" Bring tea.")
-    expect(page.locator(".player .savebar")).to_contain_text("1 change not saved")
+    expect(page.locator(".player .savebar")).to_contain_text("1 unsaved change")
     page.keyboard.press("Control+s")
     expect(page.locator(".player .notice.good")).to_contain_text("Saved as version 2")
     keep_picture(page, "job-edited")
@@ -127,7 +126,7 @@ def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) ->
     versions.get_by_role("button", name="Changes").click()
     expect(versions.locator("ins")).to_have_text("Bring tea.")
     versions.get_by_role("button", name="Restore").click()
-    versions.get_by_role("button", name="Really?").click()
+    versions.get_by_role("button", name="Click again to confirm").click()
     expect(page.locator(".player .notice.good")).to_contain_text("Version 1 is current again")
     desk.tab("script")
     expect(desk.words(1)).to_have_text(LINES[1])
@@ -141,7 +140,7 @@ def test_undo_goes_back_through_typing_splitting_merging_and_naming(desk: Desk) 
     page.keyboard.press("Home")
     for _ in range(len("Good morning,")):
         page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Enter")
     expect(desk.words(0)).to_have_text("Good morning,")
     expect(desk.words(1)).to_have_text("and welcome to the harbour meeting.")
     page.keyboard.press("Home")
@@ -149,18 +148,22 @@ def test_undo_goes_back_through_typing_splitting_merging_and_naming(desk: Desk) 
     expect(desk.words(0)).to_have_text(LINES[0])
     expect(desk.words(1)).to_have_text(LINES[1])
     desk.line(2).locator("button.speaker").click()
-    page.get_by_label("Speaker's name").fill("Bea")
+    write(page.get_by_label("Speaker's name"), "Nobody")
+    page.keyboard.press("Escape")
+    expect(desk.line(2).locator(".speaker")).to_have_text("Ben")
+    desk.line(2).locator("button.speaker").click()
+    write(page.get_by_label("Speaker's name"), "Bea")
     page.get_by_role("button", name="Rename this one").click()
     expect(desk.line(2).locator(".speaker")).to_have_text("Bea")
     desk.line(0).locator("button.speaker").click()
-    page.get_by_label("Speaker's name").fill("Ann")
+    write(page.get_by_label("Speaker's name"), "Ann")
     page.get_by_role("button", name="Rename all 4").click()
     expect(desk.line(4).locator(".speaker")).to_have_text("Ann")
     for _ in range(4):
         page.keyboard.press("Control+z")
     expect(desk.line(2).locator(".speaker")).to_have_text("Ben")
     expect(desk.line(0).locator(".speaker")).to_have_text("Anna")
-    expect(page.locator(".player .savebar")).to_contain_text("Everything is saved")
+    expect(page.locator(".player .savebar")).to_contain_text("All changes are saved")
     page.keyboard.press("Control+y")
     expect(desk.words(1)).to_have_text("and welcome to the harbour meeting.")
     desk.save()
@@ -174,19 +177,19 @@ def test_find_and_replace(desk: Desk) -> None:
     page = desk.page
     page.keyboard.press("/")
     form = page.locator(".player .seeker")
-    form.get_by_label("Find").fill("the")
+    write(form.get_by_label("Find"), "the")
     expect(form.locator(".count")).to_have_text("5 found")
-    form.get_by_label("Upper and lower case as written").click()
+    form.get_by_label("Match case").click()
     expect(form.locator(".count")).to_have_text("3 found")
-    form.get_by_label("Upper and lower case as written").click()
-    form.get_by_label("Find").fill("ferry (leaves|is)")
+    form.get_by_label("Match case").click()
+    write(form.get_by_label("Find"), "ferry (leaves|is)")
     expect(form.locator(".count")).to_have_text("0 found")
     form.get_by_label("Regular expression").click()
     expect(form.locator(".count")).to_have_text("2 found")
-    form.get_by_label("Find").fill("(a+)+b")
-    expect(form.locator(".count")).to_have_text("too slow a pattern")
-    form.get_by_label("Find").fill("ferry (leaves|is)")
-    form.get_by_label("Replace with").fill("boat $1")
+    write(form.get_by_label("Find"), "(a+)+b")
+    expect(form.locator(".count")).to_have_text("This pattern is too slow")
+    write(form.get_by_label("Find"), "ferry (leaves|is)")
+    write(form.get_by_label("Replace with"), "boat $1")
     form.get_by_role("button", name="Replace all").click()
     expect(desk.words(1)).to_have_text("The boat leaves at nine, not at ten.")
     expect(desk.words(4)).to_have_text("The boat is small, so come early.")
@@ -204,7 +207,7 @@ def test_two_people_who_edit_at_once_lose_nothing(desk: Desk, chromium: Browser)
     other.save()
     expect(desk.page.locator(".player .notice.warn")).to_contain_text("Your changes are kept")
     desk.page.locator(".player .savebar .save").click()
-    expect(desk.page.locator(".player .notice.warn")).to_contain_text("nothing clashed")
+    expect(desk.page.locator(".player .notice.warn")).to_contain_text("without conflicts")
     expect(desk.words(4)).to_have_text(f"{LINES[4]} Theirs.")
     desk.save()
     expect(other.words(0)).to_have_text(f"{LINES[0]} Mine.")
@@ -224,7 +227,7 @@ def test_what_was_not_saved_is_offered_again_after_a_crash(desk: Desk) -> None:
     fresh.goto(f"{desk.served.url}/job?id={desk.job.id}")
     again = Desk(page=fresh, served=desk.served, job=desk.job, watch=desk.watch)
     expect(again.words(2)).to_have_text(LINES[2])
-    fresh.get_by_role("button", name="Take them up").click()
+    fresh.get_by_role("button", name="Restore").click()
     expect(again.words(2)).to_have_text(f"{LINES[2]} Not saved.")
     again.save()
     assert fresh.evaluate("() => Object.keys(localStorage).filter((name) => name.startsWith('wt-draft')).length") == 0
@@ -301,19 +304,38 @@ def test_a_link_leads_to_its_moment_and_the_waveform_seeks(desk: Desk) -> None:
     assert desk.now() == pytest.approx(10.5, abs=0.8)
 
 
+def test_what_a_click_plays_is_lit_though_the_file_starts_late(
+    chromium: Browser, served: Served, tmp_path: Path
+) -> None:
+    """Chromium counts from a file's first timestamp, the transcript from 0."""
+    late = write_media(tmp_path / "late.webm", [tone(20.0)], codec="libopus", start_s=5.0)
+    with context.ledger().read() as con:
+        user = users.by_name(con, "ada")
+    assert user
+    job = hear(user, name="late.webm", media=late.read_bytes(), media_start_s=5.0)
+    desk = sit_down(chromium, served, job)
+    for _ in range(3):
+        desk.page.keyboard.press("ArrowDown")
+    expect(desk.line(2)).to_have_class(re.compile(r"\bon\b"))
+    assert desk.now() == pytest.approx(5.0 + 8.2, abs=0.05)
+    assert desk.page.locator(".player .now").first.inner_text() == "0:08"
+    assert desk.page.locator(".player .whole").inner_text() == "0:21"
+    desk.page.context.close()
+
+
 def test_subtitles_warn_and_are_corrected_like_text(desk: Desk) -> None:
     page = desk.page
     sheet = desk.tab("cues")
     expect(sheet.locator(".cue")).to_have_count(5)
-    expect(sheet.locator(".pill")).to_have_text("2 to look at")
+    expect(sheet.locator(".pill")).to_have_text("2 warnings")
     expect(sheet.locator(".cue").nth(2)).to_contain_text("Too fast to read")
     expect(sheet.locator(".cue").nth(0)).to_contain_text("Line of 49 characters")
     for at_s in (0.2, 8.2):
         sheet.get_by_role("button", name="Next warning").click()
         assert desk.now() == pytest.approx(at_s, abs=0.05)
-    sheet.locator(".cue .words").nth(2).fill("Bring the folder.")
+    write(sheet.locator(".cue .words").nth(2), "Bring the folder.")
     sheet.locator(".cue .words").nth(2).blur()
-    expect(sheet.locator(".pill")).to_have_text("1 to look at")
+    expect(sheet.locator(".pill")).to_have_text("1 warning")
     sheet.locator(".cue").nth(3).hover()
     sheet.locator(".cue").nth(3).get_by_label("Start +0.1 seconds").click()
     desk.save()
@@ -325,15 +347,15 @@ def test_subtitles_warn_and_are_corrected_like_text(desk: Desk) -> None:
 def test_notes_are_written_about_a_moment_and_lead_back_to_it(desk: Desk) -> None:
     sheet = desk.tab("notes")
     desk.page.locator(".player video").evaluate("video => { video.currentTime = 9; }")
-    sheet.get_by_label("Write a note").fill("Which folder?")
+    write(sheet.get_by_label("Write a note"), "Which folder?")
     expect(sheet.locator(".noting")).to_contain_text("0:09")
     sheet.get_by_role("button", name="Add note").click()
     expect(sheet.locator(".row")).to_contain_text("Which folder?")
     desk.page.locator(".player video").evaluate("video => { video.currentTime = 0; }")
     sheet.get_by_role("button", name="Play from 0:09").click()
     assert desk.now() == pytest.approx(9, abs=0.1)
-    sheet.get_by_role("button", name="Remove").click()
-    sheet.get_by_role("button", name="Really?").click()
+    sheet.get_by_role("button", name="Delete").click()
+    sheet.get_by_role("button", name="Click again to confirm").click()
     expect(sheet.locator(".row")).to_have_count(0)
 
 
@@ -345,6 +367,27 @@ def test_a_reader_is_offered_no_change(chromium: Browser, served: Served) -> Non
     assert desk.tab("versions").get_by_role("button", name="Restore").count() == 0
     expect(desk.tab("notes").locator("textarea")).to_have_count(0)
     desk.page.context.close()
+
+
+def test_the_keyboard_reaches_the_downloads_below_a_transcript_on_a_phone(chromium: Browser, served: Served) -> None:
+    desk = sit_down(chromium, served, recording_of(), phone=True)
+    page = desk.page
+    downloads = page.get_by_role("heading", name="Download", exact=True)
+    expect(downloads).not_to_be_in_viewport()
+    link = page.get_by_role("link", name="Downloads and sharing")
+    page.get_by_role("link", name="Skip to main content").focus()
+    for _ in range(20):
+        if link.evaluate("link => link === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(downloads).to_be_in_viewport()
+    expect(downloads).to_be_focused()
+    expect(desk.line(0)).to_be_visible()  # the page was not loaded again
+    page.set_viewport_size(DESK)
+    expect(link).to_be_hidden()
+    assert desk.watch.troubles == []
+    page.context.close()
 
 
 def test_everything_fits_on_a_phone(chromium: Browser, served: Served) -> None:

@@ -1,22 +1,25 @@
-"""The list of recordings and the search, in a real browser on the web process alone."""
+"""The list of recordings and search, in a real browser against the web process."""
 
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards import context
-from storage import jobs, names, progress, transcripts, users
-from storage.records import Job, JobState, Segment, User
-from storage.settings import Settings
-from tests.browsing import DESK, PHONE, SLOW_MS, Watch, keep_picture, log_in
-from tests.dashboards.desk import WORKER, _make, _transcript
-from tests.dashboards.served import Served, serving
-from tests.dashboards.site import PASSWORD
+from dashboards.runtime import context, notify
+from storage.accounts import users
+from storage.domain.records import Job, JobState, Segment, User
+from storage.domain.settings import Settings
+from storage.jobs import job_store, progress
+from tests.browsing import DESK, PHONE, SLOW_MS, Watch, keep_picture, write
+from tests.dashboards.served import Served, serving, sign_in
+from tests.factories import WORKER, job_in
+
+pytestmark = pytest.mark.acceptance
 
 SAID = (
     ("Anna", "Good morning, let us begin with the budget for next year."),
@@ -38,19 +41,19 @@ class Shown:
         return self.page.locator(".jobs li .name b").all_text_contents()
 
 
+def made(user: User, state: JobState, **given: Any) -> Job:
+    return job_in(context.ledger(), context.files(), user, state, **given)
+
+
 def ready(user: User, name: str) -> Job:
     """Make a recording that is ready, with a conversation in it and a text file on storage."""
-    job = _make(context.ledger(), user, JobState.COMPLETED, name=name)
     said = tuple(
         Segment(start_s=60.0 * place, end_s=60.0 * place + 9, text=f" {text}", speaker=speaker)
         for place, (speaker, text) in enumerate(SAID)
     )
-    transcript = replace(_transcript(job, "small", "", ()), segments=said)
-    context.ledger().run(transcripts.keep, job.id, transcript, stored_as=f"{job.id}.json")
-    for fmt in ("srt", "vtt", "txt", "json", "tsv"):
-        made = names.export_name(job.id, f"{job.id}.json", fmt, job.options.cues)
-        context.files().write(made, f"{name} as {fmt}".encode())
-    context.announce(job)
+    exports = {fmt: f"{name} as {fmt}".encode() for fmt in ("srt", "vtt", "txt", "json", "tsv")}
+    job = made(user, JobState.COMPLETED, name=name, segments=said, exports=exports)
+    notify.announce(job)
     return job
 
 
@@ -68,9 +71,9 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
         )
         opened.set_default_timeout(SLOW_MS)
         watch = Watch(served.url)
+        sign_in(opened, served)
         page = watch.over(opened.new_page())
         page.goto(served.url)
-        log_in(page, "ada", PASSWORD)
         expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
         with context.ledger().read() as con:
             user = users.by_name(con, "ada")
@@ -83,13 +86,12 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
 
 def a_dozen(user: User) -> list[Job]:
     """Make recordings in every state."""
-    ledger = context.ledger()
-    made = [ready(user, f"Weekly meeting {number}.m4a") for number in range(1, 6)]
-    made.append(_make(ledger, user, JobState.FAILED, name="Interview without sound.mov"))
-    made.append(_make(ledger, user, JobState.TRANSCRIBING, name="Lecture 4, a very long name that does not fit.mp3"))
-    made.append(_make(ledger, user, JobState.CANCELLED, name="Dictation.wav"))
-    made += [_make(ledger, user, JobState.QUEUED, name=f"Queue {number}.wav") for number in range(2)]
-    return made
+    found = [ready(user, f"Weekly meeting {number}.m4a") for number in range(1, 6)]
+    found.append(made(user, JobState.FAILED, name="Interview without sound.mov"))
+    found.append(made(user, JobState.TRANSCRIBING, name="Lecture 4, a very long name that does not fit.mp3"))
+    found.append(made(user, JobState.CANCELLED, name="Dictation.wav"))
+    found += [made(user, JobState.QUEUED, name=f"Queue {number}.wav") for number in range(2)]
+    return found
 
 
 def test_filters_are_in_the_address_and_the_way_back_works(shown: Shown) -> None:
@@ -100,7 +102,7 @@ def test_filters_are_in_the_address_and_the_way_back_works(shown: Shown) -> None
     keep_picture(page, "recordings")
     page.locator(".filters a[data-show=ready]").click()
     expect(page.locator(".jobs li")).to_have_count(5)
-    page.get_by_label("Find by name").fill("meeting 3")
+    write(page.get_by_label("Find by name"), "meeting 3")
     page.get_by_label("Find by name").press("Enter")
     expect(page.locator(".jobs li")).to_have_count(1)
     page.wait_for_url(re.compile("show=ready"))
@@ -118,21 +120,21 @@ def test_filters_are_in_the_address_and_the_way_back_works(shown: Shown) -> None
 
 
 def test_a_row_follows_its_job(shown: Shown) -> None:
-    job = _make(context.ledger(), shown.user, JobState.TRANSCRIBING, name="live.wav")
-    context.announce(job)
+    job = made(shown.user, JobState.TRANSCRIBING, name="live.wav")
+    notify.announce(job)
     page = shown.page
     page.goto(shown.served.url)
     row = page.locator(f".jobs li[data-job='{job.id}']")
     expect(row.locator(".pill")).to_have_text("Transcribing 25%")
     with context.ledger().write() as con:
-        progress.advanced(con, jobs.get(con, job.id), index=0, done_s=30.0)
+        progress.advanced(con, job_store.get(con, job.id), index=0, done_s=30.0)
     with context.ledger().read() as con:
-        context.announce(jobs.get(con, job.id))
+        notify.announce(job_store.get(con, job.id))
     expect(row.locator(".pill")).to_have_text("Transcribing 75%")
     with context.ledger().write() as con:
-        progress.failed(con, jobs.get(con, job.id), error="no sound", code="no_audio_track", actor=WORKER)
+        progress.failed(con, job_store.get(con, job.id), error="no sound", code="no_audio_track", actor=WORKER)
     with context.ledger().read() as con:
-        context.announce(jobs.get(con, job.id))
+        notify.announce(job_store.get(con, job.id))
     expect(row).to_have_attribute("data-state", "failed")
     expect(page.locator(".filters a[data-show=failed] .number")).to_have_text("1")
 
@@ -146,7 +148,7 @@ def test_several_are_cancelled_retried_deleted_and_brought_back(shown: Shown) ->
     expect(page.locator(".bulk b")).to_have_text("3 selected")
     keep_picture(page, "recordings-selected")
     page.locator(".bulk [data-act=cancel]").click()
-    expect(page.locator(".bulk .question")).to_contain_text("Stop 2 recordings?")
+    expect(page.locator(".bulk .question")).to_contain_text("Cancel 2 recordings?")
     page.locator(".bulk [data-act=cancel-sure]").click()
     expect(page.locator(".jobs li[data-state=cancelled]")).to_have_count(3)
     expect(page.get_by_text("2 recordings were cancelled.")).to_be_visible()
@@ -190,7 +192,7 @@ def test_a_search_leads_to_the_moment(shown: Shown, request: pytest.FixtureReque
     a_dozen(shown.user)
     page = shown.page
     page.goto(f"{shown.served.url}/search")
-    expect(page.get_by_role("heading", name="What can be asked")).to_be_visible()
+    expect(page.get_by_role("heading", name="Search syntax")).to_be_visible()
     keep_picture(page, f"search-empty-{how}")
     context.current().search.sync(context.ledger())
     page.get_by_role("heading", name="Search", exact=True).click()
@@ -224,7 +226,7 @@ def test_hostile_queries_leave_the_page_whole(shown: Shown) -> None:
     page = shown.page
     for query in ('"', "((((", '<b onclick="x">', "a" * 500, "-", "OR OR", "speaker:"):
         page.goto(f"{shown.served.url}/search")
-        page.get_by_label("Search in all transcripts").fill(query)
+        write(page.get_by_label("Search in all transcripts"), query)
         page.get_by_label("Search in all transcripts").press("Enter")
         expect(page.locator(".search .count")).to_be_visible()
     page.goto(f"{shown.served.url}/search?q=budget")

@@ -1,15 +1,17 @@
-"""The app as a phone sees it: installable, offline, shared to; in a real browser on the web process alone."""
+"""The installable app in a real browser: installation, offline page, share target."""
 
 import json
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from storage.settings import Settings
+from storage.domain.settings import Settings
 from tests import browsing
-from tests.browsing import PHONE, Watch, log_in
-from tests.dashboards.served import serving
-from tests.dashboards.site import PASSWORD
+from tests.browsing import PHONE, Watch
+from tests.dashboards.served import serving, sign_in
+
+pytestmark = pytest.mark.acceptance
 
 
 def test_the_browser_finds_nothing_that_keeps_it_from_installing_the_app(settings: Settings, tmp_path: Path) -> None:
@@ -59,12 +61,31 @@ def test_the_keyboard_can_skip_the_navigation(settings: Settings, chromium: Brow
     context = chromium.new_context()
     with serving(settings) as served:
         watch = Watch(served.url)
+        sign_in(context, served)
         page = watch.over(context.new_page())
         page.goto(served.url)
-        log_in(page, "ada", PASSWORD)
-        expect(page.locator(".stMain h1").first).to_be_visible()
+        expect(page.get_by_role("button", name="Log out")).to_be_attached()
         page.get_by_role("link", name="Skip to main content").focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "stMain"
         assert watch.troubles == []
+    context.close()
+
+
+def test_unknown_addresses_and_a_lost_connection_are_told_in_our_own_words(
+    settings: Settings, chromium: Browser
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    with serving(settings) as served:
+        sign_in(page.context, served)
+        page.goto(served.url)
+        expect(page.get_by_role("button", name="Log out")).to_be_attached()
+        for path in ("nosuch", "people"):  # nobody has the one, administrators alone the other
+            page.goto(f"{served.url}/{path}")
+            expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+            assert page.locator("[data-testid=stDialog]").count() == 0
+        page.get_by_role("link", name="Go to your recordings").click()
+        expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This page reconnects by itself")).to_be_visible()
     context.close()

@@ -1,4 +1,4 @@
-"""Uploads in a real browser on the web process alone: folders, twins, the microphone, shared files, a killed server."""
+"""Uploads in a real browser: folders, duplicates, microphone, shared files, server crash."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,28 +10,31 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards import context
-from storage import jobs, names
-from storage.files import Files
-from storage.records import Job
-from storage.settings import Settings
+from dashboards.runtime import context
+from storage.domain import names
+from storage.domain.records import Job
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs import job_store
 from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in
-from tests.dashboards.served import played_workers, serving
+from tests.dashboards.served import played_workers, serving, sign_in
 from tests.dashboards.site import PASSWORD
-from tests.dashboards.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.acceptance
 
 SENT = re.compile("Waiting|Reading|Transcribing|Finishing|Ready")
 
 
 @contextmanager
 def upload_page(settings: Settings, chromium: Browser) -> Iterator[tuple[Page, Watch]]:
-    """The upload page of somebody who has just logged in, with workers that finish every job."""
+    """The upload page of somebody who is logged in, with workers that finish every job."""
     with serving(settings) as served, played_workers(served):
         watch = Watch(served.url)
         in_browser = chromium.new_context(viewport=DESK, permissions=["microphone"])
+        sign_in(in_browser, served)
         page = watch.over(in_browser.new_page())
         page.goto(f"{served.url}/upload")
-        log_in(page, "ada", PASSWORD)
         expect(page.locator(".drop .lead")).not_to_be_empty()
         yield page, watch
         in_browser.close()
@@ -39,7 +42,7 @@ def upload_page(settings: Settings, chromium: Browser) -> Iterator[tuple[Page, W
 
 def all_jobs() -> list[Job]:
     with context.ledger().read() as con:
-        return jobs.page(con)
+        return job_store.page(con)
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_what_was_sent_before_is_offered_and_not_sent(settings: Settings, chromi
         posts: list[str] = []
         page.on("request", lambda asked: posts.append(asked.url) if asked.url.endswith("/uploads") else None)
         drop(page, [talk])
-        expect(page.locator(".known")).to_contain_text("You have transcribed this on")
+        expect(page.locator(".known")).to_contain_text("You transcribed this on")
         keep_picture(page, "upload-known")
         assert len(all_jobs()) == 1
         page.get_by_role("button", name="Transcribe again").click()
@@ -111,15 +114,15 @@ def test_the_microphone_is_recorded_paused_and_sent(settings: Settings, chromium
         keep_picture(page, "upload-recording")
         page.get_by_role("button", name="Pause").click()
         expect(page.locator(".recorder .state")).to_have_text("Paused")
-        page.get_by_role("button", name="Go on recording").click()
-        page.get_by_role("button", name="Stop and send").click()
+        page.get_by_role("button", name="Continue recording").click()
+        page.get_by_role("button", name="Stop and upload").click()
         expect(page.locator(".queue .pill")).to_have_text("Ready")
         (job,) = all_jobs()
         assert re.fullmatch(r"Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm", job.name)
         assert len(Files.from_settings(settings.storage).read(names.media_name(job.media_sha256))) == job.media_bytes
         page.reload()
         expect(page.locator(".drop .lead")).not_to_be_empty()
-        expect(page.locator(".kept")).to_be_hidden()
+        expect(page.locator(".unsent")).to_be_hidden()
         assert watch.troubles == []
 
 
@@ -129,11 +132,11 @@ def test_a_recording_outlives_the_page_that_made_it(settings: Settings, chromium
         expect(page.locator(".recorder .clock")).to_have_text("0:03")
         page.on("dialog", lambda dialog: dialog.accept())
         page.reload()
-        row = page.locator(".kept li")
+        row = page.locator(".unsent li")
         expect(row).to_contain_text("Recording")
-        row.get_by_role("button", name="Send").click()
+        row.get_by_role("button", name="Upload").click()
         expect(page.locator(".queue .pill")).to_have_text("Ready")
-        expect(page.locator(".kept")).to_be_hidden()
+        expect(page.locator(".unsent")).to_be_hidden()
         assert len(all_jobs()) == 1
 
 
@@ -178,7 +181,7 @@ def test_an_upload_outlives_a_killed_server(
     expect(row.locator(".facts")).to_contain_text("left")
     assert len(list(web.settings.storage.uploads_dir.glob("*.part"))) == 4
     web.kill()
-    expect(row.locator(".facts")).to_contain_text("the server is away")
+    expect(row.locator(".facts")).to_contain_text("the server is unavailable")
     keep_picture(page, "upload-server-away-phone")
     web.start()
     expect(row.locator(".pill")).to_have_text(SENT)

@@ -1,4 +1,4 @@
-"""What phones install and share to, and the page's head."""
+"""The installable app, its share target, and the page's head."""
 
 import json
 import struct
@@ -40,7 +40,7 @@ def test_the_service_worker_rules_the_whole_site_and_is_looked_for_anew(site: Si
     answer = site.client.get("/sw.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["cache-control"] == "no-cache"
-    for name in ("kept.js", "shell.js", "hasher.js", "noble/sha2.js"):
+    for name in ("unsent_store.js", "shell.js"):
         assert site.client.get(f"/assets/{name}").status_code == 200
 
 

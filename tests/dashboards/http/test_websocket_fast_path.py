@@ -1,4 +1,4 @@
-"""Websockets go straight to their endpoints, keep little, and end when they are kicked."""
+"""Websockets bypass middleware, use little memory, and close when revoked."""
 
 import asyncio
 import socket
@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from dashboards.doors import CLOSED, Doors
-from dashboards.gate import _Guarded
-from dashboards.sockets import Lean, Straight
+from dashboards.http.access_middleware import _Guarded
+from dashboards.http.websocket_fast_path import Lean, Straight
+from dashboards.runtime.websocket_registry import CLOSED, Doors
 
 passed: list[str] = []
 

@@ -1,7 +1,6 @@
-"""Feeding a real Prefect server from the ledger, and setting right what was lost; only workers are played."""
+"""Dispatching to a real Prefect server, and recovering lost runs; workers are simulated."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,24 +11,39 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Completed, Crashed, Failed, Running
+from prefect.states import Cancelled, Completed, Crashed, Failed, Paused, Running
 from prefect.testing.utilities import prefect_test_harness
 
-from dashboards import context, reconcile
-from dashboards.context import Context
-from dashboards.dispatch import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
-from dashboards.prefect_runs import DeploymentMissing, PrefectRuns, unless_busy
-from dashboards.reconcile import Reconciler
-from flows import deploy
-from storage import jobs, reports, users
-from storage.clock import utc_now
-from storage.errors import ModelMissing, NotReady
-from storage.files import Files
-from storage.heartbeats import HEARD_WITHIN, ModelState, WorkerBeat, Workers
-from storage.ledger import Ledger
-from storage.records import Job, JobState, Lane, Options
-from storage.reports import Started
-from storage.settings import Settings
+from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRuns, unless_busy
+from dashboards.loops import reconciler as reconcile
+from dashboards.loops.dispatcher import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
+from dashboards.loops.reconciler import Grace, Reconciler
+from dashboards.runtime import context, notify
+from dashboards.runtime.context import Context
+from flows.platform import deploy
+from storage.accounts import users
+from storage.domain.clock import utc_now
+from storage.domain.deployments import Deployment
+from storage.domain.errors import ModelMissing, NotReady
+from storage.domain.job_messages import (
+    LanePaused,
+    QueueDeleted,
+    Requeued,
+    RunMissing,
+    RunPaused,
+    RunPostponed,
+    WaitingForWorker,
+    encode,
+    text_of,
+)
+from storage.domain.records import Job, JobState, Lane, Options
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs import job_store, reports
+from storage.jobs.reports import Started
+from storage.ledger.database import Ledger
+from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
+from tests.factories import accept, heartbeat
 
 READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
 
@@ -68,33 +82,13 @@ def queue(holder: Context) -> Callable[..., Job]:
         with holder.ledger.read() as con:
             user = users.by_name(con, owner)
         assert user is not None
-        return holder.ledger.run(
-            jobs.accept,
-            owner_id=user.id,
-            name=name,
-            media_sha256=hashlib.sha256(name.encode()).hexdigest(),
-            media_bytes=1,
-            options=Options(model=model),
-            lane=lane,
-            actor="system:test",
-        )
+        return accept(holder.ledger, user, content=name, name=name, options=Options(model=model), lane=lane)
 
     return make
 
 
 def beat(pool: str, *, slots: int = 1, model: ModelState | None = None, flow_runs: tuple[str, ...] = ()) -> WorkerBeat:
-    return WorkerBeat(
-        name=f"{pool}-1",
-        pool=pool,
-        host="here",
-        pid=1,
-        device="cpu",
-        slots=slots,
-        busy=0,
-        default_model=model,
-        flow_runs=flow_runs,
-        sent_at=utc_now(),
-    )
+    return heartbeat(pool, slots=slots, default_model=model, flow_runs=flow_runs)
 
 
 def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = ()) -> None:
@@ -104,7 +98,7 @@ def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple
 
 def now(holder: Context, job: Job) -> Job:
     with holder.ledger.read() as con:
-        return jobs.get(con, job.id)
+        return job_store.get(con, job.id)
 
 
 async def put(runs: PrefectRuns, ident: UUID, state: State[Any]) -> None:
@@ -140,7 +134,7 @@ async def test_no_more_than_the_limit_are_in_flight(
     assert dispatcher.limit() == 2
     assert await dispatcher.hand_out(runs) == 2
     assert await dispatcher.hand_out(runs) == 0
-    holder.ledger.run(jobs.cancel, made[0].id, actor="system:test")
+    holder.ledger.run(job_store.cancel, made[0].id, actor="system:test")
     assert await dispatcher.hand_out(runs) == 1
     assert now(holder, made[3]).flow_run_id is None
 
@@ -176,10 +170,11 @@ async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str,
         await asyncio.sleep(0.5)
         job = queue()
         with holder.bus.listen(job_id=job.id) as listener:
-            context.announce(job)
+            notify.announce(job)
             await listener.next()
             await listener.next(wait_s=4)  # without being woken it takes five seconds
         assert now(holder, job).flow_run_id is not None
+        assert holder.prefect_has_answered
         task.cancel()
 
 
@@ -188,8 +183,8 @@ async def test_a_line_for_the_reader_of_a_job_that_has_ended_meanwhile_hides_not
 ) -> None:
     waiting = queue()
     with holder.bus.listen() as listener:
-        context.announce(holder.ledger.run(jobs.cancel, waiting.id, actor="user:ada"))
-        await context.note(waiting, "waiting for a worker")
+        notify.announce(holder.ledger.run(job_store.cancel, waiting.id, actor="user:ada"))
+        await notify.note(waiting, WaitingForWorker())
         await asyncio.sleep(0)
         (news,) = await listener.next(wait_s=1)
     assert (news["state"], news["detail"]) == ("cancelled", "cancelled")
@@ -202,7 +197,8 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
         with holder.bus.listen(job_id=job.id) as listener:
             task = asyncio.create_task(Dispatcher().run(runs))
             await listener.next(wait_s=30)
-        assert now(holder, job).detail == "waiting for the Prefect server"
+        assert text_of(now(holder, job).detail) == "waiting for the Prefect server"
+        assert not holder.prefect_has_answered
         assert not task.done()
         task.cancel()
 
@@ -210,7 +206,7 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
 async def test_a_server_without_our_deployments_is_said_to_be_so(
     holder: Context, prefect_api: str, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboards.prefect_runs.RECORDING", "no-such-flow/no-such-deployment")
+    monkeypatch.setattr(Deployment, "full_name", "no-such-flow/no-such-deployment")
     async with PrefectRuns(prefect_api) as runs:
         with pytest.raises(DeploymentMissing):
             await runs.start(queue(), slots=1)
@@ -234,7 +230,7 @@ async def test_a_job_says_what_it_waits_for(
     if model:
         workers_come(holder, model=model)
     assert await Dispatcher().hand_out(runs) == 0
-    assert now(holder, job).detail == said
+    assert text_of(now(holder, job).detail) == said
 
 
 async def test_a_job_whose_model_is_on_its_way_holds_nobody_up(
@@ -245,7 +241,7 @@ async def test_a_job_whose_model_is_on_its_way_holds_nobody_up(
     job = queue("mine.wav", owner="bob")
     assert await Dispatcher().hand_out(runs) == 1
     assert now(holder, job).model == "tiny"
-    assert now(holder, waiting[0]).detail == "waiting for a worker to say of model large-v3"
+    assert text_of(now(holder, waiting[0]).detail) == "waiting for a worker to report model large-v3"
     assert holder.workers.beat(beat("gpu", model=READY)) == ("large-v3",)
 
 
@@ -261,12 +257,84 @@ async def test_a_model_that_cannot_be_had_fails_the_job_after_a_second_try(
     gone = ModelState(name="large-v3", fingerprint=None, state="failed", warning=said)
     holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
     await dispatcher.hand_out(runs)
-    assert now(holder, job).detail == "asking again for model large-v3"
+    assert text_of(now(holder, job).detail) == "retrying model large-v3"
     clock[0] += FAILED_FOR_S
     await dispatcher.hand_out(runs)
     job = now(holder, job)
     assert job.state is JobState.FAILED
-    assert job.error == said
+    assert text_of(job.error) == said
+
+
+async def test_a_hundred_jobs_with_a_wrong_model_hold_nobody_up_and_fail_together(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clock = [0.0]
+    dispatcher = Dispatcher()
+    dispatcher.models = Models(lambda: clock[0])
+    bad = [queue(f"{number}.wav", model="typo") for number in range(100)]
+    good = queue("good.wav")
+    workers_come(holder)
+    gone = ModelState(name="typo", fingerprint=None, state="failed", warning="typo is no model; choose another")
+    holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
+    assert await dispatcher.hand_out(runs) == 1
+    assert now(holder, good).flow_run_id is not None
+    assert {text_of(now(holder, job).detail) for job in bad} == {"retrying model typo"}
+    clock[0] += FAILED_FOR_S
+    await dispatcher.hand_out(runs)
+    assert {(now(holder, job).state, text_of(now(holder, job).error)) for job in bad} == {
+        (JobState.FAILED, gone.warning)
+    }
+
+
+async def test_jobs_no_longer_say_that_they_wait_for_a_model_once_it_is_there(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    made = [queue(f"{number}.wav") for number in range(4)]
+    dispatcher = Dispatcher()
+    assert await dispatcher.hand_out(runs) == 0
+    assert {text_of(now(holder, job).detail) for job in made} == {"waiting for a worker"}
+    workers_come(holder)
+    assert await dispatcher.hand_out(runs) == 2
+    assert now(holder, made[3]).detail == ""
+
+
+@pytest.mark.parametrize("how", [{"is_paused": True}, {"concurrency_limit": 0}])
+async def test_a_paused_queue_holds_up_its_own_lane_alone(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str, how: dict[str, Any]
+) -> None:
+    workers_come(holder)
+    batch = [queue(f"{number}.wav", lane=Lane.BATCH) for number in range(4)]
+    dispatcher = Dispatcher()
+    with deploy.prefect_http(prefect_api) as http:
+        http.patch("/work_pools/gpu/queues/batch", json=how).raise_for_status()
+        try:
+            assert await dispatcher.hand_out(runs) == 2  # it learns of the pause at the end
+            mine = queue("mine.wav", owner="bob")
+            assert await dispatcher.hand_out(runs) == 1
+            assert now(holder, mine).flow_run_id is not None
+            assert now(holder, batch[3]).detail == encode(LanePaused(pool="gpu", queue="batch"))
+        finally:
+            goes_on = {"is_paused": False, "concurrency_limit": None}
+            http.patch("/work_pools/gpu/queues/batch", json=goes_on).raise_for_status()
+    dispatcher._paused_known_at = None
+    await dispatcher.hand_out(runs)
+    assert now(holder, batch[3]).detail == ""
+
+
+async def test_a_paused_pool_is_named(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    workers_come(holder)
+    dispatcher = Dispatcher()
+    with deploy.prefect_http(prefect_api) as http:
+        http.patch("/work_pools/cpu", json={"is_paused": True}).raise_for_status()
+        try:
+            await dispatcher.hand_out(runs)
+            job = queue()
+            assert await dispatcher.hand_out(runs) == 0
+            assert now(holder, job).detail == encode(LanePaused(pool="cpu"))
+        finally:
+            http.patch("/work_pools/cpu", json={"is_paused": False}).raise_for_status()
 
 
 async def test_a_model_that_no_worker_speaks_of_fails_the_job_in_the_end(holder: Context) -> None:
@@ -309,28 +377,24 @@ async def handed_out(holder: Context, runs: PrefectRuns, queue: Callable[..., Jo
     return now(holder, job)
 
 
-@pytest.fixture
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REPORT_WITHIN", "END_WITHIN", "SILENT_FOR"):
-        monkeypatch.setattr(reconcile, name, timedelta(0))
+GONE = "again: its queue was deleted in Prefect"
+NO_GRACE = Grace(report_within=timedelta(0), end_within=timedelta(0), silent_for=timedelta(0))
 
 
-@pytest.mark.usefixtures("no_grace")
 @pytest.mark.parametrize("state", [Crashed(message="its process died"), Failed(message="out of luck"), Completed()])
 async def test_a_run_that_ends_without_a_result_sends_the_job_round_again(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job], state: State[Any]
 ) -> None:
     job = await handed_out(holder, runs, queue)
     await put(runs, UUID(job.flow_run_id), state)
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     again = now(holder, job)
     assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
-    assert again.detail.startswith("again: its flow run")
+    assert text_of(again.detail).startswith("again: its flow run")
     assert await Dispatcher().hand_out(runs) == 1
     assert now(holder, job).flow_run_id not in {None, job.flow_run_id}
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_a_job_that_keeps_crashing_fails_and_says_so(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
@@ -338,34 +402,103 @@ async def test_a_job_that_keeps_crashing_fails_and_says_so(
     for _ in range(3):
         job = now(holder, job)
         await put(runs, UUID(job.flow_run_id), Crashed(message="its process died"))
-        await Reconciler().look(runs)
+        await Reconciler(NO_GRACE).look(runs)
         await Dispatcher().hand_out(runs)
     job = now(holder, job)
     assert job.state is JobState.FAILED
-    assert "its process died" in (job.error or "")
+    assert "its process died" in text_of(job.error)
 
 
 AWAY: State[Any] = Failed(name="StorageUnreachable", message="storage did not answer for spans/x (read-only)")
 
 
-@pytest.mark.usefixtures("no_grace")
+@pytest.mark.parametrize(
+    ("path", "lacking"),
+    [("/work_pools/gpu", "pool gpu"), ("/work_pools/cpu/queues/interactive", "queue interactive of cpu")],
+)
+async def test_what_somebody_deletes_in_prefect_is_noticed_and_made_anew(
+    prefect_api: str, path: str, lacking: str
+) -> None:
+    config = deploy.read(deploy.PREFECT_YAML)
+    with deploy.prefect_http(prefect_api) as http:
+        assert deploy.differences(http, config) == []
+        http.delete(path).raise_for_status()
+        found = deploy.differences(http, config)
+        assert found[0] == lacking
+        assert any(each.startswith("deployment transcribe-") for each in found)
+        deploy.apply(prefect_api)
+        assert deploy.differences(http, config) == []
+
+
+async def test_a_job_whose_queue_is_deleted_waits_and_then_goes_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    waiting = await handed_out(holder, runs, queue)
+    with deploy.prefect_http(prefect_api) as http:
+        http.delete("/work_pools/cpu/queues/interactive").raise_for_status()
+    try:
+        with pytest.raises(DeploymentMissing):
+            await runs.start(queue("new.wav"), slots=1)
+        await Reconciler(NO_GRACE).look(runs)
+        again = now(holder, waiting)
+        assert (again.state, again.attempt, again.detail) == (
+            JobState.QUEUED,
+            2,
+            encode(Requeued(reason=QueueDeleted())),
+        )
+    finally:
+        deploy.apply(prefect_api)
+    await Reconciler(NO_GRACE).look(runs)  # ends the run that nobody would have taken
+    with pytest.raises(StopIteration):
+        next(run for run in await runs.active() if run.job_id == waiting.id)
+    assert await Dispatcher().hand_out(runs) == 2
+    assert (await flow_run(runs, now(holder, waiting))).work_queue_id is not None
+
+
+async def test_a_span_whose_queue_is_deleted_sends_its_job_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    workers_come(holder, flow_runs=(str(job.flow_run_id),))
+    client, name = runs._client, Deployment.TRANSCRIBE_SPAN.full_name
+    ident = (await unless_busy(partial(client.read_deployment_by_name, name))).id
+    span: dict[str, Any] = {"parameters": {"job_id": job.id, "attempt": 1}, "work_queue_name": "interactive"}
+    await unless_busy(partial(client.create_flow_run_from_deployment, ident, **span))
+    with deploy.prefect_http(prefect_api) as http:
+        http.delete("/work_pools/gpu").raise_for_status()
+    try:
+        await Reconciler(NO_GRACE).look(runs)
+    finally:
+        deploy.apply(prefect_api)
+    assert (now(holder, job).attempt, now(holder, job).detail) == (2, encode(Requeued(reason=QueueDeleted())))
+
+
+async def test_a_run_that_somebody_paused_in_prefect_is_waited_for(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Paused(timeout_seconds=3600))
+    await Reconciler(NO_GRACE).look(runs)
+    assert (now(holder, job).attempt, now(holder, job).detail) == (1, encode(RunPaused()))
+
+
 async def test_a_job_waits_while_storage_is_away_and_says_so(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
     await put(runs, UUID(job.flow_run_id), AWAY)
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     waiting = now(holder, job)
     assert (waiting.attempt, waiting.state.finished) == (1, False)
-    assert waiting.detail == f"waiting: trying again every 10 s; {AWAY.message}"
+    assert text_of(waiting.detail) == f"waiting: retrying every 10 s; {AWAY.message}"
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_storage_that_stays_away_is_no_crash_of_the_job(
-    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
-    monkeypatch.setattr(reconcile, "FIRST_WAIT", timedelta(0))
-    job, reconciler = await handed_out(holder, runs, queue), Reconciler()
+    reconciler = Reconciler(replace(NO_GRACE, first_wait=timedelta(0)))
+    job = await handed_out(holder, runs, queue)
     for attempt in range(2, 7):
         job = now(holder, job)
         await put(runs, UUID(job.flow_run_id), AWAY)
@@ -386,10 +519,11 @@ async def test_the_pauses_grow_and_end_after_a_day(
         before = reconcile.PutOff(times=times, since=moment - timedelta(hours=since_h), last_at=moment)
         return reconcile.verdict(job, run, held=None, now=moment, put_off=before)
 
+    postponed = reconcile.Requeue(reason=RunPostponed(cause=AWAY.message or ""), crashed=False)
     assert isinstance(judged(times=2, after_s=39), reconcile.Wait)
-    assert judged(times=2, after_s=41) == reconcile.Requeue(reason=AWAY.message or "", crashed=False)
+    assert judged(times=2, after_s=41) == postponed
     assert isinstance(judged(times=50, after_s=299), reconcile.Wait)
-    assert judged(times=50, after_s=301, since_h=23) == reconcile.Requeue(reason=AWAY.message or "", crashed=False)
+    assert judged(times=50, after_s=301, since_h=23) == postponed
     given_up = judged(times=50, after_s=301, since_h=25)
     assert isinstance(given_up, reconcile.Requeue)
     assert given_up.crashed
@@ -404,13 +538,12 @@ async def test_a_report_gets_a_moment_after_the_run_has_ended(
     assert now(holder, job).attempt == 1
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_a_run_cancelled_in_prefect_cancels_the_job(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
     await put(runs, UUID(job.flow_run_id), Cancelled())
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     assert now(holder, job).state is JobState.CANCELLED
 
 
@@ -423,7 +556,6 @@ async def test_a_lost_prefect_database_sends_its_jobs_round_again(
     assert now(holder, job).attempt == 2
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_after_a_restart_a_run_is_not_given_up_before_every_worker_had_time_to_speak(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
@@ -431,23 +563,22 @@ async def test_after_a_restart_a_run_is_not_given_up_before_every_worker_had_tim
     await put(runs, UUID(job.flow_run_id), Running())
     holder.workers = Workers()
     workers_come(holder)
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     assert now(holder, job).attempt == 1
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_a_run_that_no_living_worker_has_in_hand_is_given_up(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
     await put(runs, UUID(job.flow_run_id), Running())
     workers_come(holder, flow_runs=(str(job.flow_run_id),))
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     assert now(holder, job).attempt == 1
     workers_come(holder)
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     assert now(holder, job).attempt == 2
-    await Reconciler().look(runs)
+    await Reconciler(NO_GRACE).look(runs)
     assert (await flow_run(runs, job)).state_name == "Cancelled"
 
 
@@ -461,7 +592,7 @@ async def test_a_run_waits_for_a_worker_as_long_as_it_takes(
     assert reconcile.verdict(job, replace(run, state="running"), held=None, now=long_after) is None
 
 
-async def test_a_job_heard_by_the_command_line_is_nobody_elses_until_that_falls_silent(
+async def test_a_job_of_the_command_line_is_requeued_only_after_silence(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     workers_come(holder)
@@ -491,7 +622,7 @@ async def test_runs_of_a_cancelled_job_are_stopped_with_those_of_its_spans(
         workers_come(holder, flow_runs=held)
         for ident in held:
             await put(runs, UUID(ident), Running())
-    holder.ledger.run(jobs.cancel, job.id, actor="system:test")
+    holder.ledger.run(job_store.cancel, job.id, actor="system:test")
     await Reconciler().look(runs)
     for ident in (str(job.flow_run_id), str(span.id)):
         state = (await runs._client.read_flow_run(UUID(ident))).state_name
@@ -502,7 +633,7 @@ async def test_runs_of_attempts_that_are_over_are_stopped(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
-    holder.ledger.run(jobs.requeue, job.id, actor="system:test", reason="a test")
+    holder.ledger.run(job_store.requeue, job.id, actor="system:test", reason=RunMissing())
     await Reconciler().look(runs)
     assert (await flow_run(runs, job)).state_name == "Cancelled"
 

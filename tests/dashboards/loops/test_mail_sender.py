@@ -1,4 +1,4 @@
-"""Mails about finished recordings, at a real mail server: once each, tried again, never in the way of anything."""
+"""Mails about finished recordings at a real mail server: once each, with retries."""
 
 import email
 import socket
@@ -14,14 +14,19 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
-from dashboards import context, postman
-from storage import job_rows, jobs, mails, preferences, profiles
-from storage.clock import utc_now
-from storage.errors import MailNotSent
-from storage.preferences import Preferences
-from storage.records import Job, JobState, Lane, Options
-from storage.settings import MailSettings, Settings
+from dashboards.clients import smtp_client
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from storage.accounts import mail_queue, preferences, profiles
+from storage.accounts.preferences import Preferences
+from storage.domain.clock import utc_now
+from storage.domain.errors import EmptyUpload, MailNotSent
+from storage.domain.job_messages import encode, raised
+from storage.domain.records import Job, JobState
+from storage.domain.settings import MailSettings, Settings
+from storage.jobs import job_rows
 from tests.dashboards.site import Site, running
+from tests.factories import accept
 
 FAST = (0.05, 0.05, 0.05, 0.05)
 
@@ -81,11 +86,9 @@ def smtp(office: Office) -> Iterator[MailSettings]:
 
 
 @pytest.fixture
-def mailing(settings: Settings, smtp: MailSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(mails, "PAUSES_S", FAST)
-    monkeypatch.setattr(postman, "LOOK_EVERY_S", 0.05)
+def mailing(settings: Settings, smtp: MailSettings) -> Iterator[Site]:
     settings.__dict__["mail"] = smtp
-    with running(settings) as site:
+    with running(settings, Limits(mail_pauses_s=FAST, mail_look_every_s=0.05)) as site:
         yield site
 
 
@@ -97,21 +100,12 @@ def wants(site: Site, *, ready: bool = True, failed: bool = True) -> None:
 
 
 def a_job(site: Site, name: str = "talk.wav") -> Job:
-    return context.ledger().run(
-        jobs.accept,
-        owner_id=site.user().id,
-        name=name,
-        media_sha256="00" * 32,
-        media_bytes=5,
-        options=Options(),
-        lane=Lane.INTERACTIVE,
-        actor="system:test",
-    )
+    return accept(context.ledger(), site.user(), name=name)
 
 
 def ends(job: Job, state: JobState) -> Job:
     """Let the job end."""
-    error = "no sound was found" if state is JobState.FAILED else None
+    error = encode(raised(EmptyUpload("talk.wav"))) if state is JobState.FAILED else None
     return context.ledger().run(job_rows.finish, job, state, actor="system:test", action="job.end", error=error)
 
 
@@ -122,7 +116,7 @@ def wait_for(office: Office, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_finished_and_a_failed_recording_are_told_once_each(mailing: Site, office: Office) -> None:
+def test_completion_and_failure_are_mailed_once_each(mailing: Site, office: Office) -> None:
     wants(mailing)
     done, failed = ends(a_job(mailing), JobState.COMPLETED), ends(a_job(mailing, "bad.wav"), JobState.FAILED)
     wait_for(office, 2)
@@ -134,12 +128,12 @@ def test_a_finished_and_a_failed_recording_are_told_once_each(mailing: Site, off
     mail = told["bad.wav could not be transcribed"]
     assert (mail["To"], mail["From"]) == ("ada@example.org", "robot@example.org")
     text = mail.get_payload()
-    assert "no sound was found" in text
+    assert str(EmptyUpload("talk.wav")) in text
     assert f"{mailing.settings.web.base_url}/job?id={failed.id}" in text
     assert last.id in told["last.wav is ready"].get_payload()
 
 
-def test_nobody_is_told_what_they_did_not_ask_for(mailing: Site, office: Office) -> None:
+def test_only_requested_mails_are_sent(mailing: Site, office: Office) -> None:
     wants(mailing, ready=False)
     ends(a_job(mailing), JobState.COMPLETED)
     ends(a_job(mailing, "gone.wav"), JobState.CANCELLED)
@@ -167,13 +161,13 @@ def test_a_server_that_never_takes_it_is_left_alone_in_the_end(mailing: Site, of
     time.sleep(0.5)
     assert office.asked == len(FAST) + 1
     with context.ledger().read() as con:
-        assert not mails.due(con, now=utc_now() + timedelta(hours=3))
+        assert not mail_queue.due(con, now=utc_now() + timedelta(hours=3))
 
 
 def test_a_mail_that_was_not_sent_is_by_the_next_process(
     settings: Settings, smtp: MailSettings, office: Office
 ) -> None:
-    with running(settings) as site:
+    with running(settings, Limits(mail_pauses_s=FAST, mail_look_every_s=0.05)) as site:
         wants(site)
         ends(a_job(site), JobState.COMPLETED)
     settings.__dict__["mail"] = smtp
@@ -182,13 +176,13 @@ def test_a_mail_that_was_not_sent_is_by_the_next_process(
 
 
 def test_what_ended_long_before_there_was_a_server_is_no_news(
-    settings: Settings, smtp: MailSettings, office: Office, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, smtp: MailSettings, office: Office
 ) -> None:
-    with running(settings) as site:
+    with running(settings, Limits(mail_pauses_s=FAST, mail_look_every_s=0.05)) as site:
         wants(site)
-        monkeypatch.setattr(mails, "utc_now", lambda: utc_now() - 2 * mails.NEWS_FOR)
         ends(a_job(site), JobState.COMPLETED)
-        monkeypatch.undo()
+        with context.ledger().write() as con:
+            con.execute("UPDATE mails SET created_at = $before", {"before": utc_now() - 2 * mail_queue.NEWS_FOR})
         ends(a_job(site, "fresh.wav"), JobState.COMPLETED)
     settings.__dict__["mail"] = smtp
     with running(settings):
@@ -204,14 +198,37 @@ def test_a_name_with_line_ends_adds_no_headers(mailing: Site, office: Office) ->
     assert office.got[0]["Bcc"] is None
 
 
-def test_a_server_that_is_not_there_is_named(smtp: MailSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postman, "ANSWER_WITHIN_S", 2.0)
+def test_a_log_in_with_a_new_browser_is_mailed(mailing: Site, office: Office) -> None:
+    office.refusals = 1
+    wants(mailing)
+    agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    mailing.client.headers.update(agent)
+    for known in (False, True, False):
+        if not known:
+            mailing.client.cookies.clear()
+        assert mailing.log_in("ada").status_code == 200
+    wait_for(office, 1)
+    (mail,) = office.got
+    assert (mail["To"], mail["Subject"]) == ("ada@example.org", "New browser for ada")
+    content = mail.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    text = content.decode()
+    said = (
+        "UTC",
+        "Address: testclient",
+        "Browser: Firefox on Linux",
+        f"{mailing.settings.web.base_url}/settings?part=P",
+    )
+    assert [one for one in said if one not in text] == []
+
+
+def test_a_server_that_is_not_there_is_named(smtp: MailSettings) -> None:
     gone = MailSettings(smtp_host="127.0.0.1", smtp_port=9, smtp_security="none", _env_file=None)
     with pytest.raises(MailNotSent, match="TRANSCRIBER_SMTP"):
-        postman.send(gone, to="a@example.org", subject="s", text="t")
+        smtp_client.send(gone, to="a@example.org", subject="s", text="t", within_s=2.0)
     wrong = MailSettings(**smtp.model_dump() | {"smtp_password": SecretStr("wrong")}, _env_file=None)
     with pytest.raises(MailNotSent):
-        postman.send(wrong, to="a@example.org", subject="s", text="t")
+        smtp_client.send(wrong, to="a@example.org", subject="s", text="t", within_s=2.0)
     plain = MailSettings(**smtp.model_dump() | {"smtp_security": "starttls"}, _env_file=None)
     with pytest.raises(MailNotSent):  # never in the clear where encryption was asked for
-        postman.send(plain, to="a@example.org", subject="s", text="t")
+        smtp_client.send(plain, to="a@example.org", subject="s", text="t", within_s=2.0)

@@ -1,14 +1,14 @@
-"""What readers open costs no import of seconds; the tables and charts of administrators may."""
+"""Pages of readers avoid slow imports; administrators' tables and charts may use them."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OPEN_ALL = """
 import sys
-from storage.settings import Settings
+from storage.domain.settings import Settings
 from tests.dashboards.desk import sitting
 with sitting(Settings()) as desk:
     ada = desk.user()

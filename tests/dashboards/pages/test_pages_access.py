@@ -1,12 +1,13 @@
-"""Who sees which pages, and the way in."""
+"""Page access by role, and login."""
 
 import pytest
 
-from dashboards.main import ADMIN, EVERY_PATH, OWN, SINGLE
-from storage import sessions, users
-from storage.errors import NotSignedIn
-from storage.records import Role, User
-from tests.dashboards.desk import PASSWORD, Desk, button, has, labels, words
+from dashboards.pages.navigation import EVERY_PATH
+from dashboards.pages.registry import PAGES
+from storage.accounts import api_keys, sessions, users
+from storage.domain.errors import NotSignedIn
+from storage.domain.records import Role, User
+from tests.dashboards.desk import PASSWORD, Desk, button, go_to, has, labels, words
 
 
 def titles(at: object) -> list[str]:
@@ -43,19 +44,21 @@ def test_a_user_that_is_gone_is_nobody(desk: Desk) -> None:
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.READER])
 def test_only_administrators_have_the_pages_of_administration(desk: Desk, role: Role) -> None:
     at = desk.page("jobs", desk.user(role=role))
-    for view in ADMIN:
-        with pytest.raises(ValueError, match="registered"):
-            at.switch_page(view)
+    for key, spec in PAGES.items():
+        if spec.role is Role.ADMIN:
+            with pytest.raises(ValueError, match="registered"):
+                go_to(at, key)
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_every_page_of_a_role_opens(desk: Desk, role: Role) -> None:
     at = desk.page("jobs", desk.user(role=role))
-    own = [view for view in OWN if role is not Role.READER or view != "views/upload.py"]
-    for view in [*own, *SINGLE, *(ADMIN if role is Role.ADMIN else ())]:
-        at.switch_page(view).run()
-        assert not at.exception, view
-        assert has(at, "dock"), view
+    for key, spec in PAGES.items():
+        if spec.role is not None and spec.is_for(role):
+            go_to(at, key)
+            at.run()
+            assert not at.exception, key
+            assert has(at, "dock"), key
 
 
 def test_a_reader_has_nothing_to_upload_with(desk: Desk) -> None:
@@ -63,20 +66,19 @@ def test_a_reader_has_nothing_to_upload_with(desk: Desk) -> None:
     assert "Upload" not in labels(at)
     assert "Upload a recording" not in labels(at)
     with pytest.raises(ValueError, match="registered"):
-        at.switch_page("views/upload.py")
+        go_to(at, "upload")
 
 
 def change(at: object, old: str, new: str, again: str) -> None:
     for field, value in zip(at.text_input, (old, new, again), strict=True):  # type: ignore[attr-defined]
         field.set_value(value)
-    button(at, "Save and go on").click()  # type: ignore[arg-type]
+    button(at, "Save and continue").click()  # type: ignore[arg-type]
     at.run()  # type: ignore[attr-defined]
 
 
 def can_log_in(desk: Desk, user: User, password: str) -> bool:
     try:
-        with desk.ledger.read() as con:
-            users.authenticate(con, name=user.name, password=password, client="elsewhere")
+        users.authenticate(desk.ledger, name=user.name, password=password, client="elsewhere")
     except NotSignedIn:
         return False
     return True
@@ -96,10 +98,10 @@ def test_a_first_password_has_to_be_changed_before_anything_else(desk: Desk) -> 
 @pytest.mark.parametrize(
     ("old", "new", "again", "said"),
     [
-        ("wrong", "a password of my own", "a password of my own", "current password is not right"),
+        ("wrong", "a password of my own", "a password of my own", "current password is wrong"),
         (PASSWORD, "a password of my own", "a password of my won", "two entries differ"),
         (PASSWORD, PASSWORD, PASSWORD, "choose another"),
-        (PASSWORD, "short", "short", "8 to 1024"),
+        (PASSWORD, "short", "short", "10 to 1024"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_in_words(desk: Desk, old: str, new: str, again: str, said: str) -> None:
@@ -118,3 +120,12 @@ def test_a_changed_password_signs_other_browsers_out(desk: Desk) -> None:
     change(at, PASSWORD, "a password of my own", "a password of my own")
     with desk.ledger.read() as con:
         assert [one.id for one in sessions.list_of(con, ada.id)] == [at.user["sid"]]
+
+
+def test_a_changed_password_revokes_keys_if_wanted(desk: Desk) -> None:
+    ada = desk.user(must_change=True)
+    secret, _ = desk.ledger.run(api_keys.create, user_id=ada.id, name="program", actor=ada.actor)
+    at = desk.page("jobs", ada)
+    at.checkbox[0].check()
+    change(at, PASSWORD, "a password of my own", "a password of my own")
+    assert api_keys.lookup(desk.ledger, secret) is None

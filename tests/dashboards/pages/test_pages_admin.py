@@ -1,19 +1,23 @@
 """The administrator's pages: people, machines, audit log."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import audit_log, people
-from storage import audit, choices, invitations, keys, sessions, users
-from storage.choices import Registration
-from storage.clock import new_id
-from storage.heartbeats import ModelState
-from storage.records import Role, User
-from tests.dashboards.desk import Desk, button, component, words
+from dashboards.runtime.limits import Limits
+from storage.accounts import api_keys, invitations, registration_policy, sessions, users, worker_tokens
+from storage.accounts.registration_policy import Registration
+from storage.domain.clock import new_id, utc_now
+from storage.domain.records import Role, User
+from storage.ledger import audit
+from storage.maintenance import audit_heads
+from storage.maintenance.audit_heads import AuditHead
+from storage.remote.worker_registry import ModelState
+from tests.dashboards.desk import Desk, button, component, go_to, words
 
 
 @pytest.fixture
@@ -45,8 +49,7 @@ def test_a_person_gets_a_first_password_that_is_shown_once(desk: Desk, root: Use
     password = at.code[0].value
     grace = by_name(desk, "grace")
     assert (grace.role, grace.must_change_password) == (Role.MEMBER, True)
-    with desk.ledger.read() as con:
-        assert users.authenticate(con, name="Grace", password=password, client="x") == grace
+    assert users.authenticate(desk.ledger, name="Grace", password=password, client="x") == grace
     button(at, "Done").click()
     at.run()
     assert not at.code
@@ -83,7 +86,7 @@ def test_a_password_link_is_shown_once_and_opens_a_new_password(desk: Desk, root
     with desk.ledger.read() as con:
         assert invitations.find(con, token, reset=True).user_id == ada.id
     reset = desk.page("jobs", None)
-    reset.switch_page("views/reset.py")
+    go_to(reset, "reset")
     reset.query_params["token"] = token
     reset.run()
     assert [one.value for one in reset.title] == ["Choose a new password"]
@@ -93,22 +96,22 @@ def test_a_password_link_is_shown_once_and_opens_a_new_password(desk: Desk, root
 def test_an_invitation_is_made_listed_and_withdrawn(desk: Desk, root: User) -> None:
     at = desk.page("people", root)
     named(at, "E-mail (optional)").set_value("eve@example.org")
-    button(at, "Make an invitation link").click()
+    button(at, "Create an invitation link").click()
     at.run()
     token = at.code[0].value.partition("/join?token=")[2]
     with desk.ledger.read() as con:
         made = invitations.find(con, token)
     assert "eve@example.org" in [one.value for one in at.text]
     join = desk.page("jobs", None)
-    join.switch_page("views/join.py")
+    go_to(join, "join")
     join.query_params["token"] = token
     join.run()
     assert [one["value"] for one in component(join, "login")["fields"] if one["name"] == "email"] == ["eve@example.org"]
     at.button(key=f"withdraw-{made.id}").click()
     at.run()
-    assert "No invitation is waiting" in words(at)
+    assert "There are no pending invitations" in words(at)
     join.run()
-    assert "This link does not work any more" in words(join)
+    assert "This link is no longer valid" in words(join)
 
 
 def test_limits_are_set_and_taken_away(desk: Desk, root: User) -> None:
@@ -132,8 +135,8 @@ def test_somebody_can_be_logged_out_everywhere(desk: Desk, root: User) -> None:
         assert sessions.list_of(con, ada.id) == []
 
 
-def test_thousands_of_people_come_in_pages(desk: Desk, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "PAGE_ROWS", 2)
+def test_thousands_of_people_come_in_pages(desk: Desk, root: User) -> None:
+    desk.holder.limits = Limits(page_rows=2)
     with desk.ledger.write() as con:
         for number in range(5):
             users.restore(con, user_id=new_id(), name=f"user{number}", role=Role.MEMBER, actor="system:test")
@@ -151,13 +154,12 @@ def test_thousands_of_people_come_in_pages(desk: Desk, root: User, monkeypatch: 
 
 def test_any_key_can_be_revoked(desk: Desk, root: User) -> None:
     ada = desk.user("ada")
-    secret, key = desk.ledger.run(keys.create, user_id=ada.id, name="bot", actor="system:test")
+    secret, key = desk.ledger.run(api_keys.create, user_id=ada.id, name="bot", actor="system:test")
     at = desk.page("people", root)
     assert "bot" in [one.value for one in at.text]
     at.button(key=f"revoke-{key.id}").click()
     at.run()
-    with desk.ledger.read() as con:
-        assert keys.lookup(con, secret) is None
+    assert api_keys.lookup(desk.ledger, secret) is None
     assert "There are no keys" in words(at)
 
 
@@ -168,7 +170,9 @@ def test_who_may_register_is_chosen_here(desk: Desk, root: User) -> None:
     button(at, "Save").click()
     at.run()
     with desk.ledger.read() as con:
-        assert choices.of(con) == choices.Choices(registration=Registration.OPEN, role=Role.READER)
+        assert registration_policy.of(con) == registration_policy.RegistrationPolicy(
+            registration=Registration.OPEN, role=Role.READER
+        )
     login = desk.page("jobs", None)
     assert "Create an account" in [one.proto.label for one in login.get("page_link")]
 
@@ -204,7 +208,7 @@ def test_one_who_is_no_administrator_any_more_adds_nobody(desk: Desk, root: User
 
 async def test_a_change_of_role_shuts_what_is_open(desk: Desk, root: User) -> None:
     ada = desk.user("ada", Role.ADMIN)
-    _, key = desk.ledger.run(keys.create, user_id=ada.id, name="bot", actor="system:test")
+    _, key = desk.ledger.run(api_keys.create, user_id=ada.id, name="bot", actor="system:test")
     doors = desk.holder.doors
     with doors.passed(desk.session(ada)) as page, doors.passed(key.id) as socket, doors.passed("root's") as other:
         at = await asyncio.to_thread(desk.page, "people", root)
@@ -219,11 +223,23 @@ async def test_a_change_of_role_shuts_what_is_open(desk: Desk, root: User) -> No
 
 
 def test_machines_tell_load_and_models(desk: Desk, root: User) -> None:
-    assert "No worker is running" in words(desk.page("machines", root))
+    assert "No worker that transcribes is running" in words(desk.page("machines", root))
     desk.beat(model=ModelState(name="small", fingerprint="f", state="ready"), busy=1)
     at = desk.page("machines", root)
     assert [one.value for one in at.metric] == ["2", "1", "2 of 4"]
     assert "small" in words(at)
+
+
+def test_machines_name_the_model_that_is_used_before_those_that_are_only_installed(desk: Desk, root: User) -> None:
+    used = ModelState(name="/srv/models/our_base", fingerprint="f", state="ready")
+    desk.beat(model=used)
+    (beat,) = desk.holder.workers.alive(pool="gpu")
+    other = ModelState(name="small", fingerprint="e", state="ready")
+    desk.holder.workers.beat(replace(beat, models=(other,)))
+    said = words(desk.page("machines", root))
+    assert r"Uses model **our\_base**" in said
+    assert "Also installed: small" in said
+    assert "/srv" not in said
 
 
 def test_a_failed_model_says_why(desk: Desk, root: User) -> None:
@@ -240,10 +256,10 @@ def test_the_log_is_filtered_by_who_and_what(desk: Desk, root: User) -> None:
     at.text_input[0].set_value("Ada")
     at.selectbox[0].set_value("job.accept")
     at.run()
-    assert list(at.dataframe[0].value["What"]) == ["job.accept: recording taken in"]
+    assert list(at.dataframe[0].value["What"]) == ["job.accept: recording accepted"]
     at.date_input[0].set_value((date(2020, 1, 1), date(2020, 1, 2)))
     at.run()
-    assert "Nothing in the log fits" in words(at)
+    assert "No entry matches" in words(at)
 
 
 def test_the_log_is_filtered_by_what_it_is_about(desk: Desk, root: User) -> None:
@@ -252,7 +268,7 @@ def test_the_log_is_filtered_by_what_it_is_about(desk: Desk, root: User) -> None
     at.text_input[1].set_value(job.id)
     at.text_input[0].set_value("worker")
     at.run()
-    assert "Nothing in the log fits" in words(at)
+    assert "No entry matches" in words(at)
     at.text_input[0].set_value("")
     at.run()
     assert set(at.dataframe[0].value["To"]) == {job.id}
@@ -261,8 +277,8 @@ def test_the_log_is_filtered_by_what_it_is_about(desk: Desk, root: User) -> None
     assert "format=jsonl" in jsonl
 
 
-def test_older_rows_are_a_page_away(desk: Desk, root: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_log, "PAGE_ROWS", 2)
+def test_older_rows_are_a_page_away(desk: Desk, root: User) -> None:
+    desk.holder.limits = Limits(audit_page_rows=2)
     for number in range(3):
         desk.ledger.run(audit.record, actor="system:test", action="user.role", subject=str(number))
     at = desk.page("audit", root)
@@ -274,15 +290,41 @@ def test_older_rows_are_a_page_away(desk: Desk, root: User, monkeypatch: pytest.
 
 def test_a_sound_chain_is_said_to_be_sound(desk: Desk, root: User) -> None:
     at = desk.page("audit", root)
-    button(at, "Verify the chain").click()
+    button(at, "Verify audit log").click()
     at.run()
-    assert "are as they were written" in words(at)
+    assert "are intact" in words(at)
 
 
 def test_a_row_changed_by_other_hands_is_found(desk: Desk, root: User) -> None:
     at = desk.page("audit", root)
     with desk.ledger.write() as con:
         con.execute("UPDATE audit SET subject = 'nobody' WHERE seq = 1")
-    button(at, "Verify the chain").click()
+    button(at, "Verify audit log").click()
     at.run()
     assert "Row 1 was changed" in words(at)
+
+
+def test_a_role_without_a_row_and_a_shortened_chain_are_found(desk: Desk, root: User) -> None:
+    at = desk.page("audit", root)
+    audit_heads.keep(desk.holder.files, AuditHead(at=utc_now(), rows=99, hash="gone"))
+    with desk.ledger.write() as con:
+        con.execute("INSERT INTO users SELECT * REPLACE ('x' AS id, 'eve' AS name, 'eve' AS name_key) FROM users")
+    button(at, "Verify audit log").click()
+    at.run()
+    assert "the chain only" in words(at)
+    assert "The account eve" in words(at)
+
+
+def test_worker_tokens_are_created_shown_once_and_revoked(desk: Desk) -> None:
+    root = desk.user("root", Role.ADMIN)
+    at = desk.page("machines", root)
+    at.text_input[0].input("gpu-box")
+    button(at, "Create token").click()
+    at.run()
+    secret = at.code[0].value
+    assert worker_tokens.lookup(desk.ledger, secret) == "gpu-box"
+    assert "gpu-box" in [each.value for each in at.text]
+    button(at, "Revoke permanently").click()
+    at.run()
+    assert not at.code
+    assert worker_tokens.lookup(desk.ledger, secret) is None

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from dashboards.recordings import PAGE_ROWS
-from storage import jobs, preferences, profiles
-from storage.heartbeats import SPEAKERS, ModelState
-from storage.preferences import Preferences
-from storage.records import CueLimits, ExportFormat, JobState, Lane, Options, Role, from_json
+from dashboards.pages.recording_list import PAGE_ROWS
+from storage.accounts import preferences, profiles
+from storage.accounts.preferences import Preferences
+from storage.domain.errors import NoModel
+from storage.domain.records import CueLimits, ExportFormat, JobState, Lane, Options, Role, from_json
+from storage.jobs import job_store
+from storage.remote.worker_registry import SPEAKERS, ModelState
 from tests.dashboards.desk import Desk, button, component, has, words
 
 
@@ -26,7 +28,7 @@ def test_a_list_shows_own_recordings_newest_first(desk: Desk) -> None:
     desk.job(ada, name="one.wav")
     desk.job(bob, name="other.wav")
     desk.job(ada, JobState.TRANSCRIBING, name="two.wav")
-    rows = component(desk.page("jobs", ada), "joblist")["rows"]
+    rows = component(desk.page("jobs", ada), "job_list")["rows"]
     assert [row["name"] for row in rows] == ["two.wav", "one.wav"]
     assert rows[0]["label"] == "Transcribing 25%"
     assert rows[0]["progress"] == 0.25
@@ -36,14 +38,14 @@ def test_a_list_shows_own_recordings_newest_first(desk: Desk) -> None:
 def test_a_failed_row_says_why(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada, JobState.FAILED)
-    assert "has no audio track" in component(desk.page("jobs", ada), "joblist")["rows"][0]["error"]
+    assert "has no audio track" in component(desk.page("jobs", ada), "job_list")["rows"][0]["error"]
 
 
 def test_an_admin_sees_everybodys_with_their_names(desk: Desk) -> None:
     root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
     desk.job(ada, JobState.COMPLETED, name="hers.wav")
     assert "Nothing here yet" in words(desk.page("jobs", root))
-    rows = component(desk.page("all_jobs", root), "joblist")["rows"]
+    rows = component(desk.page("all_jobs", root), "job_list")["rows"]
     assert (rows[0]["owner"], rows[0]["about"].split(" · ")[0]) == ("ada", "English")
 
 
@@ -57,14 +59,14 @@ def test_the_filter_keeps_what_fits(desk: Desk, shown: str, names: list[str]) ->
     for name, state in zip("abcd", states, strict=True):
         desk.job(ada, state, name=name)
     at = desk.page("jobs", ada, show=shown)
-    assert [row["name"] for row in component(at, "joblist")["rows"]] == names
+    assert [row["name"] for row in component(at, "job_list")["rows"]] == names
 
 
 def test_a_filter_that_nothing_fits_says_so(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada)
     at = desk.page("jobs", ada, show="ready")
-    given = component(at, "joblist")
+    given = component(at, "job_list")
     assert given["rows"] == []
     assert "No transcript is ready yet" in given["nothing"]
     assert [one["key"] for one in given["filters"]] == ["all", "going", "ready", "deleted"]
@@ -73,9 +75,9 @@ def test_a_filter_that_nothing_fits_says_so(desk: Desk) -> None:
 def test_older_recordings_are_a_page_away(desk: Desk) -> None:
     ada = desk.user()
     made = [desk.job(ada, name=f"{number}.wav").id for number in range(PAGE_ROWS + 2)]
-    first = component(desk.page("jobs", ada), "joblist")
+    first = component(desk.page("jobs", ada), "job_list")
     assert first["first"] is False
-    second = component(desk.page("jobs", ada, after=first["after"]), "joblist")
+    second = component(desk.page("jobs", ada, after=first["after"]), "job_list")
     assert [row["id"] for row in first["rows"] + second["rows"]] == made[::-1]
     assert (second["first"], second["after"]) == (True, None)
 
@@ -83,11 +85,11 @@ def test_older_recordings_are_a_page_away(desk: Desk) -> None:
 def test_the_address_narrows_the_list(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada, JobState.COMPLETED, name="Årsmøde.wav", model="small")
-    desk.job(ada, JobState.COMPLETED, name="other.wav", model="tiny")
+    desk.job(ada, JobState.COMPLETED, name="other.wav", model="/srv/models/tiny/")
     desk.job(ada, JobState.FAILED, name="b.wav")
 
     def names(**query: str) -> list[str]:
-        return [row["name"] for row in component(desk.page("jobs", ada, **query), "joblist")["rows"]]
+        return [row["name"] for row in component(desk.page("jobs", ada, **query), "job_list")["rows"]]
 
     assert names(name="ARSM") == ["Årsmøde.wav"]
     assert names(model="tiny") == ["other.wav"]
@@ -96,8 +98,8 @@ def test_the_address_narrows_the_list(desk: Desk) -> None:
     assert names(**{"from": "2099-01-01"}) == []
     assert names(to="2020-01-01") == []
     assert len(names(**{"from": "rubbish", "to": "9999-12-31", "sort": "rubbish", "after": "rubbish"})) == 3
-    given = component(desk.page("jobs", ada, name="nothing like it"), "joblist")
-    assert "fits these filters" in given["nothing"]
+    given = component(desk.page("jobs", ada, name="nothing like it"), "job_list")
+    assert "matches these filters" in given["nothing"]
     assert given["languages"] == [["en", "English"]]
     assert given["models"] == ["small", "tiny"]
 
@@ -106,10 +108,10 @@ def test_an_owner_in_the_address_is_for_administrators(desk: Desk) -> None:
     root, ada, bob = desk.user("root", Role.ADMIN), desk.user("ada"), desk.user("bob")
     desk.job(ada, name="hers.wav")
     desk.job(bob, name="his.wav")
-    shown = component(desk.page("all_jobs", root, owner=ada.id), "joblist")
+    shown = component(desk.page("all_jobs", root, owner=ada.id), "job_list")
     assert [row["name"] for row in shown["rows"]] == ["hers.wav"]
     assert [name for _, name in shown["owners"]] == ["ada", "bob", "root"]
-    assert [row["name"] for row in component(desk.page("jobs", bob, owner=ada.id), "joblist")["rows"]] == ["his.wav"]
+    assert [row["name"] for row in component(desk.page("jobs", bob, owner=ada.id), "job_list")["rows"]] == ["his.wav"]
 
 
 def test_the_statistics_are_the_ledgers(desk: Desk) -> None:
@@ -117,15 +119,15 @@ def test_the_statistics_are_the_ledgers(desk: Desk) -> None:
     for state in (JobState.COMPLETED, JobState.COMPLETED, JobState.COMPLETED, JobState.FAILED, JobState.QUEUED):
         desk.job(ada, state)
     desk.job(desk.user("bob"), JobState.COMPLETED)
-    facts = dict(component(desk.page("jobs", ada), "joblist")["facts"])
+    facts = dict(component(desk.page("jobs", ada), "job_list")["facts"])
     assert facts == {
         "Recordings": "5",
         "Ready": "3",
         "In progress": "1",
         "Failed": "1",
         "This month": "5",
-        "Heard": "0.1 h",
-        "Success": "75%",
+        "Transcribed": "0.1 h",
+        "Success rate": "75%",
     }
 
 
@@ -133,7 +135,7 @@ def test_a_quota_is_shown_with_what_is_used_of_it(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada, JobState.COMPLETED)
     desk.ledger.run(profiles.set_quota, ada.id, hours=10, size_bytes=5_000_000, actor="system:test")
-    facts = dict(component(desk.page("jobs", ada), "joblist")["facts"])
+    facts = dict(component(desk.page("jobs", ada), "job_list")["facts"])
     assert facts["Hours used this month"] == "0.0 of 10"
     assert facts["Space used"] == "1.2 MB of 5.0 MB"
 
@@ -143,35 +145,32 @@ def test_who_waits_sees_the_place_in_line(desk: Desk) -> None:
     desk.job(bob)
     desk.job(ada)
     desk.job(ada)
-    rows = component(desk.page("jobs", ada), "joblist")["rows"]
-    assert [row["left"] for row in rows] == ["2 before it", "1 before it"]
+    rows = component(desk.page("jobs", ada), "job_list")["rows"]
+    assert [row["left"] for row in rows] == ["2 ahead of it", "1 ahead of it"]
 
 
 def test_deleted_recordings_have_a_list_of_their_own(desk: Desk) -> None:
     ada = desk.user()
     job = desk.job(ada, JobState.COMPLETED, name="gone.wav")
-    desk.ledger.run(jobs.delete, job.id, actor="system:test")
-    shown = component(desk.page("jobs", ada), "joblist")
+    desk.ledger.run(job_store.delete, job.id, actor="system:test")
+    shown = component(desk.page("jobs", ada), "job_list")
     assert shown["rows"] == []
-    shown = component(desk.page("jobs", ada, show="deleted"), "joblist")
+    shown = component(desk.page("jobs", ada, show="deleted"), "job_list")
     assert [row["name"] for row in shown["rows"]] == ["gone.wav"]
     assert shown["deleted"]
 
 
 def test_it_is_said_when_no_worker_is_there(desk: Desk) -> None:
-    assert "wait in line" in words(desk.page("jobs", desk.user("ada")))
+    assert "recordings wait until one starts" in words(desk.page("jobs", desk.user("ada")))
     assert "transcriber up" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
 
 
-def test_it_is_said_when_only_the_demo_model_is_there(desk: Desk) -> None:
-    desk.beat(model=ModelState(name="demo", fingerprint="f", state="ready", warning="a small vocabulary"))
-    assert "heard by the demo model" in words(desk.page("jobs", desk.user()))
-    assert "models fetch base" in words(desk.page("jobs", desk.user("root", Role.ADMIN)))
-
-
-def test_what_the_workers_say_of_their_model_is_passed_on(desk: Desk) -> None:
-    desk.beat(model=ModelState(name="tiny.en", fingerprint="f", state="ready", warning="this one hears English only"))
-    assert "This one hears English only" in words(desk.page("jobs", desk.user()))
+def test_it_is_said_when_no_model_could_be_had_and_what_to_do(desk: Desk) -> None:
+    lacking = str(NoModel("/srv/models", "the hub did not answer"))
+    desk.beat(model=ModelState(name="auto", fingerprint=None, state="failed", warning=lacking))
+    said = words(desk.page("jobs", desk.user()))
+    assert "There is no model on this machine" in said
+    assert "transcriber models fetch base" in said
 
 
 def test_it_is_said_how_far_the_model_has_come(desk: Desk) -> None:
@@ -182,7 +181,7 @@ def test_it_is_said_how_far_the_model_has_come(desk: Desk) -> None:
 def test_names_are_shown_as_they_are(desk: Desk) -> None:
     ada = desk.user()
     job = desk.job(ada, JobState.COMPLETED, name="<b>*bold*</b> $x$ :red[no].wav")
-    assert component(desk.page("jobs", ada), "joblist")["rows"][0]["name"] == job.name
+    assert component(desk.page("jobs", ada), "job_list")["rows"][0]["name"] == job.name
     assert "&lt;b&gt;*bold*&lt;/b&gt;" in words(desk.page("job", ada, id=job.id))
 
 
@@ -253,13 +252,13 @@ def test_a_model_that_cannot_translate_is_said_beforehand(desk: Desk) -> None:
     assert [one for one in at.warning if "cannot translate" in one.value]
 
 
-def test_quotas_are_told_beforehand(desk: Desk) -> None:
+def test_quotas_are_shown(desk: Desk) -> None:
     ada = desk.user("ada")
     desk.ledger.run(profiles.set_quota, ada.id, hours=5, size_bytes=3_000_000, actor="system:test")
     desk.job(ada, JobState.COMPLETED)
     shown = component(desk.page("upload", ada), "uploader")
     assert shown["settings"]["free_bytes"] == 3_000_000 - 1_234_567
-    assert "there is room for 1.8 MB now" in shown["text"]["limit"]
+    assert "1.8 MB of space are free" in shown["text"]["limit"]
     assert "You have used 0.0 of your 5 hours this month" in shown["text"]["limit"]
 
 

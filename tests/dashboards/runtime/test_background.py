@@ -1,12 +1,12 @@
-"""Tasks beside the requests end when the process does, whatever they are at."""
+"""Background tasks end with the process, whatever they are doing."""
 
 import asyncio
 
-from dashboards.background import Background
-from dashboards.events import Bus, News
+from dashboards.runtime.background import Background
+from dashboards.runtime.event_bus import Bus, News
 
 
-async def test_a_task_that_takes_its_end_for_something_else_is_told_again() -> None:
+async def test_a_task_that_ignores_cancellation_is_cancelled_again() -> None:
     ends = 0
 
     async def stubborn() -> None:

@@ -1,14 +1,14 @@
-"""How long a job still takes."""
+"""The estimated remaining time of a job."""
 
 from dataclasses import replace
 
-from dashboards import present
-from dashboards.paces import Paces
-from storage.records import JobState
+from dashboards.presenters import job_row
+from dashboards.runtime.eta import Paces
+from storage.domain.records import JobState
 from tests.dashboards.desk import Desk
 
 
-def test_time_left_is_measured_from_what_was_heard(desk: Desk) -> None:
+def test_time_left_is_estimated_from_measured_speed(desk: Desk) -> None:
     job = desk.job(desk.user(), JobState.TRANSCRIBING)  # 40 s of speech, 10 of them heard
     paces = Paces()
     paces.note(job, now=100.0)
@@ -60,7 +60,7 @@ def test_while_the_rest_is_read_its_speech_counts_as_if_it_had_been_found(desk: 
     job = replace(job, done_s=10.0)
     paces.note(job, now=10.0)
     assert paces.left_s(job, now=10.0) == 30.0
-    assert present.label(job) == "Transcribing 25%"
+    assert job_row.label(job) == "Transcribing 25%"
     assert paces.left_s(replace(job, speech_s=40.0, read_s=None), now=10.0) == 30.0
 
 
@@ -70,4 +70,4 @@ def test_nothing_is_guessed_where_the_length_is_not_known(desk: Desk) -> None:
     paces.note(job, now=0.0)
     paces.note(replace(job, done_s=10.0), now=10.0)
     assert paces.left_s(job, now=10.0) is None
-    assert present.label(job) == "Transcribing"
+    assert job_row.label(job) == "Transcribing"

@@ -1,4 +1,4 @@
-"""Files of the current transcript in any form: served if there, made once if not, never stale."""
+"""Exports of the current transcript: served if present, made once if not, never stale."""
 
 import threading
 import time
@@ -11,16 +11,19 @@ import httpx
 import pytest
 import srt
 
-from dashboards import context, exports
-from dashboards.prefect_runs import DeploymentMissing, Run
-from flows.exporting import make
-from storage import names, revision, transcripts
-from storage.clock import utc_now
-from storage.editing import Draft, Piece
-from storage.heartbeats import WorkerBeat
-from storage.records import CueLimits, ExportFormat, Job
+from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRun
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from flows.flows.export_transcript import make
+from storage.domain import names
+from storage.domain.clock import utc_now
+from storage.domain.records import CueLimits, ExportFormat, Job
+from storage.jobs import save_edit
+from storage.transcripts import transcript_store
+from storage.transcripts.edits import Draft, Piece
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import Site
+from tests.factories import heartbeat
 
 
 class PlayedRuns:
@@ -32,22 +35,22 @@ class PlayedRuns:
         self.may_work.set()
         self.refuse: Exception | None = None
         self.ends_as = "running"
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, PrefectRun] = {}
 
-    async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> Run:
+    async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> PrefectRun:
         assert parameters["stored_as"] == stored(job)
         if self.refuse:
             raise self.refuse
         if key not in self._runs:
             self.keys.append(key)
-            self._runs[key] = Run(
+            self._runs[key] = PrefectRun(
                 id=key, state=self.ends_as, message="no room", since=utc_now(), job_id=None, attempt=None
             )
             if self.ends_as == "running":
                 threading.Thread(target=self._work, kwargs={"files": context.files(), **parameters}).start()
         return self._runs[key]
 
-    async def by_id(self, ids: list[str]) -> dict[str, Run]:
+    async def by_id(self, ids: list[str]) -> dict[str, PrefectRun]:
         return {ident: self._runs[ident] for ident in ids}
 
     def _work(self, *, files: Any, stored_as: str, formats: list[str], settings: dict[str, Any]) -> None:
@@ -62,8 +65,7 @@ def played(site: Site) -> PlayedRuns:
         assert time.monotonic() < until_s
         time.sleep(0.01)
     context.current().runs = played  # type: ignore[assignment]
-    here: dict[str, Any] = {"host": "here", "pid": 1, "device": "cpu", "slots": 2, "busy": 0, "default_model": None}
-    context.workers().beat(WorkerBeat(name="cpu-here", pool="cpu", sent_at=utc_now(), **here))
+    context.workers().beat(heartbeat("cpu", slots=2))
     return played
 
 
@@ -75,7 +77,7 @@ def get(site: Site) -> Callable[..., Any]:
 
 def stored(job: Job) -> str:
     with context.ledger().read() as con:
-        found = transcripts.stored_as(con, job.id)
+        found = transcript_store.stored_as(con, job.id)
     assert found
     return found
 
@@ -117,7 +119,7 @@ def test_an_edited_transcript_never_serves_an_old_file(site: Site, played: Playe
     before = get(f"/downloads/{job.id}/txt")
     piece = Piece(start_s=0.2, end_s=3.5, text="Good evening.", origin=(0,))
     draft = Draft(base=1, segments=(piece, *range(1, len(LINES))))
-    revision.edit(context.ledger(), context.files(), job.id, draft, actor=f"user:{ada.id}")
+    save_edit.edit(context.ledger(), context.files(), job.id, draft, actor=f"user:{ada.id}")
     after = get(f"/downloads/{job.id}/txt", **{"If-None-Match": before.headers["etag"]})
     assert before.text.startswith("Good morning")
     assert (after.status_code, after.text.splitlines()[0]) == (200, "Good evening.")
@@ -134,25 +136,21 @@ def test_many_at_once_start_one_run(site: Site, played: PlayedRuns, get: Callabl
     assert len(played.keys) == 1
 
 
-def test_a_file_that_takes_long_is_asked_for_again(
-    site: Site, played: PlayedRuns, get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exports, "WAIT_S", 0.3)
+def test_a_file_that_takes_long_is_asked_for_again(site: Site, played: PlayedRuns, get: Callable[..., Any]) -> None:
+    context.current().limits = Limits(export_wait_s=0.3)
     job = hear(site.user("ada"))
     played.may_work.clear()
     answer = get(f"/downloads/{job.id}/docx")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "the workers are busy" in answer.json()["error"]["message"]
     played.may_work.set()
-    monkeypatch.setattr(exports, "WAIT_S", 60)
+    context.current().limits = Limits(export_wait_s=60)
     assert get(f"/downloads/{job.id}/docx").status_code == 200
     assert len(played.keys) == 1
 
 
-def test_it_is_said_when_nobody_is_there_to_make_it(
-    site: Site, played: PlayedRuns, get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exports, "WAIT_FOR_NOBODY_S", 0.2)
+def test_it_is_said_when_nobody_is_there_to_make_it(site: Site, played: PlayedRuns, get: Callable[..., Any]) -> None:
+    context.current().limits = Limits(export_wait_for_nobody_s=0.2)
     context.workers().gone("cpu-here")
     played.may_work.clear()
     answer = get(f"/downloads/{hear(site.user('ada')).id}/docx")
@@ -177,7 +175,7 @@ def test_it_is_said_when_prefect_is_away(
     assert says in answer.json()["error"]["message"]
 
 
-def test_a_run_that_has_failed_is_told_and_another_try_begins_anew(
+def test_a_failed_export_is_reported_and_can_be_retried(
     site: Site, played: PlayedRuns, get: Callable[..., Any]
 ) -> None:
     job = hear(site.user("ada"))
@@ -224,11 +222,9 @@ def test_what_is_not_ones_own_is_not_made(site: Site, played: PlayedRuns, get: C
     assert played.keys == []
 
 
-def test_too_many_at_once_are_put_off(
-    site: Site, played: PlayedRuns, get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_at_once_are_put_off(site: Site, played: PlayedRuns, get: Callable[..., Any]) -> None:
     job = hear(site.user("ada"))
-    monkeypatch.setattr(exports, "MOST_AT_ONCE", 0)
+    context.current().limits = Limits(exports_at_once=0)
     answer = get(f"/downloads/{job.id}/docx")
     assert answer.status_code == 503
     assert "many others" in answer.json()["error"]["message"]
@@ -240,12 +236,11 @@ def test_settings_that_the_page_never_offers_are_in_the_api_page(site: Site, get
     assert asked == set(CueLimits.__dataclass_fields__)
 
 
-def test_the_files_of_a_job_are_few(site: Site, played: PlayedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_job_are_few(site: Site, played: PlayedRuns) -> None:
     job = hear(site.user("ada"))
-    monkeypatch.setattr("flows.exporting.MOST_FILES", 3)
     files, folder = context.files(), names.exports_folder(job.id)
     for width in range(20, 24):
-        made = make(files, stored(job), [ExportFormat.SRT], CueLimits(max_line_width=width))
+        made = make(files, stored(job), [ExportFormat.SRT], CueLimits(max_line_width=width), most_files=3)
         assert all(map(files.exists, made))
     assert len(list(files.list(folder))) <= 3
 
@@ -253,7 +248,7 @@ def test_the_files_of_a_job_are_few(site: Site, played: PlayedRuns, monkeypatch:
 def test_what_is_made_of_a_transcript_that_is_gone_goes_too(
     site: Site, played: PlayedRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from storage.errors import NotStored
+    from storage.domain.errors import NotStored
 
     job = hear(site.user("ada"))
     files, stored_as = context.files(), stored(job)
@@ -262,7 +257,7 @@ def test_what_is_made_of_a_transcript_that_is_gone_goes_too(
         files.delete(stored_as)
         return b"late"
 
-    monkeypatch.setattr("tasks.export.manuscript.docx", late)
+    monkeypatch.setattr("tasks.exports.writers.docx_writer.docx", late)
     with pytest.raises(NotStored):
         make(files, stored_as, [ExportFormat.DOCX], CueLimits())
     assert list(files.list(names.exports_folder(job.id))) == []

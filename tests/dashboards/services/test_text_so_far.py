@@ -1,11 +1,12 @@
-"""The text of a job under way over HTTP: what there is, from where one has it, whose it is, and when it is final."""
+"""The text so far over HTTP: parts, positions, permissions and completion."""
 
 from typing import Any
 
 import pytest
 
-from dashboards import context
-from storage import intake, jobs, names
+from dashboards.runtime import context
+from storage.domain import names
+from storage.jobs import intake, job_store
 from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.site import ORIGIN, Site
 
@@ -76,7 +77,7 @@ def test_there_is_nothing_before_the_first_part(site: Site, growing: Growing, ad
 
 def test_a_job_that_is_cancelled_has_none(site: Site, growing: Growing, ada: dict[str, str]) -> None:
     growing.say(2)
-    context.ledger().run(jobs.cancel, growing.job.id, actor="cli:me")
+    context.ledger().run(job_store.cancel, growing.job.id, actor="cli:me")
     answer = ask(site, growing, ada)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "job_moved")
     assert "cannot be read along" in answer.json()["error"]["message"]
@@ -123,7 +124,7 @@ def test_events_tell_of_new_parts(site: Site, growing: Growing) -> None:
 
 def test_a_deleted_job_takes_its_text_so_far_with_it(site: Site, growing: Growing) -> None:
     growing.say(2)
-    context.ledger().run(jobs.cancel, growing.job.id, actor="cli:me")
+    context.ledger().run(job_store.cancel, growing.job.id, actor="cli:me")
     intake.throw_out(context.ledger(), context.files(), growing.job.id, actor="cli:me")
     assert not list(context.files().list("partial"))
 

@@ -1,13 +1,15 @@
-"""Searching from the page and from a program."""
+"""Search from the page and from a program."""
 
 import time
+from typing import Any
 
 import pytest
 
-from dashboards import context
-from storage.records import JobState, Role
-from tests.dashboards.desk import Desk, _make, button, component, words
+from dashboards.runtime import context, notify
+from storage.domain.records import JobState, Role
+from tests.dashboards.desk import Desk, button, component, words
 from tests.dashboards.site import Site
+from tests.factories import job_in
 
 
 def sync(desk: Desk) -> None:
@@ -50,16 +52,16 @@ def test_what_is_not_understood_is_said(desk: Desk) -> None:
     sync(desk)
     shown = component(desk.page("search", desk.user(), q='"never closed'), "search")
     assert "quotation mark" in shown["hints"][0]
-    assert shown["count"].startswith("Nothing was found")
+    assert shown["count"].startswith("No results")
     assert component(desk.page("search", desk.user("ben"), q="( OR )"), "search")["count"].startswith(
-        "There is no word"
+        "Enter at least one word"
     )
 
 
 def test_the_page_says_that_the_index_is_behind(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada, JobState.COMPLETED)
-    assert "is being opened" in component(desk.page("search", ada, q="nothing"), "search")["behind"]
+    assert "is starting" in component(desk.page("search", ada, q="nothing"), "search")["behind"]
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 30])
@@ -96,16 +98,15 @@ def test_the_index_keeps_up_by_itself(site: Site) -> None:
     key = site.key_of(site.user("ada"))
     job = _completed(site)
     until = time.monotonic() + 60
-    while time.monotonic() < until:
+    found: dict[str, Any] = {"results": []}
+    while not found["results"] and time.monotonic() < until:
         time.sleep(0.1)
         found = site.client.get("/api/v1/search", params={"q": "vent*"}, headers=key).json()
-        if found["results"]:
-            break
     assert found["results"][0]["job_id"] == job
     assert found["results"][0]["moments"][0]["marks"] == [[8, 16]]
 
 
 def _completed(site: Site) -> str:
-    job = _make(context.ledger(), site.user("ada"), JobState.COMPLETED)
-    context.announce(job)
+    job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.COMPLETED)
+    notify.announce(job)
     return job.id

@@ -1,4 +1,4 @@
-"""Recordings that were sent before: recognised by size and content, and heard again without sending."""
+"""Duplicate uploads: recognised by size and content, transcribed again without an upload."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from httpx2 import Response
 
-from dashboards import context
-from storage import jobs
-from storage.records import Job, Lane
+from dashboards.runtime import context
+from storage.domain.records import Job, Lane
+from storage.jobs import job_store
 from tests.dashboards.site import ORIGIN, Site
 
 
@@ -16,7 +16,7 @@ def sent(site: Site, data: bytes, *, name: str = "talk.wav") -> Job:
     answer = site.client.post("/api/v1/jobs", files={"file": (name, data, "audio/wav")}, headers=ORIGIN)
     assert answer.status_code in {200, 201, 202}, answer.text
     with context.ledger().read() as con:
-        return jobs.get(con, answer.json()["id"])
+        return job_store.get(con, answer.json()["id"])
 
 
 def again(site: Site, sha256: str, **more: object) -> Response:
@@ -44,14 +44,14 @@ def test_others_do_not_learn_what_somebody_has(site: Site, tone: Callable[..., b
     assert again(site, sha256).status_code == 404
 
 
-def test_heard_again_is_a_job_of_its_own_with_other_options(site: Site, tone: Callable[..., bytes]) -> None:
+def test_transcribing_again_creates_a_job_with_other_options(site: Site, tone: Callable[..., bytes]) -> None:
     site.sign_in("ada")
     first = sent(site, tone(1))
     answers = [again(site, first.media_sha256, options={"language": "da"}, lane="batch") for _ in range(2)]
     assert {answer.status_code for answer in answers} == {201}
     (job_id,) = {answer.json()["id"] for answer in answers}
     with context.ledger().read() as con:
-        job = jobs.get(con, job_id)
+        job = job_store.get(con, job_id)
     assert (job.media_sha256, job.options.language, job.lane, job.name) == (
         first.media_sha256,
         "da",
@@ -63,7 +63,7 @@ def test_heard_again_is_a_job_of_its_own_with_other_options(site: Site, tone: Ca
 def test_what_was_cancelled_is_not_offered(site: Site, tone: Callable[..., bytes]) -> None:
     site.sign_in("ada")
     job = sent(site, tone(1))
-    context.ledger().run(jobs.cancel, job.id, actor="system:test")
+    context.ledger().run(job_store.cancel, job.id, actor="system:test")
     assert site.client.get(f"/uploads/known?sha256={job.media_sha256}").json() == {"jobs": []}
 
 

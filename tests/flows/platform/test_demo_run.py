@@ -1,4 +1,4 @@
-"""What the demonstration says while it waits; the web process answers from a list."""
+"""The demo's console output; the web process is simulated."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from flows.demonstration import follow
-from storage.client import WebClient
-from storage.records import Job, JobState, Lane, Options, to_json
+from flows.platform.demo_run import follow
+from storage.domain.job_messages import DownloadingModel, encode
+from storage.domain.records import Job, JobState, Lane, Options, to_json
+from storage.remote.web_client import WebClient
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUED = Job(
@@ -51,13 +52,15 @@ class Telling(WebClient):
         return to_json(self.told.pop(0) if len(self.told) > 1 else self.told[0])
 
 
-def test_a_download_is_told_as_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    shares = [replace(QUEUED, detail=f"downloading model base: {share}%") for share in (0, 24, 24, 90)]
+def test_the_progress_of_a_download_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    shares = [
+        replace(QUEUED, detail=encode(DownloadingModel(model="base", share=share / 100))) for share in (0, 24, 24, 90)
+    ]
     with Telling(QUEUED, *shares, replace(QUEUED, state=JobState.COMPLETED)) as web:
         assert follow(web, "j").state is JobState.COMPLETED
     assert capsys.readouterr().out.splitlines() == [f"downloading model base: {share}%" for share in (0, 24, 90)]
 
 
-def test_a_job_of_which_nothing_more_is_heard_is_given_up() -> None:
+def test_a_job_without_progress_is_abandoned() -> None:
     with Telling(QUEUED) as web:
         assert follow(web, "j", patience_s=0.2).state is JobState.QUEUED

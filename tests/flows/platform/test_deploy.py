@@ -1,17 +1,35 @@
 """prefect.yaml applied to a real server."""
 
+import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flows import deploy
+import httpx
+import pytest
+
+from flows.platform import deploy
+from storage.domain.deployments import Deployment
+from storage.domain.export_formats import ExportFormat
 from tests.flows.conftest import ROOT, Server, Worker, until
 
-OURS = {
-    *("transcribe-recording", "transcribe-span", "tell-speakers-apart", "export-transcript"),
-    *("ingest-batch", "upkeep"),
-}
+OURS = set(Deployment)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_a_busy_server_is_asked_again(method: str) -> None:
+    asked: list[bytes] = []
+
+    def busy_once(request: httpx.Request) -> httpx.Response:
+        asked.append(request.read())
+        return httpx.Response(200 if len(asked) > 1 else 503)
+
+    body = {"name": "mark"}
+    with deploy.RetryingClient(base_url="http://prefect", transport=httpx.MockTransport(busy_once)) as http:
+        assert http.request(method, "/flows/", json=body).is_success
+    assert [json.loads(each) for each in asked] == [body, body]
 
 
 def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:
@@ -20,6 +38,14 @@ def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:
         rows = server.http.post(f"/work_pools/{pool}/queues/filter", json={}).json()
         order = [row["name"] for row in sorted(rows, key=lambda row: row["priority"])]
         assert [name for name in order if name != "default"] == ["interactive", "batch", "backfill"]
+
+
+def test_our_schedules_know_no_summer_time() -> None:
+    schedules = [
+        each for deployed in deploy.read(deploy.PREFECT_YAML)["deployments"] for each in deployed.get("schedules", [])
+    ]
+    assert schedules
+    assert {each["timezone"] for each in schedules} == {"UTC"}
 
 
 def test_applying_again_changes_nothing(server: Server) -> None:
@@ -59,10 +85,16 @@ def test_a_changed_file_is_applied_and_waited_for(server: Server, tmp_path: Path
 
 
 def test_a_worker_makes_what_is_missing(server: Server, start_worker: Callable[[str], Worker]) -> None:
+    """At its start, and again while it runs."""
     path = "/deployments/name/upkeep/upkeep"
-    server.http.delete(f"/deployments/{server.http.get(path).json()['id']}").raise_for_status()
 
+    def delete() -> None:
+        server.http.delete(f"/deployments/{server.http.get(path).json()['id']}").raise_for_status()
+
+    delete()
     worker = start_worker("mortal")
+    until(lambda: server.http.get(path).is_success, within_s=60)
+    delete()
     until(lambda: server.http.get(path).is_success, within_s=60)
 
     assert worker.stop() == 0
@@ -88,3 +120,20 @@ def test_prefect_deploy_takes_the_same_file(server: Server) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(f"'{name}/{name}'" in done.stdout.replace("\n", "") for name in OURS)
+
+
+def test_the_file_deploys_every_flow_under_its_name_and_no_other() -> None:
+    deployed = deploy.read(deploy.PREFECT_YAML)["deployments"]
+
+    assert [(each["name"], each["flow_name"]) for each in deployed] == [(name, name) for name in Deployment]
+    for each in deployed:
+        module, _, function = each["entrypoint"].removesuffix(".py").partition(".py:")
+        flow = getattr(importlib.import_module(module.replace("/", ".")), function)
+        assert flow.name == each["name"]
+
+
+def test_the_form_of_an_export_offers_every_format() -> None:
+    (export,) = (
+        each for each in deploy.read(deploy.PREFECT_YAML)["deployments"] if each["name"] == Deployment.EXPORT_TRANSCRIPT
+    )
+    assert export["parameter_openapi_schema"]["properties"]["formats"]["items"]["enum"] == list(ExportFormat)

@@ -1,4 +1,4 @@
-"""The Prefect server's SQLite under several writers at once: nobody is refused, nothing stands still."""
+"""The Prefect server's SQLite under concurrent writers: no refusals, no hangs."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

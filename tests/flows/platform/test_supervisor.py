@@ -1,4 +1,4 @@
-"""The parts of `up`: one holder of the data, ports, services that are started again, the empty database."""
+"""The parts of `up`: data lock, ports, restarted services, the empty database."""
 
 import asyncio
 import contextlib
@@ -13,17 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import server
-from flows.ports import holder_of, must_be_free
-from flows.service import READY_LINE, Service
-from flows.supervisor import hold
-from storage.errors import AlreadyUp, PortTaken
+from flows.platform import prefect_server
+from flows.platform.ports import holder_of, must_be_free
+from flows.platform.service import FIRST_PAUSE_S, READY_LINE, Service
+from flows.platform.supervisor import hold
+from storage.domain.errors import AlreadyUp, PortTaken
 
 
-def test_a_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
+def test_a_second_holder_learns_who_the_first_is(tmp_path: Path) -> None:
     with (
         hold(tmp_path, "http://127.0.0.1:8501"),
-        pytest.raises(AlreadyUp, match=rf"process {os.getpid()}, which serves http://127.0.0.1:8501 since \d{{4}}-"),
+        pytest.raises(AlreadyUp, match=rf"process {os.getpid()}, which has served http://127.0.0.1:8501 since \d{{4}}"),
         hold(tmp_path, "http://127.0.0.1:9999"),
     ):
         pass
@@ -46,13 +46,14 @@ def test_a_taken_port_is_said_with_its_holder_and_its_setting() -> None:
             must_be_free("127.0.0.1", port, "TRANSCRIBER_PORT")
 
 
-def make(tmp_path: Path, code: str, said: list[str]) -> Service:
+def make(tmp_path: Path, code: str, said: list[str], *, first_pause_s: float = FIRST_PAUSE_S) -> Service:
     return Service(
         "probe",
         [sys.executable, "-c", code],
         env=dict(os.environ),
         logs_dir=tmp_path,
         say=lambda _, what: said.append(what),
+        first_pause_s=first_pause_s,
     )
 
 
@@ -103,17 +104,14 @@ async def test_a_full_disk_costs_log_lines_and_one_line_on_the_console(
     service.terminate()
     await service.end(running, within_s=5)
 
-    assert list(service.said)[:3] == ["one", "two", "three"]
+    assert list(service.last_lines)[:3] == ["one", "two", "three"]
     console = capsys.readouterr().err
     assert console.count("cannot be written") == 1
     assert "Traceback" not in console
 
 
-async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flows.service.FIRST_PAUSE_S", 0.5)
-    service = make(tmp_path, "exit(1)", [])
+async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(tmp_path: Path) -> None:
+    service = make(tmp_path, "exit(1)", [], first_pause_s=0.5)
     running = asyncio.create_task(service.run())
     async with asyncio.timeout(20):
         await service.ended_early
@@ -148,7 +146,7 @@ async def test_a_service_that_fails_at_once_says_so(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         assert await service.ended_early == 1
 
-    assert list(service.said) == ["port 1 is taken"]
+    assert list(service.last_lines) == ["port 1 is taken"]
     service.terminate()
     await service.end(running, within_s=1)
 
@@ -158,20 +156,20 @@ def test_a_new_database_starts_as_a_copy_of_the_empty_one(tmp_path: Path, monkey
     with sqlite3.connect(blank) as con:
         con.execute("CREATE TABLE migrated (id INTEGER)")
     con.close()
-    monkeypatch.setattr(server, "blank_database", lambda: blank)
-    database = server.database_of(f"sqlite+aiosqlite:///{tmp_path}/home/prefect.db?timeout=5")
+    monkeypatch.setattr(prefect_server, "blank_database", lambda: blank)
+    database = prefect_server.database_of(f"sqlite+aiosqlite:///{tmp_path}/home/prefect.db?timeout=5")
     assert database is not None
 
-    server.start_from_copy(database)
+    prefect_server.start_from_copy(database)
 
     assert database.read_bytes() == blank.read_bytes()
-    assert server.database_of("postgresql+asyncpg://somewhere/prefect") is None
+    assert prefect_server.database_of("postgresql+asyncpg://somewhere/prefect") is None
 
 
 def test_the_empty_database_is_made_once_beforehand(tmp_path: Path) -> None:
     blank = tmp_path / "kept.sqlite"
     code = (
-        "from pathlib import Path; from flows import server;"
+        "from pathlib import Path; from flows.platform import prefect_server as server;"
         f"server.blank_database = lambda: Path({str(blank)!r}); server.prepare(); server.prepare()"
     )
 

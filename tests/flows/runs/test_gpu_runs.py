@@ -1,7 +1,8 @@
-"""Waiting for span runs when storage, Prefect or a span fails meanwhile."""
+"""Waiting for span runs while storage, Prefect or a span fails."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,23 +10,27 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prefect.events import Event
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Failed, Running
 
-from flows import notices, spans
-from flows.endings import Stopped
-from flows.resident import CancelFlag
-from flows.spans import GpuRuns
-from storage.errors import AudioUnreadable, SpanFailed, StorageUnreachable
-from storage.files import Files
-from storage.records import Span
+from flows.runs.gpu_runs import GpuRuns
+from flows.runs.prefect_retry import PATIENCE_S
+from flows.runs.process_state import CancelFlag
+from flows.runs.run_events import RunEvents
+from flows.runs.run_outcomes import Stopped
+from storage.domain.errors import AudioUnreadable, SpanFailed, StorageUnreachable
+from storage.domain.records import Span
+from storage.files.file_store import Files
 
 
 class FakePrefect:
     """The calls that `GpuRuns` makes; `states` are what the span runs are in, by key."""
 
     def __init__(self, **states: Any) -> None:
-        self.states, self.cancelled = states, set[str]()
+        self.states, self.cancelled, self.deleted = states, set[str](), set[UUID]()
         self._keys: dict[UUID, str] = {}
+        self.on_create: Callable[[list[UUID]], object] = lambda _: None
 
     async def read_deployment_by_name(self, _: str) -> SimpleNamespace:
         return SimpleNamespace(id=uuid4())
@@ -33,9 +38,12 @@ class FakePrefect:
     async def create_flow_run_from_deployment(self, *_: Any, parameters: dict[str, Any], **__: Any) -> SimpleNamespace:
         made = uuid4()
         self._keys[made] = parameters["result"]
+        self.on_create(list(self._keys))
         return SimpleNamespace(id=made)
 
     async def read_flow_run(self, flow_run_id: UUID) -> SimpleNamespace:
+        if flow_run_id in self.deleted:
+            raise ObjectNotFound(RuntimeError("404"))
         state = self.states[self._keys[flow_run_id]]
         if isinstance(state, Exception):
             raise state
@@ -45,23 +53,28 @@ class FakePrefect:
         self.cancelled.add(self._keys[flow_run_id])
 
 
-@pytest.fixture(autouse=True)
-def by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No events, and quick looks at the state instead."""
+@contextlib.asynccontextmanager
+async def silence() -> AsyncGenerator[AsyncIterator[Event], None]:
+    async def events() -> AsyncIterator[Event]:
+        for event in list[Event]():
+            yield event
 
-    async def silence(_: notices.Notices) -> None:
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(notices.Notices, "_listen", silence)
-    monkeypatch.setattr(notices, "POLL_STATE_S", 0.05)
-    monkeypatch.setattr(spans, "_DEPLOYMENTS", {})
+    yield events()
 
 
-def gpu_runs(prefect: FakePrefect, files: Files) -> GpuRuns:
+def gpu_runs(prefect: FakePrefect, files: Files, *, patience_s: float = PATIENCE_S) -> GpuRuns:
+    """Runs of which no events come, and whose states are looked at often instead."""
     job = SimpleNamespace(id="0123456789", attempt=1, name="a.wav", lane="interactive")
     here = SimpleNamespace(files=files)
     return GpuRuns(
-        here=cast("Any", here), client=cast("Any", prefect), job=cast("Any", job), flag=CancelFlag(), slots=4
+        here=cast("Any", here),
+        client=cast("Any", prefect),
+        job=cast("Any", job),
+        flag=CancelFlag(),
+        slots=4,
+        run_events=RunEvents(subscribe=silence, poll_state_s=0.05),
+        patience_s=patience_s,
+        deployment_ids={},
     )
 
 
@@ -73,7 +86,7 @@ async def hear(runs: GpuRuns, *results: str) -> list[int]:
             yield cast("Span", SimpleNamespace(index=index))
 
     async with asyncio.timeout(20):
-        await runs.hear_all(
+        await runs.transcribe_all(
             wanted(), lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index)
         )
     return heard
@@ -96,16 +109,27 @@ async def test_storage_that_does_not_answer_for_a_while_fails_nothing(
     assert await hear(gpu_runs(FakePrefect(a=Failed()), files), "a") == [0]
 
 
-async def test_an_absent_prefect_is_told_as_it_is_and_the_span_runs_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flows.patience.patiently.__kwdefaults__", {"patience_s": 0.0})
-    monkeypatch.setattr("flows.patience.PAUSE_S", 0.0)
+async def test_an_unavailable_prefect_is_reported_and_span_runs_continue(tmp_path: Path) -> None:
     prefect = FakePrefect(a=httpx.ConnectError("refused"), b=Running())
 
     with pytest.raises(httpx.ConnectError):
-        await hear(gpu_runs(prefect, Files(str(tmp_path))), "a", "b")
+        await hear(gpu_runs(prefect, Files(str(tmp_path)), patience_s=0.0), "a", "b")
 
+    assert prefect.cancelled == set()
+
+
+async def test_a_span_run_that_somebody_deletes_is_made_anew(tmp_path: Path) -> None:
+    prefect, files = FakePrefect(a=Running()), Files(str(tmp_path))
+
+    def delete_twice(runs: list[UUID]) -> None:
+        if len(runs) < 3:
+            prefect.deleted.add(runs[-1])
+        else:
+            files.write("a", b"{}")
+
+    prefect.on_create = delete_twice
+
+    assert await hear(gpu_runs(prefect, files), "a") == [0]
     assert prefect.cancelled == set()
 
 
@@ -140,7 +164,7 @@ async def test_a_recording_that_turns_out_to_be_unreadable_has_its_spans_cancell
         raise AudioUnreadable("a.wav", "it ends in the middle")
 
     with pytest.raises(AudioUnreadable, match="in the middle"):
-        await runs.hear_all(broken(), lambda _: {"result": "a"}, lambda _: None)
+        await runs.transcribe_all(broken(), lambda _: {"result": "a"}, lambda _: None)
 
     assert prefect.cancelled == {"a"}
 
@@ -157,6 +181,8 @@ async def test_a_span_that_fails_ends_the_reading_too(tmp_path: Path) -> None:
             ended.set()
 
     with pytest.raises(SpanFailed):
-        await gpu_runs(prefect, Files(str(tmp_path))).hear_all(endless(), lambda _: {"result": "a"}, lambda _: None)
+        await gpu_runs(prefect, Files(str(tmp_path))).transcribe_all(
+            endless(), lambda _: {"result": "a"}, lambda _: None
+        )
 
     assert ended.is_set()

@@ -1,20 +1,20 @@
-"""The text so far on storage: whole in its parts, none written twice, and gone on with after a lost process."""
+"""The text so far on storage: complete parts, written once, resumed after a crash."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from flows import reading_along
-from flows.reading_along import ReadingAlong
-from flows.resident import Resident, in_thread
-from storage import names
-from storage.errors import StaleAttempt, StorageUnreachable
-from storage.files import Files
-from storage.records import Heard, Job, Part, Segment, Span, from_json, to_json
-from storage.reports import Readable
+from flows.runs.partial_text import PartialTextWriter
+from flows.runs.process_state import Resident, in_thread
+from storage.domain import names
+from storage.domain.errors import StaleAttempt, StorageUnreachable
+from storage.domain.records import Job, LanguageGuess, Part, Segment, Span, SpanResult, from_json, to_json
+from storage.files.file_store import Files
+from storage.jobs.reports import Readable
 
 JOB = cast(Job, SimpleNamespace(id="0123456789", attempt=2))
 SPANS = [Span(index=n, start_s=10.0 * n, end_s=10.0 * n + 9, samples_sha256=f"{n}") for n in range(4)]
@@ -33,18 +33,13 @@ class Ledger:
         self.parts.append(report.parts)
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading_along, "WRITE_EVERY_S", 0.0)
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     store = Files(str(tmp_path))
     for span in SPANS:
         said = Segment(start_s=1.0, end_s=2.0, text=f" {span.index}")
         rest = {"language": "en", "model": "m", "fingerprint": "f", "engine": "e", "device": "cpu"}
-        heard = Heard(segments=(said,), engine_s=1.0, compute_type="int8", **rest)  # type: ignore[arg-type]
+        heard = SpanResult(segments=(said,), engine_s=1.0, compute_type="int8", **rest)  # type: ignore[arg-type]
         store.write(result_of(span), to_json(heard))
     return store
 
@@ -53,9 +48,9 @@ def result_of(span: Span) -> str:
     return f"results/{span.index}.json"
 
 
-def along_in(files: Files, ledger: Ledger) -> ReadingAlong:
+def along_in(files: Files, ledger: Ledger) -> PartialTextWriter:
     here = SimpleNamespace(files=files, reporter=ledger, name="cpu-test")
-    return ReadingAlong(here=cast(Resident, here), job=JOB)
+    return PartialTextWriter(here=cast(Resident, here), job=JOB, write_every_s=0.0)
 
 
 def parts_in(files: Files) -> list[tuple[float, str]]:
@@ -64,14 +59,14 @@ def parts_in(files: Files) -> list[tuple[float, str]]:
     return [(part.until_s, "".join(segment.text for segment in part.segments)) for part in stored]
 
 
-async def written(along: ReadingAlong, *heard: Span) -> None:
+async def written(along: PartialTextWriter, *heard: Span) -> None:
     """Tell of spans, and have written what there is."""
     for span in heard:
-        along.heard(span, result_of(span))
+        along.add_result(span, result_of(span))
     await in_thread(along._write)
 
 
-async def test_what_is_heard_out_of_order_waits_for_what_is_before_it(files: Files) -> None:
+async def test_a_result_out_of_order_waits_for_earlier_spans(files: Files) -> None:
     ledger = Ledger()
     along = along_in(files, ledger)
     along.cut(SPANS[:3])
@@ -85,6 +80,18 @@ async def test_what_is_heard_out_of_order_waits_for_what_is_before_it(files: Fil
     await written(along, SPANS[3])
     assert parts_in(files) == [(12.0, " 0 1"), (32.0, " 2 3")]
     assert ledger.parts == [1, 2]
+
+
+async def test_text_is_certain_up_to_the_first_span_that_may_be_decoded_again(files: Files) -> None:
+    heard = from_json(SpanResult, files.read(result_of(SPANS[1])))
+    doubtful = replace(heard, languages=(LanguageGuess(language="en", probability=0.5),))
+    files.write(result_of(SPANS[1]), to_json(doubtful))
+    along = along_in(files, Ledger())
+    along.cut(SPANS, all_cut=True)
+    for span in SPANS[:3]:
+        await written(along, span)
+    parts = [from_json(Part, files.read(name)) for name in sorted(files.list(names.partial_folder(JOB.id, 2)))]
+    assert [part.certain for part in parts] == [True, False, False]
 
 
 async def test_a_new_process_goes_on_behind_what_the_lost_one_has_written(files: Files) -> None:
@@ -115,7 +122,7 @@ async def test_storage_that_is_away_for_a_while_costs_no_text(files: Files, monk
     along = along_in(files, Ledger())
     along.cut(SPANS, all_cut=True)
     for span in SPANS:
-        along.heard(span, result_of(span))
+        along.add_result(span, result_of(span))
     writing = asyncio.create_task(along.keep_writing())
     async with asyncio.timeout(20):
         while not parts_in(files):  # noqa: ASYNC110 - storage tells nobody
@@ -129,6 +136,6 @@ async def test_it_stops_when_the_attempt_is_over(files: Files) -> None:
     along = along_in(files, Ledger(StaleAttempt(JOB.id, 2)))
     along.cut(SPANS, all_cut=True)
     for span in SPANS:
-        along.heard(span, result_of(span))
+        along.add_result(span, result_of(span))
     async with asyncio.timeout(20):
         await along.keep_writing()

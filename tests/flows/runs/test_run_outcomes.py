@@ -1,19 +1,13 @@
-"""What is tried again, and how a run's end is told."""
+"""Retries, and the final states of runs."""
 
 import asyncio
 import threading
 
 import pytest
 
-from flows import endings
-from flows.endings import Stopped, failed, may_pass, span_failure, unless_stopped, with_retries
-from flows.resident import CancelFlag
-from storage.errors import AudioUnreadable, SpanPutOff, StorageFull, StorageUnreachable
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "WAITS_S", (0.01, 0.01, 0.01))
+from flows.runs.process_state import CancelFlag
+from flows.runs.run_outcomes import Stopped, failed, may_pass, span_failure, unless_stopped, with_retries
+from storage.domain.errors import AudioUnreadable, SpanPutOff, StorageFull, StorageUnreachable
 
 
 async def test_a_transient_error_is_tried_again_a_bounded_number_of_times() -> None:
@@ -25,7 +19,7 @@ async def test_a_transient_error_is_tried_again_a_bounded_number_of_times() -> N
         raise StorageFull("spans/x", "no space")
 
     with pytest.raises(StorageFull):
-        await with_retries(full, flag=CancelFlag())
+        await with_retries(full, flag=CancelFlag(), pauses_s=(0.01, 0.01, 0.01))
     assert tries == 4
 
 
@@ -37,7 +31,7 @@ async def test_it_succeeds_as_soon_as_the_work_does() -> None:
             raise error
         return "done"
 
-    assert await with_retries(work, flag=CancelFlag()) == "done"
+    assert await with_retries(work, flag=CancelFlag(), pauses_s=(0.01,)) == "done"
 
 
 async def test_a_terminal_error_is_not_tried_again() -> None:
@@ -53,8 +47,7 @@ async def test_a_terminal_error_is_not_tried_again() -> None:
     assert tries == 1
 
 
-async def test_a_raised_flag_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "WAITS_S", (60.0,))
+async def test_a_raised_flag_ends_the_waiting() -> None:
     flag = CancelFlag()
     flag.raise_()
 
@@ -62,7 +55,7 @@ async def test_a_raised_flag_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -
         raise StorageFull("spans/x", "no space")
 
     with pytest.raises(Stopped):
-        await with_retries(full, flag=flag)
+        await with_retries(full, flag=flag, pauses_s=(60.0,))
 
 
 async def test_blocking_work_is_left_behind_when_the_flag_goes_up() -> None:
@@ -89,7 +82,7 @@ def test_a_final_state_carries_the_message_and_the_code() -> None:
 def test_a_span_that_gave_up_on_storage_may_pass() -> None:
     failure = span_failure("span 1", failed(StorageUnreachable("results/x", "read-only")))
     assert may_pass(failure)
-    assert str(failure).startswith("span 1 could not be heard: storage did not answer for results/x")
+    assert str(failure).startswith("span 1 could not be transcribed: storage did not answer for results/x")
 
 
 async def test_a_span_that_was_put_off_is_not_asked_for_again_at_once() -> None:

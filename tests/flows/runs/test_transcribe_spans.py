@@ -1,4 +1,4 @@
-"""The order of things while a recording is heard: told, submitted, and heard again where its language is unsure."""
+"""The order of steps: report, submit, and decode uncertain spans again."""
 
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from flows.hearing import Hearing
-from flows.reading import Reading
-from storage.files import Files
-from storage.records import Heard, LanguageGuess, Options, Plan, Segment, Span, Stretch, to_json
-from storage.reports import Cut, Planned
+from flows.runs.read_recording import RecordingReader
+from flows.runs.transcribe_spans import SpansTranscription
+from storage.domain.records import LanguageGuess, Options, Plan, Segment, Span, SpanResult, Stretch, to_json
+from storage.files.file_store import Files
+from storage.jobs.reports import Cut, Planned
 
 SPANS = tuple(
     Span(
@@ -32,7 +32,7 @@ class Played:
     def __init__(self, files: Files, sure: dict[int, tuple[str, float]], options: Options | None = None) -> None:
         self.here = SimpleNamespace(files=files, reporter=SimpleNamespace(send=lambda _: None), name="cpu-test")
         self.job = SimpleNamespace(id="0123456789", attempt=1, fingerprint="f", model="m", options=options or Options())
-        self.board = SimpleNamespace(progress=lambda _: None)
+        self.artifacts = SimpleNamespace(progress=lambda _: None)
         self.gpu = self
         self.events: list[str] = []
         self._sure = sure
@@ -41,35 +41,35 @@ class Played:
         numbers = ",".join(str(span.index) for span in told["spans"])
         self.events.append(f"{ {Cut: 'cut', Planned: 'planned'}[kind] } {numbers}")
 
-    def report_heard(self, span: Span, _heard: Heard, _result: str, *, reused: bool) -> None:
+    def report_span(self, span: Span, _heard: SpanResult, _result: str, *, reused: bool) -> None:
         self.events.append(f"found {span.index}" if reused else f"reported {span.index}")
 
-    async def hear_all(
+    async def transcribe_all(
         self,
         spans: AsyncGenerator[Span, None],
         parameters: Callable[[Span], dict[str, Any]],
-        on_heard: Callable[[Span], None],
+        on_transcribed: Callable[[Span], None],
     ) -> None:
         async for span in spans:
             told = parameters(span)
             self.events.append(f"hear {span.index} {told['language']}")
             self.here.files.write(told["result"], to_json(self._heard(span, told["language"])))
-            on_heard(span)
+            on_transcribed(span)
 
-    def _heard(self, span: Span, told: str | None) -> Heard:
+    def _heard(self, span: Span, told: str | None) -> SpanResult:
         language, share = self._sure[span.index]
         guesses = () if told else (LanguageGuess(language=language, probability=share),)
         said = Segment(start_s=1.0, end_s=2.0, text=f" {told or language}", language=None if told else language)
         rest = {"model": "m", "fingerprint": "f", "engine": "e", "device": "cpu", "compute_type": "int8"}
-        return Heard(segments=(said,), language=told or language, languages=guesses, engine_s=1.0, **rest)  # type: ignore[arg-type]
+        return SpanResult(segments=(said,), language=told or language, languages=guesses, engine_s=1.0, **rest)  # type: ignore[arg-type]
 
 
-def reading(*batches: tuple[Span, ...]) -> Reading:
+def reading(*batches: tuple[Span, ...]) -> RecordingReader:
     async def spans() -> AsyncGenerator[list[Span], None]:
         for batch in batches:
             yield list(batch)
 
-    return cast(Reading, SimpleNamespace(spans=spans, plan=PLAN, announced_s=30.0))
+    return cast(RecordingReader, SimpleNamespace(spans=spans, plan=PLAN, announced_s=30.0))
 
 
 @pytest.fixture
@@ -80,48 +80,48 @@ def files(tmp_path: Path) -> Files:
 ALL_GERMAN = dict.fromkeys(range(3), ("de", 0.95))
 
 
-async def heard(played: Played, read: Reading, told: str | None = None) -> Hearing:
-    hearing = Hearing(cast(Any, played), read, told)
+async def heard(played: Played, read: RecordingReader, told: str | None = None) -> SpansTranscription:
+    hearing = SpansTranscription(cast(Any, played), read, told)
     await hearing.run()
     return hearing
 
 
-async def test_a_span_is_told_of_before_it_is_heard_and_heard_before_the_next_is_cut(files: Files) -> None:
+async def test_a_span_is_reported_then_transcribed_before_the_next_is_cut(files: Files) -> None:
     played = Played(files, ALL_GERMAN)
     await heard(played, reading(SPANS[:1], SPANS[1:]))
     assert played.events == ["cut 0", "hear 0 None", "cut 1,2", "hear 1 None", "hear 2 None", "planned 0,1,2"]
 
 
-async def test_a_plan_from_before_is_heard_at_once_and_results_are_found(files: Files) -> None:
+async def test_a_stored_plan_starts_at_once_and_reuses_results(files: Files) -> None:
     await heard(Played(files, ALL_GERMAN), reading(SPANS[:2]))
     played = Played(files, ALL_GERMAN)
     await heard(played, reading())
     assert played.events == ["planned 0,1,2", "found 0", "found 1", "found 2"]
 
 
-async def test_a_span_of_whose_language_the_engine_was_unsure_is_heard_again(files: Files) -> None:
+async def test_a_span_of_uncertain_language_is_transcribed_again(files: Files) -> None:
     mixed = {0: ("de", 0.95), 1: ("nn", 0.4), 2: ("en", 0.95)}
     played = Played(files, mixed | {0: ("de", 0.99)})
     hearing = await heard(played, reading(SPANS))
     assert played.events[-1] == "hear 1 de"
-    _, heards, spoken = hearing.outcome()
+    _, results, spoken = hearing.outcome()
     assert spoken.language == "de"
-    assert [each.language for each in heards] == ["de", "de", "en"]
+    assert [each.language for each in results] == ["de", "de", "en"]
 
     again = Played(files, mixed)
     assert [each.language for each in (await heard(again, reading(SPANS))).outcome()[1]] == ["de", "de", "en"]
     assert not [event for event in again.events if event.startswith("hear")]
 
 
-async def test_a_given_language_is_that_of_unsure_spans_where_each_is_found_out(files: Files) -> None:
+async def test_a_given_language_applies_to_uncertain_spans_with_detection(files: Files) -> None:
     asked = Options(language="es", language_per_span=True)
     played = Played(files, {0: ("de", 0.95), 1: ("nn", 0.4), 2: ("de", 0.95)}, asked)
-    _, heards, spoken = (await heard(played, reading(SPANS))).outcome()
+    _, results, spoken = (await heard(played, reading(SPANS))).outcome()
     assert spoken.language == "es"
-    assert [each.language for each in heards] == ["de", "es", "de"]
+    assert [each.language for each in results] == ["de", "es", "de"]
 
 
-async def test_a_told_language_is_not_looked_for(files: Files) -> None:
+async def test_a_requested_language_is_not_detected(files: Files) -> None:
     played = Played(files, ALL_GERMAN, Options(language="es"))
     _, _, spoken = (await heard(played, reading(SPANS), told="es")).outcome()
     assert (spoken.language, spoken.probability) == ("es", None)

@@ -1,4 +1,4 @@
-"""A worker's hold on its child where the child does not come up."""
+"""A worker whose child process does not start."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,14 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
-from flows import held
-from flows.held import Child
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "RESTART_AFTER_S", 0.05)
-    monkeypatch.setattr(held, "READY_WITHIN_S", 0.5)
+from flows.worker.child_handle import Child
 
 
 @pytest.fixture
 async def child() -> AsyncIterator[Child]:
     """A child that takes longer to get ready than it may."""
-    made = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None)
+    waits = {"ready_within_s": 0.5, "restart_after_s": 0.05}
+    made = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None, **waits)
     yield made
     await made.stop()
 
@@ -31,7 +25,7 @@ async def process_of(*, other_than: int = 0) -> int:
         while True:
             for each in psutil.Process().children():
                 with contextlib.suppress(psutil.NoSuchProcess):  # ended, or ended and not yet waited for
-                    if "flows.child" in each.cmdline() and each.pid != other_than:
+                    if "flows.worker.child_main" in each.cmdline() and each.pid != other_than:
                         return each.pid
             await asyncio.sleep(0.02)
 

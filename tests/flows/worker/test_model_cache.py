@@ -1,14 +1,14 @@
-"""Which models a worker says it has, with the real demo model and no source of others."""
+"""Which models a worker says it has, with the real tiny model and no source of others."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from flows import shelf
-from flows.shelf import Shelf
-from storage.settings import Settings
-from tasks import hub, models
+from flows.worker.model_cache import ModelCache
+from storage.domain.settings import Settings
+from tasks.models import catalogue, hub
+from tests.conftest import TINY_MODEL
 from tests.flows.conftest import until
 from tests.tasks.hub_server import Hub, serving
 from tests.tasks.index_server import use
@@ -24,26 +24,26 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put_model(settings: Settings, name: str) -> None:
-    shutil.copytree(models.DEMO_MODEL, settings.model_dir / name)
+    shutil.copytree(TINY_MODEL, settings.model_dir / name)
 
 
 def offering(tmp_path: Path, name: str) -> Hub:
-    """A hub whose model of this name has the bytes of the demo model."""
+    """A hub whose model of this name has the bytes of the tiny model."""
     offered = tmp_path / "offered"
     offered.mkdir()
-    for part in models.DEMO_MODEL.iterdir():
+    for part in TINY_MODEL.iterdir():
         if part.name in hub.WANTED:
             shutil.copy(part, offered)
-    return Hub(folder=offered, repo=models.CATALOGUE[name].repo)
+    return Hub(folder=offered, repo=catalogue.CATALOGUE[name].repo)
 
 
 def test_the_default_is_announced_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    monkeypatch.setenv("TRANSCRIBER_MODEL", str(TINY_MODEL))
     announced: list[str] = []
-    held = Shelf(Settings(), announced.append)
+    held = ModelCache(Settings(), announced.append)
     held.start()
 
-    until(lambda: announced == ["demo"])
+    until(lambda: announced == [str(TINY_MODEL)])
     default = held.default()
     assert default is not None
     assert default.state == "ready"
@@ -51,7 +51,7 @@ def test_the_default_is_announced_when_it_is_there(monkeypatch: pytest.MonkeyPat
 
 def test_with_no_model_and_no_source_it_is_said_what_to_do() -> None:
     announced: list[str] = []
-    held = Shelf(Settings(), announced.append)
+    held = ModelCache(Settings(), announced.append)
     held.start()
 
     default = until(lambda: (found := held.default()) and found.state == "failed" and found)
@@ -59,16 +59,15 @@ def test_with_no_model_and_no_source_it_is_said_what_to_do() -> None:
     assert announced == []
 
 
-def test_a_model_that_is_put_there_later_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "LOOK_AGAIN_S", 0.0)
+def test_a_model_that_is_put_there_later_becomes_the_default() -> None:
     settings, announced = Settings(), list[str]()
-    held = Shelf(settings, announced.append)
+    held = ModelCache(settings, announced.append, look_again_s=0.0)
     held.start()
     until(lambda: (found := held.default()) and found.state == "failed")
 
     put_model(settings, "mine")
 
-    assert {state.name for state in held.states()} == {"demo", "mine"}
+    assert {state.name for state in held.states()} == {"mine"}
     default = held.default()
     assert default is not None
     assert (default.name, default.state) == ("mine", "ready")
@@ -76,23 +75,22 @@ def test_a_model_that_is_put_there_later_becomes_the_default(monkeypatch: pytest
 
 
 def test_a_default_that_could_not_be_had_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(shelf, "LOOK_AGAIN_S", 0.0)
-    monkeypatch.setattr(shelf, "TRY_AGAIN_S", 0.0)
     with serving(offering(tmp_path, "small")) as mirror:
+        mirror.is_away = True
+        monkeypatch.setenv("TRANSCRIBER_HUB_URL", mirror.url)
         announced: list[str] = []
-        held = Shelf(Settings(), announced.append)
+        held = ModelCache(Settings(), announced.append, look_again_s=0.0, try_again_s=0.0)
         held.start()
         until(lambda: (found := held.default()) and found.state == "failed")
 
-        monkeypatch.setenv("TRANSCRIBER_HUB_URL", mirror.url)
-        monkeypatch.setattr(held, "_settings", Settings())
+        mirror.is_away = False
 
         until(lambda: held.states() and announced == ["small"])
 
 
 def test_a_model_that_cannot_be_had_is_said_to_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
-    held = Shelf(Settings(), lambda _: None)
+    monkeypatch.setenv("TRANSCRIBER_MODEL", str(TINY_MODEL))
+    held = ModelCache(Settings(), lambda _: None)
 
     held.want(("tiny.en",))
 
@@ -102,15 +100,15 @@ def test_a_model_that_cannot_be_had_is_said_to_have_failed(monkeypatch: pytest.M
 
 
 def test_a_model_that_a_job_waits_for_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TRANSCRIBER_MODEL", "demo")
+    monkeypatch.setenv("TRANSCRIBER_MODEL", str(TINY_MODEL))
     with serving(offering(tmp_path, "tiny.en")) as mirror:
         monkeypatch.setenv("TRANSCRIBER_HUB_URL", mirror.url)
-        held = Shelf(Settings(), lambda _: None)
+        held = ModelCache(Settings(), lambda _: None)
         assert "tiny.en" not in {state.name for state in held.states()}
 
         held.want(("tiny.en",))
         held.want(("tiny.en",))
 
         here = until(lambda: next((s for s in held.states() if (s.name, s.state) == ("tiny.en", "ready")), None))
-        assert here.fingerprint == models.fingerprint(models.DEMO_MODEL)
+        assert here.fingerprint == catalogue.fingerprint(TINY_MODEL)
         assert [name for name, _ in mirror.asked].count("model.bin") == 1

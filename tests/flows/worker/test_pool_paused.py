@@ -1,4 +1,4 @@
-"""The administrator's pause of a work pool, on a real Prefect server with a real warm worker."""
+"""Pausing a work pool on a real Prefect server with a real warm worker."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dashboards import prefect_pools
+from dashboards.clients import prefect_pools
 from tests.flows.conftest import Server, Worker
 
 

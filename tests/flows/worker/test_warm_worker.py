@@ -1,18 +1,24 @@
-"""The warm worker against a real server: soon, bounded, cancellable, and never an orphan."""
+"""The warm worker against a real server: fast, bounded, cancellable, without orphans."""
 
+import re
 import signal
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from tests.flows.conftest import Server, Worker, until
+from tests.flows.conftest import ROOT, Server, Worker, until
 
-START_WITHIN_S = 3.0
-"""A bound for busy machines; benchmarks/bench_latency.py holds the figure."""
+
+def cold_start_s() -> float:
+    """Return what a new process takes here and now to import what a flow run needs; the figures are in benchmarks/."""
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import prefect.flow_engine, flows.worker.child_main"], check=True, cwd=ROOT)
+    return time.monotonic() - started
 
 
 def written(path: Path) -> str:
@@ -28,7 +34,7 @@ def test_a_run_starts_soon_after_it_is_submitted(server: Server, worker: Worker,
         server.start("mark", folder=str(tmp_path), name=name)
         delays_s.append(float(written(tmp_path / name)) - submitted)
 
-    assert statistics.median(delays_s) < START_WITHIN_S
+    assert statistics.median(delays_s) < cold_start_s()
 
 
 def test_runs_go_side_by_side_in_one_process(server: Server, worker: Worker, tmp_path: Path) -> None:
@@ -58,7 +64,7 @@ def test_a_run_that_waits_takes_the_slot_that_comes_free(server: Server, worker:
     for run in holders:
         server.set_state(run, "CANCELLING")
 
-    assert float(written(tmp_path / "waits")) - freed < START_WITHIN_S
+    assert float(written(tmp_path / "waits")) - freed < 2 * cold_start_s()
 
 
 def test_a_killed_child_is_replaced_and_its_run_completes(server: Server, worker: Worker, tmp_path: Path) -> None:
@@ -97,12 +103,29 @@ def test_a_killed_worker_takes_its_child_along_and_the_next_one_takes_up_its_run
     next_child = psutil.Process(int(written(tmp_path / "pid")))
     assert server.run(run)["labels"]["transcriber.losses"] == 1
 
-    started = time.monotonic()
     assert second.stop() == 0
 
-    assert time.monotonic() - started < 8
     assert server.run(run)["state_type"] == "SCHEDULED"
     assert not next_child.is_running()
+
+
+SLOW_CLOCK = """
+from datetime import timedelta
+from storage.domain import clock
+right = clock.utc_now
+clock.utc_now = lambda: right() - timedelta(hours=1)
+"""
+
+
+def test_a_worker_whose_clock_is_an_hour_slow_takes_work_when_it_is_due(
+    server: Server, start_worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    slow = start_worker("slow", SLOW_CLOCK)
+    until(lambda: server.http.get("/work_pools/slow").is_success, within_s=60)
+    run = server.start("mark", pool="slow", queue="default", folder=str(tmp_path), name="done")
+    assert server.end(run)["state_type"] == "COMPLETED"
+    assert re.search(r"server's clock differs from ours by \+(3599|360\d) s", slow.log.read_text())
+    slow.stop()
 
 
 def test_a_worker_stops_in_time_though_the_server_hangs(

@@ -1,14 +1,15 @@
-"""Single-use links: into a new account, or to a new password."""
+"""Single-use links for a new account or a new password."""
 
 from datetime import timedelta
 
 import pytest
 
-from storage import audit, invitations, sessions, users
-from storage.clock import utc_now
-from storage.errors import BadRequest, LinkSpent
-from storage.ledger import Ledger
-from storage.records import Role, User
+from storage.accounts import invitations, sessions, users
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest, LinkSpent
+from storage.domain.records import Role, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 PASSWORD = "correct horse"
 
@@ -26,8 +27,8 @@ def test_an_invitation_makes_one_account_of_its_role(ledger: Ledger) -> None:
     token, made = invite(ledger)
     eve = accept(ledger, token)
     assert (eve.role, eve.email, eve.must_change_password) == (Role.READER, "eve@example.org", False)
+    assert users.authenticate(ledger, name="Eve", password=PASSWORD, client="x") == eve
     with ledger.read() as con:
-        assert users.authenticate(con, name="Eve", password=PASSWORD, client="x") == eve
         assert {row.action for row in audit.page(con, subject=made.id)} == {"invitation.create", "invitation.use"}
     with pytest.raises(LinkSpent):
         accept(ledger, token, "Mallory")
@@ -76,8 +77,7 @@ def test_a_reset_sets_the_password_once_and_ends_sessions(ledger: Ledger, ann: U
         ledger.run(invitations.reset, token, password="short")
     user, ended = ledger.run(invitations.reset, token, password=PASSWORD)
     assert (user.id, user.must_change_password, ended) == (ann.id, False, [session.id])
-    with ledger.read() as con:
-        assert users.authenticate(con, name="Ann", password=PASSWORD, client="x") == user
+    assert users.authenticate(ledger, name="Ann", password=PASSWORD, client="x") == user
     with pytest.raises(LinkSpent):
         ledger.run(invitations.reset, token, password="another password")
 

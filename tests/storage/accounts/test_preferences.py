@@ -1,11 +1,12 @@
-"""Preferences: defaults until chosen, kept whole, and on record when they change."""
+"""Preferences: defaults, storage, and audit of changes."""
 
 from dataclasses import replace
 
-from storage import audit, preferences
-from storage.ledger import Ledger
-from storage.preferences import Preferences, Theme
-from storage.records import CueLimits, ExportFormat, Lane, User
+from storage.accounts import preferences
+from storage.accounts.preferences import Preferences, Theme
+from storage.domain.records import CueLimits, ExportFormat, Lane, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 CHOSEN = Preferences(
     model="small",

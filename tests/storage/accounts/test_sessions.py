@@ -1,13 +1,14 @@
-"""Sessions: found by their token, until idle, old, ended, or their user disabled."""
+"""Sessions: found by token until idle, old, ended, or their user disabled."""
 
 from datetime import datetime, timedelta
 
 import pytest
 
-from storage import audit, sessions
-from storage.clock import utc_now
-from storage.ledger import Ledger
-from storage.records import Session, User
+from storage.accounts import sessions
+from storage.domain.clock import utc_now
+from storage.domain.records import Session, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 NOW = utc_now()
 
@@ -17,8 +18,7 @@ def start(ledger: Ledger, user: User) -> tuple[str, Session]:
 
 
 def lookup(ledger: Ledger, token: str, now: datetime = NOW) -> Session | None:
-    with ledger.read() as con:
-        return sessions.lookup(con, token, now=now, idle_minutes=60)
+    return sessions.lookup(ledger, token, now=now, idle_minutes=60)
 
 
 def test_a_token_finds_its_session(ledger: Ledger, ann: User) -> None:
@@ -74,7 +74,7 @@ def test_looking_up_works_inside_a_write_too(ledger: Ledger, ann: User) -> None:
     token, _ = start(ledger, ann)
     with ledger.write() as con:
         audit.record(con, actor="a", action="b", subject="c")
-        assert sessions.lookup(con, token, now=NOW + timedelta(minutes=5), idle_minutes=60)
+        assert lookup(ledger, token, NOW + timedelta(minutes=5))
     assert [one.last_seen_at for one in seen(ledger, ann)] == [NOW + timedelta(minutes=5)]
 
 
@@ -103,8 +103,7 @@ def test_all_sessions_but_this_one_can_be_ended(ledger: Ledger, ann: User) -> No
 
 def test_looking_without_touching_keeps_nothing_alive(ledger: Ledger, ann: User) -> None:
     token, _ = start(ledger, ann)
-    with ledger.read() as con:
-        assert sessions.lookup(con, token, now=NOW + timedelta(minutes=30), idle_minutes=60, touch=False)
+    assert sessions.lookup(ledger, token, now=NOW + timedelta(minutes=30), idle_minutes=60, seen=False)
     assert [one.last_seen_at for one in seen(ledger, ann)] == [NOW]
 
 

@@ -1,4 +1,4 @@
-"""Accounts: unique names, hashed passwords, a limit on guessing, always one administrator."""
+"""Accounts: unique names, hashed passwords, login limits, always one administrator."""
 
 import threading
 from collections.abc import Callable
@@ -9,19 +9,19 @@ import pytest
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
-from storage import audit, sessions, tries, users
-from storage.clock import utc_now
-from storage.errors import BadRequest, NotFound, NotSignedIn, TooManyTries, TranscriberError
-from storage.ledger import Ledger
-from storage.records import Role, User
+from storage.accounts import login_attempts, sessions, users
+from storage.accounts.login_attempts import TryLimits
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest, NotFound, NotSignedIn, TooManyTries, TranscriberError
+from storage.domain.records import Role, User
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 PASSWORD = "correct horse"
 
 
-@pytest.fixture
-def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three failures are the limit, since each takes a slow hash."""
-    monkeypatch.setattr(tries, "TRIES_PER_NAME_AND_CLIENT", 3)
+FEW = TryLimits(per_name_and_client=3)
+"""Few, since each takes a slow hash."""
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +41,14 @@ def bea(ledger: Ledger, make_user: Callable[[str], User], hashed: str) -> User:
         return users.get(con, user.id)
 
 
-def sign_in(ledger: Ledger, name: str = "Bea", password: str = PASSWORD, client: str = "10.0.0.1") -> User:
-    with ledger.read() as con:
-        return users.authenticate(con, name=name, password=password, client=client)
+def sign_in(
+    ledger: Ledger,
+    name: str = "Bea",
+    password: str = PASSWORD,
+    client: str = "10.0.0.1",
+    limits: TryLimits = login_attempts.LIMITS,
+) -> User:
+    return users.authenticate(ledger, name=name, password=password, client=client, limits=limits)
 
 
 def test_a_new_account_can_log_in(ledger: Ledger) -> None:
@@ -77,32 +82,31 @@ def test_the_password_lies_nowhere_in_the_file(ledger: Ledger, bea: User) -> Non
     assert PASSWORD.encode() not in ledger.path.read_bytes()
 
 
-@pytest.mark.usefixtures("few_tries")
 def test_guessing_is_stopped_and_failures_stay_counted(ledger: Ledger, bea: User) -> None:
-    for _ in range(tries.TRIES_PER_NAME_AND_CLIENT):
+    for _ in range(FEW.per_name_and_client):
         with pytest.raises(NotSignedIn):
-            sign_in(ledger, password="wrong")
+            sign_in(ledger, password="wrong", limits=FEW)
     with pytest.raises(TooManyTries) as caught:
-        sign_in(ledger)
-    assert 0 < caught.value.wait_s <= tries.WINDOW_S
+        sign_in(ledger, limits=FEW)
+    assert 0 < caught.value.wait_s <= login_attempts.WINDOW_S
     assert sign_in(ledger, client="10.0.0.2") == bea
 
 
-def test_a_right_password_clears_the_count(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tries, "TRIES_PER_NAME_AND_CLIENT", 2)
+def test_a_right_password_clears_the_count(ledger: Ledger, bea: User) -> None:
+    two = TryLimits(per_name_and_client=2)
     for _ in range(3):
         with pytest.raises(NotSignedIn):
-            sign_in(ledger, password="wrong")
-        sign_in(ledger)
+            sign_in(ledger, password="wrong", limits=two)
+        sign_in(ledger, limits=two)
 
 
-def test_a_client_cannot_guess_through_many_names(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tries, "TRIES_PER_CLIENT", 3)
+def test_a_client_cannot_guess_through_many_names(ledger: Ledger, bea: User) -> None:
+    three = TryLimits(per_client=3)
     for number in range(3):
         with pytest.raises(NotSignedIn):
-            sign_in(ledger, name=f"user{number}")
+            sign_in(ledger, name=f"user{number}", limits=three)
     with pytest.raises(TooManyTries):
-        sign_in(ledger)
+        sign_in(ledger, limits=three)
 
 
 def test_guessing_in_parallel_does_not_help(ledger: Ledger, bea: User) -> None:
@@ -119,7 +123,7 @@ def test_guessing_in_parallel_does_not_help(ledger: Ledger, bea: User) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers.count("not_signed_in") == tries.TRIES_PER_NAME_AND_CLIENT
+    assert answers.count("not_signed_in") == login_attempts.LIMITS.per_name_and_client
     assert answers.count("too_many_tries") == 5
 
 
@@ -129,7 +133,13 @@ def test_names_that_are_taken_or_unusable_are_refused(ledger: Ledger, bea: User,
         ledger.run(users.create, name=name, password=PASSWORD, role=Role.MEMBER, actor="cli:me")
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 2000])
+@pytest.mark.parametrize("name", ["Ьеа", "beа"])
+def test_names_that_look_like_anothers_are_refused(ledger: Ledger, bea: User, name: str) -> None:
+    with pytest.raises(BadRequest, match="name"):
+        ledger.run(users.create, name=name, password=PASSWORD, role=Role.MEMBER, actor="cli:me")
+
+
+@pytest.mark.parametrize("password", ["", "short", "x" * 2000, "password123"])
 def test_passwords_that_will_not_do_are_refused(ledger: Ledger, bea: User, password: str) -> None:
     with pytest.raises(BadRequest, match="password"):
         ledger.run(users.set_password, bea.id, password=password, actor="cli:me")
@@ -221,11 +231,11 @@ def test_every_change_has_its_audit_row(ledger: Ledger, bea: User) -> None:
     assert "horse" not in str(rows)
 
 
-@pytest.mark.usefixtures("few_tries")
-def test_old_failures_are_forgotten(ledger: Ledger, bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(tries.TRIES_PER_NAME_AND_CLIENT):
+def test_old_failures_are_forgotten(ledger: Ledger, bea: User) -> None:
+    for _ in range(FEW.per_name_and_client):
         with pytest.raises(NotSignedIn):
-            sign_in(ledger, password="wrong")
-    later = utc_now() + timedelta(seconds=tries.WINDOW_S + 1)
-    monkeypatch.setattr(tries, "utc_now", lambda: later)
-    assert sign_in(ledger) == bea
+            sign_in(ledger, password="wrong", limits=FEW)
+    before = utc_now() - timedelta(seconds=login_attempts.WINDOW_S + 1)
+    with ledger.write() as con:
+        con.execute("UPDATE login_tries SET tried_at = $before", {"before": before})
+    assert sign_in(ledger, limits=FEW) == bea

@@ -1,13 +1,15 @@
-"""A user's vocabulary: kept in order, bounded, and joined to the jobs that the user makes."""
+"""A user's vocabulary: order, limits, and its use in jobs."""
 
 from collections.abc import Callable
 
 import pytest
 
-from storage import audit, jobs, vocabulary
-from storage.errors import BadRequest, NotFound
-from storage.ledger import Ledger
-from storage.records import Job, Options, User
+from storage.accounts import vocabulary
+from storage.domain.errors import BadRequest, NotFound
+from storage.domain.records import Job, Options, User
+from storage.jobs import job_store
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 
 def words_of(ledger: Ledger, user: User) -> str:
@@ -51,7 +53,7 @@ def test_nobody_has_no_vocabulary(ledger: Ledger) -> None:
         ledger.run(vocabulary.set_words, "nobody", "Zoë", actor="user:ann")
 
 
-def test_a_job_is_heard_with_its_owners_words_behind_its_own(
+def test_a_job_gets_its_owners_vocabulary_after_its_own(
     ledger: Ledger, ann: User, make_user: Callable[[str], User], make_job: Callable[..., Job]
 ) -> None:
     ledger.run(vocabulary.set_words, ann.id, "Zoë\nMüller", actor="user:ann")
@@ -67,7 +69,7 @@ def test_a_job_keeps_the_words_that_it_was_accepted_with(
     job = make_job()
     ledger.run(vocabulary.set_words, ann.id, "Müller", actor="user:ann")
     with ledger.read() as con:
-        assert jobs.get(con, job.id).options.hotwords == "Zoë"
+        assert job_store.get(con, job.id).options.hotwords == "Zoë"
 
 
 def test_what_has_no_room_is_left_out_whole() -> None:

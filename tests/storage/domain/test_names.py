@@ -1,13 +1,13 @@
-"""Names on storage: equal work has an equal name, other work another."""
+"""Names on storage: equal work has equal names, different work different ones."""
 
 import dataclasses
 from typing import Any
 
 import pytest
 
-from storage import names
-from storage.files import checked
-from storage.records import CueLimits, ExportFormat, Options
+from storage.domain import names
+from storage.domain.records import CueLimits, ExportFormat, Options
+from storage.files.file_store import checked
 
 SHA = "abcd" * 16
 JOB = "01a206c6-138a-7000-b90b-8b102bd49235"
@@ -86,11 +86,13 @@ def test_an_unknown_format_has_no_name() -> None:
         export(fmt="exe")
 
 
-def export(*, stored_as: str = "transcripts/35/a.json", fmt: str = "srt", **cues: Any) -> str:
-    return names.export_name(JOB, stored_as, fmt, CueLimits(**cues))
+def export(
+    *, stored_as: str = "transcripts/35/a.json", fmt: str = "srt", version: int = names.EXPORTER_VERSION, **cues: Any
+) -> str:
+    return names.export_name(JOB, stored_as, fmt, CueLimits(**cues), version=version)
 
 
-def test_an_export_is_named_by_all_that_its_bytes_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_is_named_by_all_that_its_bytes_depend_on() -> None:
     usual = export()
     assert usual.startswith(names.exports_folder(JOB))
     assert usual.endswith(".srt")
@@ -102,8 +104,8 @@ def test_an_export_is_named_by_all_that_its_bytes_depend_on(monkeypatch: pytest.
         export(highlight_words=True),
         export(speakers=False),
     ]
-    monkeypatch.setattr(names, "EXPORTER_VERSION", names.EXPORTER_VERSION + 1)
-    assert len({usual, *others, export()}) == 7
+    later = export(version=names.EXPORTER_VERSION + 1)
+    assert len({usual, *others, later}) == 7
 
 
 def test_settings_that_a_format_does_not_show_make_no_second_file() -> None:

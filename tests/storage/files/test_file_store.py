@@ -1,4 +1,4 @@
-"""Storage in a folder: whole or not at all, under names that cannot climb out."""
+"""Storage in a folder: atomic writes, and names that cannot leave the root."""
 
 import errno
 import os
@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from storage.errors import BadRequest, NotStored, StorageFull, StorageUnreachable
-from storage.files import Files
-from storage.settings import StorageSettings
+from storage.domain.errors import AlreadyStored, BadRequest, NotStored, StorageFull, StorageUnreachable
+from storage.domain.settings import StorageSettings
+from storage.files.file_store import Files
 
 HOSTILE = [
     "",
@@ -74,6 +75,44 @@ def test_what_is_written_is_read_back(files: Files, data: bytes) -> None:
     assert files.read("media/ab/x") == data
     assert files.size("media/ab/x") == len(data)
     assert files.exists("media/ab/x")
+
+
+def test_what_is_created_is_never_overwritten(files: Files, tmp_path: Path) -> None:
+    files.create("a/b", b"first")
+    files.create("a/b", b"first")
+    with pytest.raises(AlreadyStored, match="never overwritten"):
+        files.create("a/b", b"second")
+    assert files.read("a/b") == b"first"
+    assert len(everything(tmp_path / "store")) == 1
+
+
+def test_of_many_that_create_one_name_one_does(files: Files) -> None:
+    done: list[int] = []
+
+    def create(number: int) -> None:
+        with suppress(AlreadyStored):
+            files.create("a/b", str(number).encode())
+            done.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(number).encode() for number in done] == [files.read("a/b")]
+
+
+def test_where_there_are_no_hard_links_nothing_is_overwritten_either(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    files.create("a/b", b"first")
+    with pytest.raises(AlreadyStored):
+        files.create("a/b", b"second")
+    assert files.read("a/b") == b"first"
 
 
 def test_chunks_are_put_together(files: Files) -> None:
@@ -233,8 +272,8 @@ def test_a_full_disk_is_called_full_and_nothing_half_written_stays(tiny_disk: Pa
 
 LIMITED = """
 import resource, signal, sys
-from storage.errors import StorageFull
-from storage.files import Files
+from storage.domain.errors import StorageFull
+from storage.files.file_store import Files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 try:
@@ -283,7 +322,7 @@ def test_what_killed_writers_left_is_swept_up_after_a_day(files: Files, tmp_path
     assert sorted(path.name for path in everything(tmp_path / "store")) == [".part-new", "x"]
 
 
-def test_an_odd_error_of_the_disk_is_told(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusual_disk_error_is_reported(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

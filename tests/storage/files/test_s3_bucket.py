@@ -1,8 +1,9 @@
-"""Storage in a bucket, tried against two S3 services as real processes: moto, and rclone over a folder.
+"""Storage in a bucket, with two real S3 services: moto, and rclone over a folder.
 
-moto knows multipart and checks no signatures; rclone refuses bad signatures.
+moto supports multipart and checks no signatures; rclone refuses bad signatures.
 """
 
+import io
 import os
 import shutil
 import socket
@@ -16,11 +17,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+import soundfile
 
-from storage import bucket
-from storage.errors import BadRequest, NotStored, StorageUnreachable
-from storage.files import Files
+from storage.domain import names
+from storage.domain.errors import AlreadyStored, BadRequest, NotStored, StorageUnreachable
+from storage.files.file_store import Files
+from storage.files.s3_bucket import Bucket
+from tasks.audio.ingest import read_span
 
 KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_EC2_METADATA_DISABLED": "true"}
 BINARIES = Path(sys.executable).parent
@@ -107,15 +112,14 @@ def test_what_is_written_is_read_back(remote: Files, data: bytes) -> None:
     assert remote.exists("media/ab/x")
 
 
-def test_many_chunks_go_in_parts(remote: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket, "MAX_IN_MEMORY_BYTES", 1 << 20)
-    monkeypatch.setattr(bucket, "CHUNK_BYTES", 5 << 20)
+def test_many_chunks_go_in_parts(remote: Files, service: Service) -> None:
+    bucket = Bucket(remote.url, service.url, max_in_memory_bytes=1 << 20, chunk_bytes=5 << 20)
     data = os.urandom(12 << 20)
-    remote.write("media/ab/x", (data[at : at + 100_000] for at in range(0, len(data), 100_000)))
+    bucket.write("media/ab/x", (data[at : at + 100_000] for at in range(0, len(data), 100_000)))
     assert remote.read("media/ab/x") == data
 
 
-def test_a_source_that_fails_midway_leaves_what_was_there(remote: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_fails_midway_leaves_what_was_there(remote: Files, service: Service) -> None:
     def broken() -> Iterator[bytes]:
         yield b"new" * 1000
         yield b"new" * 1000
@@ -123,13 +127,33 @@ def test_a_source_that_fails_midway_leaves_what_was_there(remote: Files, monkeyp
 
     remote.write("a/b", b"old")
     for memory in (1_000_000, 1000):
-        monkeypatch.setattr(bucket, "MAX_IN_MEMORY_BYTES", memory)
+        bucket = Bucket(remote.url, service.url, max_in_memory_bytes=memory)
         with pytest.raises(ValueError, match="dead"):
-            remote.write("a/b", broken())
+            bucket.write("a/b", broken())
         with pytest.raises(ValueError, match="dead"):
-            remote.write("a/c", broken())
+            bucket.write("a/c", broken())
     assert remote.read("a/b") == b"old"
     assert not remote.exists("a/c")
+
+
+def test_what_is_created_is_never_overwritten(remote: Files) -> None:
+    remote.create("a/b", b"first")
+    remote.create("a/b", b"first")
+    with pytest.raises(AlreadyStored):
+        remote.create("a/b", b"second")
+    assert remote.read("a/b") == b"first"
+
+
+def test_a_service_that_knows_conditions_lets_one_of_two_writers_create(
+    remote: Files, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if service.kind == "rclone":
+        pytest.skip("it ignores conditions")
+    remote.create("a/b", b"first")
+    monkeypatch.setattr(Bucket, "size", lambda *_: None)  # as if the other writer came between the two steps
+    with pytest.raises(AlreadyStored):
+        remote.create("a/b", b"second")
+    assert remote.read("a/b") == b"first"
 
 
 def test_a_local_file_is_copied_or_moved(remote: Files, tmp_path: Path) -> None:
@@ -179,6 +203,63 @@ class IgnoringRange(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class FailingInTheMiddle(IgnoringRange):
+    """Passes all requests on, and answers 503 to reads while `fails`."""
+
+    fails = False
+
+    def passed_on(self, method: str) -> httpx.Response:
+        if self.fails:
+            return httpx.Response(503, content=b"<Error><Code>SlowDown</Code></Error>")
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+        return httpx.request(method, self.upstream + self.path, headers=headers, trust_env=False)
+
+    def answer(self, answer: httpx.Response) -> None:
+        self.send_response(answer.status_code)
+        for name in ("Content-Type", "Content-Length", "Content-Range", "ETag", "Last-Modified"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+
+@pytest.fixture
+def failing(service: Service) -> Iterator[str]:
+    if service.kind == "rclone":
+        pytest.skip("rclone would see a signature for another address")
+    FailingInTheMiddle.upstream = service.url
+    with ThreadingHTTPServer(("127.0.0.1", 0), FailingInTheMiddle) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+    FailingInTheMiddle.fails = False
+
+
+def test_a_read_that_fails_in_the_middle_is_an_error_of_storage_and_can_go_on(remote: Files, failing: str) -> None:
+    data = os.urandom(1000)
+    remote.write("a", data)
+    with Files(remote.url, failing).open("a") as stream:
+        FailingInTheMiddle.fails = True
+        with pytest.raises(StorageUnreachable, match="storage did not answer for a"):
+            stream.read(10)
+        FailingInTheMiddle.fails = False
+        stream.seek(5)
+        assert stream.read() == data[5:]
+
+
+def test_a_span_that_storage_does_not_give_is_no_damaged_file(remote: Files, failing: str) -> None:
+    sound = io.BytesIO()
+    soundfile.write(sound, np.zeros(160_000, dtype=np.int16), 16_000, format="FLAC")
+    remote.write(names.span_name("00aa"), sound.getvalue())
+    through = Files(remote.url, failing)
+    assert len(read_span(through, "00aa")) == 160_000
+    FailingInTheMiddle.fails = True
+    with pytest.raises(StorageUnreachable):
+        read_span(through, "00aa")
 
 
 @pytest.fixture

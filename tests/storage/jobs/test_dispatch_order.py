@@ -1,13 +1,14 @@
-"""Which job is next: lane by lane, users in turn, nobody starved."""
+"""The queue order: lane by lane, users in turn, without starvation."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from storage import jobs
-from storage.ledger import Ledger
-from storage.records import Job, Lane, User
+from storage.domain.job_messages import RunMissing
+from storage.domain.records import Job, Lane, User
+from storage.jobs import job_store, queue_order
+from storage.ledger.database import Ledger
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def users_three(make_user: Callable[[str], User]) -> tuple[User, User, User]:
 
 def order(ledger: Ledger, limit: int = 100) -> list[str]:
     with ledger.read() as con:
-        return [job.name for job in jobs.next_queued(con, limit)]
+        return [job.name for job in queue_order.next_queued(con, limit)]
 
 
 def submit(ledger: Ledger, job: Job) -> None:
@@ -27,7 +28,7 @@ def submit(ledger: Ledger, job: Job) -> None:
         "model": "tiny",
         "fingerprint": "f00d",
     }
-    ledger.run(jobs.submitted, job.id, actor="system:dispatcher", **run)
+    ledger.run(job_store.submitted, job.id, actor="system:dispatcher", **run)
 
 
 def test_lanes_come_one_after_the_other(ledger: Ledger, make_job: Any) -> None:
@@ -83,9 +84,9 @@ def test_a_single_slot_goes_round(ledger: Ledger, make_job: Any, users_three: tu
     served = []
     for _ in range(6):
         with ledger.read() as con:
-            (job,) = jobs.next_queued(con, 1)
+            (job,) = queue_order.next_queued(con, 1)
         submit(ledger, job)
-        ledger.run(jobs.cancel, job.id, actor="cli:me")
+        ledger.run(job_store.cancel, job.id, actor="cli:me")
         served.append(job.name)
     assert served == ["a0", "b0", "c0", "a1", "b1", "c1"]
 
@@ -104,5 +105,5 @@ def test_a_job_that_is_put_back_keeps_its_age(ledger: Ledger, make_job: Any) -> 
     old = make_job(name="old")
     submit(ledger, old)
     make_job(name="new")
-    ledger.run(jobs.requeue, old.id, actor="system:reconciler", reason="gone")
+    ledger.run(job_store.requeue, old.id, actor="system:reconciler", reason=RunMissing())
     assert order(ledger) == ["old", "new"]

@@ -1,4 +1,4 @@
-"""Bytes and ledger together: nothing lost between the two."""
+"""Storage and ledger together: nothing is lost between the two."""
 
 import hashlib
 import threading
@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from storage import intake, jobs, names
-from storage.clock import utc_now
-from storage.errors import BadRequest, JobMoved, StorageUnreachable
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import CueLimits, ExportFormat, Job, JobState, Lane, Options, User
+from storage.domain import names
+from storage.domain.clock import utc_now
+from storage.domain.errors import BadRequest, JobMoved, StorageUnreachable
+from storage.domain.records import CueLimits, ExportFormat, Job, JobState, Lane, Options, User
+from storage.files.file_store import Files
+from storage.jobs import intake, job_store, queue_order
+from storage.ledger.database import Ledger
 
 SOUND = b"sound" * 1000
 SHA = hashlib.sha256(SOUND).hexdigest()
@@ -54,7 +55,7 @@ def test_nothing_is_queued_where_storage_is_away(ledger: Ledger, take_in: Callab
     with pytest.raises(StorageUnreachable):
         take_in(files=Files(str(tmp_path / "blocked")))
     with ledger.read() as con:
-        assert jobs.page(con) == []
+        assert job_store.page(con) == []
     assert list(tmp_path.glob("upload-*"))
 
 
@@ -76,7 +77,7 @@ def test_what_a_job_wrote_before_it_was_cancelled_is_thrown_out_too(
     files.write(names.transcript_name(job.id), b"x")
     for fmt in ExportFormat:
         files.write(names.export_name(job.id, names.transcript_name(job.id), fmt, CueLimits()), b"x")
-    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    ledger.run(job_store.cancel, job.id, actor="cli:me")
     intake.throw_out(ledger, files, job.id, actor="cli:me")
     assert list(files.list()) == []
 
@@ -96,7 +97,7 @@ def test_a_deleted_job_keeps_its_files_until_its_time_is_over(
 
 def test_a_restored_job_is_described_as_it_was(ledger: Ledger, files: Files, take_in: Callable[..., Job]) -> None:
     job = take_in()
-    ledger.run(jobs.cancel, job.id, actor="cli:me")
+    ledger.run(job_store.cancel, job.id, actor="cli:me")
     intake.delete(ledger, files, job.id, actor="cli:me")
     intake.restore(ledger, files, job.id, actor="cli:me")
     assert b'"deleted_at":null' in files.read(names.job_manifest_name(job.id))
@@ -120,7 +121,7 @@ def test_throwing_out_never_takes_the_bytes_of_a_job_coming_in(
             job = take_in()
             if not files.exists(names.media_name(SHA)):
                 failures.append(job.id)
-            ledger.run(jobs.cancel, job.id, actor="cli:me")
+            ledger.run(job_store.cancel, job.id, actor="cli:me")
             intake.throw_out(ledger, files, job.id, actor="cli:me")
 
     threads = [threading.Thread(target=come_and_go) for _ in range(3)]
@@ -147,7 +148,7 @@ def test_a_job_in_hand_is_begun_at_once_and_asked_for_twice_stays_as_it_is(
     job = take_in(in_hand=True, idempotency_key="k")
     assert job.state is JobState.INGESTING
     with ledger.read() as con:
-        assert jobs.next_queued(con, 5) == []
+        assert queue_order.next_queued(con, 5) == []
     done = run_of(job).whole_way()
     assert take_in(in_hand=True, idempotency_key="k") == done
 
@@ -183,13 +184,13 @@ def test_one_key_for_two_recordings_at_the_same_moment_leaves_no_orphan(
         thread.join()
     assert len(refused) == 3
     with ledger.read() as con:
-        (job,) = jobs.page(con)
+        (job,) = job_store.page(con)
     assert list(files.list("media")) == [names.media_name(job.media_sha256)]
 
 
 def test_texts_so_far_go_when_their_jobs_have_ended_or_are_gone(ledger: Ledger, files: Files, make_job: Any) -> None:
     waiting, cancelled = make_job(), make_job(content="other")
-    ledger.run(jobs.cancel, cancelled.id, actor="cli:me")
+    ledger.run(job_store.cancel, cancelled.id, actor="cli:me")
     for job_id in (waiting.id, cancelled.id, "nobody"):
         files.write(names.partial_name(job_id, 1, 0), b"{}")
     assert intake.drop_partials(ledger, files) == 2

@@ -1,15 +1,16 @@
-"""Notes: written, changed and removed on record, and back after a rebuild."""
+"""Notes: audited changes, and restoration by a rebuild."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from storage import audit, notes
-from storage.errors import BadRequest, NotFound
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.rebuild import rebuild
+from storage.domain.errors import BadRequest, NotFound
+from storage.files.file_store import Files
+from storage.jobs import notes
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.maintenance.rebuild import rebuild
 
 ACTOR = "user:ann"
 

@@ -1,4 +1,4 @@
-"""Reports: each applied once, only for the attempt that counts, and only ever forwards."""
+"""Reports: applied once, only for the current attempt, only forwards."""
 
 import dataclasses
 import threading
@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from storage import audit, jobs, names, reports, transcripts
-from storage.errors import BadRequest, NotFound, NotStored, StaleAttempt
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import Job, JobState, Span, from_json, to_json
-from storage.reports import (
+from storage.domain import names
+from storage.domain.errors import BadRequest, NotFound, NotStored, StaleAttempt
+from storage.domain.job_messages import RunMissing
+from storage.domain.records import Job, JobState, Span, from_json, to_json
+from storage.files.file_store import Files
+from storage.jobs import job_store, reports
+from storage.jobs.reports import (
     Advanced,
     Completed,
     Cut,
-    DirectReporter,
     Exporting,
     Failed,
     Noted,
@@ -24,12 +24,15 @@ from storage.reports import (
     SpanHeard,
     Started,
 )
-from tests.storage.conftest import SPANS
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.transcripts import transcript_store
+from tests.factories import SPANS, DirectReporter
 
 
 def current(ledger: Ledger, job: Job) -> Job:
     with ledger.read() as con:
-        return jobs.get(con, job.id)
+        return job_store.get(con, job.id)
 
 
 def audit_count(ledger: Ledger) -> int:
@@ -56,11 +59,11 @@ def test_a_job_goes_its_whole_way(ledger: Ledger, make_job: Any, run_of: Any, tr
     assert done.started_at
     assert done.finished_at
     with ledger.read() as con:
-        assert transcripts.get(con, done.id) == transcript_of(done)
-        assert jobs.exports_of(con, done.id) == {
+        assert transcript_store.get(con, done.id) == transcript_of(done)
+        assert job_store.exports_of(con, done.id) == {
             "srt": names.export_name(done.id, names.transcript_name(done.id), "srt", done.options.cues)
         }
-        assert [row.result is not None for row in jobs.spans_of(con, done.id)] == [True, True]
+        assert [row.result is not None for row in job_store.spans_of(con, done.id)] == [True, True]
         told = [row.action for row in reversed(audit.page(con, subject=done.id))]
         assert audit.verify(con) is None
     assert told == [
@@ -126,7 +129,7 @@ def test_a_resumed_run_may_say_everything_again(ledger: Ledger, make_job: Any, r
     assert audit_count(ledger) == count
 
 
-def test_a_run_that_comes_back_after_completion_is_told_so(make_job: Any, run_of: Any) -> None:
+def test_a_run_that_returns_after_completion_is_refused(make_job: Any, run_of: Any) -> None:
     run = run_of(make_job())
     done = run.whole_way()
     assert run.start() == done
@@ -143,13 +146,13 @@ def test_reports_on_an_attempt_that_is_over_are_stale(
     run.plan()
     run.files.write(names.transcript_name(job.id), b"{}")
     if end == "requeue":
-        ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+        ledger.run(job_store.requeue, job.id, actor="system:reconciler", reason=RunMissing())
     elif end == "fail":
         reporter.send(Failed(job_id=job.id, attempt=1, worker="w", error="x", code="y"))
     else:
-        ledger.run(jobs.cancel, job.id, actor="cli:me")
+        ledger.run(job_store.cancel, job.id, actor="cli:me")
     if end == "retry":
-        ledger.run(jobs.retry, job.id, actor="cli:me")
+        ledger.run(job_store.retry, job.id, actor="cli:me")
     before, count = current(ledger, job), audit_count(ledger)
     common: dict[str, Any] = {"job_id": job.id, "attempt": 1, "worker": "w"}
     late: list[reports.Report] = [
@@ -169,7 +172,7 @@ def test_a_late_failure_of_an_old_attempt_does_not_fail_the_new_one(
     ledger: Ledger, make_job: Any, reporter: DirectReporter
 ) -> None:
     job = make_job()
-    ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
+    ledger.run(job_store.requeue, job.id, actor="system:reconciler", reason=RunMissing())
     with pytest.raises(StaleAttempt):
         reporter.send(Failed(job_id=job.id, attempt=1, worker="w", error="x", code="y"))
     assert current(ledger, job).state is JobState.QUEUED
@@ -235,12 +238,12 @@ def test_finished_spans_survive_a_crash_and_progress_goes_on(
 ) -> None:
     job = make_job()
     submitted = {"flow_run_id": "run-1", "model": "tiny", "fingerprint": "f00d", "actor": "system:dispatcher"}
-    ledger.run(jobs.submitted, job.id, attempt=1, **submitted)
+    ledger.run(job_store.submitted, job.id, attempt=1, **submitted)
     run_of(job).start()
     run_of(job).plan()
     run_of(job).hear(0)
-    again = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
-    ledger.run(jobs.submitted, job.id, attempt=2, **submitted)
+    again = ledger.run(job_store.requeue, job.id, actor="system:reconciler", reason=RunMissing())
+    ledger.run(job_store.submitted, job.id, attempt=2, **submitted)
     second = run_of(again)
     second.start()
     assert second.plan().done_s == 6
@@ -251,15 +254,15 @@ def test_finished_spans_survive_a_crash_and_progress_goes_on(
 def test_another_model_starts_over(ledger: Ledger, make_job: Any, run_of: Any) -> None:
     job = make_job()
     run = {"flow_run_id": "run-1", "actor": "system:dispatcher"}
-    ledger.run(jobs.submitted, job.id, attempt=1, model="tiny", fingerprint="f00d", **run)
+    ledger.run(job_store.submitted, job.id, attempt=1, model="tiny", fingerprint="f00d", **run)
     run_of(job).start()
     run_of(job).plan()
     run_of(job).hear(0)
-    again = ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone")
-    after = ledger.run(jobs.submitted, again.id, attempt=2, model="small", fingerprint="cafe", **run)
+    again = ledger.run(job_store.requeue, job.id, actor="system:reconciler", reason=RunMissing())
+    after = ledger.run(job_store.submitted, again.id, attempt=2, model="small", fingerprint="cafe", **run)
     assert after.done_s == 0
     with ledger.read() as con:
-        assert [row.result for row in jobs.spans_of(con, job.id)] == [None, None]
+        assert [row.result for row in job_store.spans_of(con, job.id)] == [None, None]
 
 
 def test_a_plan_that_cuts_otherwise_replaces_the_spans(
@@ -272,14 +275,14 @@ def test_a_plan_that_cuts_otherwise_replaces_the_spans(
     other = dataclasses.replace(spans[0], samples_sha256="ffff")
     run.plan((other,))
     with ledger.read() as con:
-        assert [(row.samples_sha256, row.result) for row in jobs.spans_of(con, run.job.id)] == [("ffff", None)]
+        assert [(row.samples_sha256, row.result) for row in job_store.spans_of(con, run.job.id)] == [("ffff", None)]
 
 
 def cut(job: Job, *spans: Span, read_s: float, duration_s: float | None = 20.0) -> Cut:
     return Cut(job_id=job.id, attempt=job.attempt, worker="w", spans=spans, read_s=read_s, duration_s=duration_s)
 
 
-def test_a_span_is_heard_while_the_rest_is_still_being_read(
+def test_a_span_is_transcribed_while_the_rest_is_being_read(
     ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter, spans: tuple[Span, ...]
 ) -> None:
     job = make_job()
@@ -293,10 +296,10 @@ def test_a_span_is_heard_while_the_rest_is_still_being_read(
     planned = run.plan()
     assert (planned.read_s, planned.done_s, planned.progress) == (None, 6.0, 0.6)
     with ledger.read() as con:
-        assert [row.result is not None for row in jobs.spans_of(con, job.id)] == [True, False]
+        assert [row.result is not None for row in job_store.spans_of(con, job.id)] == [True, False]
 
 
-def test_spans_that_are_reported_again_keep_what_was_heard_in_them(
+def test_spans_that_are_reported_again_keep_their_results(
     ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter, spans: tuple[Span, ...]
 ) -> None:
     job = make_job()
@@ -310,7 +313,7 @@ def test_spans_that_are_reported_again_keep_what_was_heard_in_them(
     other = dataclasses.replace(spans[0], samples_sha256="ffff")
     reporter.send(cut(job, other, read_s=20.0))
     with ledger.read() as con:
-        assert [(row.samples_sha256, row.result) for row in jobs.spans_of(con, job.id)] == [
+        assert [(row.samples_sha256, row.result) for row in job_store.spans_of(con, job.id)] == [
             ("ffff", None),
             ("11bb", None),
         ]
@@ -347,7 +350,7 @@ def test_another_attempt_has_no_text_yet(ledger: Ledger, make_job: Any, run_of: 
     job = make_job()
     run_of(job).start()
     reporter.send(Readable(job_id=job.id, attempt=1, worker="w", parts=2))
-    assert ledger.run(jobs.requeue, job.id, actor="system:reconciler", reason="gone").parts == 0
+    assert ledger.run(job_store.requeue, job.id, actor="system:reconciler", reason=RunMissing()).parts == 0
 
 
 def test_a_recording_without_speech_completes(make_job: Any, run_of: Any, reporter: DirectReporter) -> None:
@@ -369,6 +372,13 @@ def test_a_recording_without_speech_completes(make_job: Any, run_of: Any, report
     assert (planned.progress, planned.done_s) == (0, 0)
     run.export()
     assert run.complete().progress == 1
+
+
+def test_the_first_timestamp_of_a_file_is_stored_with_its_job(make_job: Any, run_of: Any) -> None:
+    run = run_of(make_job())
+    assert run.start().media_start_s == 0.0
+    run.media_start_s = 4.999
+    assert run.plan().media_start_s == 4.999
 
 
 def test_a_span_that_was_never_planned_is_not_found(make_job: Any, run_of: Any) -> None:

@@ -1,4 +1,4 @@
-"""Edits of a transcript: versions on storage and in the ledger, conflicts, restoring, and what is never lost."""
+"""Saving edits: versions on storage and in the ledger, conflicts, restoring."""
 
 import threading
 from collections.abc import Callable
@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from storage import audit, jobs, names, revision, transcripts, versions
-from storage.editing import Draft, Piece, changes
-from storage.errors import BadRequest, JobMoved, NotFound, StorageFull, TranscriptMoved
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.rebuild import rebuild
-from storage.records import Job, Transcript, Word, from_json
+from storage.domain import names
+from storage.domain.errors import BadRequest, JobMoved, NotFound, StorageFull, TranscriptMoved
+from storage.domain.records import Job, Transcript, Word, from_json
+from storage.files.file_store import Files
+from storage.jobs import job_store, save_edit
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.maintenance.rebuild import rebuild
+from storage.transcripts import transcript_store, versions
+from storage.transcripts.edits import Draft, Piece, changes
 
 ACTOR = "user:ann"
 
@@ -26,14 +29,14 @@ def job(make_job: Any, run_of: Any) -> Job:
 @pytest.fixture
 def edit(ledger: Ledger, files: Files, job: Job) -> Callable[..., Any]:
     def do(*segments: int | Piece, base: int = 1, note: str = "") -> Any:
-        return revision.edit(ledger, files, job.id, Draft(base=base, segments=segments, note=note), actor=ACTOR)
+        return save_edit.edit(ledger, files, job.id, Draft(base=base, segments=segments, note=note), actor=ACTOR)
 
     return do
 
 
 def now(ledger: Ledger, job: Job) -> Transcript:
     with ledger.read() as con:
-        found = transcripts.get(con, job.id)
+        found = transcript_store.get(con, job.id)
     assert found
     return found
 
@@ -53,8 +56,8 @@ def test_an_edit_is_a_new_version_and_the_old_one_stays(
         assert [(one.number, one.made_by) for one in versions.list_of(con, job.id)] == [(2, ACTOR), (1, "engine")]
         row = audit.page(con, subject=job.id)[0]
         assert (row.action, row.actor, row.detail["to"], row.detail["note"]) == ("transcript.edit", ACTOR, 2, "a name")
-        assert jobs.exports_of(con, job.id) == {}
-        assert jobs.get(con, job.id).version > job.version
+        assert job_store.exports_of(con, job.id) == {}
+        assert job_store.get(con, job.id).version > job.version
 
 
 def test_an_edit_that_changes_nothing_makes_no_version(edit: Callable[..., Any]) -> None:
@@ -72,7 +75,7 @@ def test_an_edit_of_an_old_version_is_refused_and_writes_nothing(
     assert not files.exists(names.version_name(job.id, 3))
 
 
-def test_of_two_edits_at_once_one_is_saved_and_the_other_told(
+def test_of_two_simultaneous_edits_one_is_saved_and_one_refused(
     ledger: Ledger, job: Job, edit: Callable[..., Any]
 ) -> None:
     told: list[str] = []
@@ -94,14 +97,14 @@ def test_of_two_edits_at_once_one_is_saved_and_the_other_told(
 
 def test_an_earlier_version_can_be_restored(ledger: Ledger, files: Files, job: Job, edit: Callable[..., Any]) -> None:
     edit(1)
-    back = revision.restore(ledger, files, job.id, 1, base=2, actor=ACTOR)
+    back = save_edit.restore(ledger, files, job.id, 1, base=2, actor=ACTOR)
     assert (back.number, back.note) == (3, "Version 1 restored")
     assert len(now(ledger, job).segments) == 2
     assert now(ledger, job).version == 3
     with pytest.raises(TranscriptMoved):
-        revision.restore(ledger, files, job.id, 2, base=2, actor=ACTOR)
+        save_edit.restore(ledger, files, job.id, 2, base=2, actor=ACTOR)
     with pytest.raises(NotFound):
-        revision.restore(ledger, files, job.id, 9, base=3, actor=ACTOR)
+        save_edit.restore(ledger, files, job.id, 9, base=3, actor=ACTOR)
 
 
 def test_a_split_gives_each_half_its_own_words(ledger: Ledger, job: Job, edit: Callable[..., Any]) -> None:
@@ -157,8 +160,8 @@ def test_only_what_is_finished_and_there_can_be_edited(
     ledger: Ledger, files: Files, make_job: Any, job: Job, edit: Callable[..., Any]
 ) -> None:
     with pytest.raises(JobMoved, match="queued"):
-        revision.edit(ledger, files, make_job().id, Draft(base=1, segments=()), actor=ACTOR)
-    ledger.run(jobs.delete, job.id, actor=ACTOR)
+        save_edit.edit(ledger, files, make_job().id, Draft(base=1, segments=()), actor=ACTOR)
+    ledger.run(job_store.delete, job.id, actor=ACTOR)
     with pytest.raises(JobMoved, match="deleted"):
         edit(0)
 
@@ -170,14 +173,14 @@ def test_a_full_disk_leaves_the_version_before(
         raise StorageFull(name, "no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write", full)
+        patch.setattr(files, "create", full)
         with pytest.raises(StorageFull):
             edit(0)
     assert now(ledger, job).version == 1
     assert edit(0).number == 2
 
 
-def test_changes_between_versions_are_told_with_their_place(
+def test_differences_between_versions_have_a_place(
     ledger: Ledger, files: Files, job: Job, edit: Callable[..., Any]
 ) -> None:
     edit(0, Piece(start_s=3, end_s=4, text="Schluss.", speaker="B", origin=(1,)))
@@ -196,9 +199,9 @@ def test_a_rebuild_brings_back_the_current_version_and_those_before(
         assert now(new, job).segments[1].text == " Schluss."
         with new.read() as con:
             rows = [(one.number, one.note) for one in versions.list_of(con, job.id)]
-            assert jobs.exports_of(con, job.id) == {}
+            assert job_store.exports_of(con, job.id) == {}
         assert rows == [(2, "better"), (1, "")]
-        assert revision.restore(new, files, job.id, 1, base=2, actor=ACTOR).number == 3
+        assert save_edit.restore(new, files, job.id, 1, base=2, actor=ACTOR).number == 3
 
 
 def test_an_edit_that_the_description_does_not_know_of_yet_comes_back_too(
@@ -218,6 +221,6 @@ def test_an_edit_that_the_description_does_not_know_of_yet_comes_back_too(
 def test_purging_takes_every_version_with_it(ledger: Ledger, files: Files, job: Job, edit: Callable[..., Any]) -> None:
     edit(0)
     files.write(names.version_name(job.id, 3), b"{}")  # an edit that was cut off before its commit
-    for name in ledger.run(jobs.purge, job.id, actor=ACTOR):
+    for name in ledger.run(job_store.purge, job.id, actor=ACTOR):
         files.delete(name)
     assert list(files.list("transcripts")) == []

@@ -1,4 +1,4 @@
-"""The DuckDB file: one owner, whole transactions, survives the death of its process."""
+"""The DuckDB file: one owner, atomic transactions, crash safety."""
 
 import os
 import pickle
@@ -13,14 +13,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage import audit
-from storage.errors import LedgerHeld, LedgerUnreadable
-from storage.ledger import Ledger
+from storage.accounts import login_attempts
+from storage.domain.errors import LedgerClosed, LedgerHeld, LedgerUnreadable, NotSignedIn
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from storage.ledger import Ledger
+from storage.ledger.database import Ledger
 with Ledger.open(Path(sys.argv[1])):
     print("open", flush=True)
     time.sleep(60)
@@ -28,8 +29,8 @@ with Ledger.open(Path(sys.argv[1])):
 WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
-from storage import audit
-from storage.ledger import Ledger
+from storage.ledger import audit
+from storage.ledger.database import Ledger
 ledger = Ledger.open(Path(sys.argv[1]))
 while True:
     print(ledger.run(audit.record, actor="a", action="b", subject="c" * 200), flush=True)
@@ -40,7 +41,7 @@ def started(code: str, path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_second_process_is_told_who_holds_the_file(tmp_path: Path) -> None:
+def test_a_second_process_learns_who_holds_the_file(tmp_path: Path) -> None:
     with started(HOLD, tmp_path / "a.duckdb") as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "open\n"
@@ -50,7 +51,7 @@ def test_a_second_process_is_told_who_holds_the_file(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(caught.value)).holder == caught.value.holder  # noqa: S301
 
 
-def test_a_second_opener_in_this_process_is_told_so(ledger: Ledger) -> None:
+def test_opening_twice_in_one_process_is_refused(ledger: Ledger) -> None:
     with pytest.raises(LedgerHeld, match=str(os.getpid())):
         Ledger.open(ledger.path)
 
@@ -145,6 +146,29 @@ def test_run_gives_a_clash_up_in_the_end(ledger: Ledger) -> None:
         ledger.run(clash)
 
 
+def test_a_note_beside_a_read_stands_when_the_read_fails(ledger: Ledger) -> None:
+    def refuse(con: duckdb.DuckDBPyConnection) -> None:
+        ledger.note(login_attempts.count, "ann", "10.0.0.1")
+        raise NotSignedIn("no")
+
+    with pytest.raises(NotSignedIn), ledger.read() as con:
+        refuse(con)
+    with ledger.read() as con:
+        assert con.execute("SELECT count(*) FROM login_tries").fetchall() == [(1,)]
+
+
+def test_a_note_waits_for_no_writer(ledger: Ledger) -> None:
+    with ledger.write():
+        ledger.note(login_attempts.count, "ann", "10.0.0.1")
+
+
+def test_a_closed_ledger_takes_no_note(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "a.duckdb") as ledger:
+        pass
+    with pytest.raises(LedgerClosed):
+        ledger.note(login_attempts.count, "ann", "10.0.0.1")
+
+
 def test_kill_9_in_the_middle_of_writing_loses_nothing_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     for _ in range(2):
@@ -161,7 +185,7 @@ def test_kill_9_in_the_middle_of_writing_loses_nothing_acknowledged(tmp_path: Pa
 
 def test_times_come_back_as_utc_whatever_the_machine_says(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from storage.ledger import Ledger\n"
+        "import sys; from pathlib import Path; from storage.ledger.database import Ledger\n"
         "with Ledger.open(Path(sys.argv[1])) as ledger, ledger.read() as con:\n"
         "    print(con.execute(\"SELECT TIMESTAMPTZ '2026-01-02 03:04:05.678901+00'\").fetchall()[0][0].isoformat())"
     )

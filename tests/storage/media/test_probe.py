@@ -1,18 +1,35 @@
-"""Looking into uploads: what is good, what is not and why, and never at the cost of the web process."""
+"""Probing uploads: accepted and rejected files, and the web process's safety."""
 
+import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import soundfile
 
-from storage import probe
-from storage.errors import AudioUnreadable, BadRequest, EmptyUpload, NoAudioTrack, NoSuchTrack, RecordingTooLong
-from storage.records import Options
+from storage.domain.errors import (
+    AudioUnreadable,
+    BadRequest,
+    CodecUnknown,
+    DecoderKilled,
+    EmptyUpload,
+    HeaderMissing,
+    IndexMissing,
+    NoAudioTrack,
+    NoSuchTrack,
+    OpeningTooSlow,
+    RecordingEncrypted,
+    RecordingTooLong,
+    TranscriberError,
+)
+from storage.domain.job_messages import encode, raised, text_of
+from storage.domain.records import Options
+from storage.media import probe, sandbox
 
 RATE_HZ = 16_000
 
@@ -40,8 +57,8 @@ def video(path: Path, *, sound: bool) -> Path:
     return path
 
 
-def check(path: Path, max_hours: float = 24) -> probe.MediaInfo:
-    return probe.check(path, "talk", max_hours=max_hours)
+def check(path: Path, max_hours: float = 24, **limits: Any) -> probe.MediaInfo:
+    return probe.check(path, "talk", max_hours=max_hours, **limits)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
@@ -54,6 +71,27 @@ def test_sound_is_described(tmp_path: Path, suffix: str) -> None:
 def test_the_child_says_the_same(tmp_path: Path) -> None:
     path = tone(tmp_path / "x.wav", 1)
     assert check(path) == probe.probe(path, "talk")
+
+
+@pytest.mark.parametrize("name", ["call.gsm", "call.alaw", "call"])
+def test_a_format_without_a_header_is_not_guessed(tmp_path: Path, name: str) -> None:
+    """Bytes that FFmpeg takes for GSM, which has no header, as some A-law is taken."""
+    path = tmp_path / name
+    path.write_bytes(bytes([0xD5, *range(32)]) * 2000)
+    with pytest.raises(HeaderMissing, match="no header that says its format and rate") as asked:
+        check(path)
+    assert "--input-format" in str(asked.value)
+    assert "input_format and sample_rate" in str(asked.value)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("call.alaw", HeaderMissing), ("call.mp3", AudioUnreadable)])
+def test_bytes_that_are_nothing_lead_to_the_question_by_their_name(
+    tmp_path: Path, name: str, kind: type[TranscriberError]
+) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(b"no sound at all" * 999)
+    with pytest.raises(kind):
+        probe.check(path, name, max_hours=1)
 
 
 def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
@@ -98,7 +136,7 @@ def test_a_recording_of_no_length_is_called_empty(tmp_path: Path, suffix: str) -
 )
 def test_what_is_not_sound_is_not_readable(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises((AudioUnreadable, EmptyUpload)):
+    with pytest.raises((AudioUnreadable, EmptyUpload, HeaderMissing)):
         probe.probe(tmp_path / "x", "talk")
 
 
@@ -131,14 +169,33 @@ def test_a_recording_of_ten_hours_is_too_long_where_the_limit_is_lower(tmp_path:
         check(path, max_hours=9.9)
 
 
-def test_what_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "TIMEOUT_S", 0.01)
-    with pytest.raises(AudioUnreadable, match=r"within 0\.01 s"):
+def test_what_takes_too_long_is_tried_again_later(tmp_path: Path) -> None:
+    with pytest.raises(OpeningTooSlow, match=r"within 0\.01 s") as caught:
+        check(tone(tmp_path / "x.wav", 1), within_s=0.01)
+    assert caught.value.transient
+
+
+def test_a_child_that_dies_is_the_files_fault(tmp_path: Path, as_child: Callable[[str], None]) -> None:
+    as_child("exit 1")
+    with pytest.raises(AudioUnreadable, match="gives up"):
         check(tone(tmp_path / "x.wav", 1))
 
 
-def test_a_child_that_dies_is_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("name", ["KILL", "TERM", "INT", "HUP"])
+def test_a_child_that_was_killed_says_nothing_about_the_file(
+    tmp_path: Path, name: str, as_child: Callable[[str], None]
+) -> None:
+    as_child(f"kill -{name} $$; sleep 60")
+    with pytest.raises(DecoderKilled, match="killed from outside") as caught:
+        check(tone(tmp_path / "x.wav", 1))
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize("name", ["SEGV", "ABRT", "XCPU"])
+def test_a_child_that_breaks_over_the_file_is_the_files_fault(
+    tmp_path: Path, name: str, as_child: Callable[[str], None]
+) -> None:
+    as_child(f"ulimit -c 0; kill -{name} $$; sleep 60")
     with pytest.raises(AudioUnreadable, match="gives up"):
         check(tone(tmp_path / "x.wav", 1))
 
@@ -152,11 +209,12 @@ def as_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o700)
         monkeypatch.setattr(sys, "executable", str(path))
+        monkeypatch.setattr(sandbox, "fork", sandbox.start)
 
     return take
 
 
-def test_the_child_is_told_no_secrets(
+def test_the_child_gets_no_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_child: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("TRANSCRIBER_WORKER_TOKEN", "secret")
@@ -167,23 +225,19 @@ def test_the_child_is_told_no_secrets(
     assert "TRANSCRIBER" not in (tmp_path / "env").read_text()
 
 
-def test_a_child_that_talks_without_end_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_child: Callable[[str], None]
-) -> None:
-    monkeypatch.setattr(probe, "TIMEOUT_S", 1.0)
+def test_a_child_that_talks_without_end_is_given_up(tmp_path: Path, as_child: Callable[[str], None]) -> None:
     as_child("exec cat /dev/zero")
-    with pytest.raises(AudioUnreadable, match="within 1 s"):
-        check(tone(tmp_path / "x.wav", 1))
+    with pytest.raises(OpeningTooSlow, match="within 1 s"):
+        check(tone(tmp_path / "x.wav", 1), within_s=1.0)
 
 
-def test_a_file_that_eats_time_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_eats_time_is_stopped(tmp_path: Path) -> None:
     """Behind the sound of this one lie 50 GB of empty chunks, which a WAV reader goes through one by one."""
-    monkeypatch.setattr(probe, "MAX_CPU_S", 1)
     path = tone(tmp_path / "x.wav", 1)
     with path.open("r+b") as file:
         file.truncate(50 << 30)
     with pytest.raises(AudioUnreadable, match="gives up"):
-        check(path)
+        check(path, max_cpu_s=1)
 
 
 def with_tracks(path: Path, *tracks: tuple[str, str]) -> Path:
@@ -226,3 +280,33 @@ def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path):
         with pytest.raises(AudioUnreadable, match="not a file"):
             check(path)
+
+
+def without_index(data: bytes) -> bytes:
+    return data[: data.index(b"moov") - 4]
+
+
+SPOILT: list[tuple[str, Callable[[bytes], bytes], type[TranscriberError], str]] = [
+    ("m4a", without_index, IndexMissing, "has no index (moov)"),
+    ("m4a", lambda data: data.replace(b"mp4a", b"enca"), RecordingEncrypted, "is encrypted (DRM)"),
+    ("m4a", lambda data: data.replace(b"mp4a", b"drms"), RecordingEncrypted, "is encrypted (DRM)"),
+    ("mka", lambda data: data.replace(b"A_AAC", b"A_ZZZ"), CodecUnknown, "no decoder here knows"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "spoil", "kind", "said"), SPOILT)
+def test_what_cannot_be_read_says_why_in_its_own_words(
+    tmp_path: Path, suffix: str, spoil: Callable[[bytes], bytes], kind: type[TranscriberError], said: str
+) -> None:
+    path = tmp_path / f"talk.{suffix}"
+    with av.open(str(path), "w", format="matroska" if suffix == "mka" else "mp4") as container:
+        track = container.add_stream("aac", rate=RATE_HZ)
+        for at in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE_HZ, at * 1024
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(kind, match=re.escape(said)) as caught:
+        probe.check(path, path.name, max_hours=1.0)
+    assert text_of(encode(raised(caught.value))) == str(caught.value)

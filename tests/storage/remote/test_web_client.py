@@ -1,4 +1,4 @@
-"""Reports over HTTP against real servers that fail in the ways that servers do."""
+"""Reports over HTTP against real servers that fail in various ways."""
 
 import json
 import socket
@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from storage import reports
-from storage.client import HttpReporter, WebClient
-from storage.clock import utc_now
-from storage.errors import LedgerUnreachable, NotFound, NotSignedIn, RemoteError, StaleAttempt, TranscriberError
-from storage.files import Files
-from storage.heartbeats import WorkerBeat
-from storage.ledger import Ledger
-from storage.records import Job, JobState, to_json
-from storage.reports import Advanced, Started
+from storage.domain.errors import LedgerUnreachable, NotFound, NotSignedIn, RemoteError, StaleAttempt, TranscriberError
+from storage.domain.records import Job, JobState, to_json
+from storage.files.file_store import Files
+from storage.jobs import reports
+from storage.jobs.reports import Advanced, Started
+from storage.ledger.database import Ledger
+from storage.remote.web_client import HttpReporter, WebClient
+from tests.factories import heartbeat
 
 Answer = Callable[["Handler", bytes], None]
 
@@ -157,7 +156,7 @@ def test_pauses_grow_and_are_not_all_alike(
     web: HttpReporter, make_job: Any, applying: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("storage.client.time.sleep", pauses.append)
+    monkeypatch.setattr("storage.remote.web_client.time.sleep", pauses.append)
     Handler.answers = [*[status(503)] * 4, applying]
     web.send(started(make_job()))
     assert len(set(pauses)) == 4
@@ -225,11 +224,8 @@ def test_threads_share_one_reporter(web: HttpReporter, make_job: Any, applying: 
 
 def test_a_beat_is_answered_with_the_models_to_fetch(server: ThreadingHTTPServer) -> None:
     Handler.answers = [status(200, b'{"wanted_models": ["small"]}')]
-    beat = WorkerBeat(
-        name="w", pool="gpu", host="h", pid=1, device="cpu", slots=1, busy=0, default_model=None, sent_at=utc_now()
-    )
     with WebClient(f"http://127.0.0.1:{server.server_port}", SecretStr("secret")) as web:
-        assert web.beat(beat) == ("small",)
+        assert web.beat(heartbeat()) == ("small",)
         Handler.answers = [status(503)]
         with pytest.raises(LedgerUnreachable):
-            web.beat(beat)
+            web.beat(heartbeat())

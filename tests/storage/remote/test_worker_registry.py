@@ -1,11 +1,13 @@
-"""Workers as the web process knows them: by beats that were heard lately."""
+"""The worker registry and its heartbeats."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from storage.clock import utc_now
-from storage.heartbeats import ALIVE_FOR, HEARD_WITHIN, LOST_AFTER, ModelState, WorkerBeat, Workers
-from storage.records import from_json, to_json
+from storage.domain.clock import utc_now
+from storage.domain.records import from_json, to_json
+from storage.remote.worker_registry import ALIVE_FOR, HEARD_WITHIN, LOST_AFTER, ModelState, WorkerBeat, Workers
+from tests.factories import heartbeat
 
 NOW = utc_now()
 READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
@@ -13,17 +15,8 @@ COMING = ModelState(name="small", fingerprint=None, state="downloading", progres
 
 
 def beat(name: str = "gpu-1", **more: Any) -> WorkerBeat:
-    values: dict[str, Any] = {
-        "pool": "gpu",
-        "host": "here",
-        "pid": 7,
-        "device": "cpu",
-        "slots": 2,
-        "busy": 1,
-        "default_model": READY,
-        "sent_at": NOW - timedelta(days=3),
-    }
-    return WorkerBeat(name=name, **(values | more))
+    values: dict[str, Any] = {"slots": 2, "busy": 1, "default_model": READY, "sent_at": NOW - timedelta(days=3)}
+    return heartbeat(**(values | {"name": name} | more))
 
 
 def test_a_worker_is_alive_until_it_has_been_silent_for_long() -> None:
@@ -79,6 +72,15 @@ def test_it_is_known_how_a_model_stands() -> None:
     assert workers.has("large", NOW) is None
 
 
+def test_a_model_in_a_folder_is_found_by_its_name_too() -> None:
+    workers = Workers()
+    path = replace(READY, name="/srv/models/mine")
+    workers.beat(beat(models=(READY, path)), now=NOW)
+    assert workers.has("/srv/models/mine", NOW) == path
+    assert workers.has("mine", NOW) == path
+    assert workers.has("tiny", NOW) == READY
+
+
 def test_wanted_models_are_asked_for_until_they_are_there() -> None:
     workers = Workers()
     workers.want("small", now=NOW)
@@ -99,7 +101,7 @@ def test_a_beat_survives_the_way_over_http() -> None:
     assert from_json(WorkerBeat, to_json(sent)) == sent
 
 
-def test_speakers_are_told_apart_where_a_worker_says_so() -> None:
+def test_diarization_needs_a_worker_that_supports_it() -> None:
     workers = Workers(now=NOW)
     workers.beat(beat("gpu-1", versions={"prefect": "3.8.8"}), now=NOW)
     assert not workers.tell_speakers_apart(NOW)

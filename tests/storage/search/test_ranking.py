@@ -1,7 +1,9 @@
-"""What a search finds, best first, and the moments that it shows."""
+"""Search results in order, and the moments that they show."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -11,15 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import jobs, search_words, transcripts
-from storage.clock import new_id
-from storage.ledger import Ledger
-from storage.moments import marks, moments
-from storage.records import Job, JobState, Segment, Transcript, User
-from storage.search import Hits, Wanted, _reads, find
-from storage.search_index import SearchIndex
-from storage.search_query import parse
-from storage.search_words import Token
+from storage.domain.clock import new_id
+from storage.domain.errors import LedgerClosed, NotReady
+from storage.domain.records import Job, JobState, Segment, Transcript, User
+from storage.jobs import job_store
+from storage.ledger.database import Ledger
+from storage.search import documents
+from storage.search.folding import phrase
+from storage.search.ranking import Hits, find
+from storage.search.search_file import SearchFile
+from storage.search.search_index import SearchIndex
+from storage.search.search_query import parse
+from storage.search.snippets import marks, moments
+from storage.transcripts import transcript_store
 from tests.storage.conftest import MakeJob
 
 Said = str | tuple[str, str]
@@ -27,7 +33,7 @@ Said = str | tuple[str, str]
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[SearchIndex]:
-    made = SearchIndex(tmp_path / "search.duckdb")
+    made = SearchIndex(tmp_path / "search.sqlite3")
     yield made
     made.close()
 
@@ -57,7 +63,7 @@ class Room:
             for place, (speaker, text) in enumerate(parts)
         )
         transcript = replace(self.base(job), segments=segments, language=language)
-        self.ledger.run(transcripts.keep, job.id, transcript, stored_as=stored_as)
+        self.ledger.run(transcript_store.keep, job.id, transcript, stored_as=stored_as)
 
     def hits(self, query: str, owner: User | None = None, **more: Any) -> Hits:
         self.index.sync(self.ledger)
@@ -114,6 +120,7 @@ def talks(room: Room) -> Room:
         ('"ます 天気"', {"tokyo"}),
         ("東行", set()),
         ("天気 東京", {"tokyo"}),
+        ("i*", {"cafe", "budget"}),
         ("NOT budget", {"cafe", "tokyo"}),
         ("zebra", set()),
         ("…", {"budget", "summer", "cafe", "tokyo"}),
@@ -121,6 +128,16 @@ def talks(room: Room) -> Room:
 )
 def test_it_finds_what_is_meant(talks: Room, query: str, names: set[str]) -> None:
     assert set(talks.found(query)) == names
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["don't", "DON’T", "don*", "อากาศ", "อ", "ดี*", '"นี้อากาศ"', "lodz", "L\u0301o\u0301dz\u0301", "strasse", "d*"],
+)
+def test_spelling_makes_no_difference(room: Room, query: str) -> None:
+    room.hears("other", "東京 and nothing else")
+    room.hears("bangkok", "วันนี้อากาศดี", "They don't go to Łódź, nor to the Straße.", language="th")
+    assert room.found(query) == ["bangkok"]
 
 
 def test_nobody_finds_what_others_said(room: Room, make_user: Callable[[str], User]) -> None:
@@ -165,58 +182,37 @@ def stands_there(phrase: str, turns: list[tuple[str | None, str]]) -> bool:
     return any(pattern in f" {' '.join(text.split())} " for _, text in joined)
 
 
-@pytest.mark.parametrize("fold", ["never", "before", "after"])
+@pytest.mark.parametrize("merge", ["never", "before", "after"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(heard=st.lists(TURNS, min_size=1, max_size=3), phrases=st.lists(WORDS.filter(bool), min_size=5, max_size=5))
 def test_a_phrase_is_found_where_it_stands_and_nowhere_else(
     room: Room,
     monkeypatch: pytest.MonkeyPatch,
-    fold: str,
+    merge: str,
     heard: list[list[tuple[str | None, str]]],
     phrases: list[str],
 ) -> None:
     for job_id in room.names:
-        room.says(room.ledger.run(jobs.get, job_id), [], stored_as=f"{new_id()}.json")
+        room.says(room.ledger.run(job_store.get, job_id), [], stored_as=f"{new_id()}.json")
     made = [room.hears(f"talk {new_id()}", "mat", "the cat the sat 東京 on the cat " * 20) for _ in (0, *heard)]
-    if fold == "before":  # the first one stays as it was; the others are edited after the fold
-        folds(room, monkeypatch)
+    if merge == "before":  # the first one stays as it was; the others are edited after the merge
+        merges(room)
     for job, turns in zip(made[1:], heard, strict=True):
         room.says(job, turns, stored_as=f"{new_id()}.json")
-    if fold == "after":
-        folds(room, monkeypatch)
+    if merge == "after":
+        merges(room)
     first: list[tuple[str | None, str]] = [(None, "mat " + "the cat the sat 東京 on the cat " * 20)]
-    for phrase in phrases:
-        wanted = {job.id for job, turns in zip(made, [first, *heard], strict=True) if stands_there(phrase, turns)}
-        assert set(room.hits(f'"{phrase}"').job_ids) == wanted, phrase
+    for asked in phrases:
+        wanted = {job.id for job, turns in zip(made, [first, *heard], strict=True) if stands_there(asked, turns)}
+        assert set(room.hits(f'"{asked}"').job_ids) == wanted, asked
 
 
-def folds(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the index sort what it has, and find out which words are common."""
-    with monkeypatch.context() as patch:
-        patch.setattr("storage.search_index.FOLD_FRESH_ROWS", 0)
-        room.index.sync(room.ledger)
+def merges(room: Room) -> None:
+    """Let the index make one piece of all that it has."""
+    room.index.merge_changed = 0
+    room.index.sync(room.ledger)
     with room.index.read() as con:
-        assert con.execute("SELECT count(*) FROM common WHERE term IN ('the', 'cat', '東京')").fetchall() == [(3,)]
-
-
-def test_common_words_beside_each_other_are_read_as_pairs(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a library where nothing else is said than 'of the', the word 'mat' is not common."""
-    room.hears("mat", "one of the mat", ("Anna", "the mat"), "of", "the mat of the")
-    room.hears("plain", "of the " * 500)
-    folds_in = "SELECT term, count(*) FROM pairs GROUP BY term ORDER BY term"
-    monkeypatch.setattr("storage.search_index.FOLD_FRESH_ROWS", 0)
-    assert room.found('"of the mat"') == ["mat"]
-    with room.index.read() as con:
-        assert con.execute(folds_in).fetchall() == [("of the", 503), ("the of", 499)]
-        common = {term for (term,) in con.execute("FROM common").fetchall()}
-    (wanted,) = room.hits('"of the of the mat of one"').words
-    assert [(term, places) for _, term, places in _reads(wanted.steps, common)] == [
-        ("of the", (0, 2)),
-        ("the of", (1,)),
-        ("mat", (4,)),
-        ("one", (6,)),
-        ("of", (5,)),
-    ]
+        assert con.execute("SELECT changed FROM state").fetchall() == [(0,)]
 
 
 def test_a_phrase_counts_as_often_as_it_stands_there(room: Room) -> None:
@@ -238,11 +234,11 @@ def test_a_phrase_ends_with_its_speakers_turn_and_before_the_name(room: Room) ->
     assert room.found('speaker:anna "home now"') == []
 
 
-def test_a_phrase_is_found_again_after_an_edit_and_a_fold(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_phrase_is_found_again_after_an_edit_and_a_merge(room: Room) -> None:
     job = room.hears("talk", "one two", "three")
     other = room.hears("other", "one two three")
     assert set(room.hits('"one two three"').job_ids) == {job.id, other.id}
-    monkeypatch.setattr("storage.search_index.FOLD_FRESH_ROWS", 1)
+    room.index.merge_changed = 1
     room.says(job, ["one three two"], stored_as="t.v2.json")
     assert room.found('"one two three"') == ["other"]
     assert room.found('"three two"') == ["talk"]
@@ -254,6 +250,7 @@ def test_a_phrase_is_found_again_after_an_edit_and_a_fold(room: Room, monkeypatc
 def test_an_index_of_another_version_is_deleted(talks: Room, tmp_path: Path) -> None:
     for name in ("search-v1.duckdb", "search-v1.duckdb.wal"):
         (tmp_path / name).write_bytes(b"what people said")
+    (tmp_path / "search-v1.duckdb.tmp").mkdir()
     assert talks.found("budget")
     assert not list(tmp_path.glob("search-v1*"))
 
@@ -268,14 +265,15 @@ def test_an_edited_transcript_is_found_by_its_new_words_alone(room: Room) -> Non
 
 def test_a_deleted_recording_is_not_found_until_it_is_restored(room: Room, ledger: Ledger) -> None:
     job = room.hears("talk", "words")
-    ledger.run(jobs.cancel, job.id, actor="system:test")
+    ledger.run(job_store.cancel, job.id, actor="system:test")
     assert room.found("words") == ["talk"]
-    ledger.run(jobs.delete, job.id, actor="system:test")
+    ledger.run(job_store.delete, job.id, actor="system:test")
     assert room.found("words") == []
     with room.index.read() as con:
-        for table in ("places", "fresh", "pairs", "said", "turns", "docs"):
-            assert con.table(table).fetchall() == []
-    ledger.run(jobs.restore, job.id, actor="system:test")
+        con.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab (main, words, row)")
+        for statement in ("FROM docs", "FROM said", "FROM voices", "FROM words", "FROM spoken", "FROM terms"):
+            assert con.execute(f"SELECT * {statement}").fetchall() == []
+    ledger.run(job_store.restore, job.id, actor="system:test")
     assert room.found("words") == ["talk"]
 
 
@@ -289,7 +287,7 @@ def test_an_index_that_is_gone_is_built_again(talks: Room, ledger: Ledger, tmp_p
     assert talks.found("budget")
     talks.index.close()
     talks.index.path.unlink()
-    again = SearchIndex(tmp_path / "search.duckdb")
+    again = SearchIndex(tmp_path / "search.sqlite3")
     assert again.sync(ledger) == 4
     again.close()
 
@@ -301,37 +299,83 @@ def test_a_damaged_index_is_built_again(talks: Room, ledger: Ledger, tmp_path: P
     with talks.index.path.open("r+b") as file:
         file.seek(at)
         file.write(b"\xff" * 300_000)
-    talks.index = SearchIndex(tmp_path / "search.duckdb")
+    talks.index = SearchIndex(tmp_path / "search.sqlite3")
     assert set(talks.found("budget")) == {"budget", "summer"}
     talks.index.close()
+
+
+def test_an_index_that_is_damaged_while_it_is_open_is_built_again(talks: Room) -> None:
+    assert talks.found("budget")
+    with talks.index.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 300_000)
+    with pytest.raises(NotReady), talks.index.read() as con:
+        find(con, parse("budget", UTC), owner_id=None)
+    assert set(talks.found("budget")) == {"budget", "summer"}
+
+
+def test_the_file_is_its_owners_alone(talks: Room, tmp_path: Path) -> None:
+    assert talks.found("budget")
+    with talks.index.read():
+        files = list(tmp_path.glob("search-v*"))
+        assert {path.name.rpartition("sqlite3")[2] for path in files} == {"", "-wal", "-shm"}
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_a_search_sees_one_moment_while_the_index_goes_on(talks: Room) -> None:
+    assert talks.found("budget")
+    with talks.index.read() as con:
+        before = find(con, parse("budget", UTC), owner_id=None)
+        talks.hears("late", "a late budget")
+        assert set(talks.found("budget")) == {"budget", "summer", "late"}
+        assert con.execute("SELECT count(*) FROM docs").fetchall() == [(4,)]
+    assert before.total == 2
+
+
+def test_closing_breaks_off_what_takes_long(tmp_path: Path) -> None:
+    file = SearchFile.open(tmp_path / "search.sqlite3", schema="CREATE TABLE things (id)", version=1)
+    began = threading.Event()
+    endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(began()) FROM n"
+
+    def write() -> None:
+        with file.write() as con:
+            con.create_function("began", 0, began.set)
+            con.execute(endless)
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        began.wait()
+        file.close()
+        with pytest.raises(LedgerClosed):
+            writing.result()
 
 
 def test_an_index_that_was_cut_off_in_the_middle_goes_on(
     talks: Room, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.search_index.BATCH_TRANSCRIPTS", 1)
+    talks.index.batch_transcripts = 1
     taken: list[str] = []
 
-    def crash(con: Any, batch: Any, job_ids: list[str]) -> None:
+    def crash(con: Any, heads: Any, said: Any, job_ids: list[str]) -> None:
         if len(taken) == 2:
             raise RuntimeError("the power went")
         taken.extend(job_ids)
-        real(con, batch, job_ids)
+        real(con, heads, said, job_ids)
 
-    real = search_words.take_in
-    monkeypatch.setattr(search_words, "take_in", crash)
+    real = documents.take_in
+    monkeypatch.setattr(documents, "take_in", crash)
     with pytest.raises(RuntimeError):
         talks.index.sync(ledger)
     assert (talks.index.status.indexed, talks.index.status.behind) == (2, 2)
-    monkeypatch.setattr(search_words, "take_in", real)
+    monkeypatch.setattr(documents, "take_in", real)
     assert talks.index.sync(ledger) == 2
 
 
-def test_what_is_folded_in_is_found_as_before(talks: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.search_index.FOLD_FRESH_ROWS", 1)
+def test_what_is_merged_is_found_as_before(talks: Room) -> None:
+    talks.index.merge_changed = 1
     assert set(talks.found("budget")) == {"budget", "summer"}
     with talks.index.read() as con:
-        assert con.execute("SELECT count(*) FROM fresh").fetchall() == [(0,)]
+        assert con.execute("SELECT changed FROM state").fetchall() == [(0,)]
     talks.hears("late", "a late budget")
     assert set(talks.found("budget")) == {"budget", "summer", "late"}
 
@@ -340,7 +384,7 @@ def test_moments_lead_to_what_was_said(talks: Room) -> None:
     hits = talks.hits('"next steps" OR party')
     with talks.index.read() as con:
         (job_id,) = [one for one in hits.job_ids if talks.names[one] == "summer"]
-        shown = moments(con, [job_id], hits.words)[job_id]
+        shown = moments(con, [job_id], hits.phrases)[job_id]
     assert [(one.start_s, one.speaker) for one in shown.shown] == [(0.0, "Bob"), (5.0, "Anna")]
     assert [one.text[a:b] for one in shown.shown for a, b in one.marks] == ["party", "next steps"]
     assert shown.total == 2
@@ -351,29 +395,34 @@ def test_a_phrase_over_two_segments_shows_its_words(room: Room) -> None:
     hits = room.hits('"next steps"')
     assert hits.job_ids == (job.id,)
     with room.index.read() as con:
-        assert [one.start_s for one in moments(con, hits.job_ids, hits.words)[job.id].shown] == [0.0, 5.0]
+        assert [one.start_s for one in moments(con, hits.job_ids, hits.phrases)[job.id].shown] == [0.0, 5.0]
 
 
 def test_only_that_speakers_moments_are_shown(talks: Room) -> None:
     hits = talks.hits("speaker:anna budget OR steps")
     with talks.index.read() as con:
-        found = moments(con, hits.job_ids, hits.words, speakers=["anna"])
+        found = moments(con, hits.job_ids, hits.phrases, speakers=["anna"])
     assert {one.speaker for each in found.values() for one in each.shown} == {"Anna"}
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens", "prefix", "marked"),
+    ("text", "asked", "prefix", "marked"),
     [
-        ("Das Café, das CAFÉ-Haus", ["cafe"], False, ["Café", "CAFÉ"]),
-        ("to be or not to be", ["to", "be"], False, ["to be", "to be"]),
-        ("Notes, nothing, knot", ["no"], True, ["Notes", "nothing"]),
-        ("<b>budget</b>", ["budget"], False, ["budget"]),
-        ("今日は東京に", ["東京"], False, ["東京"]),
+        ("Das Café, das CAFÉ-Haus", "cafe", False, ["Café", "CAFÉ"]),
+        ("to be or not to be", "to be", False, ["to be", "to be"]),
+        ("Notes, nothing, knot", "no", True, ["Notes", "nothing"]),
+        ("<b>budget</b>", "budget", False, ["budget"]),
+        ("Straße, strasse", "STRASSE", False, ["Straße", "strasse"]),
+        ("今日は東京に", "東京", False, ["東京"]),
+        ("今日は東京に", "東", False, ["東"]),
+        ("今日 東京に", "日 東", False, ["日 東"]),
+        ("วันนี้อากาศดี", "อากาศ", False, ["อากาศ"]),
     ],
 )
-def test_marks_cover_the_words(text: str, tokens: list[str], prefix: bool, marked: list[str]) -> None:
-    wanted = Wanted(tokens=tuple(Token(one, one > "\u3000") for one in tokens), prefix=prefix)
-    assert [text[a:b] for a, b in marks(text, [wanted])] == marked
+def test_marks_cover_the_words(text: str, asked: str, prefix: bool, marked: list[str]) -> None:
+    looked_for = phrase(asked, prefix=prefix)
+    assert looked_for
+    assert [text[a:b] for a, b in marks(text, [looked_for])] == marked
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -381,7 +430,7 @@ def test_marks_cover_the_words(text: str, tokens: list[str], prefix: bool, marke
 def test_no_query_breaks_it(talks: Room, query: str) -> None:
     with talks.index.read() as con:
         hits = find(con, parse(query, UTC), owner_id=None)
-        moments(con, hits.job_ids, hits.words)
+        moments(con, hits.job_ids, hits.phrases)
 
 
 def test_a_job_without_transcript_is_not_in_it(room: Room, make_job: MakeJob, ledger: Ledger) -> None:

@@ -1,11 +1,11 @@
-"""Words of edited text keep their times, or share the interval of what they replaced."""
+"""Words of edited text keep their times, or share those of replaced words."""
 
 from itertools import pairwise
 
 import pytest
 
-from storage.realign import aligned
-from storage.records import Word
+from storage.domain.records import Word
+from storage.transcripts.word_alignment import aligned
 
 
 def spoken(*texts: str) -> tuple[Word, ...]:

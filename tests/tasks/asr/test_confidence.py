@@ -1,11 +1,11 @@
-"""Doubts about a hearing, and the choice between two."""
+"""Doubts about a text, and the choice between two."""
 
 from dataclasses import replace
 
 import pytest
 
-from storage.records import Stretch, Word
-from tasks.doubt import (
+from storage.domain.records import Stretch, Word
+from tasks.asr.confidence import (
     LOW_CONFIDENCE,
     NO_SPEECH,
     NO_TEXT,
@@ -17,7 +17,7 @@ from tasks.doubt import (
     loops,
     together,
 )
-from tasks.windows import Window
+from tasks.audio.windows import Window
 
 WINDOW = Window(pieces=(Stretch(start_s=0.0, end_s=10.0),))
 SPEECH = [Stretch(start_s=0.0, end_s=10.0)]
@@ -82,7 +82,7 @@ def test_what_users_complain_of_is_doubted(found: WindowText, why: str) -> None:
         (["Mississippi", "haha"], False),
     ],
 )
-def test_loops_are_told_from_emphasis(words: list[str], looping: bool) -> None:
+def test_loops_are_distinguished_from_emphasis(words: list[str], looping: bool) -> None:
     assert loops(words) is looping
 
 

@@ -1,4 +1,4 @@
-"""Which language: asked over several windows of speech, and only of models that know more than one."""
+"""Language detection over several spans, with multilingual models only."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,21 +7,16 @@ from pathlib import Path
 import pytest
 from faster_whisper.tokenizer import Tokenizer
 
-from storage.errors import BadRequest, ModelCannot
-from storage.files import Files
-from storage.records import Heard, LanguageGuess, Options, Plan, Segment, Span, Stretch
-from tasks.decode import Decoding, Ints
-from tasks.engine import Engine, hear
-from tasks.language import (
-    SpokenLanguage,
-    recording_language,
-    to_hear_again,
-    together,
-    told_language,
-)
-from tasks.models import Resolved, fingerprint, is_multilingual
-from tasks.prompt import fitting, prompt_tokens
-from tasks.transcribe import compose, transcribe_file
+from storage.domain.errors import BadRequest, ModelCannot
+from storage.domain.records import LanguageGuess, Options, Plan, Segment, Span, SpanResult, Stretch
+from storage.files.file_store import Files
+from tasks.asr.base import Capabilities
+from tasks.asr.engine import Engine
+from tasks.asr.language import SpokenLanguage, recording_language, requested_language, spans_to_redecode, together
+from tasks.asr.prompt import fitting, prompt_tokens
+from tasks.audio.decode import Decoding, Ints
+from tasks.models.catalogue import Resolved, fingerprint, is_multilingual
+from tasks.pipeline import assemble_transcript, transcribe_file
 from tests.conftest import Assembly, Clip
 from tests.tasks.babel import write_model
 from tests.tasks.sounds import read_wav, tone
@@ -31,14 +26,14 @@ from tests.tasks.sounds import read_wav, tone
 def babel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine that takes all speech for German, and understands none."""
     folder = write_model(tmp_path_factory.mktemp("models") / "babel", answers="de")
-    with Engine.load(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as engine:
+    with Engine.loaded(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as engine:
         yield engine
 
 
-def heard(language: str, *segments: str, **probable: float) -> Heard:
+def heard(language: str, *segments: str, **probable: float) -> SpanResult:
     """What a span gave: its language, those of its segments, and how probable which ones were; none: it was told."""
     guesses = sorted(probable.items(), key=lambda pair: -pair[1])
-    return Heard(
+    return SpanResult(
         segments=tuple(Segment(start_s=0, end_s=1, text="x", language=each) for each in segments or (language,)),
         language=language,
         languages=tuple(LanguageGuess(language=name, probability=share) for name, share in guesses),
@@ -67,9 +62,9 @@ def plan_of(*speech_s: float) -> Plan:
 
 def test_a_multilingual_model_is_known_without_loading_it(babel: Engine, engine: Engine) -> None:
     for each in (babel, engine):
-        assert is_multilingual(each.resolved.path) is each.model.model.is_multilingual is each.multilingual
-    assert babel.multilingual
-    assert not engine.multilingual
+        assert is_multilingual(each.resolved.path) is each.model.model.is_multilingual is each.capabilities.multilingual
+    assert babel.capabilities.multilingual
+    assert not engine.capabilities.multilingual
 
 
 def test_a_recording_says_which_language_was_found(babel: Engine, speech: list[Clip], files: Files) -> None:
@@ -85,8 +80,8 @@ def test_a_language_that_was_given_is_not_looked_for(babel: Engine, speech: list
 
 
 def test_a_language_that_does_not_exist_is_refused(babel: Engine) -> None:
-    with pytest.raises(BadRequest, match="xx is no language code"):
-        hear(babel, tone(1.0), options=Options(), language="xx")
+    with pytest.raises(BadRequest, match="does not support xx"):
+        babel.transcribe(tone(1.0), options=Options(), language="xx")
 
 
 def test_a_jingle_in_another_language_does_not_decide() -> None:
@@ -113,10 +108,10 @@ def test_music_and_scraps_of_sound_decide_little() -> None:
         (Options(), False, "en"),
     ],
 )
-def test_an_engine_is_told_what_was_given_unless_it_is_to_find_out(
+def test_the_requested_language_is_used_unless_it_is_detected(
     asked: Options, multilingual: bool, told: str | None
 ) -> None:
-    assert told_language(asked, multilingual=multilingual) == told
+    assert requested_language(asked, Capabilities(model="m", multilingual=multilingual)) == told
 
 
 def test_a_recordings_language_is_the_likeliest_over_its_speech() -> None:
@@ -127,12 +122,12 @@ def test_a_recordings_language_is_the_likeliest_over_its_speech() -> None:
     assert [guess.language for guess in found.others] == ["en", "nl"]
 
 
-def test_a_language_that_all_spans_were_told_is_the_recordings_and_has_no_probability() -> None:
+def test_a_requested_language_is_the_recordings_without_a_probability() -> None:
     found = recording_language(plan_of(1.0, 0.0), [heard("es"), heard("es")], given="es")
     assert found == SpokenLanguage(language="es")
 
 
-def test_a_model_that_knows_english_alone_is_not_believed_to_have_heard_what_it_was_told() -> None:
+def test_an_english_only_model_always_transcribes_english() -> None:
     assert recording_language(plan_of(5.0), [heard("en")], given="de") == SpokenLanguage(language="en")
 
 
@@ -141,24 +136,24 @@ def test_a_recording_without_speech_is_in_the_language_that_was_given() -> None:
     assert [recording_language(nothing, [], given=each).language for each in ("fi", None)] == ["fi", "en"]
 
 
-def test_a_span_whose_language_is_unsure_is_heard_again_in_the_recordings() -> None:
-    heards = [heard("de", de=0.95), heard("nn", nn=0.4, da=0.3), heard("en", en=0.9), heard("de", de=0.5)]
-    again = to_hear_again(plan_of(9.0, 9.0, 9.0, 9.0), heards, SpokenLanguage(language="de"))
+def test_a_span_of_uncertain_language_is_decoded_again_in_the_recordings() -> None:
+    results = [heard("de", de=0.95), heard("nn", nn=0.4, da=0.3), heard("en", en=0.9), heard("de", de=0.5)]
+    again = spans_to_redecode(plan_of(9.0, 9.0, 9.0, 9.0), results, SpokenLanguage(language="de"))
     assert [span.index for span in again] == [1]
 
 
 def test_a_span_in_several_languages_is_as_sure_as_all_of_them_together() -> None:
     mixed, muddle = heard("es", "es", "pt", es=0.5, pt=0.45), heard("es", "es", "pt", es=0.3, pt=0.2)
-    again = to_hear_again(plan_of(9.0, 9.0), [mixed, muddle], SpokenLanguage(language="en"))
+    again = spans_to_redecode(plan_of(9.0, 9.0), [mixed, muddle], SpokenLanguage(language="en"))
     assert [span.index for span in again] == [1]
 
 
-def test_a_span_that_was_told_its_language_is_not_heard_again() -> None:
-    assert to_hear_again(plan_of(9.0), [heard("en")], SpokenLanguage(language="de")) == []
+def test_a_span_with_a_requested_language_is_not_decoded_again() -> None:
+    assert spans_to_redecode(plan_of(9.0), [heard("en")], SpokenLanguage(language="de")) == []
 
 
 @pytest.mark.parametrize(
-    ("heards", "named"),
+    ("results", "named"),
     [
         ([heard("de", de=0.9), heard("de")], [None, None]),
         ([heard("de", de=0.9), heard("en", en=0.9)], ["de", "en"]),
@@ -167,33 +162,43 @@ def test_a_span_that_was_told_its_language_is_not_heard_again() -> None:
     ids=["one", "two", "another than was given"],
 )
 def test_segments_name_their_language_where_it_is_not_always_the_recordings(
-    heards: list[Heard], named: list[str | None]
+    results: list[SpanResult], named: list[str | None]
 ) -> None:
     plan, spoken = plan_of(9.0, 9.0), SpokenLanguage(language="de")
-    found = compose(plan, heards, job_id="j", name="n", model="m", fingerprint="f", spoken=spoken, options=Options())
+    found = assemble_transcript(
+        plan,
+        results,
+        job_id="j",
+        name="n",
+        model="m",
+        fingerprint="f",
+        engine_version="e",
+        spoken=spoken,
+        options=Options(),
+    )
     assert [segment.language for segment in found.segments] == named
 
 
 @pytest.mark.parametrize(("certain", "heard_in"), [(12.0, "de"), (0.2, "es")])
-def test_a_span_of_which_the_model_is_unsure_is_heard_in_the_language_that_was_given(
+def test_a_span_of_uncertain_language_is_decoded_in_the_requested_one(
     certain: float, heard_in: str, speech: list[Clip], files: Files, tmp_path: Path
 ) -> None:
     folder = write_model(tmp_path / "babel", answers="de", certain=certain)
     asked = Options(beam_size=1, language="es", language_per_span=True)
     told: list[str] = []
-    with Engine.load(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as unsure:
+    with Engine.loaded(Resolved(name="babel", path=folder, fingerprint=fingerprint(folder))) as unsure:
         found = transcribe_file(
             speech[0].path,
             engine=unsure,
             files=files,
             options=asked,
-            on_heard=lambda each: told.append(each.heard.language),
+            on_transcribed=lambda each: told.append(each.result.language),
         )
     assert told[-1] == heard_in
     assert found.language == "es"
 
 
-def test_a_recording_whose_language_nobody_told_is_heard_while_the_rest_is_read(
+def test_detection_does_not_delay_transcription_until_all_is_read(
     babel: Engine,
     speech: list[Clip],
     assemble: Callable[..., Assembly],
@@ -215,20 +220,20 @@ def test_a_recording_whose_language_nobody_told_is_heard_while_the_rest_is_read(
         files=files,
         options=Options(beam_size=1),
         span_max_s=20.0,
-        on_heard=lambda _: first_heard.set(),
+        on_transcribed=lambda _: first_heard.set(),
     )
     assert found.language == "de"
     assert {segment.language for segment in found.segments} <= {None}
 
 
 def test_a_model_of_one_language_translates_nothing(engine: Engine, speech: list[Clip]) -> None:
-    with pytest.raises(ModelCannot, match="model demo cannot translate; choose one of many languages"):
-        hear(engine, read_wav(speech[0].path), options=Options(task="translate"))
+    with pytest.raises(ModelCannot, match=r"model tiny-vocabulary\.en cannot translate; choose a multilingual one"):
+        engine.transcribe(read_wav(speech[0].path), options=Options(task="translate"))
 
 
 def test_prompt_and_hotwords_reach_the_model(babel: Engine, speech: list[Clip], tmp_path: Path) -> None:
     told = Options(beam_size=1, prompt="t1 t2", hotwords="t3", task="translate")
-    assert hear(babel, read_wav(speech[0].path), options=told, language="de").language == "de"
+    assert babel.transcribe(read_wav(speech[0].path), options=told, language="de").language == "de"
 
 
 def test_prompt_and_hotwords_leave_room_for_an_answer(babel: Engine, speech: list[Clip]) -> None:
@@ -238,7 +243,7 @@ def test_prompt_and_hotwords_leave_room_for_an_answer(babel: Engine, speech: lis
     told = prompt_tokens(babel.model, tokenizer, prompt=prompt, hotwords=hotwords)
     assert 200 < len(told) <= babel.model.max_length // 2 + 5
     options = Options(beam_size=1, prompt=prompt, hotwords=hotwords)
-    assert hear(babel, read_wav(speech[0].path), options=options, language="de").language == "de"
+    assert babel.transcribe(read_wav(speech[0].path), options=options, language="de").language == "de"
 
 
 def test_hotwords_without_room_are_left_out_whole(babel: Engine) -> None:

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from storage.records import Heard, Options
-from tasks.decode import Samples, stream_pcm
-from tasks.engine import Engine, hear
-from tests.conftest import DEMO, Clip
-from tests.tasks.sounds import RATE_HZ, read_wav, silence, tone
+from storage.domain.records import Options, SpanResult
+from tasks.asr.engine import Engine
+from tasks.audio.decode import Samples
+from tests.conftest import JFK, JFK_TEXT, Clip
+from tests.tasks.sounds import RATE_HZ, decoded, read_wav, silence, tone
 
-SPANISH = Path(__file__).parent / "speech" / "es.flac"
+SPANISH = Path(__file__).parents[1] / "speech" / "es.flac"
 
 
 def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def text_of(heard: Heard) -> str:
+def text_of(heard: SpanResult) -> str:
     return " ".join(segment.text for segment in heard.segments)
 
 
@@ -43,14 +43,14 @@ def quieter(sound: Samples, db: float) -> Samples:
 @pytest.fixture(scope="module")
 def kennedy() -> Samples:
     """The clip at a tenth of full scale, 11 s."""
-    samples = np.concatenate(list(stream_pcm(DEMO / "jfk.flac", name="jfk.flac")))
+    samples = decoded(JFK)
     level = float(np.sqrt(np.mean(samples**2)))
     return np.asarray((samples * (0.1 / level)).clip(-1, 1), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
 def kennedys_words() -> str:
-    return (DEMO / "jfk.txt").read_text()
+    return JFK_TEXT
 
 
 @pytest.fixture(scope="module")
@@ -65,31 +65,31 @@ def test_a_quiet_voice_beside_loud_ones_loses_no_sentence(
 ) -> None:
     loud = read_wav(speech[0].path)
     pcm = np.concatenate([loud, silence(0.5), quieter(kennedy, db), silence(0.5), loud])
-    heard = hear(tiny_en_engine, pcm, options=Options())
+    heard = tiny_en_engine.transcribe(pcm, options=Options())
     assert len(missing(kennedys_words, text_of(heard))) <= 3  # of 22: "American asked" for "Americans, ask"
     assert heard.untranscribed == ()
 
 
-def test_who_turns_away_within_a_sentence_is_heard(
+def test_a_speaker_who_turns_away_in_mid_sentence_is_transcribed(
     tiny_en_engine: Engine, kennedy: Samples, kennedys_words: str
 ) -> None:
     half = len(kennedy) // 2
     pcm = np.concatenate([kennedy[:half], quieter(kennedy[half:], 35)])
-    assert missing(kennedys_words, text_of(hear(tiny_en_engine, pcm, options=Options()))) == []
+    assert missing(kennedys_words, text_of(tiny_en_engine.transcribe(pcm, options=Options()))) == []
 
 
 def test_a_click_of_full_scale_lowers_no_voice(tiny_en_engine: Engine, kennedy: Samples, kennedys_words: str) -> None:
     pcm = np.concatenate([silence(1.0), quieter(kennedy, 35), silence(1.0)])
     for at_s in (0.5, 5.0, 12.5):
         pcm[round(at_s * RATE_HZ)] = 1.0
-    assert missing(kennedys_words, text_of(hear(tiny_en_engine, pcm, options=Options()))) == []
+    assert missing(kennedys_words, text_of(tiny_en_engine.transcribe(pcm, options=Options()))) == []
 
 
 def test_each_utterance_is_written_in_its_own_language(
     base_engine: Engine, kennedy: Samples, kennedys_words: str, spanish: Samples
 ) -> None:
     pcm = np.concatenate([kennedy, silence(0.6), spanish, silence(0.6), kennedy])
-    heard = hear(base_engine, pcm, options=Options())
+    heard = base_engine.transcribe(pcm, options=Options())
     borders_s = (len(kennedy) / RATE_HZ, (len(kennedy) + len(spanish)) / RATE_HZ + 0.6)
     for segment in heard.segments:
         in_spanish = borders_s[0] < (segment.start_s + segment.end_s) / 2 < borders_s[1]
@@ -99,7 +99,7 @@ def test_each_utterance_is_written_in_its_own_language(
 
 
 def test_a_language_that_was_given_is_obeyed_and_doubted(base_engine: Engine, kennedy: Samples) -> None:
-    heard = hear(base_engine, kennedy, options=Options(), language="es")
+    heard = base_engine.transcribe(kennedy, options=Options(), language="es")
     assert {segment.language for segment in heard.segments} == {"es"}
     assert [(each.language, each.probability > 0.9) for each in heard.mismatches] == [("en", True)]
 
@@ -107,7 +107,7 @@ def test_a_language_that_was_given_is_obeyed_and_doubted(base_engine: Engine, ke
 def test_many_short_sentences_in_a_row_all_have_text(base_engine: Engine, speech: list[Clip]) -> None:
     clips = speech[:9]
     pcm = np.concatenate([read_wav(clip.path) for clip in clips])
-    heard = hear(base_engine, pcm, options=Options(), language="en")
+    heard = base_engine.transcribe(pcm, options=Options(), language="en")
     begin_s = 0.0
     for clip in clips:
         end_s = begin_s + len(read_wav(clip.path)) / RATE_HZ
@@ -129,4 +129,4 @@ def test_no_text_is_invented_where_nobody_speaks(kind: str, tiny_en_engine: Engi
         "chords": tone(20.0, 262.0, level=0.1) + tone(20.0, 330.0, level=0.1) + tone(20.0, 392.0, level=0.1),
         "click": click,
     }[kind]
-    assert hear(tiny_en_engine, sound, options=Options()).segments == ()
+    assert tiny_en_engine.transcribe(sound, options=Options()).segments == ()

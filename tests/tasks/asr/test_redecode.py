@@ -1,19 +1,19 @@
-"""Second hearings: doubtful windows alone, from what was encoded already, and given up where they do not help."""
+"""Redecoding of doubtful windows: reused encodings, and giving up early."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from storage.records import Options
-from tasks.decode import SAMPLE_RATE_HZ, Samples
-from tasks.decoding import Decoder, Encoded, Listener, Search, Take, inside
-from tasks.doubt import NO_TEXT, REPETITION, TOO_FAST, UNHEARD_S, Hearing, WindowText, doubts
-from tasks.engine import Engine
-from tasks.rehearing import PADDED, PARTS_A_WINDOW, PATIENCE, Filled, gaps_filled, heard_again
-from tasks.speech import find_speech
-from tasks.windows import pack, quietest_in
-from tasks.words import bare
+from storage.domain.records import Options
+from tasks.asr.confidence import NO_TEXT, REPETITION, TOO_FAST, UNTRANSCRIBED_S, Candidate, WindowText, doubts
+from tasks.asr.engine import Engine
+from tasks.asr.redecode import PADDED, PARTS_A_WINDOW, PATIENCE, Filled, fill_gaps, redecode_doubtful
+from tasks.asr.whisper_decode import Decoder, Encoded, Search, SpanDecoder, Take, inside
+from tasks.asr.word_timing import bare
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.vad import find_speech
+from tasks.audio.windows import pack, quietest_in
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import read_wav
 
@@ -41,17 +41,17 @@ class Talk:
     """A few windows of speech with their first hearings, all encodings kept."""
 
     takes: list[Take]
-    firsts: list[Hearing]
+    firsts: list[Candidate]
     decoder: Counted
-    listener: Listener
+    span_decoder: SpanDecoder
     pcm: Samples
 
-    def again(self, firsts: Sequence[Hearing]) -> dict[int, Hearing]:
+    def again(self, firsts: Sequence[Candidate]) -> dict[int, Candidate]:
         self.decoder.encodings, self.decoder.searches = 0, []
-        return heard_again(
+        return redecode_doubtful(
             self.takes,
             firsts,
-            listener=self.listener,
+            span_decoder=self.span_decoder,
             quietest=quietest_in(self.pcm),
             window_s=self.decoder.window_s,
         )
@@ -60,12 +60,12 @@ class Talk:
 def talk_of(engine: Engine, pcm: Samples) -> Talk:
     speech = find_speech(pcm)
     decoder = Counted(model=engine.model, options=Options())
-    listener = Listener(decoder=decoder, pcm=pcm, batch_size=4, should_stop=lambda: False, language="en")
+    span_decoder = SpanDecoder(decoder=decoder, pcm=pcm, batch_size=4, should_stop=lambda: False, language="en")
     windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest_in(pcm), window_s=decoder.window_s)
     takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
-    texts = listener.texts(takes, Search())
+    texts = span_decoder.texts(takes, Search())
     firsts = [(text, doubts(text, take.window, take.speech)) for take, text in zip(takes, texts, strict=True)]
-    return Talk(takes=takes, firsts=firsts, decoder=decoder, listener=listener, pcm=pcm)
+    return Talk(takes=takes, firsts=firsts, decoder=decoder, span_decoder=span_decoder, pcm=pcm)
 
 
 @pytest.fixture
@@ -73,12 +73,12 @@ def talk(engine: Engine, speech: list[Clip], assemble: Assemble) -> Talk:
     return talk_of(engine, read_wav(assemble(speech[:8], pause_s=0.0).path))
 
 
-def test_what_nobody_doubts_is_not_heard_again(talk: Talk) -> None:
+def test_undoubted_text_is_not_decoded_again(talk: Talk) -> None:
     assert talk.again(talk.firsts) == {}
     assert talk.decoder.searches == []
 
 
-def test_a_loop_is_heard_again_padded_with_silence(talk: Talk) -> None:
+def test_a_loop_is_decoded_again_padded_with_silence(talk: Talk) -> None:
     firsts = [(text, (REPETITION,)) if index == 1 else (text, ()) for index, (text, _) in enumerate(talk.firsts)]
     found = talk.again(firsts)
     assert list(found) == [1]
@@ -99,7 +99,7 @@ def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:
     assert (found[index][0].words, found[index][1]) == (said, ())
 
 
-def test_what_a_loop_goes_on_with_is_heard_for_itself(talk: Talk) -> None:
+def test_audio_after_a_loop_is_decoded_on_its_own(talk: Talk) -> None:
     index, take = next((index, take) for index, take in enumerate(talk.takes) if len(take.speech) > 1)
     said, begin_s = talk.firsts[index][0].words, take.speech[1].start_s
     at = next(at for at, word in enumerate(said) if word.start_s >= begin_s)
@@ -112,13 +112,13 @@ def test_what_a_loop_goes_on_with_is_heard_for_itself(talk: Talk) -> None:
     assert talk.decoder.encodings == 1
 
 
-def test_what_was_dropped_is_cut_out_and_heard(talk: Talk) -> None:
+def test_dropped_speech_is_cut_out_and_decoded(talk: Talk) -> None:
     texts = [text for text, _ in talk.firsts]
     words = texts[1].words
     gaps_s = [after.start_s - before.end_s for before, after in zip(words, words[7:], strict=False)]
-    at = 1 + gaps_s.index(min(gap_s for gap_s in gaps_s if gap_s > UNHEARD_S))
+    at = 1 + gaps_s.index(min(gap_s for gap_s in gaps_s if gap_s > UNTRANSCRIBED_S))
     texts[1] = replace(texts[1], words=(*words[:at], *words[at + 6 :]))
-    filled = gaps_filled(texts, talk.takes, listener=talk.listener, window_s=talk.decoder.window_s)
+    filled = fill_gaps(texts, talk.takes, span_decoder=talk.span_decoder, window_s=talk.decoder.window_s)
     assert [word.text.strip(" .,?") for word in filled.texts[1].words] == [word.text.strip(" .,?") for word in words]
     assert {(each.kept, each.doubts) for each in filled.reheard} == {("second", (NO_TEXT,))}
     assert all(word.text.strip() not in filled.reheard[0].first_text.split() for word in words[at : at + 6])
@@ -129,10 +129,10 @@ def test_what_was_dropped_is_cut_out_and_heard(talk: Talk) -> None:
 
 
 def test_without_speech_there_is_nothing_to_fill(talk: Talk) -> None:
-    assert gaps_filled([], [], listener=talk.listener, window_s=8.0) == Filled(texts=[])
+    assert fill_gaps([], [], span_decoder=talk.span_decoder, window_s=8.0) == Filled(texts=[])
 
 
-def test_what_the_model_cannot_hear_is_given_up_soon(engine: Engine, talk: Talk) -> None:
+def test_audio_that_gives_no_text_is_abandoned_early(engine: Engine, talk: Talk) -> None:
     """Speech backwards: whatever is tried, every window stays as doubtful as it was."""
     backwards = talk_of(engine, talk.pcm[::-1].copy())
     firsts = [(text, (NO_TEXT,)) for text, _ in backwards.firsts]

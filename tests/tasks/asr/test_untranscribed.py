@@ -1,9 +1,9 @@
-"""Why speech has no text: by what it sounds like."""
+"""Classification of speech without text."""
 
 import numpy as np
 import pytest
 
-from tasks.untranscribed import Reason, sounds_like
+from tasks.asr.untranscribed import Reason, sounds_like
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, Samples, read_wav, tone
 
@@ -16,7 +16,7 @@ CHORD: Samples = tone(4.0, 262.0) + tone(4.0, 330.0) + tone(4.0, 392.0)
     [(NOISE, Reason.NOISE), (CHORD, Reason.MUSIC), (tone(0.1), Reason.NO_WORDS)],
     ids=["noise", "chord", "scrap"],
 )
-def test_noise_and_music_are_told_apart(sound: Samples, reason: Reason) -> None:
+def test_noise_and_music_are_distinguished(sound: Samples, reason: Reason) -> None:
     assert sounds_like(sound) is reason
 
 

@@ -1,9 +1,9 @@
-"""The language of each utterance: smoothed over neighbours, parted where two are in one window."""
+"""The language of each utterance: smoothed, and divided within a window."""
 
-from storage.records import Stretch
-from tasks.decoding import Take
-from tasks.utterance_language import Utterance, mismatches, parts_of, smoothed, together
-from tasks.windows import Window
+from storage.domain.records import Stretch
+from tasks.asr.utterance_language import Utterance, mismatches, parts_of, smoothed, together
+from tasks.asr.whisper_decode import Take
+from tasks.audio.windows import Window
 
 
 def utterance(speech_s: float, at_s: float = 0.0, **shares: float) -> Utterance:
@@ -44,3 +44,11 @@ def test_a_window_is_parted_at_pauses_into_parts_with_a_second_of_speech() -> No
     parts = parts_of(Take(window=window, speech=speech))
     assert [(part.window.start_s, part.window.end_s) for part in parts] == [(0.0, 5.25), (5.25, 9.4)]
     assert [len(part.speech) for part in parts] == [2, 2]
+
+
+def test_without_a_majority_a_language_of_the_span_wins_over_a_stranger() -> None:
+    spanish, portuguese = utterance(8, es=0.99), utterance(8, pt=0.9)
+    unsure = utterance(6, la=0.33, it=0.26, pt=0.11)
+    assert smoothed([unsure, spanish, portuguese]) == ["pt", "es", "pt"]
+    assert smoothed([utterance(6, la=0.6, pt=0.11), spanish, portuguese]) == ["la", "es", "pt"]
+    assert smoothed([unsure]) == ["la"]  # where nothing is sure, the likeliest

@@ -1,14 +1,23 @@
-"""Words on their clock: in order, none lost, inside the sound and the speech that they were heard in."""
+"""Word times: ordered, complete, inside the audio and the detected speech."""
 
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import Segment, Stretch, Word
-from tasks.doubt import LONGEST_WORD_S, WindowText
-from tasks.windows import Window
-from tasks.words import EARLY_S, LATE_S, held_to, in_order, no_longer_than_said, place, sentences, without_echoes
+from storage.domain.records import Segment, Stretch, Word
+from tasks.asr.confidence import LONGEST_WORD_S, WindowText
+from tasks.asr.word_timing import (
+    EARLY_S,
+    LATE_S,
+    held_to,
+    in_order,
+    no_longer_than_said,
+    place,
+    sentences,
+    without_echoes,
+)
+from tasks.audio.windows import Window
 
 times = st.tuples(st.floats(0, 60), st.floats(0, 3))
 

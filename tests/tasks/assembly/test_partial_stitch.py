@@ -1,17 +1,17 @@
-"""A text that grows: taken span by span, it is the text that the whole gives, and what is settled stays so."""
+"""Partial stitching gives the same text as stitching the whole, and final text stays."""
 
 import pytest
 
-from storage.records import Heard, Plan, Segment, Span, Word
-from tasks.along import Along
-from tasks.stitch import stitch
+from storage.domain.records import Plan, Segment, Span, SpanResult, Word
+from tasks.assembly.partial_stitch import PartialStitching
+from tasks.assembly.stitch import stitch
 
 
 def span(index: int, start_s: float, end_s: float, channel: int | None = None) -> Span:
     return Span(index=index, start_s=start_s, end_s=end_s, samples_sha256=f"{index}", channel=channel)
 
 
-def heard(*said: tuple[float, str]) -> Heard:
+def heard(*said: tuple[float, str]) -> SpanResult:
     """A segment for each beginning (seconds from the span's start), half a second a word."""
     segments = []
     for start_s, text in said:
@@ -21,7 +21,7 @@ def heard(*said: tuple[float, str]) -> Heard:
         )
         segments.append(Segment(start_s=start_s, end_s=words[-1].end_s, text=f" {text}", words=words))
     rest = {"language": "en", "model": "m", "fingerprint": "f", "engine": "e", "device": "cpu", "compute_type": "int8"}
-    return Heard(segments=tuple(segments), engine_s=1.0, **rest)  # type: ignore[arg-type]
+    return SpanResult(segments=tuple(segments), engine_s=1.0, **rest)  # type: ignore[arg-type]
 
 
 APART = (span(0, 0.0, 9.0), span(1, 10.0, 20.0), span(2, 22.0, 30.0))
@@ -38,10 +38,12 @@ SAID = {
 }
 
 
-def grow(along: Along, spans: tuple[Span, ...], heards: list[Heard]) -> list[tuple[list[Segment], float]]:
+def grow(
+    along: PartialStitching, spans: tuple[Span, ...], results: list[SpanResult]
+) -> list[tuple[list[Segment], float]]:
     """Return what is settled by each span, and how far."""
     steps = []
-    for place, (each, said) in enumerate(zip(spans, heards, strict=True)):
+    for place, (each, said) in enumerate(zip(spans, results, strict=True)):
         after = next((other for other in spans[place + 1 :] if other.channel == each.channel), None)
         along.add(each, said, after)
         steps.append((along.taken(), along.until_s))
@@ -52,7 +54,7 @@ def grow(along: Along, spans: tuple[Span, ...], heards: list[Heard]) -> list[tup
 def test_a_text_that_grew_is_the_text_of_the_whole(spans: tuple[Span, ...]) -> None:
     plan = Plan(media_sha256="m", duration_s=30.0, speech_s=20.0, spans=spans)
     channels = sorted({each.channel for each in spans if each.channel is not None})
-    steps = grow(Along(channels), spans, SAID[spans])
+    steps = grow(PartialStitching(channels), spans, SAID[spans])
     assert [one for segments, _ in steps for one in segments] == list(stitch(plan, SAID[spans]))
 
 
@@ -60,20 +62,20 @@ def test_a_text_that_grew_is_the_text_of_the_whole(spans: tuple[Span, ...]) -> N
 def test_nothing_comes_before_what_is_settled(spans: tuple[Span, ...]) -> None:
     channels = sorted({each.channel for each in spans if each.channel is not None})
     border_s = 0.0
-    for segments, until_s in grow(Along(channels), spans, SAID[spans]):
+    for segments, until_s in grow(PartialStitching(channels), spans, SAID[spans]):
         assert all(border_s <= segment.start_s < until_s for segment in segments)
         border_s = until_s
 
 
-def test_words_that_the_next_span_hears_too_wait_for_it() -> None:
-    first, second, _ = grow(Along(), OVERLAPPING, SAID[OVERLAPPING])
+def test_words_in_the_overlap_wait_for_the_next_span() -> None:
+    first, second, _ = grow(PartialStitching(), OVERLAPPING, SAID[OVERLAPPING])
     assert [segment.text for segment in first[0]] == [" a b c"]
     assert first[1] == 7.0
     assert " ".join(segment.text.strip() for segment in second[0]) == "d e f g h i j"
 
 
 def test_a_channel_waits_for_what_the_other_may_have_said_before_it() -> None:
-    steps = grow(Along((0, 1)), CHANNELS, SAID[CHANNELS])
+    steps = grow(PartialStitching((0, 1)), CHANNELS, SAID[CHANNELS])
     assert [[(segment.speaker, segment.text) for segment in segments] for segments, _ in steps] == [
         [],
         [("Channel 1", " a b"), ("Channel 2", " c d")],

@@ -1,9 +1,21 @@
-"""The quality gate: what a reader should look at first."""
+"""The quality gate: findings for review."""
+
+from dataclasses import replace
 
 import pytest
 
-from storage.records import Finding, LanguageMismatch, Plan, Segment, Span, Stretch, Untranscribed, Word
-from tasks.gate import findings
+from storage.domain.records import (
+    FileNote,
+    Finding,
+    LanguageMismatch,
+    Plan,
+    Segment,
+    Span,
+    Stretch,
+    Untranscribed,
+    Word,
+)
+from tasks.assembly.review_findings import doubted_throughout, findings, given_up
 
 
 def said(start_s: float, end_s: float, text: str, *, probability: float = 0.9) -> Segment:
@@ -16,7 +28,7 @@ def said(start_s: float, end_s: float, text: str, *, probability: float = 0.9) -
     return Segment(start_s=start_s, end_s=end_s, text=text, words=words)
 
 
-def plan(*speech: tuple[float, float], notes: tuple[str, ...] = ()) -> Plan:
+def plan(*speech: tuple[float, float], notes: tuple[FileNote, ...] = ()) -> Plan:
     stretches = tuple(Stretch(start_s=start, end_s=end) for start, end in speech)
     spans = (Span(index=0, start_s=0.0, end_s=60.0, samples_sha256="a", speech=stretches),) if speech else ()
     return Plan(media_sha256="m", duration_s=60.0, speech_s=1.0, spans=spans, notes=notes)
@@ -33,6 +45,19 @@ def test_a_good_transcript_has_none() -> None:
 def test_speech_without_text_is_found_where_it_is() -> None:
     (found,) = findings(plan((0, 5), (20, 30)), [said(0, 5, "only the beginning")])
     assert (found.kind, found.start_s, found.end_s) == ("speech with no text", 5.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("text_s", "expected"),
+    [(0.0, ["4.0 s that may be speech have no text"]), (1.0, ["3.0 s that may be speech have no text"]), (3.0, [])],
+)
+def test_what_may_be_speech_and_has_no_text_is_found_at_its_own_time(text_s: float, expected: list[str]) -> None:
+    loud = plan((0, 5), (20, 25))
+    spans = (replace(loud.spans[0], maybe=(Stretch(start_s=10.0, end_s=14.0),)),)
+    segments = [said(0, 5, "the loud beginning"), said(20, 25, "and the loud end")]
+    quiet = [said(10, 10 + text_s, "and quietly between")] if text_s else []
+    found = findings(replace(loud, spans=spans), [*segments, *quiet])
+    assert [(each.detail, each.start_s, each.end_s) for each in found] == [(detail, 10.0, 14.0) for detail in expected]
 
 
 def test_text_without_speech_is_found() -> None:
@@ -69,9 +94,25 @@ def test_a_recording_without_speech_says_so() -> None:
     assert kinds(findings(plan(), [])) == ["no speech found"]
 
 
-def test_damage_of_the_file_is_told() -> None:
-    (found,) = findings(plan((0, 5), notes=("the file breaks off",)), [said(0, 5, "as far as it goes")])
+def test_damage_to_the_file_is_a_finding_at_its_time() -> None:
+    notes = (
+        FileNote(message="the file breaks off", start_s=4.0, end_s=5.0),
+        FileNote(message="a damaged part could not be read"),
+        FileNote(message="it was scaled down", damaged=False),
+    )
+    whole, found = findings(plan((0, 5), notes=notes), [said(0, 5, "as far as it goes")])
     assert (found.kind, found.detail) == ("damaged file", "the file breaks off")
+    assert (found.start_s, found.end_s) == (4.0, 5.0)
+    assert (whole.start_s, whole.end_s) == (0.0, 60.0)
+    assert given_up(plan((0, 5), notes=notes), []) == tuple(note.message for note in notes)
+
+
+def test_a_repetition_that_the_sound_shows_needs_no_review() -> None:
+    segments = [said(at, at + 4, "stand clear of the doors") for at in (0, 5, 10)]
+    speech = plan((0, 14))
+    assert kinds(findings(speech, segments)) == ["repetition"]
+    assert kinds(findings(speech, segments, repeats=[Stretch(start_s=0.0, end_s=14.0)])) == []
+    assert kinds(findings(speech, segments, repeats=[Stretch(start_s=0.0, end_s=4.0)])) == ["repetition"]
 
 
 def test_findings_come_in_order_of_time() -> None:
@@ -101,3 +142,15 @@ def test_a_language_that_was_given_is_doubted_where_the_sound_is_another() -> No
     heard = LanguageMismatch(start_s=0.0, end_s=5.0, language="de", probability=0.97)
     (found,) = findings(plan((0, 5)), [said(0, 5, "we checked it")], mismatches=[heard])
     assert (found.kind, found.detail) == ("another language", "sounds like de (97%)")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "is_doubted"), [((0.95, 0.3), False), ((0.7, 0.2), True), ((0.9, 0.9), False)]
+)
+def test_what_the_model_doubts_throughout_is_one_finding(probabilities: tuple[float, ...], is_doubted: bool) -> None:
+    segments = [
+        said(at * 5, at * 5 + 4, "six words of it were heard", probability=p) for at, p in enumerate(probabilities)
+    ]
+    found = doubted_throughout(segments, only_english=True)
+    assert (found is not None) == is_doubted
+    assert found is None or (found.unsure, found.words) == (6, 12)

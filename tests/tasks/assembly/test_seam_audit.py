@@ -1,4 +1,4 @@
-"""The seam audit: what both sides heard at a cut, and no word lost or doubled there."""
+"""The seam audit: both sides of each cut, without lost or doubled words."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,20 +7,20 @@ import pytest
 
 from benchmarks.bench_seams import KINDS, at_seam, heard_in, said_in
 from benchmarks.speech_material import assemble
-from storage.files import Files
-from storage.records import Options, Span, Stretch
-from tasks.engine import Engine
-from tasks.seams import ACROSS, DROPPED, NO_COMMON, SEAM, TWICE, doubtful, seam, seams
-from tasks.transcribe import transcribe_file
-from tests.conftest import DEMO
-from tests.tasks.test_stitch import heard, plan, segment, span, word
+from storage.domain.records import Options, Span, Stretch
+from storage.files.file_store import Files
+from tasks.asr.engine import Engine
+from tasks.assembly.seam_audit import ACROSS, DROPPED, NO_COMMON, SEAM, TWICE, doubtful, seam, seams
+from tasks.pipeline import transcribe_file
+from tests.conftest import TINY_VOCABULARY
+from tests.tasks.assembly.test_stitch import heard, plan, segment, span, word
 
 BEFORE, AFTER = replace(span(0, 0.0, 11.0)), replace(span(1, 11.0, 20.0), silence_before_s=2.0)
 LAPPING = span(1, 9.0, 20.0)
 SAID = [word("one", 8.0, 8.4), word("two", 9.2, 9.8)]
 
 
-def test_a_cut_in_silence_is_told_with_the_words_beside_it() -> None:
+def test_a_cut_in_silence_is_recorded_with_its_neighbouring_words() -> None:
     found = seam(BEFORE, AFTER, SAID, [word("three", 12.0, 12.5)])
     assert (found.at_s, found.silence_s, found.overlap_s) == (11.0, 2.0, 0.0)
     assert (found.before, found.after, found.before_gap_s, found.after_gap_s) == ("one two", "three", 1.2, 1.0)
@@ -44,7 +44,7 @@ def test_speech_beside_the_cut_without_a_word_is_in_doubt() -> None:
     assert seam(spoken, AFTER, SAID, []).doubt == ""
 
 
-def test_an_overlap_counts_the_words_that_both_sides_heard() -> None:
+def test_an_overlap_counts_the_words_on_both_sides() -> None:
     found = seam(BEFORE, LAPPING, SAID, [word("two", 9.25, 9.8), word("three", 12.0, 12.5)])
     assert (found.agreed, found.overlap_s, found.doubt) == (1, 2.0, "")
     assert (found.before, found.after) == ("one two", "three")
@@ -70,7 +70,7 @@ def test_an_overlap_in_which_nobody_spoke_is_sound() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_word_is_lost_or_doubled_at_a_cut(kind: str, engine: Engine, files: Files, tmp_path: Path) -> None:
-    recording = assemble(DEMO / "speech", "*", 1.5, tmp_path / "speech.wav", KINDS[kind])
+    recording = assemble(TINY_VOCABULARY / "speech", "*", 1.5, tmp_path / "speech.wav", KINDS[kind])
     found = transcribe_file(recording.path, engine=engine, files=files, options=Options(), span_max_s=20.0)
     said, words = said_in(recording), heard_in(found.segments)
     assert len(found.seams) >= 4

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import Heard, Plan, Segment, Span, Stretch, Word
-from tasks.stitch import speech_of, stitch
+from storage.domain.records import Plan, Segment, Span, SpanResult, Stretch, Word
+from tasks.assembly.stitch import stitch
+from tasks.audio.split import speech_of
 
 SEAM_S, OVERLAP_S = 100.0, 2.0
 
@@ -22,11 +23,11 @@ def word(text: str, start_s: float, end_s: float) -> Word:
     return Word(start_s=round(start_s, 3), end_s=round(end_s, 3), text=f" {text}", probability=0.9)
 
 
-def heard(segments: list[Segment]) -> Heard:
-    return Heard(
+def heard(segments: list[Segment]) -> SpanResult:
+    return SpanResult(
         segments=tuple(segments),
         language="en",
-        model="demo",
+        model="small",
         fingerprint="f",
         engine="e",
         device="cpu",
@@ -52,7 +53,7 @@ spoken = st.lists(st.tuples(st.integers(1, 40), st.integers(5, 60)), min_size=1,
 
 @given(st.lists(spoken, min_size=1, max_size=4))
 def test_words_of_spans_cut_in_silence_keep_order_and_number(parts: list[list[tuple[int, int]]]) -> None:
-    spans, heards, expected, begin_s = [], [], [], 0.0
+    spans, results, expected, begin_s = [], [], [], 0.0
     for index, pairs in enumerate(parts):
         words: list[Word] = []
         now = 0
@@ -61,9 +62,9 @@ def test_words_of_spans_cut_in_silence_keep_order_and_number(parts: list[list[tu
             now += gap + length
         expected += [found.text.strip() for found in words]
         spans.append(span(index, begin_s, begin_s + now / 100 + 1))
-        heards.append(heard([segment(words)]))
+        results.append(heard([segment(words)]))
         begin_s += now / 100 + 2
-    found = stitch(plan(*spans), heards)
+    found = stitch(plan(*spans), results)
     times = [edge for each in found for item in each.words for edge in (item.start_s, item.end_s)]
     assert texts(found) == expected
     assert times == sorted(times)
@@ -108,7 +109,7 @@ def test_without_a_common_word_each_side_keeps_its_half() -> None:
     assert texts(found) == ["one", "tooth", "three", "four"]
 
 
-def test_of_several_common_words_that_one_hands_over_which_leaves_most_heard() -> None:
+def test_the_switch_is_at_the_common_word_that_keeps_most_text() -> None:
     left = [
         word(text, 98.0 + 0.5 * at, 98.5 + 0.5 * at)
         for at, text in enumerate(["on", "friday", "evening", "she", "will"])
@@ -144,6 +145,6 @@ def test_a_span_without_text_is_no_trouble() -> None:
     assert stitch(plan(span(0, 0.0, 10.0), span(1, 11.0, 20.0)), [heard([]), heard([])]) == ()
 
 
-def test_the_speech_of_a_span_is_told_from_its_start() -> None:
+def test_the_speech_of_a_span_counts_from_its_start() -> None:
     found = Span(index=0, start_s=10.0, end_s=20.0, samples_sha256="a", speech=(Stretch(start_s=11.0, end_s=12.5),))
     assert speech_of(found) == (Stretch(start_s=1.0, end_s=2.5),)

@@ -1,4 +1,4 @@
-"""Channels kept apart: each is a speaker, on one clock, and what they share is not said twice."""
+"""Split channels: one speaker each, one clock, shared audio only once."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.files import Files
-from storage.records import CueLimits, Heard, Options, Plan, Segment, Span, Stretch, Transcript, Word
-from tasks.channels import Likeness, as_wide
-from tasks.cues import cues
-from tasks.doubt import NO_TEXT
-from tasks.engine import Engine
-from tasks.export import export
-from tasks.gate import findings
-from tasks.ingest import ingest, ingest_key
-from tasks.stitch import stitch
-from tasks.transcribe import transcribe_file
+from storage.domain.records import CueLimits, Options, Plan, Segment, Span, SpanResult, Stretch, Transcript, Word
+from storage.files.file_store import Files
+from tasks.asr.confidence import NO_TEXT
+from tasks.asr.engine import Engine
+from tasks.assembly.review_findings import findings
+from tasks.assembly.stitch import stitch
+from tasks.audio.channels import ChannelComparison, as_wide
+from tasks.audio.ingest import ingest, ingest_key
+from tasks.exports.cues import cues
+from tasks.exports.writers import export
+from tasks.pipeline import transcribe_file
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, Samples, read_wav, silence, write_wav
 
@@ -48,9 +48,7 @@ def words_of(transcript: Transcript, speaker: str) -> list[Word]:
     return [word for segment in transcript.segments if segment.speaker == speaker for word in segment.words]
 
 
-def test_two_who_speak_on_two_channels_are_told_apart(
-    tmp_path: Path, engine: Engine, files: Files, speech: list[Clip]
-) -> None:
+def test_two_channels_become_two_speakers(tmp_path: Path, engine: Engine, files: Files, speech: list[Clip]) -> None:
     first, second, third = speech[0], speech[4], speech[8]
     caller = placed(24.0, (1.0, read_wav(first.path)), (15.0, read_wav(third.path)))
     called = placed(24.0, (8.0, read_wav(second.path)))
@@ -65,7 +63,9 @@ def test_two_who_speak_on_two_channels_are_told_apart(
     assert b"<v Channel 2>" in export(found, "vtt")
 
 
-def test_both_at_once_are_both_heard(tmp_path: Path, engine: Engine, files: Files, speech: list[Clip]) -> None:
+def test_simultaneous_speech_on_two_channels_is_transcribed(
+    tmp_path: Path, engine: Engine, files: Files, speech: list[Clip]
+) -> None:
     first, second = speech[0], speech[4]
     path = write_channels(
         tmp_path / "both.wav",
@@ -85,7 +85,7 @@ def test_a_silent_channel_gives_nothing(tmp_path: Path, files: Files, speech: li
     assert [span.channel for span in plan.spans] == [0]
 
 
-def test_what_both_channels_carry_is_heard_once(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
+def test_equal_channels_are_transcribed_once(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
     sound = read_wav(speech[0].path)
     noise = np.random.default_rng(0).normal(0, 0.0005, len(sound)).astype(np.float32)
     plan = cut(write_channels(tmp_path / "same.wav", sound, -sound + noise), files)
@@ -119,10 +119,10 @@ def test_spans_are_numbered_over_all_channels_and_keep_their_silences(
         assert all(one.silence_after_s == two.silence_before_s for one, two in pairwise(own))
 
 
-def heard(*words: tuple[float, float, str]) -> Heard:
+def heard(*words: tuple[float, float, str]) -> SpanResult:
     said = tuple(Word(start_s=start, end_s=end, text=f" {text}", probability=1.0) for start, end, text in words)
     segment = Segment(start_s=said[0].start_s, end_s=said[-1].end_s, text="".join(w.text for w in said), words=said)
-    return Heard(
+    return SpanResult(
         segments=(segment,),
         language="en",
         model="m",
@@ -170,6 +170,6 @@ def test_channels_that_come_and_go_lose_nothing() -> None:
 
 
 def test_silent_channels_are_not_alike() -> None:
-    likeness = Likeness(2)
+    likeness = ChannelComparison(2)
     likeness.look(np.zeros((100, 2), dtype=np.int16))
     assert likeness.different() == [0, 1]

@@ -1,12 +1,12 @@
-"""Gain control: every voice about equally loud, the room not lifted, clicks not followed, blocks of any size alike."""
+"""Gain control: equal loudness, untouched room noise and clicks, any block size."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.channels import as_ints
-from tasks.decode import Ints
-from tasks.gain import FRAME, GainControl
+from tasks.audio.channels import as_ints
+from tasks.audio.decode import Ints
+from tasks.audio.gain_control import FRAME, GainControl
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, Samples, read_wav, silence
 

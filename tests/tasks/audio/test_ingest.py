@@ -1,4 +1,4 @@
-"""Reading a recording: planned once, cut, stored, and bounded in memory and length."""
+"""Ingesting a recording: plan, cuts, stored spans, bounded memory and length."""
 
 import io
 import math
@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import names
-from storage.errors import EmptyUpload, RecordingTooLong
-from storage.files import Files
-from storage.records import Options, Plan, Span
-from tasks.cut import FURTHEST_S, NEAREST_S
-from tasks.ingest import file_sha256, ingest, read_span
+from storage.domain import names
+from storage.domain.errors import EmptyUpload, RecordingTooLong
+from storage.domain.job_messages import text_of
+from storage.domain.records import Options, Plan, Span
+from storage.files.file_store import Files
+from tasks.audio.ingest import file_sha256, ingest, read_span
+from tasks.audio.split import FURTHEST_S, NEAREST_S
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, Samples, read_wav, silence, tone, write_wav
 
@@ -77,7 +78,7 @@ def test_a_plan_whose_span_is_gone_is_made_again(tmp_path: Path, files: Files, s
 
 def test_the_waveform_lies_beside_the_plan(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
     plan = planned(write_wav(tmp_path / "talk.wav", talk(speech, 3)), files)
-    peaks = files.read(names.peaks_name(plan.media_sha256, 0))
+    peaks = files.read(names.peaks_name(plan.media_sha256, None))
     assert len(peaks) == math.ceil(plan.duration_s * 10 - 1e-6)
     assert max(peaks) > 50
 
@@ -91,7 +92,7 @@ def test_a_silent_recording_has_no_span(tmp_path: Path, files: Files) -> None:
 def test_what_is_missing_in_the_file_stands_in_the_plan(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
     path = write_wav(tmp_path / "cut.wav", talk(speech, 4))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "breaks off" in planned(path, files).notes[0]
+    assert "breaks off" in text_of(planned(path, files).notes[0].message)
 
 
 def test_an_empty_recording_leaves_nothing_behind(tmp_path: Path, files: Files) -> None:
@@ -136,9 +137,9 @@ def test_a_header_that_lies_does_not_help(tmp_path: Path, files: Files) -> None:
 PEAK = """
 import resource, sys
 from pathlib import Path
-from storage.files import Files
-from storage.records import Options
-from tasks.ingest import ingest
+from storage.files.file_store import Files
+from storage.domain.records import Options
+from tasks.audio.ingest import ingest
 ingest(Path(sys.argv[1]), name="a", files=Files(sys.argv[2]), options=Options(), span_max_s=60.0)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

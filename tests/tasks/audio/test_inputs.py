@@ -1,4 +1,4 @@
-"""Whatever people record with: every container and codec, odd clocks, many channels; times and channels stay right."""
+"""Containers, codecs, odd clocks and many channels: times and channels stay right."""
 
 import os
 import signal
@@ -18,19 +18,19 @@ import soundfile
 from av.audio import AudioStream
 from numpy.typing import NDArray
 
-from storage.errors import AudioUnreadable, DecoderKilled
-from storage.probe import check
-from tasks import decode
-from tasks.channels import Mixer
-from tasks.decode import Decoding, Samples, squeezed, stream_pcm
-from tests.tasks.sounds import RATE_HZ, silence, tone, write_media, write_wav
+from storage.domain.errors import AudioUnreadable, DecoderKilled
+from storage.domain.job_messages import encode
+from storage.domain.records import FileNote
+from storage.domain.transcript_notes import SilentGap
+from storage.media import sandbox
+from storage.media.probe import check
+from tasks.audio.channels import Mixer
+from tasks.audio.decode import PATIENCE, Decoding, Patience, Samples, squeezed
+from tests.forks import forked_by
+from tests.tasks.sounds import RATE_HZ, decoded, silence, tone, write_media, write_wav
 
 BURST_S = 0.2
 BURSTS_AT_S = (1.0, 3.0)
-
-
-def decoded(path: Path, *, notes: list[str] | None = None) -> Samples:
-    return np.concatenate(list(stream_pcm(path, name=path.name, notes=notes)))
 
 
 def loudness(samples: Samples) -> float:
@@ -112,7 +112,7 @@ def test_sound_comes_out_at_its_time(
     tmp_path: Path, name: str, codec: str, rate_hz: int, container: str | None
 ) -> None:
     path = write_coded(tmp_path / name, codec, rate_hz, bursts(), container=container)
-    notes: list[str] = []
+    notes: list[FileNote] = []
     found = decoded(path, notes=notes)
     assert len(found) == pytest.approx(4 * RATE_HZ, abs=0.1 * RATE_HZ)
     assert times_of_bursts(found) == pytest.approx(BURSTS_AT_S, abs=0.05)  # some containers do not tell a codec's delay
@@ -174,12 +174,12 @@ def write_timed(path: Path, parts: list[tuple[float, Samples]], *, live: bool = 
 
 def test_a_gap_in_the_clock_becomes_silence(tmp_path: Path) -> None:
     path = write_timed(tmp_path / "gap.mkv", [(0.0, tone(2.0)), (5.0, tone(2.0))])
-    notes: list[str] = []
+    notes: list[FileNote] = []
     found = decoded(path, notes=notes)
     assert len(found) == 7 * RATE_HZ
     assert loudness(found[round(2.01 * RATE_HZ) : round(4.99 * RATE_HZ)]) == 0.0
     assert loudness(found[5 * RATE_HZ :]) > 0.1
-    assert notes == ["the file has no sound for 3.0 s at 0:02"]
+    assert notes == [FileNote(message=encode(SilentGap(at_s=2.0, length_s=3.0)), start_s=2.0, end_s=5.0)]
 
 
 def test_a_gap_of_an_hour_that_the_header_confirms_becomes_silence(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_silent_channel_does_not_make_the_other_quieter(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("count", [3, 6, 12])
-def test_every_channel_is_heard_whichever_it_is(tmp_path: Path, count: int) -> None:
+def test_no_channel_is_lost_in_the_mix(tmp_path: Path, count: int) -> None:
     second = tone(1.0, hz=300)
     channels = [
         np.concatenate([second if place == channel else silence(1.0) for place in range(count)])
@@ -277,14 +277,16 @@ def test_squeezing_takes_what_is_too_much_and_no_more() -> None:
     assert less[0].tolist() == [0, 0]
     assert less[-1].tolist() == [999, -999]
     assert squeezed(block, 0) is block
+    more = squeezed(block, -20)
+    assert more.shape == (1020, 2)
+    assert more[-1].tolist() == [999, -999]
 
 
 def test_a_decoder_killed_from_outside_is_no_fault_of_the_files(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "long.wav", tone(600.0))
 
     def kill() -> None:
-        me = psutil.Process()
-        while not (children := [one for one in me.children() if "tasks.decoder" in one.cmdline()]):
+        while not (children := forked_by(psutil.Process())):
             time.sleep(0.01)
         children[0].kill()
 
@@ -301,6 +303,7 @@ def as_child(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(path))
+    monkeypatch.setattr(sandbox, "fork", sandbox.start)
 
 
 @pytest.mark.parametrize(
@@ -319,18 +322,16 @@ def test_a_decoder_that_crashes_or_hangs_is_the_files_fault(
 ) -> None:
     path = write_wav(tmp_path / "a.wav", tone(1.0))
     as_child(tmp_path, script, monkeypatch)
-    if script == "exec sleep 60":
-        monkeypatch.setattr(decode, "PATIENCE_S", 1.0)
+    patience = Patience(least_s=1.0) if script == "exec sleep 60" else PATIENCE
     with pytest.raises(AudioUnreadable, match=said):
-        decoded(path)
+        decoded(path, patience=patience)
 
 
 def test_no_child_is_left_when_the_reader_leaves_early(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "long.wav", tone(600.0))
     with Decoding(path, name="long.wav") as decoding:
         next(decoding.blocks())
-        (child,) = [one for one in psutil.Process().children() if "tasks.decoder" in one.cmdline()]
-    assert not psutil.pid_exists(child.pid)
+        (child,) = forked_by(psutil.Process())
     with pytest.raises(ProcessLookupError):
         os.kill(child.pid, signal.SIGCONT)
 
@@ -345,7 +346,7 @@ def test_a_codec_that_tells_its_delay_loses_no_millisecond(tmp_path: Path, codec
 READER = """
 import sys, time
 from pathlib import Path
-from tasks.decode import Decoding
+from tasks.audio.decode import Decoding
 with Decoding(Path(sys.argv[1]), name="a") as decoding:
     next(decoding.blocks())
     print("reading", flush=True)
@@ -356,15 +357,14 @@ with Decoding(Path(sys.argv[1]), name="a") as decoding:
 def test_a_decoder_does_not_outlive_a_reader_that_is_killed(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "long.wav", tone(600.0))
     command = [sys.executable, "-c", READER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as reader:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as reader:
         assert reader.stdout is not None
         assert reader.stdout.readline() == b"reading\n"
-        (child,) = psutil.Process(reader.pid).children()
+        (server,) = psutil.Process(reader.pid).children()
+        (child,) = server.children()
         reader.kill()
-    until = time.monotonic() + 60
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE  # whom nobody here has to collect
+    _, left = psutil.wait_procs([server, child], timeout=60)
+    assert all(one.status() == psutil.STATUS_ZOMBIE for one in left)  # whom nobody here has to collect
 
 
 def test_a_file_with_pictures_gives_its_sound_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finding speech: none where nobody speaks, all of it where somebody does, whatever the level and the blocks' size."""
+"""Voice activity detection at any level and block size."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from storage.records import Stretch
-from tasks.decode import Samples
-from tasks.gain import FRAME
-from tasks.speech import SHORTEST_SPEECH, SpeechFinder, Voice, find_speech
+from storage.domain.records import Stretch
+from tasks.audio.decode import Samples
+from tasks.audio.gain_control import FRAME
+from tasks.audio.vad import SHORTEST_SPEECH, SpeechFinder, Voice, find_speech
 from tests.conftest import Clip
 from tests.tasks.sounds import RATE_HZ, read_wav, silence, tone
 

@@ -1,8 +1,8 @@
-"""Quiet voices are lifted to loud ones, slowly, and nothing else is."""
+"""Quiet voices are amplified to loud ones, slowly, and nothing else is."""
 
 import numpy as np
 
-from tasks.levels import MOST_LIFT_DB, RANGE_DB, TARGET, one_level
+from tasks.audio.window_level import MOST_LIFT_DB, RANGE_DB, TARGET, one_level
 from tests.tasks.sounds import RATE_HZ, Samples, silence, tone
 
 

@@ -1,4 +1,4 @@
-"""Windows: all speech once, none longer than Whisper hears, and times that find their way back."""
+"""Windows: all speech once, bounded length, invertible times."""
 
 import itertools
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import Stretch
-from tasks.windows import PAD_S, WINDOW_S, Window, behind, narrower, pack, quietest_in
+from storage.domain.records import Stretch
+from tasks.audio.windows import PAD_S, WINDOW_S, Window, behind, narrower, pack, quietest_in
 from tests.tasks.sounds import RATE_HZ, silence, tone
 
 pieces = st.lists(st.tuples(st.integers(10, 1500), st.integers(10, 8000)), max_size=40)
@@ -40,7 +40,7 @@ def test_every_bit_of_speech_is_in_one_window(parts: list[tuple[int, int]]) -> N
 
 
 @given(pieces)
-def test_no_window_is_longer_than_the_model_hears(parts: list[tuple[int, int]]) -> None:
+def test_no_window_is_longer_than_the_models(parts: list[tuple[int, int]]) -> None:
     speech, duration_s = speech_of(parts)
     windows = pack(speech, duration_s=duration_s, quietest=middle)
     assert all(window.length_s <= WINDOW_S + 1e-6 for window in windows)
@@ -71,7 +71,7 @@ def test_who_speaks_after_a_second_of_silence_gets_a_window() -> None:
     assert second.length_s == pytest.approx(4.5 + 2 * PAD_S)
 
 
-def test_a_single_word_is_heard_together_with_its_neighbour() -> None:
+def test_a_single_word_shares_a_window_with_its_neighbour() -> None:
     speech = [Stretch(start_s=10.0, end_s=14.0), Stretch(start_s=15.5, end_s=15.9)]
     (window,) = pack(speech, duration_s=50.0, quietest=middle)
     assert window.length_s == pytest.approx(4.4 + 4 * PAD_S, abs=0.02)

@@ -1,4 +1,4 @@
-"""A process that is killed, as one is where memory runs out."""
+"""A process that is killed, as if memory had run out."""
 
 import os
 import signal

@@ -1,28 +1,28 @@
-"""Stretches of the same voice are found to be of one speaker, and how many there are."""
+"""Clustering of voices into speakers, and their number."""
 
 import numpy as np
 import pytest
 
-from storage.records import Turn
-from tasks.clustering import turns
-from tasks.even import gains
-from tasks.local_speakers import Stretch
+from storage.domain.records import Turn
+from tasks.audio.loudness import gains
+from tasks.diarization.clustering import turns
+from tasks.diarization.voice_embeddings import VoiceStretch
 
 RANDOM = np.random.default_rng(3)
 VOICES = np.linalg.qr(RANDOM.standard_normal((192, 8)))[0].T  # eight voices that have nothing in common
 
 
-def stretch(start_s: float, who: int | None, *, length_s: float = 3.0, spread: float = 0.4) -> Stretch:
+def stretch(start_s: float, who: int | None, *, length_s: float = 3.0, spread: float = 0.4) -> VoiceStretch:
     """Return three seconds of a voice, never twice the same."""
     voice = None
     if who is not None:
         away = RANDOM.standard_normal(192)
         mixed = VOICES[who] + spread * away / np.linalg.norm(away)
         voice = (mixed / np.linalg.norm(mixed)).astype(np.float32)
-    return Stretch(start_s=start_s, end_s=start_s + length_s, track=0, alone_s=length_s, voice=voice)
+    return VoiceStretch(start_s=start_s, end_s=start_s + length_s, track=0, alone_s=length_s, voice=voice)
 
 
-def talk(*who: int, length_s: float = 3.0) -> list[Stretch]:
+def talk(*who: int, length_s: float = 3.0) -> list[VoiceStretch]:
     return [stretch(4.0 * place, each, length_s=length_s) for place, each in enumerate(who)]
 
 
@@ -44,7 +44,7 @@ def test_a_given_count_is_obeyed() -> None:
     assert len({turn.speaker for turn in turns(talk(0, 0, 0, 0), 2)}) == 2
 
 
-def test_who_is_heard_for_a_second_and_a_half_is_nobody_new() -> None:
+def test_a_voice_of_a_second_and_a_half_is_no_new_speaker() -> None:
     said = [*talk(0, 1, 0, 1), stretch(20.0, 2, length_s=1.5)]
     assert len({turn.speaker for turn in turns(said, None)}) == 2
     assert len({turn.speaker for turn in turns([*said, stretch(24.0, 2, length_s=1.5)], None)}) == 3

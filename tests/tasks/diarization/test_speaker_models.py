@@ -1,21 +1,21 @@
-"""The models that tell speakers apart compute, without PyTorch, what they do with it."""
+"""The diarization models compute the same without PyTorch as with it."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tasks import speaker_models
-from tasks.local_speakers import STEP_S, Models, fbank, runs
+from tasks.diarization import speaker_models
+from tasks.diarization.voice_embeddings import STEP_S, SpeakerModels, fbank, runs
 from tests.tasks.sounds import RATE_HZ
 
 
 @pytest.fixture(scope="module")
-def models(speaker_models_dir: Path) -> Models:
-    return Models.load(speaker_models_dir / speaker_models.NAME)
+def models(speaker_models_dir: Path) -> SpeakerModels:
+    return SpeakerModels.load(speaker_models_dir / speaker_models.NAME)
 
 
-def test_segmentation_is_what_pytorch_makes_of_it(models: Models) -> None:
+def test_segmentation_is_what_pytorch_makes_of_it(models: SpeakerModels) -> None:
     times = np.arange(3 * RATE_HZ)
     sound = 0.1 * np.sin(2 * np.pi * (150 + times / 400) * times / RATE_HZ) * (times // 4000 % 2)
     found = models.segmentation.run(None, {"x": sound.astype(np.float32)[np.newaxis, np.newaxis]})[0]
@@ -28,7 +28,7 @@ def test_segmentation_is_what_pytorch_makes_of_it(models: Models) -> None:
     ("length", "wanted"),
     [(37, (-1.1972, -0.4569, 0.2800, -0.8255, -0.6490)), (233, (-0.8146, 0.1940, 0.3997, -0.7738, -0.3261))],
 )
-def test_a_voice_is_what_pytorch_makes_of_it(length: int, wanted: tuple[float, ...], models: Models) -> None:
+def test_a_voice_is_what_pytorch_makes_of_it(length: int, wanted: tuple[float, ...], models: SpeakerModels) -> None:
     features = np.sin(np.outer(np.arange(length), np.arange(1, 81)) / 50).astype(np.float32)
     found = models.embedding.run(None, {"x": features[np.newaxis]})[0]
     assert found.shape == (1, 192)

@@ -1,26 +1,28 @@
-"""Speakers: told apart with the real models, as they come from the package index, and joined to the words."""
+"""Diarization with the real models, and speakers of words."""
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from storage import names
-from storage.errors import SpeakersUnknown
-from storage.files import Files
-from storage.records import Options, Plan, Segment, Span, Turn, Word
-from tasks import speaker_models, speakers
-from tasks.decode import Samples, stream_pcm
-from tasks.engine import Engine
-from tasks.hearing import Stopped
-from tasks.ingest import ingest
-from tasks.speakers import LocalDiarizer, find_voices, in_order_of_speech, told_apart, write_pcm
-from tasks.transcribe import transcribe_file
-from tests.conftest import DEMO, Assembly, Clip
-from tests.tasks.sounds import RATE_HZ, silence, tone
+from storage.domain import names
+from storage.domain.errors import SpeakersUnknown
+from storage.domain.job_messages import text_of, texts_of
+from storage.domain.records import Options, Plan, Segment, Span, Turn, Word
+from storage.files.file_store import Files
+from tasks.asr.base import DecodingStopped
+from tasks.asr.engine import Engine
+from tasks.audio.decode import Samples
+from tasks.audio.ingest import ingest
+from tasks.diarization import speaker_models
+from tasks.diarization.speakers import LocalDiarizer, assign_speakers, diarize_recording, in_order_of_speech, write_pcm
+from tasks.pipeline import transcribe_file
+from tests.conftest import JFK, Assembly, Clip
+from tests.tasks.sounds import RATE_HZ, decoded, silence, tone
 
 
 def never() -> bool:
@@ -35,7 +37,7 @@ def local(speaker_models_dir: Path) -> LocalDiarizer:
 @pytest.fixture(scope="module")
 def man() -> Samples:
     """Eleven seconds of John F. Kennedy, 1961."""
-    return sound_of(DEMO / "jfk.flac")
+    return sound_of(JFK)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def woman(speech: list[Clip]) -> Samples:
 
 
 def sound_of(path: Path) -> Samples:
-    return np.concatenate(list(stream_pcm(path, name=path.name)))
+    return decoded(path)
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_one_voice_is_one_speaker_though_it_turns_away(told: Callable[..., list[
     assert sum(turn.end_s - turn.start_s for turn in found) > 7
 
 
-def test_two_seconds_are_enough_to_hear_who_speaks(told: Callable[..., list[Turn]], man: Samples) -> None:
+def test_two_seconds_of_speech_identify_a_speaker(told: Callable[..., list[Turn]], man: Samples) -> None:
     assert [turn.speaker for turn in told(man[RATE_HZ : 3 * RATE_HZ])] == [0]
 
 
@@ -132,13 +134,12 @@ def test_the_whole_recording_is_put_together_from_its_spans(tmp_path: Path, file
 
 
 def test_without_the_extra_a_note_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
+    tmp_path: Path, kept: Callable[[Samples], Plan], files: Files
 ) -> None:
-    monkeypatch.setattr(speakers, "PACKAGES", ("scipy", "a_package_that_is_not_installed"))
-    nothing = LocalDiarizer(model_dir=tmp_path)
-    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    nothing = LocalDiarizer(model_dir=tmp_path, packages=("scipy", "a_package_that_is_not_installed"))
+    found = diarize_recording(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
     assert found.turns == ()
-    (note,) = found.notes
+    (note,) = texts_of(found.notes)
     assert note.startswith("speakers were not told apart: ")
     assert "pip install '.[diarize]'" in note
 
@@ -149,19 +150,19 @@ def test_where_the_models_cannot_be_had_a_note_says_why(
     for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PIP_CONFIG_FILE", "/dev/null")):
         monkeypatch.setenv(name, value)
     nothing = LocalDiarizer(model_dir=tmp_path / "models")
-    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
-    (note,) = found.notes
+    found = diarize_recording(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = texts_of(found.notes)
     assert "the models could not be fetched" in note
     assert not speaker_models.here(tmp_path / "models")
 
 
 def test_a_process_that_dies_becomes_a_note(
-    monkeypatch: pytest.MonkeyPatch, local: LocalDiarizer, kept: Callable[[Samples], Plan], files: Files
+    local: LocalDiarizer, kept: Callable[[Samples], Plan], files: Files
 ) -> None:
-    monkeypatch.setattr(speakers, "PROCESS", "tests.tasks.dying")
-    found = find_voices(local, files, kept(silence(1)), Options(diarize=True), should_stop=never)
-    (note,) = found.notes
-    assert "its process ended with status -9, most likely for want of memory" in note
+    dying = replace(local, process="tests.tasks.diarization.dying")
+    found = diarize_recording(dying, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = texts_of(found.notes)
+    assert "its process ended with status -9, most likely because memory ran out" in note
 
 
 def test_a_model_that_cannot_be_loaded_becomes_a_note(
@@ -169,14 +170,14 @@ def test_a_model_that_cannot_be_loaded_becomes_a_note(
 ) -> None:
     monkeypatch.setattr(speaker_models, "fetch", lambda _: tmp_path)  # where there is none
     nothing = LocalDiarizer(model_dir=tmp_path)
-    found = find_voices(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
-    (note,) = found.notes
+    found = diarize_recording(nothing, files, kept(silence(1)), Options(diarize=True), should_stop=never)
+    (note,) = texts_of(found.notes)
     assert "segmentation.pt" in note
     assert "delete the folder `speakers`" in note
 
 
 def test_it_stops_when_asked(local: LocalDiarizer, man: Samples, kept: Callable[[Samples], Plan], files: Files) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(DecodingStopped):
         local.turns(files, kept(man), speakers=None, should_stop=lambda: True)
 
 
@@ -199,12 +200,12 @@ def test_a_transcript_names_its_speakers(
 
 
 def test_a_transcript_is_there_without_speakers_too(
-    monkeypatch: pytest.MonkeyPatch, engine: Engine, speech: list[Clip], files: Files, local: LocalDiarizer
+    engine: Engine, speech: list[Clip], files: Files, local: LocalDiarizer
 ) -> None:
-    monkeypatch.setattr(speakers, "MAX_HOURS", 0.0)
-    found = transcribe_file(speech[0].path, engine=engine, files=files, options=Options(diarize=True), diarizer=local)
+    short, asked = replace(local, max_hours=0.0), Options(diarize=True)
+    found = transcribe_file(speech[0].path, engine=engine, files=files, options=asked, diarizer=short)
     assert found.segments
-    assert "longer than 0 hours" in found.given_up[-1]
+    assert "longer than 0 hours" in text_of(found.given_up[-1])
 
 
 def test_words_of_two_people_are_given_to_each(
@@ -230,7 +231,7 @@ def turns(*found: tuple[float, float, int]) -> list[Turn]:
 
 
 def test_a_segment_is_parted_where_the_speaker_changes() -> None:
-    parted = told_apart([words((0, 1), (1, 2), (2, 3))], turns((0, 1.9, 0), (1.9, 3, 1)))
+    parted = assign_speakers([words((0, 1), (1, 2), (2, 3))], turns((0, 1.9, 0), (1.9, 3, 1)))
     assert [(each.speaker, each.text, each.start_s, each.end_s) for each in parted] == [
         ("Speaker 1", "w0 w1", 0, 2),
         ("Speaker 2", "w2", 2, 3),
@@ -239,19 +240,19 @@ def test_a_segment_is_parted_where_the_speaker_changes() -> None:
 
 def test_of_two_who_speak_at_once_the_one_who_spoke_before_goes_on() -> None:
     both = turns((0, 4, 0), (1, 4, 1))
-    assert [each.speaker for each in told_apart([words((0, 1), (1, 2), (2, 3))], both)] == ["Speaker 1"]
+    assert [each.speaker for each in assign_speakers([words((0, 1), (1, 2), (2, 3))], both)] == ["Speaker 1"]
 
 
 def test_a_word_outside_every_turn_belongs_to_the_nearest() -> None:
-    found = told_apart([words((0, 1)), words((4.8, 4.9)), words((9, 9.5))], turns((0, 1, 0), (5, 6, 1)))
+    found = assign_speakers([words((0, 1)), words((4.8, 4.9)), words((9, 9.5))], turns((0, 1, 0), (5, 6, 1)))
     assert [each.speaker for each in found] == ["Speaker 1", "Speaker 2", "Speaker 2"]
 
 
 def test_no_word_is_lost_and_a_speaker_that_is_known_stays() -> None:
     left = Segment(start_s=0, end_s=1, text="w", words=words((0, 1)).words, speaker="Left")
-    assert told_apart([left], turns((0, 1, 0))) == (left,)
+    assert assign_speakers([left], turns((0, 1, 0))) == (left,)
     many = [words(*[(n + k / 10, n + (k + 1) / 10) for k in range(10)]) for n in range(50)]
-    parted = told_apart(many, turns(*[(n * 0.37, n * 0.37 + 0.3, n % 3) for n in range(150)]))
+    parted = assign_speakers(many, turns(*[(n * 0.37, n * 0.37 + 0.3, n % 3) for n in range(150)]))
     assert [word for each in parted for word in each.words] == [word for each in many for word in each.words]
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from storage.records import CueLimits, Segment, Word
-from tasks.cues import Cue, cues, text_of, width
+from storage.domain.records import CueLimits, Segment, Word
+from tasks.exports.cues import Cue, cues, text_of
+from tasks.text.line_breaking import width
 
 LIMITS = CueLimits()
 letters = st.text("abcdefghij", min_size=1, max_size=14)
@@ -60,7 +61,7 @@ def test_cues_keep_order_and_never_overlap(parts: list[tuple[str, str, tuple[int
 
 
 anything = st.text(
-    st.one_of(st.characters(codec="utf-8"), st.sampled_from("ab -.,「」。、っ字ガ한글ไทยéé😀\u200d\u0301\n\t")),
+    st.one_of(st.characters(codec="utf-8"), st.sampled_from("ab -.,「」。、っ字ガ한글ไทยกำကာéé😀\u200d\u0301\n\t")),
     max_size=40,
 )
 moments = st.floats(-5, 400, allow_nan=False)
@@ -104,6 +105,7 @@ def letters_of(text: str) -> str:
     any_limits,
     st.booleans(),
 )
+@example([("a", 0.0, 2.0)] * 8, [None, "Ann"], CueLimits(min_duration_s=2.0, max_duration_s=1.0), False)
 @example([("x" * 40, 0.0, 90.0), ("字" * 20, 0.0, 0.0), (" and", 0.0, 0.0)], ["Dr. Benjamin Longname"], narrowest, True)
 def test_whatever_is_said_and_asked_for_the_limits_hold(
     parts: list[tuple[str, float, float]], speakers: list[str | None], limits: CueLimits, named: bool
@@ -168,6 +170,20 @@ def test_speakers_never_share_a_cue() -> None:
     assert [(cue.speaker, cue.text) for cue in found] == [("Ann", "Yes"), ("Ben", "No")]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("- Are you in? - I am.", ["- Are you in?", "- I am."]),
+        ("Are you in? –I am.", ["Are you in?", "–I am."]),
+        (">> Are you in >> I am.", [">> Are you in", ">> I am."]),
+        ("It got cold. -5 at noon", ["It got cold. -5 at noon"]),
+        ("the end - or not", ["the end - or not"]),
+    ],
+)
+def test_a_speaker_that_the_text_marks_starts_a_cue(text: str, shown: list[str]) -> None:
+    assert lines_of(cues([sentence(text, word_s=0.1)], LIMITS)) == shown
+
+
 def test_a_word_wider_than_a_line_is_broken_over_lines() -> None:
     found = cues([sentence("a " + "x" * 60 + " b")], CueLimits(max_line_width=20, max_line_count=3))
     assert lines_of(found) == ["a", "\n".join(["x" * 20] * 3), "b"]
@@ -200,6 +216,47 @@ def test_chinese_and_japanese_break_between_characters_and_keep_their_punctuatio
     assert "".join(lines) == text
     assert all(width(line) <= 16 for line in lines)
     assert not any(line.startswith(("。", "、", "」")) or line.endswith("「") for line in lines)
+
+
+SOUTH_EAST_ASIAN = {
+    "thai": "สวัสดีครับ|วันนี้|เรา|จะ|มา|พูด|ถึง|เรื่อง|การ|เขียน|ภาษา|ไทย|และ|การ|แบ่ง|บรรทัด|ที่|ถูก|ต้อง",
+    "lao": "ສະບາຍດີ|ຂ້ອຍ|ຊື່ວ່າ|ພາສາ|ລາວ|ແລະ|ຂ້ອຍ|ຮຽນ|ຢູ່|ໂຮງຮຽນ",
+    "burmese": "မြန်မာဘာသာ|စကား|ကို|ပြော|သည်|ကျောင်း|သို့|သွား|သည်",
+    "khmer": "ខ្ញុំ|និយាយ|ភាសា|ខ្មែរ|បាន|ហើយ|ខ្ញុំ|រៀន|នៅ|សាលា",
+}
+
+
+@pytest.mark.parametrize("text", SOUTH_EAST_ASIAN.values(), ids=SOUTH_EAST_ASIAN.keys())
+@pytest.mark.parametrize("length", [1, 2, 3, 1000])
+def test_scripts_without_spaces_break_at_borders_of_words_however_the_engine_cuts_them(text: str, length: int) -> None:
+    joined = text.replace("|", "")
+    pieces = [joined[at : at + length] for at in range(0, len(joined), length)]
+    words = [
+        Word(start_s=at * 0.2, end_s=at * 0.2 + 0.2, text=piece, probability=0.9) for at, piece in enumerate(pieces)
+    ]
+    found = cues([segment(words)], CueLimits(max_line_width=16))
+    lines = [line for cue in found for line in cue.text.split("\n")]
+    assert "".join(lines) == joined
+    assert len(lines) > 1
+    borders = {at - place for place, at in enumerate(at for at, letter in enumerate(text) if letter == "|")}
+    assert set(itertools.accumulate(map(len, lines[:-1]))) <= borders
+    assert all(width(line) <= 16 for line in lines)
+    times = [at for cue in found for word in cue.words for at in (word.start_s, word.end_s)]
+    assert times == pytest.approx(sorted(times))
+
+
+def test_a_word_without_spaces_that_is_wider_than_a_line_keeps_letters_and_marks_together() -> None:
+    whole = Segment(start_s=0.0, end_s=5.0, text="กำกิ่" * 20)
+    lines = [line for cue in cues([whole], CueLimits(max_line_width=8)) for line in cue.text.split("\n")]
+    assert "".join(lines) == whole.text
+    assert not any(line.startswith(("ำ", "ิ", "่")) for line in lines)
+
+
+def test_marks_that_fill_more_than_a_line_are_broken_all_the_same() -> None:
+    whole = Segment(start_s=0.0, end_s=5.0, text=" က" + "ာ" * 40)
+    lines = [line for cue in cues([whole], CueLimits(max_line_width=8)) for line in cue.text.split("\n")]
+    assert "".join(lines) == whole.text.strip()
+    assert all(width(line) <= 8 for line in lines)
 
 
 def test_korean_breaks_at_its_spaces() -> None:

@@ -1,4 +1,4 @@
-"""The JSON file: as its schema says, in the order in which to review, and readable again."""
+"""The JSON document: valid by its schema, in review order, readable again."""
 
 import json
 from contextlib import suppress
@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from storage.errors import BadRequest
-from storage.records import (
+from storage.domain.errors import BadRequest
+from storage.domain.records import (
     CueLimits,
     ExportFormat,
     Finding,
     LanguageGuess,
     Options,
-    Rehearing,
+    Redecoding,
     Seam,
     Segment,
     Transcript,
     Word,
 )
-from tasks.document import REVIEW_ORDER, document, from_text, to_text
+from tasks.exports.transcript_json import REVIEW_ORDER, document, from_text, to_text
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "transcript.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 
@@ -65,7 +65,7 @@ FULL = Transcript(
     ),
     given_up=("a larger batch",),
     reheard=(
-        Rehearing(
+        Redecoding(
             start_s=1.0,
             end_s=2.0,
             doubts=("low confidence",),
@@ -147,7 +147,7 @@ def test_what_to_review_first_comes_first() -> None:
     ]
 
 
-def test_quality_is_told_in_numbers() -> None:
+def test_quality_is_measured() -> None:
     assert document(FULL)["quality"] == {
         "words": 2,
         "word_probability": 0.65,

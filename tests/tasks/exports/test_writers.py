@@ -1,4 +1,4 @@
-"""The files that people download, read back by libraries of other hands."""
+"""Exported files, read back by independent libraries."""
 
 import io
 import itertools
@@ -6,6 +6,7 @@ import json
 import re
 import string
 import zipfile
+from codecs import BOM_UTF8
 from dataclasses import replace
 from html import unescape
 
@@ -17,10 +18,10 @@ from docx import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import CueLimits, ExportFormat, Finding, Options, Segment, Transcript, Word
-from tasks.captions import milliseconds, vtt_timestamp
-from tasks.cues import cues
-from tasks.export import export
+from storage.domain.records import CueLimits, ExportFormat, Finding, Options, Segment, Transcript, Word
+from tasks.exports.cues import cues
+from tasks.exports.srt_vtt import milliseconds, vtt_timestamp
+from tasks.exports.writers import export
 
 NASTY = "a <i>b</i> & c --> d {laughs} \\N e \\h f"
 
@@ -42,7 +43,7 @@ def transcript(*segments: Segment, word_timestamps: bool = True, findings: tuple
         speech_s=5.0,
         language="en",
         language_probability=0.97,
-        model="demo",
+        model="small",
         fingerprint="abc",
         engine="faster-whisper",
         options=Options(word_timestamps=word_timestamps),
@@ -69,7 +70,10 @@ def test_srt_reads_back_as_it_was_meant(texts: list[str]) -> None:
     assert [(round(cue.start_s * 1000), round(cue.end_s * 1000)) for cue in meant] == [
         (round(cue.start.total_seconds() * 1000), round(cue.end.total_seconds() * 1000)) for cue in read
     ]
-    assert [cue.text.replace("-->", "→").replace("\\", "⧵") for cue in meant] == [cue.content for cue in read]
+    alike = str.maketrans("‹›{}", "<>()")
+    assert [cue.text.replace("-->", "→").replace("\\", "⧵").translate(alike) for cue in meant] == [
+        cue.content.translate(alike) for cue in read
+    ]
 
 
 @given(st.lists(st.lists(words, min_size=1, max_size=12).map(" ".join), min_size=1, max_size=5))
@@ -84,7 +88,14 @@ def test_vtt_reads_back_as_it_was_meant(texts: list[str]) -> None:
 
 def test_srt_keeps_braces_and_backslashes_as_words() -> None:
     text = " ".join(cue.content.replace("\n", " ") for cue in srt_of(transcript(said(NASTY))))
-    assert text == "a <i>b</i> & c → d {laughs} ⧵N e ⧵h f"
+    assert text == "a ‹i›b‹/i› & c → d (laughs) ⧵N e ⧵h f"
+
+
+def test_srt_has_no_arrow_in_its_text_that_two_words_make() -> None:
+    pieces = (" a", " --", ">", " b")
+    words = tuple(Word(start_s=n, end_s=n + 1, text=text, probability=0.9) for n, text in enumerate(pieces))
+    whole = Segment(start_s=0, end_s=4, text=" a --> b", words=words)
+    assert [cue.content for cue in srt_of(transcript(whole))] == ["a → b"]
 
 
 def test_vtt_escapes_what_would_be_markup() -> None:
@@ -151,7 +162,7 @@ def test_srt_stops_counting_at_a_hundred_hours() -> None:
 
 def test_nothing_said_gives_valid_files() -> None:
     empty = transcript()
-    assert srt_of(empty) == []
+    assert [cue.content for cue in srt_of(empty)] == [""]
     assert vtt_of(empty) == []
     assert export(empty, "txt") == b""
     assert export(empty, "tsv") == b"start\tend\ttext\n"
@@ -165,6 +176,16 @@ def test_tsv_is_in_milliseconds_and_without_stray_tabs() -> None:
 
 def test_txt_has_a_line_for_each_segment() -> None:
     assert export(transcript(said("One."), said("Two.", start_s=9.0)), "txt") == b"One.\nTwo.\n"
+
+
+def test_only_files_of_text_can_start_with_a_byte_order_mark() -> None:
+    limits = CueLimits(byte_order_mark=True)
+    marked = {fmt for fmt in ExportFormat if export(transcript(said("Ä")), fmt, limits=limits).startswith(BOM_UTF8)}
+    assert marked == {"srt", "vtt", "ass", "sbv", "txt", "tsv"}
+    with zipfile.ZipFile(io.BytesIO(export(transcript(said("Ä")), "zip", limits=limits))) as packed:
+        assert {name for name in packed.namelist() if packed.read(name).startswith(BOM_UTF8)} == {
+            f"talk.{fmt}" for fmt in marked
+        }
 
 
 def test_json_holds_all_that_is_known() -> None:
@@ -191,12 +212,12 @@ def highlighted(fmt: str) -> bytes:
 def test_srt_underlines_each_word_while_it_is_spoken() -> None:
     found = list(srt.parse(highlighted("srt").decode()))
     assert [cue.content for cue in found[:2]] == [
-        "Ann: <u>Nothing</u> <ventured>, nothing gained.",
-        "Ann: Nothing <u><ventured>,</u> nothing gained.",
+        "Ann: <u>Nothing</u> ‹ventured›, nothing gained.",
+        "Ann: Nothing <u>‹ventured›,</u> nothing gained.",
     ]
     assert all(one.end <= other.start for one, other in itertools.pairwise(found))
     assert [cue.content.partition("<u>")[2].partition("</u>")[0] for cue in found] == [
-        *("Nothing", "<ventured>,", "nothing", "gained.")
+        *("Nothing", "‹ventured›,", "nothing", "gained.")
     ]
 
 
@@ -259,7 +280,7 @@ def test_docx_has_title_provenance_and_paragraphs_by_pause_and_speaker() -> None
     title, provenance, *text = docx_of(found)
     assert title == "talk"
     assert "Recording: talk.mp3, 111:06:40" in provenance
-    assert "Heard by: model demo" in provenance
+    assert "Transcribed by: model small" in provenance
     assert "Speakers: Ann, Ben" in provenance
     assert text == ["[0:00:01] Ann: Good morning. Welcome.", "[0:00:03] Ben: Thank you.", "[1:01:40] Much later."]
     assert docx_of(found, speakers=False)[2] == "[0:00:01] Good morning. Welcome."

