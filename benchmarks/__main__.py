@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.devices import cuda_count
+from tasks.models.devices import cuda_count
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speech_material import peak_memory_mb
-from storage.records import CueLimits, ExportFormat, Options, Segment, Transcript, Word
-from tasks.export import export
+from storage.domain.records import CueLimits, ExportFormat, Options, Segment, Transcript, Word
+from tasks.exports.writers import export
 
 REPO = Path(__file__).parents[1]
 CASES: dict[str, tuple[ExportFormat, CueLimits]] = {

@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks.gpu_timing import PARTS, GpuMemory, Timing, watch
 from benchmarks.made_model import SHAPES, write_model
 from benchmarks.speech_kinds import clips_in, make
-from benchmarks.speech_material import assemble
+from benchmarks.speech_material import TINY_SPEECH, assemble
 
 REPO = Path(__file__).parents[1]
 LARGE, BASE = "large-v3, made weights", "base"
@@ -56,8 +56,8 @@ class Sides:
     """Both sides with one loaded model, watched."""
 
     def __init__(self, setup: Setup) -> None:
-        from tasks.engine import Engine
-        from tasks.models import Resolved, fingerprint
+        from tasks.asr.engine import Engine
+        from tasks.models.catalogue import Resolved, fingerprint
 
         self.setup, self.timing = setup, Timing()
         self.memory = GpuMemory(int(setup.device.partition(":")[2] or 0))
@@ -65,7 +65,7 @@ class Sides:
         if setup.made_width:
             never_in_doubt()
         path = Path(setup.model)
-        self.engine = Engine.load(
+        self.engine = Engine.loaded(
             Resolved(name=setup.called, path=path, fingerprint=fingerprint(path)),
             device=setup.device,
             compute_type=setup.compute_type,
@@ -74,9 +74,9 @@ class Sides:
         )
 
     def ours(self, audio: str, batch: int) -> Found:
-        from storage.files import Files
-        from storage.records import Options
-        from tasks.transcribe import transcribe_file
+        from storage.domain.records import Options
+        from storage.files.file_store import Files
+        from tasks.pipeline import transcribe_file
 
         self.engine.restore(replace(self.engine.plan, batch_size=batch))
         with tempfile.TemporaryDirectory() as store:
@@ -113,10 +113,11 @@ class Sides:
 
 def never_in_doubt() -> None:
     """Have our engine hear nothing again: a made text never fits the sound, and would be doubted everywhere."""
-    from tasks import doubt, transcribe  # noqa: F401 - the second imports all that asks the first
+    from tasks import pipeline  # noqa: F401 - the second imports all that asks the first
+    from tasks.asr import confidence
 
     for module in [each for name, each in sys.modules.items() if name.startswith("tasks.")]:
-        if getattr(module, "doubts", None) is doubt.doubts and module is not doubt:
+        if getattr(module, "doubts", None) is confidence.doubts and module is not confidence:
             module.doubts = lambda *_given, **_named: ()  # type: ignore[attr-defined]
 
 
@@ -166,7 +167,7 @@ def recording(given: argparse.Namespace, target: Path, minutes: float) -> str:
     """Write speech of some minutes: the clips that were given, else the project's own voices."""
     if given.speech:
         return str(make(target, clips_in(given.speech, "en"), "level", minutes=minutes).path)
-    return str(assemble(REPO / "demo" / "speech", "*", minutes, target).path)
+    return str(assemble(TINY_SPEECH, "*", minutes, target).path)
 
 
 def within(setup: Setup, left_s: float) -> Iterator[Found]:

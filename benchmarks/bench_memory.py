@@ -23,17 +23,16 @@ import numpy as np
 import psutil
 import soundfile
 
-from benchmarks.speech_material import assemble, peak_memory_mb
-from tasks.models import DEMO_MODEL
+from benchmarks.speech_material import TINY_MODEL, TINY_SPEECH, assemble, peak_memory_mb
 
 REPO = Path(__file__).parents[1]
 
 
 def read(audio: Path) -> None:
     """Ingest one recording in this process and print what it took."""
-    from storage.files import Files
-    from storage.records import Options
-    from tasks.ingest import ingest
+    from storage.domain.records import Options
+    from storage.files.file_store import Files
+    from tasks.audio.ingest import ingest
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -66,16 +65,16 @@ def decoders_peak_mb() -> Iterator[list[float]]:
 
 def hear(audio: Path, model: Path) -> None:
     """Transcribe one recording in this process and print what it took beside the model."""
-    from storage.files import Files
-    from storage.records import Options
-    from storage.settings import EngineSettings
-    from tasks.engine import Engine
-    from tasks.models import Resolved, fingerprint
-    from tasks.transcribe import transcribe_file
+    from storage.domain.records import Options
+    from storage.domain.settings import EngineSettings
+    from storage.files.file_store import Files
+    from tasks.asr.engine import Engine
+    from tasks.models.catalogue import Resolved, fingerprint
+    from tasks.pipeline import transcribe_file
 
     resolved = Resolved(name="bench", path=model, fingerprint=fingerprint(model))
     settings, options = EngineSettings(device="cpu"), Options(language="en")
-    with Engine.by_settings(resolved, settings) as engine, tempfile.TemporaryDirectory() as folder:
+    with Engine.from_settings(resolved, settings) as engine, tempfile.TemporaryDirectory() as folder:
         loaded_mb, started = peak_memory_mb(), time.perf_counter()
         with decoders_peak_mb() as decoder_mb:
             found = transcribe_file(audio, engine=engine, files=Files(folder), options=options)
@@ -102,12 +101,12 @@ def quiet(path: Path, hours: float) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, default=REPO / "demo" / "speech", help="folder of clips")
+    parser.add_argument("--audio", type=Path, default=TINY_SPEECH, help="folder of clips")
     parser.add_argument("--match", default="*")
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 120])
     parser.add_argument("--silence-hours", type=float, default=10, help="also so many hours without speech; 0: none")
     parser.add_argument("--heard-minutes", type=float, nargs="*", default=[10, 60], help="through an engine")
-    parser.add_argument("--model", type=Path, default=DEMO_MODEL)
+    parser.add_argument("--model", type=Path, default=TINY_MODEL)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--hear", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -1,11 +1,11 @@
-"""Open pages by the thousand on one web process, their lists live; each page is a WebSocket that speaks Streamlit's
-protocol and one that listens to `/events`, and does with news what `joblist.js` does.
+"""Measure a web process with a thousand open pages with live lists.
 
     python -m benchmarks.bench_pages [--pages 1000] [--seconds 30] [--jobs 100000]
 
-A page's rerun is timed from asking for it to the end of the script's run. "Pushed" is the time from sending a worker's
-report to a page's hearing of it. "Fresh" is the first page of a process, asked for as soon as that answers at all.
-The client is one more Python process on the same cores; what it takes of them stands beside the web process's share.
+Each page is a WebSocket that speaks Streamlit's protocol and one that listens to `/events`, and handles events as the
+components do. A page's rerun is timed from the request to the end of the script's run. "Pushed" is the time from
+sending a worker's report to its arrival at a page. "Fresh" is the first page of a process, requested as soon as that
+answers at all. The client is one more Python process on the same cores; its share is shown next to the web process's.
 """
 
 import argparse
@@ -33,10 +33,10 @@ from websockets.typing import Subprotocol
 
 from benchmarks import crowd_material
 from benchmarks.bench_upload import await_port, free_port, memory_kib
-from storage import sessions
-from storage.clock import utc_now
-from storage.ledger import Ledger
-from storage.records import User
+from storage.accounts import sessions
+from storage.domain.clock import utc_now
+from storage.domain.records import User
+from storage.ledger.database import Ledger
 
 COOKIE = "transcriber_session"
 SOONEST_S, LATEST_S, BUSY_SHARE, EACH_S = 0.4, 20.0, 40, 0.04
@@ -117,7 +117,7 @@ class Page:
                 self.done.set()
             elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
                 component = message.delta.new_element.bidi_component
-                if component.component_name == "transcriber_joblist":
+                if component.component_name == "transcriber_job_list":
                     self.fragment = message.delta.fragment_id
                     shown = json.loads(component.json)[0]
                     self.rows = {row["id"]: row["state"] for row in shown["rows"]}

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_seams [--cuts 500] [--span-max-s 20]
 
-Two kinds of recording with the demo model on its own voices: with pauses, and breathless, where no silence is long
+Two kinds of recording with the tiny model on its own voices: with pauses, and breathless, where no silence is long
 enough to cut in and spans overlap. An error counts at a cut that it lies within 2.5 s of. It is the joining's
 own where a side had heard the lost word, or where neither side had the one too many.
 """
@@ -17,15 +17,14 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.speech_material import Recording, Setting, assemble, word_errors, words_in
-from storage.files import Files
-from storage.records import Options, Seam, Segment
-from storage.settings import EngineSettings
-from tasks.engine import Engine
-from tasks.models import DEMO_MODEL, Resolved, fingerprint
-from tasks.transcribe import HeardSpan, transcribe_file
+from benchmarks.speech_material import TINY_MODEL, TINY_SPEECH, Recording, Setting, assemble, word_errors, words_in
+from storage.domain.records import Options, Seam, Segment
+from storage.domain.settings import EngineSettings
+from storage.files.file_store import Files
+from tasks.asr.engine import Engine
+from tasks.models.catalogue import Resolved, fingerprint
+from tasks.pipeline import TranscribedSpan, transcribe_file
 
-REPO = Path(__file__).parents[1]
 NEAR_S = 2.5
 ELSEWHERE = 1.65  # times the spans' length
 KINDS = {
@@ -91,29 +90,32 @@ def main() -> None:
     parser.add_argument("--span-max-s", type=float, default=20.0)
     given = parser.parse_args()
     minutes = given.cuts / 2 * given.span_max_s / 60 + 1
-    rows = ["### Seams, demo model on its own voices", ""]
+    rows = ["### Seams, tiny model on its own voices", ""]
     rows += ["| recording | minutes | cuts | overlaps | words lost at cuts | doubled | by joining |"]
     rows[-1] += " lost there, cut elsewhere | doubled | word errors, % | in doubt |"
     rows += ["|" + "---|" * 11]
-    resolved = Resolved(name="demo", path=DEMO_MODEL, fingerprint=fingerprint(DEMO_MODEL))
-    with Engine.by_settings(resolved, EngineSettings(device="cpu")) as engine, tempfile.TemporaryDirectory() as folder:
+    resolved = Resolved(name=TINY_MODEL.name, path=TINY_MODEL, fingerprint=fingerprint(TINY_MODEL))
+    with (
+        Engine.from_settings(resolved, EngineSettings(device="cpu")) as engine,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for name, setting in KINDS.items():
-            recording = assemble(REPO / "demo" / "speech", "*", minutes, Path(folder) / "speech.wav", setting)
-            hearings: dict[float, list[HeardSpan]] = {}
+            recording = assemble(TINY_SPEECH, "*", minutes, Path(folder) / "speech.wav", setting)
+            hearings: dict[float, list[TranscribedSpan]] = {}
             found, other = (
                 transcribe_file(
                     recording.path,
                     engine=engine,
                     files=Files(folder),
                     options=Options(language="en"),
-                    on_heard=hearings.setdefault(span_max_s, []).append,
+                    on_transcribed=hearings.setdefault(span_max_s, []).append,
                     span_max_s=span_max_s,
                 )
                 for span_max_s in (given.span_max_s, ELSEWHERE * given.span_max_s)
             )
             said, heard, again = said_in(recording), heard_in(found.segments), heard_in(other.segments)
             spans = sorted(hearings[given.span_max_s], key=lambda each: each.span.index)
-            alone = [heard_in(each.heard.segments, each.span.start_s) for each in spans]
+            alone = [heard_in(each.result.segments, each.span.start_s) for each in spans]
             here = [at_seam(cut, said, heard, sides) for cut, sides in zip(found.seams, pairwise(alone), strict=True)]
             elsewhere = [at_seam(cut, said, again) for cut in found.seams]
             counts = [

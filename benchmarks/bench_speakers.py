@@ -25,12 +25,12 @@ import soundfile
 
 from benchmarks.conversation_material import Conversation, Person, conversation, error_rate, people
 from benchmarks.speech_material import peak_memory_mb
-from storage.records import Turn
-from storage.settings import Settings
-from tasks import clustering, speaker_models
-from tasks.decode import SAMPLE_RATE_HZ
-from tasks.even import EvenSound
-from tasks.local_speakers import Models, stretches
+from storage.domain.records import Turn
+from storage.domain.settings import Settings
+from tasks.audio.decode import SAMPLE_RATE_HZ
+from tasks.audio.loudness import EvenSound
+from tasks.diarization import clustering, speaker_models
+from tasks.diarization.voice_embeddings import SpeakerModels, stretches
 
 SAME = Path(__file__).with_name("same_people.json")
 RECORDINGS = 10
@@ -126,7 +126,7 @@ def _numbered(rows: list[tuple[float, float, str]]) -> list[Turn]:
     return [Turn(start_s=start, end_s=end, speaker=numbers[who]) for start, end, who in rows]
 
 
-def row(kind: Kind, folder: Path, models: Models, peer: str | None) -> str:
+def row(kind: Kind, folder: Path, models: SpeakerModels, peer: str | None) -> str:
     """Run one kind through all sides and return its row; the peer hears what has no overlaps."""
     unknown, known, theirs = Score(), Score(), Score()
     with tempfile.TemporaryDirectory() as work:
@@ -156,7 +156,8 @@ def long_row(minutes: float, folder: Path, models: Path) -> str:
     with tempfile.TemporaryDirectory() as work:
         pcm, _ = written(made, Path(work))
         asked = {"pcm": str(pcm), "models": str(models), "speakers": None, "threads": 1}
-        code = f"import json, sys; from tasks.speaker_process import main; main(json.loads({json.dumps(asked)!r}))"
+        code = "import json, sys; from tasks.diarization.diarization_process import main"
+        code += f"; main(json.loads({json.dumps(asked)!r}))"
         code += "; from benchmarks.bench_speakers import used; used()"
         said = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(pcm.with_suffix(".json").read_text())["turns"]
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--long-minutes", type=float, default=60.0)
     given = parser.parse_args()
     folder = speaker_models.fetch(Settings().model_dir)
-    models = Models.load(folder)
+    models = SpeakerModels.load(folder)
     say: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
     say("## Speakers\n")
     say(f"{RECORDINGS} recordings of each kind; diarization error rate in percent (collar 0.25 s, overlaps counted).\n")

@@ -38,6 +38,7 @@ from benchmarks.speech_kinds import (
 )
 from benchmarks.speech_score import Timed, score
 from benchmarks.speech_tables import tables, without_wall
+from tasks.models.devices import engine_environment
 
 REPO = Path(__file__).parents[1]
 SYSTEMS_FILE = Path(__file__).with_name("speech_systems.py")
@@ -123,7 +124,8 @@ def answers(
         "warm": str(warm),
         "recordings": [told(each, given, clips=clips) for each in asked],
     }
-    env = os.environ | {"PYTHONPATH": str(checkout)}
+    environment = engine_environment(os.environ) if system == "ours" else dict(os.environ)  # as its workers set it
+    env = environment | {"PYTHONPATH": str(checkout)}
     with subprocess.Popen(
         [sys.executable, str(SYSTEMS_FILE)],
         cwd=checkout,

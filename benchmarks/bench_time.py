@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_time [--hours 3]
 
-The demo model on its own voices, whose word times come from the synthesisers that spoke them.
+The tiny model on its own voices, whose word times come from the synthesisers that spoke them.
 """
 
 import argparse
@@ -11,15 +11,14 @@ import tempfile
 from bisect import bisect_left
 from pathlib import Path
 
-from benchmarks.speech_material import Recording, assemble, word_errors, words_in
-from storage.files import Files
-from storage.records import Options, Transcript
-from storage.settings import EngineSettings
-from tasks.engine import Engine
-from tasks.models import DEMO_MODEL, Resolved, fingerprint
-from tasks.transcribe import transcribe_file
+from benchmarks.speech_material import TINY_MODEL, TINY_SPEECH, Recording, assemble, word_errors, words_in
+from storage.domain.records import Options, Transcript
+from storage.domain.settings import EngineSettings
+from storage.files.file_store import Files
+from tasks.asr.engine import Engine
+from tasks.models.catalogue import Resolved, fingerprint
+from tasks.pipeline import transcribe_file
 
-REPO = Path(__file__).parents[1]
 LOOKED_FOR_S = 2.0  # a heard word is looked for this far around its said time; further off counts as not found
 HOUR_S = 3600.0
 
@@ -51,10 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=3.0)
     given = parser.parse_args()
-    resolved = Resolved(name="demo", path=DEMO_MODEL, fingerprint=fingerprint(DEMO_MODEL))
-    with Engine.by_settings(resolved, EngineSettings(device="cpu")) as engine, tempfile.TemporaryDirectory() as folder:
+    resolved = Resolved(name=TINY_MODEL.name, path=TINY_MODEL, fingerprint=fingerprint(TINY_MODEL))
+    with (
+        Engine.from_settings(resolved, EngineSettings(device="cpu")) as engine,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         path = Path(folder) / "speech.wav"
-        recording = assemble(REPO / "demo" / "speech", "*", given.hours * 60, path)
+        recording = assemble(TINY_SPEECH, "*", given.hours * 60, path)
         found = transcribe_file(path, engine=engine, files=Files(folder), options=Options(language="en"))
     errors = errors_s(recording, found)
     last_s = recording.duration_s - HOUR_S
@@ -62,7 +64,7 @@ def main() -> None:
     if given.hours > 1:
         parts |= {"first hour": (0.0, HOUR_S), "last hour": (last_s, recording.duration_s)}
     wrong = word_errors(recording.text, found.text)
-    rows = [f"### Word starts, {given.hours:g} hours, demo model on its own voices ({wrong:.1f}% word errors)", ""]
+    rows = [f"### Word starts, {given.hours:g} hours, tiny model on its own voices ({wrong:.1f}% word errors)", ""]
     rows += ["| | words found | median error, ms | 95%, ms | median offset, ms |", "|---|---|---|---|---|"]
     for name, (start_s, end_s) in parts.items():
         here = [error for said_s, error in errors if start_s <= said_s < end_s]

@@ -138,7 +138,7 @@ class Tus:
 
     def __init__(self, port: int, key: str) -> None:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self.auth = {"Authorization": f"Bearer {key}"}
+        self.auth = {"Authorization": f"Bearer {key}", "Tus-Resumable": "1.0.0"}
         name = base64.b64encode(b"noise.wav").decode()
         self.http = httpx.Client(
             base_url=self.url, headers=self.auth | {"Upload-Metadata": f"filename {name}"}, timeout=300

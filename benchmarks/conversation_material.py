@@ -1,4 +1,4 @@
-"""Conversations made of the clips of a folder, with who speaks when, and their diarization error rate."""
+"""Assemble conversations from clips with known speakers, and score diarization."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.speech_material import SOUND
-from storage.records import Stretch, Turn
-from tasks.decode import SAMPLE_RATE_HZ, Samples, stream_pcm
-from tasks.speech import find_speech
+from storage.domain.records import Stretch, Turn
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.vad import find_speech
+from tests.tasks.sounds import decoded
 
 FRAME_S = 0.01
 COLLAR_S = 0.25
@@ -56,7 +57,7 @@ def people(folder: Path, same: Sequence[Sequence[str]], *, levelled: bool) -> li
 
 
 def _clip(path: Path, *, levelled: bool) -> tuple[Samples, tuple[Stretch, ...]]:
-    sound = np.concatenate(list(stream_pcm(path, name=path.name)))
+    sound = decoded(path)
     even = (sound * (LEVEL_RMS / max(1e-9, float(np.sqrt(np.mean(sound**2)))))).astype(np.float32)
     speech = find_speech(even)  # of a clip by itself, at a good level, whatever it is heard at
     return np.clip(even, -1, 1) if levelled else sound, tuple(speech)

@@ -1,14 +1,14 @@
-"""Ledgers full of jobs and transcripts for benchmarks, made by SQL; the words follow Zipf's law."""
+"""Fill ledgers with jobs and transcripts by SQL; their words follow Zipf's law."""
 
 import itertools
 import random
 
 from duckdb import DuckDBPyConnection
 
-from storage import users
-from storage.clock import new_id
-from storage.ledger import Ledger
-from storage.records import Role, User
+from storage.accounts import users
+from storage.domain.clock import new_id
+from storage.domain.records import Role, User
+from storage.ledger.database import Ledger
 
 VOCABULARY = 50_000
 SEGMENTS, WORDS_A_SEGMENT = 417, 12
@@ -36,7 +36,7 @@ INSERT INTO segments (job_id, idx, start_s, end_s, text, speaker, avg_logprob, c
     temperature, words)
 SELECT job_id, k, k * 6.0, k * 6.0 + 5, ' ' || array_to_string(list_transform(range($words), lambda x:
     $vocabulary[1 + floor(exp(random() * ln(len($vocabulary) - 1)))::INTEGER]), ' '),
-    ['Anna', 'Bob', 'Carla'][1 + (k // 9) % 3], -0.2, 1.2, 0.01, 0, []
+    ['Anna', 'Bob', 'Carla'][1 + (k // 9) % 3], -0.2, 1.2, 0.01, 0, '[]'
 FROM (SELECT job_id FROM transcripts ORDER BY job_id LIMIT $limit OFFSET $offset), range($segments) AS s(k)
 ORDER BY job_id, k
 """

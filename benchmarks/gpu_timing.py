@@ -1,6 +1,6 @@
-"""Where an engine's time goes: the calls of CTranslate2 and of faster-whisper that it makes, timed from outside.
+"""Time an engine's calls of CTranslate2 and faster-whisper from outside.
 
-The classes themselves are changed, so that it does not matter who calls them. Times are summed over threads.
+The classes themselves are patched, so that the caller does not matter. Times are summed over threads.
 """
 
 import threading

@@ -1,9 +1,9 @@
-"""Write a model of the shape of a Whisper model with made-up weights, where the real ones are not at hand.
+"""Write a model in the shape of a Whisper model with synthetic weights, for tests without real ones.
 
-All its matrices are random and of full size, so that encoding, decoding and aligning cost what the real one's cost. It
-hears nothing: each position of the decoder says the word of a fixed text that belongs there, at a probability near 1,
-and looks at the place in the sound where that word would be at `WORDS_PER_S`. So nothing in it loops or is in doubt,
-and no time is spent on hearing it again. It never ends by itself either: who measures it has to bound its tokens.
+All its matrices are random and of full size, so that encoding, decoding and aligning cost as much as the real ones. It
+recognises nothing: each position of the decoder outputs the word of a fixed text that belongs there, at a probability
+near 1, and attends to the place in the audio where that word would be at `WORDS_PER_S`. So nothing loops or is in
+doubt, and no time is spent on redecoding. It never ends by itself either: whoever measures it has to bound its tokens.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Recordings of real speech by kind, from a folder of clips with their text (`name-en-1.ogg`, `name-en-1.txt`).
+"""Assemble recordings of real speech by kind from a folder of clips with their text.
 
-Clips of different people come one after the other in the order of their names, with half a second to two and a half
-of faint noise between: a clip's language is the two letters between dashes in its name. The same folder always gives
-the same recordings. They are 16-bit WAV files, as most that people have.
+The files are named `name-en-1.ogg` and `name-en-1.txt`; a clip's language is the two letters between dashes. Clips of
+different people follow each other in the order of their names, with half a second to two and a half of faint noise
+between. The same folder always gives the same recordings. They are 16-bit WAV files, like most recordings.
 """
 
 import re
@@ -16,8 +16,9 @@ import numpy as np
 import soundfile
 
 from benchmarks.speech_material import SOUND, background
-from tasks.decode import SAMPLE_RATE_HZ, Samples, stream_pcm
-from tasks.speech import find_speech
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.vad import find_speech
+from tests.tasks.sounds import decoded
 
 PAUSE_S = (0.5, 2.5)
 FAINT = 0.00003
@@ -182,7 +183,7 @@ def clips_in(folder: Path, language: str, count: int = 0) -> tuple[Clip, ...]:
 
 
 def read_clip(path: Path, language: str) -> Clip:
-    sound = np.concatenate(list(stream_pcm(path, name=path.name)))
+    sound = decoded(path)
     return Clip(path=path, language=language, text=path.with_suffix(".txt").read_text().strip(), sound=sound)
 
 

@@ -1,4 +1,4 @@
-"""Recordings of any length made of the clips of a folder (`name.ext` with its words in `name.txt`), and word errors."""
+"""Assemble recordings of any length from clips with known words, and count word errors."""
 
 import json
 import re
@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tasks.decode import SAMPLE_RATE_HZ, Samples, stream_pcm
-from tasks.speech import find_speech
+from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.vad import find_speech
+from tests.tasks.sounds import decoded
 
 SOUND = {".flac", ".wav", ".ogg", ".mp3", ".m4a"}
 PAUSES_S = (0.4, 0.7, 1.1, 0.5, 1.8)
 LEVEL = 0.5
+TINY_VOCABULARY = Path(__file__).parents[1] / "tests" / "assets" / "tiny_vocabulary"
+TINY_MODEL = TINY_VOCABULARY / "tiny-vocabulary.en"
+TINY_SPEECH = TINY_VOCABULARY / "speech"
 HISS = 0.0001
 """Under all speech, 95 dB below it: clips come again, and spans that are the same twice would be heard once."""
 
@@ -110,7 +114,7 @@ class _Clip:
 
 
 def _clip(path: Path, *, trimmed: bool) -> _Clip:
-    sound = np.concatenate(list(stream_pcm(path, name=path.name)))
+    sound = decoded(path)
     sound = (sound / max(1e-6, float(np.abs(sound).max())) * LEVEL).astype(np.float32)
     manifest = path.parent / "speech.json"
     rows = json.loads(manifest.read_text()) if manifest.exists() else []

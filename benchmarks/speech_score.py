@@ -1,4 +1,4 @@
-"""Compare what was heard with what was said: word errors, sentences lost, languages, and the times of words."""
+"""Score transcripts: word errors, lost sentences, languages and word times."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Run one system over recordings in a process of its own: `python speech_systems.py < TASK.json`, a line for each.
+"""Run one system over recordings: `python speech_systems.py < TASK.json`, one line for each.
 
-Started as a file, never as part of a package, with the folder of the checkout to measure in PYTHONPATH: `tasks` and
-`storage` are then that checkout's, and nothing of this one is imported. The model is loaded, and has heard a few
-seconds, before any clock starts. Processor seconds are those of the process and of the children it waited for.
+It is started as a file, never as part of a package, with the folder of the checkout to measure in PYTHONPATH: `tasks`
+and `storage` are then that checkout's, and nothing of this one is imported. The model is loaded and has transcribed a
+few seconds before any clock starts. Processor seconds are those of the process and of the children it waited for.
 """
 
 import json
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -29,27 +30,37 @@ Found = dict[str, Any]
 Hear = Callable[[Found], Found]
 
 
+def either(name: str, older_name: str) -> Any:
+    """Import a module of the checkout by its name, or by the one it had in older checkouts."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        return import_module(older_name)
+
+
 def ours(task: Found) -> Hear:
     """Return the pipeline of the checkout, called as its command line calls it, with an empty store each time."""
-    from storage.files import Files
-    from storage.records import Options
-    from storage.settings import EngineSettings
-    from tasks.engine import Engine
-    from tasks.models import Resolved, fingerprint
-    from tasks.transcribe import transcribe_file
+    options_class = either("storage.domain.records", "storage.records").Options
+    settings_class = either("storage.domain.settings", "storage.settings").EngineSettings
+    files_class = either("storage.files.file_store", "storage.files").Files
+    engine_class = either("tasks.asr.engine", "tasks.engine").Engine
+    catalogue = either("tasks.models.catalogue", "tasks.models")
+    transcribe_file = either("tasks.pipeline", "tasks.transcribe").transcribe_file
 
-    settings = EngineSettings(device=task["device"])
+    settings = settings_class(device=task["device"])
     model = Path(task["model"])
-    engine = Engine.by_settings(Resolved(name=model.name, path=model, fingerprint=fingerprint(model)), settings)
+    resolved = catalogue.Resolved(name=model.name, path=model, fingerprint=catalogue.fingerprint(model))
+    from_settings = getattr(engine_class, "from_settings", None) or engine_class.by_settings  # in older checkouts
+    engine = from_settings(resolved, settings)
     more: Found = {}
     if "span_max_s" in signature(transcribe_file).parameters:
         more["span_max_s"] = getattr(settings, "span_max_s", 180.0)
 
     def hear(recording: Found) -> Found:
-        options = Options(language=recording["given"], language_per_span=recording["mixed"])
+        options = options_class(language=recording["given"], language_per_span=recording["mixed"])
         with tempfile.TemporaryDirectory() as store:
             path = Path(recording["path"])
-            found = transcribe_file(path, engine=engine, files=Files(store), options=options, **more)
+            found = transcribe_file(path, engine=engine, files=files_class(store), options=options, **more)
         return {
             "text": found.text,
             "words": [(each.text, each.start_s, each.end_s) for one in found.segments for each in one.words],

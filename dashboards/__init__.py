@@ -1,1 +1,1 @@
-"""What people and programs see: one st.App with its pages, the HTTP API and the dispatcher."""
+"""The web process: one `st.App` with pages, HTTP APIs and background loops."""

@@ -1,4 +1,4 @@
-"""`python -m dashboards`: serve the web process until it is told to stop."""
+"""`python -m dashboards`: serves the web process until it is told to stop."""
 
 import sys
 

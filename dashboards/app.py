@@ -1,77 +1,83 @@
-"""The web process: one `st.App` on one port, with the pages, the APIs, the uploads, and the ledger that it owns."""
+"""The web process: one `st.App` with pages, APIs and uploads, which owns the ledger."""
 
 import asyncio
 import importlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
-from dashboards import (
+from dashboards.api import (
+    account_export,
     admin_api,
-    answers,
-    audit_export,
-    auth,
-    bundles,
-    context,
-    health,
-    indexing,
+    archives,
+    asr_webservice,
+    audit_api,
     jobs_api,
-    joining,
-    known,
-    landing,
     media,
     openai_api,
-    own_data,
-    provider_login,
-    shared,
-    shell,
-    uploads,
+    prefect_link,
+    public_share,
     worker_api,
 )
-from dashboards.context import Context
-from dashboards.dispatch import Dispatcher
-from dashboards.gate import Gate
-from dashboards.headers import Headers
-from dashboards.mishaps import on_script_error
-from dashboards.postman import deliver
-from dashboards.prefect_runs import PrefectRuns
-from dashboards.push import events
-from dashboards.reconcile import Reconciler
-from dashboards.shell import Shell
-from dashboards.sockets import Straight
-from dashboards.taking_leave import erase_leavers
-from dashboards.watch import watch_doors, watch_machine
-from storage import users
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.settings import Settings
-from storage.tokens import worker_token
+from dashboards.api.event_stream import events
+from dashboards.auth import login, oidc_routes, signup
+from dashboards.clients.prefect_runs import PrefectRuns
+from dashboards.components import modules
+from dashboards.http import error_responses, health, pwa
+from dashboards.http.access_middleware import Authentication, Gate
+from dashboards.http.body_limits import Bounded
+from dashboards.http.cross_origin import CrossOrigin
+from dashboards.http.forwarding import Forwarding
+from dashboards.http.pwa import Shell
+from dashboards.http.rate_limits import RateLimits
+from dashboards.http.response_headers import Headers
+from dashboards.http.websocket_fast_path import Straight
+from dashboards.loops import checkpointer, search_indexer
+from dashboards.loops.account_eraser import erase_leavers
+from dashboards.loops.dispatcher import Dispatcher
+from dashboards.loops.key_counter import write_counts
+from dashboards.loops.mail_sender import deliver
+from dashboards.loops.reconciler import Reconciler
+from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.pages.script_errors import on_script_error
+from dashboards.runtime import context, security_log, upkeep
+from dashboards.runtime.context import Context
+from dashboards.runtime.limits import Limits
+from dashboards.uploads import dedupe, finish_upload, tus
+from storage.accounts import users
+from storage.domain.errors import TranscriberError
+from storage.domain.settings import Settings
+from storage.files import privacy
+from storage.files.file_store import Files
+from storage.ledger.database import Ledger
+from storage.remote.service_tokens import worker_secret
 
 logger = logging.getLogger(__name__)
 
-SCRIPT = Path(__file__).parent / "main.py"
+SCRIPT = Path(__file__).parent / "pages" / "navigation.py"
 SWEEP_EVERY_S = 600.0
 ERASE_EVERY_S = 5.0
+COUNT_EVERY_S = 60.0
 RESTART_AFTER_S = 2.0
 FOR_THE_FIRST_PAGE = ("numpy", "PIL.Image", "PIL.ImageFile")
-"""What Streamlit imports when it first shows a picture: our mark."""
+"""Modules that Streamlit imports when it first shows an image."""
 
 
-def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> st.App:
-    """Return the app. The ledger is opened when it starts, unless one is handed over; it is closed in any case."""
+def build(settings: Settings | None = None, *, ledger: Ledger | None = None, limits: Limits | None = None) -> st.App:
+    """Return the app, which opens the given or configured ledger and closes it."""
     settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(_: st.App) -> AsyncIterator[None]:
         opened = ledger if ledger else await asyncio.to_thread(_open, settings)
         try:
-            async with _running(settings, opened):
+            async with _running(settings, opened, limits or Limits()):
                 yield
         finally:
             await asyncio.to_thread(opened.close)
@@ -81,32 +87,40 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None) -> 
         routes=routes(),
         middleware=[
             Middleware(Headers),
-            Middleware(Gate, token=worker_token(settings)),
+            Middleware(Forwarding, web=settings.web),
+            *([Middleware(CrossOrigin, origins=settings.web.origins)] if settings.web.origins else []),
+            Middleware(Authentication, token=worker_secret(settings)),
+            Middleware(RateLimits, settings=settings.rates),
+            Middleware(Gate),
             Middleware(Straight),
+            Middleware(Bounded),
             Middleware(Shell),
         ],
-        exception_handlers=answers.HANDLERS,
+        exception_handlers=error_responses.HANDLERS,
         on_script_error=on_script_error,
         lifespan=lifespan,
     )
 
 
 def routes() -> list[BaseRoute]:
-    """Return every route of ours; Streamlit adds its own behind them."""
+    """Return all of our routes; Streamlit appends its own."""
     return [
         *health.ROUTES,
-        *shell.ROUTES,
-        *auth.ROUTES,
-        *joining.ROUTES,
-        *provider_login.ROUTES,
-        *own_data.ROUTES,
-        *audit_export.ROUTES,
-        *uploads.ROUTES,
-        *known.ROUTES,
+        *modules.ROUTES,
+        *pwa.ROUTES,
+        *login.ROUTES,
+        *signup.ROUTES,
+        *oidc_routes.ROUTES,
+        *account_export.ROUTES,
+        *audit_api.ROUTES,
+        *prefect_link.ROUTES,
+        *dedupe.ROUTES,
+        *tus.ROUTES,
         *media.ROUTES,
-        *shared.ROUTES,
-        *bundles.ROUTES,
+        *public_share.ROUTES,
+        *archives.ROUTES,
         *openai_api.ROUTES,
+        *asr_webservice.ROUTES,
         Mount("/api", jobs_api.api),
         *worker_api.ROUTES,
         *admin_api.ROUTES,
@@ -119,9 +133,10 @@ def _open(settings: Settings) -> Ledger:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
+async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncIterator[None]:
     _first_start(ledger, settings)
-    holder = Context(settings=settings, ledger=ledger, files=Files.from_settings(settings.storage))
+    files = Files.from_settings(settings.storage)
+    holder = Context(settings=settings, ledger=ledger, files=files, limits=limits)
     with context.use(holder):
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
@@ -129,18 +144,34 @@ async def _running(settings: Settings, ledger: Ledger) -> AsyncIterator[None]:
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(watch_machine(), "watch the machine")
-        holder.background.start(indexing.keep_up(), "search index")
+        holder.background.start(watch_workers(), "watch workers")
+        holder.background.start(checkpointer.keep_short(), "checkpoints")
+        holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
+        holder.background.start(upkeep.keep_tidy(), "maintenance")
+        holder.background.start(security_log.keep_writing(), "security events")
+        holder.background.start(_make_files_private(settings), "make files private")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")
-        holder.background.start(_every(SWEEP_EVERY_S, landing.resume, landing.sweep), "look after uploads")
+        holder.background.start(_every(COUNT_EVERY_S, write_counts), "count the use of keys")
+        holder.background.start(_every(SWEEP_EVERY_S, finish_upload.resume, finish_upload.sweep), "look after uploads")
         try:
             yield
         finally:
             await holder.background.stop()
+            await security_log.write_waiting(everything=True)
+            with suppress(TranscriberError):  # the ledger may be gone
+                await write_counts()
+
+
+async def _make_files_private(settings: Settings) -> None:
+    """Mend a folder that an earlier version left readable to other users."""
+    mended = await asyncio.to_thread(privacy.mend, settings.storage)
+    if mended:
+        logger.warning("%d files and folders were open to other users of this machine; they are private now", mended)
 
 
 def _first_start(ledger: Ledger, settings: Settings) -> None:
-    """Make the administrator where there are no users yet; a password that was made up is shown this once."""
+    """Create the administrator if there are no users; print a generated password once."""
     password = ledger.run(users.ensure_admin, settings.web.admin_password)
     if password:
         sys.stdout.write(
@@ -151,9 +182,9 @@ def _first_start(ledger: Ledger, settings: Settings) -> None:
 
 
 async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
-    """Keep dispatcher and reconciler at work; Prefect's client takes seconds to import, which nobody waits for.
+    """Run dispatcher and reconciler; Prefect's client takes seconds to import, in the background.
 
-    What the first page needs is imported before it: whoever opens one at once would wait for both.
+    The modules of the first page are imported before it: a page opened at once would wait for both.
     """
     for name in FOR_THE_FIRST_PAGE:
         await asyncio.to_thread(importlib.import_module, name)

@@ -1,24 +1,31 @@
-"""Runs the app under uvicorn: one worker, since one process owns the ledger."""
+"""Run the app under uvicorn with one worker, since one process owns the ledger."""
 
 import errno
 import socket
 import sys
+from typing import TYPE_CHECKING
 
-from dashboards import logs
-from storage.errors import LedgerHeld, LedgerUnreadable
-from storage.ledger import Ledger
-from storage.settings import Settings
+from dashboards.http import json_logs
+from storage.domain.errors import LedgerHeld, LedgerUnreadable
+from storage.domain.settings import Settings, WebSettings
+from storage.files import privacy
+from storage.ledger.database import Ledger
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 STOP_WITHIN_S = 5
 SWITCH_S = 0.001
-"""How long a page's script may keep the event loop waiting, rather than Python's 5 ms: everybody's news go over it."""
+"""How long a page's script may block the event loop, instead of Python's 5 ms."""
 FAILED = 1
 
 
 def serve(settings: Settings | None = None) -> int:
-    """Serve until a signal says stop; return the exit status, having said on stderr what was wrong."""
+    """Serve until a signal; return the exit status, with errors on stderr."""
     settings = settings or Settings()
-    logs.set_up()
+    json_logs.set_up()
+    privacy.close(settings.storage)
     try:
         listening = _listen(settings.web.host, settings.web.port)
     except OSError as error:
@@ -36,26 +43,39 @@ def _run(settings: Settings, ledger: Ledger, listening: socket.socket) -> int:
     import uvicorn
 
     from dashboards.app import build
-    from dashboards.sockets import Lean
 
     sys.setswitchinterval(SWITCH_S)
-    config = uvicorn.Config(
-        build(settings, ledger=ledger),
+    server = uvicorn.Server(server_config(build(settings, ledger=ledger), settings.web))
+    server.run(sockets=[listening])
+    return 0 if server.started else FAILED
+
+
+def server_config(app: "ASGIApp", web: WebSettings) -> "uvicorn.Config":
+    """Return how uvicorn serves the app."""
+    import uvicorn
+
+    from dashboards.http.connections import BoundedHttp, Sockets
+    from dashboards.http.websocket_fast_path import Lean
+
+    class Http(BoundedHttp):
+        sockets = Sockets(proxies=web.proxies)
+
+    return uvicorn.Config(
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `Forwarding` reads them, from trusted proxies alone
+        http=Http,
         ws=Lean,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
-    server.run(sockets=[listening])
-    return 0 if server.started else FAILED
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is opened, so that a second start fails at once."""
+    """Bind the port first, so that a second start fails at once."""
     family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
         0
     ]

@@ -1,4 +1,4 @@
-"""What all tests share: the demo model, real models, speech with known text, and recordings assembled from it."""
+"""What all tests share: a tiny model, real models, speech with known text, and recordings assembled from it."""
 
 import gc
 import json
@@ -6,26 +6,34 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from argon2 import PasswordHasher
 
-from storage.settings import EngineSettings
-from tasks import speaker_models
-from tasks.engine import Engine
-from tasks.models import Resolved, fingerprint
-from tasks.sources import fetch_packaged
+from flows.platform import demo_run
+from storage.domain.settings import EngineSettings
+from storage.ledger.database import Ledger
+from tasks.asr.engine import Engine
+from tasks.diarization import speaker_models
+from tasks.models.catalogue import Resolved, fingerprint
+from tasks.models.model_sources import fetch_packaged
 
-DEMO = Path(__file__).parents[1] / "demo"
+TINY_VOCABULARY = Path(__file__).parent / "assets" / "tiny_vocabulary"
+TINY_MODEL = TINY_VOCABULARY / "tiny-vocabulary.en"
+SAMPLE = TINY_VOCABULARY / "sample.flac"
+JFK = demo_run.SAMPLE
+JFK_TEXT = JFK.with_suffix(".txt").read_text()
 SAMPLE_RATE_HZ = 16_000
 REAL_MODELS = ("base", "tiny.en")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A few seconds of synthetic speech that the demo model never saw; word times are seconds in the clip."""
+    """A few seconds of synthetic speech that the tiny model never saw; word times are seconds in the clip."""
 
     path: Path
     voice: str
@@ -42,19 +50,40 @@ class Assembly:
     words: tuple[tuple[str, float, float], ...]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_fast() -> Iterator[None]:
+    """Hash passwords at argon2's least cost in this process; tests of accounts take a third of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = partialmethod(PasswordHasher.__init__, time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(PasswordHasher, "__init__", cheap)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left_of_browsers() -> Iterator[None]:
-    """Collect here what Playwright's event loop leaves behind: during a later test that one would be blamed for it."""
+    """Collect here what Playwright's event loop leaves behind: during a later test that one would be blamed for it.
+
+    What is left afterwards is modules, which are frozen: going through them takes half a second each time.
+    """
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
-def demo_model() -> Path:
-    """Folder of the model that the repo carries."""
-    return DEMO / "model"
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed ledger with nothing in it, to copy (migrating one for each test takes a while)."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.duckdb"
+    Ledger.open(path).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """Folder of a model that knows 174 words in three synthetic voices, for fast tests of everything but hearing."""
+    return TINY_MODEL
 
 
 @pytest.fixture(scope="session")
@@ -103,16 +132,16 @@ def _models_folder() -> Path:
 
 def _engine(name: str, folder: Path) -> Engine:
     resolved = Resolved(name=name, path=folder / name, fingerprint=fingerprint(folder / name))
-    return Engine.by_settings(resolved, EngineSettings(device="cpu", num_workers=2))
+    return Engine.from_settings(resolved, EngineSettings(device="cpu", num_workers=2))
 
 
 @pytest.fixture(scope="session")
 def speech() -> list[Clip]:
-    """All clips of `demo/speech`, in the manifest's order."""
-    rows = json.loads((DEMO / "speech" / "speech.json").read_text())
+    """All clips of `assets/tiny_vocabulary/speech`, in the manifest's order."""
+    rows = json.loads((TINY_VOCABULARY / "speech" / "speech.json").read_text())
     return [
         Clip(
-            path=DEMO / "speech" / row["file"],
+            path=TINY_VOCABULARY / "speech" / row["file"],
             voice=row["voice"],
             text=row["text"],
             words=tuple((word, start, end) for word, start, end in row["words"]),

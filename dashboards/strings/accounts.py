@@ -1,4 +1,6 @@
-"""The words around accounts: getting in, one's own settings, the people, and who may register."""
+"""Texts about accounts: login, personal settings, people, and registration."""
+
+from datetime import timedelta
 
 from dashboards.strings import APP
 
@@ -16,12 +18,12 @@ API_KEYS = "API keys"
 REVOKED = "Revoked"
 REVOKE = "Revoke"
 REVOKE_HELP = "Programs that use this key stop working at once."
-REVOKE_SURE = "Revoke for good"
+REVOKE_SURE = "Revoke permanently"
 NEVER_USED = "never used"
 
 
 def password_help(least: int) -> str:
-    return f"At least {least} characters; a few words in a row are strong and easy to keep in mind."
+    return f"At least {least} characters; a few words are strong and easy to remember. Common ones are refused."
 
 
 def since(when: str) -> str:
@@ -33,7 +35,7 @@ def last_seen(when: str) -> str:
 
 
 def made(when: str) -> str:
-    return f"made {when}"
+    return f"created {when}"
 
 
 def last_used(when: str) -> str:
@@ -47,7 +49,7 @@ FORGOTTEN = "Forgotten password? An administrator can give you a link to a new o
 NO_ACCOUNT = "No account? Ask your administrator for an invitation."
 TO_RECORDINGS = "Go to your recordings"
 TO_LOG_IN = "Go to the login"
-LINK_SPENT = "This link does not work any more."
+LINK_SPENT = "This link is no longer valid."
 
 
 def log_in_with(provider: str) -> str:
@@ -55,8 +57,8 @@ def log_in_with(provider: str) -> str:
 
 
 # Create an account
-NO_JOINING = "Accounts are given out here"
-NO_JOINING_WHY = "Nobody can register without an invitation at the moment."
+NO_JOINING = "Registration is closed"
+NO_JOINING_WHY = "You need an invitation to register."
 NO_JOINING_HELP = "Ask an administrator for an account or for an invitation link."
 INVITATION = "Invitation"
 JOIN = "Create your account"
@@ -75,7 +77,7 @@ def reset_for(name: str) -> str:
 
 # Choose a password at the first login
 FIRST_PASSWORD = "Choose your password"
-FIRST_PASSWORD_SUBMIT = "Save and go on"
+FIRST_PASSWORD_SUBMIT = "Save and continue"
 
 
 def first_password_why(name: str) -> str:
@@ -90,16 +92,16 @@ VOCABULARY = "Vocabulary"
 YOUR_DATA = "Your data"
 
 # Settings, profile
-NAME_TO_LOG_IN = "Name for logging in"
-NAME_SHOWN = "Name that others see"
+NAME_TO_LOG_IN = "Username"
+NAME_SHOWN = "Display name"
 EMAIL = "E-mail"
-MAIL_WHEN_READY = "Write to me when a recording is ready"
-MAIL_WHEN_FAILED = "Write to me when a recording has failed"
-THEME = "Colours"
-THEME_SYSTEM = "As the device"
+MAIL_WHEN_READY = "E-mail me when a recording is ready"
+MAIL_WHEN_FAILED = "E-mail me when a recording has failed"
+THEME = "Theme"
+THEME_SYSTEM = "Same as device"
 THEME_LIGHT = "Light"
 THEME_DARK = "Dark"
-MAIL_TO_NOBODY = "To get mail, fill in the address that it should go to."
+MAIL_TO_NOBODY = "Enter your e-mail address to receive mail."
 
 
 def hours_used(hours: float, quota: float) -> str:
@@ -112,48 +114,106 @@ def room_used(size: str, quota: str) -> str:
 
 # Settings, password
 OLD_PASSWORD = "Current password"
-NEW_PASSWORD_AGAIN = "New password, once more"
+NEW_PASSWORD_AGAIN = "Repeat new password"
 CHANGE_PASSWORD = "Change password"
-OLD_PASSWORD_WRONG = "The current password is not right. Type it again."
+OLD_PASSWORD_WRONG = "The current password is wrong. Enter it again."
 PASSWORD_CHANGED = "Your password has been changed."
-PASSWORDS_DIFFER = "the two entries differ; type it twice the same"
+END_KEYS_TOO = "Revoke my API keys, too"
+END_KEYS_TOO_HELP = "If somebody else may know your password, they may have created or copied a key."
+PASSWORDS_DIFFER = "the two entries differ; enter the same password twice"
 PASSWORD_IS_OLD = "it is the current one; choose another"
 
 # Settings, browsers
-BROWSERS_LEAD = "Every browser in which you are logged in. Log out those that you do not know or use any more."
-ANY_BROWSER = "Browser"
-THIS_BROWSER = "This one"
+BROWSERS_LEAD = "All browsers in which you are logged in. Log out those that you do not recognise or no longer use."
+THIS_BROWSER = "This browser"
 SEEN_NOW = "now"
 END_BROWSER = "Log out"
 END_OTHERS = "Log out all others"
-END_ALL_AND_THIS = "Log out everywhere, here too"
+END_ALL_AND_THIS = "Log out everywhere, including here"
+KNOWN_BROWSERS = "Known browsers"
+KNOWN_BROWSERS_LEAD = (
+    "You have logged in with these browsers, so you can log in with them even while others try your name. They "
+    "log nobody in by themselves. A new password forgets all but the browser that you set it in."
+)
+FORGET_BROWSERS = "Forget known browsers"
 
 
-def browser_on(browser: str, system: str) -> str:
-    return f"{browser} on {system}"
+def new_since(when: str) -> str:
+    return f"new since {when}"
+
+
+# On every page, after a log-in with a new browser
+WAS_ME = "It was me"
+SECURE_ACCOUNT = "Secure my account"
+
+
+def new_browser(browser: str, address: str, when: str) -> str:
+    return (
+        f"Somebody logged in to your account with a new browser: **{browser}**, {address}, {when}. If it was not you, "
+        "change your password, which logs out all other browsers."
+    )
 
 
 # Settings, API keys
-KEYS_LEAD = "Keys let programs transcribe in your name, with any client that speaks OpenAI's audio API."
+KEYS_LEAD = "Keys let programs transcribe on your behalf, with any client of OpenAI's audio API."
 NEW_KEY = "Here is the new key. Copy it now: it cannot be shown again."
 NEW_KEY_NOTED = "I have copied it"
 KEY_NAME = "Name of the program"
 KEY_NAME_EXAMPLE = "Meeting bot"
 MAKE_KEY = "Create a key"
+KEY_LIMITS = "Limit what the key may do"
+SCOPES = "The key may"
+KEY_LASTS = "It expires"
+KEY_LASTS_DAYS = {0: "Never", 30: "After 30 days", 90: "After 90 days", 365: "After a year"}
+KEY_NETWORKS = "Only from these addresses and networks"
+KEY_NETWORKS_EXAMPLE = "any, or 203.0.113.7, 10.0.0.0/8"
+EXPIRED = "Expired"
+ROTATE = "Rotate"
+ROTATE_HELP = "The key gets a new secret, and keeps its name, limits and use."
+ROTATE_SURE = "Create a new secret"
+OVERLAP = "The present secret works for"
+OVERLAP_OF = {
+    timedelta(0): "no longer",
+    timedelta(hours=1): "one more hour",
+    timedelta(days=1): "one more day",
+    timedelta(days=7): "seven more days",
+    timedelta(days=30): "30 more days",
+}
+
+
+def expires(when: str) -> str:
+    return f"expires {when}"
+
+
+def only_from(networks: str) -> str:
+    return f"only from {networks}"
+
+
+def hours_a_month(hours: float) -> str:
+    return f"{hours:g} hours a month"
+
+
+def previous_until(when: str) -> str:
+    return f"previous secret until {when}"
+
+
+def key_use(month: str, requests: int, recordings: int, hours: float) -> str:
+    return f"{month}: {requests:,} requests, {recordings:,} recordings, {hours:.1f} hours"
+
 
 # Settings, your data
-TAKE_DATA = "Take it with you"
+TAKE_DATA = "Export your data"
 TAKE_DATA_HELP = "A ZIP with your account, your recordings' details, notes and transcripts as JSON."
 DOWNLOAD_DATA = "Download my data"
-LEAVE = "Delete the account"
+LEAVE = "Delete account"
 LEAVE_HELP = (
-    "Your recordings, transcripts, subtitles, keys and settings are deleted at once, and nobody can bring them "
-    "back. The audit log keeps what was done, under your account's number."
+    "Your recordings, transcripts, subtitles, keys and settings are deleted at once and cannot be "
+    "restored. The audit log keeps its entries, under your account's id."
 )
 LEAVE_BY_PASSWORD = "Your password, to confirm"
 LEAVE_SUBMIT = "Delete my account"
-LEAVE_WRONG_NAME = "That is not the name of this account. Nothing was deleted."
-LEAVE_WRONG_PASSWORD = "That is not your password. Nothing was deleted."
+LEAVE_WRONG_NAME = "That is not this account's name. Nothing was deleted."
+LEAVE_WRONG_PASSWORD = "Wrong password. Nothing was deleted."
 
 
 def leave_by_name(name: str) -> str:
@@ -165,7 +225,7 @@ PEOPLE = "People"
 INVITE = "Invite"
 SEARCH = "Search"
 SEARCH_EXAMPLE = "Name or e-mail"
-NOBODY_FITS = "Nobody fits. Look for another part of the name or the address."
+NOBODY_FITS = "Nobody matches. Search for another part of the name or address."
 FIRST_PAGE = "First"
 NEXT_PAGE = "More"
 DISABLED = "Disabled"
@@ -175,44 +235,44 @@ MANAGE = "Manage"
 
 # People, one of them
 OFF = "disabled"
-SET_ROLE = "Change the role"
+SET_ROLE = "Change role"
 LIMITS = "Limits"
-HOURS_A_MONTH = "Hours a month"
+HOURS_A_MONTH = "Hours per month"
 GIGABYTES = "Gigabytes stored"
-NO_LIMIT = "no limit"
-SET_LIMITS = "Save the limits"
-WAY_IN = "Way in"
-WAY_IN_OF_ONESELF = "Your own password is changed under Settings."
-PASSWORD_LINK_HELP = "A link with which the person chooses a new password. It works once, for a day."
-MAKE_PASSWORD_LINK = "Make a password link"
+NO_LIMIT = "unlimited"
+SET_LIMITS = "Save limits"
+WAY_IN = "Password"
+WAY_IN_OF_ONESELF = "You can change your own password under Settings."
+PASSWORD_LINK_HELP = "A link to choose a new password. It works once, within a day."
+MAKE_PASSWORD_LINK = "Create a password link"
 IS_DISABLED = "The account is disabled."
-ENABLE = "Let in again"
-DISABLE_HELP = "Disabling logs the person out everywhere and stops their keys. Recordings stay."
-DISABLE = "Disable"
+ENABLE = "Enable account"
+DISABLE_HELP = "Disabling logs the user out everywhere and stops their keys. Recordings are kept."
+DISABLE = "Disable account"
 NO_BROWSERS = "Not logged in anywhere."
 END_ALL = "Log out everywhere"
 
 
 def used_so_far(hours: float, size: str) -> str:
-    return f"This month {hours:.1f} hours were heard or are under way; {size} are stored."
+    return f"{hours:.1f} hours transcribed or in progress this month; {size} stored."
 
 
 # People, invitations
-LINK_LASTS = "The link works for"
-MAKE_INVITATION = "Make an invitation link"
+LINK_LASTS = "The link is valid for"
+MAKE_INVITATION = "Create an invitation link"
 INVITATION_SUBJECT = f"Your invitation to {APP}"
 WITHOUT_LINK = "Without a link: an account with a first password"
-NAME_HELP = "What the person types to log in."
+NAME_HELP = "The name that the user logs in with."
 ADD = "Add"
-FIRST_PASSWORD_ONCE = "At the first login a password of one's own has to be chosen."
+FIRST_PASSWORD_ONCE = "The user must choose a new password at the first login."
 OLD_PASSWORD_STAYS = "The old password works until then."
 PASSWORD_SUBJECT = f"Your password for {APP}"
-HAND_OVER = "Hand it over now: it cannot be shown again."
+HAND_OVER = "Copy it now: it cannot be shown again."
 HANDED_OVER = "Done"
 SENT = "Sent."
-WAITING = "Waiting invitations"
-NOBODY_WAITS = "No invitation is waiting. The form above makes a link for one person."
-WHOEVER = "Whoever has the link"
+WAITING = "Pending invitations"
+NOBODY_WAITS = "There are no pending invitations. Use the form above to create a link for one person."
+WHOEVER = "Anyone with the link"
 WITHDRAW = "Withdraw"
 
 
@@ -241,28 +301,29 @@ def send_to(address: str) -> str:
 
 
 def invited_by(name: str, when: str, until: str) -> str:
-    return f"Made by {name} {when} · works until {until}"
+    return f"Created by {name} {when} · valid until {until}"
 
 
 # People, everybody's API keys
-ONLY_VALID_KEYS = "Only keys that work"
-NO_KEYS = "There are no keys. People make them in their settings, under API keys."
+ONLY_VALID_KEYS = "Only valid keys"
+NO_KEYS = "There are no keys. Users create them in their settings, under API keys."
 DELETED_USER = "a deleted user"
 NEWEST_KEYS = "Newest"
 OLDER_KEYS = "Older"
 
 # Access
-ACCESS = "Access"
-WHO_MAY_JOIN = "Who may make an account"
-WHO_MAY_JOIN_HELP = ("With the role below", "By a link that works once", "Only administrators add people")
-ROLE_OF_NEW = "Role of people who register themselves"
+ACCESS = "Sign-in"
+WHO_MAY_JOIN = "Who may register"
+WHO_MAY_JOIN_HELP = ("With the role below", "With a single-use link", "Only administrators add people")
+ROLE_OF_NEW = "Role of users who register"
 FROM_SETTINGS = "From the installation's settings"
 PROVIDER = "OpenID provider"
 NO_PROVIDER = "none (TRANSCRIBER_OIDC_ISSUER)"
 MAIL_SERVER = "Mail server"
 NO_MAIL_SERVER = "none (TRANSCRIBER_SMTP_HOST)"
-LOGIN_ENDS = "A login ends after"
+LOGIN_ENDS = "Sessions"
 
 
 def login_lasts(idle_minutes: int, max_days: int) -> str:
-    return f"{idle_minutes} minutes unused, {max_days} days in any case"
+    idle = f"{idle_minutes // 60} h" if idle_minutes % 60 == 0 else f"{idle_minutes} min"
+    return f"{idle} idle, {max_days} days at most"

@@ -1,9 +1,12 @@
-"""The words of administrators' pages on the platform: from the overview to the audit log and the configuration."""
+"""Texts of the administrators' pages, from the overview to the configuration."""
 
-from storage.records import Lane
+from collections.abc import Sequence
+
+from storage.domain.audit_actions import AuditKind
+from storage.domain.records import Lane
 
 # Several of these pages
-IN_WORK = "In work"
+IN_WORK = "In progress"
 SLOTS_BUSY = "Slots busy"
 MACHINES = "Machines"
 WORKERS = "Workers"
@@ -15,35 +18,35 @@ def out_of(part: int | str, whole: int | str) -> str:
 
 
 # Overview
-IN_WORK_HELP = "Recordings that workers have in hand."
-WAITING_HELP = "Recordings that wait for their turn."
-SLOTS_BUSY_HELP = "Over all workers that were heard in the last 20 seconds."
+IN_WORK_HELP = "Recordings that workers are processing."
+WAITING_HELP = "Recordings in the queue."
+SLOTS_BUSY_HELP = "Over all workers with a recent heartbeat."
 PEOPLE = "People"
-PEOPLE_HELP = "Accounts not disabled."
+PEOPLE_HELP = "Active accounts."
 FINISHED_TODAY = "Finished in 24 h"
-FINISHED_TODAY_HELP = "Recordings whose transcripts became ready."
+FINISHED_TODAY_HELP = "Completed recordings."
 FAILED_TODAY = "Failed in 24 h"
-HEARD_TODAY = "Heard in 24 h"
-HEARD_TODAY_HELP = "Length of the recordings that became ready."
+HEARD_TODAY = "Transcribed in 24 h"
+HEARD_TODAY_HELP = "Total length of the completed recordings."
 SPEED = "Speed"
-SPEED_HELP = "Seconds of recording in a second of work, on average."
-KEPT = "Recordings kept"
-KEPT_HELP = "The same file in two jobs counts once."
+SPEED_HELP = "Seconds of audio per second of work, on average."
+KEPT = "Recordings stored"
+KEPT_HELP = "A file that was uploaded twice counts once."
 STORED = "Stored"
-STORED_HELP = "Bytes of the recordings."
+STORED_HELP = "Size of the recordings."
 FREE = "Free for uploads"
 FREE_HELP = "On the disk of the data folder."
 SEARCHABLE = "Searchable"
 
 
 def searchable_help(indexed: int, behind: int) -> str:
-    return f"{indexed:,} transcripts in the index, {behind:,} still to come."
+    return f"{indexed:,} transcripts in the index, {behind:,} not yet."
 
 
 COURSE = "Recordings finished, last 24 hours"
-NOTHING_FINISHED = "Nothing was finished in the last 24 hours."
+NOTHING_FINISHED = "Nothing was completed in the last 24 hours."
 HOUR = "Hour"
-FAILED_LAST = "Failed last"
+FAILED_LAST = "Recent failures"
 NOTHING_FAILED = "Nothing has failed."
 
 # All recordings
@@ -51,7 +54,7 @@ NOTHING_FAILED = "Nothing has failed."
 # Machines
 WORKING = "working"
 IDLE = "idle"
-WORKER_DOES = {"cpu": "Reads, cuts and exports", "gpu": "Listens"}
+WORKER_DOES = {"cpu": "Decodes, cuts and exports", "gpu": "Transcribes"}
 
 
 def pool(name: str) -> str:
@@ -59,7 +62,7 @@ def pool(name: str) -> str:
 
 
 def worker(does: str, host: str, device: str, pid: int, heard_s: float) -> str:
-    return f"{does} on {host}, {device}, process {pid} · heard from {heard_s:.0f} s ago"
+    return f"{does} on {host}, {device}, process {pid} · last heartbeat {heard_s:.0f} s ago"
 
 
 def slots_busy(busy: int, slots: int) -> str:
@@ -70,16 +73,43 @@ def model(name: str) -> str:
     return f"Model **{name}**"
 
 
+def uses(name: str) -> str:
+    return f"Uses model **{name}**"
+
+
+def also_installed(names: Sequence[str]) -> str:
+    return f"Also installed: {', '.join(names)}"
+
+
+TOKENS = "Worker tokens"
+TOKENS_ABOUT = (
+    "Give each machine of workers a token of its own, as `TRANSCRIBER_WORKER_TOKEN`. What it does is recorded under "
+    "the token's name. The workers of `transcriber up` share the token in the data folder."
+)
+NEW_TOKEN = "Create a token"
+TOKEN_NAME = "Name, such as the machine's"
+MAKE_TOKEN = "Create token"
+FRESH_TOKEN = "Here is the token. Copy it now: it cannot be shown again."
+REVOKE_TOKEN = "Revoke"
+REVOKE_TOKEN_HELP = "Workers with this token can report nothing from now on; their recordings go to other workers."
+REVOKE_TOKEN_SURE = "Revoke permanently"
+NEVER_USED = "never used"
+
+
+def token(prefix: str, made: str, used: str | None) -> str:
+    return f"`{prefix}…` · created {made} · {f'last used {used}' if used else NEVER_USED}"
+
+
 DOWNLOADING = "downloading"
 NOT_LOADED = "could not be loaded"
 
 # Queues
 BACKLOG = "Backlog"
-BACKLOG_ABOUT = "What waits lies in the ledger; Prefect is given a few recordings at a time, the upper lanes first."
+BACKLOG_ABOUT = "Waiting recordings are in the ledger; Prefect receives a few at a time, in the order of the lanes."
 LANE: dict[Lane, str] = {
     Lane.INTERACTIVE: "Now",
     Lane.BATCH: "When the machine is free",
-    Lane.BACKFILL: "Last of all",
+    Lane.BACKFILL: "Last",
 }
 
 
@@ -88,19 +118,21 @@ def oldest(age: str) -> str:
 
 
 def lane_help(lane: Lane, in_hand: int) -> str:
-    return f"Lane “{lane}”. {in_hand:,} more are in hand."
+    return f"Lane “{lane}”. {in_hand:,} more are in progress."
 
 
 POOLS = "Work pools"
-LOOK_AGAIN = "Look again"
-NO_POOLS = "The Prefect server knows no work pools yet. They are made when the first worker starts."
-POOL_READY = "workers are there"
+LOOK_AGAIN = "Refresh"
+OPEN_PREFECT = "Open Prefect"
+OPEN_PREFECT_HELP = "Flow runs, schedules and logs, in the Prefect UI. Opens in a new tab, signed in."
+NO_POOLS = "The Prefect server has no work pools yet. They are created when the first worker starts."
+POOL_READY = "workers online"
 POOL_PAUSED = "paused"
 POOL_ALONE = "no worker"
-POOL_DOES = {"cpu": "reading, cutting and exporting", "gpu": "listening"}
-GO_ON = "Go on"
+POOL_DOES = {"cpu": "decoding, cutting and exporting", "gpu": "transcribing"}
+GO_ON = "Resume"
 PAUSE = "Pause"
-PAUSE_HELP = "Workers take no more of it; what they have in hand is finished."
+PAUSE_HELP = "Workers start no new runs; runs in progress are finished."
 
 
 def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
@@ -108,38 +140,43 @@ def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
     return f"{name} (priority {priority}{at_once}{', **paused**' if paused else ''})"
 
 
-# Uploads in progress
+# Unfinished uploads
 
 
 def abandoned_after(hours: float) -> str:
-    return f"Uploads that nobody has gone on with for {hours:g} hours are thrown away by themselves."
+    return f"Uploads that are idle for {hours:g} hours are deleted automatically."
 
 
-NO_UPLOADS = "No upload is on its way."
+NO_UPLOADS = "There are no unfinished uploads."
 OPEN_UPLOADS = "Uploads and parts"
-TO_COME = "Still to come"
-TO_COME_HELP = "This much of the disk is promised to them."
+TO_COME = "Remaining"
+LENGTH_UNKNOWN = "an unknown length"
+TO_COME_HELP = "Disk space reserved for them."
 PART = "Part of a larger file"
 UNNAMED = "recording"
+RECEIVED = "Received"
+RECEIVED_ABOUT = (
+    "These files are here completely. Each becomes a recording once it is checked and stored; where storage cannot be "
+    "reached, it waits until it can."
+)
 
 
 def upload(come: str, owner: str, touched: str) -> str:
-    return f"{come} · {owner} · last bytes {touched}"
+    return f"{come} · {owner} · last data {touched}"
 
 
-THROW_AWAY = "Throw away"
-THROW_AWAY_ABOUT = "What has come of it is deleted. Its owner has to send the file from the start."
-THROW_AWAY_SURE = "Throw away for good"
+THROW_AWAY = "Delete"
+THROW_AWAY_ABOUT = "The uploaded part is deleted. Its owner has to upload the file from the start."
+THROW_AWAY_SURE = "Delete permanently"
 
 # System
 LEDGER = "Ledger"
 STORAGE = "Storage"
 PREFECT = "Prefect server"
 SEARCH_INDEX = "Search index"
-AWAY = "away"
-ANSWERS = "answers"
+AWAY = "Unreachable"
+ANSWERS = "OK"
 FOLDER = "a folder"
-NO_WORKER_HEARD = "no worker was heard in the last 20 seconds; start one with `transcriber worker`"
 
 
 def ledger(size: str, log: str) -> str:
@@ -155,7 +192,7 @@ def workers(n: int, hosts: int) -> str:
 
 
 def search_index(indexed: int, behind: int) -> str:
-    return f"{indexed:,} in it, {behind:,} to come"
+    return f"{indexed:,} indexed, {behind:,} pending"
 
 
 def process(pid: int, host: str, up: str) -> str:
@@ -170,18 +207,18 @@ def hardware(cores: int | None, memory: str) -> str:
     return f"{cores} cores, {memory} memory"
 
 
-LOAD = "Load of the web process's machine"
+LOAD = "Load on the web server"
 TIME = "Time"
 QUARTER = "Last 15 minutes"
 LAST_HOUR = "Last hour"
 SIX_HOURS = "Last 6 hours"
-NO_SAMPLES = "Samples are taken every 10 seconds since this process began. There will be a curve in a moment."
+NO_SAMPLES = "A sample is taken every 10 seconds. The chart appears in a moment."
 MACHINE_CHART = "Processor, memory and disk in use (%)"
 PROCESSOR = "Processor"
 MEMORY = "Memory"
 DISK = "Disk"
 JOBS_CHART = "Recordings"
-PROCESS_CHART = "Memory of the web process (MB)"
+PROCESS_CHART = "Web process memory (MB)"
 PROCESS = "Web process"
 PAGES_CHART = "Open pages"
 PAGES = "Pages"
@@ -192,7 +229,7 @@ NO_REQUESTS = "No request has been answered yet."
 
 
 def requests_about(kept: int) -> str:
-    return f"Times of the last {kept} requests of each route; counts since the process began."
+    return f"Times of the last {kept} requests of each route; counts since the process started."
 
 
 ROUTE = "Route"
@@ -202,7 +239,7 @@ P50 = "p50"
 P95 = "p95"
 SLOWEST = "Slowest"
 SLOW_QUERIES = "Slow queries"
-FORGET = "Forget them"
+FORGET = "Clear list"
 
 
 def no_slow_queries(slow_ms: float) -> str:
@@ -221,97 +258,87 @@ def last(when: str) -> str:
 
 
 CACHES = "Caches"
-CLEAR = "Clear them"
-CLEARED = "The caches are empty."
+CLEAR = "Clear caches"
+CLEARED = "The caches were cleared."
 CACHE = "Cache"
-ASKED = "Asked"
+ASKED = "Lookups"
 HITS = "Hits"
-SHARE = "Share"
-NO_CACHES = "No page that keeps anything has been opened yet."
+SHARE = "Hit rate"
+NO_CACHES = "No page that uses a cache has been opened yet."
 
 # Audit log
-VERIFY = "Verify the chain"
+VERIFY = "Verify audit log"
 VERIFYING = "Checking every row…"
 
 
-def sound(rows: int) -> str:
-    return f"All {rows:,} rows are as they were written."
+def sound(rows: int, heads: int) -> str:
+    return f"All {rows:,} rows are intact. They fit {heads:,} heads on storage, and the accounts, keys and links."
+
+
+def more_problems(n: int) -> str:
+    return f"And {n:,} more; `transcriber admin verify-audit` lists them."
 
 
 def broken(row: int) -> str:
     return (
-        f"Row {row:,} was changed, removed or added from outside. Rows before it are sound. "
+        f"Row {row:,} was changed, removed or added outside the app. The rows before it are intact. "
         "Compare the ledger with a backup (`transcriber admin backup`, `transcriber admin verify-audit`)."
     )
 
 
 WHO = "Who"
-WHO_HELP = "A person's name, or system, worker, cli."
+WHO_HELP = "A user name, or system, worker, cli."
 ANYBODY = "Anybody"
 WHAT = "What"
 ON = "On"
-ON_HELP = "A person's name, or an id such as a job's."
+ON_HELP = "A user name, or an id such as a job's."
 ANYTHING = "Anything"
 WHEN = "When"
-NOTHING_FITS = "Nothing in the log fits. Empty the fields and choose “Anything” to see all of it."
+NOTHING_FITS = "No entry matches. Clear the fields and choose “Anything” to see all."
 TO = "To"
 DETAILS = "Details"
 EXPORT = {"csv": "Export as CSV", "jsonl": "Export as JSON Lines"}
 NEWEST = "Newest"
 OLDER = "Older"
-ACTION = {
-    "job.accept": "recording taken in",
-    "job.submit": "handed to the workers",
-    "job.state": "moved on",
-    "job.started": "work began",
-    "job.complete": "transcript ready",
-    "job.fail": "failed",
-    "job.cancel": "cancelled",
-    "job.retry": "started again",
-    "job.requeue": "put back in line",
-    "job.delete": "deleted",
-    "session.start": "logged in",
-    "session.end": "logged out",
-    "session.end_all": "logged out everywhere",
-    "user.create": "person added",
-    "user.password": "password set",
-    "user.role": "role changed",
-    "user.disable": "disabled",
-    "user.enable": "let in again",
-    "user.preferences": "settings changed",
-    "user.profile": "profile changed",
-    "user.quota": "limits changed",
-    "user.reset_link": "password link made",
-    "user.link": "provider's account linked",
-    "user.export": "took their data",
-    "user.leave": "gave up the account",
-    "user.delete": "account deleted",
-    "session.renew": "stayed logged in",
-    "invitation.create": "invitation made",
-    "invitation.use": "invitation used",
-    "invitation.revoke": "invitation withdrawn",
-    "settings.change": "access settings changed",
-    "audit.export": "log exported",
-    "key.create": "key made",
-    "key.revoke": "key revoked",
-    "pool.pause": "work pool paused",
-    "pool.resume": "work pool going on",
-    "upload.delete": "upload thrown away",
+FROM = "From"
+FROM_HELP = "An IP address."
+AGENT = "Program"
+KEY = "Key"
+
+# Security events
+SECURITY_LEAD = (
+    "Log-ins, refusals, downloads, links, and changes of accounts, keys and settings. Equal events within a minute are "
+    "counted in one row. The audit log has these rows, too, with all that happened to recordings."
+)
+KIND = "Kind"
+PERIODS = ("24 hours", "7 days", "30 days")
+KINDS: dict[AuditKind, str] = {
+    AuditKind.SIGN_IN: "Log-ins and log-outs",
+    AuditKind.REFUSAL: "Refusals",
+    AuditKind.READING: "Administrators' reading of others' recordings",
+    AuditKind.DOWNLOAD: "Downloads and exports",
+    AuditKind.SHARING: "Share links",
+    AuditKind.ACCOUNT: "Accounts",
+    AuditKind.KEY: "Keys and tokens",
+    AuditKind.PLATFORM: "Settings and platform",
+    AuditKind.RECORDING: "Recordings",
 }
-
-
-def action(name: str) -> str:
-    return f"{name}: {ACTION[name]}" if name in ACTION else name
-
+FAILED_LOGINS = "Failed log-ins"
+LOCK_OUTS = "Lock-outs"
+REFUSALS = "Refusals"
+IN_A_DAY = "In the last 24 hours."
+NO_SECURITY_EVENTS = "Nothing has happened in the last 30 days."
+COUNTS = "How often"
 
 # Configuration
 CONFIGURATION_ABOUT = (
-    "Set by environment variables or a file `.env` where the web process starts, and read then. "
-    "Secrets are not shown. Workers on other machines have settings of their own."
+    "Set by environment variables or a file `.env` in the web process's working folder, and read at its start. "
+    "Secrets are not shown. Workers on other machines have their own settings."
 )
 SETTING = "Setting"
 VALUE = "Value"
 HIDDEN = "•••••• (set)"
+SET_BY = "Source"
 SET = "Set"
-SET_HELP = "Set by somebody; else the default."
-MEANING = "What it is"
+DEFAULT = "Default"
+MEANING = "Description"

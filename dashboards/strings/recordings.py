@@ -1,15 +1,12 @@
-"""The words around recordings: lists, uploads and their defaults, one recording, its links, search."""
+"""Texts about recordings: lists, uploads and their defaults, a recording, share links, search."""
 
-from storage.records import JobState, Lane
-
-# Navigation
-ADMINISTRATION = "Administration"
+from storage.domain.export_formats import ExportFormat
+from storage.domain.job_actions import JobAction
+from storage.domain.model_names import display_name, only_english
+from storage.domain.records import JobState, Lane
 
 # On several of these pages
-CANCEL = "Cancel"
 TRY_AGAIN = "Try again"
-DELETE = "Delete"
-RESTORE = "Restore"
 SAVE = "Save"
 MODEL = "Model"
 
@@ -28,65 +25,59 @@ FILTER = {
     "deleted": "Deleted",
 }
 THIS_MONTH = "This month"
-HEARD = "Heard"
-SUCCESS = "Success"
+HEARD = "Transcribed"
+SUCCESS = "Success rate"
 HOURS_USED = "Hours used this month"
 SPACE_USED = "Space used"
 NOTHING_YET = "Nothing here yet"
-NOTHING_YET_READER = "Recordings that are put in your account appear here, with transcript and subtitles."
-NOTHING_YET_HELP = "Upload a recording and its transcript appears here, ready to read, play along and download."
+NOTHING_YET_READER = "Recordings that are added to your account appear here, with transcript and subtitles."
+NOTHING_YET_HELP = "Upload a recording and its transcript appears here, ready to read, play and download."
 FIRST_UPLOAD = "Upload a recording"
-DONE = {
-    "cancel": "cancelled",
-    "retry": "started again",
-    "delete": "deleted",
-    "restore": "brought back",
-    "purge": "deleted for good",
-}
 CACHE = {"facts": "Figures above lists", "choices": "Choices of filters", "places": "Places in line"}
 
 
 def model_coming(model: str, share: float | None) -> str:
     percent = "" if share is None else f" ({100 * share:.0f}%)"
-    return f"The model **{model}** is being downloaded{percent}. Recordings start when it is here."
+    return f"The model **{display_name(model)}** is being downloaded{percent}. Recordings start when it is ready."
 
 
 def hours(n: float) -> str:
     return f"{n:,.1f} h"
 
 
-def done(act: str, n: int, refusals: list[str]) -> str:
+def done(action: JobAction, n: int, refusals: list[str]) -> str:
     counted = "1 recording was" if n == 1 else f"{n} recordings were"
     if not refusals:
-        return f"{counted} {DONE[act]}."
-    return f"{counted} {DONE[act]}, {len(refusals)} not: {refusals[0]}."
+        return f"{counted} {action.spec.done}."
+    return f"{counted} {action.spec.done}; {len(refusals)} could not be: {refusals[0]}."
 
 
 # Upload
 SPOKEN_LANGUAGE = "Spoken language"
-DETECT = "Detect by itself"
+DETECT = "Detect automatically"
 BEST = "Best available"
 MODEL_HELP = "Larger models make fewer mistakes and take longer."
-TASK = "Write down"
-TASKS = {"transcribe": "What was said", "translate": "A translation into English"}
-MORE_CHOICES = "Vocabulary, speakers, sound, files, order"
-HOTWORDS = "Names and terms that occur"
+TASK = "Output"
+TASKS = {"transcribe": "Transcript", "translate": "Translation into English"}
+MORE_CHOICES = "More options"
+HOTWORDS = "Names and terms"
 HOTWORDS_EXAMPLE = "Nuuk, Grønlandsbanken, qPCR"
-PROMPT = "What it is about"
+PROMPT = "Context"
 PROMPT_EXAMPLE = "A board meeting of a bank in Nuuk, in Danish with some Greenlandic."
-PROMPT_HELP = "A sentence or two in the recording's language, written as the transcript should be."
+PROMPT_HELP = "A sentence or two in the recording's language, in the style that the transcript should have."
 CHANNEL = "Channels"
-CHANNELS = {"mix": "Heard together", "split": "Each by itself"}
-CHANNELS_HELP = "By itself where every channel is one speaker, as in recorded calls: each gets a name and times."
+CHANNELS = {"mix": "Mixed", "split": "Separate"}
+CHANNELS_HELP = "“Separate” if each channel is one speaker, as in recorded calls: each gets its own name and times."
 TRACK = "Audio track"
-TRACK_HELP = "For files with several, such as films."
+TRACK_HELP = "For files with several audio tracks, such as films. If empty, the one with sound is transcribed."
+TRACK_CHOSEN = "Automatic"
 SPEAKER = "Speakers"
-SPEAKERS = {"no": "Not told apart", "any": "Told apart"} | {str(n): f"{n} speakers" for n in range(2, 11)}
+SPEAKERS = {"no": "Not identified", "any": "Identify speakers"} | {str(n): f"{n} speakers" for n in range(2, 11)}
 LANGUAGE_CHANGES = "The language changes within the recording"
-LANGUAGE_CHANGES_HELP = "The spoken language chosen above is then only taken where the model is unsure."
-FILES_READY = "Files to have ready"
-USUAL_FILES = "The usual ones"
-FILES_READY_HELP = "Every other format is made when you ask for it."
+LANGUAGE_CHANGES_HELP = "The language chosen above is then used only where detection is uncertain."
+FILES_READY = "Files to prepare"
+USUAL_FILES = "Default formats"
+FILES_READY_HELP = "All other formats are made on request."
 LINE_LENGTH = "Subtitle line length"
 LINE_LENGTH_HELP = "In characters."
 LINE_COUNT = "Lines in a subtitle"
@@ -96,73 +87,81 @@ MAY_NOT_UPLOAD = "Your account can read and download, but not upload. Ask an adm
 
 
 def best(model: str) -> str:
-    return f"{BEST} ({model})"
+    return f"{BEST} ({model_named(model)})"
+
+
+def model_named(model: str) -> str:
+    """Return a model's name, and that it knows English alone if so."""
+    return display_name(model) + (", English only" if only_english(model) else "")
 
 
 def hotwords_help(own_terms: int) -> str:
-    also = f" Your own vocabulary ({own_terms} terms) is told anyway." if own_terms else ""
-    return f"Helps the model to spell them right. Separate them by commas.{also}"
+    also = f" Your own vocabulary ({own_terms} terms) is always included." if own_terms else ""
+    return f"Helps the model spell them correctly. Separate them with commas.{also}"
 
 
-def file_format(fmt: str, about: str) -> str:
-    return f"{fmt.upper()}: {about}"
+def file_format(fmt: ExportFormat) -> str:
+    return f"{fmt.upper()}: {fmt.spec.label}"
 
 
 # What uploads start from
-DEFAULTS_ABOUT = "The upload page starts from these; each upload can still choose something else."
-FILES_MADE = "Files to make when a recording is ready"
-FILES_MADE_HELP = "Every other format can still be downloaded; it is made when it is asked for."
+DEFAULTS_ABOUT = "Defaults of the upload page; each upload can override them."
+FILES_MADE = "Files to prepare for each recording"
+FILES_MADE_HELP = "All other formats can still be downloaded; they are made on request."
 SUBTITLES = "Subtitles"
-MAX_WIDTH = "Characters in a line"
+MAX_WIDTH = "Characters per line"
 MAX_LINES = "Lines"
-MAX_PACE = "Characters a second"
-SHORTEST = "Shortest, in seconds"
-LONGEST = "Longest, in seconds"
-GAP = "Gap between, in seconds"
-DEFAULTS_SAVED = "Saved. New uploads start from this."
-VOCABULARY_ABOUT = "Names and terms that occur in your recordings. Every recording of yours is heard with them in mind."
-VOCABULARY = "One a line"
+MAX_PACE = "Characters per second"
+SHORTEST = "Minimum duration, in seconds"
+LONGEST = "Maximum duration, in seconds"
+GAP = "Minimum gap between subtitles, in seconds"
+DEFAULTS_SAVED = "Saved. New uploads use these defaults."
+VOCABULARY_ABOUT = "Names and terms that occur in your recordings. They are used for every new recording."
+VOCABULARY = "One per line"
 VOCABULARY_EXAMPLE = "Nuuk\nGrønlandsbanken\nqPCR"
-VOCABULARY_SAVED = "Saved. Recordings from now on are heard with these words."
+VOCABULARY_SAVED = "Saved. New recordings use this vocabulary."
 
 
 def vocabulary_help(max_chars: int) -> str:
-    return f"Up to {max_chars} characters in all, which is what a model reads."
+    return f"Up to {max_chars} characters in total, which is what a model can read."
 
 
 # One recording
-NOT_HERE = "This recording is not here"
-NOT_HERE_HELP = "It was deleted, it belongs to someone else, or the link is not complete."
+NAME = "Name"
+NOT_HERE = "Recording not found"
+NOT_HERE_HELP = "It was deleted, belongs to someone else, or the link is incomplete."
+NO_PAGE = "There is no page at this address, or your account may not open it."
 BACK_TO_OWN = "Go to your recordings"
 UNDER_WAY = {
-    JobState.QUEUED: "Waiting in line.",
-    JobState.INGESTING: "Reading the recording and looking for speech.",
-    JobState.EXPORTING: "Everything is heard. Putting the text together and writing the files.",
+    JobState.QUEUED: "Waiting in the queue.",
+    JobState.INGESTING: "Decoding the recording and detecting speech.",
+    JobState.EXPORTING: "Transcription is done. Stitching the text and writing the files.",
 }
-LISTENING = "Listening."
-NO_REASON = "It failed for a reason that was not told"
-CANCELLED = "This recording was cancelled. It is kept, and can be started again."
+LISTENING = "Transcribing."
+NO_REASON = "It failed for an unknown reason"
+CANCELLED = "This recording was cancelled. It is kept and can be started again."
 DOWNLOAD = "Download"
+TO_FILES = "Downloads and sharing"
 ORIGINAL = "The original recording"
-FILES_COME = "The files to download come when everything is heard."
+FILES_COME = "Downloads are available once the transcript is complete."
 DELETE_RECORDING = "Delete recording"
 
 
 def heard(done: str, whole: str | None, left: str | None) -> str:
-    so_far = f"Heard {done} of {whole} of speech" if whole else f"Heard {done} of speech, and still reading"
+    so_far = f"Transcribed {done} of {whole} of speech" if whole else f"Transcribed {done} of speech, still decoding"
     return f"{so_far}." if left is None else f"{so_far}, about {left} left."
 
 
 def attempt(n: int) -> str:
-    return f"Attempt {n}. What was heard before is kept and not done again."
+    return f"Attempt {n}. Parts that are already transcribed are reused."
 
 
 def id_for_help(ident: str) -> str:
-    return f"The recording is kept. If you ask for help, give this id: `{ident}`"
+    return f"The recording is kept. If you ask for help, quote this id: `{ident}`"
 
 
 def made_do(given_up: str) -> str:
-    return f"To get through, the machine had to make do with less: {given_up}."
+    return f"Notes on this transcript: {given_up}."
 
 
 def delete_sure(name: str, days: float) -> str:
@@ -170,59 +169,68 @@ def delete_sure(name: str, days: float) -> str:
 
 
 def deleted(when: str, until: str) -> str:
-    return f"This recording was deleted {when}. It can be restored until {until}; then it is gone for good."
+    return f"This recording was deleted {when}. It can be restored until {until}; after that it is deleted permanently."
 
 
 # Links to a recording
 SHARE = "Share"
-MAKE_LINK = "Make a link"
-LINK_LASTS = "Works for"
+MAKE_LINK = "Create a link"
+LINK_LASTS = "Valid for"
 LASTS = {1: "1 day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 LINK_LOCK = "Password (optional)"
-MAKE_THE_LINK = "Make the link"
+MAKE_THE_LINK = "Create link"
 REVOKE = "Revoke"
 
 
 def link(made: str, until: str, opened: int, *, locked: bool) -> str:
     times = f"opened {opened}×" if opened else "not opened yet"
     lock = " · with password" if locked else ""
-    return f"Made {made} · until {until} · {times}{lock}"
+    return f"Created {made} · until {until} · {times}{lock}"
 
 
 def links_over(n: int) -> str:
     return f"{n} earlier {'link has' if n == 1 else 'links have'} expired or been revoked."
 
 
+ALL_LINKS = "Share links"
+NO_LINKS = "There are no share links."
+NEWEST_LINKS = "Newest"
+OLDER_LINKS = "Older"
+
+
+def whose_link(owner: str, maker: str) -> str:
+    return owner if owner == maker else f"{owner} · shared by {maker}"
+
+
 # How a recording was heard
-HOW_HEARD = "How it was heard"
-EVERYTHING = "Everything about it"
+HOW_HEARD = "How it was transcribed"
+EVERYTHING = "All details"
 LANGUAGE = "Language"
 SPEECH = "Speech"
 PARTS = "Parts"
-LISTENING_TOOK = "Listening took"
-UPLOAD_TO_TEXT = "From upload to text"
+LISTENING_TOOK = "Transcription took"
+UPLOAD_TO_TEXT = "Upload to transcript"
 MACHINE = "Machine"
-ASKED_FOR = "Asked for"
+ASKED_FOR = "Options"
 ATTEMPTS = "Attempts"
-GIVEN_UP = "Given up"
+GIVEN_UP = "Reduced settings"
 UPLOADED_BY = "Uploaded by"
 UPLOADED = "Uploaded"
-BEGUN = "Begun"
+BEGUN = "Started"
 FINISHED = "Finished"
-WAY = "Way"
+WAY = "Source"
 ENGINE = "Engine"
 DEVICE = "Device"
-ALSO_POSSIBLE = "Also possible"
+ALSO_POSSIBLE = "Alternatives"
 ENGINE_SETTINGS = "Settings"
 TRANSCRIPT = "Transcript"
-FINGERPRINT = "Model's fingerprint"
-SHA256 = "Recording's SHA-256"
-ID = "Id"
-DEMO_MODEL = "demo (built in)"
+FINGERPRINT = "Model fingerprint"
+SHA256 = "Recording SHA-256"
+ID = "ID"
 TRANSLATED = "translated into English"
 WITH_PROMPT = "with a prompt"
 PART_COLUMNS = ("Part", "From–to", "Took", MACHINE)
-KNOWN = "known"
+KNOWN = "reused"
 
 
 def language_sure(language: str, probability: float | None) -> str:
@@ -230,7 +238,7 @@ def language_sure(language: str, probability: float | None) -> str:
 
 
 def parts(n: int, known: int) -> str:
-    return f"{n}" + (f", {known} known already" if known else "")
+    return f"{n}" + (f", {known} reused" if known else "")
 
 
 def took(span: str, times_real: float) -> str:
@@ -250,7 +258,7 @@ def threads(n: int) -> str:
 
 
 def windows(n: int) -> str:
-    return f"{n} windows together"
+    return f"batches of {n} windows"
 
 
 def engine_settings(model: str, language: str | None, beam: int, temperature: float, *, word_times: bool) -> str:
@@ -270,9 +278,9 @@ def more_parts(n: int) -> str:
 SEARCH_EXAMPLES = (
     ('"next steps"', "these words in this order"),
     ("budget*", "budget, budgets, budgeting"),
-    ("invoice OR receipt", "either of them"),
-    ("contract -draft", "the one without the other"),
-    ("speaker:anna deadline", "said by Anna"),
+    ("invoice OR receipt", "either word"),
+    ("contract -draft", "the first word without the second"),
+    ("speaker:anna deadline", "spoken by Anna"),
     ("language:de after:2026-01", "in German, since January 2026"),
 )
 
@@ -282,7 +290,7 @@ def found(n: int) -> str:
 
 
 def more_moments(n: int) -> str:
-    return "1 more moment" if n == 1 else f"{n:,} more moments"
+    return "1 more match" if n == 1 else f"{n:,} more matches"
 
 
 def index_behind(share: float, to_go: int) -> str:

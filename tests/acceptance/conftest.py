@@ -1,4 +1,4 @@
-"""The whole platform as its users start it: `transcriber up` with real processes, in a folder of its own."""
+"""The whole platform as users start it: `transcriber up` with real processes in its own folder."""
 
 import os
 import signal
@@ -15,7 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from storage.records import Transcript, from_json
+from storage.domain.job_messages import text_of, texts_of
+from storage.domain.records import Transcript, from_json
+from tests.conftest import TINY_MODEL
 
 ADMIN_PASSWORD = "first-password-of-the-admin"
 
@@ -35,6 +37,11 @@ class Stack:
     url: str
     admin_password: str = ADMIN_PASSWORD
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def store(self) -> Path:
+        """The folder of its storage."""
+        return Path(self.env.get("TRANSCRIBER_STORAGE_URL", self.data_dir / "store"))
 
     def start(self, *, wait_s: float = 60) -> None:
         command = [sys.executable, "-m", "flows.cli", "up"]
@@ -86,8 +93,8 @@ class Stack:
         return [one for one in self.processes() if all(word in one.cmdline() for word in words)]
 
     def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """Ask the web process with the worker token; it may be away for a moment."""
-        headers = {"Authorization": f"Bearer {(self.data_dir / 'worker-token').read_text().strip()}"}
+        """Ask the web process with the command line's token; it may be away for a moment."""
+        headers = {"Authorization": f"Bearer {(self.data_dir / 'operator-token').read_text().strip()}"}
         until = time.monotonic() + 30
         while True:
             try:
@@ -98,14 +105,26 @@ class Stack:
                     raise
                 time.sleep(0.2)
 
+    @property
+    def prefect(self) -> str:
+        """The address of its Prefect server."""
+        return f"http://127.0.0.1:{self.env['PREFECT_SERVER_API_PORT']}"
+
+    @property
+    def prefect_auth(self) -> str:
+        return (self.data_dir / "prefect-auth").read_text().strip()
+
     def submit(self, path: Path) -> str:
         """Send a recording as the administrator's; return the job's id."""
         with path.open("rb") as opened:
-            form = {"options": '{"model": "demo"}', "owner": "admin", "lane": "interactive"}
+            form = {"owner": "admin", "lane": "interactive"}
             return str(self.call("POST", "/internal/v1/jobs", data=form, files={"file": opened}).json()["id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return dict(self.call("GET", f"/internal/v1/jobs/{job_id}").json())
+        """Return the job as the ledger has it, and what it says in words."""
+        job = dict(self.call("GET", f"/internal/v1/jobs/{job_id}").json())
+        said = {"detail": text_of(job["detail"]), "error": text_of(job["error"]) or None}
+        return job | said | {"given_up": texts_of(job["given_up"])}
 
     def spans(self, job_id: str) -> list[dict[str, Any]]:
         return list(self.call("GET", f"/internal/v1/jobs/{job_id}/spans").json())
@@ -129,9 +148,12 @@ def make_stack(folder: Path, **settings: str) -> Stack:
     env |= {
         "TRANSCRIBER_DATA_DIR": str(data_dir),
         "TRANSCRIBER_PORT": str(port),
-        "TRANSCRIBER_MODEL": "demo",
+        "TRANSCRIBER_MODEL": str(TINY_MODEL),
         "TRANSCRIBER_ADMIN_PASSWORD": ADMIN_PASSWORD,
         "PREFECT_SERVER_API_PORT": str(prefect_port),
+        **{
+            f"TRANSCRIBER_RATE_LIMIT_{kind}": "off" for kind in ("API", "UPLOAD", "GENERAL")
+        },  # tests ask again and again
         **settings,
     }
     return Stack(data_dir=data_dir, env=env, url=f"http://127.0.0.1:{port}")

@@ -1,11 +1,10 @@
-"""What people send by mistake: a status, a message with the next step, and nothing lost or half-written."""
+"""Bad input: a status, a message with the next step, and nothing lost or half-written."""
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from storage import names
-from tests.acceptance.conftest import Stack, make_stack
+from storage.domain import names
+from tests.acceptance.conftest import Stack
+from tests.conftest import SAMPLE
 from tests.fuzz.corpus import Malformed, corpus
 from tests.tasks.sounds import tone, write_media, write_wav
 
 pytestmark = pytest.mark.acceptance
-SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
 HOUR_S = 3600
 
 
@@ -54,18 +53,17 @@ def many_hours(folder: Path) -> Path:
 
 
 def send(stack: Stack, path: Path, *, name: str | None = None, **options: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {(stack.data_dir / 'worker-token').read_text().strip()}"}
-    form = {"options": json.dumps({"model": "demo", **options}), "lane": "interactive"}
+    headers = {"Authorization": f"Bearer {(stack.data_dir / 'operator-token').read_text().strip()}"}
+    form = {"options": json.dumps(options), "lane": "interactive"}
     with path.open("rb") as opened:
         files = {"file": (name or path.name, opened)}
         return httpx.post(f"{stack.url}/internal/v1/jobs", headers=headers, data=form, files=files, timeout=120)
 
 
-def leftovers(stack: Stack) -> list[str]:
+def leftovers(stack: Stack) -> set[str]:
     """Return what lies among the uploads, and what is half-written anywhere on storage."""
-    uploads = [str(path) for path in (stack.data_dir / "uploads").rglob("*") if path.is_file()]
-    partial = [str(path) for path in (stack.data_dir / "store").rglob("*.part*")]
-    return uploads + partial
+    uploads = {str(path) for path in (stack.data_dir / "uploads").rglob("*") if path.is_file()}
+    return uploads | {str(path) for path in stack.store.rglob("*.part*")}
 
 
 @pytest.mark.parametrize(
@@ -78,14 +76,15 @@ def leftovers(stack: Stack) -> list[str]:
         (many_hours, 413, "hours and the limit is 24"),
     ],
 )
-def test_what_cannot_be_heard_is_refused_at_the_door(
+def test_unreadable_files_are_refused_on_upload(
     make: Callable[[Path], Path], status: int, said: str, stack: Stack, tmp_path: Path
 ) -> None:
+    before = leftovers(stack)
     answer = send(stack, make(tmp_path))
 
     assert answer.status_code == status, answer.text
     assert said in answer.json()["error"]["message"]
-    assert leftovers(stack) == []
+    assert leftovers(stack) <= before
 
 
 def test_silence_completes_with_no_text(stack: Stack, tmp_path: Path) -> None:
@@ -141,7 +140,7 @@ def past_the_door(stack: Stack, file: Malformed) -> str:
     media = stack.data_dir / "store" / names.media_name(sha256)
     media.parent.mkdir(parents=True, exist_ok=True)
     media.write_bytes(file.data)
-    asked = {"name": file.name, "media_sha256": sha256, "media_bytes": len(file.data), "options": {"model": "demo"}}
+    asked = {"name": file.name, "media_sha256": sha256, "media_bytes": len(file.data)}
     return str(stack.call("POST", "/internal/v1/jobs", json=asked).json()["id"])
 
 
@@ -149,6 +148,7 @@ def test_malformed_media_fail_their_jobs_and_nothing_else(stack: Stack) -> None:
     wanted = ("letter.mp3", "nested.mp4", "picture-65000.png", "net.m3u8", "many-channels.wav", "garbage.mkv")
     files = [each for each in corpus() if each.name.endswith(wanted)]
     assert len(files) == len(wanted)
+    before = leftovers(stack)
     workers = {process.pid for process in stack.processes() if "worker" in process.cmdline()}
     ids = [past_the_door(stack, each) for each in files]
     for job_id in ids:
@@ -158,7 +158,7 @@ def test_malformed_media_fail_their_jobs_and_nothing_else(stack: Stack) -> None:
         assert "upload" in job["error"]
         assert job["attempt"] == 1
     assert {process.pid for process in stack.processes() if "worker" in process.cmdline()} == workers
-    assert leftovers(stack) == []
+    assert leftovers(stack) <= before
 
 
 def test_a_wrong_token_is_refused(stack: Stack) -> None:
@@ -167,41 +167,6 @@ def test_a_wrong_token_is_refused(stack: Stack) -> None:
 
     assert answer.status_code == 401
     assert "error" in answer.json()
-
-
-@pytest.fixture
-def small_disk_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A platform whose data dir lies on a disk of 128 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    made = make_stack(disk)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.kill_everything()
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_full_disk_refuses_the_upload_and_serves_on(small_disk_stack: Stack, tmp_path: Path) -> None:
-    stack = small_disk_stack
-    noise = np.random.default_rng(0).normal(0, 0.1, 80 * 2**20 // 2).astype(np.float32)
-    filler = stack.data_dir / "filler"
-    filler.write_bytes(bytes(60 * 2**20))
-    answer = send(stack, write_wav(tmp_path / "large.wav", noise))
-
-    assert answer.status_code == 507, answer.text
-    assert "free some space" in answer.json()["error"]["message"]
-    assert leftovers(stack) == []
-
-    filler.unlink()
-    job = stack.wait_for(stack.submit(SAMPLE), lambda job: job["state"] in {"completed", "failed"})
-    assert job["state"] == "completed", job
 
 
 def test_the_command_line_says_what_is_wrong_in_one_line(stack: Stack, tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
-"""A real browser through the whole way: log in, drop a recording, watch, read along, download, leave."""
+"""A real browser through the whole workflow: login, upload, progress, transcript, download, logout."""
 
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +18,14 @@ import soundfile
 import srt
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from flows.platform import deploy
 from tests import browsing
 from tests.acceptance.conftest import Stack
-from tests.browsing import DESK, PHONE, SLOW_MS, Watch
+from tests.browsing import DESK, PHONE, SLOW_MS, Watch, write
+from tests.conftest import SAMPLE, TINY_MODEL
 
 pytestmark = pytest.mark.acceptance
-SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
-NAME, PASSWORD = "Robin", "a password of one's own"
+NAME, PASSWORD = "Robin", "a new password"
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +57,10 @@ def desktop(stack: Stack, chromium: Browser, first_password: str) -> Iterator[tu
     page.goto(f"{stack.url}/upload")
     log_in(page, first_password)
     expect(page.get_by_role("heading", name="Choose your password")).to_be_visible()
-    page.get_by_label("Current password").fill(first_password)
-    page.get_by_label("New password", exact=True).fill(PASSWORD)
-    page.get_by_label("New password, once more").fill(PASSWORD)
-    page.get_by_role("button", name="Save and go on").click()
+    write(page.get_by_label("Current password"), first_password)
+    write(page.get_by_label("New password", exact=True), PASSWORD)
+    write(page.get_by_label("Repeat new password"), PASSWORD)
+    page.get_by_role("button", name="Save and continue").click()
     expect(page.get_by_role("heading", name="Upload")).to_be_visible()
     page.close()
     yield context, watch
@@ -130,7 +136,7 @@ def test_a_link_leads_to_its_moment(tab: Page, heard: str) -> None:
 
 def test_the_page_says_who_listened(tab: Page, heard: str) -> None:
     tab.goto(heard)
-    expect(tab.get_by_text("Heard by the demo model")).to_be_visible()
+    expect(tab.locator(".facts dd", has_text=TINY_MODEL.name)).to_be_visible()
 
 
 def test_a_downloaded_srt_is_what_was_said(tab: Page, heard: str, tmp_path: Path) -> None:
@@ -195,8 +201,94 @@ def test_an_upload_outlives_the_server(stack: Stack, chromium: Browser, desktop:
     expect(row.locator(".facts")).to_contain_text("left")
     for process in stack.processes_like("flows.cli", "web"):
         process.kill()
-    expect(row.locator(".facts")).to_contain_text("the server is away")
+    expect(row.locator(".facts")).to_contain_text("the server is unavailable")
     expect(row.locator(".pill")).to_have_text(re.compile("Waiting|Reading|Transcribing|Finishing|Ready"))
     digest = hashlib.sha256((tmp_path / "long.wav").read_bytes()).hexdigest()
     assert list((stack.data_dir / "store" / "media").rglob(digest))
     context.close()
+
+
+def flow_runs(stack: Stack) -> int:
+    with deploy.prefect_http(f"{stack.prefect}/api", auth=stack.prefect_auth) as prefect:
+        return int(prefect.post("/flow_runs/count", json={}).json())
+
+
+def test_a_page_of_another_origin_can_do_nothing_with_prefect(stack: Stack, chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>another site</title>")
+    with deploy.prefect_http(f"{stack.prefect}/api", auth=stack.prefect_auth) as prefect:
+        deployment = prefect.get("/deployments/name/ingest-batch/ingest-batch").raise_for_status().json()["id"]
+    before = flow_runs(stack)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site, chromium.new_page() as page:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{site.server_port}/")
+        told = page.evaluate(
+            """async ([api, deployment]) => {
+                const asked = async (path, options) => {
+                    try {
+                        const answer = await fetch(api + path, { method: "POST", ...options });
+                        return `${answer.type} ${answer.status}`;
+                    } catch (error) {
+                        return error.name;
+                    }
+                };
+                const json = { headers: { "Content-Type": "application/json" } };
+                const parameters = JSON.stringify({ parameters: { source: "/", owner: "admin" } });
+                const start = `/deployments/${deployment}/create_flow_run`;
+                const blind = new Blob([parameters]);
+                return [
+                    await asked("/artifacts/filter", { body: "{}", ...json }),
+                    await asked("/artifacts/filter", { body: "{}" }),
+                    await asked(start, { body: parameters, ...json }),
+                    await asked(start, { body: blind, mode: "no-cors" }),
+                    await new Promise((done) => {
+                        const socket = new WebSocket(api.replace("http", "ws") + "/events/out", "prefect");
+                        socket.onopen = () => done("open");
+                        socket.onerror = () => done("closed");
+                    }),
+                ];
+            }""",
+            [f"{stack.prefect}/api", deployment],
+        )
+        site.shutdown()
+
+    assert told == ["TypeError", "TypeError", "TypeError", "opaque 0", "closed"]
+    assert flow_runs(stack) == before
+
+
+def test_an_administrator_opens_prefect_with_one_click(stack: Stack, tab: Page) -> None:
+    tab.goto(f"{stack.url}/queues")
+    link = tab.get_by_role("link", name="Open Prefect")
+    expect(link).to_be_visible()
+    link.focus()
+    with tab.expect_popup() as opened:
+        tab.keyboard.press("Enter")
+    prefect = opened.value
+    prefect.set_default_timeout(SLOW_MS)
+    expect(prefect).to_have_url(re.compile(f"{re.escape(stack.prefect)}/.*dashboard"))
+    for pool in ("cpu", "gpu"):  # which only somebody with the secret reads
+        expect(prefect.get_by_text(pool, exact=True).first).to_be_visible()
+    browsing.keep_picture(prefect, "prefect")
+    prefect.close()
+
+
+def test_nobody_else_gets_the_way_to_prefect(stack: Stack, chromium: Browser) -> None:
+    with chromium.new_page() as page:
+        answer = page.request.get(f"{stack.url}/prefect", max_redirects=0)
+    assert answer.status == 401
+    assert "location" not in answer.headers
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("runuser"), reason="only root becomes another user")
+@pytest.mark.parametrize("path", ["artifacts", "flow_runs", "deployments"])
+def test_another_user_of_the_machine_reads_nothing_from_prefect(stack: Stack, path: str) -> None:
+    port = stack.env["PREFECT_SERVER_API_PORT"]
+    asked = (
+        f"POST /api/{path}/filter HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: close\\r\\n"
+        "Content-Type: application/json\\r\\nContent-Length: 2\\r\\n\\r\\n{}"
+    )
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{asked}' >&3; head -n 1 <&3"
+    command = ["runuser", "-u", "nobody", "--", "bash", "-c", script]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.startswith("HTTP/1.1 401")

@@ -1,4 +1,4 @@
-"""A telephone call on two channels through the whole platform: both speakers, each with their words and times."""
+"""A two-channel telephone call through the whole platform: both speakers with their words."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_two_channels_come_back_as_two_speakers(stack: Stack, tmp_path: Path, sp
         np.concatenate([np.zeros_like(asks), silence(1.0), answers]),
     ]
     path = write_wav(tmp_path / "call.wav", np.stack(sides, axis=1))
-    options = {"model": "demo", "channels": "split"}
+    options = {"channels": "split"}
     with path.open("rb") as opened:
         form = {"options": json.dumps(options), "lane": "interactive"}
         job = stack.call("POST", "/internal/v1/jobs", data=form, files={"file": opened}).json()

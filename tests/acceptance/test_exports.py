@@ -1,4 +1,4 @@
-"""Files made again on the whole platform: by a real worker, without listening, with other settings."""
+"""Exports on the whole platform, made by a real worker with other settings."""
 
 import io
 import json
@@ -6,18 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 import srt
 from docx import Document
 
-from flows import deploy
+from flows.platform import deploy
 from tests.acceptance.conftest import Stack
+from tests.conftest import SAMPLE
 
 pytestmark = pytest.mark.acceptance
-SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +36,16 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 def sent(stack: Stack, http: httpx.Client, **options: object) -> str:
     with SAMPLE.open("rb") as recording:
-        form = {"options": json.dumps({"model": "demo", **options})}
+        form = {"options": json.dumps(options)}
         job_id = str(http.post("/api/v1/jobs", data=form, files={"file": recording}).raise_for_status().json()["id"])
     stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
     return job_id
 
 
 def runs_of(stack: Stack, deployment: str) -> int:
-    with deploy.prefect_http(f"http://127.0.0.1:{stack.env['PREFECT_SERVER_API_PORT']}/api") as prefect:
+    with deploy.prefect_http(f"{stack.prefect}/api", auth=stack.prefect_auth) as prefect:
         asked = {"deployments": {"name": {"any_": [deployment]}}}
-        return int(deploy.send(prefect, "POST", "/flow_runs/count", asked).json())
+        return int(prefect.post("/flow_runs/count", json=asked).json())
 
 
 def stored(stack: Stack, job_id: str) -> list[str]:

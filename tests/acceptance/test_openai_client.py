@@ -1,9 +1,8 @@
-"""A stock OpenAI client against `/v1`, with nothing changed but its address and key."""
+"""A stock OpenAI client against `/v1`, with only its address and key changed."""
 
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import openai
 import pytest
@@ -12,9 +11,9 @@ import webvtt
 from openai import OpenAI
 
 from tests.acceptance.conftest import Stack
+from tests.conftest import SAMPLE, TINY_MODEL
 
 pytestmark = pytest.mark.acceptance
-SAMPLE = Path(__file__).parents[2] / "demo" / "sample.flac"
 
 
 def transcriber(stack: Stack, *arguments: str) -> str:
@@ -68,8 +67,18 @@ def test_verbose_json_has_words_with_times(client: OpenAI) -> None:
     assert heard.words[-1].end <= heard.duration
 
 
+def test_a_stream_has_the_same_text_in_parts(client: OpenAI) -> None:
+    with SAMPLE.open("rb") as recording:
+        stream = client.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording, stream=True)
+    *deltas, done = stream
+
+    assert done.type == "transcript.text.done"
+    assert "meeting" in done.text
+    assert "".join(each.delta for each in deltas if each.type == "transcript.text.delta") == done.text
+
+
 def test_models_are_listed(client: OpenAI) -> None:
-    assert "demo" in [model.id for model in client.models.list()]
+    assert TINY_MODEL.name in [model.id for model in client.models.list()]
 
 
 def test_a_wrong_key_is_refused(stack: Stack) -> None:

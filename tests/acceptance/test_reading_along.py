@@ -1,4 +1,4 @@
-"""A long recording, in real processes: its first words are there to read before it has been read to its end."""
+"""A long recording in real processes: text is readable before all of it is read."""
 
 import itertools
 import subprocess
@@ -35,7 +35,7 @@ class Caller:
 
     def send(self, path: Path) -> str:
         with path.open("rb") as opened:
-            answer = self.ask("POST", "jobs", files={"file": opened}, data={"options": '{"model": "demo"}'})
+            answer = self.ask("POST", "jobs", files={"file": opened})
         return str(answer.raise_for_status().json()["id"])
 
     def first_text(self, job_id: str, *, wait_s: float = 120) -> dict[str, Any]:
@@ -102,13 +102,13 @@ def test_first_words_can_be_read_before_the_recording_has_been_read_to_its_end(
     assert not [path for path in (stack.data_dir / "store" / "partial").rglob("*") if path.is_file()]
 
 
-def test_a_process_that_is_killed_while_it_reads_and_others_hear_loses_nothing(
+def test_killing_the_reading_process_loses_nothing(
     stack: Stack, caller: Caller, long_recording: Callable[[float], Path]
 ) -> None:
     job_id = caller.send(long_recording(1.22))
     so_far = caller.first_text(job_id)
     before = results(stack, job_id)
-    for process in stack.processes_like("flows.child", "--pool", "cpu"):
+    for process in stack.processes_like("flows.worker.child_main", "--pool", "cpu"):
         process.kill()
 
     job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
@@ -118,7 +118,7 @@ def test_a_process_that_is_killed_while_it_reads_and_others_hear_loses_nothing(
     assert texts[: len(so_far["segments"])] == [one["text"] for one in so_far["segments"]]
 
 
-def test_a_job_that_is_cancelled_while_it_is_read_and_heard_stops_both(
+def test_cancelling_a_job_stops_reading_and_transcription(
     stack: Stack, caller: Caller, long_recording: Callable[[float], Path]
 ) -> None:
     job_id = caller.send(long_recording(1.23))

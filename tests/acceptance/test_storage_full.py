@@ -1,48 +1,54 @@
-"""Storage that fills up in the middle of a job: the job waits, says so, and goes on when there is room again."""
+"""Storage that fills up during a job: the job waits, says why, and continues."""
 
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.acceptance.conftest import Stack, make_stack
-from tests.conftest import Clip
+from tests.acceptance.test_bad_input import leftovers, send
+from tests.conftest import SAMPLE, Clip
 from tests.tasks.sounds import read_wav, silence, write_wav
 
 pytestmark = pytest.mark.acceptance
 MINUTES = 8
 
 
-@pytest.fixture
-def small_store(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 MiB for storage alone; the ledger lies elsewhere."""
+@pytest.fixture(scope="module")
+def cramped_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A platform on two small disks: 128 MiB for its data, 64 MiB for its storage."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode:
+    with (
+        small_disk(tmp_path_factory.mktemp("data"), 128) as data,
+        small_disk(tmp_path_factory.mktemp("store"), 64) as disk,
+    ):
+        made = make_stack(data, TRANSCRIBER_STORAGE_URL=str(disk / "store"))
+        try:
+            made.start()
+            yield made
+        finally:
+            made.kill_everything()
+
+
+@contextmanager
+def small_disk(folder: Path, mib: int) -> Iterator[Path]:
+    """Mount a disk of so many MiB over the folder."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)], check=False).returncode:
         pytest.skip("this machine does not let us mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-@pytest.fixture
-def stack_on_small_store(tmp_path: Path, small_store: Path) -> Iterator[Stack]:
-    made = make_stack(tmp_path, TRANSCRIBER_STORAGE_URL=str(small_store / "store"))
     try:
-        made.start()
-        yield made
+        yield folder
     finally:
-        made.kill_everything()
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Leave not one byte free."""
-    filler = disk / "filler"
+def fill(store: Path) -> Path:
+    """Leave not one byte free on the disk of the store."""
+    filler = store.parent / "filler"
     with filler.open("wb", buffering=0) as opened:
         for size in (1 << 20, 4096, 1):
             try:
@@ -57,20 +63,36 @@ def worker_pids(stack: Stack) -> set[int]:
     return {process.pid for process in stack.processes() if "worker" in process.cmdline()}
 
 
+def test_a_full_disk_refuses_the_upload_and_serves_on(cramped_stack: Stack, tmp_path: Path) -> None:
+    stack = cramped_stack
+    noise = np.random.default_rng(0).normal(0, 0.1, 80 * 2**20 // 2).astype(np.float32)
+    filler = stack.data_dir / "filler"
+    filler.write_bytes(bytes(60 * 2**20))
+    answer = send(stack, write_wav(tmp_path / "large.wav", noise))
+
+    assert answer.status_code == 507, answer.text
+    assert "free some space" in answer.json()["error"]["message"]
+    assert leftovers(stack) == set()
+
+    filler.unlink()
+    job = stack.wait_for(stack.submit(SAMPLE), lambda job: job["state"] in {"completed", "failed"})
+    assert job["state"] == "completed", job
+
+
 def test_a_job_outlasts_a_disk_that_is_full_for_longer_than_any_retry(
-    stack_on_small_store: Stack, small_store: Path, tmp_path: Path, speech: list[Clip]
+    cramped_stack: Stack, tmp_path: Path, speech: list[Clip]
 ) -> None:
-    stack = stack_on_small_store
+    stack = cramped_stack
     parts = [part for clip in speech for part in (read_wav(clip.path), silence(1.5))]
     long = np.tile(np.concatenate(parts), 20)[: MINUTES * 60 * 16_000]
     workers = worker_pids(stack)
     job_id = stack.submit(write_wav(tmp_path / "long.wav", long))
     stack.wait_for(job_id, lambda job: job["done_s"] > 0)
-    filler = fill(small_store)
+    filler = fill(stack.store)
 
     waiting = stack.wait_for(job_id, lambda job: job["detail"].startswith("waiting:") or job["state"] == "completed")
     assert "free some space" in waiting["detail"], waiting
-    assert "trying again every" in waiting["detail"]
+    assert "retrying every" in waiting["detail"]
     assert waiting["state"] not in {"failed", "completed"}
     heard = [span["result"] for span in stack.spans(job_id) if span["result"]]
 
@@ -81,4 +103,4 @@ def test_a_job_outlasts_a_disk_that_is_full_for_longer_than_any_retry(
     assert set(heard) <= {span["result"] for span in stack.spans(job_id)}
     assert stack.transcript(job_id).text
     assert worker_pids(stack) == workers
-    assert not [path for path in (small_store / "store").rglob("*") if path.name.startswith(".")]
+    assert not [path for path in stack.store.rglob("*") if path.name.startswith(".")]

@@ -1,4 +1,4 @@
-"""One recording over two gpu workers, with its speakers told apart; and a model of many languages, end to end."""
+"""One recording on two gpu workers with diarization; a multilingual model end to end."""
 
 import itertools
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import Transcript, from_json
-from tasks import speaker_models
-from tasks.incoming import INCOMING
+from storage.domain.records import Transcript, from_json
+from tasks.diarization import speaker_models
+from tasks.models.downloads import INCOMING
 from tests.acceptance.conftest import Stack, make_stack
-from tests.conftest import Assembly, Clip
+from tests.conftest import TINY_MODEL, Assembly, Clip
 from tests.tasks.babel import write_model
 
 pytestmark = pytest.mark.acceptance
@@ -75,11 +75,11 @@ def heard(stack: Stack, path: Path, **options: object) -> tuple[str, Transcript]
     return job_id, from_json(Transcript, stack.call("GET", f"/internal/v1/jobs/{job_id}/transcript").content)
 
 
-def test_both_workers_hear_spans_of_one_recording(
+def test_both_workers_transcribe_spans_of_one_recording(
     two_workers: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:
     made = assemble(list(itertools.islice(itertools.cycle(speech), 60)), pause_s=1.3)
-    job_id, found = heard(two_workers, made.path, model="demo", diarize=True)
+    job_id, found = heard(two_workers, made.path, diarize=True)
 
     spans = two_workers.spans(job_id)
     assert len({span["worker"] for span in spans}) == 2, spans
@@ -111,14 +111,16 @@ def test_a_model_that_cannot_translate_says_so(two_workers: Stack, speech: list[
         job_id = str(two_workers.call("POST", "/internal/v1/jobs", data=form, files={"file": opened}).json()["id"])
     job = two_workers.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
     assert (job["state"], job["error_code"]) == ("failed", "model_cannot")
-    assert "model demo cannot translate; choose one of many languages" in job["error"]
+    assert f"model {TINY_MODEL.name} cannot translate; choose a multilingual one" in job["error"]
 
 
-def test_where_speakers_cannot_be_told_apart_the_text_comes_and_says_why(stack: Stack, speech: list[Clip]) -> None:
-    in_the_way = stack.data_dir / "models" / INCOMING / f"{speaker_models.NAME}.lock"
-    in_the_way.mkdir(parents=True)  # where the models would be fetched
+def test_without_diarization_the_text_comes_with_a_note(stack: Stack, speech: list[Clip]) -> None:
+    models = stack.data_dir / "models"
+    in_the_way = models / INCOMING / f"{speaker_models.NAME}.lock"
+    for folder in (models, models / INCOMING, in_the_way):  # where the models would be fetched
+        folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        job_id, found = heard(stack, speech[0].path, model="demo", diarize=True)
+        job_id, found = heard(stack, speech[0].path, diarize=True)
     finally:
         in_the_way.rmdir()
     assert found.text

@@ -1,4 +1,4 @@
-"""Fixtures of the web process's tests; what they are made of is in `site.py`."""
+"""Fixtures for tests of the web process; `site.py` has their parts."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,9 +9,10 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser
 
-from storage.settings import Settings
+from storage.domain.settings import Settings
 from tests import browsing
 from tests.dashboards.desk import Desk, sitting
+from tests.dashboards.served import Served, serving
 from tests.dashboards.site import Site, make_settings, running, seed
 
 
@@ -40,9 +41,19 @@ def site(settings: Settings) -> Iterator[Site]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def served(settings: Settings) -> Iterator[Served]:
+    """The real app behind a real port."""
+    with serving(settings) as started:
+        yield started
+
+
+@pytest.fixture
+def desk(tmp_path: Path, empty_ledger: Path) -> Iterator[Desk]:
     """The pages on a real ledger in a folder of the test's own."""
-    with sitting(make_settings(tmp_path)) as ready:
+    settings = make_settings(tmp_path)
+    settings.storage.data_dir.mkdir()
+    shutil.copyfile(empty_ledger, settings.storage.ledger_path)
+    with sitting(settings) as ready:
         yield ready
 
 

@@ -1,46 +1,32 @@
-"""The page script on a real ledger, with people to sit before it and jobs that went the way that jobs go."""
+"""The page script on a real ledger, with users and jobs in all states."""
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from duckdb import DuckDBPyConnection
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
-from dashboards import context
-from dashboards.context import Context
-from storage import jobs, progress, sessions, users
-from storage.clock import utc_now
-from storage.files import Files
-from storage.heartbeats import ModelState, WorkerBeat
-from storage.ledger import Ledger
-from storage.records import (
-    ExportFormat,
-    Finding,
-    Job,
-    JobState,
-    Lane,
-    Options,
-    Role,
-    Segment,
-    Span,
-    Stretch,
-    Transcript,
-    User,
-    Word,
-)
-from storage.settings import Settings
+from dashboards.pages.registry import PAGES
+from dashboards.runtime import context
+from dashboards.runtime.context import Context
+from storage.accounts import sessions, users
+from storage.domain.clock import utc_now
+from storage.domain.records import Job, JobState, Role, User
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs import job_store
+from storage.ledger.database import Ledger
+from storage.remote.worker_registry import ModelState
+from tests.factories import heartbeat, job_in
 
-SCRIPT = Path(__file__).parents[2] / "dashboards" / "main.py"
+SCRIPT = Path(__file__).parents[2] / "dashboards" / "pages" / "navigation.py"
 PASSWORD = "correct horse battery"
-STEPS = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING, JobState.COMPLETED)
-WORKER = "worker:test"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +51,12 @@ class Desk:
         return session.id
 
     def page(self, view: str, user: User | None, **query: str) -> AppTest:
-        """Open a page (a name in `views/`) as the user, in a new browser; as nobody where there is none."""
+        """Open a page (a key of the registry) as the user, in a new browser; as nobody where there is none."""
         at = AppTest.from_file(str(SCRIPT), default_timeout=20)
         at.user = {"uid": user.id, "sid": self.session(user)} if user else {"uid": None, "sid": None}
         if view != "jobs":
             at.run()
-            at.switch_page(f"views/{view}.py")
+            go_to(at, view)
         at.query_params.update(query)
         at.run()
         assert not at.exception, at.exception
@@ -78,27 +64,23 @@ class Desk:
 
     def look(self, job: Job) -> Job:
         with self.ledger.read() as con:
-            return jobs.get(con, job.id)
+            return job_store.get(con, job.id)
 
     def job(self, owner: User, state: JobState = JobState.QUEUED, **given: Any) -> Job:
-        """Make a job and take it as far as `state`; the names of `given` are those of `_make`."""
-        return _make(self.ledger, owner, state, **given)
+        """Make a job and take it as far as `state`; see `factories.job_in`."""
+        return job_in(self.ledger, self.holder.files, owner, state, **given)
 
     def beat(self, *, model: ModelState | None = None, busy: int = 0) -> None:
         """Let a worker of each pool say that it is there."""
         for pool, heard in (("cpu", None), ("gpu", model)):
             self.holder.workers.beat(
-                WorkerBeat(
+                heartbeat(
+                    pool,
                     name=f"{pool}-here",
-                    pool=pool,
-                    host="here",
-                    pid=1,
-                    device="cpu",
                     slots=2,
                     busy=busy,
                     default_model=heard,
                     models=(heard,) if heard else (),
-                    sent_at=utc_now(),
                 )
             )
 
@@ -119,6 +101,18 @@ def sitting(settings: Settings) -> Iterator[Desk]:
             yield Desk(holder=holder)
 
 
+def go_to(at: AppTest, key: str) -> None:
+    """Let the next run open a page by its key in the registry; `AppTest.switch_page` knows pages by files alone.
+
+    Raises:
+        ValueError: the page is not among those that the last run registered.
+    """
+    wanted = calc_hash(PAGES[key].path)
+    if wanted not in at._registered_pages:
+        raise ValueError(f"{key} is not registered")
+    at._page_hash = wanted
+
+
 def component(at: AppTest, name: str) -> dict[str, Any]:
     """Return what a component of ours was given to show."""
     found = [one for one in at.get("bidi_component") if one.proto.component_name == f"transcriber_{name}"]
@@ -134,7 +128,7 @@ def has(at: AppTest, name: str) -> bool:
 
 def words(at: AppTest) -> str:
     """Return all that is said on the page outside of components."""
-    kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.warning, at.error, at.success, at.get("html"))
+    kinds = (at.title, at.header, at.markdown, at.caption, at.info, at.warning, at.error, at.success, at.get("html"))
     said = [getattr(one, "value", None) or getattr(one.proto, "body", "") for kind in kinds for one in kind]
     return "\n".join(str(one) for one in said)
 
@@ -148,83 +142,3 @@ def button(at: AppTest, label: str) -> Any:
 
 def labels(at: AppTest) -> list[str]:
     return [one.label for one in at.button]
-
-
-def _make(
-    ledger: Ledger,
-    owner: User,
-    state: JobState,
-    *,
-    name: str = "talk.wav",
-    model: str = "small",
-    options: Options | None = None,
-    text: str = "Nothing ventured, nothing gained.",
-    findings: Sequence[Finding] = (),
-    error: str = "talk.wav has no audio track; export it again with sound, or upload the sound alone",
-) -> Job:
-    sha = hashlib.sha256(name.encode()).hexdigest()
-    job = ledger.run(
-        jobs.accept,
-        owner_id=owner.id,
-        name=name,
-        media_sha256=sha,
-        media_bytes=1_234_567,
-        options=options or Options(),
-        lane=Lane.INTERACTIVE,
-        actor=f"user:{owner.id}",
-    )
-    if state is JobState.CANCELLED:
-        return ledger.run(jobs.cancel, job.id, actor=f"user:{owner.id}")
-    if state is not JobState.QUEUED:
-        ledger.run(_take_far, job, state, transcript=_transcript(job, model, text, findings), error=error)
-    with ledger.read() as con:
-        return jobs.get(con, job.id)
-
-
-def _take_far(con: DuckDBPyConnection, job: Job, state: JobState, *, transcript: Transcript, error: str) -> None:
-    def now() -> Job:
-        return jobs.get(con, job.id)
-
-    jobs.submitted(
-        con, job.id, attempt=1, flow_run_id="run", model=transcript.model, fingerprint="f" * 64, actor="system:dispatch"
-    )
-    progress.started(con, now(), flow_run_id="run", actor=WORKER)
-    if state is JobState.FAILED:
-        progress.failed(con, now(), error=error, code="no_audio_track", actor=WORKER)
-        return
-    span = Span(
-        index=0, start_s=0.0, end_s=60.0, samples_sha256=job.media_sha256, speech=(Stretch(start_s=0.0, end_s=40.0),)
-    )
-    done = STEPS.index(state)
-    if done >= 2:
-        plan = {"duration_s": 60.0, "speech_s": 40.0, "language": "en", "language_probability": 0.9}
-        progress.planned(con, now(), spans=(span,), actor=WORKER, **plan)  # type: ignore[arg-type]
-        progress.advanced(con, now(), index=0, done_s=10.0)
-    if done >= 3:
-        heard = {"index": 0, "result": "r", "engine_s": 2.5, "reused": False, "given_up": ()}
-        progress.span_heard(con, now(), worker="gpu-here", actor=WORKER, **heard)  # type: ignore[arg-type]
-        progress.exporting(con, now(), actor=WORKER)
-    if done >= 4:
-        exports = {fmt.value: f"exports/{job.id}.{fmt}" for fmt in ExportFormat}
-        progress.completed(con, now(), transcript=transcript, stored_as="t.json", exports=exports, actor=WORKER)
-
-
-def _transcript(job: Job, model: str, text: str, findings: Sequence[Finding]) -> Transcript:
-    segment = Segment(
-        start_s=0.5, end_s=3.0, text=text, words=(Word(start_s=0.5, end_s=3.0, text=text, probability=0.9),)
-    )
-    whole = Transcript(
-        job_id=job.id,
-        media_sha256=job.media_sha256,
-        name=job.name,
-        duration_s=60.0,
-        speech_s=40.0,
-        language="en",
-        language_probability=0.9,
-        model=model,
-        fingerprint="f" * 64,
-        engine="engine 1",
-        options=job.options,
-        segments=(segment,),
-    )
-    return replace(whole, findings=tuple(findings))

@@ -1,4 +1,4 @@
-"""A recording that has gone the whole way: its sound and its transcript on storage, its rows in the ledger."""
+"""A completed recording: audio and transcript on storage, rows in the ledger."""
 
 import hashlib
 import io
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from dashboards import context
-from storage import intake, jobs, names
-from storage.records import (
-    ExportFormat,
+from dashboards.runtime import context, notify
+from storage.domain import names
+from storage.domain.job_messages import RunMissing
+from storage.domain.records import (
     Finding,
     Job,
     Lane,
     Options,
     Part,
-    Rehearing,
+    Redecoding,
     Segment,
     Span,
     Transcript,
@@ -28,7 +28,9 @@ from storage.records import (
     Word,
     to_json,
 )
-from storage.reports import Completed, Cut, DirectReporter, Exporting, Planned, Readable, SpanHeard, Started
+from storage.jobs import intake, job_store
+from storage.jobs.reports import Completed, Cut, Exporting, Planned, Readable, SpanHeard, Started
+from tests.factories import DirectReporter, FlowRun, transcript_of
 
 LINES = (
     "Good morning, and welcome to the harbour meeting.",
@@ -79,59 +81,57 @@ def hear(
     lines: Sequence[str] = LINES,
     speakers: Sequence[str | None] = (None,),
     findings: Sequence[Finding] = (),
-    reheard: Sequence[Rehearing] = (),
+    reheard: Sequence[Redecoding] = (),
     media: bytes | None = None,
+    options: Options | None = None,
+    media_start_s: float = 0.0,
 ) -> Job:
     """Take a recording in and through all reports, as a worker would tell of it."""
     holder = context.current()
     segments = segments_of(lines, speakers=speakers)
     duration_s = math.ceil(segments[-1].end_s) + 1.0
-    job = send(owner, name, sound(duration_s) if media is None else media)
-    sha = job.media_sha256
+    job = send(owner, name, sound(duration_s) if media is None else media, options)
     transcript = _transcript(job, duration_s, segments, findings=tuple(findings), reheard=tuple(reheard))
     peaks = bytes(round(255 * 0.4 * abs(math.sin(math.pi * n / 20))) for n in range(round(10 * duration_s)))
-    holder.files.write(names.peaks_name(sha, 0), peaks)
-    _report(job, transcript)
+    holder.files.write(names.peaks_name(job.media_sha256, job.options.audio_track), peaks)
+    run = FlowRun(DirectReporter(holder.ledger, holder.files), holder.files, job, transcript, worker="gpu-here")
+    run.media_start_s = media_start_s
+    run.whole_way({"srt": b"WEBVTT\n", "vtt": b"WEBVTT\n"})
     return job
 
 
 def _transcript(job: Job, duration_s: float, segments: Sequence[Segment], **more: Any) -> Transcript:
-    return Transcript(
-        job_id=job.id,
-        media_sha256=job.media_sha256,
-        name=job.name,
-        duration_s=duration_s,
-        speech_s=duration_s - 1,
-        language="en",
-        language_probability=0.98,
-        model="small",
-        fingerprint="f00d" * 16,
-        engine="faster-whisper 1.2.1",
-        options=job.options,
-        segments=tuple(segments),
-        **more,
-    )
+    facts = {"duration_s": duration_s, "speech_s": duration_s - 1, "model": "small", "given_up": ()}
+    return transcript_of(job, segments, **facts, fingerprint="f00d" * 16, engine="faster-whisper 1.2.1", **more)
 
 
-def send(owner: User, name: str, body: bytes) -> Job:
+def send(owner: User, name: str, body: bytes, options: Options | None = None) -> Job:
     """Take a recording in."""
     holder = context.current()
     sha = hashlib.sha256(body).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound"
         path.write_bytes(body)
-        asked = {"sha256": sha, "owner_id": owner.id, "name": name, "options": Options(), "lane": Lane.INTERACTIVE}
+        asked = {
+            "sha256": sha,
+            "owner_id": owner.id,
+            "name": name,
+            "options": options or Options(),
+            "lane": Lane.INTERACTIVE,
+        }
         return intake.take_in(holder.ledger, holder.files, path, actor=f"user:{owner.id}", **asked)  # type: ignore[arg-type]
 
 
 class Growing:
     """A recording that is being heard, played part by part as the flow and its workers would tell of it."""
 
-    def __init__(self, owner: User, *, lines: Sequence[str] = LINES, name: str = "harbour.flac") -> None:
+    def __init__(
+        self, owner: User, *, lines: Sequence[str] = LINES, name: str = "harbour.flac", job: Job | None = None
+    ) -> None:
         self.holder = context.current()
         self.segments = segments_of(lines)
         self.duration_s = math.ceil(self.segments[-1].end_s) + 1.0
-        self.job = send(owner, name, sound(self.duration_s))
+        self.job = job or send(owner, name, sound(self.duration_s))
         self.parts = self.said = 0
         self.spans: list[Span] = []
         self.report(Started)
@@ -139,9 +139,9 @@ class Growing:
     def report(self, kind: Any, **told: Any) -> None:
         who = {"job_id": self.job.id, "attempt": self.job.attempt, "worker": "gpu-here"}
         self.job = DirectReporter(self.holder.ledger, self.holder.files).send(kind(**who, **told))
-        context.announce(self.job)
+        notify.announce(self.job)
 
-    def say(self, count: int) -> None:
+    def say(self, count: int, *, certain: bool = True) -> None:
         """Have the next lines heard: their span cut, its result reported, and a part of the text written."""
         more = tuple(self.segments[self.said : self.said + count])
         start_s, end_s = more[0].start_s - 0.2, more[-1].end_s + 0.4
@@ -149,14 +149,16 @@ class Growing:
         self.spans.append(span)
         self.report(Cut, spans=(span,), read_s=end_s, duration_s=self.duration_s)
         self.report(SpanHeard, index=span.index, result=f"results/00/{self.parts:04x}/x.json", engine_s=0.5)
-        part = Part(segments=more, until_s=more[-1].end_s)
+        part = Part(segments=more, until_s=more[-1].end_s, certain=certain)
         self.holder.files.write(names.partial_name(self.job.id, self.job.attempt, self.parts), to_json(part))
         self.parts, self.said = self.parts + 1, self.said + count
         self.report(Readable, parts=self.parts)
 
     def again(self) -> None:
         """Lose the flow run: another attempt begins, with nothing of its text written yet."""
-        self.job = self.holder.ledger.run(jobs.requeue, self.job.id, actor="system:reconciler", reason="gone")
+        self.job = self.holder.ledger.run(
+            job_store.requeue, self.job.id, actor="system:reconciler", reason=RunMissing()
+        )
         self.parts = self.said = 0
         self.spans = []
         self.report(Started)
@@ -165,7 +167,9 @@ class Growing:
         """Have the rest read and heard, and the job completed."""
         if self.said < len(self.segments):
             self.say(len(self.segments) - self.said)
-        self.holder.files.write(names.peaks_name(self.job.media_sha256, 0), bytes(range(200)))
+        self.holder.files.write(
+            names.peaks_name(self.job.media_sha256, self.job.options.audio_track), bytes(range(200))
+        )
         told = {"duration_s": self.duration_s, "speech_s": self.duration_s - 1, "language": None}
         self.report(Planned, **told, language_probability=None, spans=tuple(self.spans))
         stored_as = names.transcript_name(self.job.id)
@@ -173,23 +177,3 @@ class Growing:
         self.holder.files.write(stored_as, to_json(whole))
         self.report(Exporting)
         self.report(Completed, transcript=stored_as, exports={})
-
-
-def _report(job: Job, transcript: Transcript) -> None:
-    holder = context.current()
-    reporter, who = DirectReporter(holder.ledger, holder.files), {"job_id": job.id, "attempt": 1, "worker": "gpu-here"}
-    stored_as = names.transcript_name(job.id)
-    holder.files.write(stored_as, to_json(transcript))
-    exports = {
-        fmt.value: names.export_name(job.id, stored_as, fmt, job.options.cues)
-        for fmt in (ExportFormat.SRT, ExportFormat.VTT)
-    }
-    for exported in exports.values():
-        holder.files.write(exported, b"WEBVTT\n")
-    span = Span(index=0, start_s=0, end_s=transcript.duration_s, samples_sha256="00aa")
-    told = {"duration_s": transcript.duration_s, "speech_s": transcript.speech_s, "language": "en"}
-    reporter.send(Started(**who))  # type: ignore[arg-type]
-    reporter.send(Planned(**who, **told, language_probability=0.98, spans=(span,)))  # type: ignore[arg-type]
-    reporter.send(SpanHeard(**who, index=0, result="results/00/00aa/x.json", engine_s=1.5))  # type: ignore[arg-type]
-    reporter.send(Exporting(**who))  # type: ignore[arg-type]
-    reporter.send(Completed(**who, transcript=stored_as, exports=exports))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""An OpenID provider for tests: a real server that signs real tokens, and can be told to get things wrong."""
+"""An OpenID provider for tests: a real server with real tokens and configurable faults."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The real app in this process, on settings of a test's own, and people to sign in."""
+"""The real app in this process, with settings and users of the test."""
 
 import os
 from collections.abc import Iterator
@@ -18,14 +18,17 @@ from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime import Runtime
 
-from dashboards import context
 from dashboards.app import build
-from dashboards.gate import COOKIE
-from storage import keys, sessions, users
-from storage.clock import utc_now
-from storage.ledger import Ledger
-from storage.records import Role, User
-from storage.settings import EngineSettings, Settings, StorageSettings, WebSettings
+from dashboards.http.access_middleware import COOKIE
+from dashboards.runtime import context
+from dashboards.runtime.limits import Limits
+from storage.accounts import api_keys, sessions, users
+from storage.domain.clock import utc_now
+from storage.domain.rate_classes import RateClass
+from storage.domain.records import KeyGrant, Role, User
+from storage.domain.settings import EngineSettings, RateLimitSettings, Settings, StorageSettings, WebSettings
+from storage.ledger.database import Ledger
+from storage.remote.service_tokens import operator_token
 
 FOUND = cache(manifest_scanner.scan_component_manifests)
 TOKEN = "the-token-of-the-workers"
@@ -37,6 +40,8 @@ PEOPLE: dict[str, tuple[Role, bool]] = {
     "rex": (Role.READER, False),
     "new": (Role.MEMBER, True),
 }
+UNLIMITED: dict[str, Any] = {f"rate_limit_{kind}": "off" for kind in RateClass}
+"""Tests send more from one address than people; `test_rate_limits.py` has the defaults."""
 ORIGIN = {"Origin": "http://testserver", "Accept": "application/json"}
 
 
@@ -46,6 +51,7 @@ def make_settings(folder: Path, **web: Any) -> Settings:
     known = {"worker_token": SecretStr(TOKEN), "admin_password": SecretStr("first password")} | web
     settings.__dict__["storage"] = StorageSettings(data_dir=folder / "data", _env_file=None)
     settings.__dict__["web"] = WebSettings(**known, _env_file=None)
+    settings.__dict__["rates"] = RateLimitSettings(**UNLIMITED, _env_file=None)
     settings.__dict__["engine"] = EngineSettings(_env_file=None)
     return settings
 
@@ -62,6 +68,11 @@ class Site:
     def worker(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {TOKEN}"}
 
+    @property
+    def operator(self) -> dict[str, str]:
+        """The header of the command line on this machine."""
+        return {"Authorization": f"Bearer {operator_token(self.settings).get_secret_value()}"}
+
     def user(self, name: str = "ada") -> User:
         """Return one of PEOPLE."""
         with context.ledger().read() as con:
@@ -69,9 +80,10 @@ class Site:
         assert user is not None
         return user
 
-    def key_of(self, user: User) -> dict[str, str]:
-        """Make an API key and return the header that shows it."""
-        secret, _ = context.ledger().run(keys.create, user_id=user.id, name="test", actor="system:test")
+    def key_of(self, user: User, **granted: Any) -> dict[str, str]:
+        """Make an API key, without limits unless some are given, and return the header that shows it."""
+        by: dict[str, Any] = {"name": "test", "actor": "system:test"}
+        secret, _ = context.ledger().run(api_keys.create, user_id=user.id, grant=KeyGrant(**granted), **by)
         return {"Authorization": f"Bearer {secret}"}
 
     def sign_in(self, name: str = "ada") -> str:
@@ -107,7 +119,7 @@ def one_runtime() -> Iterator[None]:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Site]:
-    """Run the app in this process."""
-    with one_runtime(), TestClient(build(settings)) as client:
+def running(settings: Settings, limits: Limits | None = None, *, peer: str = "testclient") -> Iterator[Site]:
+    """Run the app in this process; `peer` is the address that connections come from."""
+    with one_runtime(), TestClient(build(settings, limits=limits), client=(peer, 50_000)) as client:
         yield Site(client=client, settings=settings)

@@ -1,4 +1,4 @@
-"""A real Prefect server and real warm workers for the tests of flows, in a folder of their own."""
+"""A real Prefect server and real warm workers for tests of flows."""
 
 import contextlib
 import os
@@ -16,7 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from flows import deploy
+from flows.platform import deploy
+from tests.conftest import TINY_MODEL
 
 ROOT = Path(__file__).parents[2]
 SMALL_FLOWS = ("mark", "lethal", "patient")
@@ -69,11 +70,12 @@ class Server:
         return self.deployments[flow, pool]
 
     def _send(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(20):  # SQLite may be busy
-            answer = self.http.post(path, json=body)
+        answer = self.http.post(path, json=body)
+        for _ in range(20):
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
-            time.sleep(0.2)
+            time.sleep(0.2)  # SQLite is busy
+            answer = self.http.post(path, json=body)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
@@ -103,7 +105,8 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "TRANSCRIBER_DATA_DIR": str(folder / "data"),
         "TRANSCRIBER_WEB_URL": f"http://127.0.0.1:{free_port()}",
-        "TRANSCRIBER_MODEL": "demo",
+        "TRANSCRIBER_MODEL": str(TINY_MODEL),
+        "TRANSCRIBER_BATCH_SOURCES": f"admin={tmp_path_factory.getbasetemp()}",
     }
 
 
@@ -111,7 +114,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def server_process(surroundings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """The Prefect server, started and perhaps not there yet."""
     port = surroundings["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
-    command = [sys.executable, "-m", "flows.server", "127.0.0.1", port]
+    command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", port]
     with (
         Path(surroundings["PREFECT_HOME"], "server.log").open("wb") as log,
         subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=log, stderr=log) as process,
@@ -152,7 +155,7 @@ class Worker:
         def found() -> psutil.Process | None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 for each in psutil.Process(self.process.pid).children():
-                    if "flows.child" in each.cmdline():
+                    if "flows.worker.child_main" in each.cmdline():
                         return each
             return None
 
@@ -167,13 +170,17 @@ class Worker:
 @pytest.fixture(scope="session")
 def start_worker(
     surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Worker]]:
-    """Return `start_worker(pool)`; a pool that is neither cpu nor gpu gets a worker like that of cpu."""
+) -> Iterator[Callable[..., Worker]]:
+    """Return `start_worker(pool)`; a pool that is neither cpu nor gpu gets a worker like that of cpu.
+
+    Python code may come `first`.
+    """
     started: list[Worker] = []
 
-    def start(pool: str) -> Worker:
+    def start(pool: str, first: str = "") -> Worker:
         log = tmp_path_factory.mktemp("worker") / "log"
-        command = [sys.executable, "-c", f"from flows.work import work; work({pool!r}, device=None, limit=None)"]
+        work = f"from flows.worker.run_worker import work; work({pool!r}, device=None, limit=None)"
+        command = [sys.executable, "-c", f"{first}\n{work}"]
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=out, stderr=out)
         started.append(Worker(process=process, log=log))

@@ -1,4 +1,4 @@
-"""Flows that are small on purpose, run by real warm workers in the tests."""
+"""Small flows for tests with real warm workers."""
 
 import asyncio
 import os
@@ -13,9 +13,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from flows.board import Board
-from flows.resident import current
-from storage.records import Options, Segment, Transcript
+from flows.runs.artifacts import RunArtifacts
+from flows.runs.process_state import current
+from storage.domain.records import Options, Segment, Transcript
 
 
 @flow(name="mark")
@@ -54,7 +54,7 @@ async def patient(folder: str, name: str, seconds: float) -> State[None] | None:
 @flow(name="shown")
 async def shown(job_id: str) -> None:
     """Show a recording's progress and its transcript."""
-    board = Board(cast("Any", SimpleNamespace(id=job_id, name="a.wav")))
+    board = RunArtifacts(cast("Any", SimpleNamespace(id=job_id, name="a.wav")))
     board.progress(0.5)
     await board.finish(
         Transcript(
@@ -65,7 +65,7 @@ async def shown(job_id: str) -> None:
             speech_s=1.0,
             language="en",
             language_probability=None,
-            model="demo",
+            model="small",
             fingerprint="0",
             engine="none",
             options=Options(),

@@ -1,8 +1,8 @@
-"""Malformed media, the same at every run: what networks, disks, programs and people with bad intentions do to files.
+"""A reproducible corpus of malformed media files.
 
     python -m tests.fuzz.corpus FOLDER
 
-writes them all, for trying something else on them.
+writes them all, for trying other programs on them.
 """
 
 import io
@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tests.tasks.audio.test_inputs import write_coded
 from tests.tasks.sounds import RATE_HZ, Samples, tone, write_media, write_wav
-from tests.tasks.test_inputs import write_coded
 
 SEED = 20_240_615
 LENGTH_S = 0.6

@@ -1,4 +1,4 @@
-"""Every malformed file ends in a clear error or a plan: within bounds, leaving nothing half-written, killing nobody."""
+"""Every malformed file ends in a clear error or a plan, within resource limits."""
 
 import hashlib
 import os
@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
-import pytest
 
-from storage import names, probe
-from storage.errors import TranscriberError
-from storage.files import Files
-from storage.records import Options
-from tasks import decode
-from tasks.ingest import ingest
+from storage.domain import names
+from storage.domain.errors import TranscriberError
+from storage.domain.records import Options
+from storage.files.file_store import Files
+from storage.media import probe
+from tasks.audio.decode import Patience
+from tasks.audio.ingest import ingest
+from tests.forks import forked_by
 from tests.fuzz.corpus import Malformed, corpus
 
 LEAST = 300
@@ -25,6 +27,8 @@ MAX_HOURS = 0.25
 WITHIN_S = 60.0  # of wall time, on a machine that does much else
 GROWS_BY_BYTES = 400 << 20
 AT_ONCE = 4
+IMPATIENT = Patience(least_s=6.0, bytes_a_second=1 << 40)
+"""Wait less long for a decoder than a real recording may need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +46,13 @@ def tried(file: Malformed, folder: Path, files: Files) -> Outcome:
     began, said = time.monotonic(), ""
     asked = Options(channels="split" if len(file.data) % 2 else "mix")
     try:
-        probe.check(path, file.name, max_hours=MAX_HOURS, options=asked)
+        probe.check(path, file.name, max_hours=MAX_HOURS, options=asked, within_s=8.0, max_cpu_s=2)
     except TranscriberError as error:
         said = str(error)
     sha256 = hashlib.sha256(file.name.encode()).hexdigest()
     try:
-        plan = ingest(path, name=file.name, files=files, options=asked, max_hours=MAX_HOURS, media_sha256=sha256)
+        limits: dict[str, Any] = {"max_hours": MAX_HOURS, "patience": IMPATIENT}
+        plan = ingest(path, name=file.name, files=files, options=asked, media_sha256=sha256, **limits)
         worker = "plan"
         assert plan.duration_s >= 0
         assert all(files.exists(names.span_name(span.samples_sha256)) for span in plan.spans)
@@ -57,16 +62,6 @@ def tried(file: Malformed, folder: Path, files: Files) -> Outcome:
     return Outcome(name=file.name, worker=worker, said=said, took_s=time.monotonic() - began)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less long for a decoder than a real recording may need."""
-    monkeypatch.setattr(decode, "PATIENCE_S", 8.0)
-    monkeypatch.setattr(decode, "BYTES_A_SECOND", 1 << 40)
-    monkeypatch.setattr(probe, "TIMEOUT_S", 8.0)
-    monkeypatch.setattr(probe, "MAX_CPU_S", 4)
-
-
-@pytest.mark.usefixtures("impatient")
 def test_every_malformed_file_ends_clearly(tmp_path: Path) -> None:
     malformed, files = corpus(), Files(str(tmp_path / "store"))
     assert len(malformed) >= LEAST
@@ -80,8 +75,7 @@ def test_every_malformed_file_ends_clearly(tmp_path: Path) -> None:
     slow = [(one.name, one.took_s) for one in outcomes if one.took_s > 2 * WITHIN_S]
     assert not slow
     assert me.memory_info().rss - before_bytes < GROWS_BY_BYTES
-    assert not [child for child in me.children(recursive=True) if "storage.probe" in child.cmdline()]
-    assert not [child for child in me.children(recursive=True) if "tasks.decoder" in child.cmdline()]
+    assert not forked_by(me)
     assert not [path for path in (tmp_path / "store").rglob("*") if path.name.startswith(".")]
     assert not [one.name for one in outcomes if one.worker != "plan" and not one.said]
     kinds = Counter(one.worker for one in outcomes)
@@ -90,6 +84,10 @@ def test_every_malformed_file_ends_clearly(tmp_path: Path) -> None:
     assert set(kinds) <= {
         "plan",
         "audio_unreadable",
+        "header_missing",
+        "index_missing",
+        "recording_encrypted",
+        "codec_unknown",
         "empty_upload",
         "no_audio_track",
         "recording_too_long",

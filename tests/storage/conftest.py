@@ -1,6 +1,5 @@
-"""A real ledger and a real folder for each test, and short ways to jobs and reports."""
+"""A real ledger and folder for each test, with shortcuts to jobs and reports."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,20 +7,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from storage import jobs, manifests, names, users
-from storage.clock import new_id
-from storage.files import Files
-from storage.ledger import Ledger
-from storage.records import Job, Lane, Options, Role, Segment, Span, Stretch, Transcript, User, Word, to_json
-from storage.reports import Completed, DirectReporter, Exporting, Planned, SpanHeard, Started
-
-
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed ledger with nothing in it, to copy (migrating one for each test takes a while)."""
-    path = tmp_path_factory.mktemp("empty") / "ledger.duckdb"
-    Ledger.open(path).close()
-    return path
+from storage.accounts import users
+from storage.domain.clock import new_id
+from storage.domain.records import Job, Role, Span, Transcript, User
+from storage.files.file_store import Files
+from storage.jobs import manifests
+from storage.ledger.database import Ledger
+from tests.factories import SPANS, DirectReporter, FlowRun, accept, transcript_of
 
 
 @pytest.fixture
@@ -64,107 +56,20 @@ class MakeJob(Protocol):
 def make_job(ledger: Ledger, ann: User) -> MakeJob:
     """Return `make_job(owner=ann, content=…)`; the content stands for the bytes."""
 
-    def make(owner: User | None = None, *, content: str = "sound", **more: Any) -> Job:
-        owner = owner or ann
-        values: dict[str, Any] = {
-            "owner_id": owner.id,
-            "name": "talk.wav",
-            "media_sha256": hashlib.sha256(content.encode()).hexdigest(),
-            "media_bytes": len(content),
-            "options": Options(),
-            "lane": Lane.INTERACTIVE,
-            "actor": f"user:{owner.id}",
-        }
-        return ledger.run(jobs.accept, **(values | more))
+    def make(owner: User | None = None, **more: Any) -> Job:
+        return accept(ledger, owner or ann, **more)
 
     return make
 
 
-SPANS = (
-    Span(index=0, start_s=0, end_s=10, samples_sha256="00aa", speech=(Stretch(start_s=1, end_s=7),)),
-    Span(index=1, start_s=10, end_s=20, samples_sha256="11bb", speech=(Stretch(start_s=10, end_s=14),)),
-)
-
-
-def a_transcript(job: Job) -> Transcript:
-    return Transcript(
-        job_id=job.id,
-        media_sha256=job.media_sha256,
-        name=job.name,
-        duration_s=20,
-        speech_s=10,
-        language="en",
-        language_probability=0.98,
-        model="tiny",
-        fingerprint="f00d",
-        engine="faster-whisper",
-        options=job.options,
-        segments=(
-            Segment(
-                start_s=1,
-                end_s=2.5,
-                text=' Grüße, "Anna"\n😀',
-                words=(
-                    Word(start_s=1, end_s=1.5, text=" Grüße,", probability=0.123456789),
-                    Word(start_s=1.5, end_s=2.5, text=' "Anna"\n😀', probability=1),
-                ),
-                speaker="A",
-                avg_logprob=-0.3,
-                compression_ratio=1.2,
-                no_speech_prob=0.01,
-                temperature=0.2,
-            ),
-            Segment(start_s=3, end_s=4, text=" Ende.", language="de"),
-        ),
-        given_up=("batch size 8",),
-    )
-
-
-class Runner:
-    """Plays the flow run of one attempt, step by step."""
-
-    def __init__(self, reporter: DirectReporter, files: Files, job: Job) -> None:
-        self.reporter, self.files, self.job = reporter, files, job
-        self.common: dict[str, Any] = {"job_id": job.id, "attempt": job.attempt, "worker": "cpu-1"}
-
-    def start(self, **more: Any) -> Job:
-        return self.reporter.send(Started(**self.common, flow_run_id="run-1", **more))
-
-    def plan(self, spans: tuple[Span, ...] = SPANS, **more: Any) -> Job:
-        facts: dict[str, Any] = {"duration_s": 20.0, "speech_s": 10.0, "language": "en", "language_probability": 0.98}
-        return self.reporter.send(Planned(**self.common, **facts, spans=spans, **more))
-
-    def hear(self, index: int, **more: Any) -> Job:
-        result = names.result_name(SPANS[index].samples_sha256, "f00d", "engine 1", self.job.options, "en")
-        return self.reporter.send(SpanHeard(**self.common, index=index, result=result, engine_s=0.5, **more))
-
-    def export(self) -> Job:
-        return self.reporter.send(Exporting(**self.common))
-
-    def complete(self) -> Job:
-        name = names.transcript_name(self.job.id)
-        self.files.write(name, to_json(a_transcript(self.job)))
-        srt = names.export_name(self.job.id, name, "srt", self.job.options.cues)
-        self.files.write(srt, b"1\n")
-        return self.reporter.send(Completed(**self.common, transcript=name, exports={"srt": srt}))
-
-    def whole_way(self) -> Job:
-        self.start()
-        self.plan()
-        self.hear(0)
-        self.hear(1)
-        self.export()
-        return self.complete()
-
-
 @pytest.fixture
-def run_of(reporter: DirectReporter, files: Files) -> Callable[[Job], Runner]:
-    return lambda job: Runner(reporter, files, job)
+def run_of(reporter: DirectReporter, files: Files) -> Callable[[Job], FlowRun]:
+    return lambda job: FlowRun(reporter, files, job)
 
 
-@pytest.fixture
-def transcript_of() -> Callable[[Job], Transcript]:
-    return a_transcript
+@pytest.fixture(name="transcript_of")
+def transcript_of_fixture() -> Callable[[Job], Transcript]:
+    return transcript_of
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A stand-in for the model hub: the parts of its HTTP API that fetching uses, over files of a folder."""
+"""A simulated model hub: the parts of its HTTP API that downloads use."""
 
 import hashlib
 import json
@@ -22,6 +22,8 @@ class Hub:
     break_after: int | None = None  # bytes of model.bin after which the connection is closed
     breaks_left: int = 0
     wrong_sha256: bool = False
+    claimed_bytes: int | None = None  # what it says of each large file
+    is_away: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     sent_bytes: int = 0
 
@@ -31,8 +33,9 @@ class Hub:
             data = path.read_bytes()
             sha256 = "0" * 64 if self.wrong_sha256 else hashlib.sha256(data).hexdigest()
             large = {"lfs": {"sha256": sha256, "size": len(data)}} if path.suffix == ".bin" else {}
+            size = self.claimed_bytes if large and self.claimed_bytes else len(data)
             blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-            rows.append({"rfilename": path.name, "size": len(data), "blobId": blob, **large})
+            rows.append({"rfilename": path.name, "size": size, "blobId": blob, **large})
         return {"id": self.repo, "sha": REVISION, "siblings": [*rows, {"rfilename": "README.md", "size": 3}]}
 
 
@@ -48,7 +51,9 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if path == f"/api/models/{hub.repo}":
+            if hub.is_away:
+                self.send_error(503)
+            elif path == f"/api/models/{hub.repo}":
                 self.answer(json.dumps(hub.listing()).encode())
             elif path.startswith(f"/{hub.repo}/resolve/{REVISION}/"):
                 self.redirect(path.replace("/resolve/", "/stored/"))

@@ -1,4 +1,4 @@
-"""A stand-in for a Python package index: PEP 503 pages and wheels made here, and how an index misbehaves."""
+"""A simulated Python package index: PEP 503 pages, wheels, and faults."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.package_index import Package, PackagedFile
+from tasks.models.package_index import Package, PackagedFile
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,4 @@
-"""Sounds that tests are made of, and the small parts of writing them into containers."""
+"""Audio for tests, and helpers to write it into containers."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,10 @@ from av.audio import AudioStream
 from av.container import OutputContainer
 from av.video import VideoStream
 from numpy.typing import NDArray
+
+from storage.domain.records import FileNote
+from tasks.audio.channels import Mixer
+from tasks.audio.decode import PATIENCE, Decoding, Patience
 
 RATE_HZ = 16_000
 CODED_HZ = 48_000
@@ -31,6 +35,18 @@ def read_wav(path: Path) -> Samples:
     samples, rate_hz = soundfile.read(path, dtype="float32")
     assert rate_hz == RATE_HZ
     return np.asarray(samples, dtype=np.float32)
+
+
+def decoded(
+    path: Path, *, track: int | None = None, notes: list[FileNote] | None = None, patience: Patience = PATIENCE
+) -> Samples:
+    """Decode a track as float32 mono at 16 kHz; `notes` then says what is missing."""
+    with Decoding(path, name=path.name, track=track, patience=patience) as decoding:
+        mixer = Mixer(decoding.channel_names)
+        samples = np.concatenate([mixer.mono(block) for block in decoding.blocks()])
+    if notes is not None:
+        notes += decoding.notes
+    return samples
 
 
 def write_wav(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> Path:

@@ -1,4 +1,4 @@
-"""The same sound gives the same spans, results and words: with few workers or many, in small blocks or large ones."""
+"""The same audio gives the same result with any number of workers and block size."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import names
-from storage.files import Files
-from storage.records import Options, Plan
-from tasks.decode import Decoding, Ints
-from tasks.engine import Engine
-from tasks.ingest import file_sha256, ingest
-from tasks.models import Resolved
-from tasks.transcribe import HeardSpan, transcribe_file
+from storage.domain import names
+from storage.domain.records import Options, Plan
+from storage.files.file_store import Files
+from tasks.asr.engine import Engine
+from tasks.audio.decode import Decoding, Ints
+from tasks.audio.ingest import file_sha256, ingest
+from tasks.models.catalogue import Resolved
+from tasks.pipeline import TranscribedSpan, transcribe_file
 from tests.conftest import Clip
 from tests.tasks.sounds import read_wav, silence, write_wav
 
@@ -35,10 +35,10 @@ def talk(tmp_path: Path, speech: list[Clip]) -> Path:
 def test_more_workers_change_no_name_and_no_word(talk: Path, resolved: Resolved, files: Files) -> None:
     expected: list[str] = []
     for workers in (1, 2, 4, 16):
-        heard: list[HeardSpan] = []
-        with Engine.load(resolved, num_workers=workers, cpu_threads=1) as engine:
-            transcribe_file(talk, engine=engine, files=files, options=Options(), on_heard=heard.append)
-        results = [each.result for each in sorted(heard, key=lambda each: each.span.start_s)]
+        heard: list[TranscribedSpan] = []
+        with Engine.loaded(resolved, num_workers=workers, cpu_threads=1) as engine:
+            transcribe_file(talk, engine=engine, files=files, options=Options(), on_transcribed=heard.append)
+        results = [each.result_name for each in sorted(heard, key=lambda each: each.span.start_s)]
         expected = expected or results
         assert results == expected
         files.delete(names.plans_folder(file_sha256(talk)))  # so that it is cut again

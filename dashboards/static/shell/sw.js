@@ -3,7 +3,7 @@
  *
  * It keeps the offline page and its picture, and nothing else: no recording, transcript or answer is ever cached.
  */
-importScripts("/assets/kept.js");
+import { keepShared } from "/assets/unsent_store.js";
 
 const SHELL = "wt-shell-1";
 const OFFLINE = "/offline";
@@ -37,7 +37,7 @@ async function takeShared(request) {
   try {
     const form = await request.formData();
     const files = form.getAll("recordings").filter((one) => one instanceof File && one.size);
-    for (const file of files) await wtKept.keepFile(file);
+    for (const file of files) await keepShared(file);
     return Response.redirect(`/upload?shared=${files.length}`, 303);
   } catch {
     return Response.redirect("/upload?shared=failed", 303);

@@ -1,13 +1,14 @@
-"""Draws the app's icons from its mark with Chromium: run `python -m dashboards.static.shell.icons.draw` after a change.
+"""Draw the app's icons from its mark with Chromium.
 
-A maskable icon fills its square, since phones cut their own shapes out of it; the mark keeps to the safe middle.
+Run `python -m dashboards.static.shell.icons.draw` after a change. A maskable icon fills its square, since phones cut
+their own shapes out of it; the mark stays in the safe area.
 """
 
 import shutil
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MARK = HERE.parents[2] / "components" / "mark.svg"
+MARK = HERE.parents[2] / "components" / "shared" / "mark.svg"
 BACKGROUND = "#0f6b5c"
 PICTURES = {
     "icon-192.png": (192, False),
@@ -19,7 +20,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Write every picture beside this file."""
+    """Write every icon next to this file."""
     from playwright.sync_api import sync_playwright
 
     svg = MARK.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""HTTP APIs: jobs, transcripts, search, OpenAI-compatible, workers, admin."""

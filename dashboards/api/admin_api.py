@@ -1,0 +1,214 @@
+"""The routes behind `transcriber admin`, for when the web process holds the ledger.
+
+They need the operator token, which only users with access to the data dir can read; workers elsewhere do not have it.
+"""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any, TypeVar
+
+from duckdb import DuckDBPyConnection
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dashboards.http.error_responses import bad_request
+from dashboards.runtime import context, db, notify
+from storage.accounts import api_keys, sessions, users
+from storage.domain.errors import BadRequest, NotFound
+from storage.domain.records import KeyGrant, Role, to_json
+from storage.domain.scopes import Scope, in_order
+from storage.jobs import renaming
+from storage.maintenance import audit_heads, housekeeping, rebuild
+from storage.maintenance.audit_heads import AuditHead
+from storage.remote import secret_rotation
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Order(BaseModel):
+    """`actor` is who gave the command: "cli:" and the operating system's user name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: str = Field("cli:unknown", pattern=r"^cli:\S{1,100}$")
+
+
+class NewUser(_Order):
+    """Create a user; without a password one is generated. It must be changed at first login."""
+
+    name: str
+    role: Role = Role.MEMBER
+    password: SecretStr | None = None
+
+
+class ResetPassword(_Order):
+    """Give a user a one-time password."""
+
+    name: str
+    password: SecretStr | None = None
+
+
+class NewKey(_Order):
+    """Create an API key for a user; `name` says what it is for."""
+
+    user: str
+    name: str
+    scopes: list[str] = Field(default=[scope.value for scope in Scope])
+
+
+class Rename(_Order):
+    """Rename a recording."""
+
+    job: str
+    name: str
+
+
+class RotateSecret(_Order):
+    """Replace a secret of ours; the present one holds for the overlap."""
+
+    name: str
+    overlap_hours: float = secret_rotation.OVERLAP_HOURS
+
+
+class Backup(_Order):
+    """Copy the ledger to the file `to`, by default in `backups` next to it."""
+
+    to: Path | None = None
+
+
+async def _read(request: Request, kind: type[T]) -> T:
+    try:
+        return kind.model_validate_json(await request.body() or b"{}")
+    except ValidationError as error:
+        raise bad_request(error) from error
+
+
+async def create_user(request: Request) -> Response:
+    """Create an account and return its first password."""
+    order = await _read(request, NewUser)
+    password = _chosen(order.password)
+    user = await db.write(
+        users.create, name=order.name, password=password, role=order.role, must_change=True, actor=order.actor
+    )
+    return JSONResponse(json.loads(to_json(user)) | {"password": password})
+
+
+async def reset_password(request: Request) -> Response:
+    """Set a one-time password, end all of the user's sessions, and return the password."""
+    order = await _read(request, ResetPassword)
+    password = _chosen(order.password)
+    user_id, ended = await db.write(_reset, order.name, password, actor=order.actor)
+    notify.kick(ended)
+    return JSONResponse({"id": user_id, "name": order.name, "password": password})
+
+
+def _reset(con: DuckDBPyConnection, name: str, password: str, *, actor: str) -> tuple[str, list[str]]:
+    user = users.by_name(con, name)
+    if user is None:
+        raise NotFound("user", name)
+    users.set_password(con, user.id, password=password, actor=actor, must_change=True)
+    ended = [session.id for session in sessions.list_of(con, user.id)]
+    sessions.end_all(con, user.id, actor=actor)
+    return user.id, ended
+
+
+async def rotate_secret(request: Request) -> Response:
+    """Rotate a secret, and say what is left to do. The secret stays in the data dir."""
+    order = await _read(request, RotateSecret)
+    done = await db.write(
+        secret_rotation.rotate,
+        context.settings(),
+        order.name,
+        overlap_hours=order.overlap_hours,
+        actor=order.actor,
+    )
+    return JSONResponse({"name": done.name, "until": done.until.isoformat(), "next_step": done.next_step})
+
+
+async def create_key(request: Request) -> Response:
+    """Create an API key and return its secret, which is shown only once."""
+    order = await _read(request, NewKey)
+    secret, key_id = await db.write(_make_key, order.user, order.name, order.scopes, actor=order.actor)
+    return JSONResponse({"id": key_id, "secret": secret})
+
+
+def _make_key(con: DuckDBPyConnection, user_name: str, name: str, scopes: list[str], *, actor: str) -> tuple[str, str]:
+    user = users.by_name(con, user_name)
+    if user is None:
+        raise NotFound("user", user_name)
+    grant = KeyGrant(scopes=in_order(scopes))
+    secret, key = api_keys.create(con, user_id=user.id, name=name, grant=grant, actor=actor)
+    return secret, key.id
+
+
+async def rename_job(request: Request) -> Response:
+    """Rename a recording and return its new name."""
+    order = await _read(request, Rename)
+    job = await db.write(renaming.rename, order.job, name=order.name, actor=order.actor)
+    notify.announce(job)
+    return JSONResponse({"id": job.id, "name": job.name})
+
+
+async def backup(request: Request) -> Response:
+    """Copy the ledger while it serves."""
+    order = await _read(request, Backup)
+    try:
+        path = await db.in_thread(housekeeping.backup, context.ledger(), order.to, actor=order.actor)
+    except FileExistsError as error:
+        raise BadRequest("to", str(error)) from error
+    return JSONResponse({"path": str(path)})
+
+
+class KeptHead(BaseModel):
+    """A head of the audit chain that was kept elsewhere."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: AwareDatetime
+    rows: int
+    hash: str
+
+
+class KeptHeads(_Order):
+    """Check the audit log against these heads, too."""
+
+    heads: list[KeptHead] = []
+
+
+async def verify_audit(request: Request) -> Response:
+    """Check the audit log by itself, against kept heads and against the tables.
+
+    The heads are those sent, or those on storage.
+    """
+    sent = (await _read(request, KeptHeads)).heads if request.method == "POST" else []
+    heads = [AuditHead(at=one.at, rows=one.rows, hash=one.hash) for one in sent]
+    report = await db.read(audit_heads.examine, heads or await db.in_thread(audit_heads.kept, context.files()))
+    return JSONResponse(json.loads(to_json(report)))
+
+
+async def rebuild_ledger(request: Request) -> Response:
+    """Bring in jobs and versions that storage has and the ledger has not."""
+    await _read(request, _Order)
+    done = await db.in_thread(rebuild.rebuild, context.ledger(), context.files())
+    notify.wake()
+    told: dict[str, Any] = json.loads(to_json(done))
+    return JSONResponse(told)
+
+
+def _chosen(password: SecretStr | None) -> str:
+    return password.get_secret_value() if password else secrets.token_urlsafe(12)
+
+
+ROUTES = [
+    Route("/internal/v1/admin/users", create_user, methods=["POST"]),
+    Route("/internal/v1/admin/passwords", reset_password, methods=["POST"]),
+    Route("/internal/v1/admin/keys", create_key, methods=["POST"]),
+    Route("/internal/v1/admin/secrets", rotate_secret, methods=["POST"]),
+    Route("/internal/v1/admin/names", rename_job, methods=["POST"]),
+    Route("/internal/v1/admin/backups", backup, methods=["POST"]),
+    Route("/internal/v1/admin/audit", verify_audit, methods=["GET", "POST"]),
+    Route("/internal/v1/admin/rebuild", rebuild_ledger, methods=["POST"]),
+]

@@ -1,0 +1,236 @@
+"""Serve source recordings with ranges for seeking, and exported files."""
+
+import mimetypes
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from functools import partial
+from http import HTTPStatus
+from typing import BinaryIO
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from dashboards.http.conditional import not_modified
+from dashboards.http.identity import caller_of
+from dashboards.http.request_options import cues_from_query
+from dashboards.runtime import context, db, security_log
+from dashboards.services import job_access, make_exports
+from storage.domain import names, retries
+from storage.domain.errors import NotFound, StorageUnreachable
+from storage.domain.records import ExportFormat, Job
+
+BLOCK_BYTES = 256 * 1024
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+PLAYED = ("audio/", "video/")
+
+
+async def _own(request: Request) -> Job:
+    return await visible(request, request.path_params["job_id"])
+
+
+async def visible(request: Request, job_id: str) -> Job:
+    """Return a job that the caller may see; an administrator's look at others' is recorded.
+
+    Raises:
+        NotFound: see `job_access.visible`.
+    """
+    user = caller_of(request).the_user()
+    job = await db.read(job_access.visible, user, job_id)
+    security_log.others_read(user, job)
+    return job
+
+
+async def recording(request: Request) -> Response:
+    """Serve the source recording, whole or in part."""
+    return await recording_of(request, await _own(request))
+
+
+async def recording_of(request: Request, job: Job) -> Response:
+    """Serve a job's recording to a user, and record it."""
+    answer = await source_of(request, job)
+    security_log.media_sent(caller_of(request).the_user(), job)
+    return answer
+
+
+async def source_of(request: Request, job: Job) -> Response:
+    """Serve a job's recording by path from a folder, or streamed from an object store."""
+    name = names.media_name(job.media_sha256)
+    headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": disposition("inline", job.name)}
+    kind = _played_type(job.name)
+    files = context.files()
+    if (path := files.path(name)) is not None:
+        await db.in_thread(files.size, name)
+        return FileResponse(path, media_type=kind, headers=headers)
+    return await _remote(request, name, kind, headers)
+
+
+async def peaks(request: Request) -> Response:
+    """Serve the recording's waveform: a byte for each 100 ms."""
+    return await peaks_of(await _own(request))
+
+
+async def peaks_of(job: Job) -> Response:
+    """Serve a job's waveform; old recordings have none.
+
+    Raises:
+        NotStored: it has none.
+    """
+    name = names.peaks_name(job.media_sha256, job.options.audio_track)
+    body = await db.in_thread(context.files().read, name)
+    return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "private, max-age=3600"})
+
+
+async def download(request: Request) -> Response:
+    """Serve the current transcript as a file, with the caption settings of the URL."""
+    return await download_of(request, await _own(request), request.path_params["fmt"])
+
+
+async def download_of(request: Request, job: Job, fmt: str) -> Response:
+    """Serve a file of a job's transcript to a user, and record it."""
+    answer = await made_file(request, job, fmt)
+    if request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED:
+        await security_log.export_sent(caller_of(request).the_user(), job, fmt)
+    return answer
+
+
+async def made_file(request: Request, job: Job, fmt: str) -> Response:
+    """Serve a file of a job's current transcript, making it if necessary.
+
+    Raises:
+        NotFound: there is no such format, or no transcript yet.
+        BadSetting: a caption setting is unknown, or out of range.
+        ExportPending: it is not ready within half a minute.
+    """
+    if fmt not in set(ExportFormat):
+        raise NotFound("file", f"{job.id}.{fmt}")
+    asked = ExportFormat(fmt)
+    name = await make_exports.made(job, asked, cues_from_query(request.query_params, job.options.cues))
+    stem = job.name.rsplit(".", 1)[0] or job.name
+    headers = {
+        "Content-Disposition": disposition("attachment", f"{stem}.{fmt}"),
+        "Cache-Control": "private, no-cache",  # the same URL serves the next version, once the text is edited
+        "ETag": f'"{name.rpartition("/")[2]}"',
+    }
+    if same := not_modified(request, headers):
+        return same
+    return await _whole(request, name, asked.spec.media_type, headers)
+
+
+async def _whole(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
+    """Serve a whole stored object as a stream."""
+    if (path := context.files().path(name)) is not None:
+        return FileResponse(path, media_type=kind, headers=headers)
+    headers |= {"Content-Length": str(await db.in_thread(context.files().size, name))}
+    if request.method == "HEAD":
+        return Response(media_type=kind, headers=headers)
+    blocks = await _begun(name, 0, int(headers["Content-Length"]) - 1)
+    return StreamingResponse(blocks, media_type=kind, headers=headers)
+
+
+def disposition(kind: str, name: str) -> str:
+    """Return a Content-Disposition for any name (RFC 6266): ASCII for old clients, UTF-8 for others."""
+    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%/;]', "_", name)
+    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _played_type(name: str) -> str:
+    """Return a media type that browsers play and never execute, whatever the file's name."""
+    kind = mimetypes.guess_type(name)[0] or ""
+    return kind if kind.startswith(PLAYED) else "application/octet-stream"
+
+
+async def _remote(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
+    """Stream from an object store, block by block."""
+    size = await db.in_thread(context.files().size, name)
+    first, last = _range(request.headers.get("range"), size)
+    partial = request.headers.get("range") is not None
+    headers |= {"Accept-Ranges": "bytes", "Content-Length": str(last - first + 1)}
+    if partial:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    status = HTTPStatus.PARTIAL_CONTENT if partial else HTTPStatus.OK
+    if request.method == "HEAD":
+        return Response(status_code=status, media_type=kind, headers=headers)
+    return StreamingResponse(await _begun(name, first, last), status, media_type=kind, headers=headers)
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """Return the first and last requested byte.
+
+    Raises:
+        HTTPException: they are out of range.
+    """
+    if header is None:
+        return 0, size - 1
+    match = RANGE.fullmatch(header.strip())
+    if match is None or match.groups() == ("", ""):
+        raise _outside(size)
+    start, end = match.groups()
+    first = int(start) if start else max(0, size - int(end))
+    last = min(int(end), size - 1) if start and end else size - 1
+    if first > last:
+        raise _outside(size)
+    return first, last
+
+
+def _outside(size: int) -> HTTPException:
+    return HTTPException(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "ask for one range of bytes inside the recording",
+        {"Content-Range": f"bytes */{size}"},
+    )
+
+
+async def _begun(name: str, first: int, last: int) -> AsyncIterator[bytes]:
+    """Return blocks of a stored object, having read the first.
+
+    Until then, the answer can still be an error.
+
+    Raises:
+        NotStored, StorageUnreachable: it cannot be read.
+    """
+    file = await db.in_thread(context.files().open, name)
+    blocks = _blocks(file, first, last)
+    block = await anext(blocks, b"")
+    return _with_first(block, blocks)
+
+
+async def _with_first(block: bytes, others: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(others):
+        yield block
+        async for other in others:
+            yield other
+
+
+async def _blocks(file: BinaryIO, first: int, last: int) -> AsyncGenerator[bytes]:
+    """Yield the blocks; a block that storage does not give at once is read again."""
+    try:
+        at = first
+        while at <= last:
+            read = partial(_block, file, at, min(last + 1 - at, BLOCK_BYTES))
+            block = await retries.call_async(
+                partial(db.in_thread, read),
+                may_pass=lambda error: isinstance(error, StorageUnreachable),
+                pauses_s=context.current().limits.media_read_again_after_s,
+            )
+            if not block:
+                return
+            at += len(block)
+            yield block
+    finally:
+        await db.in_thread(file.close)
+
+
+def _block(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
+
+
+ROUTES = [
+    Route("/recordings/{job_id}", recording, methods=["GET"]),
+    Route("/recordings/{job_id}/peaks", peaks, methods=["GET"]),
+    Route("/downloads/{job_id}/{fmt}", download, methods=["GET"]),
+]

@@ -1,0 +1,233 @@
+"""The internal API: reports and heartbeats of workers, jobs of the command line.
+
+JSON in, JSON out. Every call is idempotent: reports by their id, jobs by their idempotency key. Workers decode hostile
+media, so their token opens no more than they need; whatever they do is recorded as theirs.
+"""
+
+import json
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dashboards.http.error_responses import bad_request
+from dashboards.http.identity import By, caller_of
+from dashboards.http.multipart import received
+from dashboards.http.request_options import OptionsForm, lane_from, options_from_json
+from dashboards.runtime import context, db, notify, upkeep
+from dashboards.services import accept_recording, jobs
+from dashboards.services.accept_recording import NewRecording
+from storage.accounts import users
+from storage.domain import batch_sources
+from storage.domain.errors import NotAllowed, NotFound
+from storage.domain.records import Job, Lane, User, to_json
+from storage.jobs import job_store, reports
+from storage.remote.worker_registry import WorkerBeat
+from storage.transcripts import transcript_store
+
+_BEAT: TypeAdapter[WorkerBeat] = TypeAdapter(WorkerBeat)
+
+
+class StoredRecording(BaseModel):
+    """A recording whose bytes the caller has stored under the content name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = "admin"
+    name: str
+    media_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    media_bytes: int = Field(gt=0)
+    options: OptionsForm = Field(default_factory=OptionsForm)
+    lane: Lane = Lane.BATCH
+    actor: str = "worker:http"
+    idempotency_key: str | None = None
+    in_hand: bool = False  # the caller transcribes it: no worker gets it
+
+
+class AskedRecording(BaseModel):
+    """A recording that a batch would send; `again` asks for failed and deleted ones."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = "admin"
+    key: str
+    again: bool = False
+    actor: str = "worker:http"
+
+
+def json_of(record: object) -> Response:
+    """Respond with a record as JSON."""
+    return Response(to_json(record), media_type="application/json")
+
+
+async def report(request: Request) -> Response:
+    """Apply a flow run's report, and respond with the job as it is then."""
+    told = reports.read(await request.body())
+    if isinstance(told, reports.Started):
+        await notify.before_start(told)
+    holder = context.current()
+    actor = _actor(request, f"worker:{told.worker}")
+    job = await db.in_ledger(reports.apply, holder.ledger, holder.files, told, actor=actor)
+    notify.announce(job)
+    return json_of(job)
+
+
+async def heartbeat(request: Request) -> Response:
+    """Record a worker's heartbeat; respond with the models that it should download."""
+    try:
+        beat = _BEAT.validate_json(await request.body())
+    except ValidationError as error:
+        raise bad_request(error) from error
+    wanted = context.workers().beat(beat)
+    notify.wake()
+    return JSONResponse({"wanted_models": list(wanted)})
+
+
+async def good_bye(request: Request) -> Response:
+    """Remove a worker that stops."""
+    context.workers().gone(request.path_params["name"])
+    return Response(status_code=204)
+
+
+async def submit(request: Request) -> Response:
+    """Create a job from a file in a form, or from stored bytes (`StoredRecording`)."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return json_of(await _submit_file(request))
+    _require_operator(request, "making a job of stored bytes")
+    try:
+        asked = StoredRecording.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise bad_request(error) from error
+    owner = await _owner(request, asked.owner)
+    new = NewRecording(
+        owner_id=owner.id,
+        name=asked.name,
+        options=asked.options.options(),
+        lane=asked.lane,
+        actor=asked.actor,
+        key=asked.idempotency_key,
+    )
+    job = await accept_recording.accept_stored(
+        new, sha256=asked.media_sha256, size_bytes=asked.media_bytes, in_hand=asked.in_hand
+    )
+    return json_of(job)
+
+
+async def known(request: Request) -> Response:
+    """Say what earlier batches did with a recording, before its bytes are sent."""
+    try:
+        asked = AskedRecording.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise bad_request(error) from error
+    owner = await _owner(request, asked.owner)
+    actor = _actor(request, asked.actor)
+    return json_of(await db.in_thread(jobs.known_to_batch, owner.id, asked.key, again=asked.again, actor=actor))
+
+
+async def _submit_file(request: Request) -> Job:
+    settings = context.settings()
+    uploads_dir = settings.storage.uploads_dir
+    async with received(request, uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
+        owner = await _owner(request, form.first("owner") or "admin")
+        new = NewRecording(
+            owner_id=owner.id,
+            name=form.file_name(),
+            options=options_from_json(form.first("options")),
+            lane=lane_from(form.first("lane")),
+            actor=_actor(request, form.first("actor") or "worker:http"),
+            key=form.first("idempotency_key"),
+        )
+        part_id = form.first("replaces")
+        job = await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)
+    if part_id:
+        await db.in_thread(jobs.delete_part, part_id, job, actor=new.actor)
+    return job
+
+
+def _actor(request: Request, claimed: str) -> str:
+    """Return who acts. A worker is always a worker, and by its own token always itself."""
+    caller = caller_of(request)
+    trusted = caller.by is By.OPERATOR or (caller.worker is None and claimed.startswith("worker:"))
+    return claimed if trusted else caller.actor
+
+
+async def _owner(request: Request, name: str) -> User:
+    """Return the owner that is named. A worker names only owners of listed batch sources.
+
+    Raises:
+        NotAllowed: a worker names somebody else.
+        NotFound: there is no such user.
+    """
+    listed = {each.owner for each in batch_sources.parse(context.settings().web.batch_sources)}
+    if caller_of(request).by is By.WORKER and name not in listed:
+        raise NotAllowed(f"making a job for {name}", f"an entry in {batch_sources.SETTING}")
+    user = await db.read(users.by_name, name)
+    if user is None:
+        raise NotFound("user", name)
+    return user
+
+
+async def job(request: Request) -> Response:
+    """Return the job as it is now."""
+    _require_operator(request, "reading a job")
+    return json_of(await db.read(job_store.get, request.path_params["job_id"]))
+
+
+async def exports(request: Request) -> Response:
+    """Return the storage names of the job's exports, by format."""
+    _require_operator(request, "reading a job's exports")
+    return JSONResponse(await db.read(job_store.exports_of, request.path_params["job_id"]))
+
+
+async def spans(request: Request) -> Response:
+    """Return the job's spans with their workers. Workers see those of jobs in flight."""
+    found = await db.read(job_store.get, request.path_params["job_id"])
+    if found.state.finished:
+        _require_operator(request, "reading the spans of a finished job")
+    rows = await db.read(job_store.spans_of, request.path_params["job_id"])
+    return JSONResponse([json.loads(to_json(row)) for row in rows])
+
+
+async def transcript(request: Request) -> Response:
+    """Return the job's transcript.
+
+    Raises:
+        NotFound: there is none yet.
+    """
+    _require_operator(request, "reading a transcript")
+    job_id = request.path_params["job_id"]
+    found = await db.read(transcript_store.get, job_id)
+    if found is None:
+        raise NotFound("transcript of job", job_id)
+    return json_of(found)
+
+
+async def tidy(request: Request) -> Response:
+    """Do the hourly maintenance now, for the command line."""
+    _require_operator(request, "maintenance")
+    return JSONResponse(await upkeep.tidy())
+
+
+def _require_operator(request: Request, action: str) -> None:
+    """Check that the command line asks, on the machine of the web process.
+
+    Raises:
+        NotAllowed: a worker asks, whose token opens reports, heartbeats and the spans of jobs in flight.
+    """
+    if caller_of(request).by is not By.OPERATOR:
+        raise NotAllowed(action, "the command line on the web process's machine")
+
+
+ROUTES = [
+    Route("/internal/v1/reports", report, methods=["POST"]),
+    Route("/internal/v1/heartbeats", heartbeat, methods=["POST"]),
+    Route("/internal/v1/heartbeats/{name}", good_bye, methods=["DELETE"]),
+    Route("/internal/v1/jobs", submit, methods=["POST"]),
+    Route("/internal/v1/known-recordings", known, methods=["POST"]),
+    Route("/internal/v1/jobs/{job_id}", job, methods=["GET"]),
+    Route("/internal/v1/jobs/{job_id}/exports", exports, methods=["GET"]),
+    Route("/internal/v1/jobs/{job_id}/spans", spans, methods=["GET"]),
+    Route("/internal/v1/jobs/{job_id}/transcript", transcript, methods=["GET"]),
+    Route("/internal/v1/upkeep", tidy, methods=["POST"]),
+]

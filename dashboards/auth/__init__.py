@@ -1,0 +1,1 @@
+"""Login, sign-up and OpenID routes."""

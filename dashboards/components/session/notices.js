@@ -1,0 +1,66 @@
+/**
+ * Notices of recordings that have become ready or failed while another page is read.
+ *
+ * @import { SessionData } from "../contracts.js"
+ * @import { JobEvent } from "../shared/mounted.js"
+ *
+ * @typedef {{ id: string, name: string, state: "completed" | "failed", finished_at: string | null }} FinishedJob
+ */
+import { make } from "../shared/dom.js";
+import { fill } from "../shared/format.js";
+
+const MOST = 4;
+const SHOWN_MS = 12_000;
+const NEWS_MS = 60_000;
+
+export class FinishedNotices {
+  /**
+   * @param {HTMLElement} place
+   * @param {SessionData} data
+   * @param {(id: string) => void} open
+   */
+  constructor(place, data, open) {
+    this.place = place;
+    this.data = data;
+    this.open = open;
+  }
+
+  /** @param {JobEvent} event */
+  async hear(event) {
+    if (event.owner_id !== this.data.me || !["completed", "failed"].includes(event.state ?? "")) return;
+    const mark = `wt-told-${event.job_id}-${event.attempt}`;
+    const isOpen = new URLSearchParams(location.search).get("id") === event.job_id;
+    if (isOpen || sessionStorage.getItem(mark)) return;
+    const answer = await fetch(`/api/v1/jobs/${event.job_id}`).catch(() => null);
+    /** @type {FinishedJob | null} */
+    const job = answer?.ok ? await answer.json() : null;
+    if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > NEWS_MS) return;
+    sessionStorage.setItem(mark, "1");
+    this.#show(job);
+  }
+
+  /** @param {FinishedJob} job */
+  #show(job) {
+    const { text } = this.data;
+    const drop = () => {
+      line.remove();
+      if (!this.place.children.length && this.place.matches(":popover-open")) this.place.hidePopover();
+    };
+    const open = () => {
+      drop();
+      this.open(job.id);
+    };
+    const button = { type: "button", className: "button quiet" };
+    const line = make(
+      "div",
+      { className: `notice ${job.state}` },
+      make("span", {}, fill(text[job.state], { name: job.name })),
+      make("button", { ...button, onclick: open }, text.open),
+      make("button", { ...button, onclick: drop, ariaLabel: text.close }, "✕"),
+    );
+    this.place.prepend(line);
+    while (this.place.children.length > MOST) this.place.lastChild?.remove();
+    if (!this.place.matches(":popover-open")) this.place.showPopover();
+    setTimeout(drop, SHOWN_MS);
+  }
+}

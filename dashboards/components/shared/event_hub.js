@@ -1,0 +1,82 @@
+/**
+ * One WebSocket to /events for the whole browser tab, whatever number of components listen to it. An administrator's
+ * carries everybody's jobs.
+ *
+ * @import { JobEvent } from "./mounted.js"
+ */
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15000;
+const SESSION_OVER = 4401;
+const LOST_AFTER_MS = 4000;
+export const CONNECTION = "wt-connection";
+
+/** @type {Set<(event: JobEvent) => void>} */
+const listeners = new Set();
+let started = false;
+
+/**
+ * Listen to what happens to jobs.
+ *
+ * @param {(event: JobEvent) => void} listener
+ * @param {{ everybody: boolean, eventsSeen?: number }} options - `eventsSeen` is how many events there had been when
+ *   the page was made: if there are more by the time that the socket opens, or nobody knows, something was missed
+ * @returns {() => void} what ends it
+ */
+export function listen(listener, { everybody, eventsSeen }) {
+  listeners.add(listener);
+  if (!started) connect(everybody, eventsSeen);
+  started = true;
+  return () => listeners.delete(listener);
+}
+
+/** @param {Partial<JobEvent>} event */
+function tell(event) {
+  for (const listener of [...listeners]) listener(/** @type {JobEvent} */ (event));
+}
+
+/**
+ * Tell the page whether the server can be reached.
+ *
+ * @param {boolean} isReached
+ */
+function connected(isReached) {
+  dispatchEvent(new CustomEvent(CONNECTION, { detail: isReached }));
+}
+
+/**
+ * @param {boolean} everybody
+ * @param {number | undefined} eventsSeen
+ */
+function connect(everybody, eventsSeen) {
+  let wait_ms = FIRST_WAIT_MS;
+  let opened = false;
+  let lost = 0;
+  const tellIfLost = () => (lost ||= window.setTimeout(() => connected(false), LOST_AFTER_MS));
+  const open = () => {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const since = opened || eventsSeen === undefined ? "" : `&heard=${eventsSeen}`;
+    const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}${since}`);
+    socket.onopen = () => {
+      wait_ms = FIRST_WAIT_MS;
+      clearTimeout(lost);
+      lost = 0;
+      connected(true);
+      if (opened || eventsSeen === undefined) tell({ missed: true, reopened: opened });
+      opened = true;
+    };
+    socket.onmessage = (message) => {
+      try {
+        for (const event of JSON.parse(message.data)) tell(event);
+      } catch {
+        tell({ missed: true });
+      }
+    };
+    socket.onclose = (closed) => {
+      if (closed.code === SESSION_OVER) return location.reload();
+      tellIfLost();
+      setTimeout(open, wait_ms * (0.75 + Math.random() / 2));
+      wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS);
+    };
+  };
+  open();
+}

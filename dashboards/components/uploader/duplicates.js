@@ -1,0 +1,77 @@
+/**
+ * Whether its owner has sent a file before, found out before it is sent. The server is asked for the size first: only
+ * where something of that size is there is the file hashed, one at a time, in a web worker.
+ *
+ * @import { Upload } from "./upload.js"
+ *
+ * @typedef {{ id: string, name: string, state: string, created_at: string }} KnownJob
+ */
+
+/** @type {Promise<unknown>} files are hashed one after the other */
+let line = Promise.resolve();
+
+/**
+ * Return the owner's jobs of the same bytes.
+ *
+ * @param {Upload} upload - its `read` tells how far the hashing is
+ * @param {() => void} tell - called when that has changed
+ * @returns {Promise<KnownJob[]>}
+ */
+export async function duplicatesOf(upload, tell) {
+  const { known } = await ask(`/uploads/known?size=${upload.size}`);
+  if (!known) return [];
+  const hashing = line.then(() => hash(upload, tell));
+  line = hashing;
+  upload.sha256 = await hashing;
+  return upload.sha256 ? (await ask(`/uploads/known?sha256=${upload.sha256}`)).jobs : [];
+}
+
+/** @param {string} path */
+async function ask(path) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+/**
+ * @param {Upload} upload
+ * @param {() => void} tell
+ * @returns {Promise<string | null>} null where it was stopped, or cannot be read
+ */
+function hash(upload, tell) {
+  if (upload.state !== "looking") return Promise.resolve(null);
+  return new Promise((resolve) => {
+    const worker = new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" });
+    const end = (/** @type {string | null} */ sha256) => {
+      worker.terminate();
+      upload.stopLooking = null;
+      resolve(sha256);
+    };
+    upload.stopLooking = () => end(null);
+    worker.onerror = () => end(null);
+    worker.onmessage = ({ data }) => {
+      if (data.read) {
+        upload.read = data.read;
+        tell();
+      } else end(data.sha256 ?? null);
+    };
+    worker.postMessage(upload.file);
+  });
+}
+
+/**
+ * Make a job of bytes that the server has; resolves to its id, or null where they have to be sent after all.
+ *
+ * @param {Upload} upload
+ * @returns {Promise<string | null>}
+ */
+export async function transcribeAgain(upload) {
+  const { lane, options } = upload.settings;
+  const key = (upload.againKey ??= crypto.randomUUID());
+  const answer = await fetch("/uploads/again", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ sha256: upload.sha256, name: upload.name, options: JSON.parse(options), lane, key }),
+  });
+  return answer.ok ? (await answer.json()).id : null;
+}

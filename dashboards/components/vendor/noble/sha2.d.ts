@@ -1,0 +1,1 @@
+export const sha256: { create(): { update(bytes: Uint8Array): unknown; digest(): Uint8Array } };

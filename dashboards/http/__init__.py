@@ -1,0 +1,1 @@
+"""HTTP: middleware, identity, errors, request bodies and health."""

@@ -1,0 +1,39 @@
+"""Refuse query parameters that a route of `/api` does not have."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from storage.domain.errors import BadRequest
+
+
+async def known_parameters(request: Request) -> None:
+    """Check that the route has each parameter of the query.
+
+    A route that describes parameters of its own, such as caption settings, checks them itself.
+
+    Raises:
+        BadRequest: one is unknown; the message names it.
+    """
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute) or not route.include_in_schema:
+        return
+    if "parameters" in (route.openapi_extra or {}):
+        return
+    known = {
+        name for field in route.dependant.query_params for name in _names(field.field_info.annotation, field.alias)
+    }
+    for name in request.query_params:
+        if name not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "this endpoint has none"
+            raise BadRequest(name[:40], f"there is no such parameter; {there}")
+
+
+def _names(annotation: Any, alias: str) -> Iterable[str]:
+    """Return the names of a parameter, or of all that a model stands for."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (field.alias or name for name, field in annotation.model_fields.items())
+    return (alias,)

@@ -1,0 +1,43 @@
+"""Conditional requests: entity tags and `If-None-Match` (RFC 9110, 8.8.3 and 13.1.2)."""
+
+import hashlib
+import re
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from dashboards.http.identity import By
+
+TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+
+
+def weak_tag(body: bytes) -> str:
+    """Return a weak entity tag of a representation: it may be compressed on its way."""
+    return f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def kept_by_clients(scope: Scope) -> dict[str, str]:
+    """Return the header that lets a program keep a response; a browser's disk gets none."""
+    caller = scope.get("caller")
+    return {"Cache-Control": "private, no-cache"} if caller and caller.by is By.KEY else {}
+
+
+def fits(if_none_match: str | None, tag: str) -> bool:
+    """Return whether `If-None-Match` is `*` or lists this tag, by weak comparison."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    own = TAG.fullmatch(tag)
+    return own is not None and own[1] in TAG.findall(if_none_match)
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
+    """Return 304 if the client has what the header `ETag` names, else None."""
+    given = ", ".join(request.headers.getlist("if-none-match")) or None
+    if request.method not in {"GET", "HEAD"} or not fits(given, headers["ETag"]):
+        return None
+    kept = {name: value for name, value in headers.items() if name in {"ETag", "Cache-Control", "Vary"}}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)

@@ -1,0 +1,107 @@
+"""Bound the number of connections, and the time until a request's header is read.
+
+uvicorn bounds neither; a client that sends a header a minute would hold a socket for ever.
+"""
+
+import asyncio
+from weakref import WeakSet
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from storage.domain.trusted_proxies import TrustedProxies, is_loopback
+
+MOST, MOST_BY_ADDRESS = 4000, 250
+HEADERS_WITHIN_S = 20.0
+RETRY_AFTER_S = 10
+REFUSAL = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n"
+    f"Retry-After: {RETRY_AFTER_S}\r\nConnection: close\r\n\r\n{{words}}"
+)
+
+
+class Sockets:
+    """The open connections of this process, by address; they may be websockets by now."""
+
+    def __init__(
+        self, *, most: int = MOST, most_by_address: int = MOST_BY_ADDRESS, proxies: TrustedProxies | None = None
+    ) -> None:
+        self.most, self.most_by_address = most, most_by_address
+        self.proxies = proxies or TrustedProxies()
+        self._all: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self._by_address: dict[str, WeakSet[asyncio.BaseTransport]] = {}
+
+    def admit(self, transport: asyncio.BaseTransport, address: str) -> str | None:
+        """Count a connection; return why it is refused, or None.
+
+        Connections from this machine and from trusted proxies count in all but not by address: they come from workers
+        and from many clients, which `Forwarding` counts.
+        """
+        if _is_full(self._all, self.most):
+            return "too many connections are open; try again in a moment"
+        own = self._by_address.setdefault(address, WeakSet())
+        shared = is_loopback(address) or self.proxies.trusts(address)
+        if not shared and _is_full(own, self.most_by_address):
+            return "too many connections are open from your address; close some"
+        self._all.add(transport)
+        own.add(transport)
+        if len(self._by_address) > self.most:
+            self._by_address = {each: found for each, found in self._by_address.items() if found}
+        return None
+
+
+def _is_full(transports: "WeakSet[asyncio.BaseTransport]", most: int) -> bool:
+    """Return whether `most` are open; closed ones are looked for only then."""
+    if len(transports) < most:
+        return False
+    for transport in list(transports):
+        if transport.is_closing():
+            transports.discard(transport)
+    return len(transports) >= most
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol with a limit of connections and a time limit for headers."""
+
+    sockets = Sockets()
+    headers_within_s = HEADERS_WITHIN_S
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse a connection too many before a byte is read."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        if words := self.sockets.admit(transport, str(peer[0]) if peer else "unknown"):
+            transport.write(REFUSAL.format(length=len(words), words=words).encode())
+            transport.close()
+            return
+        self._wait_for_headers()
+
+    def on_message_begin(self) -> None:
+        """Start the clock for the headers of the next request."""
+        super().on_message_begin()
+        self._wait_for_headers()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the clock."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_headers(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.headers_within_s, self._too_late)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_late(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.close()

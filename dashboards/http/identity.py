@@ -1,0 +1,87 @@
+"""The caller of a request: a user, a worker, or the command line."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from storage.domain.errors import NotSignedIn, ScopeMissing
+from storage.domain.records import Role, Session, User
+from storage.domain.scopes import Scope
+
+
+class By(StrEnum):
+    """How a caller is authenticated."""
+
+    NOTHING = "nothing"
+    SESSION = "session"
+    KEY = "key"
+    WORKER = "worker"
+    OPERATOR = "command line"
+    ADDRESS = "address"  # or a secret path: a program without a key, see `AsrDoor`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The caller of a request, and how they are authenticated.
+
+    Only keys have less than all scopes; without `Scope.ADMIN`, an administrator's key has a member's rights.
+    """
+
+    by: By
+    user: User | None = None
+    session: Session | None = None
+    key_id: str | None = None
+    scopes: tuple[Scope, ...] = tuple(Scope)
+    worker: str | None = None  # the name of its token; None for the token that all workers share
+
+    @property
+    def actor(self) -> str:
+        """The caller's name in the audit log."""
+        if self.by is By.WORKER:
+            return f"worker:{self.worker or 'http'}"
+        return self.the_user().actor
+
+    @property
+    def recorded_as(self) -> str:
+        """The actor of a refusal, whoever was refused."""
+        if self.by is By.WORKER or self.user:
+            return self.actor
+        return "cli:http" if self.by is By.OPERATOR else "nobody"
+
+    @property
+    def lets_in(self) -> str | None:
+        """Session or key id; revoking it closes the websockets it opened."""
+        return self.session.id if self.session else self.key_id
+
+    @property
+    def is_admin(self) -> bool:
+        return self.user is not None and self.user.role is Role.ADMIN
+
+    def require(self, scope: Scope) -> None:
+        """Check that the caller's key has a scope.
+
+        Raises:
+            ScopeMissing: it has not.
+        """
+        if scope not in self.scopes:
+            raise ScopeMissing(scope, self.scopes)
+
+    def the_user(self) -> User:
+        """Return the user of the request.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
+        if self.user is None:
+            raise NotSignedIn("this needs a user")
+        return self.user
+
+
+NOBODY = Caller(by=By.NOTHING)
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Return the caller that the access middleware authenticated."""
+    return cast(Caller, connection.scope["caller"])

@@ -1,0 +1,172 @@
+"""The installable app: head tags, manifest, icons, service worker, offline page, share target.
+
+Streamlit cannot add tags to its page, so a middleware replaces the title tag that it ships.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboards.strings import APP
+from storage.domain.errors import NotFound
+
+HERE = Path(__file__).parents[1]
+SHELL = HERE / "static" / "shell"
+ICONS = {"icon-192.png": "192x192", "icon-512.png": "512x512"}
+MASKABLE = {"maskable-192.png": "192x192", "maskable-512.png": "512x512"}
+ASSETS: dict[str, Path] = {
+    "mark.svg": HERE / "components" / "shared" / "mark.svg",
+    "unsent_store.js": HERE / "components" / "uploader" / "unsent_store.js",
+    "shell.js": SHELL / "shell.js",
+    **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
+}
+MANIFEST: dict[str, Any] = {
+    "id": "/",
+    "name": APP,
+    "short_name": "Transcriber",
+    "description": "Recordings in, exact transcripts and subtitles out, on your own hardware.",
+    "start_url": "/",
+    "scope": "/",
+    "display": "standalone",
+    "lang": "en",
+    "categories": ["productivity", "utilities"],
+    "background_color": "#101514",
+    "theme_color": "#0f6b5c",
+    "icons": [
+        *({"src": f"/assets/{name}", "sizes": size, "type": "image/png"} for name, size in ICONS.items()),
+        *(
+            {"src": f"/assets/{name}", "sizes": size, "type": "image/png", "purpose": "maskable"}
+            for name, size in MASKABLE.items()
+        ),
+        {"src": "/assets/mark.svg", "sizes": "any", "type": "image/svg+xml"},
+    ],
+    "shortcuts": [{"name": "Upload a recording", "url": "/upload"}],
+    "share_target": {
+        "action": "/share",
+        "method": "POST",
+        "enctype": "multipart/form-data",
+        "params": {"files": [{"name": "recordings", "accept": ["audio/*", "video/*"]}]},
+    },
+}
+TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
+CALM = """
+      .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
+        visibility: hidden; animation: calm 0s 5s forwards;
+      }
+      @keyframes calm { to { visibility: visible; } }
+    """
+"""Nothing is shown before the sidebar has its place, and so nothing moves when it comes; the log-in has none."""
+HEAD = f"""<title>{APP}</title>
+    <link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials" />
+    <link rel="apple-touch-icon" href="/assets/apple-touch-icon.png" />
+    <meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)" />
+    <meta name="theme-color" content="#101514" media="(prefers-color-scheme: dark)" />
+    <meta name="description" content="{MANIFEST["description"]}" />
+    <style>{CALM}</style>
+    <script type="module" src="/assets/shell.js"></script>""".encode()
+ROOT = b'<div id="root">'
+FRESH = {"Cache-Control": "no-cache"}
+
+
+class Shell:
+    """Middleware that adds tags to Streamlit's empty page and passes everything else through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"} or not _asks_for_a_page(scope):
+            await self.app(scope, receive, send)
+            return
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
+        held: list[Message] = []
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_html(message):
+                held.append(message)
+            elif held and message["type"] == "http.response.body":
+                held.append(message)
+                if not message.get("more_body", False):
+                    await _send_dressed(held, send, scope["method"])
+            else:
+                await send(message)
+
+        await self.app(scope, receive, dressed)
+
+
+_CONDITIONS = {b"if-none-match", b"if-modified-since", b"range", b"accept-encoding"}
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    """Return whether a browser navigates to a page; other requests are not buffered."""
+    return bool(scope.get("open")) and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _is_html(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
+
+
+async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
+    start, *bodies = held
+    page = b"".join(body.get("body", b"") for body in bodies)
+    headers = MutableHeaders(scope=start)
+    if ROOT in page:
+        page = TITLE.sub(lambda _: HEAD, page, count=1)
+    for name in ("content-length", "etag", "last-modified"):
+        del headers[name]
+    if method == "GET":
+        headers["Content-Length"] = str(len(page))
+    await send(start)
+    await send({"type": "http.response.body", "body": page})
+
+
+async def manifest(_: Request) -> Response:
+    """Describe the app to devices that install it."""
+    return JSONResponse(MANIFEST, media_type="application/manifest+json")
+
+
+async def service_worker(_: Request) -> Response:
+    """Return the service worker's script."""
+    return FileResponse(SHELL / "sw.js", media_type="text/javascript", headers=FRESH)
+
+
+async def offline(_: Request) -> Response:
+    """Return the page that the service worker shows while the server is unreachable."""
+    return FileResponse(SHELL / "offline.html", media_type="text/html", headers=FRESH)
+
+
+async def asset(request: Request) -> Response:
+    """Return an icon, script or style of the app; the same for everybody.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    name = request.path_params["name"]
+    if name not in ASSETS or not os.path.isfile(ASSETS[name]):  # noqa: ASYNC240, PTH113 - a stat of our own file
+        raise NotFound("file", name)
+    kind = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(ASSETS[name].suffix)
+    return FileResponse(ASSETS[name], media_type=kind, headers=FRESH)
+
+
+async def share(_: Request) -> Response:
+    """Respond to a shared file that arrives before the service worker is active.
+
+    The browser sends no login with it, so nothing is accepted; the page asks to share again.
+    """
+    return RedirectResponse("/upload?shared=missed", status_code=303, headers={"Connection": "close"})
+
+
+ROUTES = [
+    Route("/manifest.webmanifest", manifest),
+    Route("/sw.js", service_worker),
+    Route("/offline", offline),
+    Route("/assets/{name:path}", asset),
+    Route("/share", share, methods=["POST"]),
+]

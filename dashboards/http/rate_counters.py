@@ -1,0 +1,112 @@
+"""Counts the requests of callers in sliding windows, in bounded memory.
+
+The algorithm is the sliding window counter of the library `limits`: two counters for each caller. Its own memory
+storage has no bound, and searches all callers for expired ones in a thread after each request.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from storage.domain.rate_classes import RateClass, RateLimit
+
+MOST_COUNTERS, MOST_BLOCKED = 20_000, 10_000
+
+
+class RecentCounters(MemoryStorage):
+    """The most recently used counters, in one thread; older ones are forgotten.
+
+    Who can send from so many addresses gains nothing by that: each of them has a limit of its own.
+    """
+
+    def __init__(self, most: int = MOST_COUNTERS) -> None:
+        super().__init__()
+        self.most = most
+        self._recent: OrderedDict[str, None] = OrderedDict()
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count, and forget the counter that was used least recently if there are too many."""
+        count = self.get(key) + amount
+        self.storage[key] = count
+        self.expirations.setdefault(key, time.time() + expiry)
+        self._recent[key] = None
+        self._recent.move_to_end(key)
+        if len(self._recent) > self.most:
+            self.clear(self._recent.popitem(last=False)[0])
+        return count
+
+    def decr(self, key: str, amount: int = 1) -> int:
+        """Count backwards; not below zero."""
+        count = max(0, self.get(key) - amount)
+        if key in self.storage:
+            self.storage[key] = count
+        return count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A caller's place within a limit; `reset_s` is when more requests are allowed. Refused if `wait_s` is given."""
+
+    kind: RateClass
+    limit: RateLimit
+    remaining: int
+    reset_s: int
+    wait_s: int | None = None
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers."""
+        policy = f'"{self.kind}";q={self.limit.amount};w={self.limit.window_s}'
+        left = f'"{self.kind}";r={self.remaining};t={self.reset_s}'
+        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+
+
+class RateCounters:
+    """Counts by class and caller. Known callers and addresses are apart, so that no flood displaces the known."""
+
+    def __init__(
+        self, limits: Mapping[RateClass, RateLimit | None], *, block_s: int, most: int = MOST_COUNTERS
+    ) -> None:
+        self.limits = {kind: limit for kind, limit in limits.items() if limit}
+        self.block_s = block_s
+        self._items = {
+            kind: RateLimitItemPerSecond(limit.amount, limit.window_s, kind.value)
+            for kind, limit in self.limits.items()
+        }
+        self.storages = (RecentCounters(most), RecentCounters(most))  # of addresses, and of known callers
+        self._limiters = tuple(map(SlidingWindowCounterRateLimiter, self.storages))
+        self._blocked: OrderedDict[tuple[RateClass, str], float] = OrderedDict()
+
+    def take(self, kind: RateClass, who: str, *, known: bool) -> Standing:
+        """Count a request. A caller over the limit is blocked for a while, and not counted meanwhile."""
+        limit, now = self.limits[kind], time.time()
+        if self._blocked and (until := self._blocked.get((kind, who), 0.0)) > now:
+            wait_s = ceil(until - now)
+            return Standing(kind=kind, limit=limit, remaining=0, reset_s=wait_s, wait_s=wait_s)
+        limiter, item = self._limiters[known], self._items[kind]
+        passed = limiter.hit(item, who)
+        reset_at, remaining = limiter.get_window_stats(item, who)
+        reset_s = max(0, ceil(reset_at - now))
+        if passed:
+            return Standing(kind=kind, limit=limit, remaining=remaining, reset_s=reset_s)
+        wait_s = max(self.block_s, reset_s + 1)
+        self._block((kind, who), now + wait_s)
+        return Standing(kind=kind, limit=limit, remaining=0, reset_s=wait_s, wait_s=wait_s)
+
+    def give_back(self, kind: RateClass, who: str, *, known: bool) -> None:
+        """Uncount a request that turned out to be none of those that are limited."""
+        item, storage = self._items[kind], self.storages[known]
+        current = storage.sliding_window_keys(item.key_for(who), item.get_expiry(), time.time())[1]
+        storage.decr(current)
+
+    def _block(self, key: tuple[RateClass, str], until: float) -> None:
+        self._blocked[key] = until
+        self._blocked.move_to_end(key)
+        if len(self._blocked) > MOST_BLOCKED:
+            self._blocked.popitem(last=False)

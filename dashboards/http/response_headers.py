@@ -1,0 +1,105 @@
+"""Add security headers, a content security policy and a request id, and log each request."""
+
+import base64
+import hashlib
+import logging
+import re
+import secrets
+import time
+from functools import cache
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboards.http.error_responses import on_anything_else
+from dashboards.runtime import context, request_timings, security_log
+
+logger = logging.getLogger("dashboards.access")
+
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+QUIET = ("/livez", "/readyz", "/_stcore/health", "/static/", "/internal/v1/heartbeats")
+FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), payment=(), usb=(), microphone=(self)",
+}
+
+
+@cache
+def content_security_policy() -> str:
+    """Return the policy; its hash allows only Streamlit's one inline script.
+
+    Only the inlined JavaScript of components needs `blob:` scripts.
+    """
+    import streamlit
+
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    digests = [base64.b64encode(hashlib.sha256(code.encode()).digest()) for code in INLINE_SCRIPT.findall(page)]
+    scripts = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+    return (
+        f"default-src 'self'; script-src 'self' {scripts} blob:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; connect-src 'self'; "
+        "worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
+    )
+
+
+class Headers:
+    """The outermost middleware: plain ASGI, so it covers Streamlit's routes at little cost."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.fixed = FIXED | {"Content-Security-Policy": content_security_policy()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        scope["request_id"] = secrets.token_hex(8)
+        began, status = time.perf_counter(), 0
+
+        async def dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
+                status = message.get("status", 101)
+                self._dress(MutableHeaders(scope=message), scope)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, dressed)
+        except ClientDisconnect:
+            logger.info("the client left before the answer", extra={"request_id": scope["request_id"]})
+        except Exception as error:
+            if status or scope["type"] != "http":
+                raise
+            await (await on_anything_else(Request(scope), error))(scope, receive, dressed)
+        finally:
+            self._log(scope, status, time.perf_counter() - began)
+
+    def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
+        for name, value in self.fixed.items():
+            headers.setdefault(name, value)
+        headers["X-Request-ID"] = scope["request_id"]
+        if scope.get("secure"):
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if scope.get("caller_known"):
+            headers.setdefault("Cache-Control", "private, no-store")
+
+    def _log(self, scope: Scope, status: int, took_s: float) -> None:
+        if scope["type"] == "http" and context.is_up():
+            holder, route = context.current(), request_timings.template_of(scope)
+            holder.timings.note(request_timings.route_of(scope), status, took_s)
+            holder.metrics.request(scope["method"], route, status, took_s)
+        if scope["path"].startswith(QUIET) and status < 400:
+            return
+        logger.info(
+            "%s %s %s",
+            scope.get("method", "WEBSOCKET"),
+            security_log.without_secret(scope["path"]),
+            status,
+            extra={"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")},
+        )

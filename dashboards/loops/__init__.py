@@ -1,0 +1,1 @@
+"""Background loops: dispatcher, reconciler, search indexer, mail sender."""

@@ -1,0 +1,278 @@
+"""Submits recordings from the ledger's backlog to Prefect, a few at a time.
+
+Order and model are decided late, here: `auto` becomes the name and fingerprint of a model that workers have. A waiting
+job says in `detail` what it waits for.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboards.runtime import context, db, notify
+from storage.domain.errors import ModelMissing, NotReady, StaleAttempt
+from storage.domain.job_messages import (
+    DownloadingModel,
+    JobMessage,
+    LanePaused,
+    ModelUnavailable,
+    RetryingModel,
+    WaitingForModel,
+    WaitingForPrefect,
+    WaitingForWorker,
+    encode,
+)
+from storage.domain.records import Job, JobState, Lane
+from storage.jobs import job_store, queue_order, reports
+from storage.jobs.reports import Failed, Started
+from storage.remote.worker_registry import ModelState
+
+if TYPE_CHECKING:
+    from dashboards.clients.prefect_runs import PrefectRuns
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "system:dispatcher"
+AUTO = "auto"
+LOOK_EVERY_S = 5.0
+LOOK_AHEAD = 50
+FAILED_AT_ONCE = 1000
+PAUSES_KNOWN_FOR_S = 5.0
+LEAST_IN_FLIGHT = 2
+FIRST_PAUSE_S, STARTING_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0, 15.0
+PATIENT_FOR_S = 0.5
+"""Readers are told that Prefect's SQLite is busy only after this long."""
+FAILED_FOR_S = 15.0
+SILENT_FOR_S = 90.0
+FORGET_AFTER_S = 30.0
+"""A job's wait for a model starts again after this pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The model that the job will be transcribed with."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The job has to wait, and why."""
+
+    detail: JobMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hopeless:
+    """The model is not available, and why."""
+
+    error: ModelUnavailable
+
+
+class Models:
+    """Chooses the model of a job from what workers report."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asked: dict[str, tuple[float, float]] = {}
+        """When each model was first and last requested without success."""
+
+    def choose(self, wanted: str) -> Ready | Waiting | Hopeless:
+        """Choose the model for a job; workers are asked to download a missing one."""
+        workers = context.workers()
+        if not workers.alive(pool="gpu"):
+            return Waiting(detail=WaitingForWorker())
+        state = workers.default_model() if wanted == AUTO else workers.has(wanted)
+        if state and state.state == "ready" and state.fingerprint:
+            self.forget(wanted)
+            return Ready(name=state.name, fingerprint=state.fingerprint)
+        if wanted != AUTO:
+            workers.want(wanted)
+        return self._not_ready(wanted, state, self._waited_s(wanted, state))
+
+    def _waited_s(self, wanted: str, state: ModelState | None) -> float:
+        """Return how long a model has been requested in vain; downloading does not count."""
+        now = self._clock()
+        self._asked = {name: times for name, times in self._asked.items() if now - times[1] < FORGET_AFTER_S}
+        if state and state.state == "downloading":
+            self.forget(wanted)
+        since, _ = self._asked.get(wanted, (now, now))
+        self._asked[wanted] = since, now
+        return now - since
+
+    def _not_ready(self, wanted: str, state: ModelState | None, waited_s: float) -> Waiting | Hopeless:
+        if state is None:
+            if wanted == AUTO or waited_s < SILENT_FOR_S:
+                return Waiting(detail=WaitingForModel(model=None if wanted == AUTO else wanted))
+            return Hopeless(error=ModelUnavailable(model=wanted))
+        if state.state == "failed":
+            if waited_s < FAILED_FOR_S:
+                return Waiting(detail=RetryingModel(model=state.name))
+            return Hopeless(error=ModelUnavailable(model=wanted, warning=state.warning, downloaded=True))
+        return Waiting(detail=DownloadingModel(model=state.name, share=state.progress))
+
+    def forget(self, wanted: str) -> None:
+        """Start the wait for this model again with the next job."""
+        self._asked.pop(wanted, None)
+
+
+class Dispatcher:
+    """Submits jobs to Prefect when woken, and every few seconds."""
+
+    def __init__(self) -> None:
+        self.models = Models()
+        self._loop = asyncio.get_running_loop()
+        self._awake = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._aside: set[str] = set()
+        self._paused: dict[Lane, LanePaused] = {}
+        self._paused_known_at: float | None = None
+
+    def wake(self) -> None:
+        """Check the backlog now; from any thread."""
+        self._loop.call_soon_threadsafe(self._awake.set)
+
+    async def run(self, runs: "PrefectRuns") -> None:
+        """Submit jobs forever; while Prefect is unavailable, retry with backoff."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            self._awake.clear()
+            try:
+                await self.hand_out(runs)
+                context.current().prefect_has_answered = True
+                pause_s = FIRST_PAUSE_S
+                await self._sleep(LOOK_EVERY_S)
+            except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
+                logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
+                if pause_s > PATIENT_FOR_S:
+                    await self._note_first(_excuse(error))
+                await asyncio.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311
+                longest_s = LONGEST_PAUSE_S if context.current().prefect_has_answered else STARTING_PAUSE_S
+                pause_s = min(longest_s, 2 * pause_s)
+
+    async def _sleep(self, longest_s: float) -> None:
+        try:
+            async with asyncio.timeout(longest_s):  # wait_for of Python 3.11 may swallow a cancellation
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    async def hand_out(self, runs: "PrefectRuns") -> int:
+        """Start flow runs while there is room; return their number.
+
+        Jobs that have to wait for their model or a paused queue stand aside with their reason, all at once.
+        """
+        choices = {wanted: self.models.choose(wanted) for wanted in await db.read(queue_order.wanted_models)}
+        ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
+        started = 0
+        for job in await self._next(ready):
+            started += await self._start(runs, job, ready[job.options.model])
+        await self._set_aside(choices)
+        await self._learn_pauses(runs, ready)
+        return started
+
+    async def _set_aside(self, choices: Mapping[str, Ready | Waiting | Hopeless]) -> None:
+        """Give jobs of models that are not ready their reason; fail the hopeless."""
+        for wanted, choice in choices.items():
+            if isinstance(choice, Waiting):
+                await notify.note_all(choice.detail, models=[wanted])
+            elif isinstance(choice, Hopeless):
+                await self._fail_all(wanted, choice)
+            elif wanted in self._aside:
+                await notify.note_all(None, models=[wanted])
+        self._aside = {wanted for wanted, choice in choices.items() if isinstance(choice, Waiting)}
+
+    async def _next(self, ready: Collection[str]) -> list[Job]:
+        """Return jobs for which there is room; runs in a paused queue take none."""
+        handed_out = [
+            job
+            for job in await db.read(job_store.unfinished)
+            if job.flow_run_id and not (job.state is JobState.QUEUED and job.lane in self._paused)
+        ]
+        room = self.limit() - len(handed_out)
+        if room <= 0 or not ready:
+            return []
+        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused)
+
+    async def _learn_pauses(self, runs: "PrefectRuns", ready: Collection[str]) -> None:
+        """Read now and then what somebody paused in Prefect."""
+        now = time.monotonic()
+        if self._paused_known_at is None or now - self._paused_known_at >= PAUSES_KNOWN_FOR_S:
+            before, self._paused, self._paused_known_at = self._paused, await runs.paused(), now
+            for lane in before.keys() - self._paused:
+                await notify.note_all(None, models=ready, lane=lane)
+                self.wake()
+        for lane, reason in self._paused.items():
+            await notify.note_all(reason, models=ready, lane=lane)
+
+    def limit(self) -> int:
+        """Return how many recordings Prefect may have at a time."""
+        fixed = context.settings().web.jobs_in_flight
+        return fixed or max(LEAST_IN_FLIGHT, 2 * context.workers().slots("cpu"))
+
+    async def _start(self, runs: "PrefectRuns", job: Job, model: Ready) -> bool:
+        async with self._one_at_a_time:
+            flow_run_id = await runs.start(job, slots=context.workers().slots("gpu"))
+            try:
+                job = await self._record(job, flow_run_id, model)
+            except StaleAttempt:
+                return False  # cancelled meanwhile; the reconciler cancels the run
+        notify.announce(job)
+        logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
+        return True
+
+    async def _record(self, job: Job, flow_run_id: str, model: Ready) -> Job:
+        return await db.write(
+            job_store.submitted,
+            job.id,
+            attempt=job.attempt,
+            flow_run_id=flow_run_id,
+            model=model.name,
+            fingerprint=model.fingerprint,
+            actor=ACTOR,
+        )
+
+    async def adopt(self, report: Started) -> None:
+        """Record a run that starts before its submission is recorded, after a crash in between.
+
+        Raises:
+            NotReady: no worker has reported its model yet; the run asks again.
+        """
+        async with self._one_at_a_time:
+            job = await db.read(job_store.get, report.job_id)
+            if job.state.finished or job.attempt != report.attempt or job.model or not report.flow_run_id:
+                return
+            choice = self.models.choose(job.options.model)
+            if not isinstance(choice, Ready):
+                raise NotReady(f"the model of job {job.id}")
+            await self._record(job, report.flow_run_id, choice)
+
+    async def _note_first(self, detail: JobMessage) -> None:
+        for job in await db.read(queue_order.next_queued, LOOK_AHEAD):
+            await notify.note(job, detail)
+
+    async def _fail_all(self, wanted: str, choice: Hopeless) -> None:
+        """Fail the waiting jobs that request a model which cannot be had."""
+        for job in await db.read(queue_order.next_queued, FAILED_AT_ONCE, models=[wanted]):
+            await self._fail(job, choice)
+        self.models.forget(wanted)
+
+    async def _fail(self, job: Job, choice: Hopeless) -> None:
+        error, code = encode(choice.error), ModelMissing.code
+        report = Failed(job_id=job.id, attempt=job.attempt, worker="dispatcher", error=error, code=code)
+        holder = context.current()
+        try:
+            failed = await db.in_ledger(reports.apply, holder.ledger, holder.files, report, actor=ACTOR)
+        except StaleAttempt:
+            return
+        notify.announce(failed)
+
+
+def _excuse(error: Exception) -> JobMessage:
+    from dashboards.clients.prefect_runs import DeploymentMissing
+
+    return WaitingForPrefect(deployments=isinstance(error, DeploymentMissing))

@@ -1,0 +1,1 @@
+"""Streamlit pages: navigation, recordings, upload, search and login."""

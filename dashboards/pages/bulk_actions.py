@@ -1,0 +1,32 @@
+"""Actions on several recordings; each is attempted separately, and refusals are reported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboards.pages.viewer import Viewer
+from dashboards.services import jobs
+from dashboards.strings import recordings as words
+from storage.domain.errors import TranscriberError
+from storage.domain.job_actions import JobAction
+
+SAID = "bulk_said"
+MAX_AT_ONCE = 500
+
+
+def act(told: Any, me: Viewer) -> None:
+    """Perform the list's action on the permitted recordings, and store the message to show."""
+    asked = str(told.get("act")) if isinstance(told, Mapping) else ""
+    if asked not in set(JobAction) or not JobAction(asked).allows(me.user.role):
+        return
+    action = JobAction(asked)
+    done, refusals = 0, []
+    for job_id in [str(one) for one in told.get("ids") or ()][:MAX_AT_ONCE]:
+        try:
+            jobs.perform(action, me.user, job_id)
+        except TranscriberError as refusal:
+            refusals.append(str(refusal))
+        else:
+            done += 1
+    st.session_state[SAID] = words.done(action, done, refusals)

@@ -1,0 +1,69 @@
+"""The share links of a recording: create, list and revoke them."""
+
+import re
+from datetime import timedelta
+
+import streamlit as st
+
+from dashboards import strings
+from dashboards.pages import viewer
+from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting
+from dashboards.runtime import db
+from dashboards.services import job_access, sharing
+from dashboards.strings import recordings as words
+from storage.domain.clock import utc_now
+from storage.domain.errors import TranscriberError
+from storage.domain.job_actions import JobAction
+from storage.domain.records import Job
+from storage.jobs import share_links
+from storage.jobs.share_links import Share
+
+FRESH = "fresh_share"
+LASTS = {label: days for days, label in words.LASTS.items()}
+
+
+def panel(job: Job, me: Viewer) -> None:
+    """Let the owner share the recording, and list its links."""
+    if not job_access.may(me.user, JobAction.SHARE, job):
+        return
+    found = db.look(share_links.list_of, job.id)
+    working = [share for share in found if not share.over(utc_now())]
+    st.header(words.SHARE, anchor=False)
+    st.caption(strings.LINK_TO_RECORDING["lead"])
+    fresh = st.session_state.get(FRESH)
+    if fresh and fresh[0] == job.id:
+        st.success(strings.LINK_TO_RECORDING["fresh"], icon=":material/link:")
+        st.code(fresh[1], language=None, wrap_lines=True)
+    with st.popover(words.MAKE_LINK, icon=":material/add_link:"), st.form("share", border=False):
+        _form(job, me)
+    for share in working:
+        _link(job, share, me)
+    if len(found) > len(working):
+        st.caption(words.links_over(len(found) - len(working)))
+
+
+def _form(job: Job, me: Viewer) -> None:
+    lasts = st.selectbox(words.LINK_LASTS, list(LASTS), index=1)
+    password = st.text_input(words.LINK_LOCK, type="password", max_chars=share_links.MAX_PASSWORD_CHARS)
+    if not st.form_submit_button(words.MAKE_THE_LINK, type="primary"):
+        return
+    try:
+        path = sharing.share(me.user, job.id, lasts=timedelta(days=LASTS[lasts]), password=password or None)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    address = re.sub(r"(https?://[^/]+).*", r"\1", st.context.url or "")
+    st.session_state[FRESH] = (job.id, f"{address}{path}")
+    st.rerun()
+
+
+def _link(job: Job, share: Share, me: Viewer) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"share-{share.id}"):
+        until = formatting.exactly(share.expires_at, me.zone).rsplit(":", 1)[0]
+        made = formatting.when(share.made_at, me.zone)
+        st.caption(words.link(made, until, share.opened, locked=bool(share.password_hash)))
+        if st.button(words.REVOKE, type="tertiary", key=f"end-share-{share.id}"):
+            sharing.revoke(me.user, job.id, share.id)
+            st.session_state.pop(FRESH, None)
+            st.rerun()

@@ -1,0 +1,227 @@
+"""The list of recordings: filters, order, pages, live rows and bulk actions."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Never
+
+import streamlit as st
+
+from dashboards import components, strings
+from dashboards.components.contracts import ListAction, ListFilter, ListPage
+from dashboards.pages import bulk_actions, registry, viewer, worker_notice
+from dashboards.pages.list_query import FILTERS, ListQuery, asked, come_back, write
+from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting, job_row
+from dashboards.runtime import context, db
+from dashboards.runtime.cache_stats import counted
+from dashboards.strings import recordings as words
+from storage.accounts import quotas, users
+from storage.domain.clock import utc_now
+from storage.domain.job_actions import IN_LISTS, JobAction
+from storage.domain.records import JobState, Role
+from storage.jobs import job_store, listing, queue_order
+from storage.jobs.listing import FilterChoices, Statistics
+
+PAGE_ROWS = 25
+TURNS = threading.BoundedSemaphore(3)
+"""At most three lists render at once, so that threads do not starve the loop."""
+KEPT_S = 3
+
+
+@st.fragment
+def show(*, everybody: bool = False) -> None:
+    """Show the reader's recordings, or everybody's to an administrator."""
+    with TURNS:
+        _show(everybody)
+
+
+def _show(everybody: bool) -> None:
+    me = viewer.required_admin() if everybody else viewer.required()
+    if said := st.session_state.pop(bulk_actions.SAID, None):
+        st.toast(viewer.plain(said), icon=":material/info:")
+    owner = None if everybody else me.user.id
+    banner(me)
+    come_back("everybody" if everybody else "own")
+    wanted = asked(me.zone, owner)
+    holder = context.current()
+    question = (owner, me.is_admin, me.may_write, me.zone, tuple(wanted.told.items()))
+    found = holder.lists.get(question, holder.bus.count(owner), lambda: _shown(me, wanted, owner))
+    page: ListPage | None = found or None
+    if page is None:
+        components.live(key="list-live", owner=owner, everybody=me.is_admin)
+        _first_steps(me)
+        return
+    opened = components.job_list(
+        {
+            **page,
+            "run": time.time_ns(),
+            "crowd": holder.bus.crowd(),
+            "facts": [*page["facts"], *(_quota(me) if owner else [])],
+        },
+        on_want=partial(write, everybody=everybody),
+        on_bulk=partial(bulk_actions.act, me=me),
+    )
+    if opened:
+        st.switch_page(registry.page("job"), query_params={"id": opened})
+
+
+def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[str, Never]:
+    """Return the list component's data; empty if there has never been a recording."""
+    with context.ledger().read() as con:
+        counts = listing.counts(con, wanted.wanted)
+        if not wanted.narrowed and not sum(counts.values()) and not job_store.deleted(con, owner_id=owner, limit=1):
+            return {}
+        if wanted.show == "deleted":
+            found, after = job_store.deleted(con, owner_id=owner), None
+        else:
+            page = listing.page(con, wanted.wanted, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
+            found, after = list(page.jobs), page.next
+        people = {user.id: user.name for user in users.list_all(con)} if owner is None else {}
+    places = _places([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
+    paces = context.current().paces
+    rows = [
+        job_row.job_row(job, me.zone, people.get(job.owner_id), left_s=paces.left_s(job), place=places.get(job.id))
+        for job in found
+    ]
+    choices = _choices(str(context.ledger().path), owner)
+    return {
+        "rows": rows,
+        "owner": owner,
+        "everybody": me.is_admin,
+        "actions": [_action(one) for one in IN_LISTS if one.allows(me.user.role)],
+        "deleted": wanted.show == "deleted",
+        "filters": _filters(counts, wanted.show),
+        "query": wanted.told,
+        "narrowed": wanted.narrowed,
+        "after": after,
+        "first": wanted.after is not None,
+        "nothing": strings.NOTHING_FITS if wanted.narrowed else strings.NOTHING[wanted.show],
+        "languages": [(code, formatting.language(code)) for code in choices.languages],
+        "models": list(choices.models),
+        "owners": sorted(people.items(), key=lambda one: one[1].casefold()),
+        "facts": _facts(me, owner),
+    }
+
+
+def _action(action: JobAction) -> ListAction:
+    """Return an action for the component: its texts, and the jobs that it applies to."""
+    spec = action.spec
+    return {
+        "name": action.value,
+        "label": spec.label,
+        "confirm": spec.confirm,
+        "deleted": spec.on_deleted,
+        "states": sorted(spec.states),
+    }
+
+
+def banner(me: Viewer) -> None:
+    """Show what delays or degrades transcription: workers, the model."""
+    worker_notice.show(me)
+    model = context.workers().default_model()
+    if model and model.state == "downloading":
+        st.info(words.model_coming(model.name, model.progress))
+    elif model and model.warning:
+        st.warning(formatting.sentence(model.warning), icon=":material/info:")
+
+
+def _filters(counts: Mapping[JobState, int], shown: str) -> list[ListFilter]:
+    """Return the default filters, those with matches, and the selected one."""
+    found: list[ListFilter] = []
+    for key, states in FILTERS.items():
+        count = None if key == "deleted" else sum(counts[state] for state in states or tuple(JobState))
+        if count or key in {"all", "going", "ready", "deleted", shown}:
+            found.append({"key": key, "label": words.FILTER[key], "count": count, "on": key == shown})
+    return found
+
+
+def _facts(me: Viewer, owner: str | None) -> list[tuple[str, str]]:
+    """Return the statistics as names and values, without empty ones."""
+    month = utc_now().astimezone(me.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    path = str(context.ledger().path)
+    counted = _statistics(path, owner, month.isoformat())
+    facts = [
+        (strings.PAGE["jobs"], f"{counted.total:,}"),
+        (words.FILTER["ready"], f"{counted.completed:,}"),
+        (words.FILTER["going"], f"{counted.processing:,}"),
+        (words.FILTER["failed"], f"{counted.failed:,}"),
+        (words.THIS_MONTH, f"{counted.this_month:,}"),
+        (words.HEARD, words.hours(counted.heard_s / 3600)),
+    ]
+    if counted.success is not None:
+        facts.append((words.SUCCESS, f"{100 * counted.success:.0f}%"))
+    return facts
+
+
+def _quota(me: Viewer) -> list[tuple[str, str]]:
+    """Return what the reader has used of each limit."""
+    user = me.user
+    if user.quota_hours is None and user.quota_bytes is None:
+        return []
+    used = db.look(quotas.usage, user.id)
+    facts = []
+    if user.quota_hours is not None:
+        heard_h = (used.heard_s + used.coming_s) / 3600
+        facts.append((words.HOURS_USED, words.part_of(f"{heard_h:.1f}", f"{user.quota_hours:g}")))
+    if user.quota_bytes is not None:
+        stored = words.part_of(formatting.size(used.stored_bytes), formatting.size(user.quota_bytes))
+        facts.append((words.SPACE_USED, stored))
+    return facts
+
+
+# Cached for a few seconds, since a thousand open pages may ask; `path` separates the caches of different ledgers.
+@counted(words.CACHE["facts"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+def _statistics(path: str, owner: str | None, month: str) -> Statistics:  # noqa: ARG001
+    return db.look(listing.statistics, owner, month=datetime.fromisoformat(month))
+
+
+@counted(words.CACHE["choices"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+def _choices(path: str, owner: str | None) -> FilterChoices:  # noqa: ARG001
+    return db.look(listing.choices, owner)
+
+
+def _places(waiting: Sequence[str]) -> Mapping[str, int]:
+    """Return the queue positions of waiting jobs."""
+    path = str(context.ledger().path)
+    kept = _kept_places(path) if waiting else {}
+    if all(job_id in kept for job_id in waiting):
+        return {job_id: kept[job_id] for job_id in waiting}
+    _kept_places.clear()
+    return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
+
+
+@counted(words.CACHE["places"], st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
+def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
+    return db.look(queue_order.places)
+
+
+def _first_steps(me: Viewer) -> None:
+    with st.container(key="empty", horizontal_alignment="center"):
+        components.mark()
+        st.header(words.NOTHING_YET, anchor=False)
+        if me.user.role is Role.READER:
+            st.write(words.NOTHING_YET_READER)
+            return
+        st.write(words.NOTHING_YET_HELP)
+        if st.button(words.FIRST_UPLOAD, type="primary", icon=":material/upload:"):
+            st.switch_page(registry.page("upload"))
+
+
+def own_page() -> None:
+    """Show the reader's recordings: the start page."""
+    me = viewer.required()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(strings.PAGE["jobs"], anchor=False, width="content")
+        if me.may_write and st.button(strings.PAGE["upload"], type="primary", icon=":material/upload:", key="upload"):
+            st.switch_page(registry.page("upload"))
+    show()
+
+
+def everybodys_page() -> None:
+    """Show all recordings, for administrators."""
+    viewer.required_admin()
+    st.title(strings.PAGE["all_jobs"], anchor=False)
+    show(everybody=True)

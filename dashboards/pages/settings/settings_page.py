@@ -1,0 +1,32 @@
+"""The user's settings: profile, defaults, vocabulary, password, sessions, keys, data."""
+
+import streamlit as st
+
+from dashboards.pages import viewer
+from dashboards.pages.settings import account_access, account_data, defaults, password, profile
+from dashboards.strings import accounts as words
+
+
+def page() -> None:
+    """Show the settings, one tab per part."""
+    me = viewer.required()
+    st.title(words.SETTINGS, anchor=False)
+    names = [words.PROFILE, words.PASSWORD, words.BROWSERS, words.API_KEYS, words.YOUR_DATA]
+    if me.may_write:
+        names[1:1] = [words.RECORDINGS, words.VOCABULARY]
+    tabs = dict(zip(names, st.tabs(names, key="part", bind="query-params"), strict=True))
+    with tabs[words.PROFILE], st.container(key="narrow"):
+        profile.form(me)
+    if me.may_write:
+        with tabs[words.RECORDINGS], st.container(key="narrow-jobs"):
+            defaults.form(me)
+        with tabs[words.VOCABULARY], st.container(key="narrow-words"):
+            defaults.vocabulary_form(me)
+    with tabs[words.PASSWORD], st.container(key="narrow-password"):
+        password.form(me, button=words.CHANGE_PASSWORD)
+    with tabs[words.BROWSERS]:
+        account_access.browsers(me)
+    with tabs[words.API_KEYS]:
+        account_access.programs(me)
+    with tabs[words.YOUR_DATA], st.container(key="narrow-data"):
+        account_data.show(me)

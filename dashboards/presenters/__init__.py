@@ -1,0 +1,1 @@
+"""Presenters: records as text and rows for pages."""

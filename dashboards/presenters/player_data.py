@@ -1,0 +1,27 @@
+"""The player's data about a recording, on its own page and when shared."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, cast
+
+from dashboards.presenters import formatting
+from storage.domain.records import Job, Transcript
+
+if TYPE_CHECKING:
+    from dashboards.components import contracts
+
+
+def of(job: Job, transcript: Transcript | None, *, base: str) -> "contracts.RecordingFacts":
+    """Return the data; the player fetches segments below `base` itself."""
+    found = transcript.findings if transcript else ()
+    limits = transcript.options.cues if transcript else job.options.cues
+    return {
+        "api": base,
+        "transcript": f"{base}/transcript",
+        "duration_s": job.duration_s,
+        "media_start_s": job.media_start_s,
+        "language": job.language,
+        "translated": job.options.task == "translate",
+        "name": job.name,
+        "findings": [formatting.finding(one) for one in found],
+        "limits": cast("contracts.CueSettings", asdict(limits)),
+    }

@@ -1,0 +1,1 @@
+"""The running web process: context, event bus, caches and measurements."""

@@ -1,0 +1,25 @@
+"""Pauses and limits of the web process that no setting changes."""
+
+from dataclasses import dataclass
+
+from storage.accounts import mail_queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Pauses in seconds, and sizes of pages; tests choose smaller ones.
+
+    `export_wait_s` is how long a request waits for an export, or `export_wait_for_nobody_s` without a live cpu worker.
+    `touch_every_s` is how often an open page in use extends its session.
+    """
+
+    export_wait_s: float = 30.0
+    export_wait_for_nobody_s: float = 5.0
+    exports_at_once: int = 32
+    mail_look_every_s: float = 2.0
+    mail_pauses_s: tuple[float, ...] = mail_queue.PAUSES_S
+    touch_every_s: float = 60.0
+    media_read_again_after_s: tuple[float, ...] = (0.5, 2.0)
+    page_rows: int = 50
+    audit_page_rows: int = 100
+    audit_export_rows: int = 2000

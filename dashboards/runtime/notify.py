@@ -1,0 +1,91 @@
+"""Notify open pages and background loops of changes to jobs and sessions."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from dashboards.presenters import job_row
+from dashboards.runtime import db
+from dashboards.runtime.context import current
+from storage.domain.job_messages import JobMessage, encode, text_of
+from storage.domain.records import Job, JobState
+from storage.jobs import job_store, queue_order
+from storage.jobs.reports import Started
+
+TOLD_AT_ONCE = 100
+
+
+def announce(job: Job) -> None:
+    """Send the job's state to open pages, and wake background loops if needed.
+
+    Call it after the change is committed, from any thread.
+    """
+    describe(job)
+    if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
+        wake()
+    if job.state is JobState.CANCELLED:
+        current().wake_reconciler()
+
+
+def describe(job: Job) -> None:
+    """Send the job's state to open pages; lists use `row` unchanged."""
+    paces = current().paces
+    paces.note(job)
+    current().metrics.job(job)
+    tell(
+        job.id,
+        job.owner_id,
+        state=job.state.value,
+        progress=round(job.progress, 4),
+        detail=text_of(job.detail),
+        attempt=job.attempt,
+        parts=job.parts,
+        row=job_row.moving(job, paces.left_s(job)),
+    )
+
+
+def removed(job_id: str, owner_id: str) -> None:
+    """Notify everybody that a job was deleted."""
+    tell(job_id, owner_id, state="deleted")
+
+
+def tell(job_id: str, owner_id: str, **facts: Any) -> None:
+    """Notify open pages only."""
+    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts})
+
+
+async def note(job: Job, detail: JobMessage) -> None:
+    """Set the status line of a waiting job, unless it is unchanged."""
+    if job.detail != encode(detail) and (noted := await db.write(job_store.note, job, detail)):
+        describe(noted)
+
+
+async def note_all(detail: JobMessage | None, **which: Any) -> None:
+    """Set or clear the status line of waiting jobs, of some `models` or a `lane`.
+
+    Pages are told of the first ones.
+    """
+    noted = await db.write(queue_order.note_all, encode(detail) if detail else "", **which)
+    for job in await db.read(_jobs, noted[:TOLD_AT_ONCE]):
+        describe(job)
+
+
+def _jobs(con: DuckDBPyConnection, job_ids: Iterable[str]) -> list[Job]:
+    return [job_store.get(con, job_id) for job_id in job_ids]
+
+
+def wake() -> None:
+    """Wake the dispatcher; from any thread."""
+    current().wake_dispatcher()
+
+
+async def before_start(report: Started) -> None:
+    """Record a job's submission before its flow run's first report is applied."""
+    if adopt := current().adopt:
+        await adopt(report)
+
+
+def kick(idents: Iterable[str]) -> None:
+    """Close the websockets of ended sessions and keys; from any thread, after ending them."""
+    current().doors.kick(idents)

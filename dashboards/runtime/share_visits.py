@@ -1,0 +1,29 @@
+"""Tells which requests of share links begin a visit."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+SAME_VISIT_S = 600.0
+MOST_VISITS = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class ShareVisits:
+    """The visits of the last minutes, by link and address.
+
+    The many ranges of a recording that somebody plays are one visit.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _seen: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
+
+    def is_new(self, share_id: str, client: str) -> bool:
+        """Note a request, and return whether it begins a visit."""
+        now, key = self.clock(), (share_id, client)
+        last = self._seen.pop(key, None)
+        self._seen[key] = now
+        if len(self._seen) > MOST_VISITS:
+            self._seen.popitem(last=False)
+        return last is None or now - last > SAME_VISIT_S

@@ -1,0 +1,50 @@
+"""Hourly maintenance: deletes what has expired, been abandoned, or been deleted long enough ago."""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+from dashboards.runtime import context, db
+from dashboards.runtime.head_publisher import HeadPublisher
+from storage.domain.clock import utc_now
+from storage.domain.records import to_json
+from storage.jobs import intake
+from storage.maintenance import housekeeping
+
+logger = logging.getLogger(__name__)
+
+FIRST_AFTER_S, EVERY_S = 300.0, 3600.0
+
+
+async def tidy() -> dict[str, Any]:
+    """Purge deleted jobs, and delete old uploads, sessions, login attempts and answers; return how many."""
+    tidied = await db.write(housekeeping.tidy, now=utc_now())
+    told: dict[str, Any] = json.loads(to_json(tidied))
+    holder = context.current()
+    told["uploads"] = await db.in_thread(holder.shelf.sweep)
+    before = utc_now() - timedelta(days=holder.settings.web.deleted_kept_days)
+    told["purged"] = await db.in_thread(intake.purge_deleted, holder.ledger, holder.files, before=before)
+    told["partial_texts"] = await db.in_thread(intake.drop_partials, holder.ledger, holder.files)
+    told["half_written"] = await db.in_thread(context.files().sweep)
+    return told
+
+
+async def keep_tidy(*, first_after_s: float = FIRST_AFTER_S, every_s: float = EVERY_S) -> None:
+    """Do the maintenance every hour; no worker may ask for it.
+
+    The head of the audit chain goes out in the first hour of each day.
+    """
+    await asyncio.sleep(first_after_s)
+    publisher = HeadPublisher()
+    while True:
+        try:
+            logger.info("maintenance: %s", await tidy())
+        except Exception:
+            logger.exception("maintenance failed, and is tried again in an hour")
+        try:
+            await publisher.publish()
+        except Exception:
+            logger.exception("the head of the audit chain was not sent, and is tried again in an hour")
+        await asyncio.sleep(every_s)

@@ -1,0 +1,1 @@
+"""Use cases that routes and pages share."""

@@ -1,0 +1,155 @@
+"""Create a job from a recording, however it arrived: check, store, queue, notify."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from dashboards.runtime import context, db, notify
+from dashboards.services import job_access
+from storage.accounts import api_key_usage, quotas
+from storage.domain import names
+from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotStored, SpaceUsedUp
+from storage.domain.recording_names import clean_name
+from storage.domain.records import Job, Lane, Options, User
+from storage.jobs import intake, job_store, manifests, repeated_calls
+from storage.jobs.repeated_calls import Repeats
+from storage.media import probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecording:
+    """A recording to transcribe, its owner and options.
+
+    A repeated `key` creates one job; with another `asked_sha256`, if both have one, it is refused. With `repeats`
+    the key stands for the call itself, and means a recent job only. The recording counts as use of the API key
+    `api_key_id`.
+    """
+
+    owner_id: str
+    name: str
+    options: Options
+    lane: Lane
+    actor: str
+    key: str | None = None
+    asked_sha256: str | None = None
+    repeats: Repeats | None = None
+    api_key_id: str | None = None
+
+
+async def admit(
+    user: User,
+    *,
+    more_bytes: int = 0,
+    key: str | None = None,
+    repeats: Repeats | None = None,
+    api_key_id: str | None = None,
+) -> None:
+    """Refuse a request before reading its bytes, if it would be refused anyway.
+
+    A repeated request whose key already has a job is admitted, and gets that job. Without a key, but with `repeats`,
+    only the bytes tell whether it is one.
+
+    Raises:
+        NotAllowed: the user is read-only.
+        SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: a quota does not allow one more recording.
+    """
+    job_access.require_writer(user, "transcribing")
+    await db.read(_check_quota, user.id, more_bytes, key, repeats, api_key_id)
+
+
+def _check_quota(  # noqa: PLR0917 - as `db.read` passes them
+    con: DuckDBPyConnection,
+    owner_id: str,
+    more_bytes: int,
+    key: str | None,
+    repeats: Repeats | None,
+    api_key_id: str | None,
+) -> None:
+    if key is not None and job_store.has_key(con, owner_id, key, repeats):
+        return
+    try:
+        quotas.check(con, owner_id, more_bytes=more_bytes)
+        api_key_usage.check(con, api_key_id)
+    except (SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp):
+        if key is not None or repeats is None or not repeated_calls.may_have_job(con, owner_id, repeats):
+            raise
+
+
+async def check(path: Path, name: str, options: Options) -> None:
+    """Probe the file in a child process, so that hostile media cannot crash this one.
+
+    Raises:
+        AudioUnreadable, NoAudioTrack, NoSuchTrack, EmptyUpload, RecordingTooLong, BadRequest: it is not acceptable.
+        DecoderKilled, OpeningTooSlow: not now; nothing is known about the file.
+    """
+    hours = context.settings().web.max_hours
+    await db.in_thread(probe.check, path, clean_name(name), max_hours=hours, options=options)
+
+
+async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes: int) -> Job:
+    """Check a local file, store it and create its job; raises like `check` and `accept_checked`.
+
+    A known job and the quota are looked up first, since probing a file takes longer.
+    """
+    if new.key and (job := await db.read(_known, new, new.key, sha256)):
+        return job
+    await db.read(_check_quota, new.owner_id, size_bytes, new.key, new.repeats, new.api_key_id)
+    await check(path, new.name, new.options)
+    return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
+
+
+def _known(con: DuckDBPyConnection, new: NewRecording, key: str, sha256: str) -> Job | None:
+    return job_store.keyed(con, new.owner_id, key, sha256, new.asked_sha256, repeats=new.repeats)
+
+
+async def accept_checked(new: NewRecording, path: Path, *, sha256: str, size_bytes: int) -> Job:
+    """Move a checked local file into storage, and create its job.
+
+    If the file is gone already, a killed process stored it before it could create the job.
+
+    Raises:
+        StorageFull, StorageUnreachable: not now; the file stays where it is.
+        NotStored: neither the file nor the stored bytes are there.
+        KeyReused: the idempotency key was used for other bytes or options.
+        SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
+    """
+    job = await db.in_thread(_take_in, new, path, sha256, size_bytes)
+    notify.announce(job)
+    return job
+
+
+def _take_in(new: NewRecording, path: Path, sha256: str, size_bytes: int) -> Job:
+    if not path.exists():
+        return _accept_stored(new, sha256, size_bytes)
+    return intake.take_in(context.ledger(), context.files(), path, sha256=sha256, **_told(new))
+
+
+async def accept_stored(new: NewRecording, *, sha256: str, size_bytes: int, in_hand: bool = False) -> Job:
+    """Create the job of a stored recording; with `in_hand` the caller transcribes it.
+
+    Raises:
+        NotStored: the bytes are missing.
+        KeyReused, SpaceUsedUp, HoursUsedUp: see `accept_checked`.
+    """
+    job = await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand)
+    notify.announce(job)
+    return job
+
+
+def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: bool = False) -> Job:
+    ledger, files = context.ledger(), context.files()
+    if not files.exists(names.media_name(sha256)):
+        raise NotStored(names.media_name(sha256))
+    accept: Callable[..., Job] = intake.accept_in_hand if in_hand else job_store.accept
+    job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, **_told(new))
+    manifests.keep_if_possible(ledger, files, job.id)
+    return job
+
+
+def _told(new: NewRecording) -> dict[str, Any]:
+    told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
+    told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
+    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}

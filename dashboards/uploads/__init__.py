@@ -1,0 +1,1 @@
+"""Uploads: the tus protocol, deduplication, and what follows the last byte."""

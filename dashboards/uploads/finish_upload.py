@@ -1,0 +1,124 @@
+"""Finish a complete upload: hash it, probe it, store it by content, create the job.
+
+Each step can be repeated, and its outcome is recorded before the next, so that a killed process continues where it was:
+an upload creates exactly one job.
+"""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+from dashboards.runtime import context, db
+from dashboards.services import accept_recording
+from dashboards.services.accept_recording import NewRecording
+from storage.domain.errors import TranscriberError
+from storage.files.upload_store import Refusal, Upload
+
+logger = logging.getLogger(__name__)
+
+HASH_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file in constant memory."""
+    with path.open("rb") as file:
+        digest, block = hashlib.sha256(), bytearray(HASH_BYTES)
+        view = memoryview(block)
+        while size := file.readinto(block):
+            digest.update(view[:size])
+    return digest.hexdigest()
+
+
+async def land(upload: Upload) -> Upload:
+    """Create the upload's job; return the upload with its job's id, or the refusal.
+
+    It continues if the client disconnects; concurrent callers wait for the same result.
+
+    Raises:
+        StorageFull, StorageUnreachable, DecoderKilled, OpeningTooSlow: not now; the bytes stay, and the same request
+            continues later.
+    """
+    if upload.settled:
+        return upload
+    holder = context.current()
+    task = holder.landings.get(upload.id)
+    if task is None:
+        task = holder.landings[upload.id] = holder.background.start(_land(upload), f"land upload {upload.id}")
+        task.add_done_callback(lambda _: holder.landings.pop(upload.id, None))
+    return await asyncio.shield(task)
+
+
+async def _land(upload: Upload) -> Upload:
+    shelf = context.current().shelf
+    upload = await db.in_thread(shelf.load, upload.id)
+    if upload.settled:  # by another request, since the caller read it
+        return upload
+    try:
+        return await _make_job(upload)
+    except TranscriberError as error:
+        if not _is_final(error):
+            raise
+        refusal = Refusal(status=error.status, code=error.code, message=str(error))
+        logger.info("upload %s refused: %s", upload.id, error.code)
+        refused = await db.in_thread(shelf.save, replace(upload, refusal=refusal))
+        shelf.data(upload.id).unlink(missing_ok=True)
+        return refused
+
+
+def _is_final(error: TranscriberError) -> bool:
+    return not error.transient and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+async def _check_twice(path: Path, upload: Upload) -> None:
+    """Check the recording; what would be refused, and so deleted, is opened a second time."""
+    try:
+        await accept_recording.check(path, upload.name, upload.options)
+    except TranscriberError as error:
+        if not _is_final(error):
+            raise
+        await accept_recording.check(path, upload.name, upload.options)
+
+
+async def _make_job(upload: Upload) -> Upload:
+    shelf = context.current().shelf
+    path = shelf.data(upload.id)
+    if upload.parts and upload.sha256 is None:
+        await db.in_thread(shelf.put_together, upload)
+    if upload.sha256 is None:
+        await _check_twice(path, upload)
+        sha256 = await db.in_thread(sha256_of, path)
+        upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256))
+    assert upload.sha256 is not None  # noqa: S101
+    new = NewRecording(
+        owner_id=upload.owner_id,
+        name=upload.name,
+        options=upload.options,
+        lane=upload.lane,
+        actor=f"user:{upload.owner_id}",
+        key=f"upload:{upload.id}",
+        api_key_id=upload.api_key_id,
+    )
+    job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=upload.length_bytes)
+    return await db.in_thread(shelf.save, replace(upload, job_id=job.id))
+
+
+async def resume() -> None:
+    """Finish uploads that an earlier process received completely, or storage refused then."""
+    shelf = context.current().shelf
+    for upload in await db.in_thread(lambda: list(shelf.all())):
+        if upload.partial or upload.settled or not (upload.parts or shelf.whole(upload)):
+            continue
+        try:
+            await land(upload)
+        except TranscriberError as error:
+            logger.warning("upload %s cannot be made a job yet: %s", upload.id, error)
+        except Exception:
+            logger.exception("upload %s cannot be made a job", upload.id)
+
+
+async def sweep() -> int:
+    """Delete uploads that were idle for a day; return their number."""
+    return await db.in_thread(context.current().shelf.sweep)

@@ -1,0 +1,164 @@
+"""The command line `transcriber …`; commands import what they need when they run.
+
+That keeps `--help` fast.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flows.cli import admin_commands, export_command, file_modes, model_commands, transcribe_command
+from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
+from flows.platform.parent_death import die_with_supervisor
+from storage.domain.errors import TranscriberError
+
+app = typer.Typer(
+    name="transcriber",
+    help="Turn recordings into accurate transcripts and subtitles, on your own hardware.\n\n"
+    "Start everything on this machine with `transcriber up`, or transcribe a single file with "
+    "`transcriber transcribe FILE`. Settings are TRANSCRIBER_… environment variables or lines of a file .env; "
+    "`transcriber doctor` finds problems and says how to fix them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.command()
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Also transcribe the sample recording; print its text and file paths.")
+    ] = False,
+    exit_after: Annotated[
+        bool, typer.Option("--exit", help="With --demo: stop everything after that; status 0 only if it worked.")
+    ] = False,
+) -> None:
+    """Start everything on this machine and watch over it.
+
+    Starts the Prefect server, the web process, one cpu worker and one gpu worker for each device (without a GPU: one on
+    the CPU). A process that dies is started again. Ctrl-C or SIGTERM stops everything; work in progress continues at
+    the next `up`. Logs are in `logs` inside the data dir.
+    """
+    from flows.platform.supervisor import up as run
+    from storage.domain.settings import Settings
+
+    if exit_after and not demo:
+        raise typer.BadParameter("--exit goes with --demo")
+    raise typer.Exit(run(Settings(), demo=demo, exit_after=exit_after))
+
+
+@app.command()
+def web() -> None:
+    """Serve the app and its APIs in this process, which owns the ledger.
+
+    `transcriber up` does this too; use this command where each part is a service of its own. PREFECT_API_URL is the
+    address of the Prefect server.
+    """
+    die_with_supervisor()
+    _know_prefects_secret()
+    # Imported by name: the web process never loads an engine, and nothing here may import it.
+    from importlib import import_module
+
+    raise typer.Exit(import_module("dashboards.serve").serve())
+
+
+@app.command()
+def worker(
+    pool: Annotated[
+        str, typer.Option(help="Work pool: cpu (decodes and exports) or gpu (transcribes).", metavar="cpu|gpu")
+    ],
+    device: Annotated[
+        str | None, typer.Option(help="For the gpu pool: cpu, cuda or cuda:N. Default: the first GPU, else the CPU.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Flow runs at once. Default: by the device and its cores.")
+    ] = None,
+) -> None:
+    """Serve a Prefect work pool from this machine: one warm process, one device.
+
+    Needs PREFECT_API_URL, PREFECT_API_AUTH_STRING, TRANSCRIBER_WEB_URL and TRANSCRIBER_WORKER_TOKEN if the rest runs
+    elsewhere, and the same TRANSCRIBER_STORAGE_URL as all other processes.
+    """
+    alone = not die_with_supervisor()
+    _know_prefects_secret()
+    if pool not in {"cpu", "gpu"}:
+        raise typer.BadParameter("the pools are cpu and gpu", param_hint="--pool")
+    from flows.worker.run_worker import work
+
+    work(pool, device=device, limit=limit, alone=alone)
+
+
+@app.command()
+def batch(  # noqa: PLR0917 - a command's options are its parameters
+    source: Annotated[str, typer.Argument(help="A folder of recordings, one file, or s3://bucket/prefix.")],
+    model: Annotated[str, typer.Option(help="Model to transcribe with; auto is the platform's default.")] = "auto",
+    language: Annotated[str | None, typer.Option(help="Language code, such as en. Default: detected.")] = None,
+    owner: Annotated[str, typer.Option(help="User who will own the jobs.")] = "admin",
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Retry what failed, and transcribe what was deleted.")] = False,
+    input_format: FormatOption = None,
+    rate: RateOption = None,
+    input_channels: ChannelsOption = None,
+) -> None:
+    """Upload a folder or S3 prefix to the running platform, in the batch lane.
+
+    Repeating the command creates no second job: files are recognised by their content, owner and options, and are not
+    sent again. Files that are not recordings and those that were deleted before are listed and skipped, and files that
+    others are still writing come last. The exit status is 0 if every recording is accepted or known, 1 if one was
+    refused, is still being written or was not sent, and 3 if one has failed before.
+    TRANSCRIBER_STORAGE_ENDPOINT_URL is the address of an S3 service other than Amazon's.
+    """
+    from flows.platform.batch_upload import send_folder
+
+    status = send_folder(
+        source,
+        model=model,
+        language=language,
+        owner=owner,
+        recursive=recursive,
+        again=again,
+        headerless=headerless_of(input_format, rate, input_channels),
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def doctor() -> None:
+    """Find problems with this installation, and say how to fix them.
+
+    Checks ports, disk, CUDA libraries, models, workers, clock, the web process and the Prefect server. The exit status
+    is 1 if there is a problem.
+    """
+    _know_prefects_secret()
+    from flows.cli.doctor import examine
+
+    raise typer.Exit(examine())
+
+
+def _know_prefects_secret() -> None:
+    from flows.platform.prefect_address import know_secret
+    from storage.domain.settings import Settings
+
+    know_secret(Settings())
+
+
+app.command(name="transcribe")(transcribe_command.transcribe)
+app.command(name="export")(export_command.export)
+app.add_typer(model_commands.app, name="models")
+app.add_typer(admin_commands.app, name="admin")
+
+
+def main() -> None:
+    """Run a command; a known error is printed as one line with status 1."""
+    file_modes.keep_private()
+    try:
+        app()
+    except TranscriberError as error:
+        sys.stderr.write(f"transcriber: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

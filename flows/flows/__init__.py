@@ -1,0 +1,1 @@
+"""Prefect flows, one a module; `prefect.yaml` names their entrypoints."""

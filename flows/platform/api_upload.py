@@ -1,0 +1,78 @@
+"""Upload files to a running platform, for `transcriber batch` and the demo."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from flows.platform.os_user import operator
+from storage.domain.batch_outcomes import KnownRecording, printable
+from storage.domain.errors import LedgerUnreachable, RemoteError
+from storage.domain.records import Job, from_json
+from storage.domain.settings import Settings
+from storage.remote.service_tokens import strongest_token
+
+TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+
+
+def send_file(
+    settings: Settings,
+    path: Path,
+    *,
+    options: dict[str, Any],
+    lane: str,
+    owner: str,
+    key: str | None,
+    actor: str | None = None,
+    replaces: str | None = None,
+    token: SecretStr | None = None,
+) -> Job:
+    """Upload one file and return its job; a repeated `key` creates no second job.
+
+    `replaces` is the job of an earlier part of the same file, which is deleted then. The token is the strongest one of
+    this machine, unless another is given.
+
+    Raises:
+        RemoteError: the web process refused it; the message is its own.
+        LedgerUnreachable: it does not answer.
+    """
+    form = {"options": json.dumps(options), "lane": lane, "owner": owner, "actor": actor or operator()}
+    if key is not None:
+        form["idempotency_key"] = key
+    if replaces is not None:
+        form["replaces"] = replaces
+    with path.open("rb") as opened:
+        body = _post(settings, "jobs", token, data=form, files={"file": (printable(path.name), opened)})
+    return from_json(Job, body)
+
+
+def known_recording(
+    settings: Settings, *, owner: str, key: str, again: bool, actor: str, token: SecretStr | None = None
+) -> KnownRecording:
+    """Return what earlier batches did with a recording; `again` retries it if it failed.
+
+    Raises:
+        RemoteError: the web process refused to say it.
+        LedgerUnreachable: it does not answer.
+    """
+    asked = {"owner": owner, "key": key, "again": again, "actor": actor}
+    return from_json(KnownRecording, _post(settings, "known-recordings", token, json=asked))
+
+
+def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any) -> bytes:
+    url = settings.web.base_url
+    headers = {"Authorization": f"Bearer {(token or strongest_token(settings)).get_secret_value()}"}
+    with httpx.Client(timeout=TIMEOUT, trust_env=False, headers=headers) as http:
+        try:
+            answer = http.post(f"{url}/internal/v1/{path}", **content)
+        except httpx.TransportError as error:
+            raise LedgerUnreachable(url, str(error) or type(error).__name__) from error
+    if answer.is_success:
+        return answer.content
+    try:
+        error_body = answer.json()["error"]
+        raise RemoteError(answer.status_code, str(error_body["code"]), str(error_body["message"]))
+    except (ValueError, KeyError, TypeError):
+        raise LedgerUnreachable(url, f"something else answers there, with status {answer.status_code}") from None

@@ -1,0 +1,68 @@
+"""The Prefect server's address and secret, for our processes and for `doctor`."""
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from storage.domain.settings import Settings
+from storage.remote.service_tokens import kept_prefect_auth, prefect_auth
+
+SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - these are recognised, not listened on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefectAddress:
+    """The address of the Prefect server, and whether we start it."""
+
+    host: str
+    port: int
+    api_url: str
+    ours: bool
+
+    @classmethod
+    def from_environment(cls) -> "PrefectAddress":
+        """Read Prefect's own settings: a PREFECT_API_URL names a server run by somebody else."""
+        host = os.environ.get("PREFECT_SERVER_API_HOST", "127.0.0.1")
+        port = int(os.environ.get("PREFECT_SERVER_API_PORT", "4200"))
+        given = os.environ.get("PREFECT_API_URL")
+        reached = "127.0.0.1" if host in EVERYWHERE else host
+        return cls(host=host, port=port, api_url=given or f"http://{reached}:{port}/api", ours=given is None)
+
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine, as far as its address tells."""
+        return self.ours or urlsplit(self.api_url).hostname in LOOPBACK
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins under which a browser on this machine reaches our server."""
+        names = [name if ":" not in name else f"[{name}]" for name in LOOPBACK]
+        names += [self.host] * (self.host not in {*LOOPBACK, *EVERYWHERE})
+        return [f"http://{name}:{self.port}" for name in names]
+
+
+def secrets_of(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
+    """Return the variables with our server's secret. A given secret is kept."""
+    if not prefect.ours:
+        return {}
+    given = os.environ.get(SERVER_AUTH) or os.environ.get(CLIENT_AUTH)
+    secret = given or prefect_auth(settings).get_secret_value()
+    return {SERVER_AUTH: secret, CLIENT_AUTH: secret}
+
+
+def keeps_secret(settings: Settings, prefect: PrefectAddress) -> bool:
+    """Return whether our server's secret is in the data dir, where it can be rotated."""
+    secret = secrets_of(settings, prefect).get(SERVER_AUTH)
+    return secret is not None and secret == prefect_auth(settings).get_secret_value()
+
+
+def know_secret(settings: Settings) -> None:
+    """Give this process the secret of the `up` on this machine, unless it has one.
+
+    Call it before Prefect is imported. A server elsewhere is not sent our secret.
+    """
+    kept = kept_prefect_auth(settings)
+    if kept and not os.environ.get(CLIENT_AUTH) and PrefectAddress.from_environment().local:
+        os.environ[CLIENT_AUTH] = kept.get_secret_value()

@@ -1,0 +1,1 @@
+"""What flow runs share: engines, retries, sub-runs, outcomes and artifacts."""

@@ -1,0 +1,109 @@
+"""State shared by the flow runs of one process: settings, storage, reporter, engines, cancel flags.
+
+A process that is not resident (a plain `python`, Prefect's own process worker) creates it on first use.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from storage.domain.deployments import Deployment
+from storage.domain.settings import Settings
+from storage.jobs.reports import Reporter
+
+if TYPE_CHECKING:
+    from flows.runs.engine_pool import EnginePool
+    from storage.files.file_store import Files
+
+T = TypeVar("T")
+
+
+class CancelFlag:
+    """Raised once by the event loop; read by it and by engine threads."""
+
+    def __init__(self) -> None:
+        self._for_threads = threading.Event()
+        self._for_loop = asyncio.Event()
+
+    def raise_(self) -> None:
+        self._for_threads.set()
+        self._for_loop.set()
+
+    def is_raised(self) -> bool:
+        return self._for_threads.is_set()
+
+    async def wait(self) -> None:
+        await self._for_loop.wait()
+
+
+class Resident:
+    """The shared state of one process; `loads_engines` is false on the cpu pool."""
+
+    def __init__(self, *, name: str, device: str = "cpu", loads_engines: bool = True) -> None:
+        self.name, self.device, self.loads_engines = name, device, loads_engines
+        self.settings = Settings()
+        self.engines: EnginePool | None = None
+        self._flags: dict[UUID, CancelFlag] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def files(self) -> "Files":
+        from storage.files.file_store import Files
+
+        return Files.from_settings(self.settings.storage)
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        from storage.remote.service_tokens import worker_secret
+        from storage.remote.web_client import HttpReporter
+
+        return HttpReporter(self.settings.web.base_url, worker_secret(self.settings).current)
+
+    def engine_pool(self) -> "EnginePool":
+        """Return this process's engines.
+
+        Raises:
+            RuntimeError: the process serves the cpu pool.
+        """
+        from flows.runs.engine_pool import EnginePool
+
+        if not self.loads_engines:
+            raise RuntimeError(
+                f"a worker of the cpu pool loads no engine; send {Deployment.TRANSCRIBE_SPAN} to the gpu pool"
+            )
+        with self._lock:
+            if self.engines is None:
+                self.engines = EnginePool(self.settings, device=self.device)
+            return self.engines
+
+    def flag(self, flow_run_id: UUID) -> CancelFlag:
+        return self._flags.setdefault(flow_run_id, CancelFlag())
+
+    def forget(self, flow_run_id: UUID) -> None:
+        self._flags.pop(flow_run_id, None)
+
+
+_current: Resident | None = None
+
+
+def install(resident: Resident) -> None:
+    """Make `resident` the state that flow runs in this process use."""
+    global _current  # noqa: PLW0603 - one per process, by nature
+    _current = resident
+
+
+def current() -> Resident:
+    if _current is not None:
+        return _current
+    state = Resident(name=f"process@{socket.gethostname()}")
+    install(state)
+    return state
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking `work` in a thread, so that other flow runs of the process continue."""
+    return await asyncio.to_thread(work)

@@ -1,0 +1,1 @@
+"""The warm worker: its child process, models, heartbeats and lost runs."""

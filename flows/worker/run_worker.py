@@ -1,0 +1,123 @@
+"""Run one warm worker in this process until a signal, for `transcriber worker`."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+from prefect.client.orchestration import get_client
+
+from flows.platform import deploy
+from flows.platform.service import announce_ready
+from flows.worker.child_main import keep_logs
+from flows.worker.warm_worker import WarmWorker, default_name, device_and_slots
+from storage.domain.settings import Settings
+from storage.files import privacy
+
+log = logging.getLogger(__name__)
+
+SAY_EVERY_S = 20.0
+SUPERVISOR_DEPLOYS_WITHIN_S = 20.0
+STOP_WITHIN_S = 4.5
+"""Less than the supervisor waits, and more than requeuing runs takes."""
+
+
+@contextlib.contextmanager
+def own_name(pool: str, device: str) -> Iterator[str]:
+    """Lock the first free worker name, so that a restart gets it back."""
+    folder = Path(tempfile.gettempdir(), f"whisper-transcriber-workers-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    base, number = default_name(pool, device), 1
+    while True:
+        name = base if number == 1 else f"{base}-{number}"
+        lock = (folder / f"{name}.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            number += 1
+            continue
+        with lock:
+            yield name
+        return
+
+
+async def _serve(worker: WarmWorker, *, alone: bool) -> None:
+    stop_requested = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
+    serving, stopping = asyncio.create_task(_start(worker, alone=alone)), asyncio.create_task(stop_requested.wait())
+    announcing = asyncio.create_task(_announce(worker))
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    announcing.cancel()
+    if stopping.done():
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=STOP_WITHIN_S)
+        log.info("worker %s has stopped", worker.name)
+        _leave()
+    stopping.cancel()
+    await serving
+
+
+def _leave() -> NoReturn:
+    """End the process now: while the server hangs, Prefect's connections would keep it alive."""
+    logging.shutdown()
+    os._exit(0)
+
+
+async def _start(worker: WarmWorker, *, alone: bool) -> None:
+    """Prepare while the Prefect server may still be starting, then serve."""
+    try:
+        await worker.prepare()
+        await _deploy(await server_answers(), alone=alone)
+    except asyncio.CancelledError:
+        await worker.child.stop()
+        raise
+    await worker.start(printer=lambda *_: None)
+
+
+async def server_answers() -> str:
+    """Wait for the Prefect server without limit, and return its API's URL."""
+    async with get_client() as client:
+        last_warning_s = asyncio.get_running_loop().time()
+        while (problem := await client.api_healthcheck()) is not None:
+            if asyncio.get_running_loop().time() - last_warning_s > SAY_EVERY_S:
+                last_warning_s = asyncio.get_running_loop().time()
+                log.warning("waiting for the Prefect server at %s: %s", client.api_url, problem)
+            await asyncio.sleep(0.1)
+        return str(client.api_url)
+
+
+async def _deploy(api_url: str, *, alone: bool) -> None:
+    """Create pools, queues and deployments, unless a supervisor has done it in time."""
+    try:
+        if alone or not await asyncio.to_thread(deploy.wait, api_url, within_s=SUPERVISOR_DEPLOYS_WITHIN_S):
+            await asyncio.to_thread(deploy.apply, api_url)
+    except httpx.HTTPError as error:
+        log.warning(
+            "prefect.yaml could not be applied to %s (%s); continuing with the existing deployments", api_url, error
+        )
+
+
+async def _announce(worker: WarmWorker) -> None:
+    await worker.ready.wait()
+    log.info("worker %s runs up to %d flow runs at a time on %s", worker.name, worker.slots, worker.device)
+    announce_ready()
+
+
+def work(pool: str, *, device: str | None, limit: int | None, alone: bool = True) -> None:
+    """Serve a pool until SIGTERM or Ctrl-C; runs in progress are then requeued."""
+    keep_logs()
+    settings = Settings()
+    privacy.close(settings.storage)
+    place, _ = device_and_slots(pool, settings, device)
+    with own_name(pool, place) as name:
+        worker = WarmWorker(work_pool_name=pool, name=name, device=place, limit=limit)
+        asyncio.run(_serve(worker, alone=alone))

@@ -1,0 +1,396 @@
+"""The work pool type `warm`: a Prefect worker with a resident process.
+
+Prefect's process worker starts an interpreter for each run (6 to 10 s to the first line of flow code). Here the
+process, its imports and its models stay. Prefect's events announce new runs, with slow polling as a fallback.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import logging
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import anyio.abc
+from prefect.client.schemas.objects import FlowRun
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
+from prefect.exceptions import ObjectNotFound
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from flows.platform import deploy
+from flows.runs.prefect_retry import PATIENCE_S, patiently
+from flows.worker.abandoned_runs import DEATHS, LOSSES, find_abandoned, find_cancelling
+from flows.worker.child_handle import Child, ChildLost, ServerLost
+from flows.worker.heartbeats import GPU_POOL, HeartbeatSender
+from flows.worker.model_cache import ModelCache
+from flows.worker.requeue import fail_run, requeue_run
+from flows.worker.server_clock import ServerClock
+from storage.domain.settings import Settings
+from storage.remote.worker_registry import ModelState
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
+    from prefect.events import Event
+
+log = logging.getLogger(__name__)
+
+CPU_SLOTS = 4
+QUICK, QUICK_SLOTS = "quick", 2
+"""Tag of short runs that somebody waits for: this many slots are reserved for them."""
+PRELOAD = {
+    "cpu": (
+        "flows/flows/transcribe_recording.py:transcribe_recording",
+        "flows/flows/export_transcript.py:export_transcript",
+    ),
+    "gpu": ("flows/flows/transcribe_span.py:transcribe_span",),
+}
+HEARTBEAT_S = 10
+ASK_AGAIN_S = 30.0
+CANCEL_WITHIN_S = 20.0
+PUT_BACK_WITHIN_S = 4.0
+SWEEP_EVERY_S = 15.0
+MEND_EVERY_S = 20.0
+WATCHED_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
+
+
+def device_and_slots(pool: str, settings: Settings, device: str | None) -> tuple[str, int]:
+    """Return the device that a worker of this pool uses, and its number of slots."""
+    if pool != GPU_POOL:
+        return "cpu", CPU_SLOTS
+    from tasks.models.devices import devices, plan_device
+
+    chosen = device or devices(settings.engine)[0]
+    return chosen, plan_device(settings.engine, chosen).num_workers
+
+
+def default_name(pool: str, device: str) -> str:
+    """Return a name that survives restarts, so that the worker finds its own runs.
+
+    Two users of one machine and one Prefect server get different names.
+    """
+    place = "" if pool == device else f"-{device.replace(':', '')}"
+    return f"{pool}{place}-{socket.gethostname()}-{_user()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, the user may have a number and no name
+        return str(os.getuid())
+
+
+class WarmWorkerResult(BaseWorkerResult):
+    """Always status 0: the run's state is already recorded."""
+
+
+class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResult]):
+    """Runs flows in one resident process, up to `limit` at a time."""
+
+    type = "warm"
+    job_configuration = BaseJobConfiguration
+    _description = (
+        "Run flows in a process that stays: imports done, models loaded, a run starts in well under a second."
+    )
+    _documentation_url = "https://docs.prefect.io/latest/concepts/workers/"
+
+    def __init__(  # noqa: PLR0917 - as Prefect calls it
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        name: str | None = None,
+        prefetch_seconds: float | None = None,  # noqa: ARG002 - Prefect's command line passes it
+        create_pool_if_not_found: bool = True,
+        limit: int | None = None,
+        heartbeat_interval_seconds: int | None = None,
+        *,
+        base_job_template: dict[str, Any] | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.settings = Settings()
+        self.device, slots = device_and_slots(work_pool_name, self.settings, device)
+        self.slots = limit or slots
+        super().__init__(
+            work_pool_name=work_pool_name,
+            work_queues=work_queues,
+            name=name or default_name(work_pool_name, self.device),
+            prefetch_seconds=0,  # a run that is due later must not occupy a slot until then
+            create_pool_if_not_found=create_pool_if_not_found,
+            limit=self.slots + (0 if work_pool_name == GPU_POOL else QUICK_SLOTS),
+            heartbeat_interval_seconds=heartbeat_interval_seconds or HEARTBEAT_S,
+            base_job_template=base_job_template,
+        )
+        self.child = Child(
+            name=self.name,
+            pool=work_pool_name,
+            device=self.device,
+            preload=PRELOAD.get(work_pool_name, ()),
+            on_message=self._on_message,
+        )
+        self.model_cache = ModelCache(self.settings, self._on_default) if work_pool_name == GPU_POOL else None
+        self.heartbeats = HeartbeatSender(
+            self.settings,
+            name=self.name,
+            pool=work_pool_name,
+            device=self.device,
+            status=self._status,
+            on_wanted=self.model_cache.want if self.model_cache else lambda _: None,
+            on_acknowledged=self._on_acknowledged,
+            held=self._own_runs,
+        )
+        self.ready = asyncio.Event()
+        self._default_model: str | None = None
+        self._warm: str | None = None
+        self._wake = asyncio.Event()
+        self._polling = asyncio.Lock()
+        self._entrypoints: dict[UUID, tuple[float, str]] = {}
+        self._running: set[UUID] = set()
+        self._cancelling: set[UUID] = set()
+        self._quick: set[UUID] = set()
+        self._server_clock = ServerClock(lambda: str(self.client.api_url), self._wake.set)
+        self._background: set[asyncio.Task[None]] = set()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Handle the child's messages, except the ends of runs."""
+        if message["op"] == "ready":
+            self._warm = None
+            self._warm_up()
+            self.heartbeats.soon()
+        elif message["op"] == "warm":
+            self._warm = message["model"]
+            self.heartbeats.soon()
+        elif message["op"] == "retire" and not self.child.holds:
+            log.info("starting a new process, to have the device's memory back")
+            self.child.kill()
+
+    def _on_default(self, model: str) -> None:
+        """Let the child load the default model; called from the model cache's thread."""
+        self._default_model = model
+        self._call_soon(self._warm_up)
+
+    def _warm_up(self) -> None:
+        if not self.settings.engine.default_model_stays or self.child.pid is None:
+            return
+        if self._default_model is not None and self._warm != self._default_model:
+            self.child.tell(op="warm", model=self._default_model)
+
+    def _on_acknowledged(self, slots: int) -> None:
+        if slots and self._has_successfully_synced:
+            self.ready.set()
+
+    def _status(self) -> tuple[int, int, ModelState | None, tuple[ModelState, ...]]:
+        """Return slots (0 while the child starts), busy slots, default model and all models."""
+        slots = self.slots if self._limiter is not None and self.child.pid is not None else 0
+        if self.model_cache is None:
+            return slots, len(self._running), None, ()
+        return slots, len(self._running), self.model_cache.default(), self.model_cache.states()
+
+    async def prepare(self) -> None:
+        """Start everything that needs no server: the child, the model cache, heartbeats."""
+        if self._background:
+            return
+        self._call_soon = asyncio.get_running_loop().call_soon_threadsafe
+        await self.child.start()
+        if self.model_cache is not None:
+            self.model_cache.start()
+        self._in_background(self._run_forever(self.heartbeats.run))
+
+    async def setup(self) -> None:
+        await self.prepare()
+        await super().setup()
+        for service in (self._poll_when_told, self._listen, self._sweep, self._mend, self._server_clock.watch):
+            self._in_background(self._run_forever(service))
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Stop at once; runs in progress are requeued for this worker or another."""
+        await self.child.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PUT_BACK_WITHIN_S):
+                while self._running:  # noqa: ASYNC110 - rarely, and for a moment
+                    await asyncio.sleep(0.02)
+        for task in set(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await super().teardown(*exc_info)
+
+    async def _run_forever(self, service: Callable[[], Awaitable[None]]) -> None:
+        """Run a background service as long as the worker lives, whatever the server does."""
+        while True:
+            try:
+                await service()
+            except Exception as error:  # noqa: BLE001 - the server may be unavailable; slow polling continues
+                log.info("%s: %s; again in 2 s", service.__name__.strip("_"), error)
+            await asyncio.sleep(2)
+
+    async def _listen(self) -> None:
+        """Subscribe to the server's events: wake for new runs, forward cancellations."""
+        while self._work_pool is None:  # noqa: ASYNC110 - Prefect gives no signal
+            await asyncio.sleep(0.2)
+        event_filter = EventFilter(
+            event=EventNameFilter(name=WATCHED_EVENTS),
+            any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{self.work_pool.id}"]),
+        )
+        async with get_events_subscriber(filter=event_filter) as events:
+            self._wake.set()
+            async for event in events:
+                self._on_event(event)
+
+    def _on_event(self, event: "Event") -> None:
+        if event.event.endswith(".Cancelling"):
+            self._forward_cancel(UUID(event.resource.id.rpartition(".")[2]))
+        else:
+            self._wake.set()
+
+    async def _mend(self) -> None:
+        """Make pools, queues and deployments anew that somebody deleted in Prefect."""
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1.0) * MEND_EVERY_S)  # noqa: S311
+            await asyncio.to_thread(deploy.apply, str(self.client.api_url))
+
+    async def _poll_when_told(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self.is_setup:
+                await self.get_and_submit_flow_runs()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for due runs, one request at a time."""
+        async with self._polling:
+            if self.child.stopping:
+                return []
+            return await super().get_and_submit_flow_runs()
+
+    async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
+        """Return due runs, keeping the last slots free for quick ones."""
+        due = [entry for entry in await self._due_runs() if entry.flow_run.id not in self._own_runs()]
+        quick = [entry for entry in due if QUICK in entry.flow_run.tags]
+        self._quick = (self._quick & self._own_runs()) | {entry.flow_run.id for entry in quick}
+        room = max(0, self.slots - len(self._own_runs() - self._quick))
+        return quick + [entry for entry in due if QUICK not in entry.flow_run.tags][:room]
+
+    async def _due_runs(self) -> "list[WorkerFlowRunResponse]":
+        """Return what is due by the server's clock; Prefect's own method goes by ours."""
+        try:
+            return await self.client.get_scheduled_flow_runs_for_work_pool(
+                work_pool_name=self._work_pool_name,
+                scheduled_before=self._server_clock.now(),
+                work_queue_names=list(self._work_queues),
+            )
+        except ObjectNotFound:  # somebody deleted the pool; `_mend` makes it anew
+            return []
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)
+        self._wake.set()  # otherwise a waiting run would wait for the next slow poll
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Accept a run and run it to its end.
+
+        Prefect's own method makes five more requests per run, about infrastructure that a warm worker does not have;
+        they were most of the time from submission to the first line.
+        """
+        try:
+            if await self._propose_pending_state(flow_run):
+                self._in_background(self._label(flow_run.id))
+                await self._run_to_end(flow_run)
+        except Exception:
+            log.exception("flow run %s failed unexpectedly; the next sweep requeues it", flow_run.name)
+        finally:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._release_limit_slot(flow_run.id)
+
+    async def _label(self, flow_run_id: UUID) -> None:
+        """Label the run with its worker, with retries; without it, others consider it abandoned."""
+        try:
+            await patiently(lambda: self._give_worker_labels_to_flow_run(flow_run_id))
+        except Exception:
+            log.exception("flow run %s could not be labelled with its worker", flow_run_id)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,  # noqa: ARG002 - there is nothing to configure
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WarmWorkerResult:
+        """Run a flow run to its end, for Prefect's base class."""
+        if task_status is not None:
+            task_status.started(self.child.pid or 0)
+        await self._run_to_end(flow_run)
+        return WarmWorkerResult(identifier=str(flow_run.id), status_code=0)
+
+    async def _run_to_end(self, flow_run: FlowRun) -> None:
+        """Run it in the child; if the child dies, requeue or fail the run."""
+        self._running.add(flow_run.id)
+        try:
+            entrypoint = await self._entrypoint_of(flow_run)
+            problem = await self.child.run(flow_run.id, flow_run.model_dump_json(), entrypoint)
+            if problem is not None:
+                await fail_run(self.client, flow_run.id, problem)
+        except ObjectNotFound:
+            await fail_run(self.client, flow_run.id, "Its deployment is gone")
+        except ServerLost as loss:
+            await self._put_back(flow_run.id, str(loss), LOSSES)
+        except ChildLost as loss:
+            stopped = self.child.stopping
+            await self._put_back(
+                flow_run.id, "its worker was stopped" if stopped else str(loss), LOSSES if stopped else DEATHS
+            )
+        finally:
+            self._running.discard(flow_run.id)
+            self._cancelling.discard(flow_run.id)
+
+    async def _entrypoint_of(self, flow_run: FlowRun) -> str:
+        """Return the run's entrypoint, with a cache of the server's deployments."""
+        deployment_id = flow_run.deployment_id
+        if deployment_id is None:
+            return ""
+        clock = asyncio.get_running_loop().time
+        cached = self._entrypoints.get(deployment_id)
+        if cached is None or clock() - cached[0] > ASK_AGAIN_S:
+            deployment = await self.client.read_deployment(deployment_id)
+            cached = self._entrypoints[deployment_id] = (clock(), deployment.entrypoint or "")
+        return cached[1]
+
+    async def _put_back(self, flow_run_id: UUID, why: str, label: str) -> None:
+        patience_s = PUT_BACK_WITHIN_S if self.child.stopping else PATIENCE_S
+        await patiently(lambda: requeue_run(self.client, flow_run_id, why, label=label), patience_s=patience_s)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _forward_cancel(self, flow_run_id: UUID) -> None:
+        """Tell the child to stop a run, and kill it if it does not."""
+        if flow_run_id not in self.child.holds or flow_run_id in self._cancelling:
+            return
+        self._cancelling.add(flow_run_id)
+        self.child.tell(op="cancel", id=str(flow_run_id))
+        asyncio.get_running_loop().call_later(CANCEL_WITHIN_S, self._kill_if_ignored, flow_run_id)
+
+    def _kill_if_ignored(self, flow_run_id: UUID) -> None:
+        if flow_run_id in self._cancelling and flow_run_id in self.child.holds:
+            log.warning("flow run %s did not stop within %s s; ending its process", flow_run_id, CANCEL_WITHIN_S)
+            self.child.kill()
+
+    def _own_runs(self) -> set[UUID]:
+        return self._running | self._submitting_flow_run_ids
+
+    async def _sweep(self) -> None:
+        """Find runs that events missed, and runs whose worker is gone, at start and periodically."""
+        while True:
+            if self.is_setup and self._work_pool is not None:
+                for run in await find_cancelling(self.client, self.child.holds):
+                    self._forward_cancel(run.id)
+                for run in await find_abandoned(
+                    self.client, self.work_pool.name, worker=self.name, held=self._own_runs
+                ):
+                    await self._put_back(run.id, "its worker is gone", LOSSES)
+                await asyncio.sleep(SWEEP_EVERY_S)
+            else:
+                await asyncio.sleep(0.2)

@@ -1,0 +1,1 @@
+"""Accounts: users, sessions, API keys, invitations, quotas and preferences."""

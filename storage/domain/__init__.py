@@ -1,0 +1,1 @@
+"""The domain: records, errors, settings and the names of what is stored."""

@@ -1,0 +1,145 @@
+"""The actions of the audit log: one `AuditSpec` each, with its label and kind.
+
+A row that an older version wrote may have an action that is no longer here; it is shown by its name.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from storage.domain.job_actions import JobAction
+
+
+class AuditKind(StrEnum):
+    """What an action is about; all kinds but recordings are security events."""
+
+    SIGN_IN = "sign-in"
+    REFUSAL = "refusal"
+    READING = "reading"
+    DOWNLOAD = "download"
+    SHARING = "sharing"
+    ACCOUNT = "account"
+    KEY = "key"
+    PLATFORM = "platform"
+    RECORDING = "recording"
+
+
+SECURITY_KINDS = tuple(kind for kind in AuditKind if kind is not AuditKind.RECORDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSpec:
+    """The facts of an action; `label` says what was done."""
+
+    name: str
+    label: str
+    kind: AuditKind
+
+
+def _spec(name: str, label: str, kind: AuditKind = AuditKind.RECORDING) -> AuditSpec:
+    return AuditSpec(name=name, label=label, kind=kind)
+
+
+class AuditAction(StrEnum):
+    """The actions of the audit log; values are their names in it."""
+
+    spec: AuditSpec
+    _value_: str
+
+    def __new__(cls, spec: Any) -> Self:  # an AuditSpec here; `AuditAction("job.accept")` looks up a member
+        member = str.__new__(cls, spec.name)
+        member._value_ = spec.name
+        member.spec = spec
+        return member
+
+    LOGGED_IN = _spec("session.start", "logged in", AuditKind.SIGN_IN)
+    LOGIN_FAILED = _spec("login.fail", "log-in failed", AuditKind.SIGN_IN)
+    LOGIN_LOCKED = _spec("login.lock", "log-in locked after too many tries", AuditKind.SIGN_IN)
+    LOGGED_OUT = _spec("session.end", "logged out", AuditKind.SIGN_IN)
+    LOGGED_OUT_EVERYWHERE = _spec("session.end_all", "logged out everywhere", AuditKind.SIGN_IN)
+    DEVICE_REMEMBERED = _spec("device.remember", "browser is known from now on", AuditKind.SIGN_IN)
+    DEVICES_FORGOTTEN = _spec("device.forget_all", "known browsers forgotten", AuditKind.SIGN_IN)
+    DEVICE_CONFIRMED = _spec("device.dismiss", "notice of a new browser dismissed", AuditKind.SIGN_IN)
+    STAYED_LOGGED_IN = _spec("session.renew", "stayed logged in", AuditKind.SIGN_IN)
+
+    REFUSED = _spec("access.refuse", "refused", AuditKind.REFUSAL)
+    OTHERS_READ = _spec("job.read", "somebody else's recording read", AuditKind.READING)
+    OTHERS_SEARCHED = _spec("search.everybody", "everybody's transcripts searched", AuditKind.READING)
+
+    MEDIA_SENT = _spec("media.download", "recording played or downloaded", AuditKind.DOWNLOAD)
+    EXPORT_SENT = _spec("export.download", "transcript downloaded", AuditKind.DOWNLOAD)
+    ARCHIVE_SENT = _spec("archive.download", "several transcripts downloaded", AuditKind.DOWNLOAD)
+    DATA_EXPORTED = _spec("user.export", "data exported", AuditKind.DOWNLOAD)
+    AUDIT_EXPORTED = _spec("audit.export", "log exported", AuditKind.DOWNLOAD)
+
+    SHARED = _spec("share.create", "share link created", AuditKind.SHARING)
+    SHARE_OPENED = _spec("share.open", "share link opened", AuditKind.SHARING)
+    SHARE_REVOKED = _spec("share.revoke", "share link revoked", AuditKind.SHARING)
+
+    USER_CREATED = _spec("user.create", "user created", AuditKind.ACCOUNT)
+    USER_RESTORED = _spec("user.restore", "user restored from storage", AuditKind.ACCOUNT)
+    PASSWORD_SET = _spec("user.password", "password set", AuditKind.ACCOUNT)
+    ROLE_CHANGED = _spec("user.role", "role changed", AuditKind.ACCOUNT)
+    USER_DISABLED = _spec("user.disable", "disabled", AuditKind.ACCOUNT)
+    USER_ENABLED = _spec("user.enable", "enabled", AuditKind.ACCOUNT)
+    PREFERENCES_CHANGED = _spec("user.preferences", "settings changed", AuditKind.ACCOUNT)
+    PROFILE_CHANGED = _spec("user.profile", "profile changed", AuditKind.ACCOUNT)
+    QUOTA_CHANGED = _spec("user.quota", "limits changed", AuditKind.ACCOUNT)
+    RESET_LINK_MADE = _spec("user.reset_link", "password link created", AuditKind.ACCOUNT)
+    IDENTITY_LINKED = _spec("user.link", "provider's account linked", AuditKind.ACCOUNT)
+    ACCOUNT_CLOSED = _spec("user.leave", "account closed", AuditKind.ACCOUNT)
+    ACCOUNT_DELETED = _spec("user.delete", "account deleted", AuditKind.ACCOUNT)
+    VOCABULARY_SET = _spec("vocabulary.set", "vocabulary changed", AuditKind.ACCOUNT)
+    INVITED = _spec("invitation.create", "invitation created", AuditKind.ACCOUNT)
+    INVITATION_USED = _spec("invitation.use", "invitation used", AuditKind.ACCOUNT)
+    INVITATION_REVOKED = _spec("invitation.revoke", "invitation withdrawn", AuditKind.ACCOUNT)
+
+    KEY_CREATED = _spec("key.create", "key created", AuditKind.KEY)
+    KEY_ROTATED = _spec("key.rotate", "key rotated", AuditKind.KEY)
+    KEY_REVOKED = _spec("key.revoke", "key revoked", AuditKind.KEY)
+    WORKER_TOKEN_CREATED = _spec("worker_token.create", "worker token created", AuditKind.KEY)
+    WORKER_TOKEN_REVOKED = _spec("worker_token.revoke", "worker token revoked", AuditKind.KEY)
+    SECRET_ROTATED = _spec("secret.rotate", "secret rotated", AuditKind.KEY)
+
+    ACCESS_SETTINGS_CHANGED = _spec("settings.change", "access settings changed", AuditKind.PLATFORM)
+    SETTING_CHANGED = _spec("setting.change", "setting changed", AuditKind.PLATFORM)
+    PREFECT_OPENED = _spec("prefect.open", "Prefect opened", AuditKind.PLATFORM)
+    POOL_PAUSED = _spec("pool.pause", "work pool paused", AuditKind.PLATFORM)
+    POOL_RESUMED = _spec("pool.resume", "work pool resumed", AuditKind.PLATFORM)
+    UPLOAD_DELETED = _spec("upload.delete", "upload deleted", AuditKind.PLATFORM)
+    BACKED_UP = _spec("ledger.backup", "ledger backed up", AuditKind.PLATFORM)
+    REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
+
+    ACCEPTED = _spec("job.accept", "recording accepted")
+    SUBMITTED = _spec("job.submit", "sent to the workers")
+    STARTED = _spec("job.start", "work started")
+    PLANNED = _spec("job.plan", "cut into spans")
+    STATE_CHANGED = _spec("job.state", "state changed")
+    SPAN_TRANSCRIBED = _spec("span.heard", "span transcribed")
+    COMPLETED = _spec("job.complete", "transcript ready")
+    FAILED = _spec("job.fail", "failed")
+    REQUEUED = _spec("job.requeue", "requeued")
+    CANCELLED = _spec("job.cancel", JobAction.CANCEL.spec.done)
+    RETRIED = _spec("job.retry", JobAction.RETRY.spec.done)
+    RENAMED = _spec("job.rename", JobAction.RENAME.spec.done)
+    DELETED = _spec("job.delete", JobAction.DELETE.spec.done)
+    RESTORED = _spec("job.restore", JobAction.RESTORE.spec.done)
+    PURGED = _spec("job.purge", JobAction.PURGE.spec.done)
+    JOB_REBUILT = _spec("job.rebuild", "restored from storage")
+    EDITED = _spec("transcript.edit", "transcript edited")
+    VERSION_RESTORED = _spec("transcript.restore", "earlier version restored")
+    VERSION_RECOVERED = _spec("transcript.recover", "version brought in from storage")
+    NOTE_ADDED = _spec("note.add", "note added")
+    NOTE_CHANGED = _spec("note.change", "note changed")
+    NOTE_REMOVED = _spec("note.remove", "note removed")
+
+
+def described(name: str) -> str:
+    """Return an action's name with its label, or the name alone if it is unknown."""
+    return f"{name}: {AuditAction(name).spec.label}" if name in set(AuditAction) else name
+
+
+def of_kinds(kinds: Collection[AuditKind]) -> list[str]:
+    """Return the names of the actions of these kinds."""
+    return [action.value for action in AuditAction if action.spec.kind in kinds]

@@ -1,0 +1,149 @@
+"""Errors about jobs, transcripts and exports."""
+
+from storage.domain.errors.base_error import TranscriberError
+from storage.domain.errors.storage_errors import LedgerUnreachable, StorageFull, StorageUnreachable
+
+
+class NotFound(TranscriberError):
+    """No such job, user, key, session or upload, or the caller may not see it."""
+
+    status, code = 404, "not_found"
+
+    def __init__(self, what: str, ident: str) -> None:
+        super().__init__(what, ident)
+        self.what, self.ident = what, ident
+
+    def __str__(self) -> str:
+        return f"there is no {self.what} {self.ident}; check the id, or find it in the list"
+
+
+class NotYours(NotFound):
+    """The job is somebody else's; the caller reads that there is none."""
+
+
+class JobMoved(TranscriberError):
+    """The job's state or attempt does not allow this change."""
+
+    status, code = 409, "job_moved"
+
+    def __init__(self, job_id: str, state: str, wanted: str) -> None:
+        super().__init__(job_id, state, wanted)
+        self.job_id, self.state, self.wanted = job_id, state, wanted
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} is {self.state}, so it cannot be {self.wanted}; reload to see its current state"
+
+
+class ShareOver(TranscriberError):
+    """A share link that is no longer valid."""
+
+    status, code = 410, "share_over"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "this link has expired or was revoked; ask the sender for a new one"
+
+
+class TranscriptMoved(TranscriberError):
+    """Another version of the transcript was saved since this edit began."""
+
+    status, code = 409, "transcript_moved"
+
+    def __init__(self, job_id: str, base: int, current: int) -> None:
+        super().__init__(job_id, base, current)
+        self.job_id, self.base, self.current = job_id, base, current
+
+    def __str__(self) -> str:
+        return (
+            f"the transcript of job {self.job_id} is at version {self.current} and this edit began at version "
+            f"{self.base}; fetch the current version, reapply your changes, and save again"
+        )
+
+
+class StaleAttempt(TranscriberError):
+    """A report on an attempt that was cancelled, failed or replaced: the worker must stop."""
+
+    status, code = 409, "stale_attempt"
+
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(job_id, attempt)
+        self.job_id, self.attempt = job_id, attempt
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} of job {self.job_id} is outdated; stop working on it"
+
+
+class NotReady(TranscriberError):
+    """Something that is still starting; the same call succeeds in a moment."""
+
+    status, code, transient = 503, "not_ready", True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} is not known yet; try again in a few seconds"
+
+
+class ExportPending(TranscriberError):
+    """An export in progress, or waiting for a worker; retry later."""
+
+    status, code, transient = 503, "export_pending", True
+    retry_after_s = 5
+
+    def __init__(self, fmt: str, reason: str) -> None:
+        super().__init__(fmt, reason)
+        self.fmt, self.reason = fmt, reason
+
+    def __str__(self) -> str:
+        return f"the {self.fmt.upper()} file is not ready yet ({self.reason}); try again in a few seconds"
+
+
+class ExportFailed(TranscriberError):
+    """A worker could not export a stored transcript."""
+
+    status, code = 500, "export_failed"
+
+    def __init__(self, fmt: str, reason: str) -> None:
+        super().__init__(fmt, reason)
+        self.fmt, self.reason = fmt, reason
+
+    def __str__(self) -> str:
+        return f"the {self.fmt.upper()} file could not be made ({self.reason}); see the log of the cpu workers"
+
+
+class SpanFailed(TranscriberError):
+    """A flow run on the gpu pool failed for good; `span_code` is its error's code."""
+
+    status, code = 500, "span_failed"
+
+    def __init__(self, what: str, reason: str, span_code: str) -> None:
+        super().__init__(what, reason, span_code)
+        self.what, self.reason, self.span_code = what, reason, span_code
+
+    def __str__(self) -> str:
+        return f"{self.what} could not be transcribed: {self.reason}"
+
+
+class SpanPutOff(SpanFailed):
+    """A gpu flow run gave up temporarily, for example without storage."""
+
+    transient = True
+
+
+class Unexpected(TranscriberError):
+    """An unforeseen error, most likely a bug of ours."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(where, what)
+        self.where, self.what = where, what
+
+    def __str__(self) -> str:
+        return f"{self.where} failed with an unexpected error ({self.what}); retry, and report it with the workers' log"
+
+
+PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, SpanPutOff)
+"""Errors that end a flow run through nobody's fault: the job waits and is retried."""

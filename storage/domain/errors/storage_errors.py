@@ -1,0 +1,167 @@
+"""Errors about file storage and the ledger."""
+
+from storage.domain.durations import roughly
+from storage.domain.errors.base_error import TranscriberError
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.1f} MiB"
+
+
+class StorageFull(TranscriberError):
+    """The disk or bucket is full; nothing was half-written."""
+
+    status, code, transient = 507, "storage_full", True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"storage could not store {self.name} ({self.reason}); free some space, then try again"
+
+
+class RoomReserved(TranscriberError):
+    """Open uploads reserve the disk space that a new one needs."""
+
+    status, code, transient = 507, "room_reserved", True
+
+    def __init__(  # noqa: PLR0917 - an error's arguments are what it says
+        self, name: str, needs_bytes: int, reserved_bytes: int, room_bytes: int, free_in_s: float, whose: str
+    ) -> None:
+        super().__init__(name, needs_bytes, reserved_bytes, room_bytes, free_in_s, whose)
+        self.name, self.needs_bytes, self.reserved_bytes = name, needs_bytes, reserved_bytes
+        self.room_bytes, self.free_in_s, self.whose = room_bytes, free_in_s, whose
+
+    def __str__(self) -> str:
+        needs, reserved, room = map(_mib, (self.needs_bytes, self.reserved_bytes, self.room_bytes))
+        if not self.reserved_bytes:
+            return (
+                f"{self.name} needs {needs}, and one person's uploads may take {room} of the free space; upload a "
+                "smaller file, or ask an administrator (TRANSCRIBER_UPLOAD_SHARE)"
+            )
+        step = "finish or delete them" if self.whose == "your" else "try again later"
+        return (
+            f"{self.name} needs {needs}, but {self.whose} open uploads reserve {reserved} of {room}; {step}, or wait: "
+            f"they end if nothing arrives for {roughly(self.free_in_s)}"
+        )
+
+
+class StorageUnreachable(TranscriberError):
+    """The storage root did not answer."""
+
+    status, code, transient = 503, "storage_unreachable", True
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"storage did not answer for {self.name} ({self.reason}); check TRANSCRIBER_STORAGE_URL and its service"
+
+
+class NotStored(TranscriberError):
+    """No object of this name is on storage."""
+
+    status, code = 404, "not_stored"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} is not on storage; it was deleted, or TRANSCRIBER_STORAGE_URL points elsewhere"
+
+
+class AlreadyStored(TranscriberError):
+    """An object of this name is on storage already, and is not replaced."""
+
+    status, code = 409, "already_stored"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} is on storage already and is never overwritten; run `transcriber admin rebuild`"
+
+
+class LedgerHeld(TranscriberError):
+    """Another process has the DuckDB file open."""
+
+    status, code, transient = 503, "ledger_held", True
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(path, holder)
+        self.path, self.holder = path, holder
+
+    def __str__(self) -> str:
+        return f"{self.path} is in use by {self.holder}; stop it first, or use another folder (TRANSCRIBER_DATA_DIR)"
+
+
+class LedgerClosed(TranscriberError):
+    """The process that owns the ledger is stopping."""
+
+    status, code, transient = 503, "ledger_closed", True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is being closed; try again when the web process is back"
+
+
+class LedgerInvalid(TranscriberError):
+    """DuckDB gave the open file up; it is opened again, and nothing committed is lost."""
+
+    status, code, transient = 503, "ledger_invalid", True
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} has to be opened again ({self.reason}); check the disk's health and space, and try again"
+
+
+class LedgerUnreadable(TranscriberError):
+    """The DuckDB file is damaged, is something else, or was written by a newer version."""
+
+    code = "ledger_unreadable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} cannot be used ({self.reason}); if it is damaged, restore a backup with "
+            "`transcriber admin restore`, or move it away and rebuild it with `transcriber admin rebuild`"
+        )
+
+
+class NoLedger(TranscriberError):
+    """The data dir has no ledger, or one that was never used."""
+
+    status, code = 404, "no_ledger"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.reason}; set TRANSCRIBER_DATA_DIR to the data dir of the platform"
+
+
+class LedgerUnreachable(TranscriberError):
+    """The web process, which owns the ledger, did not answer in time."""
+
+    status, code, transient = 503, "ledger_unreachable", True
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"the web process at {self.url} did not answer ({self.reason}); start it, or set TRANSCRIBER_WEB_URL"

@@ -1,0 +1,37 @@
+"""The networks from which an API key may be used."""
+
+import ipaddress
+from functools import lru_cache
+
+from storage.domain.errors import BadRequest
+from storage.domain.trusted_proxies import Network, address_of
+
+MOST = 50
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> tuple[Network, ...]:
+    """Read addresses and networks with commas or spaces between them; none means any.
+
+    Raises:
+        BadRequest: an entry is something else, or there are too many.
+    """
+    entries = text.replace(",", " ").split()
+    if len(entries) > MOST:
+        raise BadRequest("networks", f"{len(entries)} are too many; list at most {MOST}")
+    return tuple(map(_network, entries))
+
+
+def allow(text: str, address: str) -> bool:
+    """Return whether a key with these networks may be used from the address."""
+    networks = parse(text)
+    found = address_of(address)
+    return not networks or (found is not None and any(found in network for network in networks))
+
+
+def _network(entry: str) -> Network:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError as error:
+        problem = f"{entry[:60]!r} is no address (203.0.113.7) and no network (10.0.0.0/8); list what is"
+        raise BadRequest("networks", problem) from error

@@ -1,0 +1,91 @@
+"""Transcripts: findings, seams, versions and notes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.domain.records.job_options import Options
+from storage.domain.records.span_results import LanguageGuess, Redecoding, Segment, Untranscribed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A stretch that a reader should check, and why."""
+
+    kind: str
+    start_s: float
+    end_s: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seam:
+    """A cut between two spans, with the text on both sides.
+
+    `before_gap_s` and `after_gap_s` are the distances of the nearest words from the cut; None without a word. If nobody
+    paused, the spans overlap, and `agreed` counts the words that both sides have. `doubt` is empty if no word can have
+    been lost or doubled.
+    """
+
+    at_s: float
+    overlap_s: float
+    silence_s: float
+    before: str
+    after: str
+    before_gap_s: float | None
+    after_gap_s: float | None
+    agreed: int = 0
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The text of a whole recording, with what is needed to judge its quality."""
+
+    schema_version: int = 1
+    job_id: str
+    media_sha256: str
+    name: str
+    duration_s: float
+    speech_s: float
+    language: str
+    language_probability: float | None
+    model: str
+    fingerprint: str
+    engine: str
+    options: Options
+    segments: tuple[Segment, ...]
+    findings: tuple[Finding, ...] = ()
+    given_up: tuple[str, ...] = ()
+    reheard: tuple[Redecoding, ...] = ()
+    version: int = 1
+    other_languages: tuple[LanguageGuess, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    untranscribed: tuple[Untranscribed, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text.strip() for segment in self.segments if segment.text.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version of a transcript; the first is the engine's, `changed` counts new segments."""
+
+    number: int
+    stored_as: str
+    made_by: str
+    made_at: datetime
+    note: str = ""
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A note about a whole recording or one moment of it."""
+
+    id: str
+    at_s: float | None
+    text: str
+    made_by: str
+    made_at: datetime
+    changed_at: datetime | None = None

@@ -1,0 +1,235 @@
+"""Notes on a transcript say what its file lacked, or what was given up.
+
+Each is a code with arguments, a part of `JobMessage`, and is put into words when shown.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from storage.domain.durations import clock
+from storage.domain.languages import LANGUAGES
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+# What the file lacks, or what was changed to read it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentGap:
+    """The file has no sound for a while."""
+
+    at_s: float
+    length_s: float
+    code: Literal["silent_gap"] = "silent_gap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentGaps:
+    """The file has no sound for several short moments, of this length together."""
+
+    count: int
+    length_s: float
+    first_s: float
+    last_s: float
+    code: Literal["silent_gaps"] = "silent_gaps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedParts:
+    """Packets could not be decoded; `reason` is the decoder's own message."""
+
+    count: int
+    reason: str
+    code: Literal["damaged_parts"] = "damaged_parts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreaksOff:
+    """The file ends before the length that it announces."""
+
+    there_s: float
+    announced_s: float | None = None
+    code: Literal["breaks_off"] = "breaks_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockDrift:
+    """The sound runs slower than the file's clock, by this share; faster below 0."""
+
+    share: float
+    code: Literal["clock_drift"] = "clock_drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledDown:
+    """The samples exceed full scale."""
+
+    peak_db: float
+    code: Literal["scaled_down"] = "scaled_down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetRemoved:
+    """The samples lie off zero, by this share of full scale."""
+
+    share: float
+    code: Literal["offset_removed"] = "offset_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackChosen:
+    """One of several audio tracks was transcribed; tracks count from 0."""
+
+    track: int
+    of: int
+    about: str = ""
+    silent: tuple[int, ...] = ()
+    code: Literal["track_chosen"] = "track_chosen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracksMixed:
+    """Several mono tracks of one recorder were transcribed together."""
+
+    count: int
+    code: Literal["tracks_mixed"] = "tracks_mixed"
+
+
+FileMessage = (
+    SilentGap
+    | SilentGaps
+    | DamagedParts
+    | BreaksOff
+    | ClockDrift
+    | ScaledDown
+    | OffsetRemoved
+    | TrackChosen
+    | TracksMixed
+)
+
+# What the machine or the model did not allow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallerBatches:
+    """Fewer windows were decoded at once."""
+
+    batch_size: int
+    usual: int
+    code: Literal["smaller_batches"] = "smaller_batches"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallerWeights:
+    """The weights were held with fewer bits."""
+
+    compute_type: str
+    usual: str
+    code: Literal["smaller_weights"] = "smaller_weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RanOnCpu:
+    """The engine left its device for the CPU."""
+
+    usual: str
+    code: Literal["ran_on_cpu"] = "ran_on_cpu"
+
+
+SteppedTo = SmallerBatches | SmallerWeights | RanOnCpu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedDown:
+    """A device had too little memory; without a device, a process died."""
+
+    to: SteppedTo
+    device: str | None = None
+    code: Literal["stepped_down"] = "stepped_down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherLanguage:
+    """The model does not know the language that was asked for."""
+
+    asked: str
+    used: str
+    model: str
+    code: Literal["other_language"] = "other_language"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtedThroughout:
+    """The model doubts most words of the transcript, so it may not know the language."""
+
+    unsure: int
+    words: int
+    only_english: bool = False
+    code: Literal["doubted_throughout"] = "doubted_throughout"
+
+
+TranscriptNote = FileMessage | SteppedDown | OtherLanguage | DoubtedThroughout
+
+
+def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for each note
+    """Put a note into words."""
+    match note:
+        case SilentGap(at_s=at_s, length_s=length_s):
+            return f"the file has no sound for {length_s:.1f} s at {clock(at_s)}"
+        case SilentGaps(count=count, length_s=length_s, first_s=first_s, last_s=last_s):
+            where = f"{length_s:.1f} s in all, from {clock(first_s)} to {clock(last_s)}"
+            return f"the file has {count} gaps without sound ({where})"
+        case DamagedParts(count=count, reason=reason):
+            parts = "a damaged part" if count == 1 else f"{count} damaged parts"
+            return f"{parts} of the file could not be read ({reason})"
+        case BreaksOff(there_s=there_s, announced_s=announced_s):
+            there = f"{there_s:.1f} s of the {announced_s:.1f} s it announces are there" if announced_s else ""
+            return f"the file breaks off: {there or 'its end is missing'}"
+        case ClockDrift(share=share):
+            slower, changed = ("more slowly", "stretched") if share > 0 else ("faster", "squeezed")
+            return f"the sound runs {abs(share):.1%} {slower} than the file's clock, and was {changed} to fit it"
+        case ScaledDown(peak_db=peak_db):
+            return f"the sound exceeds full scale by {peak_db:.1f} dB, and was scaled down"
+        case OffsetRemoved(share=share):
+            return f"the sound lies {share:.1%} of full scale off zero, as from a faulty sound card, and was moved back"
+        case TrackChosen():
+            return _track_chosen(note)
+        case TracksMixed(count=count):
+            return f"{count} mono tracks of one recorder were transcribed together"
+        case SteppedDown(to=to, device=device):
+            why = f"{device} had too little memory" if device else "a process died while transcribing this"
+            return f"{why}: {_stepped_to(to)}"
+        case OtherLanguage(asked=asked, used=used, model=model):
+            named = LANGUAGES.get(asked, asked), LANGUAGES.get(used, used)
+            return f"{named[0]} was requested, {named[1]} was transcribed: model {model} supports no other language"
+        case DoubtedThroughout():
+            advice = "; it knows English alone: for another language, transcribe again with a multilingual model"
+            return f"the model doubts {note.unsure} of {note.words} words" + (advice if note.only_english else "")
+        case _ as never:
+            assert_never(never)
+
+
+def _track_chosen(note: TrackChosen) -> str:
+    about = f" ({note.about})" if note.about else ""
+    text = f"the {_ordinal(note.track)} of {note.of} audio tracks was transcribed{about}"
+    if note.silent:
+        are = "is" if len(note.silent) == 1 else "are"
+        text += f", since the {' and the '.join(map(_ordinal, sorted(note.silent)))} {are} silent"
+    return f"{text}; another one can be chosen"
+
+
+def _stepped_to(to: SteppedTo) -> str:
+    match to:
+        case SmallerBatches(batch_size=batch_size, usual=usual):
+            return f"batches of {batch_size} windows instead of {usual}"
+        case SmallerWeights(compute_type=compute_type, usual=usual):
+            return f"{compute_type} instead of {usual}"
+        case RanOnCpu(usual=usual):
+            return f"ran on the CPU instead of {usual}"
+        case _ as never:
+            assert_never(never)
+
+
+def _ordinal(track: int) -> str:
+    return ORDINALS[track] if track < len(ORDINALS) else f"{track + 1}th"

@@ -1,0 +1,223 @@
+"""Storage in an S3-compatible bucket through fsspec and s3fs.
+
+Other fsspec file systems work alike.
+"""
+
+import errno
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import chain
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from storage.domain.errors import AlreadyStored, NotStored, StorageFull, StorageUnreachable
+from storage.files.local_folder import FULL
+from storage.files.stored_stream import stream
+
+CHUNK_BYTES = 16 << 20
+CONCURRENCY = 4
+MAX_IN_MEMORY_BYTES = 8 << 20
+MAX_FILE_NAME_BYTES = 255
+MAX_ENDING_CHARS = 20
+FULL_WORDS = ("StorageFull", "QuotaExceeded", "InsufficientStorage", "InsufficientCapacity")
+TAKEN_WORDS = ("PreconditionFailed", "pre-conditions", "ConditionalRequestConflict")
+NOT_SUPPORTED = "not implemented"
+S3_OPTIONS = {
+    "config_kwargs": {
+        "signature_version": "s3v4",
+        "connect_timeout": 5,
+        "read_timeout": 60,
+        "retries": {"max_attempts": 3, "mode": "standard"},
+        # Some services return the whole object's checksum with a part of it, and do not support checksums on upload.
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    },
+}
+
+
+class Bucket:
+    """A root such as s3://bucket/prefix."""
+
+    def __init__(
+        self,
+        url: str,
+        endpoint_url: str | None = None,
+        *,
+        max_in_memory_bytes: int = MAX_IN_MEMORY_BYTES,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
+        options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+        protocol, _, base = url.rstrip("/").partition("://")
+        if protocol in {"s3", "s3a"}:  # not by `url_to_fs`, to which `::` and `?versionId=` in a key mean something
+            options |= S3_OPTIONS | ({"endpoint_url": endpoint_url} if endpoint_url else {})
+            self._fs, self._base = fsspec.filesystem(protocol, **options), base
+            self._fs.split_path = partial(_bucket_and_key, self._fs)
+        else:
+            self._fs, self._base = fsspec.core.url_to_fs(url.rstrip("/"), **options)
+        self._ranges: bool | None = None
+        self._max_in_memory_bytes, self._chunk_bytes = max_in_memory_bytes, chunk_bytes
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Store the chunks in one request if they are few, else part by part.
+
+        This does not use `fs.open(…, "wb")`: closing it after an error would store what came until then.
+        """
+        left = iter(chunks)
+        first = bytearray()
+        for chunk in left:
+            first += chunk
+            if len(first) > self._max_in_memory_bytes:
+                break
+        else:
+            with _mapped(name, writing=True):
+                self._fs.pipe_file(self._at(name), bytes(first))
+            return
+        with tempfile.NamedTemporaryFile(prefix="transcriber-") as file:
+            with _mapped(name, writing=True):
+                for chunk in chain([bytes(first)], left):
+                    file.write(chunk)
+                file.flush()
+            self.put(name, Path(file.name), move=False)
+
+    def create(self, name: str, data: bytes) -> None:
+        """Store bytes unless there is such an object.
+
+        Services without conditional writes leave a moment between the check and the write.
+        """
+        if self.size(name) is not None:
+            raise AlreadyStored(name)
+        with _mapped(name, writing=True):
+            try:
+                self._fs.pipe_file(self._at(name), data, mode="create")
+            except (FileExistsError, OSError) as error:
+                if isinstance(error, FileExistsError) or any(word in str(error) for word in TAKEN_WORDS):
+                    raise AlreadyStored(name) from error
+                if NOT_SUPPORTED not in str(error):
+                    raise
+                self._fs.pipe_file(self._at(name), data)
+
+    def put(self, name: str, source: Path, *, move: bool) -> None:
+        """Store a local file, part by part."""
+        source.stat()  # a missing source is not a bucket error
+        with _mapped(name, writing=True):
+            how = {"chunksize": self._chunk_bytes, "max_concurrency": CONCURRENCY} if self._is_s3() else {}
+            self._fs.put_file(str(source), self._at(name), **how)
+        if move:
+            source.unlink()
+
+    def read(self, name: str) -> bytes:
+        """Return all bytes."""
+        with _mapped(name):
+            return cast(bytes, self._fs.cat_file(self._at(name)))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open for reading; if the service ignores Range, a temporary copy is read instead."""
+        size = self.size(name)
+        if size is None:
+            raise NotStored(name)
+        with _mapped(name):
+            if size == 0:
+                return io.BytesIO()
+            if self._answers_ranges(name, size):
+                return stream(self._fs.open(self._at(name), "rb"), partial(_mapped, name))
+        with self.local(name) as path:
+            return path.open("rb")  # the open file outlives its name
+
+    def size(self, name: str) -> int | None:
+        """Return the size in bytes, or None if there is no such object."""
+        try:
+            with _mapped(name):
+                info = self._fs.info(self._at(name))
+        except NotStored:
+            return None
+        return int(info["size"]) if info["type"] == "file" else None
+
+    def delete(self, name: str) -> None:
+        """Delete one object, if it exists."""
+        with suppress(NotStored), _mapped(name):
+            self._fs.rm_file(self._at(name))
+
+    def delete_folder(self, name: str) -> None:
+        """Delete all objects below a folder."""
+        for each in list(self.list(name)):
+            self.delete(each)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the names below a folder."""
+        with _mapped(prefix):
+            found: list[str] = sorted(self._fs.find(self._at(prefix)))
+        for path in found:
+            if path.startswith(f"{self._base}/"):  # without the object that is named like the root
+                yield path.removeprefix(f"{self._base}/")
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """Provide a temporary local copy."""
+        with tempfile.TemporaryDirectory(prefix="transcriber-") as folder:
+            path = Path(folder, _file_name(name))
+            with _mapped(name):
+                self._fs.get_file(self._at(name), str(path))
+            yield path
+
+    def sweep(self, older_than_s: float) -> int:  # noqa: ARG002
+        """Do nothing: incomplete uploads are invisible in a bucket, and a lifecycle rule deletes them."""
+        return 0
+
+    def _at(self, name: str) -> str:
+        return f"{self._base}/{name}" if name else self._base
+
+    def _is_s3(self) -> bool:
+        return "s3" in self._fs.protocol
+
+    def _answers_ranges(self, name: str, size: int) -> bool:
+        """Return whether the service supports ranges, by requesting one once."""
+        if self._ranges is None and size > 1:
+            self._ranges = len(self._fs.cat_file(self._at(name), start=0, end=1)) == 1
+        return self._ranges is not False
+
+
+def _bucket_and_key(fs: Any, path: str) -> tuple[str, str, None]:
+    """Split a path as s3fs does, except that `?versionId=` is a part of the key."""
+    plain = fs._strip_protocol(path).lstrip("/")
+    if "/" not in plain:
+        return plain, "", None
+    bucket, key = fs._find_bucket_key(plain)
+    return bucket, key + path[len(path.rstrip("/")) :], None
+
+
+def _file_name(name: str) -> str:
+    """Return the last part of an object's name, cut to what a file may have."""
+    last = name.rsplit("/", 1)[-1]
+    if len(last.encode()) <= MAX_FILE_NAME_BYTES:
+        return last
+    ending = PurePath(last).suffix[:MAX_ENDING_CHARS]
+    return last.encode()[: MAX_FILE_NAME_BYTES - len(ending.encode())].decode(errors="ignore") + ending
+
+
+@contextmanager
+def _mapped(name: str, *, writing: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        if writing:
+            raise StorageUnreachable(name, f"the bucket is not there: {error}") from error
+        raise NotStored(name) from error
+    except OSError as error:
+        if error.errno in FULL or any(word in str(error) for word in FULL_WORDS):
+            raise StorageFull(name, str(error)) from error
+        raise StorageUnreachable(name, _reason(error)) from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in {"botocore", "aiobotocore", "aiohttp", "aioitertools"}:
+            raise StorageUnreachable(name, _reason(error)) from error
+        raise
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
+        return f"permission denied: {error}"
+    return f"{type(error).__name__}: {error}"[:300]

@@ -1,0 +1,1 @@
+"""Jobs in the ledger: their rows, queue, progress, reports and deletion."""

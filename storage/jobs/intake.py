@@ -1,0 +1,161 @@
+"""Storage and ledger together: accepting recordings, and purging jobs with their files."""
+
+import logging
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage.accounts import api_key_usage, quotas
+from storage.domain import names
+from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.records import Job, Lane, Options
+from storage.files.file_store import Files
+from storage.jobs import deletion, job_store, manifests, progress
+from storage.jobs.repeated_calls import Repeats
+from storage.ledger.database import Ledger
+
+logger = logging.getLogger(__name__)
+
+_LOCKS = tuple(threading.Lock() for _ in range(64))
+_KEY_LOCKS = tuple(threading.Lock() for _ in range(64))
+
+
+def take_in(
+    ledger: Ledger,
+    files: Files,
+    path: Path,
+    *,
+    sha256: str,
+    owner_id: str,
+    name: str,
+    options: Options,
+    lane: Lane,
+    actor: str,
+    idempotency_key: str | None = None,
+    asked_sha256: str | None = None,
+    repeats: Repeats | None = None,
+    api_key_id: str | None = None,
+    move: bool = True,
+    in_hand: bool = False,
+) -> Job:
+    """Store a local file under its SHA-256 and queue it.
+
+    With `in_hand` the caller transcribes it: the job starts at once, so that no worker gets it.
+
+    Raises:
+        StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
+        KeyReused: the idempotency key was used for other bytes or options; nothing was stored.
+        SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: a quota does not allow it; nothing was stored.
+    """
+    media, size_bytes = names.media_name(sha256), path.stat().st_size
+    with _lock_of_key(owner_id, idempotency_key), _lock_of(sha256):
+        with ledger.read() as con:
+            asked = (sha256, asked_sha256)
+            if not idempotency_key or not job_store.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
+                quotas.check(con, owner_id, more_bytes=size_bytes)
+                api_key_usage.check(con, api_key_id)
+        if not files.exists(media):
+            files.put(media, path, move=move)
+        elif move:
+            path.unlink()
+        job = ledger.run(
+            accept_in_hand if in_hand else job_store.accept,
+            owner_id=owner_id,
+            name=name,
+            media_sha256=sha256,
+            media_bytes=size_bytes,
+            options=options,
+            lane=lane,
+            actor=actor,
+            idempotency_key=idempotency_key,
+            asked_sha256=asked_sha256,
+            repeats=repeats,
+            api_key_id=api_key_id,
+        )
+    manifests.keep_if_possible(ledger, files, job.id)
+    return job
+
+
+def accept_in_hand(con: DuckDBPyConnection, *, actor: str, **asked: Any) -> Job:
+    """Accept and start a job that the caller works on, in one transaction."""
+    job = job_store.accept(con, actor=actor, **asked)
+    progress.started(con, job, flow_run_id=None, actor=actor)
+    return job_store.get(con, job.id)
+
+
+def delete(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
+    """Delete a finished job and update its manifest; see `jobs.delete`."""
+    job = ledger.run(job_store.delete, job_id, actor=actor)
+    manifests.keep_if_possible(ledger, files, job_id)
+    return job
+
+
+def restore(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:
+    """Restore a deleted job and update its manifest; see `jobs.restore`."""
+    job = ledger.run(job_store.restore, job_id, actor=actor)
+    manifests.keep_if_possible(ledger, files, job_id)
+    return job
+
+
+def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str = "system:upkeep") -> int:
+    """Purge the jobs that were deleted before this time; return their number."""
+    with ledger.read() as con:
+        overdue = deletion.overdue(con, before)
+    for job_id in overdue:
+        throw_out(ledger, files, job_id, actor=actor)
+    return len(overdue)
+
+
+def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
+    """Delete the text so far of a finished job or attempt.
+
+    `drop_partials` does it later if storage is unavailable.
+    """
+    try:
+        files.delete(names.partial_folder(job_id, attempt))
+    except TranscriberError as error:
+        logger.info("the text so far of job %s is left on storage: %s", job_id, error)
+
+
+def drop_partials(ledger: Ledger, files: Files) -> int:
+    """Delete the texts so far of all finished or deleted jobs; return their number."""
+    with ledger.read() as con:
+        there = {name.split("/")[2] for name in files.list("partial")}
+        over = [job_id for job_id in there if _is_over(con, job_id)]
+    for job_id in over:
+        files.delete(names.partial_folder(job_id))
+    return len(over)
+
+
+def _is_over(con: DuckDBPyConnection, job_id: str) -> bool:
+    try:
+        return job_store.get(con, job_id).state.finished
+    except NotFound:
+        return True
+
+
+def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
+    """Purge a finished job and its files; a lock keeps `take_in` from losing shared bytes.
+
+    Raises:
+        JobMoved: it is not finished; cancel it first.
+        StorageUnreachable: the job is gone, some of its files are not; they only cost space.
+    """
+    with ledger.read() as con:
+        sha256 = job_store.get(con, job_id).media_sha256
+    with _lock_of(sha256):
+        for name in ledger.run(job_store.purge, job_id, actor=actor):
+            files.delete(name)
+
+
+def _lock_of(sha256: str) -> threading.Lock:
+    return _LOCKS[int(sha256[:8], 16) % len(_LOCKS)]
+
+
+def _lock_of_key(owner_id: str, key: str | None) -> AbstractContextManager[object]:
+    """Return a lock per idempotency key, so that a second recording stores nothing."""
+    return _KEY_LOCKS[hash((owner_id, key)) % len(_KEY_LOCKS)] if key else nullcontext()

@@ -1,0 +1,367 @@
+"""Jobs: accept, submit, cancel, retry and list; `storage.jobs.progress` applies reports.
+
+`attempt` fences off workers: a report on another attempt than the job's is stale. `version` counts every change of a
+row, so that readers can detect changes.
+"""
+
+from collections.abc import Iterable
+
+from duckdb import DuckDBPyConnection
+
+from storage.accounts import api_key_usage, quotas, vocabulary
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import JobMoved, KeyReused, StaleAttempt
+from storage.domain.job_actions import JobAction
+from storage.domain.job_messages import (
+    Cancelled,
+    CrashedTooOften,
+    Interruption,
+    JobMessage,
+    Requeued,
+    encode,
+    for_audit,
+)
+from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
+from storage.jobs import job_rows
+from storage.jobs.deletion import delete, purge, restore
+from storage.jobs.job_rows import found
+from storage.jobs.repeated_calls import Repeats
+from storage.ledger import audit
+
+MAX_CRASHES = 3
+"""A job whose flow run has died this often is not requeued any more."""
+
+__all__ = [
+    "MAX_CRASHES",
+    "accept",
+    "cancel",
+    "counts",
+    "delete",
+    "deleted",
+    "exports_of",
+    "get",
+    "has_key",
+    "keyed",
+    "note",
+    "page",
+    "purge",
+    "requeue",
+    "restore",
+    "retry",
+    "spans_of",
+    "submitted",
+    "unfinished",
+]
+
+INSERT = """
+INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, created_at,
+    updated_at)
+VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, 1, 1, $now, $now)
+"""
+KEYED = """
+SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
+WHERE jobs.deleted_at IS NULL AND job_keys.owner_id = $owner_id AND job_keys.key = $key
+"""
+KEEP_KEY = """
+INSERT INTO job_keys (owner_id, key, job_id, asked_sha256, created_at)
+VALUES ($owner_id, $key, $job_id, $asked_sha256, $now)
+ON CONFLICT (owner_id, key) DO UPDATE
+SET job_id = excluded.job_id, asked_sha256 = excluded.asked_sha256, created_at = excluded.created_at
+"""
+
+
+def has_key(con: DuckDBPyConnection, owner_id: str, key: str, repeats: Repeats | None = None) -> bool:
+    """Return whether the owner has a job with this idempotency key; see `keyed` for `repeats`."""
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    return row is not None and (repeats is None or repeats.find(get(con, row[0])))
+
+
+def keyed(
+    con: DuckDBPyConnection,
+    owner_id: str,
+    key: str,
+    media_sha256: str,
+    asked_sha256: str | None = None,
+    *,
+    repeats: Repeats | None = None,
+) -> Job | None:
+    """Return the owner's job with this idempotency key and these bytes, or None.
+
+    With `repeats`, a job that ended long ago is not meant any more.
+
+    Raises:
+        KeyReused: the key was used for other bytes, or (if both requests tell what they ask) with other options.
+    """
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    if row is None:
+        return None
+    job = get(con, row[0])
+    if repeats is not None and not repeats.find(job):
+        return None
+    if job.media_sha256 != media_sha256:
+        raise KeyReused("idempotency_key", "it was used for another recording; take a new one")
+    if None not in {asked_sha256, row[1]} and asked_sha256 != row[1]:
+        raise KeyReused("idempotency_key", "it was used with other options; take a new one")
+    return job
+
+
+def accept(
+    con: DuckDBPyConnection,
+    *,
+    owner_id: str,
+    name: str,
+    media_sha256: str,
+    media_bytes: int,
+    options: Options,
+    lane: Lane,
+    actor: str,
+    idempotency_key: str | None = None,
+    asked_sha256: str | None = None,
+    repeats: Repeats | None = None,
+    api_key_id: str | None = None,
+) -> Job:
+    """Queue a recording whose bytes are stored; a repeated key returns the existing job.
+
+    `asked_sha256` is of the options as they were asked for, which a repeated key must have again. With `repeats`
+    the key of a job that ended long ago is free again.
+
+    The owner's vocabulary is added to the hotwords here, so that the job records what it was transcribed with.
+
+    Raises:
+        KeyReused: the key was used for other bytes or options.
+        SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: the quota of the owner or of the API key does not allow it.
+    """
+    asked = (media_sha256, asked_sha256)
+    if idempotency_key and (job := keyed(con, owner_id, idempotency_key, *asked, repeats=repeats)):
+        return job
+    quotas.check(con, owner_id, more_bytes=media_bytes)
+    api_key_usage.check(con, api_key_id)
+    job_id, now = new_id(), utc_now()
+    options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
+    values = {
+        "id": job_id,
+        "owner_id": owner_id,
+        "name": name,
+        "media_sha256": media_sha256,
+        "media_bytes": media_bytes,
+        "lane": lane,
+        "options": to_json(options).decode(),
+        "now": now,
+    }
+    con.execute(INSERT, values)
+    if idempotency_key:
+        kept = {"owner_id": owner_id, "key": idempotency_key, "job_id": job_id, "asked_sha256": asked_sha256}
+        con.execute(KEEP_KEY, kept | {"now": now})
+    api_key_usage.add_job(con, api_key_id, job_id)
+    detail = {"name": name, "bytes": media_bytes, "sha256": media_sha256, "lane": lane}
+    audit.record(con, actor=actor, action="job.accept", subject=job_id, detail=detail)
+    return get(con, job_id)
+
+
+get = job_rows.get
+
+PAGE = """
+SELECT * FROM job_rows
+WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
+  AND ($before IS NULL OR id < $before)
+ORDER BY id DESC LIMIT $limit
+"""
+
+
+def page(
+    con: DuckDBPyConnection,
+    *,
+    owner_id: str | None = None,
+    state: JobState | Iterable[JobState] | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[Job]:
+    """Return jobs, newest first, after the id `before` (the last one of the previous page)."""
+    states = None if state is None else [str(one) for one in ([state] if isinstance(state, JobState) else state)]
+    con.execute(PAGE, {"owner_id": owner_id, "states": states, "before": before, "limit": limit})
+    return found(con)
+
+
+DELETED = """
+SELECT * FROM job_rows WHERE deleted_at IS NOT NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+ORDER BY deleted_at DESC, id DESC LIMIT $limit
+"""
+
+
+def deleted(con: DuckDBPyConnection, *, owner_id: str | None = None, limit: int = 200) -> list[Job]:
+    """Return the deleted jobs that can still be restored, most recently deleted first."""
+    con.execute(DELETED, {"owner_id": owner_id, "limit": limit})
+    return found(con)
+
+
+COUNTS = """
+SELECT state, count(*) FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id) GROUP BY state
+"""
+
+
+def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobState, int]:
+    """Return the number of jobs in each state, for one owner or all."""
+    rows = con.execute(COUNTS, {"owner_id": owner_id}).fetchall()
+    there = {JobState(state): int(number) for state, number in rows}
+    return {state: there.get(state, 0) for state in JobState}
+
+
+SUBMITTED = """
+UPDATE jobs SET flow_run_id = $flow_run_id, model = $model, fingerprint = $fingerprint, submitted_at = $now,
+    updated_at = $now, version = version + 1
+WHERE id = $id
+"""
+FORGET_HEARD = """
+UPDATE spans SET result = NULL, worker = NULL, engine_s = NULL, reused = FALSE, live_s = 0 WHERE job_id = $id
+"""
+START_OVER = "UPDATE jobs SET done_s = 0 WHERE id = $id"
+
+
+def submitted(
+    con: DuckDBPyConnection,
+    job_id: str,
+    *,
+    attempt: int,
+    flow_run_id: str,
+    model: str | None,
+    fingerprint: str | None,
+    actor: str,
+) -> Job:
+    """Record the job's flow run and model; repeating it changes nothing.
+
+    Progress continues from the previous attempt, unless the model has changed.
+
+    Raises:
+        StaleAttempt: the job is finished or at another attempt; cancel the flow run.
+    """
+    job = get(con, job_id)
+    if job.state.finished or job.attempt != attempt:
+        raise StaleAttempt(job_id, attempt)
+    if (job.flow_run_id, job.model, job.fingerprint) == (flow_run_id, model, fingerprint):
+        return job
+    if job.fingerprint not in {None, fingerprint}:
+        con.execute(FORGET_HEARD, {"id": job_id})
+        con.execute(START_OVER, {"id": job_id})
+    values = {"id": job_id, "flow_run_id": flow_run_id, "model": model, "fingerprint": fingerprint, "now": utc_now()}
+    con.execute(SUBMITTED, values)
+    detail = {"attempt": attempt, "flow_run": flow_run_id, "model": model, "fingerprint": fingerprint}
+    audit.record(con, actor=actor, action="job.submit", subject=job_id, detail=detail)
+    return get(con, job_id)
+
+
+def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
+    """Cancel the job; the answer to its next report stops the flow run. Idempotent.
+
+    Raises:
+        JobMoved: it has completed or failed already.
+    """
+    job = get(con, job_id)
+    if job.state is JobState.CANCELLED:
+        return job
+    JobAction.CANCEL.require(job)
+    detail = encode(Cancelled())
+    return job_rows.finish(con, job, JobState.CANCELLED, actor=actor, action="job.cancel", detail=detail)
+
+
+REQUEUE = """
+UPDATE jobs SET state = 'queued', attempt = attempt + 1, version = version + 1, crashes = $crashes,
+    flow_run_id = NULL, detail = $detail, error = NULL, error_code = NULL, finished_at = NULL, parts = 0,
+    updated_at = $now
+WHERE id = $id
+"""
+DROP_LIVE = "UPDATE spans SET live_s = 0 WHERE job_id = $id AND live_s > 0"
+
+
+def retry(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
+    """Queue a failed or cancelled job as a new attempt, reusing transcribed spans.
+
+    Raises:
+        JobMoved: it is neither failed nor cancelled, or it is deleted.
+    """
+    job = get(con, job_id)
+    JobAction.RETRY.require(job)
+    return _back_in_queue(con, job, crashes=0, detail="", actor=actor, action="job.retry")
+
+
+CRASHES = "SELECT crashes FROM jobs WHERE id = $id"
+
+
+def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: Interruption, crashed: bool = True) -> Job:
+    """Requeue a job whose flow run died, or fail it after three deaths.
+
+    Without `crashed` it was not a death: a resource was unavailable for a while.
+
+    Raises:
+        JobMoved: the job is finished.
+    """
+    job = get(con, job_id)
+    if job.state.finished:
+        raise JobMoved(job_id, job.state, "queued again")
+    crashes = int(con.execute(CRASHES, {"id": job_id}).fetchall()[0][0]) + crashed
+    if not crashed or crashes < MAX_CRASHES:
+        detail = encode(Requeued(reason=reason))
+        return _back_in_queue(con, job, crashes=crashes, detail=detail, actor=actor, action="job.requeue")
+    failure = CrashedTooOften(times=crashes, last=reason)
+    error, code = encode(failure), failure.code
+    return job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
+
+
+def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: str, actor: str, action: str) -> Job:
+    con.execute(DROP_LIVE, {"id": job.id})
+    con.execute(REQUEUE, {"id": job.id, "crashes": crashes, "detail": detail, "now": utc_now()})
+    again = get(con, job.id)
+    told = {"from": job.state, "attempt": again.attempt} | ({"reason": for_audit(detail)} if detail else {})
+    audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
+    return again
+
+
+UNFINISHED = """
+SELECT * FROM job_rows
+WHERE state IN ('ingesting', 'transcribing', 'exporting') OR state = 'queued' AND flow_run_id IS NOT NULL
+ORDER BY id
+"""
+
+
+def unfinished(con: DuckDBPyConnection) -> list[Job]:
+    """Return the jobs that are submitted to Prefect; waiting jobs are in `next_queued`."""
+    con.execute(UNFINISHED)
+    return found(con)
+
+
+NOTE = """
+UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
+WHERE id = $id AND version = $version AND detail <> $detail AND state NOT IN ('completed', 'failed', 'cancelled')
+RETURNING id
+"""
+
+
+def note(con: DuckDBPyConnection, job: Job, detail: JobMessage) -> Job | None:
+    """Set the status line of an unfinished job, without an audit row.
+
+    Returns:
+        the job with its line, or None if the line is the same, the job has ended, or has changed since `job`.
+    """
+    values = {"id": job.id, "version": job.version, "detail": encode(detail), "now": utc_now()}
+    return get(con, job.id) if con.execute(NOTE, values).fetchone() else None
+
+
+SPANS = """
+SELECT idx, start_s, end_s, samples_sha256, result, worker, engine_s, reused FROM spans
+WHERE job_id = $id ORDER BY idx
+"""
+
+
+def spans_of(con: DuckDBPyConnection, job_id: str) -> list[SpanRow]:
+    """Return the job's spans in order; empty before it is cut."""
+    fields = ("index", "start_s", "end_s", "samples_sha256", "result", "worker", "engine_s", "reused")
+    rows = con.execute(SPANS, {"id": job_id}).fetchall()
+    return [SpanRow(job_id=job_id, **dict(zip(fields, row, strict=True))) for row in rows]
+
+
+EXPORTS = "SELECT format, name FROM exports WHERE job_id = $id ORDER BY format"
+
+
+def exports_of(con: DuckDBPyConnection, job_id: str) -> dict[str, str]:
+    """Return the storage names of the job's exports by format."""
+    return dict(con.execute(EXPORTS, {"id": job_id}).fetchall())

@@ -1,0 +1,101 @@
+"""Notes about a recording or one of its moments, kept in its manifest."""
+
+import dataclasses
+from datetime import UTC
+
+from duckdb import DuckDBPyConnection
+
+from storage.domain.clock import new_id, utc_now
+from storage.domain.errors import BadRequest, NotFound
+from storage.domain.records import Note
+from storage.jobs import job_rows
+from storage.ledger import audit
+
+MAX_CHARS = 10_000
+
+LIST = """
+SELECT id, at_s, text, made_by, made_at, changed_at FROM notes WHERE job_id = $job_id ORDER BY at_s NULLS FIRST, id
+"""
+INSERT = """
+INSERT INTO notes (id, job_id, at_s, text, made_by, made_at, changed_at)
+VALUES ($id, $job_id, $at_s, $text, $made_by, $made_at, $changed_at)
+"""
+CHANGE = "UPDATE notes SET text = $text, at_s = $at_s, changed_at = $now WHERE id = $id"
+REMOVE = "DELETE FROM notes WHERE id = $id"
+TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id"
+
+
+def list_of(con: DuckDBPyConnection, job_id: str) -> list[Note]:
+    """Return the job's notes: those about the whole recording first, then by moment."""
+    fields = ("id", "at_s", "text", "made_by", "made_at", "changed_at")
+    found = [Note(**dict(zip(fields, row, strict=True))) for row in con.execute(LIST, {"job_id": job_id}).fetchall()]
+    return [
+        dataclasses.replace(
+            note,
+            made_at=note.made_at.astimezone(UTC),
+            changed_at=note.changed_at.astimezone(UTC) if note.changed_at else None,
+        )
+        for note in found
+    ]
+
+
+def add(con: DuckDBPyConnection, job_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
+    """Add a note.
+
+    Raises:
+        BadRequest: it is empty or too long.
+        NotFound: there is no such job.
+    """
+    job_rows.get(con, job_id)
+    note = Note(id=new_id(), at_s=at_s, text=_checked(text), made_by=actor, made_at=utc_now())
+    put(con, job_id, note)
+    _touched(con, job_id, note, actor=actor, action="note.add")
+    return note
+
+
+def put(con: DuckDBPyConnection, job_id: str, note: Note) -> None:
+    """Store a note's row."""
+    con.execute(INSERT, {"job_id": job_id, **dataclasses.asdict(note)})
+
+
+def change(con: DuckDBPyConnection, job_id: str, note_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
+    """Change a note.
+
+    Raises:
+        NotFound: the job has no such note.
+        BadRequest: it is empty or too long.
+    """
+    note = dataclasses.replace(_one(con, job_id, note_id), text=_checked(text), at_s=at_s, changed_at=utc_now())
+    con.execute(CHANGE, {"id": note.id, "text": note.text, "at_s": note.at_s, "now": note.changed_at})
+    _touched(con, job_id, note, actor=actor, action="note.change")
+    return note
+
+
+def remove(con: DuckDBPyConnection, job_id: str, note_id: str, *, actor: str) -> None:
+    """Delete a note.
+
+    Raises:
+        NotFound: the job has no such note.
+    """
+    note = _one(con, job_id, note_id)
+    con.execute(REMOVE, {"id": note.id})
+    _touched(con, job_id, note, actor=actor, action="note.remove")
+
+
+def _one(con: DuckDBPyConnection, job_id: str, note_id: str) -> Note:
+    for note in list_of(con, job_id):
+        if note.id == note_id:
+            return note
+    raise NotFound("note", note_id)
+
+
+def _touched(con: DuckDBPyConnection, job_id: str, note: Note, *, actor: str, action: str) -> None:
+    con.execute(TOUCH, {"id": job_id, "now": utc_now()})
+    audit.record(con, actor=actor, action=action, subject=job_id, detail={"note": note.id, "at_s": note.at_s})
+
+
+def _checked(text: str) -> str:
+    text = text.strip()
+    if not 1 <= len(text) <= MAX_CHARS:
+        raise BadRequest("text", f"use 1 to {MAX_CHARS} characters")
+    return text

@@ -1,0 +1,77 @@
+"""Order the queue: lane by lane, users in turn."""
+
+from collections.abc import Collection
+
+from duckdb import DuckDBPyConnection
+
+from storage.domain.clock import utc_now
+from storage.domain.records import Job, Lane
+from storage.jobs.job_rows import found
+
+WAITING = """
+WITH owners AS (
+    SELECT owner_id, lane,
+        count(*) FILTER (WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')) AS busy,
+        max(submitted_at) AS served_at
+    FROM jobs GROUP BY owner_id, lane
+), waiting AS (
+    SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
+    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT list_contains($without, lane)
+        AND ($models IS NULL OR list_contains($models, options ->> '$.model'))
+), turns AS (
+    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at
+    FROM waiting JOIN owners USING (owner_id, lane)
+)
+"""
+IN_ORDER = """
+ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
+    served_at NULLS FIRST, job_id
+"""
+JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
+IDS_OF_TURNS = "SELECT job_id FROM turns"
+NEXT_QUEUED = WAITING + JOBS_OF_TURNS + IN_ORDER + "LIMIT $limit"
+PLACES = WAITING + IDS_OF_TURNS + IN_ORDER
+
+
+def next_queued(
+    con: DuckDBPyConnection, limit: int, *, models: Collection[str] | None = None, without: Collection[Lane] = ()
+) -> list[Job]:
+    """Return the next jobs to submit to Prefect, in order.
+
+    Lanes come one after the other. Within a lane users take turns: the user with fewer jobs in flight there (including
+    those earlier in this list) comes first, then the one served longest ago, then the older job. Jobs that request
+    other models than `models`, and those of the lanes in `without`, stand aside.
+    """
+    chosen = {"models": None if models is None else list(models), "without": [lane.value for lane in without]}
+    con.execute(NEXT_QUEUED, {"limit": limit, **chosen})
+    return found(con)
+
+
+WANTED = "SELECT DISTINCT options ->> '$.model' FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL ORDER BY ALL"
+
+
+def wanted_models(con: DuckDBPyConnection) -> list[str]:
+    """Return the models that waiting jobs request, each once."""
+    return [row[0] for row in con.execute(WANTED).fetchall()]
+
+
+NOTE_ALL = """
+UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
+WHERE state = 'queued' AND flow_run_id IS NULL AND detail <> $detail
+    AND list_contains($models, options ->> '$.model') AND ($lane IS NULL OR lane = $lane)
+RETURNING id
+"""
+
+
+def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], lane: Lane | None = None) -> list[str]:
+    """Set the status line of waiting jobs that request one of the models.
+
+    `lane` restricts them to one lane. Return the ids of those that had another one.
+    """
+    values = {"detail": detail, "now": utc_now(), "models": list(models), "lane": lane and lane.value}
+    return [row[0] for row in con.execute(NOTE_ALL, values).fetchall()]
+
+
+def places(con: DuckDBPyConnection) -> dict[str, int]:
+    """Return the queue position of every job that waits to be submitted; 0 is next."""
+    return {row[0]: place for place, row in enumerate(con.execute(PLACES, {"models": None, "without": []}).fetchall())}

@@ -1,0 +1,132 @@
+"""Save edits of a transcript: a new version on storage, then in the ledger."""
+
+import dataclasses
+import threading
+
+from duckdb import DuckDBPyConnection
+
+from storage.domain import names
+from storage.domain.clock import utc_now
+from storage.domain.errors import AlreadyStored, NotFound, TranscriptMoved
+from storage.domain.job_actions import JobAction
+from storage.domain.records import Transcript, Version, from_json, to_json
+from storage.files.file_store import Files
+from storage.jobs import job_rows, manifests
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.transcripts import transcript_store, versions
+from storage.transcripts.edits import Draft, edited
+
+FINDER = "system:rebuild"
+_LOCKS = tuple(threading.Lock() for _ in range(64))
+
+
+def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str) -> Version:
+    """Save an edit as the new current version; an edit without changes adds none.
+
+    Raises:
+        TranscriptMoved: the draft is based on an outdated version; nothing is written.
+        BadRequest: the draft is invalid; nothing is written.
+        JobMoved: the job is not completed, or is deleted.
+        NotFound: there is no such job.
+    """
+    with _lock_of(job_id):
+        with ledger.read() as con:
+            _may_change(con, job_id, draft.base)
+            whole = transcript_store.get(con, job_id)
+        if whole is None:
+            raise NotFound("transcript of job", job_id)
+        after, changed = edited(whole, draft)
+        if after.segments == whole.segments:
+            with ledger.read() as con:
+                return versions.current(con, job_id)
+        return _save(ledger, files, after, changed=changed, note=draft.note, actor=actor, action="transcript.edit")
+
+
+def restore(ledger: Ledger, files: Files, job_id: str, number: int, *, base: int, actor: str) -> Version:
+    """Make an earlier version current again, as a new version; see `edit`.
+
+    Raises:
+        NotFound: there is no such job or version.
+        NotStored: its file is gone.
+        TranscriptMoved: `base` is not the current version.
+    """
+    with _lock_of(job_id):
+        with ledger.read() as con:
+            _may_change(con, job_id, base)
+            wanted = versions.one_of(con, job_id, number)
+        before = dataclasses.replace(versions.read(files, wanted), version=base + 1)
+        note = f"Version {number} restored"
+        return _save(ledger, files, before, changed=0, note=note, actor=actor, action="transcript.restore")
+
+
+def _save(
+    ledger: Ledger, files: Files, after: Transcript, *, changed: int, note: str, actor: str, action: str
+) -> Version:
+    version = Version(
+        number=after.version,
+        stored_as=names.version_name(after.job_id, after.version),
+        made_by=actor,
+        made_at=utc_now(),
+        note=" ".join(note.split())[:200],
+        changed=changed,
+    )
+    try:
+        files.create(version.stored_as, to_json(after))
+    except AlreadyStored as error:
+        bring_in_newer(ledger, files, after.job_id)
+        with ledger.read() as con:
+            now = versions.current(con, after.job_id)
+        raise TranscriptMoved(after.job_id, version.number - 1, now.number) from error
+    ledger.run(_keep, after, version, action=action)
+    manifests.keep_if_possible(ledger, files, after.job_id)
+    return version
+
+
+def bring_in_newer(ledger: Ledger, files: Files, job_id: str) -> int:
+    """Add versions that are on storage and not in the ledger, and return their number.
+
+    The ledger was restored from a backup, or the process died between the two.
+
+    Raises:
+        JobMoved: the job is not completed, or is deleted.
+        NotFound: there is no such job, or it has no transcript.
+    """
+    with ledger.read() as con:
+        first = versions.current(con, job_id).number + 1
+    number = first
+    while files.exists(name := names.version_name(job_id, number)):
+        after = dataclasses.replace(from_json(Transcript, files.read(name)), version=number)
+        version = Version(number=number, stored_as=name, made_by=FINDER, made_at=utc_now(), note="Found on storage")
+        ledger.run(_keep, after, version, action="transcript.recover")
+        number += 1
+    if number > first:
+        manifests.keep_if_possible(ledger, files, job_id)
+    return number - first
+
+
+TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id"
+FORGET_EXPORTS = "DELETE FROM exports WHERE job_id = $id"  # they were made from the previous version
+
+
+def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, action: str) -> None:
+    job_id = after.job_id
+    _may_change(con, job_id, version.number - 1)
+    before = versions.begin(con, job_id)
+    versions.add(con, job_id, version)
+    transcript_store.keep(con, job_id, after, stored_as=version.stored_as)
+    con.execute(FORGET_EXPORTS, {"id": job_id})
+    con.execute(TOUCH, {"id": job_id, "now": utc_now()})
+    detail = {"from": before.number, "to": version.number, "changed": version.changed, "note": version.note}
+    audit.record(con, actor=version.made_by, action=action, subject=job_id, detail=detail)
+
+
+def _may_change(con: DuckDBPyConnection, job_id: str, base: int) -> None:
+    JobAction.EDIT.require(job_rows.get(con, job_id))
+    number = versions.current(con, job_id).number
+    if number != base:
+        raise TranscriptMoved(job_id, base, number)
+
+
+def _lock_of(job_id: str) -> threading.Lock:
+    return _LOCKS[hash(job_id) % len(_LOCKS)]

@@ -1,0 +1,1 @@
+"""The DuckDB file: the database, its migrations, the audit chain and backups."""

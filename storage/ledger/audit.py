@@ -1,0 +1,169 @@
+"""The audit log: a hash chain of rows, each written with the change it records.
+
+Each row's hash covers the row and the previous hash, and a one-row table holds the count and the last hash. `verify`
+therefore finds rows that were changed, removed, added or moved, including the last one. Somebody who rewrites the whole
+file is found by comparing rows with heads that were kept elsewhere (`storage/maintenance/audit_heads.py`).
+
+The hash of a row without an origin covers six fields, as before there were origins, so that old rows still verify.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage.domain.clock import utc_now
+from storage.domain.records import AuditRow
+from storage.ledger import audit_origin
+from storage.ledger.audit_origin import Origin
+
+Row = tuple[Any, ...]
+
+HEAD = "SELECT count, hash FROM audit_head"
+APPEND = """
+INSERT INTO audit (seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash)
+VALUES ($seq, $happened_at, $actor, $action, $subject, $detail, $address, $agent, $request_id, $key_id, $hash)
+"""
+MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash"
+PAGE = """
+SELECT seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash FROM audit
+WHERE ($before IS NULL OR seq < $before)
+  AND ($actor IS NULL OR actor = $actor OR starts_with(actor, $actor || ':'))
+  AND ($action IS NULL OR action = $action) AND ($subject IS NULL OR subject = $subject)
+  AND ($actions::VARCHAR[] IS NULL OR list_contains($actions::VARCHAR[], action))
+  AND ($address IS NULL OR address = $address)
+  AND ($since IS NULL OR happened_at >= $since) AND ($until IS NULL OR happened_at < $until)
+ORDER BY seq DESC LIMIT $limit
+"""
+ACTIONS = "SELECT DISTINCT action FROM audit ORDER BY action"
+STRETCH = """
+SELECT seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash FROM audit
+WHERE seq > $after AND seq <= $upto ORDER BY seq
+"""
+EXTENT = "SELECT count(*), min(seq) FROM audit"
+CHUNK = 20_000
+NAMES = ("seq", "happened_at", "actor", "action", "subject", "detail", "address", "agent", "request_id", "key_id")
+
+
+def record(
+    con: DuckDBPyConnection,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    detail: dict[str, Any] | None = None,
+    origin: Origin | None = None,
+) -> int:
+    """Append one row to the chain and return its `seq`; call it inside `Ledger.write`.
+
+    `action` is the value of an `AuditAction`. `origin` is by default where the current request comes from.
+    """
+    count, before = head(con)
+    text = json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    origin = origin or audit_origin.current()
+    row = (count + 1, utc_now(), actor, str(action), subject, text, *_fields(origin))
+    digest = _digest(before, row)
+    con.execute(APPEND, dict(zip(NAMES, row, strict=True)) | {"hash": digest})
+    con.execute(MOVE_HEAD, {"seq": count + 1, "hash": digest})
+    return count + 1
+
+
+def _fields(origin: Origin) -> tuple[str | None, ...]:
+    return (origin.address, origin.agent, origin.request_id, origin.key_id)
+
+
+def head(con: DuckDBPyConnection) -> tuple[int, str]:
+    """Return the number of rows in the chain, and its last hash."""
+    row = con.execute(HEAD).fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")
+
+
+def page(
+    con: DuckDBPyConnection,
+    *,
+    before_seq: int | None = None,
+    limit: int = 100,
+    actor: str | None = None,
+    action: str | None = None,
+    actions: Sequence[str] | None = None,
+    subject: str | None = None,
+    address: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[AuditRow]:
+    """Return rows below `before_seq`, newest first; `actor` may be a prefix such as "worker"."""
+    found = {"before": before_seq, "limit": limit, "actor": actor, "action": action, "subject": subject}
+    among = {"actions": actions, "address": address, "since": since, "until": until}
+    rows = con.execute(PAGE, found | among).fetchall()
+    return [_audit_row(row) for row in rows]
+
+
+def recorded_actions(con: DuckDBPyConnection) -> list[str]:
+    """Return every action that has been recorded."""
+    return [row[0] for row in con.execute(ACTIONS).fetchall()]
+
+
+COUNTS = """
+SELECT action, coalesce(sum(times) FILTER (WHERE happened_at >= $day), 0)::BIGINT,
+       coalesce(sum(times) FILTER (WHERE happened_at >= $week), 0)::BIGINT, sum(times)::BIGINT
+FROM (SELECT action, happened_at, coalesce(CAST(json_extract(detail, '$.times') AS BIGINT), 1) AS times
+      FROM audit WHERE happened_at >= $month AND list_contains($actions::VARCHAR[], action))
+GROUP BY action ORDER BY action
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCounts:
+    """How often something happened in the last 24 hours, 7 days and 30 days."""
+
+    day: int = 0
+    week: int = 0
+    month: int = 0
+
+
+def counts(con: DuckDBPyConnection, actions: Sequence[str], *, now: datetime) -> dict[str, AuditCounts]:
+    """Return how often each of these actions happened lately.
+
+    A row of repeats counts as many.
+    """
+    since = {"day": now - timedelta(days=1), "week": now - timedelta(days=7), "month": now - timedelta(days=30)}
+    found = con.execute(COUNTS, since | {"actions": list(actions)}).fetchall()
+    return {action: AuditCounts(day=day, week=week, month=month) for action, day, week, month in found}
+
+
+def verify(con: DuckDBPyConnection, *, chunk: int = CHUNK) -> int | None:
+    """Check the whole chain; return the first wrong or missing `seq`, or None."""
+    count, last = head(con)
+    rows_there, first = con.execute(EXTENT).fetchall()[0]
+    if rows_there and first != 1:
+        return min(int(first), 1)
+    seq, digest = 0, ""
+    while rows := con.execute(STRETCH, {"after": seq, "upto": seq + chunk}).fetchall():
+        for row in rows:
+            if row[0] != seq + 1 or row[-1] != _digest(digest, row[:-1]):
+                return seq + 1
+            seq, digest = seq + 1, row[-1]
+    if seq != count or rows_there != count:
+        return min(seq, count) + 1
+    return None if digest == last else seq
+
+
+def _digest(before: str, row: Row) -> str:
+    seq, happened_at, actor, action, subject, detail, *origin = row
+    instant = happened_at.astimezone(UTC).isoformat(timespec="microseconds")
+    values = [before, seq, instant, actor, action, subject, detail]
+    if any(value is not None for value in origin):
+        values += origin
+    payload = json.dumps(values, ensure_ascii=False)
+    return hashlib.sha256(payload.encode()).hexdigest()
+
+
+def _audit_row(row: Row) -> AuditRow:
+    values = dict(zip(NAMES, row, strict=False))
+    values["happened_at"] = values["happened_at"].astimezone(UTC)
+    values["detail"] = json.loads(values["detail"])
+    return AuditRow(**values, hash=row[-1])

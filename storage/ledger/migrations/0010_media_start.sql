@@ -1,0 +1,9 @@
+-- The first timestamp of a recording's file: players may count from it, transcripts count from 0.
+
+ALTER TABLE jobs ADD COLUMN media_start_s DOUBLE DEFAULT 0;
+
+CREATE OR REPLACE VIEW job_rows AS
+SELECT id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s, speech_s,
+    done_s, detail, error, error_code, model, fingerprint, language, given_up, flow_run_id, created_at, updated_at,
+    started_at, finished_at, deleted_at, read_s, parts, media_start_s
+FROM jobs;

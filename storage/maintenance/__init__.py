@@ -1,0 +1,1 @@
+"""Maintenance: backups and clean-up, deleting accounts, rebuilding the ledger."""

@@ -1,0 +1,1 @@
+"""Media probing in a sandboxed child process."""

@@ -1,0 +1,110 @@
+"""How long a recording is by its container, and whether that is known.
+
+Some formats have no length, so that FFmpeg guesses one from the size and the first bit rate; others count from 0
+although they start later. See the duration estimation in FFmpeg's libavformat/demux.c.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from storage.media.wav_parts import WavPart
+
+UNTIMED = {"mp3", "aac", "ac3", "eac3", "mpegts", "mpeg", "amr", "amrnb", "amrwb", "adts", "loas", "dts", "gsm"}
+"""Containers without a length: FFmpeg estimates it from the size and the first bit rate."""
+FROM_ZERO = {"matroska", "webm", "flv"}
+"""Containers whose length counts from 0, however late their first timestamp is."""
+MP3_HEADS = (b"Xing", b"Info", b"VBRI")
+HEAD_BYTES = 4096
+TAIL_BYTES = 1 << 17
+OGG_PAGE, OGG_LAST = 27, 4  # bytes of a page's header, and the flag of a stream's last page
+CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+def formats_of(container: Any) -> set[str]:
+    """Return FFmpeg's names of the container's format."""
+    return set(container.format.name.split(","))
+
+
+def start_s(container: Any) -> float:
+    """Return the container's first timestamp, in seconds."""
+    return (container.start_time or 0) / 1_000_000
+
+
+def length_s(container: Any, stream: Any) -> float | None:
+    """Return the length from the first timestamp on, or None; headers may be wrong."""
+    if container.duration and container.duration > 0:
+        return _from_start(float(container.duration) / 1_000_000, container)
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return None
+
+
+def wav_length_s(parts: Sequence[WavPart | None], stream: Any) -> float | None:
+    """Return the length of WAV files by their bytes, or None if that is unknown."""
+    bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
+    if not bytes_a_second or not stream.codec_context.name.startswith("pcm_"):
+        return None
+    sizes = [part.samples_bytes for part in parts if part is not None]
+    return sum(sizes) / bytes_a_second if sizes else None
+
+
+def wav_promise_s(part: WavPart, stream: Any) -> float | None:
+    """Return the length in a WAV header; FFmpeg trusts the size of the file instead."""
+    bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
+    if part.announced_bytes is None or not bytes_a_second or not stream.codec_context.name.startswith("pcm_"):
+        return None
+    return part.announced_bytes / bytes_a_second
+
+
+def is_guessed(container: Any, path: Path) -> bool:
+    """Return whether the length is FFmpeg's estimate."""
+    formats = formats_of(container)
+    return bool(formats & UNTIMED) and not ("mp3" in formats and has_mp3_length(path))
+
+
+def promised_s(container: Any, stream: Any, path: Path) -> float | None:
+    """Return the length that the track's header promises, or None."""
+    if is_guessed(container, path):
+        return None
+    clock = CLOCK.match(stream.metadata.get("DURATION", ""))
+    if clock and formats_of(container) & FROM_ZERO:
+        hours, minutes, seconds = clock.groups()
+        return _from_start(int(hours) * 3600 + int(minutes) * 60 + float(seconds), container)
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return length_s(container, stream) if len(container.streams) == 1 else None
+
+
+def _from_start(end_s: float, container: Any) -> float | None:
+    if not formats_of(container) & FROM_ZERO:
+        return end_s
+    return end_s - start_s(container) if end_s > start_s(container) else None
+
+
+def has_mp3_length(path: Path) -> bool:
+    """Return whether an MP3 file starts with a frame that holds its length (https://gabriel.mp3-tech.org/mp3infotag)."""
+    with path.open("rb") as opened:
+        head = opened.read(10)
+        if head[:3] == b"ID3":
+            opened.seek(10 + int("".join(f"{byte & 0x7F:07b}" for byte in head[6:10]), 2))
+        else:
+            opened.seek(0)
+        frame = opened.read(HEAD_BYTES)
+    return any(name in frame[: HEAD_BYTES // 8] for name in MP3_HEADS)
+
+
+def ogg_breaks_off(path: Path) -> bool:
+    """Return whether an Ogg file lacks its last page (RFC 3533)."""
+    size = path.stat().st_size
+    with path.open("rb") as opened:
+        opened.seek(max(0, size - TAIL_BYTES))
+        tail = opened.read()
+    at = tail.rfind(b"OggS\0")
+    page = tail[at:]
+    if at < 0 or len(page) < OGG_PAGE:
+        return True
+    segments = page[OGG_PAGE : OGG_PAGE + page[26]]
+    complete = len(segments) == page[26] and len(page) >= OGG_PAGE + len(segments) + sum(segments)
+    return not (complete and page[5] & OGG_LAST)

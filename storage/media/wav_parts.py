@@ -1,0 +1,117 @@
+"""Find the WAV files in a file, whatever the sizes in their headers say.
+
+Recorders write sizes of 0 or all ones before they know the length, sizes above 4 GiB wrap around, and joined files
+follow each other. The format is Microsoft's RIFF, with 64-bit sizes in RF64 (EBU Tech 3306).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+MAGIC = {b"RIFF", b"RIFX", b"RF64", b"BW64"}
+NEAR = 1 << 16  # sizes this close below 2 or 4 GiB stand for an unknown length
+UNKNOWN = (1 << 31, 1 << 32)
+LEAST_MORE_BYTES = 4096  # less than this behind the samples is rubbish rather than sound
+MAX_PARTS = 1000
+MAX_CHUNKS = 1000
+LOOK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WavPart:
+    """One WAV file inside a file, from byte `start` to `end`.
+
+    `announced_bytes` is the size of its samples by the header, or None if that is unknown or wrong; samples then go on
+    to the end.
+    """
+
+    start: int
+    end: int
+    samples_start: int
+    announced_bytes: int | None
+
+    @property
+    def samples_bytes(self) -> int:
+        """The bytes of samples that are there."""
+        there = self.end - self.samples_start
+        return there if self.announced_bytes is None else min(there, self.announced_bytes)
+
+
+def wav_parts(file: BinaryIO, size: int) -> list[WavPart]:
+    """Return the WAV files in a file; none if it is something else."""
+    parts: list[WavPart] = []
+    while len(parts) < MAX_PARTS and (part := _Riff(file, size).part(parts[-1].end if parts else 0)) is not None:
+        parts.append(part)
+    return parts
+
+
+class _Riff:
+    """Reads the chunks of WAV files in a file of `size` bytes."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+        self._big_endian = False
+
+    def part(self, start: int) -> WavPart | None:
+        """Return the WAV file that starts here, if there is one."""
+        head = self._bytes(start, 12)
+        if head[:4] not in MAGIC or head[8:] != b"WAVE":
+            return None
+        self._big_endian = head[:4] == b"RIFX"
+        large: int | None = None
+        for kind, content, length in self._chunks(start + 12):
+            if kind == b"ds64":
+                large = int.from_bytes(self._bytes(content + 8, 8), "little")
+            if kind == b"data":
+                announced = large if large is not None and length == UNKNOWN[1] - 1 else length
+                end = self._known_end(content, announced)
+                return WavPart(
+                    start=start,
+                    end=self._next_wave(content) if end is None else end,
+                    samples_start=content,
+                    announced_bytes=None if end is None else announced,
+                )
+        return None
+
+    def _known_end(self, samples_start: int, announced: int) -> int | None:
+        """Return where the part ends, or None if samples go on behind that."""
+        if not announced or any(limit - NEAR <= announced <= limit for limit in UNKNOWN):
+            return None
+        at = samples_start + announced
+        if self._size - at < LEAST_MORE_BYTES:
+            return self._size
+        padded = self._end_of_chunks(at + at % 2)  # chunks are padded to even sizes, by most writers
+        return self._end_of_chunks(at) if padded is None else padded
+
+    def _end_of_chunks(self, at: int) -> int | None:
+        """Return where the chunks end, before the next WAV file; None without chunks."""
+        for kind, content, length in self._chunks(at):
+            if kind in MAGIC and self._bytes(content, 4) == b"WAVE":
+                return content - 8
+            if not all(0x20 <= char < 0x7F for char in kind) or content + length > self._size + 1:
+                return None
+        return self._size
+
+    def _chunks(self, at: int) -> Iterator[tuple[bytes, int, int]]:
+        """Yield each chunk's name, where its content starts, and its length."""
+        for _ in range(MAX_CHUNKS):
+            if at + 8 > self._size:
+                return
+            head = self._bytes(at, 8)
+            length = int.from_bytes(head[4:], "big" if self._big_endian else "little")
+            yield head[:4], at + 8, length
+            at += 8 + length + length % 2
+
+    def _next_wave(self, at: int) -> int:
+        """Return where the next WAV file starts, or the file's end."""
+        while at < self._size:
+            block = self._bytes(at, LOOK_BYTES + 16)
+            found = block.find(b"WAVEfmt ", 8)
+            if found >= 0 and block[found - 8 : found - 4] in MAGIC:
+                return at + found - 8
+            at += LOOK_BYTES if found < 0 else found
+        return self._size
+
+    def _bytes(self, at: int, count: int) -> bytes:
+        self._file.seek(at)
+        return self._file.read(count)

@@ -1,0 +1,1 @@
+"""What other processes need of the web process: its client, its secrets, its workers."""

@@ -1,0 +1,30 @@
+"""What is wrong with the workers, in the same words on pages and in `doctor`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from storage.domain.durations import span
+from storage.remote.worker_registry import ALIVE_FOR, Workers
+
+DOES = {"cpu": "reads and exports", "gpu": "transcribes"}
+"""The work of each pool; recordings need both."""
+
+
+def troubles(workers: Workers, now: datetime) -> Sequence[str]:
+    """Return a message for each silent worker, wrong clock and pool without workers."""
+    fell_silent = [silent(beat.name, beat.host) for beat in workers.silent(now)]
+    skewed = [wrong_clock(beat.name, beat.host, ahead.total_seconds()) for beat, ahead in workers.skewed(now)]
+    return fell_silent + skewed + [none_of(pool) for pool in DOES if not workers.alive(now, pool=pool)]
+
+
+def silent(worker: str, host: str) -> str:
+    return f"worker {worker} on {host} sent no heartbeat for {ALIVE_FOR.seconds} s: it is frozen, dead or cut off"
+
+
+def wrong_clock(worker: str, host: str, ahead_s: float) -> str:
+    off = f"{span(abs(ahead_s))} {'fast' if ahead_s > 0 else 'slow'}"
+    return f"the clock of {host}, where worker {worker} runs, is {off}: it works all the same, but its times are wrong"
+
+
+def none_of(pool: str) -> str:
+    return f"no worker that {DOES[pool]} is running, so recordings wait until one starts"

@@ -1,0 +1,1 @@
+"""Full-text search: query parser, index, ranking and snippets."""

@@ -1,0 +1,1 @@
+"""Transcripts: what the ledger keeps of them, their versions and edits."""

@@ -1,0 +1,1 @@
+"""Speech recognition: the engine, decoding, confidence, word timing and languages."""

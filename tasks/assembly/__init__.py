@@ -1,0 +1,1 @@
+"""The transcript of a recording, assembled from span results and checked."""

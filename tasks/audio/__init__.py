@@ -1,0 +1,1 @@
+"""Audio: decoding, channels, voice activity detection, spans and windows."""

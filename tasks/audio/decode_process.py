@@ -1,0 +1,257 @@
+"""Decode one audio track in a child process: `python -m tasks.audio.decode_process PATH TRACK CPU_S`.
+
+TRACK is a number, or `null` to let the file decide (`tasks.audio.track_choice`).
+
+Writes messages to standard output, each a `HEADER` and its payload: what the file announces, blocks of 16 kHz samples
+with all their channels, and an end with notes or an error. `tasks.audio.decode` starts it and reads them.
+
+Blocks lie on the recording's clock (`tasks.audio.track_clock`): a track that starts late or has a gap is filled with
+silence, and a block says by how much the reader has to squeeze or stretch it.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from storage.domain.errors import AudioUnreadable, EmptyUpload, TranscriberError
+from storage.domain.records import FileNote
+from storage.media import announced_length, container, probe, sandbox
+from storage.media.wav_parts import WavPart
+from tasks.audio import file_notes, full_scale
+from tasks.audio.block_buffer import BYTES_A_SAMPLE, END, ERROR, HEAD, SAMPLE_RATE_HZ, BlockBuffer, MessageWriter
+from tasks.audio.track_choice import TrackChoice, choose
+from tasks.audio.track_clock import HOLE_S, TrackClock
+
+MAX_CHANNELS = 64
+MISSING_END_S = 1.0  # a file that is shorter than its header says by more than this was cut off
+MISSING_END = 0.02
+PICTURE_CELL_S = 10.0
+NOTED_DRIFT_S = 0.3
+NOTED_PEAK = 1.01
+
+
+class TrackReader:
+    """Reads one audio track of a file, or of several files in a row."""
+
+    def __init__(self, path: Path, track: int | None, writer: MessageWriter) -> None:
+        self.path, self.name = path, path.name
+        self.parts: list[WavPart | None] = container.parts_of(path)
+        self.choice = TrackChoice(indices=(track,)) if track is not None else choose(path, path.name, self.parts[0])
+        self.track = self.choice.indices[0]
+        self.buffer, self._writer = BlockBuffer(writer), writer
+        self.clock = TrackClock(0.0, self._confirms)
+        self.scale = full_scale.Scale()
+        self.announced_s = 0.0
+        self._missing_end: FileNote | None = None
+        self.broken_packets = 0
+        self.reason = ""
+        self._unbroken = (0.0, 0.0)  # the clock's latest stretch that packets cover
+
+    def decode(self) -> list[FileNote]:
+        """Send everything that is there, and return notes about the file."""
+        for number, part in enumerate(self.parts):
+            with container.opened(self.path, self.name, part) as opened:
+                stream = container.audio_of(opened, self.name, self.track)
+                if number:
+                    self.clock.restart(self.buffer.length_s)
+                else:
+                    self._announce(opened, stream)
+                    self._find_scale(stream)
+                before_s = self.buffer.length_s
+                self._read(opened, stream)
+                self._look_for_end(opened, stream, part, self.buffer.length_s - before_s)
+        return self._notes()
+
+    def _announce(self, opened: Any, stream: Any) -> None:
+        begin_s = announced_length.start_s(opened)
+        self.clock = TrackClock(begin_s, self._confirms)
+        length_s = announced_length.wav_length_s(self.parts, stream) or announced_length.length_s(opened, stream)
+        self.announced_s = begin_s + (length_s or 0.0)
+        head = {
+            "announced_s": length_s,
+            "guessed": announced_length.is_guessed(opened, self.path),
+            "start_s": begin_s,
+            "tracks": self.choice.indices,
+            "channel_names": [channel.name for channel in stream.codec_context.layout.channels][:MAX_CHANNELS],
+        }
+        self._writer.write(HEAD, json.dumps(head).encode())
+
+    def _find_scale(self, stream: Any) -> None:
+        """Read floating-point samples once to find their peak."""
+        if not full_scale.is_float(stream):
+            return
+        for part in self.parts:
+            with container.opened(self.path, self.name, part) as opened:
+                for frame in self._frames(opened, container.audio_of(opened, self.name, self.track)):
+                    self.scale.look(frame)
+        self.broken_packets = 0
+
+    def _read(self, opened: Any, stream: Any) -> None:
+        from av import AudioResampler
+
+        resampler: Any = None
+        current_format: tuple[object, ...] = ()
+        for frame in self._frames(opened, stream):
+            frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if frame_format != current_format:  # a stream may change its format midway; a resampler may not
+                self._resample(resampler, None)
+                if len(frame.layout.channels) > MAX_CHANNELS:
+                    raise AudioUnreadable(self.name, f"it has {len(frame.layout.channels)} channels")
+                resampler, current_format = AudioResampler(format="s16", rate=SAMPLE_RATE_HZ), frame_format
+            self._keep_time(frame)
+            self._resample(resampler, self.scale.applied(frame) if self.scale.is_needed else frame)
+        self._resample(resampler, None)
+        self._flush()
+
+    def _frames(self, opened: Any, stream: Any) -> Iterator[Any]:
+        """Yield decoded frames, skipping damaged packets."""
+        import av
+
+        decoder, packets = container.decoder_of(stream), opened.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError) as error:  # the container itself is truncated
+                self._damaged(error)
+                return
+            self._note_packet(packet)
+            try:
+                yield from decoder.decode(packet)
+            except (av.FFmpegError, ValueError) as error:
+                self._damaged(error)
+
+    def _damaged(self, error: Exception) -> None:
+        self.reason = container.words_of(error)
+        self.broken_packets += 1
+
+    def _note_packet(self, packet: Any) -> None:
+        """Remember which part of the clock packets cover, also those that cannot be decoded."""
+        if packet.pts is None or packet.time_base is None:
+            return
+        at_s, length_s = float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base)
+        begin_s = self._unbroken[0] if abs(at_s - self._unbroken[1]) <= HOLE_S else at_s
+        self._unbroken = (begin_s, at_s + length_s)
+
+    def _confirms(self, from_s: float, to_s: float) -> bool:
+        """Return whether the header, this track's packets or the pictures confirm a gap."""
+        if to_s <= self.announced_s or self._unbroken[0] <= from_s + HOLE_S:
+            return True
+        first, last = round(from_s / PICTURE_CELL_S), round(to_s / PICTURE_CELL_S)
+        third = max(1, (last - first) // 3)
+        return all(
+            any(cell in self._picture_cells for cell in range(start, start + third))
+            for start in range(first, last - third + 1, third)
+        )
+
+    @cached_property
+    def _picture_cells(self) -> set[int]:
+        """The stretches of ten seconds in which the file has a picture."""
+        import av
+
+        cells: set[int] = set()
+        with container.opened(self.path, self.name) as opened:
+            pictures = opened.streams.video[:1]
+            if not pictures:
+                return cells
+            container.only(opened, pictures)
+            try:
+                for packet in opened.demux(pictures[0]):
+                    if packet.pts is not None:
+                        cells.add(int(packet.pts * packet.time_base / PICTURE_CELL_S))
+            except (av.FFmpegError, OSError):
+                return cells
+        return cells
+
+    def _resample(self, resampler: Any, frame: Any) -> None:
+        if resampler is None:
+            return
+        if frame is not None:
+            frame.pts = None
+        for out in resampler.resample(frame):
+            channels = len(out.layout.channels)
+            self._take(bytes(out.planes[0])[: out.samples * channels * BYTES_A_SAMPLE], channels)
+
+    def _keep_time(self, frame: Any) -> None:
+        """Fill a gap in the track's clock with silence."""
+        if frame.pts is None or frame.time_base is None or not frame.samples:
+            return
+        channels = len(frame.layout.channels)
+        silence_s = self.clock.silence_before(
+            float(frame.pts * frame.time_base),
+            frame_s=frame.samples / frame.sample_rate,
+            written_s=self.buffer.length_s,
+            block_s=self.buffer.block_s,
+        )
+        second = bytes(SAMPLE_RATE_HZ * channels * BYTES_A_SAMPLE)
+        left = round(silence_s * SAMPLE_RATE_HZ)
+        while left > 0:
+            self._take(second[: min(left, SAMPLE_RATE_HZ) * channels * BYTES_A_SAMPLE], channels)
+            left -= SAMPLE_RATE_HZ
+
+    def _take(self, piece: bytes, channels: int) -> None:
+        if channels != self.buffer.channels:
+            self._flush()
+        self.buffer.take(piece, channels)
+        if self.buffer.full:
+            self._flush()
+
+    def _flush(self) -> None:
+        self.buffer.flush(self.clock.correction(self.buffer.block_s))
+
+    def _look_for_end(self, opened: Any, stream: Any, part: WavPart | None, length_s: float) -> None:
+        """Remember where the file breaks off, if its header says that there should be more."""
+        if part is not None:
+            promised_s = announced_length.wav_promise_s(part, stream)
+        else:
+            promised_s = announced_length.promised_s(opened, stream, self.path)
+        there_s = self.buffer.length_s
+        if promised_s and promised_s - length_s > max(MISSING_END_S, MISSING_END * promised_s):
+            self._missing_end = file_notes.missing_end(there_s, there_s - length_s + promised_s)
+        elif "ogg" in announced_length.formats_of(opened) and announced_length.ogg_breaks_off(self.path):
+            self._missing_end = file_notes.missing_end(there_s)
+
+    def _notes(self) -> list[FileNote]:
+        """Return notes on what is missing or was changed.
+
+        Raises:
+            AudioUnreadable, EmptyUpload: nothing was decoded.
+        """
+        if self.buffer.samples == 0:
+            if self.broken_packets:
+                raise AudioUnreadable(self.name, self.reason)
+            raise EmptyUpload(self.name)
+        notes = [self.choice.note] if self.choice.note else []
+        notes += file_notes.gaps(self.clock.gaps)
+        if self.broken_packets:
+            notes.append(file_notes.damage(self.broken_packets, self.reason))
+        if self._missing_end:
+            notes.append(self._missing_end)
+        if abs(self.clock.corrected_s) > NOTED_DRIFT_S:
+            notes.append(file_notes.drift(self.clock.corrected_s, self.buffer.length_s))
+        if self.scale.peak > NOTED_PEAK:
+            notes.append(file_notes.too_loud(self.scale.peak))
+        return notes
+
+
+def main() -> None:
+    """Decode the track named by the command line, under resource limits."""
+    path, track, cpu_s = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+    sandbox.confine(cpu_s)
+    writer = MessageWriter(sys.stdout.buffer)
+    try:
+        notes = TrackReader(path, track, writer).decode()
+        writer.write(END, json.dumps({"notes": [asdict(note) for note in notes]}).encode())
+    except MemoryError:
+        writer.write(ERROR, json.dumps(probe.told(AudioUnreadable(path.name, container.TOO_MUCH_MEMORY))).encode())
+    except TranscriberError as error:
+        writer.write(ERROR, json.dumps(probe.told(error)).encode())
+
+
+if __name__ == "__main__":
+    main()

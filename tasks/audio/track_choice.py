@@ -1,0 +1,119 @@
+"""Choose the audio tracks to transcribe by default flag, packets and sound.
+
+The look into the file is bounded. Several mono tracks without languages are the channels of one recorder, and belong
+together.
+"""
+
+import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.domain.job_messages import encode
+from storage.domain.records import FileNote
+from storage.domain.transcript_notes import TrackChosen, TracksMixed
+from storage.media import container
+from storage.media.wav_parts import WavPart
+
+SILENT_PEAK = 16  # of 32,768: quieter than any microphone that is switched on
+LOOK_S = 900.0  # how far to look for any sound
+SETTLED_S = 300.0  # how far to look for sound in a track while another one has some
+MAX_PACKETS = 200_000
+LOOK_RATE_HZ = 8_000
+NUMBERED = re.compile(r"(ch(annel)?|track|mic|input|audio|mono|tr)?[ ._-]*\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackChoice:
+    """The tracks to transcribe, together if there are several, and a note that says so."""
+
+    indices: tuple[int, ...]
+    note: FileNote | None = None
+
+
+def choose(path: Path, name: str, part: WavPart | None) -> TrackChoice:
+    """Return which of a file's audio tracks to transcribe; raises like `container.opened`."""
+    with container.opened(path, name, part) as opened:
+        streams = list(opened.streams.audio)[: container.MAX_TRACKS]
+        if len(streams) < 2:
+            return TrackChoice(indices=(0,))
+        tracks = container.tracks_of(opened)
+        order = sorted(range(len(streams)), key=lambda index: (*_rank(streams[index]), index))
+        is_recorder = _is_recorder(tracks)
+        peaks = _peaks(opened, streams, order[0], all_of_them=is_recorder)
+    sounding = [index for index in order if peaks[index] > SILENT_PEAK]
+    if is_recorder and len(sounding) > 1:
+        note = FileNote(message=encode(TracksMixed(count=len(sounding))), damaged=False)
+        return TrackChoice(indices=tuple(sorted(sounding)), note=note)
+    chosen = (sounding or order)[0]
+    before = [index for index in order[: order.index(chosen)] if index != chosen]
+    return TrackChoice(indices=(chosen,), note=_note(tracks, chosen, before))
+
+
+def _rank(stream: Any) -> tuple[bool, bool]:
+    from av.stream import Disposition
+
+    extra = Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired
+    return not stream.disposition & Disposition.default, bool(stream.disposition & extra)
+
+
+def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
+    """Return whether the tracks are alike, mono, and at most numbered."""
+    alike = len({(track.codec, track.sample_rate_hz, track.channels, track.language) for track in tracks}) == 1
+    return alike and tracks[0].channels == 1 and all(NUMBERED.fullmatch(track.title or "") for track in tracks)
+
+
+def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[int]:
+    """Return the highest sample found in each track, as a 16-bit integer."""
+    import av
+
+    container.only(opened, list(streams))
+    looks = {stream.index: _TrackLook(stream) for stream in streams if stream.codec_context is not None}
+    packets = opened.demux(*streams)
+    for _ in range(MAX_PACKETS):
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError, OSError):
+            break
+        if packet.stream_index not in looks:
+            continue
+        looks[packet.stream_index].take(packet)
+        sounding = [look.peak > SILENT_PEAK for look in looks.values()]
+        done = all(sounding) if all_of_them else looks[streams[first].index].peak > SILENT_PEAK
+        looked_s = min(look.looked_s for look in looks.values())
+        if done or looked_s > (SETTLED_S if any(sounding) else LOOK_S):
+            break
+    return [looks[stream.index].peak if stream.index in looks else 0 for stream in streams]
+
+
+class _TrackLook:
+    """The peak of one track so far, and how much of it was decoded."""
+
+    def __init__(self, stream: Any) -> None:
+        from av import AudioResampler
+
+        self._decoder = container.decoder_of(stream)
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=LOOK_RATE_HZ)
+        self.peak, self.looked_s = 0, 0.0
+
+    def take(self, packet: Any) -> None:
+        """Decode a packet; damaged ones have no sound."""
+        import av
+
+        try:
+            for frame in self._decoder.decode(packet):
+                frame.pts = None
+                for out in self._resampler.resample(frame):
+                    samples = array("h", bytes(out.planes[0])[: 2 * out.samples])
+                    self.looked_s += out.samples / LOOK_RATE_HZ
+                    self.peak = max(self.peak, max(samples, default=0), -min(samples, default=0))
+        except (av.FFmpegError, ValueError):
+            return
+
+
+def _note(tracks: Sequence[container.AudioTrack], chosen: int, silent: Sequence[int]) -> FileNote:
+    about = ", ".join(part for part in (tracks[chosen].language, tracks[chosen].title) if part)
+    message = TrackChosen(track=chosen, of=len(tracks), about=about, silent=tuple(silent))
+    return FileNote(message=encode(message), damaged=False)

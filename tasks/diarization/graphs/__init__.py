@@ -1,0 +1,1 @@
+"""The diarization models' graphs without weights, and the script that makes them."""

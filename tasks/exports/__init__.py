@@ -1,0 +1,1 @@
+"""Export formats: subtitles, text, JSON and Word documents."""

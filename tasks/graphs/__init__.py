@@ -1,1 +1,0 @@
-"""The graphs of the two models that tell speakers apart, without weights, and what makes them."""

@@ -1,0 +1,1 @@
+"""Models and devices: catalogue, downloads, integrity and choice."""

@@ -1,0 +1,1 @@
+"""Text layout by Unicode rules."""

@@ -1,0 +1,15 @@
+"""Fixtures for tests of the APIs."""
+
+from collections.abc import Iterator
+
+import pytest
+from openai import OpenAI
+
+from tests.dashboards.served import Served, secret_of
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[OpenAI]:
+    """OpenAI's own client, with a key of ada's."""
+    with OpenAI(base_url=f"{served.url}/v1", api_key=secret_of("ada"), max_retries=0, timeout=60) as made:
+        yield made

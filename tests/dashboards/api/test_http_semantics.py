@@ -1,0 +1,162 @@
+"""HTTP at `/api`: problem details, known parameters, methods, HEAD and entity tags."""
+
+from collections.abc import Callable
+
+import pytest
+
+from dashboards.http.conditional import fits
+from dashboards.runtime import context
+from storage.domain.records import JobState
+from tests.dashboards.site import ORIGIN, Site
+from tests.factories import job_in
+
+
+@pytest.fixture
+def ada(site: Site) -> dict[str, str]:
+    return site.key_of(site.user("ada"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "told"),
+    [
+        ("GET", "/api/v1/jobs/nobody", 404, ("not_found", None)),
+        ("GET", "/api/v1/nonsense", 404, ("not_found", None)),
+        ("GET", "/api/v1/jobs?limit=0", 400, ("bad_request", "limit")),
+        ("GET", "/api/v1/jobs?stat=queued", 400, ("bad_request", "stat")),
+        ("GET", "/api/v1/me?x=1", 400, ("bad_request", "x")),
+        ("GET", "/api/v1/search?q=a&pages=2", 400, ("bad_request", "pages")),
+        ("GET", "/api/v1/jobs?everybody=true", 403, ("not_allowed", None)),
+        ("PUT", "/api/v1/jobs", 405, ("method_not_allowed", None)),
+        ("DELETE", "/api/v1/search", 405, ("method_not_allowed", None)),
+        ("POST", "/api/v1/jobs", 400, ("bad_request", "body")),
+    ],
+)
+def test_errors_are_problem_details(
+    site: Site, method: str, path: str, status: int, told: tuple[str, str | None]
+) -> None:
+    answer = site.client.request(method, path, headers=site.key_of(site.user("ada")))
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert (answer.status_code, body["status"], (body["code"], body["param"])) == (status, status, told)
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert body["instance"] == f"{path.partition('?')[0]}#{body['request_id']}"
+    assert body["title"]
+    assert body["error"]["message"] == body["detail"]
+
+
+def test_strangers_get_problem_details_too_and_openai_its_own(site: Site, ada: dict[str, str]) -> None:
+    refused = site.client.get("/api/v1/jobs", headers=ORIGIN)
+    assert (refused.status_code, refused.json()["status"]) == (401, 401)
+    other = site.client.get("/v1/models/none", headers=ada)
+    assert (set(other.json()), other.headers["content-type"]) == ({"error"}, "application/json")
+
+
+def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    form = site.client.post("/api/v1/jobs", headers=ada, files={"file": ("a.wav", tone())}, data={"langauge": "de"})
+    assert (form.status_code, form.json()["param"]) == (400, "langauge")
+    for method, path, body in (
+        ("PUT", "/api/v1/vocabulary", {"words": "Nuuk", "word": "x"}),
+        ("PATCH", "/api/v1/jobs/x", {"name": "a", "lane": "batch"}),
+        ("POST", "/api/v1/keys", {"name": "a", "scope": ["read"]}),
+    ):
+        answer = site.client.request(method, path, headers=ada, json=body)
+        assert (answer.status_code, answer.json()["param"]) == (400, sorted(set(body) - {"words", "name"})[0]), path
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("/api/v1/jobs/x", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/api/v1/jobs/x/notes/y", "DELETE, OPTIONS, PUT"),
+        ("/api/v1/keys/x/rotate", "OPTIONS, POST"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(site: Site, ada: dict[str, str], path: str, allowed: str) -> None:
+    for method in ("TRACE", "PUT" if "PUT" not in allowed else "PATCH"):
+        answer = site.client.request(method, path, headers=ada)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
+    answer = site.client.options(path, headers=ada)
+    assert (answer.status_code, answer.headers["allow"]) == (204, allowed)
+
+
+def test_head_is_get_without_a_body(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    job_id = site.client.post("/api/v1/jobs", headers=ada, files={"file": ("a.wav", tone())}).json()["id"]
+    site.client.post(
+        f"/api/v1/jobs/{job_id}/cancel", headers=ada
+    )  # a waiting one says why it waits, and then otherwise
+    for path in ("/api/v1/jobs", "/api/v1/me", f"/api/v1/jobs/{job_id}/recording", "/api/docs", "/api/v1/jobs/none"):
+        plain = ada | {"Accept-Encoding": "identity"}
+        head, get = (site.client.request(method, path, headers=plain) for method in ("HEAD", "GET"))
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        for name in ("content-type", "content-length", "etag"):
+            assert path == "/api/v1/jobs/none" or head.headers.get(name) == get.headers.get(name), (path, name)
+    assert "content-length" not in site.client.head("/api/v1/jobs", headers=ada).headers  # GET may compress it
+
+
+def test_what_has_not_changed_is_not_sent_again(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.COMPLETED)
+    for path in ("/api/v1/jobs", f"/api/v1/jobs/{job.id}", f"/api/v1/jobs/{job.id}/transcript", "/api/v1/keys"):
+        first = site.client.get(path, headers=ada)
+        tag = first.headers["etag"]
+        assert first.headers["cache-control"] == "private, no-cache", path
+        for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+            again = site.client.get(path, headers=ada | {"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), (path, known)
+        other = site.client.get(path, headers=ada | {"If-None-Match": '"other"'})
+        assert (other.status_code, other.content) == (200, first.content), path
+    stale = site.client.get("/api/v1/jobs", headers=ada).headers["etag"]
+    site.client.patch(f"/api/v1/jobs/{job.id}", headers=ada, json={"name": "Another"})
+    assert site.client.get("/api/v1/jobs", headers=ada | {"If-None-Match": stale}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "tag", "same"),
+    [
+        (None, '"a"', False),
+        ("*", '"a"', True),
+        ('"a"', 'W/"a"', True),
+        ('W/"a"', '"a"', True),
+        ('"b" , W/"a"', 'W/"a"', True),
+        ('"a, b"', '"a"', False),
+        ("a", '"a"', False),
+        ('"A"', '"a"', False),
+        ("", '"a"', False),
+    ],
+)
+def test_tags_are_compared_weakly(asked: str | None, tag: str, same: bool) -> None:
+    assert fits(asked, tag) is same
+
+
+def test_a_browsers_disk_keeps_nothing(site: Site) -> None:
+    site.sign_in("ada")
+    answer = site.client.get("/api/v1/jobs", headers=ORIGIN)
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert (
+        site.client.get("/api/v1/jobs", headers=ORIGIN | {"If-None-Match": answer.headers["etag"]}).status_code == 304
+    )
+
+
+def test_what_our_pages_add_to_the_urls_of_files_is_known_there_alone(site: Site, ada: dict[str, str]) -> None:
+    job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.QUEUED)
+    assert site.client.get(f"/api/v1/jobs/{job.id}?download=1", headers=ada).status_code == 400
+    answer = site.client.get(f"/api/v1/jobs/{job.id}/exports/srt?download=1&nothing=1", headers=ada)
+    assert (answer.status_code, answer.json()["param"]) == (422, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/audio/transcriptions", "POST"),
+        ("PUT", "/uploads", "OPTIONS, POST"),
+        ("PUT", "/uploads/x", "DELETE, HEAD, OPTIONS, PATCH, POST"),
+        ("POST", "/downloads", "GET, HEAD"),
+    ],
+)
+def test_other_paths_name_all_of_their_methods_too(
+    site: Site, ada: dict[str, str], method: str, path: str, allowed: str
+) -> None:
+    answer = site.client.request(method, path, headers=ada)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert site.client.put("/v1/nothing", headers=ada).status_code == 404

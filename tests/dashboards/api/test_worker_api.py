@@ -1,0 +1,344 @@
+"""The internal API for flow runs and the command line."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import WebSocketTestSession
+
+from dashboards.runtime import context, notify, upkeep
+from storage.accounts import profiles, users, worker_tokens
+from storage.domain import names
+from storage.domain.records import Job, JobState, from_json, to_json
+from storage.jobs import job_store
+from storage.jobs.reports import Exporting, Failed, Report, Started
+from storage.ledger import audit
+from storage.remote.worker_registry import ModelState, WorkerBeat
+from tests.dashboards.site import Site
+from tests.factories import heartbeat
+
+
+def submit(site: Site, data: bytes, **fields: str) -> Job:
+    answer = site.client.post(
+        "/internal/v1/jobs", files={"file": ("talk.wav", data)}, data={"owner": "ada"} | fields, headers=site.operator
+    )
+    assert answer.status_code == 200, answer.text
+    return from_json(Job, answer.content)
+
+
+def send(site: Site, report: Report) -> Any:
+    return site.client.post("/internal/v1/reports", content=to_json(report), headers=site.worker)
+
+
+@pytest.fixture
+def job(site: Site, tone: Callable[..., bytes]) -> Job:
+    return submit(site, tone())
+
+
+def started(job: Job, *, attempt: int = 1) -> Started:
+    return Started(job_id=job.id, attempt=attempt, worker="cpu-1")
+
+
+def test_an_account_without_hours_is_refused_before_its_file_is_probed(site: Site) -> None:
+    context.ledger().run(profiles.set_quota, site.user("ada").id, hours=0, size_bytes=None, actor="system:test")
+    form: dict[str, Any] = {"files": {"file": ("junk.wav", b"no sound at all")}, "data": {"owner": "ada"}}
+    answer = site.client.post("/internal/v1/jobs", headers=site.operator, **form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "hours_used_up")
+
+
+def test_a_report_is_answered_with_the_job_as_it_is_then(site: Site, job: Job) -> None:
+    answer = send(site, started(job))
+    assert from_json(Job, answer.content).state is JobState.INGESTING
+
+
+def test_a_report_sent_twice_changes_nothing_the_second_time(site: Site, job: Job) -> None:
+    report = started(job)
+    first, second = send(site, report), send(site, report)
+    assert first.json() == second.json()
+
+
+def test_a_report_on_an_attempt_that_is_over_says_so(site: Site, job: Job) -> None:
+    answer = send(site, started(job, attempt=2))
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "stale_attempt"
+
+
+def test_a_report_on_a_job_that_is_not_there_says_so(site: Site, job: Job) -> None:
+    assert send(site, started(replace(job, id="nobody"))).json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"kind": "nonsense"}', b"\xff"])
+def test_what_is_no_report_is_refused(site: Site, body: bytes) -> None:
+    answer = site.client.post("/internal/v1/reports", content=body, headers=site.worker)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+
+
+def read_until(page: WebSocketTestSession, job_id: str, state: str) -> int:
+    """Read news until the job is told to be so, and return how many pieces came before."""
+    for count in range(100):
+        news = page.receive_json()
+        if (news["job_id"], news.get("state")) == (job_id, state):
+            return count
+    raise AssertionError(state)
+
+
+def test_reports_reach_the_owners_open_pages_and_nobody_elses(site: Site, job: Job) -> None:
+    site.sign_in("ada")
+    with site.client.websocket_connect("/events") as page:
+        send(site, started(job))
+        read_until(page, job.id, "ingesting")
+        site.sign_in("bob")
+        with site.client.websocket_connect("/events") as other:
+            send(site, Exporting(job_id=job.id, attempt=1, worker="cpu-1"))
+            read_until(page, job.id, "exporting")
+            notify.tell("another", site.user("bob").id)
+            assert other.receive_json()["job_id"] == "another"
+
+
+def test_an_administrator_may_follow_everybody(site: Site, job: Job) -> None:
+    site.sign_in("root")
+    with site.client.websocket_connect("/events?all=1") as page:
+        send(site, started(job))
+        read_until(page, job.id, "ingesting")
+
+
+def test_changes_faster_than_a_page_reads_are_sent_once(site: Site, job: Job) -> None:
+    site.sign_in("ada")
+    with site.client.websocket_connect("/events") as page:
+        for _ in range(50):
+            notify.tell(job.id, job.owner_id)
+        send(site, started(job))
+        assert read_until(page, job.id, "ingesting") < 10
+
+
+def beat(**more: Any) -> WorkerBeat:
+    return heartbeat(**({"slots": 2} | more))
+
+
+def test_heartbeats_make_a_worker_known_and_a_good_bye_forgets_it(site: Site) -> None:
+    tiny = ModelState(name="tiny", fingerprint="f00d", state="ready")
+    answer = site.client.post("/internal/v1/heartbeats", content=to_json(beat(default_model=tiny)), headers=site.worker)
+    assert answer.json() == {"wanted_models": []}
+    assert context.workers().slots("gpu") == 2
+    assert site.client.delete("/internal/v1/heartbeats/gpu-1", headers=site.worker).status_code == 204
+    assert context.workers().slots("gpu") == 0
+
+
+def test_a_worker_gets_the_names_of_wanted_models(site: Site) -> None:
+    context.workers().want("large-v3")
+    answer = site.client.post("/internal/v1/heartbeats", content=to_json(beat()), headers=site.worker)
+    assert answer.json() == {"wanted_models": ["large-v3"]}
+
+
+def test_a_file_becomes_a_job_of_the_user_that_is_named(site: Site, job: Job) -> None:
+    assert (job.name, job.owner_id) == ("talk.wav", site.user("ada").id)
+    with context.ledger().read() as con:
+        assert audit.page(con, subject=job.id)[0].actor == "worker:http"
+
+
+def test_the_same_key_makes_no_second_job(site: Site, tone: Callable[..., bytes]) -> None:
+    first = submit(site, tone(), idempotency_key="k", actor="cli:anna")
+    assert submit(site, tone(), idempotency_key="k", actor="cli:anna").id == first.id
+
+
+def test_a_file_of_nobody_is_refused(site: Site, tone: Callable[..., bytes]) -> None:
+    answer = site.client.post(
+        "/internal/v1/jobs", files={"file": ("a.wav", tone())}, data={"owner": "zoe"}, headers=site.operator
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_bytes_that_lie_on_storage_become_a_job(site: Site, job: Job) -> None:
+    asked = {"owner": "bob", "name": "again.wav", "media_sha256": job.media_sha256, "media_bytes": job.media_bytes}
+    answer = site.client.post("/internal/v1/jobs", json=asked | {"actor": "cli:anna"}, headers=site.operator)
+    assert answer.json()["owner_id"] == site.user("bob").id
+    missing = site.client.post("/internal/v1/jobs", json=asked | {"media_sha256": "0" * 64}, headers=site.operator)
+    assert missing.json()["error"]["code"] == "not_stored"
+
+
+def test_a_job_can_be_looked_at_from_all_sides(site: Site, job: Job) -> None:
+    url = f"/internal/v1/jobs/{job.id}"
+    assert from_json(Job, site.client.get(url, headers=site.operator).content).id == job.id
+    assert site.client.get(f"{url}/exports", headers=site.operator).json() == {}
+    assert site.client.get(f"{url}/spans", headers=site.operator).json() == []
+    assert site.client.get(f"{url}/transcript", headers=site.operator).status_code == 404
+
+
+@pytest.fixture
+def batch_of_ada(site: Site) -> None:
+    """Let scheduled batches read a folder, as ada's."""
+    web = site.settings.web.model_copy(update={"batch_sources": "ada=/srv/dictation"})
+    site.settings.__dict__["web"] = web
+
+
+def test_a_worker_makes_jobs_only_for_owners_of_listed_sources(
+    site: Site, tone: Callable[..., bytes], batch_of_ada: None
+) -> None:
+    def ask(owner: str, actor: str) -> Any:
+        form = {"owner": owner, "actor": actor}
+        return site.client.post("/internal/v1/jobs", files={"file": ("a.wav", tone())}, data=form, headers=site.worker)
+
+    def known(owner: str) -> Any:
+        asked = {"owner": owner, "key": "k", "again": True}
+        return site.client.post("/internal/v1/known-recordings", json=asked, headers=site.worker)
+
+    for owner in ("bob", "root", "admin"):
+        for refused in (ask(owner, "worker:cpu-1"), known(owner)):
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed"), owner
+    assert known("ada").json() == {"outcome": None, "job": None}
+    for actor, recorded in (("worker:cpu-1", "worker:cpu-1"), (f"user:{site.user('root').id}", "worker:http")):
+        made = from_json(Job, ask("ada", actor).content)
+        assert made.owner_id == site.user("ada").id
+        with context.ledger().read() as con:
+            assert audit.page(con, subject=made.id)[0].actor == recorded
+
+
+def test_a_workers_token_opens_nothing_that_it_does_not_need(site: Site, job: Job, batch_of_ada: None) -> None:
+    url, stored = f"/internal/v1/jobs/{job.id}", {"name": "mine.wav", "media_sha256": job.media_sha256}
+    asked = stored | {"owner": "ada", "media_bytes": job.media_bytes}
+    assert site.client.get(f"{url}/spans", headers=site.worker).status_code == 200
+    context.ledger().run(job_store.cancel, job.id, actor="user:ada")
+    for method, path, body in (
+        ("GET", f"{url}/spans", None),
+        ("GET", url, None),
+        ("GET", f"{url}/exports", None),
+        ("GET", f"{url}/transcript", None),
+        ("POST", "/internal/v1/jobs", asked),
+        ("POST", "/internal/v1/upkeep", None),
+        ("POST", "/internal/v1/admin/backups", {}),
+    ):
+        answer = site.client.request(method, path, json=body, headers=site.worker)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_allowed"), path
+
+
+def test_a_worker_with_a_token_of_its_own_is_always_that_worker(
+    site: Site, job: Job, tone: Callable[..., bytes], batch_of_ada: None
+) -> None:
+    secret, token = context.ledger().run(worker_tokens.create, name="gpu-box", actor="user:root")
+    own = {"Authorization": f"Bearer {secret}"}
+    report = site.client.post("/internal/v1/reports", content=to_json(started(job)), headers=own)
+    assert report.status_code == 200, report.text
+    form = {"owner": "ada", "actor": "worker:somebody-else"}
+    made = site.client.post("/internal/v1/jobs", files={"file": ("b.wav", tone())}, data=form, headers=own)
+    with context.ledger().read() as con:
+        actors = {audit.page(con, subject=ident)[0].actor for ident in (job.id, made.json()["id"])}
+    assert actors == {"worker:gpu-box"}
+
+    context.ledger().run(worker_tokens.revoke, token.id, actor="user:root")
+    for path, body in (("/internal/v1/reports", to_json(started(job))), ("/internal/v1/heartbeats", to_json(beat()))):
+        assert site.client.post(path, content=body, headers=own).status_code == 401
+
+
+async def test_the_web_process_tidies_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    tidied = asyncio.Event()
+
+    async def tidy() -> dict[str, Any]:
+        if not tidied.is_set():
+            tidied.set()
+            raise OSError
+        return {}
+
+    monkeypatch.setattr(upkeep, "tidy", tidy)
+    keeping = asyncio.create_task(upkeep.keep_tidy(first_after_s=0, every_s=0))
+    await asyncio.wait_for(tidied.wait(), 10)
+    await asyncio.sleep(0)
+    assert not keeping.done()
+    keeping.cancel()
+
+
+def test_a_failed_job_keeps_its_source(site: Site, job: Job) -> None:
+    send(site, started(job))
+    send(site, Failed(job_id=job.id, attempt=1, worker="cpu-1", error="no luck; try again", code="test"))
+    with context.ledger().read() as con:
+        assert job_store.get(con, job.id).error == "no luck; try again"
+    assert context.files().exists(names.media_name(job.media_sha256))
+
+
+def test_users_are_made_by_the_command_line(site: Site) -> None:
+    order = {"name": "zoe", "role": "admin", "actor": "cli:anna"}
+    told = site.client.post("/internal/v1/admin/users", json=order, headers=site.operator).json()
+    assert site.log_in("zoe", told["password"]).json()["must_change_password"] is True
+    with context.ledger().read() as con:
+        assert audit.page(con, action="user.create", limit=1)[0].actor == "cli:anna"
+
+
+def test_a_password_reset_ends_the_users_sessions(site: Site) -> None:
+    site.sign_in("ada")
+    told = site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=site.operator).json()
+    assert site.client.get("/recordings/x").status_code == 401
+    assert site.log_in("ada", told["password"]).status_code == 200
+    assert (
+        site.client.post("/internal/v1/admin/passwords", json={"name": "zoe"}, headers=site.operator).status_code == 404
+    )
+
+
+def test_a_key_made_by_the_command_line_lets_its_user_in(site: Site) -> None:
+    order = {"user": "ada", "name": "laptop"}
+    secret = site.client.post("/internal/v1/admin/keys", json=order, headers=site.operator).json()["secret"]
+    assert site.client.get("/v1/models", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+
+
+def test_a_backup_is_a_ledger_that_opens(site: Site, tmp_path: Path, job: Job) -> None:
+    from storage.ledger.database import Ledger
+
+    to = str(tmp_path / "copy.duckdb")
+    assert site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=site.operator).json()["path"] == to
+    again = site.client.post("/internal/v1/admin/backups", json={"to": to}, headers=site.operator)
+    assert (again.status_code, again.json()["error"]["param"]) == (400, "to")
+    with Ledger.open(Path(to)) as copy, copy.read() as con:
+        assert job_store.get(con, job.id).name == "talk.wav"
+
+
+def test_the_audit_chain_is_verified_while_serving(site: Site, job: Job) -> None:
+    told = site.client.get("/internal/v1/admin/audit", headers=site.operator).json()
+    assert told["broken_at"] is None
+    assert told["rows"] > 0
+    assert told["problems"] == []
+    order = {"heads": [{"at": "2026-11-29T02:00:00+00:00", "rows": told["rows"] + 9, "hash": "x"}]}
+    shorter = site.client.post("/internal/v1/admin/audit", json=order, headers=site.operator).json()
+    assert (shorter["heads"], len(shorter["problems"])) == (1, 1)
+    with context.ledger().write() as con:
+        con.execute("UPDATE users SET role = 'admin' WHERE name = 'ada'")
+    (changed,) = site.client.get("/internal/v1/admin/audit", headers=site.operator).json()["problems"]
+    assert "ada" in changed
+
+
+def test_a_rebuild_keeps_the_jobs_that_the_ledger_has(site: Site, job: Job) -> None:
+    answer = site.client.post("/internal/v1/admin/rebuild", json={}, headers=site.operator)
+    assert (answer.status_code, answer.json()["jobs"]) == (200, 0)
+    with context.ledger().read() as con:
+        assert job_store.get(con, job.id).name == "talk.wav"
+
+
+def test_orders_that_are_not_understood_are_refused(site: Site) -> None:
+    for order in ({"name": "x", "colour": "red"}, {"role": "king", "name": "x"}, {"actor": "user:1", "name": "x"}):
+        assert site.client.post("/internal/v1/admin/users", json=order, headers=site.operator).status_code == 400
+
+
+def test_logs_hold_neither_secrets_nor_names(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        site.log_in("ada", "a wrong password")
+        site.client.get("/v1/models", headers={"Authorization": "Bearer wt_very_secret"})
+        site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=site.operator)
+    told = json.dumps([record.__dict__ for record in caplog.records], default=str)
+    assert "a wrong password" not in told
+    assert "wt_very_secret" not in told
+    assert site.token not in told
+    with context.ledger().read() as con:
+        assert users.by_name(con, "ada") is not None
+
+
+def test_a_whole_file_takes_the_place_of_its_part(site: Site, tone: Callable[..., bytes]) -> None:
+    part = submit(site, tone(1.0), lane="batch")
+    other = submit(site, tone(2.0), lane="interactive")
+    whole = submit(site, tone(3.0), lane="batch", replaces=part.id, actor="cli:anna")
+    submit(site, tone(4.0), lane="batch", replaces=other.id)
+    assert submit(site, tone(3.0), lane="batch", replaces=whole.id, idempotency_key="k").deleted_at is None
+    with context.ledger().read() as con:
+        assert job_store.get(con, part.id).deleted_at
+        assert job_store.get(con, other.id).deleted_at is None
+        assert [row.actor for row in audit.page(con, subject=part.id)][:2] == ["cli:anna", "cli:anna"]

@@ -1,0 +1,137 @@
+"""Reading along in a real browser: growing text, stable position, and completion."""
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboards.runtime import context
+from storage.accounts import users
+from tests.browsing import DESK, PHONE, Watch, keep_picture
+from tests.dashboards.heard import LINES, Growing
+from tests.dashboards.served import Served, sign_in
+
+pytestmark = pytest.mark.acceptance
+
+MANY = [f"{line[:-1]}, for the time number {n}." for n in range(12) for line in LINES]
+
+
+def growing() -> Growing:
+    with context.ledger().read() as con:
+        user = users.by_name(con, "ada")
+    assert user
+    return Growing(user, lines=MANY)
+
+
+def sit_down(
+    browser: Browser, served: Served, job_id: str, *, phone: bool = False, dark: bool = False
+) -> tuple[Page, Watch]:
+    watch = Watch(served.url)
+    seen = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    sign_in(seen, served)
+    page = watch.over(seen.new_page())
+    page.goto(f"{served.url}/job?id={job_id}")
+    expect(page.locator(".player video")).to_have_js_property("readyState", 4)
+    return page, watch
+
+
+def test_the_text_grows_and_the_same_page_becomes_final(chromium: Browser, served: Served) -> None:
+    made = growing()
+    page, watch = sit_down(chromium, served, made.job.id)
+    lines, along = page.locator(".player .line"), page.locator(".player .partial")
+    expect(page.locator(".player .text .state")).to_have_text(
+        "The text appears here as soon as the first part is transcribed."
+    )
+    expect(along).to_be_hidden()
+
+    made.say(20)
+    expect(lines).to_have_count(20)
+    expect(lines.nth(0).locator(".words")).to_have_text(MANY[0])
+    expect(along).to_contain_text("Not final")
+    expect(along).to_contain_text("33% transcribed, up to 1:19")
+    expect(page.locator(".player .tools .edit")).to_have_count(0)
+    keep_picture(page, "along-desk")
+
+    lines.nth(5).locator(".time").click()
+    expect(page.locator(".player video")).to_have_js_property("paused", False)
+    made.say(20)
+    expect(lines).to_have_count(40)
+    expect(page.locator(".player video")).to_have_js_property("paused", False)
+
+    page.keyboard.press("k")
+    made.complete()
+    expect(along).to_be_hidden()
+    expect(lines).to_have_count(len(MANY))
+    expect(page.locator(".player .tools .edit")).to_be_visible()
+    expect(page.locator(".player [role=tab]")).to_have_count(5)
+    assert float(page.locator(".player video").evaluate("video => video.currentTime")) > 19, "the player began anew"
+    page.keyboard.press("e")
+    expect(page.locator(".player.editing")).to_be_visible()
+    assert not watch.troubles
+    page.context.close()
+
+
+def test_who_reads_further_up_keeps_the_place_and_the_selection(chromium: Browser, served: Served) -> None:
+    made = growing()
+    made.say(30)
+    page, watch = sit_down(chromium, served, made.job.id)
+    lines, main = page.locator(".player .line"), page.locator(".stMain")
+    expect(lines).to_have_count(30)
+    main.evaluate("main => main.scrollTo({ top: 400, behavior: 'instant' })")
+    lines.nth(12).locator(".words").select_text()
+    chosen = "() => getSelection().toString()"
+    before = (main.evaluate("main => main.scrollTop"), page.evaluate(chosen))
+    made.say(10)
+    expect(lines).to_have_count(40)
+    assert (main.evaluate("main => main.scrollTop"), page.evaluate(chosen)) == before
+    assert before[0] > 0
+    assert not watch.troubles
+    page.context.close()
+
+
+def test_what_an_attempt_has_said_stays_until_the_next_one_says_it(chromium: Browser, served: Served) -> None:
+    made = growing()
+    made.say(20)
+    page, watch = sit_down(chromium, served, made.job.id)
+    lines, along = page.locator(".player .line"), page.locator(".player .partial .far")
+    expect(lines).to_have_count(20)
+    made.again()
+    made.say(5)
+    expect(along).to_contain_text("up to 0:19")
+    expect(lines).to_have_count(20)
+    expect(lines.nth(19).locator(".words")).to_have_text(MANY[19])
+    made.say(20)
+    expect(lines).to_have_count(25)
+    assert not watch.troubles
+    page.context.close()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_read_on_a_phone_with_the_keyboard_too(dark: bool, chromium: Browser, served: Served) -> None:
+    made = growing()
+    made.say(20)
+    page, watch = sit_down(chromium, served, made.job.id, phone=True, dark=dark)
+    expect(page.locator(".player .line")).to_have_count(20)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".player .line.on")).to_have_count(1)
+    page.locator(".player .partial").scroll_into_view_if_needed()
+    keep_picture(page, f"along-phone-{'dark' if dark else 'light'}")
+    assert not watch.troubles
+    page.context.close()
+
+
+def test_a_line_in_another_language_says_which(chromium: Browser, served: Served) -> None:
+    made = growing()
+    made.segments = [replace(each, language="de" if n == 3 else "en") for n, each in enumerate(made.segments)]
+    made.complete()
+    page, watch = sit_down(chromium, served, made.job.id)
+    lines = page.locator(".player .line")
+    expect(lines).to_have_count(len(MANY))
+    expect(lines.nth(3).locator(".language")).to_have_text("German")
+    expect(lines.nth(3).locator(".words")).to_have_attribute("lang", "de")
+    expect(page.locator(".player .language")).to_have_count(1)
+    keep_picture(page, "language-desk")
+    assert not watch.troubles
+    page.context.close()

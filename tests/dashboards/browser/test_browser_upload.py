@@ -1,0 +1,191 @@
+"""Uploads in a real browser: folders, duplicates, microphone, shared files, server crash."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Page, expect
+
+from dashboards.runtime import context
+from storage.domain import names
+from storage.domain.records import Job
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs import job_store
+from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in
+from tests.dashboards.served import played_workers, serving, sign_in
+from tests.dashboards.site import PASSWORD
+from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.acceptance
+
+SENT = re.compile("Waiting|Reading|Transcribing|Finishing|Ready")
+
+
+@contextmanager
+def upload_page(settings: Settings, chromium: Browser) -> Iterator[tuple[Page, Watch]]:
+    """The upload page of somebody who is logged in, with workers that finish every job."""
+    with serving(settings) as served, played_workers(served):
+        watch = Watch(served.url)
+        in_browser = chromium.new_context(viewport=DESK, permissions=["microphone"])
+        sign_in(in_browser, served)
+        page = watch.over(in_browser.new_page())
+        page.goto(f"{served.url}/upload")
+        expect(page.locator(".drop .lead")).not_to_be_empty()
+        yield page, watch
+        in_browser.close()
+
+
+def all_jobs() -> list[Job]:
+    with context.ledger().read() as con:
+        return job_store.page(con)
+
+
+@pytest.fixture
+def talk(tmp_path: Path, tone: Callable[..., bytes]) -> Path:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(tone(2))
+    return path
+
+
+def drag_in(page: Page, paths: list[Path]) -> None:
+    """Drag files or folders of this machine onto the drop zone, as the browser's own drag does."""
+    box = page.locator(".drop").bounding_box()
+    assert box
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        where = {"type": kind, "x": box["x"] + 30, "y": box["y"] + 30, "data": data}
+        devtools.send("Input.dispatchDragEvent", where)
+
+
+def test_a_dropped_folder_is_walked_to_its_ends(settings: Settings, chromium: Browser, tmp_path: Path) -> None:
+    """Two files of one name, size and date in two folders are two recordings."""
+    folder = tmp_path / "interviews"
+    for place, hz in (("a", 300), ("b/deep/er", 500)):
+        (folder / place).mkdir(parents=True)
+        samples = 0.3 * np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000)
+        soundfile.write(folder / place / "track 1.wav", samples.astype(np.float32), 16_000, subtype="PCM_16")
+    (folder / "notes.txt").write_text("not a recording")
+    with upload_page(settings, chromium) as (page, watch):
+        drag_in(page, [folder])
+        expect(page.locator(".queue li .pill", has_text="Ready")).to_have_count(2)
+        expect(page.locator(".note")).to_contain_text("1 file in the folder is neither audio nor video")
+        assert len({job.media_sha256 for job in all_jobs()}) == 2
+        assert watch.troubles == []
+
+
+def test_what_was_sent_before_is_offered_and_not_sent(settings: Settings, chromium: Browser, talk: Path) -> None:
+    with upload_page(settings, chromium) as (page, watch):
+        drop(page, [talk])
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        first = page.url
+        page.reload()
+        expect(page.locator(".drop .lead")).not_to_be_empty()
+        posts: list[str] = []
+        page.on("request", lambda asked: posts.append(asked.url) if asked.url.endswith("/uploads") else None)
+        drop(page, [talk])
+        expect(page.locator(".known")).to_contain_text("You transcribed this on")
+        keep_picture(page, "upload-known")
+        assert len(all_jobs()) == 1
+        page.get_by_role("button", name="Transcribe again").click()
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        assert posts == []
+        assert [job.media_sha256 for job in all_jobs()] == 2 * [all_jobs()[0].media_sha256]
+        page.reload()
+        expect(page.locator(".drop .lead")).not_to_be_empty()
+        drop(page, [talk])
+        page.get_by_role("button", name="Open it").click()
+        expect(page.get_by_role("heading", name="talk.wav")).to_be_visible()
+        assert page.url != first
+        assert watch.troubles == []
+
+
+def test_the_microphone_is_recorded_paused_and_sent(settings: Settings, chromium: Browser) -> None:
+    with upload_page(settings, chromium) as (page, watch):
+        page.get_by_role("button", name="Record").click()
+        expect(page.locator(".recorder .state")).to_have_text("Recording")
+        expect(page.locator(".recorder .clock")).to_have_text("0:02")
+        expect(page.locator(".recorder .meter i")).to_have_attribute("style", re.compile(r"--share: 0\.[1-9]"))
+        keep_picture(page, "upload-recording")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator(".recorder .state")).to_have_text("Paused")
+        page.get_by_role("button", name="Continue recording").click()
+        page.get_by_role("button", name="Stop and upload").click()
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        (job,) = all_jobs()
+        assert re.fullmatch(r"Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm", job.name)
+        assert len(Files.from_settings(settings.storage).read(names.media_name(job.media_sha256))) == job.media_bytes
+        page.reload()
+        expect(page.locator(".drop .lead")).not_to_be_empty()
+        expect(page.locator(".unsent")).to_be_hidden()
+        assert watch.troubles == []
+
+
+def test_a_recording_outlives_the_page_that_made_it(settings: Settings, chromium: Browser) -> None:
+    with upload_page(settings, chromium) as (page, _):
+        page.get_by_role("button", name="Record").click()
+        expect(page.locator(".recorder .clock")).to_have_text("0:03")
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.reload()
+        row = page.locator(".unsent li")
+        expect(row).to_contain_text("Recording")
+        row.get_by_role("button", name="Upload").click()
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        expect(page.locator(".unsent")).to_be_hidden()
+        assert len(all_jobs()) == 1
+
+
+def test_what_another_app_shares_becomes_a_job_and_its_page(settings: Settings, chromium: Browser, talk: Path) -> None:
+    """A form sent to the share target, which is what the phone does; the service worker takes it."""
+    with upload_page(settings, chromium) as (page, _):
+        page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+        page.reload()
+        page.evaluate(
+            """() => {
+                document.body.insertAdjacentHTML("beforeend",
+                    `<form id="phone" action="/share" method="post" enctype="multipart/form-data">
+                    <input type="file" name="recordings"></form>`);
+            }"""
+        )
+        page.locator("#phone input").set_input_files(talk)
+        page.locator("#phone").evaluate("form => form.submit()")
+        page.wait_for_url(re.compile("/job"))
+        expect(page.get_by_role("heading", name="talk.wav")).to_be_visible()
+        assert [job.name for job in all_jobs()] == ["talk.wav"]
+
+
+def test_an_upload_outlives_a_killed_server(
+    web: Web,  # noqa: F811
+    chromium: Browser,
+    tmp_path: Path,
+) -> None:
+    """Big enough for parallel parts; killed with all of them in flight, it is complete to the bit in the end."""
+    noise = np.random.default_rng(1).integers(-30, 30, (48_000 * 380, 2), dtype=np.int16)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise, 48_000, subtype="PCM_16")
+    web.start()
+    in_browser = chromium.new_context(viewport=PHONE)
+    page = in_browser.new_page()
+    page.goto(f"{web.url}/upload")
+    log_in(page, "ada", PASSWORD)
+    expect(page.locator(".drop .lead")).not_to_be_empty()
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 12 << 20}
+    in_browser.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    page.locator(".pick-files").set_input_files(path)
+    row = page.locator(".queue li", has_text="long.wav")
+    expect(row.locator(".facts")).to_contain_text("left")
+    assert len(list(web.settings.storage.uploads_dir.glob("*.part"))) == 4
+    web.kill()
+    expect(row.locator(".facts")).to_contain_text("the server is unavailable")
+    keep_picture(page, "upload-server-away-phone")
+    web.start()
+    expect(row.locator(".pill")).to_have_text(SENT)
+    in_browser.close()
+    web.kill()
+    (job,) = web.jobs()
+    assert Files.from_settings(web.settings.storage).read(names.media_name(job.media_sha256)) == path.read_bytes()

@@ -1,0 +1,644 @@
+"""Dispatching to a real Prefect server, and recovering lost runs; workers are simulated."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Cancelled, Completed, Crashed, Failed, Paused, Running
+from prefect.testing.utilities import prefect_test_harness
+
+from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRuns, unless_busy
+from dashboards.loops import reconciler as reconcile
+from dashboards.loops.dispatcher import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
+from dashboards.loops.reconciler import Grace, Reconciler
+from dashboards.runtime import context, notify
+from dashboards.runtime.context import Context
+from flows.platform import deploy
+from storage.accounts import users
+from storage.domain.clock import utc_now
+from storage.domain.deployments import Deployment
+from storage.domain.errors import ModelMissing, NotReady
+from storage.domain.job_messages import (
+    LanePaused,
+    QueueDeleted,
+    Requeued,
+    RunMissing,
+    RunPaused,
+    RunPostponed,
+    WaitingForWorker,
+    encode,
+    text_of,
+)
+from storage.domain.records import Job, JobState, Lane, Options
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.jobs import job_store, reports
+from storage.jobs.reports import Started
+from storage.ledger.database import Ledger
+from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
+from tests.factories import accept, heartbeat
+
+READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """A Prefect server of the tests' own, that knows our deployments."""
+    with prefect_test_harness(server_startup_timeout=120):
+        url = PREFECT_API_URL.value()
+        assert url is not None
+        deploy.apply(url)
+        yield url
+
+
+@pytest.fixture
+async def holder(settings: Settings) -> AsyncIterator[Context]:
+    files = Files.from_settings(settings.storage)
+    with Ledger.open(settings.storage.ledger_path) as ledger:
+        workers = Workers(now=utc_now() - HEARD_WITHIN)
+        made = Context(settings=settings, ledger=ledger, files=files, workers=workers)
+        with context.use(made):
+            yield made
+
+
+@pytest.fixture
+async def runs(prefect_api: str) -> AsyncIterator[PrefectRuns]:
+    async with PrefectRuns(prefect_api) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queue(holder: Context) -> Callable[..., Job]:
+    """Return `queue(name, …)`: a job of ada's that waits for its turn."""
+
+    def make(name: str = "talk.wav", *, owner: str = "ada", lane: Lane = Lane.INTERACTIVE, model: str = "auto") -> Job:
+        with holder.ledger.read() as con:
+            user = users.by_name(con, owner)
+        assert user is not None
+        return accept(holder.ledger, user, content=name, name=name, options=Options(model=model), lane=lane)
+
+    return make
+
+
+def beat(pool: str, *, slots: int = 1, model: ModelState | None = None, flow_runs: tuple[str, ...] = ()) -> WorkerBeat:
+    return heartbeat(pool, slots=slots, default_model=model, flow_runs=flow_runs)
+
+
+def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = ()) -> None:
+    holder.workers.beat(beat("cpu", slots=1, flow_runs=flow_runs))
+    holder.workers.beat(beat("gpu", slots=2, model=model))
+
+
+def now(holder: Context, job: Job) -> Job:
+    with holder.ledger.read() as con:
+        return job_store.get(con, job.id)
+
+
+async def put(runs: PrefectRuns, ident: UUID, state: State[Any]) -> None:
+    """Play a worker, or somebody in Prefect's UI, who moves a flow run."""
+    await unless_busy(partial(runs._client.set_flow_run_state, ident, state, force=True))
+
+
+async def flow_run(runs: PrefectRuns, job: Job) -> FlowRun:
+    return await runs._client.read_flow_run(UUID(job.flow_run_id))
+
+
+async def test_a_job_becomes_a_flow_run_of_its_lane_with_the_model_on_record(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue(lane=Lane.BATCH)
+    assert await Dispatcher().hand_out(runs) == 1
+    job = now(holder, job)
+    assert (job.model, job.fingerprint, job.state) == ("tiny", "f00d", JobState.QUEUED)
+    run = await flow_run(runs, job)
+    assert run.parameters == {"job_id": job.id, "attempt": 1, "slots": 2}
+    assert run.work_queue_name == "batch"
+    assert run.name.startswith("talk.wav")
+    assert f"job:{job.id}" in run.tags
+
+
+async def test_no_more_than_the_limit_are_in_flight(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    made = [queue(f"{number}.wav") for number in range(4)]
+    dispatcher = Dispatcher()
+    assert dispatcher.limit() == 2
+    assert await dispatcher.hand_out(runs) == 2
+    assert await dispatcher.hand_out(runs) == 0
+    holder.ledger.run(job_store.cancel, made[0].id, actor="system:test")
+    assert await dispatcher.hand_out(runs) == 1
+    assert now(holder, made[3]).flow_run_id is None
+
+
+async def test_a_process_killed_between_creation_and_record_starts_no_second_run(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue()
+    lost = await runs.start(job, slots=1)
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).flow_run_id == lost
+
+
+async def test_a_run_that_reports_before_its_submission_is_on_record_is_adopted(
+    holder: Context, queue: Callable[..., Job]
+) -> None:
+    job, dispatcher = queue(), Dispatcher()
+    report = Started(job_id=job.id, attempt=1, worker="cpu-1", flow_run_id="run-1")
+    with pytest.raises(NotReady):
+        await dispatcher.adopt(report)
+    workers_come(holder)
+    await dispatcher.adopt(report)
+    assert (now(holder, job).model, now(holder, job).flow_run_id) == ("tiny", "run-1")
+
+
+async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str, queue: Callable[..., Job]) -> None:
+    workers_come(holder)
+    dispatcher = Dispatcher()
+    holder.wake_dispatcher = dispatcher.wake
+    async with PrefectRuns(prefect_api) as runs:
+        task = asyncio.create_task(dispatcher.run(runs))
+        await asyncio.sleep(0.5)
+        job = queue()
+        with holder.bus.listen(job_id=job.id) as listener:
+            notify.announce(job)
+            await listener.next()
+            await listener.next(wait_s=4)  # without being woken it takes five seconds
+        assert now(holder, job).flow_run_id is not None
+        assert holder.prefect_has_answered
+        task.cancel()
+
+
+async def test_a_line_for_the_reader_of_a_job_that_has_ended_meanwhile_hides_nothing(
+    holder: Context, queue: Callable[..., Job]
+) -> None:
+    waiting = queue()
+    with holder.bus.listen() as listener:
+        notify.announce(holder.ledger.run(job_store.cancel, waiting.id, actor="user:ada"))
+        await notify.note(waiting, WaitingForWorker())
+        await asyncio.sleep(0)
+        (news,) = await listener.next(wait_s=1)
+    assert (news["state"], news["detail"]) == ("cancelled", "cancelled")
+
+
+async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue: Callable[..., Job]) -> None:
+    workers_come(holder)
+    job = queue()
+    async with PrefectRuns("http://127.0.0.1:9/api") as runs:
+        with holder.bus.listen(job_id=job.id) as listener:
+            task = asyncio.create_task(Dispatcher().run(runs))
+            await listener.next(wait_s=30)
+        assert text_of(now(holder, job).detail) == "waiting for the Prefect server"
+        assert not holder.prefect_has_answered
+        assert not task.done()
+        task.cancel()
+
+
+async def test_a_server_without_our_deployments_is_said_to_be_so(
+    holder: Context, prefect_api: str, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Deployment, "full_name", "no-such-flow/no-such-deployment")
+    async with PrefectRuns(prefect_api) as runs:
+        with pytest.raises(DeploymentMissing):
+            await runs.start(queue(), slots=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (None, "waiting for a worker"),
+        (
+            ModelState(name="small", fingerprint=None, state="downloading", progress=0.43),
+            "downloading model small: 43%",
+        ),
+        (ModelState(name="small", fingerprint=None, state="downloading"), "downloading model small"),
+    ],
+)
+async def test_a_job_says_what_it_waits_for(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], model: ModelState | None, said: str
+) -> None:
+    job = queue()
+    if model:
+        workers_come(holder, model=model)
+    assert await Dispatcher().hand_out(runs) == 0
+    assert text_of(now(holder, job).detail) == said
+
+
+async def test_a_job_whose_model_is_on_its_way_holds_nobody_up(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    waiting = [queue(f"{number}.wav", model="large-v3") for number in range(5)]
+    job = queue("mine.wav", owner="bob")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).model == "tiny"
+    assert text_of(now(holder, waiting[0]).detail) == "waiting for a worker to report model large-v3"
+    assert holder.workers.beat(beat("gpu", model=READY)) == ("large-v3",)
+
+
+async def test_a_model_that_cannot_be_had_fails_the_job_after_a_second_try(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clock = [0.0]
+    dispatcher = Dispatcher()
+    dispatcher.models = Models(lambda: clock[0])
+    job = queue(model="large-v3")
+    workers_come(holder)
+    said = str(ModelMissing("large-v3", "the hub does not answer"))
+    gone = ModelState(name="large-v3", fingerprint=None, state="failed", warning=said)
+    holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
+    await dispatcher.hand_out(runs)
+    assert text_of(now(holder, job).detail) == "retrying model large-v3"
+    clock[0] += FAILED_FOR_S
+    await dispatcher.hand_out(runs)
+    job = now(holder, job)
+    assert job.state is JobState.FAILED
+    assert text_of(job.error) == said
+
+
+async def test_a_hundred_jobs_with_a_wrong_model_hold_nobody_up_and_fail_together(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clock = [0.0]
+    dispatcher = Dispatcher()
+    dispatcher.models = Models(lambda: clock[0])
+    bad = [queue(f"{number}.wav", model="typo") for number in range(100)]
+    good = queue("good.wav")
+    workers_come(holder)
+    gone = ModelState(name="typo", fingerprint=None, state="failed", warning="typo is no model; choose another")
+    holder.workers.beat(replace(beat("gpu", model=READY), models=(gone,)))
+    assert await dispatcher.hand_out(runs) == 1
+    assert now(holder, good).flow_run_id is not None
+    assert {text_of(now(holder, job).detail) for job in bad} == {"retrying model typo"}
+    clock[0] += FAILED_FOR_S
+    await dispatcher.hand_out(runs)
+    assert {(now(holder, job).state, text_of(now(holder, job).error)) for job in bad} == {
+        (JobState.FAILED, gone.warning)
+    }
+
+
+async def test_jobs_no_longer_say_that_they_wait_for_a_model_once_it_is_there(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    made = [queue(f"{number}.wav") for number in range(4)]
+    dispatcher = Dispatcher()
+    assert await dispatcher.hand_out(runs) == 0
+    assert {text_of(now(holder, job).detail) for job in made} == {"waiting for a worker"}
+    workers_come(holder)
+    assert await dispatcher.hand_out(runs) == 2
+    assert now(holder, made[3]).detail == ""
+
+
+@pytest.mark.parametrize("how", [{"is_paused": True}, {"concurrency_limit": 0}])
+async def test_a_paused_queue_holds_up_its_own_lane_alone(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str, how: dict[str, Any]
+) -> None:
+    workers_come(holder)
+    batch = [queue(f"{number}.wav", lane=Lane.BATCH) for number in range(4)]
+    dispatcher = Dispatcher()
+    with deploy.prefect_http(prefect_api) as http:
+        http.patch("/work_pools/gpu/queues/batch", json=how).raise_for_status()
+        try:
+            assert await dispatcher.hand_out(runs) == 2  # it learns of the pause at the end
+            mine = queue("mine.wav", owner="bob")
+            assert await dispatcher.hand_out(runs) == 1
+            assert now(holder, mine).flow_run_id is not None
+            assert now(holder, batch[3]).detail == encode(LanePaused(pool="gpu", queue="batch"))
+        finally:
+            goes_on = {"is_paused": False, "concurrency_limit": None}
+            http.patch("/work_pools/gpu/queues/batch", json=goes_on).raise_for_status()
+    dispatcher._paused_known_at = None
+    await dispatcher.hand_out(runs)
+    assert now(holder, batch[3]).detail == ""
+
+
+async def test_a_paused_pool_is_named(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    workers_come(holder)
+    dispatcher = Dispatcher()
+    with deploy.prefect_http(prefect_api) as http:
+        http.patch("/work_pools/cpu", json={"is_paused": True}).raise_for_status()
+        try:
+            await dispatcher.hand_out(runs)
+            job = queue()
+            assert await dispatcher.hand_out(runs) == 0
+            assert now(holder, job).detail == encode(LanePaused(pool="cpu"))
+        finally:
+            http.patch("/work_pools/cpu", json={"is_paused": False}).raise_for_status()
+
+
+async def test_a_model_that_no_worker_speaks_of_fails_the_job_in_the_end(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    workers_come(holder)
+    assert isinstance(models.choose("nonsense"), Waiting)
+    while clock[0] < SILENT_FOR_S:
+        assert isinstance(models.choose("nonsense"), Waiting)
+        clock[0] += LOOK_EVERY_S
+    assert isinstance(models.choose("nonsense"), Hopeless)
+
+
+async def test_a_job_does_not_pay_for_how_long_others_waited_for_its_model(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    workers_come(holder)
+    assert isinstance(models.choose("large-v3"), Waiting)
+    clock[0] += SILENT_FOR_S + 1
+    assert isinstance(models.choose("large-v3"), Waiting)
+
+
+async def test_a_download_that_fails_late_gets_its_second_try(holder: Context) -> None:
+    clock = [0.0]
+    models = Models(lambda: clock[0])
+    for asked in range(10):
+        state: Literal["downloading", "failed"] = "downloading" if asked < 9 else "failed"
+        model = ModelState(name="large-v3", fingerprint=None, state=state)
+        holder.workers.beat(replace(beat("gpu", model=READY), models=(model,)))
+        assert isinstance(models.choose("large-v3"), Waiting)
+        clock[0] += LOOK_EVERY_S
+    clock[0] += FAILED_FOR_S
+    assert isinstance(models.choose("large-v3"), Hopeless)
+
+
+async def handed_out(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> Job:
+    workers_come(holder)
+    job = queue()
+    await Dispatcher().hand_out(runs)
+    return now(holder, job)
+
+
+GONE = "again: its queue was deleted in Prefect"
+NO_GRACE = Grace(report_within=timedelta(0), end_within=timedelta(0), silent_for=timedelta(0))
+
+
+@pytest.mark.parametrize("state", [Crashed(message="its process died"), Failed(message="out of luck"), Completed()])
+async def test_a_run_that_ends_without_a_result_sends_the_job_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], state: State[Any]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), state)
+    await Reconciler(NO_GRACE).look(runs)
+    again = now(holder, job)
+    assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
+    assert text_of(again.detail).startswith("again: its flow run")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, job).flow_run_id not in {None, job.flow_run_id}
+
+
+async def test_a_job_that_keeps_crashing_fails_and_says_so(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    for _ in range(3):
+        job = now(holder, job)
+        await put(runs, UUID(job.flow_run_id), Crashed(message="its process died"))
+        await Reconciler(NO_GRACE).look(runs)
+        await Dispatcher().hand_out(runs)
+    job = now(holder, job)
+    assert job.state is JobState.FAILED
+    assert "its process died" in text_of(job.error)
+
+
+AWAY: State[Any] = Failed(name="StorageUnreachable", message="storage did not answer for spans/x (read-only)")
+
+
+@pytest.mark.parametrize(
+    ("path", "lacking"),
+    [("/work_pools/gpu", "pool gpu"), ("/work_pools/cpu/queues/interactive", "queue interactive of cpu")],
+)
+async def test_what_somebody_deletes_in_prefect_is_noticed_and_made_anew(
+    prefect_api: str, path: str, lacking: str
+) -> None:
+    config = deploy.read(deploy.PREFECT_YAML)
+    with deploy.prefect_http(prefect_api) as http:
+        assert deploy.differences(http, config) == []
+        http.delete(path).raise_for_status()
+        found = deploy.differences(http, config)
+        assert found[0] == lacking
+        assert any(each.startswith("deployment transcribe-") for each in found)
+        deploy.apply(prefect_api)
+        assert deploy.differences(http, config) == []
+
+
+async def test_a_job_whose_queue_is_deleted_waits_and_then_goes_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    waiting = await handed_out(holder, runs, queue)
+    with deploy.prefect_http(prefect_api) as http:
+        http.delete("/work_pools/cpu/queues/interactive").raise_for_status()
+    try:
+        with pytest.raises(DeploymentMissing):
+            await runs.start(queue("new.wav"), slots=1)
+        await Reconciler(NO_GRACE).look(runs)
+        again = now(holder, waiting)
+        assert (again.state, again.attempt, again.detail) == (
+            JobState.QUEUED,
+            2,
+            encode(Requeued(reason=QueueDeleted())),
+        )
+    finally:
+        deploy.apply(prefect_api)
+    await Reconciler(NO_GRACE).look(runs)  # ends the run that nobody would have taken
+    with pytest.raises(StopIteration):
+        next(run for run in await runs.active() if run.job_id == waiting.id)
+    assert await Dispatcher().hand_out(runs) == 2
+    assert (await flow_run(runs, now(holder, waiting))).work_queue_id is not None
+
+
+async def test_a_span_whose_queue_is_deleted_sends_its_job_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    workers_come(holder, flow_runs=(str(job.flow_run_id),))
+    client, name = runs._client, Deployment.TRANSCRIBE_SPAN.full_name
+    ident = (await unless_busy(partial(client.read_deployment_by_name, name))).id
+    span: dict[str, Any] = {"parameters": {"job_id": job.id, "attempt": 1}, "work_queue_name": "interactive"}
+    await unless_busy(partial(client.create_flow_run_from_deployment, ident, **span))
+    with deploy.prefect_http(prefect_api) as http:
+        http.delete("/work_pools/gpu").raise_for_status()
+    try:
+        await Reconciler(NO_GRACE).look(runs)
+    finally:
+        deploy.apply(prefect_api)
+    assert (now(holder, job).attempt, now(holder, job).detail) == (2, encode(Requeued(reason=QueueDeleted())))
+
+
+async def test_a_run_that_somebody_paused_in_prefect_is_waited_for(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Paused(timeout_seconds=3600))
+    await Reconciler(NO_GRACE).look(runs)
+    assert (now(holder, job).attempt, now(holder, job).detail) == (1, encode(RunPaused()))
+
+
+async def test_a_job_waits_while_storage_is_away_and_says_so(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), AWAY)
+    await Reconciler(NO_GRACE).look(runs)
+    waiting = now(holder, job)
+    assert (waiting.attempt, waiting.state.finished) == (1, False)
+    assert text_of(waiting.detail) == f"waiting: retrying every 10 s; {AWAY.message}"
+
+
+async def test_storage_that_stays_away_is_no_crash_of_the_job(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    reconciler = Reconciler(replace(NO_GRACE, first_wait=timedelta(0)))
+    job = await handed_out(holder, runs, queue)
+    for attempt in range(2, 7):
+        job = now(holder, job)
+        await put(runs, UUID(job.flow_run_id), AWAY)
+        await reconciler.look(runs)
+        assert (now(holder, job).state, now(holder, job).attempt) == (JobState.QUEUED, attempt)
+        await Dispatcher().hand_out(runs)
+
+
+async def test_the_pauses_grow_and_end_after_a_day(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), AWAY)
+    (run,) = (await runs.by_id([str(job.flow_run_id)])).values()
+
+    def judged(times: int, after_s: float, since_h: float = 0) -> object:
+        moment = run.since + timedelta(seconds=after_s)
+        before = reconcile.PutOff(times=times, since=moment - timedelta(hours=since_h), last_at=moment)
+        return reconcile.verdict(job, run, held=None, now=moment, put_off=before)
+
+    postponed = reconcile.Requeue(reason=RunPostponed(cause=AWAY.message or ""), crashed=False)
+    assert isinstance(judged(times=2, after_s=39), reconcile.Wait)
+    assert judged(times=2, after_s=41) == postponed
+    assert isinstance(judged(times=50, after_s=299), reconcile.Wait)
+    assert judged(times=50, after_s=301, since_h=23) == postponed
+    given_up = judged(times=50, after_s=301, since_h=25)
+    assert isinstance(given_up, reconcile.Requeue)
+    assert given_up.crashed
+
+
+async def test_a_report_gets_a_moment_after_the_run_has_ended(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Completed())
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 1
+
+
+async def test_a_run_cancelled_in_prefect_cancels_the_job(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Cancelled())
+    await Reconciler(NO_GRACE).look(runs)
+    assert now(holder, job).state is JobState.CANCELLED
+
+
+async def test_a_lost_prefect_database_sends_its_jobs_round_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await unless_busy(partial(runs._client.delete_flow_run, UUID(job.flow_run_id)))
+    await Reconciler().look(runs)
+    assert now(holder, job).attempt == 2
+
+
+async def test_after_a_restart_a_run_is_not_given_up_before_every_worker_had_time_to_speak(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    holder.workers = Workers()
+    workers_come(holder)
+    await Reconciler(NO_GRACE).look(runs)
+    assert now(holder, job).attempt == 1
+
+
+async def test_a_run_that_no_living_worker_has_in_hand_is_given_up(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    workers_come(holder, flow_runs=(str(job.flow_run_id),))
+    await Reconciler(NO_GRACE).look(runs)
+    assert now(holder, job).attempt == 1
+    workers_come(holder)
+    await Reconciler(NO_GRACE).look(runs)
+    assert now(holder, job).attempt == 2
+    await Reconciler(NO_GRACE).look(runs)
+    assert (await flow_run(runs, job)).state_name == "Cancelled"
+
+
+async def test_a_run_waits_for_a_worker_as_long_as_it_takes(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    long_after = utc_now() + timedelta(days=1)
+    (run,) = (await runs.by_id([str(job.flow_run_id)])).values()
+    assert reconcile.verdict(job, run, held=set(), now=long_after) is None
+    assert reconcile.verdict(job, replace(run, state="running"), held=None, now=long_after) is None
+
+
+async def test_a_job_of_the_command_line_is_requeued_only_after_silence(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    mine = [queue(f"{number}.wav") for number in range(3)]
+    for job in mine:
+        report = Started(job_id=job.id, attempt=1, worker="cli:ada")
+        reports.apply(holder.ledger, holder.files, report, actor="cli:ada")
+    other = queue("other.wav")
+    assert await Dispatcher().hand_out(runs) == 1
+    assert now(holder, other).flow_run_id is not None
+    await Reconciler().look(runs)
+    assert now(holder, mine[0]).attempt == 1
+    late = utc_now() + timedelta(hours=1)
+    assert isinstance(reconcile.verdict(now(holder, mine[0]), None, held=None, now=late), reconcile.Requeue)
+
+
+@pytest.mark.parametrize("running", [False, True])
+async def test_runs_of_a_cancelled_job_are_stopped_with_those_of_its_spans(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], running: bool
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    deployment = await runs._client.read_deployment_by_name("transcribe-span/transcribe-span")
+    told = {"job_id": job.id, "attempt": 1, "index": 0}
+    span = await unless_busy(partial(runs._client.create_flow_run_from_deployment, deployment.id, parameters=told))
+    if running:
+        held = (str(job.flow_run_id), str(span.id))
+        workers_come(holder, flow_runs=held)
+        for ident in held:
+            await put(runs, UUID(ident), Running())
+    holder.ledger.run(job_store.cancel, job.id, actor="system:test")
+    await Reconciler().look(runs)
+    for ident in (str(job.flow_run_id), str(span.id)):
+        state = (await runs._client.read_flow_run(UUID(ident))).state_name
+        assert state == ("Cancelling" if running else "Cancelled")
+
+
+async def test_runs_of_attempts_that_are_over_are_stopped(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    holder.ledger.run(job_store.requeue, job.id, actor="system:test", reason=RunMissing())
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, job)).state_name == "Cancelled"
+
+
+async def test_a_run_that_is_wanted_is_let_be(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> None:
+    job = await handed_out(holder, runs, queue)
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, job)).state_name == "Scheduled"

@@ -1,0 +1,191 @@
+"""The command line: help, clean errors, and ledger commands without a platform."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import doctor
+from storage.domain.settings import Settings
+from storage.ledger.database import Ledger
+
+COMMANDS = ("up", "transcribe", "web", "worker", "batch", "doctor", "models", "admin")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))}
+    return kept | {
+        "TRANSCRIBER_DATA_DIR": str(tmp_path / "data"),
+        "TRANSCRIBER_PORT": "9",  # nobody listens there
+        "PREFECT_SERVER_API_PORT": "9",
+        "COLUMNS": "200",
+    }
+
+
+def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=0o022,
+    )
+
+
+def test_help_names_every_command(env: dict[str, str]) -> None:
+    done = run(env, "--help")
+
+    assert done.returncode == 0
+    assert all(re.search(rf"^. {command} ", done.stdout, re.MULTILINE) for command in COMMANDS)
+
+
+def test_help_loads_no_engine_and_no_server(env: dict[str, str]) -> None:
+    heavy = "('prefect', 'ctranslate2', 'faster_whisper', 'streamlit', 'duckdb', 'httpx', 'numpy', 'pydantic')"
+    probe = f"import sys, flows.cli.main; print([name for name in {heavy} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", probe], env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_account_can_be_made_without_a_platform(env: dict[str, str]) -> None:
+    made = run(env, "admin", "create-user", "grace", "--role", "reader")
+    assert made.returncode == 0, made.stderr
+    assert "grace can log in once with the password" in made.stdout
+
+    key = run(env, "admin", "create-key", "grace")
+    assert key.stdout.startswith("wt_")
+
+    checked = run(env, "admin", "verify-audit")
+    assert checked.returncode == 0
+    assert re.match(r"all \d+ rows of the audit log are intact", checked.stdout)
+
+
+def test_a_secret_is_rotated_without_a_platform(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    kept = tmp_path / "data" / "worker-token"
+    kept.write_text("the-first\n")
+    kept.chmod(0o600)
+
+    done = run(env, "admin", "rotate-secret", "worker-token", "--overlap-hours", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"the one before holds until 2\d{3}-.* UTC; .* TRANSCRIBER_WORKER_TOKEN", done.stdout)
+    assert kept.read_text().strip() not in {"the-first", *done.stdout.split()}
+    assert kept.with_name("previous-worker-token").read_text().startswith("the-first\n")
+
+
+def test_a_recording_that_is_not_there_cannot_be_renamed(env: dict[str, str]) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    done = run(env, "admin", "rename", "nothing", "Board meeting")
+    assert done.returncode == 1
+    assert "there is no job nothing" in done.stderr
+
+
+def test_a_backup_comes_back(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    assert run(env, "admin", "backup", str(tmp_path / "copy.duckdb")).returncode == 0
+    assert run(env, "admin", "create-user", "ada").returncode == 0
+
+    restored = run(env, "admin", "restore", str(tmp_path / "copy.duckdb"))
+
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
+    assert restored.returncode == 0, restored.stderr
+    assert "storage has nothing that the backup had not" in restored.stdout
+    assert run(env, "admin", "reset-password", "grace").returncode == 0
+    gone = run(env, "admin", "reset-password", "ada")
+    assert gone.returncode == 1
+    assert gone.stderr.startswith("transcriber: there is no user ada")
+
+
+@pytest.mark.parametrize("command", [("backup",), ("verify-audit",), ("reset-password", "admin")])
+def test_an_empty_or_wrong_data_dir_is_refused_and_left_as_it_is(env: dict[str, str], command: tuple[str, ...]) -> None:
+    data = Path(env["TRANSCRIBER_DATA_DIR"])
+    done = run(env, "admin", *command)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{data}/ledger.duckdb does not exist; set TRANSCRIBER_DATA_DIR" in done.stderr
+    assert not data.exists()
+
+
+def test_a_ledger_that_nobody_ever_used_is_not_backed_up(env: dict[str, str]) -> None:
+    data = Path(env["TRANSCRIBER_DATA_DIR"])
+    Ledger.open(data / "ledger.duckdb").close()
+    done = run(env, "admin", "backup")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{data}/ledger.duckdb has no accounts; set TRANSCRIBER_DATA_DIR" in done.stderr
+    assert not (data / "backups").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("batch", "tests/flows"), "did not answer"),
+        (("batch", "no-such-folder"), "'no-such-folder' does not exist"),
+        (("models", "fetch", "no-such-model"), "no-such-model is not on this machine"),
+        (("models", "remove", "tiny.en"), "tiny.en is not on this machine"),
+        (("admin", "create-user", "x", "--role", "king"), "use one of admin, member, reader"),
+        (("admin", "restore", "no-such-file"), "there is no such file"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_status_1(
+    env: dict[str, str], arguments: tuple[str, ...], message: str
+) -> None:
+    done = run(env, *arguments)
+
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_doctor_finds_what_is_not_running_and_says_how_to_start_it(env: dict[str, str]) -> None:
+    away = {"TRANSCRIBER_HUB_URL": "http://127.0.0.1:9", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+    done = run({**env, **away, "PIP_FIND_LINKS": str(Path(__file__).parents[1]), "COLUMNS": "500"}, "doctor")
+
+    assert done.returncode == 1
+    assert "the hub http://127.0.0.1:9 did not answer" in done.stdout
+    assert "pip: No matching distribution found" in done.stdout
+    assert "nothing answers at http://127.0.0.1:9" in done.stdout
+    assert "Python's SQLite has FTS5" in done.stdout
+    assert "transcriber up" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_what_other_users_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("TRANSCRIBER_STORAGE_URL", raising=False)
+    (tmp_path / "data" / "logs").mkdir(parents=True)
+    (tmp_path / "data" / "logs").chmod(0o750)
+    (tmp_path / "data").chmod(0o700)
+
+    (check,) = doctor.check_privacy(Settings())
+    assert check.state == "problem"
+    assert f"1 in all: {tmp_path}/data/logs" in check.found
+
+    (tmp_path / "data" / "logs").chmod(0o700)
+    (check,) = doctor.check_privacy(Settings())
+    assert check.state == "ok"
+
+
+def test_doctor_says_when_sqlite_cannot_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "full_text_supported", lambda: False)
+
+    (check,) = doctor.check_search(Settings())
+
+    assert check.state == "problem"
+    assert "FTS5" in check.mend
+
+
+def test_models_lists_the_catalogue_and_what_is_here(env: dict[str, str]) -> None:
+    done = run(env, "models", "list")
+
+    assert done.returncode == 0
+    assert "large-v3" in done.stdout
+    assert "package index" in done.stdout
+    assert "demo" not in done.stdout

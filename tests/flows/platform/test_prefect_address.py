@@ -1,0 +1,71 @@
+"""Who knows the Prefect server's secret."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.platform.prefect_address import CLIENT_AUTH, SERVER_AUTH, PrefectAddress, keeps_secret, know_secret
+from flows.platform.supervisor import environment
+from storage.domain.settings import Settings
+from storage.remote.service_tokens import prefect_auth
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    for name in (CLIENT_AUTH, SERVER_AUTH, "PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
+    yield Settings()
+    os.environ.pop(CLIENT_AUTH, None)
+
+
+def test_our_server_and_its_clients_share_a_secret_that_is_kept(settings: Settings, tmp_path: Path) -> None:
+    env = environment(settings, PrefectAddress.from_environment())
+
+    assert env[SERVER_AUTH] == env[CLIENT_AUTH] == prefect_auth(settings).get_secret_value()
+    assert env[SERVER_AUTH].startswith("transcriber:")
+    assert len(env[SERVER_AUTH]) > 40
+    assert (tmp_path / "prefect-auth").stat().st_mode & 0o777 == 0o600
+    assert keeps_secret(settings, PrefectAddress.from_environment())
+    assert env["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")[0] == "http://127.0.0.1:4200"
+
+
+@pytest.mark.parametrize("name", [SERVER_AUTH, CLIENT_AUTH])
+def test_a_secret_that_is_set_is_used(settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "me:mine")
+
+    env = environment(settings, PrefectAddress.from_environment())
+
+    assert (env[SERVER_AUTH], env[CLIENT_AUTH]) == ("me:mine", "me:mine")
+    assert not keeps_secret(settings, PrefectAddress.from_environment())
+
+
+def test_a_server_elsewhere_keeps_its_own_secret(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefect_auth(settings)
+    monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api")
+    know_secret(settings)
+    assert CLIENT_AUTH not in os.environ
+
+    monkeypatch.setenv(CLIENT_AUTH, "me:mine")
+    env = environment(settings, PrefectAddress.from_environment())
+
+    assert env[CLIENT_AUTH] == "me:mine"
+    assert SERVER_AUTH not in env
+
+
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4200/api", "http://localhost:4200/api"])
+def test_a_worker_on_this_machine_finds_the_secret(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str | None
+) -> None:
+    if url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+    know_secret(settings)
+    assert CLIENT_AUTH not in os.environ  # no `up` has made one
+
+    made = prefect_auth(settings).get_secret_value()
+    know_secret(settings)
+
+    assert os.environ[CLIENT_AUTH] == made

@@ -1,0 +1,49 @@
+"""A worker whose child process does not start."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+import psutil
+import pytest
+
+from flows.worker.child_handle import Child
+
+
+@pytest.fixture
+async def child() -> AsyncIterator[Child]:
+    """A child that takes longer to get ready than it may."""
+    waits = {"ready_within_s": 0.5, "restart_after_s": 0.05}
+    made = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None, **waits)
+    yield made
+    await made.stop()
+
+
+async def process_of(*, other_than: int = 0) -> int:
+    async with asyncio.timeout(20):
+        while True:
+            for each in psutil.Process().children():
+                with contextlib.suppress(psutil.NoSuchProcess):  # ended, or ended and not yet waited for
+                    if "flows.worker.child_main" in each.cmdline() and each.pid != other_than:
+                        return each.pid
+            await asyncio.sleep(0.02)
+
+
+async def test_a_child_that_is_not_ready_in_time_is_replaced(child: Child) -> None:
+    await child.start()
+    first = await process_of()
+
+    assert await process_of(other_than=first) != first
+
+
+async def test_a_start_that_the_machine_refuses_is_tried_again(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    await child.start()
+    first = await process_of()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    child.kill()
+    await asyncio.sleep(0.5)
+
+    monkeypatch.undo()
+
+    assert await process_of(other_than=first) != first

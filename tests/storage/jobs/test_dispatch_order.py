@@ -1,0 +1,109 @@
+"""The queue order: lane by lane, users in turn, without starvation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from storage.domain.job_messages import RunMissing
+from storage.domain.records import Job, Lane, User
+from storage.jobs import job_store, queue_order
+from storage.ledger.database import Ledger
+
+
+@pytest.fixture
+def users_three(make_user: Callable[[str], User]) -> tuple[User, User, User]:
+    return make_user("A"), make_user("B"), make_user("C")
+
+
+def order(ledger: Ledger, limit: int = 100) -> list[str]:
+    with ledger.read() as con:
+        return [job.name for job in queue_order.next_queued(con, limit)]
+
+
+def submit(ledger: Ledger, job: Job) -> None:
+    run: dict[str, Any] = {
+        "attempt": job.attempt,
+        "flow_run_id": f"run {job.id}",
+        "model": "tiny",
+        "fingerprint": "f00d",
+    }
+    ledger.run(job_store.submitted, job.id, actor="system:dispatcher", **run)
+
+
+def test_lanes_come_one_after_the_other(ledger: Ledger, make_job: Any) -> None:
+    for lane in (Lane.BACKFILL, Lane.BATCH, Lane.INTERACTIVE):
+        make_job(name=f"{lane}", lane=lane)
+    assert order(ledger) == ["interactive", "batch", "backfill"]
+
+
+def test_one_users_jobs_come_by_age(ledger: Ledger, make_job: Any) -> None:
+    for number in range(4):
+        make_job(name=str(number))
+    assert order(ledger, limit=3) == ["0", "1", "2"]
+
+
+def test_users_take_turns(ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]) -> None:
+    a, b, c = users_three
+    for number in range(3):
+        make_job(a, name=f"a{number}")
+    make_job(b, name="b0")
+    make_job(c, name="c0")
+    make_job(c, name="c1")
+    assert order(ledger) == ["a0", "b0", "c0", "a1", "c1", "a2"]
+
+
+def test_who_has_fewer_in_flight_comes_first(
+    ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]
+) -> None:
+    a, b, _ = users_three
+    first, second = make_job(a, name="a0"), make_job(a, name="a1")
+    make_job(a, name="a2")
+    for number in range(3):
+        make_job(b, name=f"b{number}")
+    submit(ledger, first)
+    submit(ledger, second)
+    assert order(ledger) == ["b0", "b1", "a2", "b2"]
+
+
+def test_work_in_another_lane_does_not_count(
+    ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]
+) -> None:
+    a, b, _ = users_three
+    submit(ledger, make_job(a, lane=Lane.BACKFILL))
+    make_job(a, name="a")
+    make_job(b, name="b")
+    assert order(ledger) == ["a", "b"]
+
+
+def test_a_single_slot_goes_round(ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]) -> None:
+    """With one slot nobody has anything in flight when the next job is chosen; turns must hold all the same."""
+    for user, letter in zip(users_three, "abc", strict=True):
+        for number in range(2):
+            make_job(user, name=f"{letter}{number}")
+    served = []
+    for _ in range(6):
+        with ledger.read() as con:
+            (job,) = queue_order.next_queued(con, 1)
+        submit(ledger, job)
+        ledger.run(job_store.cancel, job.id, actor="cli:me")
+        served.append(job.name)
+    assert served == ["a0", "b0", "c0", "a1", "b1", "c1"]
+
+
+def test_a_burst_of_one_user_does_not_hold_up_another(
+    ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]
+) -> None:
+    a, b, _ = users_three
+    for number in range(50):
+        make_job(a, name=f"a{number}")
+    make_job(b, name="b0")
+    assert order(ledger, limit=2) == ["a0", "b0"]
+
+
+def test_a_job_that_is_put_back_keeps_its_age(ledger: Ledger, make_job: Any) -> None:
+    old = make_job(name="old")
+    submit(ledger, old)
+    make_job(name="new")
+    ledger.run(job_store.requeue, old.id, actor="system:reconciler", reason=RunMissing())
+    assert order(ledger) == ["old", "new"]
