@@ -23,7 +23,7 @@ NOT_HEARD = {
 }
 """Options that do not affect an engine's result for given samples, or are named otherwise."""
 
-EXPORTER_VERSION = 10
+EXPORTER_VERSION = 11
 """Increment it when the output of `tasks.exports.writers` changes, so that files are rewritten."""
 
 

@@ -39,7 +39,7 @@ def _event(cue: Cue, *, highlight: bool) -> str:
 
 
 def _text(cue: Cue, *, highlight: bool) -> str:
-    spelled = srt_spelling(cue.text)
+    spelled = srt_spelling(cue.text, tagged=highlight)
     for angle in map(ord, "<>"):  # no markup in ASS
         spelled.pop(angle, None)
     waits = _waits(cue) if highlight else iter(())

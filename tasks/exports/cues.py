@@ -30,6 +30,8 @@ CONJUNCTIONS = {
 }
 DIALOGUE_DASH = re.compile(r"[-–—](?!\d)")
 NEVER = float("inf")
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+"""Characters that end a text, or a whole file, in readers written in C; none is white space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,14 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
     return spoken_words or tuple(spread(segment))
 
 
+def _readable(segment: Segment) -> Segment:
+    """Return the segment without control characters."""
+    if not any(map(CONTROL.search, (segment.text, *(word.text for word in segment.words)))):
+        return segment
+    words = tuple(replace(word, text=CONTROL.sub("", word.text)) for word in segment.words)
+    return replace(segment, text=CONTROL.sub("", segment.text), words=words)
+
+
 def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None, str | None]]:
     """Yield words that may share cues, with their speaker and language.
 
@@ -96,7 +106,7 @@ def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None, 
     attributes: tuple[str | None, str | None] = (None, None)
     spaced = True
     for segment in segments:
-        for place, word in enumerate(words_of(segment)):
+        for place, word in enumerate(words_of(_readable(segment))):
             changed = (segment.speaker, segment.language) != attributes
             if run and (changed or word.start_s - run[-1].end_s > PAUSE_S or _new_speaker(run[-1].text, word.text)):
                 yield run, *attributes

@@ -15,10 +15,11 @@ from tasks.exports.cues import Cue, prefix
 HOUR_MS = 3_600_000
 LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 SRT_END_MS = 100 * HOUR_MS - 1
-SILENT_SRT = "1\n00:00:00,000 --> 00:00:00,001\n\n"  # FFmpeg and pysubs2 refuse a file without any cue
-SILENT_SBV = "0:00:00.000,0:00:00.001\n\u200b\n\n"  # readers refuse a file whose first cue has no text, too
+SILENT_SRT = "1\n00:00:00,000 --> 00:00:00,001\n\u200b\n\n"  # readers refuse a file without any cue, or without text
+SILENT_SBV = "0:00:00.000,0:00:00.001\n\u200b\n\n"
 LOOKS_LIKE_TAG, LOOKS_LIKE_OVERRIDE = re.compile(r"<[^>]*>"), re.compile(r"\{[^}]*\}")
 ANGLES, BRACES, BACKSLASH = str.maketrans("<>", "‹›"), str.maketrans("{}", "()"), str.maketrans("\\", "⧵")
+MOMENT, COLON = re.compile(r"\d+:\d+:\d+[.,]\d"), str.maketrans(":", "∶")
 NO_BREAK_SPACE = "\u00a0"
 
 
@@ -62,10 +63,11 @@ def sbv(cues_found: Sequence[Cue]) -> str:
 def srt_spelling(text: str, *, tagged: bool = False) -> dict[int, int]:
     """Return what replaces the marks of this text that readers take for markup.
 
-    Among tags, which end in `>`, any `<` looks like one.
+    Among tags, which end in `>` or `}`, any `<` and `{` looks like one.
     """
     angles = ANGLES if LOOKS_LIKE_TAG.search(text) or (tagged and "<" in text) else {}
-    return BACKSLASH | angles | (BRACES if LOOKS_LIKE_OVERRIDE.search(text) else {})
+    braces = BRACES if LOOKS_LIKE_OVERRIDE.search(text) or (tagged and "{" in text) else {}
+    return BACKSLASH | angles | braces
 
 
 def lines_of(cue: Cue, marked: Callable[[Word], str]) -> list[str]:
@@ -121,6 +123,8 @@ def _srt_text(cue: Cue, *, tagged: bool = False, underlined: Word | None = None)
 def _srt_lines(cue: Cue, *, tagged: bool = False, underlined: Word | None = None) -> list[str]:
     """Return the lines such that no reader, nor pysubs2, mistakes text for markup."""
     spelled = srt_spelling(cue.text.replace("-->", "→"), tagged=tagged)
+    if len(MOMENT.findall(cue.text)) > 1:  # pysubs2 takes a line with two for the times of a cue
+        spelled |= COLON
 
     def marked(word: Word) -> str:
         text = word.text.replace("-->", "→").translate(spelled)

@@ -10,31 +10,31 @@ from tasks.exports.srt_vtt import LANGUAGE_TAG, vtt_timestamp
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>
-<tt:tt xmlns:tt="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" \
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" \
 xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ebuttm="urn:ebu:tt:metadata" \
 ttp:timeBase="media" ttp:cellResolution="32 15" xml:lang="{language}">
-  <tt:head>
-    <tt:metadata>
+  <head>
+    <metadata>
       <ebuttm:documentMetadata>
         <ebuttm:conformsToStandard>urn:ebu:tt:distribution:2018-04</ebuttm:conformsToStandard>
       </ebuttm:documentMetadata>
-    </tt:metadata>
-    <tt:styling>
-      <tt:style xml:id="paragraph" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="125%" \
+    </metadata>
+    <styling>
+      <style xml:id="paragraph" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="125%" \
 tts:textAlign="center"/>
-      <tt:style xml:id="text" tts:color="#ffffff" tts:backgroundColor="#000000c2"/>
-    </tt:styling>
-    <tt:layout>
-      <tt:region xml:id="bottom" tts:origin="10% 10%" tts:extent="80% 80%" tts:displayAlign="after"/>
-    </tt:layout>
-  </tt:head>
-  <tt:body>
-    <tt:div>
+      <style xml:id="text" tts:color="#ffffff" tts:backgroundColor="#000000c2"/>
+    </styling>
+    <layout>
+      <region xml:id="bottom" tts:origin="10% 10%" tts:extent="80% 80%" tts:displayAlign="after"/>
+    </layout>
+  </head>
+  <body>
+    <div>
 """
 TAIL = """\
-    </tt:div>
-  </tt:body>
-</tt:tt>
+    </div>
+  </body>
+</tt>
 """
 
 
@@ -57,10 +57,10 @@ def xml_text(text: str) -> str:
 
 def _paragraph(number: int, cue: Cue, *, language: str | None) -> str:
     texts = [escape(text, quote=False) for words in cue.lines if (text := xml_text(text_of(words)))] or ["…"]
-    lines = "<tt:br/>".join(f'<tt:span style="text">{text}</tt:span>' for text in texts)
+    lines = "<br/>".join(f'<span style="text">{text}</span>' for text in texts)
     times = f'begin="{vtt_timestamp(cue.start_s)}" end="{vtt_timestamp(cue.end_s)}"'
     other = f' xml:lang="{tag}"' if (tag := _tag(language)) else ""
-    return f'      <tt:p xml:id="cue{number}" region="bottom" style="paragraph" {times}{other}>{lines}</tt:p>\n'
+    return f'      <p xml:id="cue{number}" region="bottom" style="paragraph" {times}{other}>{lines}</p>\n'
 
 
 def _tag(language: str | None) -> str:

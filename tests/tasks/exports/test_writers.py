@@ -162,7 +162,7 @@ def test_srt_stops_counting_at_a_hundred_hours() -> None:
 
 def test_nothing_said_gives_valid_files() -> None:
     empty = transcript()
-    assert [cue.content for cue in srt_of(empty)] == [""]
+    assert [cue.content for cue in srt_of(empty)] == ["\u200b"]
     assert vtt_of(empty) == []
     assert export(empty, "txt") == b""
     assert export(empty, "tsv") == b"start\tend\ttext\n"
