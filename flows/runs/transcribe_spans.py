@@ -5,13 +5,12 @@ decoded once more in it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flows.runs.artifacts import RunArtifacts
-from flows.runs.gpu_runs import GpuRuns
 from flows.runs.partial_text import PartialTextWriter
 from flows.runs.process_state import Resident, in_thread
 from flows.runs.read_recording import RecordingReader
@@ -23,13 +22,26 @@ if TYPE_CHECKING:
     from tasks.asr.language import SpokenLanguage
 
 
+class SpanRuns(Protocol):
+    """Where spans are transcribed: in flow runs of the gpu pool, or in this process."""
+
+    async def transcribe_all(
+        self,
+        spans: AsyncGenerator[Span, None],
+        parameters: Callable[[Span], dict[str, Any]],
+        on_transcribed: Callable[[Span], None],
+    ) -> None: ...
+
+    async def cancel(self) -> None: ...
+
+
 class JobAttempt(Protocol):
     """What this step needs of its job attempt."""
 
     here: Resident
     job: Job
     artifacts: RunArtifacts
-    gpu: GpuRuns
+    span_runs: SpanRuns
 
     async def tell(self, kind: Any, **fields: Any) -> Job: ...
 
@@ -124,7 +136,7 @@ class SpansTranscription:
         return True
 
     async def _transcribe_all(self, spans: AsyncGenerator[Span, None]) -> None:
-        await self.recording.gpu.transcribe_all(spans, self._parameters, self._on_heard)
+        await self.recording.span_runs.transcribe_all(spans, self._parameters, self._on_heard)
 
     def _on_heard(self, span: Span) -> None:
         self._transcribed_s += _speech_s(span)

@@ -47,7 +47,10 @@ PRELOAD = {
         "flows/flows/transcribe_recording.py:transcribe_recording",
         "flows/flows/export_transcript.py:export_transcript",
     ),
-    "gpu": ("flows/flows/transcribe_span.py:transcribe_span",),
+    "gpu": (
+        "flows/flows/transcribe_span.py:transcribe_span",
+        "flows/flows/transcribe_clip.py:transcribe_clip",
+    ),
 }
 HEARTBEAT_S = 10
 ASK_AGAIN_S = 30.0

@@ -1,0 +1,28 @@
+"""`transcribe-clip`: one short recording from upload to subtitles in one flow run, beside the engine."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.runs.job_attempt import Attempt, run_attempt
+from flows.runs.local_spans import LocalSpans
+from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.run_outcomes import this_run
+from flows.worker.abandoned_runs import DEATHS
+from storage.domain.deployments import Deployment
+from storage.domain.records import Job
+
+
+@flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False)
+async def transcribe_clip(job_id: str, attempt: int) -> State[Any] | None:
+    """Run one attempt at a short recording's job, as `transcribe-recording` does, without other flow runs.
+
+    The clip takes one slot of a gpu worker. Its results have the same names as those of the long way.
+    """
+    deaths = int(this_run().labels.get(DEATHS, 0))
+
+    def clip(here: Resident, flag: CancelFlag, job: Job) -> Attempt:
+        return Attempt(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, deaths=deaths))
+
+    return await run_attempt(Deployment.TRANSCRIBE_CLIP, job_id, attempt, clip)
