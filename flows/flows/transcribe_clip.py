@@ -8,10 +8,22 @@ from prefect.client.schemas.objects import State
 from flows.runs.job_attempt import Attempt, run_attempt
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.read_recording import RecordingReader
 from flows.runs.run_outcomes import this_run
+from flows.runs.transcribe_spans import ClipTranscription
 from flows.worker.abandoned_runs import DEATHS
 from storage.domain.deployments import Deployment
 from storage.domain.records import Job
+
+
+class Clip(Attempt):
+    """An attempt at a recording of seconds, which ends before anybody could read on."""
+
+    def transcription_of(self, reading: RecordingReader, language: str | None) -> ClipTranscription:
+        return ClipTranscription(self, reading, language)
+
+    async def report_exporting(self) -> None:
+        """Report nothing: the files are there a moment later."""
 
 
 @flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False)
@@ -22,7 +34,7 @@ async def transcribe_clip(job_id: str, attempt: int) -> State[Any] | None:
     """
     deaths = int(this_run().labels.get(DEATHS, 0))
 
-    def clip(here: Resident, flag: CancelFlag, job: Job) -> Attempt:
-        return Attempt(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, deaths=deaths))
+    def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
+        return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, deaths=deaths))
 
     return await run_attempt(Deployment.TRANSCRIBE_CLIP, job_id, attempt, clip)

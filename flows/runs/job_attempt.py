@@ -55,12 +55,18 @@ class Attempt:
     async def run(self) -> None:
         language = await in_thread(self.requested_language)
         reading = RecordingReader(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
-        transcription = SpansTranscription(self, reading, language)
+        transcription = self.transcription_of(reading, language)
         speaker_turns = await self.transcribe(transcription)
         self.raise_if_stopped()
-        await self.tell(Exporting)
+        await self.report_exporting()
         transcript = await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
         await self.artifacts.finish(transcript)
+
+    def transcription_of(self, reading: RecordingReader, language: str | None) -> SpansTranscription:
+        return SpansTranscription(self, reading, language)
+
+    async def report_exporting(self) -> None:
+        await self.tell(Exporting)
 
     def raise_if_stopped(self) -> None:
         if self.flag.is_raised():
@@ -117,7 +123,9 @@ class Attempt:
             for span, span_result in zip(
                 plan.spans, results, strict=True
             ):  # for workers whose own report is late or lost
-                self.report_span(span, span_result, transcription.result_of(span), reused=False)
+                self.report_span(
+                    span, span_result, transcription.result_of(span), reused=span.index in transcription.reused
+                )
             self.report(Completed, transcript=stored_as, exports=exports)
         except NotFound:  # deleted meanwhile; after a newer attempt started, the files are that one's too and stay
             for name in (stored_as, *exports.values()):
@@ -134,7 +142,7 @@ AttemptAt = Callable[[Resident, CancelFlag, Job], Attempt]
 
 
 async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt_at: AttemptAt) -> State[Any] | None:
-    """Run one attempt at a job in this flow run, and return the run's final state.
+    """Run one attempt at a job, and return the flow run's final state.
 
     A temporary error fails the flow run but not the job: the reconciler requeues the job as a new attempt, a bounded
     number of times.

@@ -1,4 +1,7 @@
-"""Transcribe the spans of a short recording in this process, without flow runs of their own."""
+"""Transcribe the spans of a short recording in this process.
+
+They have no flow runs of their own.
+"""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -26,6 +29,8 @@ class LocalSpans:
     ) -> None:
         """Transcribe every span as it arrives, one at a time; see `GpuRuns.transcribe_all`.
 
+        Only their progress is reported: the attempt reports the results at its end.
+
         Raises:
             Stopped: the recording's flow run was cancelled.
             TranscriberError: a span could not be transcribed.
@@ -33,10 +38,10 @@ class LocalSpans:
 
         async def transcribe(span: Span) -> None:
             fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
-            await SpanTranscription.from_parameters(**fields, **parameters(span)).run()
+            await SpanTranscription.from_parameters(**fields, **parameters(span)).obtain()
             on_transcribed(span)
 
         await for_each_span(spans, transcribe, at_once=1)
 
     async def cancel(self) -> None:
-        """Do nothing: the flag stops the work."""
+        """Do nothing; the flag stops the work."""

@@ -116,18 +116,18 @@ class SpanTranscription:
 
     async def run(self) -> None:
         """Reuse or create the result, then report it."""
+        span_result, reused = await self.obtain()
+        await in_thread(lambda: self.report(span_result, reused=reused))
+
+    async def obtain(self) -> tuple[SpanResult, bool]:
+        """Return the result, and whether it was on storage before."""
         names.required_in(names.results_folder(self.samples_sha256), self.result)
         if await in_thread(lambda: self.here.files.exists(self.result)):
-            span_result, reused = (
-                from_json(SpanResult, await in_thread(lambda: self.here.files.read(self.result))),
-                True,
-            )
-        else:
-            reporting = asyncio.create_task(self.keep_reporting())
-            try:
-                span_result, reused = await in_thread(self.transcribe), False
-            finally:
-                reporting.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await reporting
-        await in_thread(lambda: self.report(span_result, reused=reused))
+            return from_json(SpanResult, await in_thread(lambda: self.here.files.read(self.result))), True
+        reporting = asyncio.create_task(self.keep_reporting())
+        try:
+            return await in_thread(self.transcribe), False
+        finally:
+            reporting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reporting
