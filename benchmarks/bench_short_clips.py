@@ -27,7 +27,8 @@ import numpy as np
 import soundfile
 
 from benchmarks.bench_latency import REPO, Running, up
-from tasks.audio.decode import SAMPLE_RATE_HZ, decoded
+from tasks.audio.decode import SAMPLE_RATE_HZ
+from tests.tasks.sounds import decoded
 
 CLIP_S, AT_ONCE = 9, 4
 Ask = Callable[[bytes], httpx.Response]

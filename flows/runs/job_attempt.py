@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
@@ -138,6 +139,12 @@ class Attempt:
         self.report(SpanHeard, index=span.index, reused=reused, **fields)
 
 
+async def report_started(here: Resident, flow_run_id: UUID, job_id: str, attempt: int) -> Job:
+    """Report that a flow run starts the attempt, and return its job."""
+    report = Started(job_id=job_id, attempt=attempt, worker=here.name, flow_run_id=str(flow_run_id))
+    return await in_thread(lambda: here.reporter.send(report))
+
+
 AttemptAt = Callable[[Resident, CancelFlag, Job], Attempt]
 
 
@@ -150,12 +157,8 @@ async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt
     run = this_run()
     here, flag = current(), current().flag(run.id)
     made: Attempt | None = None
-
-    def start() -> Job:
-        return here.reporter.send(Started(job_id=job_id, attempt=attempt, worker=here.name, flow_run_id=str(run.id)))
-
     try:
-        job = await in_thread(start)
+        job = await (here.begun_ahead(run.id) or report_started(here, run.id, job_id, attempt))
         if job.state.finished:
             return None  # an earlier run reported the end and was lost before Prefect recorded it
         made = attempt_at(here, flag, job)
