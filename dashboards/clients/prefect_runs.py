@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 DEFAULT_API = "http://127.0.0.1:4200/api"
 PAGE = 200
+CLIP_S = 60.0
 DETACHED = "not associated with a work pool"
 BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 MODULES = (
@@ -90,9 +91,13 @@ class PrefectRuns:
             DeploymentMissing: the deployments have not been created yet.
             httpx.HTTPError: the server did not answer, or reported an error.
         """
+        deployment = deployment_of(job)
+        parameters: dict[str, Any] = {"job_id": job.id, "attempt": job.attempt}
+        if deployment is Deployment.TRANSCRIBE_RECORDING:
+            parameters["slots"] = max(1, slots)
         run = await self._start(
-            Deployment.TRANSCRIBE_RECORDING,
-            parameters={"job_id": job.id, "attempt": job.attempt, "slots": max(1, slots)},
+            deployment,
+            parameters=parameters,
             name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
             tags=[f"job:{job.id}"],
             idempotency_key=f"{job.id}:{job.attempt}",
@@ -199,6 +204,18 @@ class PrefectRuns:
             await unless_busy(partial(self._client.set_flow_run_state, UUID(run_id), state, force=True))
         except ObjectNotFound:
             return
+
+
+def deployment_of(job: Job) -> Deployment:
+    """Return what transcribes the job: a recording of one short span takes one flow run.
+
+    A retry takes the long way, in which the loss of a process costs no more than a span.
+    """
+    options, length_s = job.options, job.duration_s
+    is_short = length_s is not None and length_s <= CLIP_S and job.attempt == 1
+    if is_short and not options.diarize and options.channels == "mix":
+        return Deployment.TRANSCRIBE_CLIP
+    return Deployment.TRANSCRIBE_RECORDING
 
 
 async def unless_busy(call: Callable[[], Awaitable[T]]) -> T:

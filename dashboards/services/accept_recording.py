@@ -1,7 +1,7 @@
 """Create a job from a recording, however it arrived: check, store, queue, notify."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class NewRecording:
 
     A repeated `key` creates one job; with another `asked_sha256`, if both have one, it is refused. With `repeats`
     the key stands for the call itself, and means a recent job only. The recording counts as use of the API key
-    `api_key_id`.
+    `api_key_id`. `duration_s` is the length in its header, if that was read.
     """
 
     owner_id: str
@@ -37,6 +37,7 @@ class NewRecording:
     asked_sha256: str | None = None
     repeats: Repeats | None = None
     api_key_id: str | None = None
+    duration_s: float | None = None
 
 
 async def admit(
@@ -78,15 +79,18 @@ def _check_quota(  # noqa: PLR0917 - as `db.read` passes them
             raise
 
 
-async def check(path: Path, name: str, options: Options) -> None:
+async def check(path: Path, name: str, options: Options) -> float | None:
     """Probe the file in a child process, so that hostile media cannot crash this one.
+
+    Returns the length in its header in seconds, if there is one.
 
     Raises:
         AudioUnreadable, NoAudioTrack, NoSuchTrack, EmptyUpload, RecordingTooLong, BadRequest: it is not acceptable.
         DecoderKilled, OpeningTooSlow: not now; nothing is known about the file.
     """
     hours = context.settings().web.max_hours
-    await db.in_thread(probe.check, path, clean_name(name), max_hours=hours, options=options)
+    info = await db.in_thread(probe.check, path, clean_name(name), max_hours=hours, options=options)
+    return None if info.duration_is_guessed else info.duration_s
 
 
 async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes: int) -> Job:
@@ -97,7 +101,7 @@ async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes:
     if new.key and (job := await db.read(_known, new, new.key, sha256)):
         return job
     await db.read(_check_quota, new.owner_id, size_bytes, new.key, new.repeats, new.api_key_id)
-    await check(path, new.name, new.options)
+    new = replace(new, duration_s=await check(path, new.name, new.options))
     return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
 
 
@@ -152,4 +156,4 @@ def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: 
 def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
-    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}
+    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id, "duration_s": new.duration_s}

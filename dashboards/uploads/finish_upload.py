@@ -72,14 +72,17 @@ def _is_final(error: TranscriberError) -> bool:
     return not error.transient and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-async def _check_twice(path: Path, upload: Upload) -> None:
-    """Check the recording; what would be refused, and so deleted, is opened a second time."""
+async def _check_twice(path: Path, upload: Upload) -> float | None:
+    """Check the recording; what would be refused, and so deleted, is opened a second time.
+
+    Returns the length in its header in seconds, if there is one.
+    """
     try:
-        await accept_recording.check(path, upload.name, upload.options)
+        return await accept_recording.check(path, upload.name, upload.options)
     except TranscriberError as error:
         if not _is_final(error):
             raise
-        await accept_recording.check(path, upload.name, upload.options)
+        return await accept_recording.check(path, upload.name, upload.options)
 
 
 async def _make_job(upload: Upload) -> Upload:
@@ -87,8 +90,9 @@ async def _make_job(upload: Upload) -> Upload:
     path = shelf.data(upload.id)
     if upload.parts and upload.sha256 is None:
         await db.in_thread(shelf.put_together, upload)
+    duration_s: float | None = None
     if upload.sha256 is None:
-        await _check_twice(path, upload)
+        duration_s = await _check_twice(path, upload)
         sha256 = await db.in_thread(sha256_of, path)
         upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256))
     assert upload.sha256 is not None  # noqa: S101
@@ -100,6 +104,7 @@ async def _make_job(upload: Upload) -> Upload:
         actor=f"user:{upload.owner_id}",
         key=f"upload:{upload.id}",
         api_key_id=upload.api_key_id,
+        duration_s=duration_s,
     )
     job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=upload.length_bytes)
     return await db.in_thread(shelf.save, replace(upload, job_id=job.id))

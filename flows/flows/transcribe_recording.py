@@ -1,93 +1,37 @@
 """`transcribe-recording`: one recording from upload to subtitles, reusing all earlier results."""
 
 import asyncio
-import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
 from flows.flows import diarize
-from flows.runs.artifacts import RunArtifacts
 from flows.runs.gpu_runs import GpuRuns
-from flows.runs.process_state import CancelFlag, Resident, current, in_thread
+from flows.runs.job_attempt import Attempt, run_attempt
+from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.read_recording import RecordingReader
-from flows.runs.run_outcomes import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
 from flows.runs.transcribe_spans import SpansTranscription
 from storage.domain import names
 from storage.domain.deployments import Deployment
-from storage.domain.errors import (
-    LedgerUnreachable,
-    NotFound,
-    SpanFailed,
-    StaleAttempt,
-    TranscriberError,
-    Unexpected,
-)
-from storage.domain.job_messages import Diarizing, encode, raised
-from storage.domain.records import Job, Span, SpanResult, Transcript, Turns, from_json
-from storage.jobs import intake
-from storage.jobs.reports import Completed, Exporting, Failed, Noted, SpanHeard, Started
-from storage.transcripts import transcript_files
+from storage.domain.errors import SpanFailed
+from storage.domain.job_messages import Diarizing, encode
+from storage.domain.records import Job, Turns, from_json
+from storage.jobs.reports import Noted
 
 if TYPE_CHECKING:
     from tasks.diarization.speakers import Diarization
 
-log = logging.getLogger(__name__)
 
+class Recording(Attempt):
+    """An attempt whose spans and speakers are flow runs of the gpu pool."""
 
-class Recording:
-    """One attempt at one job."""
+    def __init__(self, here: Resident, flag: CancelFlag, job: Job, *, gpu: GpuRuns) -> None:
+        super().__init__(here, flag, job, span_runs=gpu)
+        self.gpu = gpu
 
-    def __init__(self, here: Resident, client: PrefectClient, flag: CancelFlag, job: Job, *, slots: int) -> None:
-        self.here, self.job, self.flag = here, job, flag
-        self.artifacts = RunArtifacts(job)
-        self.gpu = GpuRuns(here=here, client=client, job=job, flag=flag, slots=slots)
-
-    def report(self, kind: Any, **fields: Any) -> Job:
-        job: Job = self.here.reporter.send(
-            kind(job_id=self.job.id, attempt=self.job.attempt, worker=self.here.name, **fields)
-        )
-        return job
-
-    async def tell(self, kind: Any, **fields: Any) -> Job:
-        return await in_thread(partial(self.report, kind, **fields))
-
-    async def run(self) -> None:
-        language = await in_thread(self.requested_language)
-        reading = RecordingReader(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
-        transcription = SpansTranscription(self, reading, language)
-        speaker_turns = await self.transcribe_and_diarize(transcription)
-        self.raise_if_stopped()
-        await self.tell(Exporting)
-        transcript = await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
-        await self.artifacts.finish(transcript)
-
-    def raise_if_stopped(self) -> None:
-        if self.flag.is_raised():
-            raise Stopped
-
-    @property
-    def span_max_s(self) -> float:
-        return self.here.settings.engine.span_max_s
-
-    def requested_language(self) -> str | None:
-        """Return the language to decode, or None if the engine detects it.
-
-        Raises:
-            ModelCannot: the job requests a translation, and the model cannot translate.
-        """
-        from tasks.asr.base import Capabilities
-        from tasks.asr.language import requested_language
-        from tasks.models.catalogue import speaks_only_english
-
-        model, options = str(self.job.model), self.job.options
-        multilingual = not speaks_only_english(model, self.here.settings.model_dir)
-        return requested_language(options, Capabilities(model=model, multilingual=multilingual))
-
-    async def transcribe_and_diarize(self, transcription: "SpansTranscription") -> "Diarization":
+    async def transcribe(self, transcription: SpansTranscription) -> "Diarization":
         """Transcribe the spans, and diarize meanwhile if the job asks for it."""
         diarizing = asyncio.create_task(self.diarize_recording(transcription.reading))
         try:
@@ -123,44 +67,6 @@ class Recording:
             return without_speakers(error)
         return Diarization(turns=turns.turns)
 
-    def finish(self, transcription: "SpansTranscription", speaker_turns: "Diarization") -> Transcript:
-        """Stitch, check, export and report; blocking, for a thread."""
-        from tasks.asr.selected_engine import SelectedEngine
-        from tasks.exports.writers import store
-        from tasks.pipeline import assemble_transcript
-
-        plan, results, spoken = transcription.outcome()
-        transcript = assemble_transcript(
-            plan,
-            results,
-            job_id=self.job.id,
-            name=self.job.name,
-            model=str(self.job.model),
-            fingerprint=str(self.job.fingerprint),
-            engine_version=SelectedEngine.version,
-            spoken=spoken,
-            options=self.job.options,
-            diarization=speaker_turns,
-        )
-        self.raise_if_stopped()
-        stored_as = transcript_files.store_first(self.here.files, transcript, attempt=self.job.attempt)
-        exports = store(self.here.files, transcript, stored_as=stored_as, formats=self.job.options.formats)
-        try:
-            for span, span_result in zip(
-                plan.spans, results, strict=True
-            ):  # for workers whose own report is late or lost
-                self.report_span(span, span_result, transcription.result_of(span), reused=False)
-            self.report(Completed, transcript=stored_as, exports=exports)
-        except NotFound:  # deleted meanwhile; after a newer attempt started, the files are that one's too and stay
-            for name in (stored_as, *exports.values()):
-                self.here.files.delete(name)
-            raise
-        return transcript
-
-    def report_span(self, span: Span, span_result: SpanResult, result: str, *, reused: bool) -> None:
-        fields = {"result": result, "engine_s": span_result.engine_s, "given_up": span_result.given_up}
-        self.report(SpanHeard, index=span.index, reused=reused, **fields)
-
 
 @flow(name=Deployment.TRANSCRIBE_RECORDING.value, persist_result=False)
 async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> State[Any] | None:
@@ -170,44 +76,8 @@ async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> Sta
     error fails the flow run but not the job: the reconciler requeues the job as a new attempt, a bounded number of
     times.
     """
-    run = this_run()
-    here, flag = current(), current().flag(run.id)
-    recording: Recording | None = None
 
-    def start() -> Job:
-        return here.reporter.send(Started(job_id=job_id, attempt=attempt, worker=here.name, flow_run_id=str(run.id)))
+    def recording(here: Resident, flag: CancelFlag, job: Job) -> Recording:
+        return Recording(here, flag, job, gpu=GpuRuns(here=here, client=get_client(), job=job, flag=flag, slots=slots))
 
-    try:
-        job = await in_thread(start)
-        if job.state.finished:
-            return None  # an earlier run reported the end and was lost before Prefect recorded it
-        recording = Recording(here, get_client(), flag, job, slots=slots)
-        await with_retries(recording.run, flag=flag)
-    except Stopped:
-        return cancelled("stopped on request")
-    except StaleAttempt as stale:
-        return cancelled(str(stale))
-    except TranscriberError as error:
-        if not may_pass(error):
-            await _report_failure(here, job_id, attempt, error)
-        return failed(error)
-    except Exception as error:
-        if not may_pass(error):
-            await _report_failure(here, job_id, attempt, Unexpected(Deployment.TRANSCRIBE_RECORDING, repr(error)))
-        raise
-    finally:
-        if recording is not None:
-            await recording.gpu.cancel()
-            recording.artifacts.close()
-            await in_thread(lambda: intake.drop_partial(here.files, job_id, attempt))
-    return None
-
-
-async def _report_failure(here: Resident, job_id: str, attempt: int, error: TranscriberError) -> None:
-    """Report why the attempt failed; if that fails too, the reconciler notices."""
-    code = error.span_code if isinstance(error, SpanFailed) else error.code
-    report = Failed(job_id=job_id, attempt=attempt, worker=here.name, error=encode(raised(error)), code=code)
-    try:
-        await in_thread(lambda: here.reporter.send(report))
-    except (StaleAttempt, NotFound, LedgerUnreachable) as lost:
-        log.warning("job %s: its failure could not be reported: %s", job_id, lost)
+    return await run_attempt(Deployment.TRANSCRIBE_RECORDING, job_id, attempt, recording)

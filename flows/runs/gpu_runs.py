@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -56,31 +56,26 @@ class GpuRuns:
             SpanFailed: a span run failed for good; the others are cancelled. (`SpanPutOff`: temporarily.)
             Exception: anything else that ended the wait, or `spans`; if it is temporary, the span runs continue.
         """
-        turn = asyncio.Semaphore(2 * max(1, self.slots))
 
         async def transcribe(span: Span) -> None:
-            async with turn:
-                span_parameters = parameters(span)
-                await self.get(
-                    Deployment.TRANSCRIBE_SPAN,
-                    span_parameters,
-                    name=f"{self.job.name} · span {span.index + 1} · {self.job.id[-6:]}",
-                    key=f"span {span.index} {span_parameters['result']}",
-                    what=f"span {span.index + 1}",
-                )
-                on_transcribed(span)
+            span_parameters = parameters(span)
+            await self.get(
+                Deployment.TRANSCRIBE_SPAN,
+                span_parameters,
+                name=f"{self.job.name} · span {span.index + 1} · {self.job.id[-6:]}",
+                key=f"span {span.index} {span_parameters['result']}",
+                what=f"span {span.index + 1}",
+            )
+            on_transcribed(span)
 
         try:
-            async with contextlib.aclosing(spans), asyncio.TaskGroup() as group:
-                async for span in spans:
-                    group.create_task(transcribe(span))
-        except ExceptionGroup as group_of_errors:
-            error = _first(group_of_errors)
+            await for_each_span(spans, transcribe, at_once=2 * max(1, self.slots))
+        except Exception as error:
             if may_pass(error):
                 self._in_flight.clear()  # the next pass picks them up; those of an outdated attempt are stopped
             else:
                 await self.cancel()
-            raise error from None
+            raise
 
     async def get(self, deployment: Deployment, parameters: dict[str, Any], *, name: str, key: str, what: str) -> None:
         """Run one deployment to create `result`; the same job, attempt and key reuse the run.
@@ -156,6 +151,28 @@ class GpuRuns:
             with contextlib.suppress(Exception):  # already gone or finished; the others must still be asked
                 await self.client.set_flow_run_state(flow_run_id, Cancelling())
             self._in_flight.discard(flow_run_id)
+
+
+async def for_each_span(
+    spans: AsyncGenerator[Span, None], work: Callable[[Span], Awaitable[None]], *, at_once: int
+) -> None:
+    """Await `work` for every span as it arrives, some at once.
+
+    Raises:
+        Exception: the first failure of a span, or else of `spans`; the work on the others is cancelled.
+    """
+    turn = asyncio.Semaphore(at_once)
+
+    async def in_turn(span: Span) -> None:
+        async with turn:
+            await work(span)
+
+    try:
+        async with contextlib.aclosing(spans), asyncio.TaskGroup() as group:
+            async for span in spans:
+                group.create_task(in_turn(span))
+    except ExceptionGroup as group_of_errors:
+        raise _first(group_of_errors) from None
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:

@@ -5,13 +5,12 @@ decoded once more in it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flows.runs.artifacts import RunArtifacts
-from flows.runs.gpu_runs import GpuRuns
 from flows.runs.partial_text import PartialTextWriter
 from flows.runs.process_state import Resident, in_thread
 from flows.runs.read_recording import RecordingReader
@@ -23,13 +22,26 @@ if TYPE_CHECKING:
     from tasks.asr.language import SpokenLanguage
 
 
+class SpanRuns(Protocol):
+    """Where spans are transcribed: in flow runs of the gpu pool, or in this process."""
+
+    async def transcribe_all(
+        self,
+        spans: AsyncGenerator[Span, None],
+        parameters: Callable[[Span], dict[str, Any]],
+        on_transcribed: Callable[[Span], None],
+    ) -> None: ...
+
+    async def cancel(self) -> None: ...
+
+
 class JobAttempt(Protocol):
     """What this step needs of its job attempt."""
 
     here: Resident
     job: Job
     artifacts: RunArtifacts
-    gpu: GpuRuns
+    span_runs: SpanRuns
 
     async def tell(self, kind: Any, **fields: Any) -> Job: ...
 
@@ -45,6 +57,7 @@ class SpansTranscription:
         self.partial_text = PartialTextWriter(here=self.here, job=self.job)
         self._language = language
         self._redecode_language: dict[int, str] = {}
+        self.reused: set[int] = set()
         self._spoken: SpokenLanguage | None = None
         self._speech_s = self._transcribed_s = 0.0
         self._share_read = 1.0
@@ -87,6 +100,14 @@ class SpansTranscription:
                 async for span in self._taken_in(spans):
                     yield span
         plan = self.reading.plan
+        await self._report_plan()
+        self._share_read = 1.0
+        rest = [span for span in plan.spans if span.index not in taken]
+        async for span in self._taken_in(rest, all_cut=True):
+            yield span
+
+    async def _report_plan(self) -> None:
+        plan = self.reading.plan
         await self.recording.tell(
             Planned,
             duration_s=plan.duration_s,
@@ -96,10 +117,6 @@ class SpansTranscription:
             spans=plan.spans,
             media_start_s=plan.media_start_s,
         )
-        self._share_read = 1.0
-        rest = [span for span in plan.spans if span.index not in taken]
-        async for span in self._taken_in(rest, all_cut=True):
-            yield span
 
     async def _taken_in(self, spans: Sequence[Span], *, all_cut: bool = False) -> AsyncGenerator[Span, None]:
         self.partial_text.cut(spans, all_cut=all_cut)
@@ -119,12 +136,16 @@ class SpansTranscription:
         result = self.result_of(span)
         if not self.here.files.exists(result):
             return False
-        span_result = from_json(SpanResult, self.here.files.read(result))
-        self.recording.report_span(span, span_result, result, reused=True)
+        self.reused.add(span.index)
+        self._report_reused(span, result)
         return True
 
+    def _report_reused(self, span: Span, result: str) -> None:
+        span_result = from_json(SpanResult, self.here.files.read(result))
+        self.recording.report_span(span, span_result, result, reused=True)
+
     async def _transcribe_all(self, spans: AsyncGenerator[Span, None]) -> None:
-        await self.recording.gpu.transcribe_all(spans, self._parameters, self._on_heard)
+        await self.recording.span_runs.transcribe_all(spans, self._parameters, self._on_heard)
 
     def _on_heard(self, span: Span) -> None:
         self._transcribed_s += _speech_s(span)
@@ -161,6 +182,31 @@ class SpansTranscription:
             "speech": [(stretch.start_s, stretch.end_s) for stretch in speech_of(span)],
             "maybe": [(stretch.start_s, stretch.end_s) for stretch in maybe_of(span)],
         }
+
+
+class ClipTranscription(SpansTranscription):
+    """Transcribes a recording of seconds, with fewer reports.
+
+    Its plan is reported while its spans are transcribed, and there is no text so far.
+    """
+
+    async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
+        async with aclosing(self.reading.spans()) as cut:
+            async for _ in cut:
+                pass
+        reporting = asyncio.create_task(self._report_plan())
+        try:
+            async for span in self._without_result(self.reading.plan.spans):
+                yield span
+            await reporting
+        finally:
+            reporting.cancel()
+
+    def _report_reused(self, span: Span, result: str) -> None:
+        """Report nothing; the attempt does at its end, when the ledger knows the plan."""
+
+    def _on_heard(self, span: Span) -> None:
+        """Show no progress; the whole text is about to come."""
 
 
 def _speech_s(span: Span) -> float:

@@ -68,7 +68,9 @@ async def run_one(line: WorkerConnection, flow_run_json: str, entrypoint: str) -
     current().flag(flow_run.id)
     problem, passing = None, False
     try:
-        await run_flow(load_flow(entrypoint), flow_run=flow_run, return_type="state")  # type: ignore[misc]
+        flow = load_flow(entrypoint)
+        current().begin_ahead(flow_run, flow.name)
+        await run_flow(flow, flow_run=flow_run, return_type="state")  # type: ignore[misc]
     except (Abort, Pause):
         log.info("flow run %s was refused by the server; nothing to do", flow_run.name)
     except Exception as error:

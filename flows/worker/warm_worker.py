@@ -47,9 +47,10 @@ PRELOAD = {
         "flows/flows/transcribe_recording.py:transcribe_recording",
         "flows/flows/export_transcript.py:export_transcript",
     ),
-    "gpu": ("flows/flows/transcribe_span.py:transcribe_span",),
+    "gpu": ("flows/flows/transcribe_span.py:transcribe_span", "flows/flows/transcribe_clip.py:transcribe_clip"),
 }
 HEARTBEAT_S = 10
+LABEL_AFTER_S = 1.0
 ASK_AGAIN_S = 30.0
 CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
@@ -306,6 +307,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def _label(self, flow_run_id: UUID) -> None:
         """Label the run with its worker, with retries; without it, others consider it abandoned."""
+        await asyncio.sleep(LABEL_AFTER_S)
+        if flow_run_id not in self._own_runs():
+            return  # over already, so that nobody looks for its worker
         try:
             await patiently(lambda: self._give_worker_labels_to_flow_run(flow_run_id))
         except Exception:

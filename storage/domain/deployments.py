@@ -7,6 +7,7 @@ class Deployment(StrEnum):
     """A deployment, and the flow of the same name."""
 
     TRANSCRIBE_RECORDING = "transcribe-recording"
+    TRANSCRIBE_CLIP = "transcribe-clip"
     TRANSCRIBE_SPAN = "transcribe-span"
     TELL_SPEAKERS_APART = "tell-speakers-apart"
     EXPORT_TRANSCRIPT = "export-transcript"
@@ -21,5 +22,10 @@ class Deployment(StrEnum):
 
 POOLS = ("cpu", "gpu")
 """The work pools, each with a queue for every lane."""
-OF_RECORDINGS = (Deployment.TRANSCRIBE_RECORDING, Deployment.TRANSCRIBE_SPAN, Deployment.TELL_SPEAKERS_APART)
+OF_RECORDINGS = (
+    Deployment.TRANSCRIBE_RECORDING,
+    Deployment.TRANSCRIBE_CLIP,
+    Deployment.TRANSCRIBE_SPAN,
+    Deployment.TELL_SPEAKERS_APART,
+)
 """Deployments whose runs belong to a job's recording."""

@@ -39,10 +39,11 @@ def take_in(
     asked_sha256: str | None = None,
     repeats: Repeats | None = None,
     api_key_id: str | None = None,
+    duration_s: float | None = None,
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
-    """Store a local file under its SHA-256 and queue it.
+    """Store a local file under its SHA-256 and queue it; see `job_store.accept`.
 
     With `in_hand` the caller transcribes it: the job starts at once, so that no worker gets it.
 
@@ -75,6 +76,7 @@ def take_in(
             asked_sha256=asked_sha256,
             repeats=repeats,
             api_key_id=api_key_id,
+            duration_s=duration_s,
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job

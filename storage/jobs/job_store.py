@@ -54,9 +54,9 @@ __all__ = [
 ]
 
 INSERT = """
-INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, created_at,
-    updated_at)
-VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, 1, 1, $now, $now)
+INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
+    created_at, updated_at)
+VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, 1, 1, $duration_s, $now, $now)
 """
 KEYED = """
 SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
@@ -119,13 +119,15 @@ def accept(
     asked_sha256: str | None = None,
     repeats: Repeats | None = None,
     api_key_id: str | None = None,
+    duration_s: float | None = None,
 ) -> Job:
     """Queue a recording whose bytes are stored; a repeated key returns the existing job.
 
     `asked_sha256` is of the options as they were asked for, which a repeated key must have again. With `repeats`
     the key of a job that ended long ago is free again.
 
-    The owner's vocabulary is added to the hotwords here, so that the job records what it was transcribed with.
+    `duration_s` is the length in the header, if it is known. The owner's vocabulary is added to the hotwords here, so
+    that the job records what it was transcribed with.
 
     Raises:
         KeyReused: the key was used for other bytes or options.
@@ -146,6 +148,7 @@ def accept(
         "media_bytes": media_bytes,
         "lane": lane,
         "options": to_json(options).decode(),
+        "duration_s": duration_s,
         "now": now,
     }
     con.execute(INSERT, values)

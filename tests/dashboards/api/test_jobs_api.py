@@ -52,6 +52,7 @@ def test_a_recording_sent_is_a_job_at_once(site: Site, ada: dict[str, str], tone
     assert answer.status_code == 201
     job = answer.json()
     assert (job["state"], job["name"], job["lane"], job["options"]["language"]) == ("queued", "talk.wav", "batch", "de")
+    assert job["duration_s"] == 1.0
     again = site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json()
     assert again | {"detail": job["detail"]} == job  # the dispatcher may have said by now what it waits for
 

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed, Failed, Paused, Running
 from prefect.testing.utilities import prefect_test_harness
 
-from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRuns, unless_busy
+from dashboards.clients.prefect_runs import CLIP_S, DeploymentMissing, PrefectRuns, deployment_of, unless_busy
 from dashboards.loops import reconciler as reconcile
 from dashboards.loops.dispatcher import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
 from dashboards.loops.reconciler import Grace, Reconciler
@@ -78,11 +78,19 @@ async def runs(prefect_api: str) -> AsyncIterator[PrefectRuns]:
 def queue(holder: Context) -> Callable[..., Job]:
     """Return `queue(name, …)`: a job of ada's that waits for its turn."""
 
-    def make(name: str = "talk.wav", *, owner: str = "ada", lane: Lane = Lane.INTERACTIVE, model: str = "auto") -> Job:
+    def make(
+        name: str = "talk.wav",
+        *,
+        owner: str = "ada",
+        lane: Lane = Lane.INTERACTIVE,
+        model: str = "auto",
+        length_s: float | None = None,
+    ) -> Job:
         with holder.ledger.read() as con:
             user = users.by_name(con, owner)
         assert user is not None
-        return accept(holder.ledger, user, content=name, name=name, options=Options(model=model), lane=lane)
+        asked = {"name": name, "options": Options(model=model), "lane": lane, "duration_s": length_s}
+        return accept(holder.ledger, user, content=name, **asked)
 
     return make
 
@@ -123,6 +131,35 @@ async def test_a_job_becomes_a_flow_run_of_its_lane_with_the_model_on_record(
     assert run.work_queue_name == "batch"
     assert run.name.startswith("talk.wav")
     assert f"job:{job.id}" in run.tags
+
+
+async def test_a_clip_takes_one_flow_run_on_the_pool_with_the_models(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue(length_s=9.0)
+    assert await Dispatcher().hand_out(runs) == 1
+    run = await flow_run(runs, now(holder, job))
+    assert run.parameters == {"job_id": job.id, "attempt": 1}
+    assert (run.work_pool_name, run.work_queue_name) == ("gpu", "interactive")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"duration_s": None},
+        {"duration_s": CLIP_S + 0.1},
+        {"attempt": 2},
+        {"options": Options(diarize=True)},
+        {"options": Options(channels="split")},
+    ],
+)
+def test_what_is_not_surely_one_span_takes_the_long_way(
+    holder: Context, queue: Callable[..., Job], changed: dict[str, Any]
+) -> None:
+    job = queue(length_s=CLIP_S)
+    assert deployment_of(job) is Deployment.TRANSCRIBE_CLIP
+    assert deployment_of(replace(job, **changed)) is Deployment.TRANSCRIBE_RECORDING
 
 
 async def test_no_more_than_the_limit_are_in_flight(

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from flows.runs.read_recording import RecordingReader
-from flows.runs.transcribe_spans import SpansTranscription
+from flows.runs.transcribe_spans import ClipTranscription, SpansTranscription
 from storage.domain.records import LanguageGuess, Options, Plan, Segment, Span, SpanResult, Stretch, to_json
 from storage.files.file_store import Files
 from storage.jobs.reports import Cut, Planned
@@ -33,7 +33,7 @@ class Played:
         self.here = SimpleNamespace(files=files, reporter=SimpleNamespace(send=lambda _: None), name="cpu-test")
         self.job = SimpleNamespace(id="0123456789", attempt=1, fingerprint="f", model="m", options=options or Options())
         self.artifacts = SimpleNamespace(progress=lambda _: None)
-        self.gpu = self
+        self.span_runs = self
         self.events: list[str] = []
         self._sure = sure
 
@@ -80,8 +80,14 @@ def files(tmp_path: Path) -> Files:
 ALL_GERMAN = dict.fromkeys(range(3), ("de", 0.95))
 
 
-async def heard(played: Played, read: RecordingReader, told: str | None = None) -> SpansTranscription:
-    hearing = SpansTranscription(cast(Any, played), read, told)
+async def heard(
+    played: Played,
+    read: RecordingReader,
+    told: str | None = None,
+    *,
+    kind: type[SpansTranscription] = SpansTranscription,
+) -> SpansTranscription:
+    hearing = kind(cast(Any, played), read, told)
     await hearing.run()
     return hearing
 
@@ -97,6 +103,16 @@ async def test_a_stored_plan_starts_at_once_and_reuses_results(files: Files) -> 
     played = Played(files, ALL_GERMAN)
     await heard(played, reading())
     assert played.events == ["planned 0,1,2", "found 0", "found 1", "found 2"]
+
+
+async def test_a_clip_reports_its_plan_alone_and_leaves_results_to_the_end(files: Files) -> None:
+    played = Played(files, ALL_GERMAN)
+    await heard(played, reading(SPANS[:1], SPANS[1:]), kind=ClipTranscription)
+    assert sorted(played.events) == ["hear 0 None", "hear 1 None", "hear 2 None", "planned 0,1,2"]
+    again = Played(files, ALL_GERMAN)
+    hearing = await heard(again, reading(SPANS), kind=ClipTranscription)
+    assert again.events == ["planned 0,1,2"]
+    assert hearing.reused == {0, 1, 2}
 
 
 async def test_a_span_of_uncertain_language_is_transcribed_again(files: Files) -> None:

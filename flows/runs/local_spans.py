@@ -1,0 +1,47 @@
+"""Transcribe the spans of a short recording in this process.
+
+They have no flow runs of their own.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flows.runs.gpu_runs import for_each_span
+from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.span_transcription import SpanTranscription
+from storage.domain.records import Span
+
+
+@dataclass(kw_only=True)
+class LocalSpans:
+    """The spans of one recording; earlier `deaths` of the run's process reduce the engine's memory."""
+
+    here: Resident
+    flag: CancelFlag
+    deaths: int = 0
+
+    async def transcribe_all(
+        self,
+        spans: AsyncGenerator[Span, None],
+        parameters: Callable[[Span], dict[str, Any]],
+        on_transcribed: Callable[[Span], None],
+    ) -> None:
+        """Transcribe every span as it arrives, one at a time; see `GpuRuns.transcribe_all`.
+
+        Only their progress is reported: the attempt reports the results at its end.
+
+        Raises:
+            Stopped: the recording's flow run was cancelled.
+            TranscriberError: a span could not be transcribed.
+        """
+
+        async def transcribe(span: Span) -> None:
+            fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
+            await SpanTranscription.from_parameters(**fields, **parameters(span)).obtain()
+            on_transcribed(span)
+
+        await for_each_span(spans, transcribe, at_once=1)
+
+    async def cancel(self) -> None:
+        """Do nothing; the flag stops the work."""

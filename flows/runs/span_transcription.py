@@ -1,0 +1,133 @@
+"""Transcribe one span on this process's device and store the result."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from flows.runs.process_state import CancelFlag, Resident, in_thread
+from flows.runs.run_outcomes import Stopped
+from storage.domain import names
+from storage.domain.errors import StaleAttempt, TranscriberError
+from storage.domain.records import Options, SpanResult, Stretch, from_json, to_json
+from storage.jobs.reports import Advanced, SpanHeard
+
+REPORT_EVERY_S = 1.0
+
+
+@dataclass(kw_only=True)
+class SpanTranscription:
+    """The transcription of one span; `done_s` is the seconds of speech done so far."""
+
+    here: Resident
+    flag: CancelFlag
+    job_id: str
+    attempt: int
+    index: int
+    samples_sha256: str
+    result: str
+    model: str
+    fingerprint: str
+    language: str | None
+    options: Options
+    speech: tuple[Stretch, ...]
+    maybe: tuple[Stretch, ...]
+    deaths: int
+    done_s: float = field(default=0.0, init=False)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        speech: Sequence[tuple[float, float]],
+        maybe: Sequence[tuple[float, float]],
+        options: Options | dict[str, Any],
+        **fields: Any,
+    ) -> Self:
+        """Return the transcription that a flow run's parameters describe."""
+        return cls(
+            speech=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in speech),
+            maybe=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in maybe),
+            options=options if isinstance(options, Options) else TypeAdapter(Options).validate_python(options),
+            **fields,
+        )
+
+    def note(self, done_s: float) -> None:
+        self.done_s = done_s
+
+    def transcribe(self) -> SpanResult:
+        """Transcribe the span and store the result; blocking, for a thread."""
+        from tasks.asr.base import DecodingStopped
+        from tasks.audio import ingest
+
+        pcm = ingest.read_span(self.here.files, self.samples_sha256)
+        with self.here.engine_pool().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed:
+            try:
+                span_result = borrowed.transcribe(
+                    pcm,
+                    options=self.options,
+                    language=self.language,
+                    speech=self.speech,
+                    maybe=self.maybe,
+                    should_stop=self.flag.is_raised,
+                    on_progress=self.note,
+                )
+            except DecodingStopped as stopped:
+                raise Stopped from stopped
+        self.here.files.write(self.result, to_json(span_result))
+        return span_result
+
+    def report(self, span_result: SpanResult, *, reused: bool) -> None:
+        self.here.reporter.send(
+            SpanHeard(
+                job_id=self.job_id,
+                attempt=self.attempt,
+                worker=self.here.name,
+                index=self.index,
+                result=self.result,
+                engine_s=span_result.engine_s,
+                reused=reused,
+                given_up=span_result.given_up,
+            )
+        )
+
+    async def keep_reporting(self) -> None:
+        """Report progress once a second; the answer for a cancelled job stops the work."""
+        reported_s = 0.0
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            done_s = self.done_s
+            if done_s <= reported_s:
+                continue
+            step = Advanced(
+                job_id=self.job_id, attempt=self.attempt, worker=self.here.name, index=self.index, done_s=done_s
+            )
+            try:
+                await in_thread(lambda step=step: self.here.reporter.send(step))  # type: ignore[misc]
+                reported_s = done_s
+            except StaleAttempt:
+                self.flag.raise_()
+                return
+            except TranscriberError:
+                continue  # only progress; the result is what counts
+
+    async def run(self) -> None:
+        """Reuse or create the result, then report it."""
+        span_result, reused = await self.obtain()
+        await in_thread(lambda: self.report(span_result, reused=reused))
+
+    async def obtain(self) -> tuple[SpanResult, bool]:
+        """Return the result, and whether it was on storage before."""
+        names.required_in(names.results_folder(self.samples_sha256), self.result)
+        if await in_thread(lambda: self.here.files.exists(self.result)):
+            return from_json(SpanResult, await in_thread(lambda: self.here.files.read(self.result))), True
+        reporting = asyncio.create_task(self.keep_reporting())
+        try:
+            return await in_thread(self.transcribe), False
+        finally:
+            reporting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reporting
