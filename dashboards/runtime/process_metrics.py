@@ -10,7 +10,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from storage.domain.clock import utc_now
-from storage.domain.rate_classes import RateClass
+from storage.domain.rate_classes import OF_THE_KEY, RateClass
 from storage.domain.records import Job, JobState
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -56,8 +56,8 @@ class ProcessMetrics:
         self._audio = Counter(
             "transcriber_audio_seconds", "Length of the recordings that were transcribed", registry=registry
         )
-        for kind in RateClass:
-            self._rate_limited.labels(kind.value)
+        for kind in (*RateClass, OF_THE_KEY):
+            self._rate_limited.labels(kind)
         for by in LOGINS:
             self._blocked.labels(by)
         for state in JobState:
@@ -83,9 +83,9 @@ class ProcessMetrics:
             code = code if code in self._codes else OTHER
         self._errors.labels(code).inc()
 
-    def rate_limited(self, kind: RateClass) -> None:
+    def rate_limited(self, kind: str) -> None:
         """Count a request that a rate limit refused."""
-        self._rate_limited.labels(kind.value).inc()
+        self._rate_limited.labels(kind).inc()
 
     def login_blocked(self, by: str) -> None:
         """Count a log-in that was refused unseen after too many tries."""
