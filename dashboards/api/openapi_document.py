@@ -1,4 +1,4 @@
-"""The OpenAPI document of `/api`, completed with what applies to all of its routes, and with examples."""
+"""The OpenAPI document of `/api`, completed with what all routes have, and examples."""
 
 import json
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def _problem(error: TranscriberError, path: str) -> Any:
 
 
 def _describe_transcripts(document: dict[str, Any]) -> None:
-    """Add the schema of stored transcripts: a record, some of whose fields older versions did not write."""
+    """Add the schema of stored transcripts; older versions did not write all fields."""
     schema = TypeAdapter(Transcript).json_schema(ref_template=REFS)
     parts = schema.pop("$defs")
     document["components"]["schemas"] |= parts | {"Transcript": schema}

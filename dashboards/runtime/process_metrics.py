@@ -42,6 +42,9 @@ class ProcessMetrics:
         self._rate_limited = Counter(
             "transcriber_rate_limited", "Requests refused by a rate limit, by its class", ["class"], registry=registry
         )
+        self._answers = Counter(
+            "transcriber_answer_cache", "Answers of the API by whether they were kept", ["result"], registry=registry
+        )
         self._blocked = Counter(
             "transcriber_logins_blocked", "Log-ins refused after too many tries", ["by"], registry=registry
         )
@@ -60,6 +63,8 @@ class ProcessMetrics:
             self._rate_limited.labels(kind)
         for by in LOGINS:
             self._blocked.labels(by)
+        for result in ("hit", "miss"):
+            self._answers.labels(result)
         for state in JobState:
             if state.finished:
                 self._jobs.labels(state.value)
@@ -86,6 +91,10 @@ class ProcessMetrics:
     def rate_limited(self, kind: str) -> None:
         """Count a request that a rate limit refused."""
         self._rate_limited.labels(kind).inc()
+
+    def answer(self, *, kept: bool) -> None:
+        """Count an answer that could be kept."""
+        self._answers.labels("hit" if kept else "miss").inc()
 
     def login_blocked(self, by: str) -> None:
         """Count a log-in that was refused unseen after too many tries."""
