@@ -37,6 +37,7 @@ from dashboards.http.forwarding import Forwarding
 from dashboards.http.pwa import Shell
 from dashboards.http.rate_limits import RateLimits
 from dashboards.http.response_headers import Headers
+from dashboards.http.route_methods import NoPage
 from dashboards.http.websocket_fast_path import Straight
 from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
@@ -45,6 +46,7 @@ from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
 from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.pages.registry import PAGES
 from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
@@ -104,7 +106,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None, lim
 
 def routes() -> list[BaseRoute]:
     """Return all of our routes; Streamlit appends its own."""
-    return [
+    ours: list[BaseRoute] = [
         *health.ROUTES,
         *modules.ROUTES,
         *pwa.ROUTES,
@@ -126,6 +128,7 @@ def routes() -> list[BaseRoute]:
         *admin_api.ROUTES,
         WebSocketRoute("/events", events),
     ]
+    return [*ours, NoPage(ours, pages={page.path for page in PAGES.values()})]
 
 
 def _open(settings: Settings) -> Ledger:

@@ -57,6 +57,7 @@ class NewKey(_Order):
     user: str
     name: str
     scopes: list[str] = Field(default=[scope.value for scope in Scope])
+    requests_per_hour: int | None = None
 
 
 class Rename(_Order):
@@ -131,15 +132,15 @@ async def rotate_secret(request: Request) -> Response:
 async def create_key(request: Request) -> Response:
     """Create an API key and return its secret, which is shown only once."""
     order = await _read(request, NewKey)
-    secret, key_id = await db.write(_make_key, order.user, order.name, order.scopes, actor=order.actor)
+    grant = KeyGrant(scopes=in_order(order.scopes), requests_per_hour=order.requests_per_hour)
+    secret, key_id = await db.write(_make_key, order.user, order.name, grant, actor=order.actor)
     return JSONResponse({"id": key_id, "secret": secret})
 
 
-def _make_key(con: DuckDBPyConnection, user_name: str, name: str, scopes: list[str], *, actor: str) -> tuple[str, str]:
+def _make_key(con: DuckDBPyConnection, user_name: str, name: str, grant: KeyGrant, *, actor: str) -> tuple[str, str]:
     user = users.by_name(con, user_name)
     if user is None:
         raise NotFound("user", user_name)
-    grant = KeyGrant(scopes=in_order(scopes))
     secret, key = api_keys.create(con, user_id=user.id, name=name, grant=grant, actor=actor)
     return secret, key.id
 

@@ -1,7 +1,7 @@
 """The bodies of `/api/v1`, as its OpenAPI page shows them."""
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,7 +9,7 @@ from dashboards.http.request_options import OptionsForm
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.model_names import display_name
 from storage.domain.recording_names import MAX_NAME_CHARS
-from storage.domain.records import ExportFormat, Job, JobState, Lane
+from storage.domain.records import ExportFormat, Job, JobState, Lane, Segment
 
 
 class JobBody(BaseModel):
@@ -54,6 +54,24 @@ class JobList(BaseModel):
 
     jobs: list[JobBody]
     next: str | None = Field(description="Use it as `before` for the next page; null on the last.")
+
+
+class TextSoFar(BaseModel):
+    """The text of a job that is being transcribed; not final."""
+
+    partial: Literal[True]
+    job_id: str
+    name: str
+    attempt: int
+    after: int = Field(description="The parts that were skipped.")
+    parts: int = Field(description="The parts there are; send it as `after` with the next request.")
+    certain: bool = Field(description="Whether all of the segments are in the recording's language for certain.")
+    until_s: float = Field(description="How far the text reaches.")
+    duration_s: float | None
+    progress: float
+    language: str | None
+    model: str | None
+    segments: list[Segment]
 
 
 class NewName(BaseModel):

@@ -32,6 +32,7 @@ class KeyBody(BaseModel):
     expires_at: AwareDatetime | None
     networks: str = Field(description="Addresses and networks from which it may be used; empty: any.")
     quota_hours: float | None = Field(description="Hours of recordings that it may send in a calendar month (UTC).")
+    requests_per_hour: int | None = Field(description="Requests within an hour; null: only the limits for all keys.")
     created_at: AwareDatetime
     last_used_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
@@ -49,6 +50,7 @@ class KeyBody(BaseModel):
             expires_at=grant.expires_at,
             networks=grant.networks,
             quota_hours=grant.quota_hours,
+            requests_per_hour=grant.requests_per_hour,
             previous_secret_until=key.previous_until,
         )
 
@@ -72,6 +74,9 @@ class KeyOrder(BaseModel):
     expires_at: AwareDatetime | None = Field(None, description="Default: it does not expire.")
     networks: str = Field("", max_length=2000, description="Addresses and networks, with commas; empty: any.")
     quota_hours: float | None = Field(None, gt=0, allow_inf_nan=False, description="Default: no limit of its own.")
+    requests_per_hour: int | None = Field(
+        None, ge=1, le=api_keys.MOST_REQUESTS_PER_HOUR, description="Default: only the limits for all keys."
+    )
     owner_id: str | None = Field(None, description="For administrators: whose key it is. Default: the caller's.")
 
     def grant(self) -> KeyGrant:
@@ -80,6 +85,7 @@ class KeyOrder(BaseModel):
             expires_at=self.expires_at,
             networks=self.networks,
             quota_hours=self.quota_hours,
+            requests_per_hour=self.requests_per_hour,
         )
 
 
@@ -134,9 +140,13 @@ async def list_keys(
 
 @router.post("/v1/keys", status_code=HTTPStatus.CREATED)
 async def create_key(request: Request, body: KeyOrder) -> NewSecret:
-    """Create an API key. The response alone has its secret. A key creates only keys that may do no more than itself."""
+    """Create an API key. The response alone has its secret.
+
+    A key creates and rotates only keys that may do no more than itself: no scope that it lacks, and each of its own
+    limits or a narrower one; else the answer is 403 `scope_missing` or `key_limit_exceeded`, which names the limit.
+    """
     caller = caller_of(request)
-    create = partial(key_management.create, owner_id=body.owner_id, scopes=caller.scopes)
+    create = partial(key_management.create, owner_id=body.owner_id, by=caller.grant)
     secret, key = await db.in_ledger(create, caller.the_user(), body.name, body.grant())
     return NewSecret(secret=secret, key=KeyBody.of(key))
 
@@ -160,7 +170,7 @@ def _key_and_use(con: DuckDBPyConnection, user: User, key_id: str) -> KeyAndUse:
 async def rotate_key(request: Request, key_id: str, body: RotateBody) -> NewSecret:
     """Give a key a new secret; the present one works for some more hours."""
     caller = caller_of(request)
-    rotate = partial(key_management.rotate, overlap=timedelta(hours=body.overlap_hours), scopes=caller.scopes)
+    rotate = partial(key_management.rotate, overlap=timedelta(hours=body.overlap_hours), by=caller.grant)
     secret, key = await db.in_ledger(rotate, caller.the_user(), key_id)
     return NewSecret(secret=secret, key=KeyBody.of(key))
 

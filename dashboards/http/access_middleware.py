@@ -17,6 +17,7 @@ from dashboards.http import route_scopes
 from dashboards.http.error_responses import REFUSALS, refuse
 from dashboards.http.forwarding import client_address
 from dashboards.http.identity import NOBODY, By, Caller
+from dashboards.http.route_methods import SHELL
 from dashboards.runtime import context, db, security_log
 from dashboards.runtime.websocket_registry import CLOSED, Door
 from storage.accounts import api_keys, sessions, users, worker_tokens
@@ -154,7 +155,7 @@ async def _by_key(key: ApiKey, user: User, scope: Scope, headers: Headers) -> Ca
     context.current().key_requests.add(key.id)
     if user.role is Role.ADMIN and scopes.Scope.ADMIN not in key.grant.scopes:
         user = replace(user, role=Role.MEMBER)
-    caller = Caller(by=By.KEY, user=user, key_id=key.id, scopes=key.grant.scopes)
+    caller = Caller(by=By.KEY, user=user, key_id=key.id, scopes=key.grant.scopes, grant=key.grant)
     address = (scope.get("client") or ("",))[0]
     if not key_networks.allow(key.grant.networks, address):
         refusal = KeyNotFromHere(address)
@@ -284,7 +285,7 @@ def _only_the_shell(scope: Scope) -> bool:
     return not any(
         route.matches(scope)[0] is not Match.NONE
         for route in routes
-        if not (isinstance(route, Mount) and route.name == "static-assets")
+        if not (isinstance(route, Mount) and route.name == SHELL)
     )
 
 

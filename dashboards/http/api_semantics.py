@@ -1,10 +1,22 @@
-"""For all routes of `/api`: HEAD like GET without a body, entity tags, 304."""
+"""For all routes of `/api`: HEAD like GET without a body, entity tags, 304.
+
+Answers with jobs and lists of jobs are kept in memory, see `answer_cache.py`.
+"""
+
+import re
+from collections.abc import Callable, Hashable
+from functools import partial
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.conditional import fits, kept_by_clients, weak_tag
+from dashboards.http.identity import Caller
+from dashboards.runtime import context
+from dashboards.runtime.answer_cache import KeptAnswer
 
+KEPT = re.compile(r"/api/v1/jobs(/[^/]+)?")
+"""Routes that answer from the ledger alone, and to which it is the same who asked before."""
 KEPT_WITH_304 = {"etag", "cache-control", "vary", "content-location", "date", "expires"}
 
 
@@ -21,11 +33,43 @@ class Semantics:
         answer = _Answer(scope, send)
         scope["method"] = "GET"  # until the response starts; the server omits the body of a response to HEAD
         try:
-            await self.app(scope, receive, answer.send)
+            await self._answered(scope, receive, answer)
         except _EnoughSent:
             pass
         finally:
             scope["method"] = answer.method
+
+    async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """Send the answer that is kept for this caller, or make one and keep it."""
+        key = _key(scope)
+        if key is None:
+            await self.app(scope, receive, answer.send)
+            return
+        holder = context.current()
+        stamp = holder.ledger.changes  # before anything is read
+        kept = holder.answers.find(key, stamp)
+        holder.metrics.answer(kept=kept is not None)
+        if kept is None:
+            answer.keep = partial(_keep, key, stamp, scope)
+            await self.app(scope, receive, answer.send)
+            return
+        scope["route"] = kept.route
+        await answer.send(kept.start | {"headers": list(kept.start["headers"])})
+        await answer.send({"type": "http.response.body", "body": kept.body})
+
+
+def _key(scope: Scope) -> Hashable | None:
+    """Return what the answer depends on besides the ledger; None if it is not kept."""
+    caller: Caller = scope["caller"]
+    if caller.user is None or not KEPT.fullmatch(scope["path"]):
+        return None
+    user = caller.user
+    return caller.by, user.id, user.role, caller.scopes, scope["path"], scope["query_string"]
+
+
+def _keep(key: Hashable, stamp: int, scope: Scope, start: Message, body: bytes) -> None:
+    kept = dict(start) | {"headers": list(start["headers"])}
+    context.current().answers.keep(key, KeptAnswer(stamp=stamp, start=kept, body=body, route=scope.get("route")))
 
 
 class _EnoughSent(Exception):
@@ -40,6 +84,7 @@ class _Answer:
         given = Headers(scope=scope).getlist("if-none-match")
         self.asked = ", ".join(given) or None
         self.start: Message | None = None
+        self.keep: Callable[[Message, bytes], None] | None = None
 
     async def send(self, message: Message) -> None:
         """Pass on a message of the response."""
@@ -70,6 +115,8 @@ class _Answer:
         if "etag" not in headers and headers.get("cache-control") is None:
             headers["ETag"] = weak_tag(body)
             headers.update(kept_by_clients(self.scope))
+            if self.keep:
+                self.keep(start, body)
         if "etag" not in headers or not fits(self.asked, headers["etag"]):
             return False
         start["status"] = 304

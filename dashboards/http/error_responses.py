@@ -44,6 +44,7 @@ REFUSALS = (CrossSite, KeyNotFromHere, NotAllowed, NotYours, ScopeMissing)
 FOR_PROGRAMS = ("/api/", "/v1/", "/uploads", "/internal/")
 """Paths whose errors are never pages."""
 SHARED = "/shared/"
+DENIAL = "websocket.http.response"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -150,7 +151,11 @@ def _told_to_wait(error: TooManyTries | RateLimited, scope: Scope) -> HTMLRespon
 async def refuse(refusal: TranscriberError, scope: Scope, receive: Receive, send: Send) -> None:
     """Refuse a request or a websocket before it reaches a route."""
     scope["who"] = "refused"
-    if scope["type"] == "websocket":
+    if scope["type"] == "websocket" and refusal.status == 429 and DENIAL in scope.get("extensions", {}):
+        await answer_for(refusal, scope)(
+            scope, receive, send
+        )  # before it is accepted: a client reads when to come back
+    elif scope["type"] == "websocket":
         await WebSocketClose(CLOSED if refusal.status == 401 else 4403, str(refusal))(scope, receive, send)
     else:
         await _answer_to(scope, refusal)(scope, receive, send)

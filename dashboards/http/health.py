@@ -71,6 +71,7 @@ async def metrics(_: Request) -> Response:
     holder = context.current()
     single = {
         "transcriber_sessions_open": ("Sessions and keys with an open websocket", len(holder.doors.idents())),
+        "transcriber_answer_cache_bytes": ("Size of the kept answers of the API", holder.answers.size_bytes()),
         "transcriber_uploads": ("Uploads that are kept", await db.in_thread(holder.shelf.count)),
         "transcriber_ledger_wal_bytes": ("Size of the ledger's write-ahead log", holder.ledger.wal_bytes()),
         "transcriber_ledger_checkpoints": ("Checkpoints since the start", holder.ledger.checkpoints.count),

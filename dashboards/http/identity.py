@@ -7,7 +7,7 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from storage.domain.errors import NotSignedIn, ScopeMissing
-from storage.domain.records import Role, Session, User
+from storage.domain.records import KeyGrant, Role, Session, User
 from storage.domain.scopes import Scope
 
 
@@ -34,6 +34,7 @@ class Caller:
     session: Session | None = None
     key_id: str | None = None
     scopes: tuple[Scope, ...] = tuple(Scope)
+    grant: KeyGrant | None = None  # of its key
     worker: str | None = None  # the name of its token; None for the token that all workers share
 
     @property

@@ -6,7 +6,7 @@ storage has no bound, and searches all callers for expired ones in a thread afte
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -53,18 +53,18 @@ class RecentCounters(MemoryStorage):
 class Standing:
     """A caller's place within a limit; `reset_s` is when more requests are allowed. Refused if `wait_s` is given."""
 
-    kind: RateClass
+    kind: str
     limit: RateLimit
     remaining: int
     reset_s: int
     wait_s: int | None = None
 
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers."""
-        policy = f'"{self.kind}";q={self.limit.amount};w={self.limit.window_s}'
-        left = f'"{self.kind}";r={self.remaining};t={self.reset_s}'
-        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+
+def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
+    """Return the fields of draft-ietf-httpapi-ratelimit-headers."""
+    policies = (f'"{one.kind}";q={one.limit.amount};w={one.limit.window_s}' for one in standings)
+    left = (f'"{one.kind}";r={one.remaining};t={one.reset_s}' for one in standings)
+    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(left).encode())]
 
 
 class RateCounters:
@@ -75,21 +75,21 @@ class RateCounters:
     ) -> None:
         self.limits = {kind: limit for kind, limit in limits.items() if limit}
         self.block_s = block_s
-        self._items = {
-            kind: RateLimitItemPerSecond(limit.amount, limit.window_s, kind.value)
-            for kind, limit in self.limits.items()
-        }
         self.storages = (RecentCounters(most), RecentCounters(most))  # of addresses, and of known callers
         self._limiters = tuple(map(SlidingWindowCounterRateLimiter, self.storages))
-        self._blocked: OrderedDict[tuple[RateClass, str], float] = OrderedDict()
+        self._blocked: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def take(self, kind: RateClass, who: str, *, known: bool) -> Standing:
         """Count a request. A caller over the limit is blocked for a while, and not counted meanwhile."""
-        limit, now = self.limits[kind], time.time()
+        return self.take_within(self.limits[kind], kind.value, who, known=known)
+
+    def take_within(self, limit: RateLimit, kind: str, who: str, *, known: bool) -> Standing:
+        """Count a request towards a limit of the caller's own."""
+        now = time.time()
         if self._blocked and (until := self._blocked.get((kind, who), 0.0)) > now:
             wait_s = ceil(until - now)
             return Standing(kind=kind, limit=limit, remaining=0, reset_s=wait_s, wait_s=wait_s)
-        limiter, item = self._limiters[known], self._items[kind]
+        limiter, item = self._limiters[known], RateLimitItemPerSecond(limit.amount, limit.window_s, kind)
         passed = limiter.hit(item, who)
         reset_at, remaining = limiter.get_window_stats(item, who)
         reset_s = max(0, ceil(reset_at - now))
@@ -101,11 +101,12 @@ class RateCounters:
 
     def give_back(self, kind: RateClass, who: str, *, known: bool) -> None:
         """Uncount a request that turned out to be none of those that are limited."""
-        item, storage = self._items[kind], self.storages[known]
+        limit, storage = self.limits[kind], self.storages[known]
+        item = RateLimitItemPerSecond(limit.amount, limit.window_s, kind.value)
         current = storage.sliding_window_keys(item.key_for(who), item.get_expiry(), time.time())[1]
         storage.decr(current)
 
-    def _block(self, key: tuple[RateClass, str], until: float) -> None:
+    def _block(self, key: tuple[str, str], until: float) -> None:
         self._blocked[key] = until
         self._blocked.move_to_end(key)
         if len(self._blocked) > MOST_BLOCKED:

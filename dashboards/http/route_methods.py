@@ -1,11 +1,18 @@
 """Which methods a path has over all of its routes, for 405 and `Allow`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from http import HTTPStatus
 
-from starlette.routing import BaseRoute, Match, Mount
-from starlette.types import Scope
+from starlette.datastructures import URLPath
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Mount, NoMatchFound
+from starlette.types import Receive, Scope, Send
+
+from storage.domain.errors import NotFound
 
 EVERYTHING_ELSE = "/{rest:path}"
+SHELL = "static-assets"
+"""Streamlit's mount of the empty page, which answers every path that nothing else does."""
 
 
 def methods_at(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
@@ -30,3 +37,47 @@ def every_route(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
             yield from every_route(included.routes)
         elif not isinstance(route, Mount):
             yield route
+
+
+class NoPage(BaseRoute):
+    """The last of our routes, before Streamlit answers with the empty page.
+
+    Its answer is 404 or 405. It takes what is at or below a first part of our routes' paths, if no route does. Below a
+    page's path, which a browser may open, it takes what is below the second part.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], *, pages: Collection[str]) -> None:
+        parts = [getattr(route, "path", "").strip("/").split("/") for route in routes]
+        self.prefixes = frozenset("/".join(one[: 2 if one[0] in pages else 1]) for one in parts if one[0])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match what would be answered with the page."""
+        if scope["type"] != "http" or not self._is_ours(scope["path"]) or _somebody_answers(scope, self):
+            return Match.NONE, {}
+        return Match.FULL, {}
+
+    def _is_ours(self, path: str) -> bool:
+        first, _, rest = path.lstrip("/").partition("/")
+        return first in self.prefixes or f"{first}/{rest.partition('/')[0]}" in self.prefixes
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Refuse the request.
+
+        Raises:
+            NotFound: the path has no route.
+            HTTPException: the path has other methods.
+        """
+        allowed = methods_at(scope["app"].routes, scope)
+        if not allowed:
+            raise NotFound("endpoint", scope["path"])
+        allow = ", ".join(sorted(allowed))
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"this address allows {allow}", {"Allow": allow})
+
+    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+
+def _somebody_answers(scope: Scope, but: BaseRoute) -> bool:
+    """Return whether a route other than the page's takes the request."""
+    others = (route for route in scope["app"].routes if route is not but and getattr(route, "name", "") != SHELL)
+    return any(route.matches(scope)[0] is Match.FULL for route in others)

@@ -48,6 +48,8 @@ class Lean(WebSocketsSansIOProtocol):
     async def send(self, message: "ASGISendEvent") -> None:
         shaking = not self.handshake_complete
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # refused with a response of HTTP, which uvicorn takes for no answer at all
         if shaking and self.handshake_complete:
             self.request.headers.clear()  # the parser, a generator, keeps the request until the end
             del self.request, self.response

@@ -70,6 +70,8 @@ def _facts(key: ApiKey, me: Viewer, owner: str | None) -> None:
         limits.append(words.only_from(viewer.plain(grant.networks)))
     if grant.quota_hours is not None:
         limits.append(words.hours_a_month(grant.quota_hours))
+    if grant.requests_per_hour is not None:
+        limits.append(words.requests_an_hour(grant.requests_per_hour))
     if key.previous_until and key.previous_until > utc_now():
         limits.append(words.previous_until(formatting.when(key.previous_until, me.zone)))
     st.caption(" · ".join(limits))

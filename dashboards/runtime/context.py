@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 
 from dashboards.clients.oidc import Provider
 from dashboards.runtime import page_origin
+from dashboards.runtime.answer_cache import Answers
 from dashboards.runtime.background import Background
 from dashboards.runtime.eta import Paces
 from dashboards.runtime.event_bus import Bus
@@ -69,6 +70,7 @@ class Context:
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
     paces: Paces = field(default_factory=Paces)
+    answers: Answers = field(default_factory=Answers)
     lists: Lists = field(default_factory=Lists)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)

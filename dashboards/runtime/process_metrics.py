@@ -10,7 +10,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from storage.domain.clock import utc_now
-from storage.domain.rate_classes import RateClass
+from storage.domain.rate_classes import OF_THE_KEY, RateClass
 from storage.domain.records import Job, JobState
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -42,6 +42,9 @@ class ProcessMetrics:
         self._rate_limited = Counter(
             "transcriber_rate_limited", "Requests refused by a rate limit, by its class", ["class"], registry=registry
         )
+        self._answers = Counter(
+            "transcriber_answer_cache", "Answers of the API by whether they were kept", ["result"], registry=registry
+        )
         self._blocked = Counter(
             "transcriber_logins_blocked", "Log-ins refused after too many tries", ["by"], registry=registry
         )
@@ -56,10 +59,12 @@ class ProcessMetrics:
         self._audio = Counter(
             "transcriber_audio_seconds", "Length of the recordings that were transcribed", registry=registry
         )
-        for kind in RateClass:
-            self._rate_limited.labels(kind.value)
+        for kind in (*RateClass, OF_THE_KEY):
+            self._rate_limited.labels(kind)
         for by in LOGINS:
             self._blocked.labels(by)
+        for result in ("hit", "miss"):
+            self._answers.labels(result)
         for state in JobState:
             if state.finished:
                 self._jobs.labels(state.value)
@@ -83,9 +88,13 @@ class ProcessMetrics:
             code = code if code in self._codes else OTHER
         self._errors.labels(code).inc()
 
-    def rate_limited(self, kind: RateClass) -> None:
+    def rate_limited(self, kind: str) -> None:
         """Count a request that a rate limit refused."""
-        self._rate_limited.labels(kind.value).inc()
+        self._rate_limited.labels(kind).inc()
+
+    def answer(self, *, kept: bool) -> None:
+        """Count an answer that could be kept."""
+        self._answers.labels("hit" if kept else "miss").inc()
 
     def login_blocked(self, by: str) -> None:
         """Count a log-in that was refused unseen after too many tries."""

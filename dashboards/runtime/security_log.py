@@ -14,10 +14,11 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db
-from dashboards.runtime.event_windows import HOUR_S, SecurityEvent
+from dashboards.runtime.event_windows import ACTORS, ADDRESSES, HOUR_S, NAMES, SecurityEvent
 from storage.domain.audit_actions import AuditAction
 from storage.domain.errors import LedgerClosed, TranscriberError
 from storage.domain.records import Job, User
+from storage.domain.trusted_proxies import network_of
 from storage.ledger import audit, audit_origin
 from storage.ledger.audit_origin import Origin, printable
 
@@ -52,14 +53,17 @@ def _sign_in(
 ) -> SecurityEvent:
     origin = origin or audit_origin.current()
     given = printable(name, MAX_NAME_CHARS) or ""
+    sources = ((ADDRESSES, network_of(origin.address or "")), (NAMES, given))
     return SecurityEvent(
         actor=NOBODY,
         action=action,
         subject=given or by,
         detail={"by": by} | ({"code": code} if code else {}),
         origin=origin,
-        alike=(origin.address or "", given),
+        alike=(by, origin.address or "", given),
         bounded=True,
+        kind=by,
+        sources=tuple(source for source in sources if source[1]),
     )
 
 
@@ -82,6 +86,7 @@ def _refusal(actor: str, subject: str, code: str, method: str, origin: Origin | 
         origin=origin or audit_origin.current(),
         alike=(actor,),
         bounded=True,
+        sources=((ACTORS, actor),),
     )
 
 

@@ -193,6 +193,10 @@ def hours_a_month(hours: float) -> str:
     return f"{hours:g} hours a month"
 
 
+def requests_an_hour(requests: int) -> str:
+    return f"{requests:,} requests an hour"
+
+
 def previous_until(when: str) -> str:
     return f"previous secret until {when}"
 
@@ -238,6 +242,7 @@ OFF = "disabled"
 SET_ROLE = "Change role"
 LIMITS = "Limits"
 HOURS_A_MONTH = "Hours per month"
+REQUESTS_AN_HOUR = "Requests per hour"
 GIGABYTES = "Gigabytes stored"
 NO_LIMIT = "unlimited"
 SET_LIMITS = "Save limits"

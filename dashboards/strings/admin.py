@@ -258,13 +258,13 @@ def last(when: str) -> str:
 
 
 CACHES = "Caches"
+API_ANSWERS = "Answers of the API"
 CLEAR = "Clear caches"
 CLEARED = "The caches were cleared."
 CACHE = "Cache"
 ASKED = "Lookups"
 HITS = "Hits"
 SHARE = "Hit rate"
-NO_CACHES = "No page that uses a cache has been opened yet."
 
 # Audit log
 VERIFY = "Verify audit log"

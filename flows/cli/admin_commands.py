@@ -131,20 +131,22 @@ def create_key(
     user: Annotated[str, typer.Argument(help="The user that the key acts for.")],
     name: Annotated[str, typer.Option(help="What the key is for, as shown in lists.")] = "command line",
     scopes: Annotated[str, typer.Option(help="What it may do: read,write,delete,batch,admin. Default: all.")] = "",
+    requests_per_hour: Annotated[int | None, typer.Option(help="A rate limit of its own. Default: none.")] = None,
 ) -> None:
     """Create an API key and print it; it is shown only once."""
     ledger = _open_used()
     asked = scopes.replace(",", " ").split()
     if ledger is None:
-        order = {"user": user, "name": name} | ({"scopes": asked} if asked else {})
+        order: dict[str, Any] = {"user": user, "name": name} | ({"scopes": asked} if asked else {})
+        order |= {"requests_per_hour": requests_per_hour} if requests_per_hour is not None else {}
         secret = _ask("POST", "keys", order)["secret"]
     else:
         with ledger:
-            secret = _make_key(ledger, user, name, asked)
+            secret = _make_key(ledger, user, name, asked, requests_per_hour)
     typer.echo(secret)
 
 
-def _make_key(ledger: "Ledger", user_name: str, name: str, scopes: list[str]) -> str:
+def _make_key(ledger: "Ledger", user_name: str, name: str, scopes: list[str], requests_per_hour: int | None) -> str:
     from duckdb import DuckDBPyConnection
 
     from storage.accounts import api_keys, users
@@ -156,7 +158,7 @@ def _make_key(ledger: "Ledger", user_name: str, name: str, scopes: list[str]) ->
         user = users.by_name(con, user_name)
         if user is None:
             raise NotFound("user", user_name)
-        grant = KeyGrant(scopes=in_order(scopes or Scope))
+        grant = KeyGrant(scopes=in_order(scopes or Scope), requests_per_hour=requests_per_hour)
         secret, _ = api_keys.create(con, user_id=user.id, name=name, grant=grant, actor=operator())
         return secret
 

@@ -20,13 +20,16 @@ from storage.ledger.database import Ledger
 
 MARK = "wt_"
 PREFIX_CHARS = 11
+MOST_REQUESTS_PER_HOUR = 1_000_000
 LONGEST_OVERLAP = timedelta(days=30)
 EVERYTHING = KeyGrant()
 """All that the key's user may do, without an end."""
 
 INSERT = """
-INSERT INTO api_keys (id, user_id, name, prefix, secret_sha256, created_at, scopes, expires_at, networks, quota_hours)
-VALUES ($id, $user_id, $name, $prefix, $secret_sha256, $created_at, $scopes, $expires_at, $networks, $quota_hours)
+INSERT INTO api_keys (id, user_id, name, prefix, secret_sha256, created_at, scopes, expires_at, networks, quota_hours,
+    requests_per_hour)
+VALUES ($id, $user_id, $name, $prefix, $secret_sha256, $created_at, $scopes, $expires_at, $networks, $quota_hours,
+    $requests_per_hour)
 """
 BY_ID = "SELECT * FROM api_key_rows WHERE id = $id"
 OF_USER = "SELECT * FROM api_key_rows WHERE user_id = $user_id ORDER BY id DESC"
@@ -87,11 +90,16 @@ def _checked(grant: KeyGrant) -> dict[str, Any]:
     hours = grant.quota_hours
     if hours is not None and not (math.isfinite(hours) and hours > 0):
         raise BadRequest("quota_hours", "choose more than 0 hours a month, or none for no limit")
+    requests = grant.requests_per_hour
+    if requests is not None and not 1 <= requests <= MOST_REQUESTS_PER_HOUR:
+        problem = f"choose from 1 to {MOST_REQUESTS_PER_HOUR:,} requests an hour, or none for no limit"
+        raise BadRequest("requests_per_hour", problem)
     return {
         "scopes": " ".join(in_order(grant.scopes)),
         "expires_at": grant.expires_at,
         "networks": ", ".join(map(str, key_networks.parse(grant.networks))),
         "quota_hours": hours,
+        "requests_per_hour": requests,
     }
 
 
@@ -205,9 +213,8 @@ def page(
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:
-    key_id, user_id, name, prefix, created_at, last_used_at, revoked_at, scopes, expires_at, networks, hours, until = (
-        row
-    )
+    key_id, user_id, name, prefix, created_at, last_used_at, revoked_at = row[:7]
+    scopes, expires_at, networks, hours, until, requests = row[7:]
     return ApiKey(
         id=key_id,
         user_id=user_id,
@@ -221,6 +228,7 @@ def _key(row: tuple[Any, ...]) -> ApiKey:
             expires_at=expires_at.astimezone(UTC) if expires_at else None,
             networks=networks,
             quota_hours=hours,
+            requests_per_hour=requests,
         ),
         previous_until=until.astimezone(UTC) if until else None,
     )

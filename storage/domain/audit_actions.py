@@ -108,6 +108,7 @@ class AuditAction(StrEnum):
     POOL_PAUSED = _spec("pool.pause", "work pool paused", AuditKind.PLATFORM)
     POOL_RESUMED = _spec("pool.resume", "work pool resumed", AuditKind.PLATFORM)
     UPLOAD_DELETED = _spec("upload.delete", "upload deleted", AuditKind.PLATFORM)
+    CACHES_CLEARED = _spec("cache.clear", "caches cleared", AuditKind.PLATFORM)
     BACKED_UP = _spec("ledger.backup", "ledger backed up", AuditKind.PLATFORM)
     REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
 

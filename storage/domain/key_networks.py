@@ -29,6 +29,20 @@ def allow(text: str, address: str) -> bool:
     return not networks or (found is not None and any(found in network for network in networks))
 
 
+def within(text: str, outer: str) -> bool:
+    """Return whether these networks allow only addresses that the outer ones allow."""
+    networks, around = parse(text), parse(outer)
+    return bool(networks) and all(any(_lies_in(network, one) for one in around) for network in networks)
+
+
+def _lies_in(network: Network, outer: Network) -> bool:
+    if isinstance(network, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
+        return network.subnet_of(outer)
+    if isinstance(network, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
+        return network.subnet_of(outer)
+    return False
+
+
 def _network(entry: str) -> Network:
     try:
         return ipaddress.ip_network(entry, strict=False)

@@ -19,6 +19,11 @@ class RateClass(StrEnum):
     UPLOAD = "upload"
     ADMIN = "admin"
     GENERAL = "general"
+    WEBSOCKET = "websocket"
+
+
+OF_THE_KEY = "key"
+"""The policy's name of a key's own limit, which is a part of its grant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,6 +237,10 @@ class RateLimitSettings(BaseSettings):
         description="Everything else: without a login by address, such as shared links; with one by user or key; "
         "or `off`.",
     )
+    rate_limit_websocket: str = Field(
+        "600 per 5 minutes",
+        description="Openings of WebSockets: of one login or key, or without a login of one address; or `off`.",
+    )
     rate_limit_block_seconds: int = Field(
         60, ge=1, description="Who exceeds a limit is refused for at least this many seconds."
     )

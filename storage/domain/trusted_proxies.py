@@ -8,6 +8,8 @@ from storage.domain.errors import BadRequest
 
 SETTING = "TRANSCRIBER_TRUSTED_PROXIES"
 MOST_HOPS = 10
+V6_NETWORK_BITS = 64
+"""One subscriber has at least so many addresses, which are counted together."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -102,3 +104,15 @@ def is_loopback(text: str) -> bool:
     """Return whether this is an address of this machine alone."""
     address = address_of(text)
     return address is not None and address.is_loopback
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, or an IPv6 network."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped) if mapped else str(ipaddress.IPv6Network((found.packed[:8] + bytes(8), V6_NETWORK_BITS)))

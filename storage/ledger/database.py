@@ -55,6 +55,8 @@ class Ledger:
     def __init__(self, file: DatabaseFile) -> None:
         self.path = file.path
         self.checkpoints = Checkpoints()
+        self.changes = 0
+        """Grows before and after each commit, and so is odd during one; equal even counts mean that nothing changed."""
         self._file = file
         self._cursors = 0
         self._cursors_wait = False
@@ -132,13 +134,22 @@ class Ledger:
             try:
                 yield con
                 con.execute(PING).fetchall()
-                con.execute("COMMIT")
+                with self._counted():
+                    con.execute("COMMIT")
                 self._commits_fail = False
             except BaseException:
                 _roll_back(con)
                 raise
             finally:
                 self._writer = None
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.changes += 1
+        try:
+            yield
+        finally:
+            self.changes += 1
 
     def run(self, work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work(con, …)` in a write transaction and return its result; retries conflicts."""

@@ -41,7 +41,7 @@ class Served:
 @contextmanager
 def serving(settings: Settings) -> Iterator[Served]:
     """Serve the app from a thread; the tests reach its parts through `dashboards.runtime.context`."""
-    with one_runtime(), socket.socket() as listening:
+    with one_runtime(), socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio looks at it for TCP_NODELAY
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(build(settings), log_config=None, ws="websockets-sansio", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

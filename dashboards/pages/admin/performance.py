@@ -6,6 +6,7 @@ from dashboards import strings
 from dashboards.pages import viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import cache_stats, context, request_timings
+from dashboards.services import cache_clearing
 from dashboards.strings import admin as words
 from storage.ledger import slow_queries
 
@@ -61,26 +62,20 @@ def statements() -> None:
 
 @st.fragment(run_every=EVERY_S)
 def kept() -> None:
-    """Show the page caches with hit rates, and clear them on request."""
-    viewer.required_admin()
+    """Show the caches of pages and API with hit rates, and clear them on request."""
+    me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(words.CACHES, anchor=False, width="content")
         if st.button(words.CLEAR, icon=":material/mop:", key="clear-caches"):
-            for one in cache_stats.KNOWN.values():
-                one.clear()
+            cache_clearing.clear(me.user)
             st.toast(words.CLEARED, icon=":material/check:")
+    answers = context.current().answers
+    counts = [(words.API_ANSWERS, answers.asked, answers.hits)]
+    counts += [(one.name, one.asked, one.hits) for one in cache_stats.KNOWN.values()]
     rows = [
-        {
-            words.CACHE: one.name,
-            words.ASKED: one.asked,
-            words.HITS: one.hits,
-            words.SHARE: one.hits / one.asked if one.asked else None,
-        }
-        for one in cache_stats.KNOWN.values()
+        {words.CACHE: name, words.ASKED: asked, words.HITS: hits, words.SHARE: hits / asked if asked else None}
+        for name, asked, hits in counts
     ]
-    if not rows:
-        st.info(words.NO_CACHES)
-        return
     share = {words.SHARE: st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")}
     st.dataframe(rows, hide_index=True, column_config=share, height="content")
 

@@ -9,6 +9,7 @@ from dashboards.pages.api_key_row import FRESH_KEY
 from dashboards.pages.viewer import Viewer
 from dashboards.services import key_management
 from dashboards.strings import accounts as words
+from storage.accounts import api_keys
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import KeyGrant
@@ -48,9 +49,12 @@ def _grant() -> KeyGrant:
     lasts = st.selectbox(words.KEY_LASTS, list(words.KEY_LASTS_DAYS), format_func=words.KEY_LASTS_DAYS.__getitem__)
     networks = st.text_input(words.KEY_NETWORKS, placeholder=words.KEY_NETWORKS_EXAMPLE, max_chars=2000)
     hours = st.number_input(words.HOURS_A_MONTH, 0.0, None, None, 1.0, placeholder=words.NO_LIMIT)
+    most = api_keys.MOST_REQUESTS_PER_HOUR
+    requests = st.number_input(words.REQUESTS_AN_HOUR, 1, most, None, placeholder=words.NO_LIMIT)
     return KeyGrant(
         scopes=tuple(scopes),
         expires_at=utc_now() + timedelta(days=lasts) if lasts else None,
         networks=networks or "",
         quota_hours=hours,
+        requests_per_hour=requests,
     )

@@ -42,6 +42,22 @@ class ScopeMissing(TranscriberError):
         return f"this needs the scope `{self.needed}`; the key has {', '.join(self.has)}: use a key with that scope"
 
 
+class KeyLimitExceeded(TranscriberError):
+    """An API key asks for a key with more than itself."""
+
+    status, code = 403, "key_limit_exceeded"
+
+    def __init__(self, limit: str, most: str) -> None:
+        super().__init__(limit, most)
+        self.limit, self.most = limit, most
+
+    def __str__(self) -> str:
+        return (
+            f"this key has the limit `{self.limit}` ({self.most}), and so must a key that it creates or rotates; give "
+            "one within it, or log in to the app"
+        )
+
+
 class KeyNotFromHere(TranscriberError):
     """The API key is used from an address outside of its networks."""
 

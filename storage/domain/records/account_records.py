@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from storage.domain import key_networks
 from storage.domain.scopes import Scope
 
 
@@ -59,7 +60,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyGrant:
-    """What a key may do, until when, from where, and how much a month.
+    """What a key may do: scopes, end, networks, hours a month, requests an hour.
 
     Without networks it may be used from anywhere.
     """
@@ -68,6 +69,19 @@ class KeyGrant:
     expires_at: datetime | None = None
     networks: str = ""
     quota_hours: float | None = None
+    requests_per_hour: int | None = None
+
+    def excess_over(self, other: "KeyGrant") -> tuple[str, str] | None:
+        """Return the first limit of `other`, scopes aside, that this exceeds; and its value."""
+        if other.networks and not key_networks.within(self.networks, other.networks):
+            return "networks", other.networks
+        if other.expires_at and (self.expires_at is None or self.expires_at > other.expires_at):
+            return "expires_at", other.expires_at.isoformat()
+        for limit in ("quota_hours", "requests_per_hour"):
+            own, most = getattr(self, limit), getattr(other, limit)
+            if most is not None and (own is None or own > most):
+                return limit, f"{most:g}"
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

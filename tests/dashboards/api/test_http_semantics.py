@@ -3,12 +3,17 @@
 from collections.abc import Callable
 
 import pytest
+from starlette.routing import Mount, Route, WebSocketRoute
 
+from dashboards.app import routes
 from dashboards.http.conditional import fits
+from dashboards.pages.registry import PAGES
 from dashboards.runtime import context
 from storage.domain.records import JobState
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
+
+SHELL = '<div id="root">'
 
 
 @pytest.fixture
@@ -61,6 +66,38 @@ def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], ton
     ):
         answer = site.client.request(method, path, headers=ada, json=body)
         assert (answer.status_code, answer.json()["param"]) == (400, sorted(set(body) - {"words", "name"})[0]), path
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/uploads", "OPTIONS, POST"),
+        ("/asr", "POST"),
+        ("/auth/password", "POST"),
+        ("/share", "POST"),
+        ("/uploads/a/b", None),
+        ("/events", None),
+        ("/audit/export/x", None),
+    ],
+)
+def test_a_page_never_answers_for_an_api(site: Site, path: str, allowed: str | None) -> None:
+    site.sign_in()
+    answer = site.client.get(path, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers.get("allow")) == (405 if allowed else 404, allowed)
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_the_page_answers_for_pages_alone(site: Site) -> None:
+    """Whatever route is added: what begins like it is never the empty page, unless it is a page's path."""
+    known = [route for route in routes() if isinstance(route, Route | Mount | WebSocketRoute)]
+    prefixes = {route.path.split("/")[1] for route in known} - {page.path for page in PAGES.values()}
+    assert len(prefixes) > 15
+    for name in (None, "ada"):
+        if name:
+            site.sign_in(name)
+        assert all(SHELL in site.client.get(f"/{page.path}").text for page in PAGES.values())
+        for path in (f"/{prefix}{rest}" for prefix in prefixes for rest in ("", "/", "/no/such/thing")):
+            assert SHELL not in site.client.get(path).text, path
 
 
 @pytest.mark.parametrize(

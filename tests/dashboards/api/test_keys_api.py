@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from dashboards.runtime import context
+from dashboards.services import key_management
 from storage.accounts import api_key_usage
 from storage.domain.clock import utc_now
-from storage.domain.records import JobState
+from storage.domain.errors import KeyLimitExceeded
+from storage.domain.records import JobState, KeyGrant
 from storage.domain.scopes import Scope
 from storage.jobs import job_store
 from tests.dashboards.site import ORIGIN, Site
@@ -69,6 +71,39 @@ def test_a_key_makes_none_that_may_do_more(site: Site) -> None:
     greater = make(site, site.key_of(site.user("ada")), scopes=ALL)["key"]["id"]
     answer = site.client.post(f"/api/v1/keys/{greater}/rotate", headers=lesser, json={})
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("limit", "own", "narrower", "wider"),
+    [
+        ("networks", "10.0.0.0/8", ["10.1.0.0/16", "10.0.0.7"], ["", "11.0.0.1", "10.0.0.7 2001:db8::1"]),
+        ("quota_hours", 2.0, [2, 0.5], [None, 2.5]),
+        ("requests_per_hour", 50, [50, 1], [None, 51]),
+    ],
+)
+def test_a_key_makes_none_beyond_its_own_limits(
+    site: Site, limit: str, own: Any, narrower: list[Any], wider: list[Any]
+) -> None:
+    asks, root = KeyGrant(**{limit: own}), site.user("root")
+    for value in narrower:
+        key_management.create(root, "narrower", KeyGrant(**{limit: value}), by=asks)
+    for value in wider:
+        with pytest.raises(KeyLimitExceeded, match=limit):
+            key_management.create(root, "wider", KeyGrant(**{limit: value}), by=asks)
+
+
+def test_the_answer_says_which_limit_a_new_key_exceeds(site: Site, ada: dict[str, str]) -> None:
+    end = utc_now() + timedelta(days=2)
+    limited = site.key_of(site.user("ada"), expires_at=end, requests_per_hour=500)
+    error = make(site, limited, 403, requests_per_hour=10)["error"]
+    assert error["code"] == "key_limit_exceeded"
+    assert "`expires_at`" in error["message"]
+    make(site, limited, 403, requests_per_hour=10, expires_at=(end + timedelta(seconds=1)).isoformat())
+    made = make(site, limited, requests_per_hour=10, expires_at=end.isoformat())["key"]
+    assert made["requests_per_hour"] == 10
+    unlimited = make(site, ada)["key"]["id"]
+    assert site.client.post(f"/api/v1/keys/{unlimited}/rotate", headers=limited, json={}).status_code == 403
+    assert site.client.post(f"/api/v1/keys/{made['id']}/rotate", headers=limited, json={}).status_code == 200
 
 
 def test_keys_are_listed_by_pages(site: Site, ada: dict[str, str]) -> None:

@@ -74,7 +74,7 @@ def test_refusals_and_blocked_log_ins_are_counted(settings: Settings) -> None:
         found = scraped(site)
     limited, blocked = found["transcriber_rate_limited"], found["transcriber_logins_blocked"]
     classes = {one.labels["class"]: one.value for one in limited.samples}
-    assert classes == {"api": 2, "auth": 0, "upload": 0, "admin": 0, "general": 0}
+    assert classes == {"api": 2, "auth": 0, "upload": 0, "admin": 0, "general": 0, "websocket": 0, "key": 0}
     assert {one.labels["by"]: one.value for one in blocked.samples} == {"password": 1, "share link": 0, "rate limit": 0}
 
 

@@ -3,18 +3,23 @@
 import math
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
+from starlette.testclient import WebSocketDenialResponse
+from starlette.types import Receive, Scope, Send
 
-from dashboards.http.identity import By
+from dashboards.http.identity import NOBODY as NOBODY_KNOWN
+from dashboards.http.identity import By, Caller
 from dashboards.http.rate_counters import RateCounters
-from dashboards.http.rate_limits import network_of
+from dashboards.http.rate_limits import RateLimits
 from dashboards.http.traffic import Traffic, rate_class_of, traffic_of
 from dashboards.runtime import context
 from storage.domain.audit_actions import AuditAction
 from storage.domain.errors import BadRequest
 from storage.domain.rate_classes import RateClass, RateLimit, parse
 from storage.domain.settings import RateLimitSettings, Settings
+from storage.domain.trusted_proxies import network_of
 from storage.ledger import audit
 from tests.dashboards.http.test_access_middleware import app_routes, filled
 from tests.dashboards.site import ORIGIN, Site, running
@@ -223,6 +228,74 @@ def test_too_many_requests_are_refused_with_the_time_to_wait(settings: Settings)
     assert f"wait {answer.headers['retry-after']} seconds" in error["message"]
     assert re.fullmatch(r'"api";r=0;t=\d+', answer.headers["ratelimit"])
     assert answer.headers["x-request-id"]
+
+
+def test_a_key_can_have_a_rate_of_its_own(settings: Settings) -> None:
+    settings.__dict__["rates"] = RateLimitSettings(rate_limit_api="5 per hour", rate_limit_upload="off", _env_file=None)
+    with running(settings) as site:
+        ada = site.user("ada")
+        slow, usual = site.key_of(ada, requests_per_hour=2), site.key_of(ada)
+        assert site.client.post("/uploads", headers=slow).status_code == 412  # its class has no limit; it counts here
+        answer = site.client.get("/api/v1/me", headers=slow)
+        assert answer.headers["ratelimit-policy"] == '"api";q=5;w=3600, "key";q=2;w=3600'
+        assert re.fullmatch(r'"api";r=4;t=\d+, "key";r=0;t=\d+', answer.headers["ratelimit"])
+        for _ in range(6):
+            answer = site.client.get("/api/v1/me", headers=slow)
+            assert (answer.status_code, answer.json()["code"]) == (429, "rate_limit_exceeded")
+        assert "class key" in answer.json()["detail"]
+        assert int(answer.headers["retry-after"]) >= 60
+        assert site.client.get("/api/v1/me", headers=usual).status_code == 200
+        metrics = site.client.get("/metrics", headers=site.worker).text
+    assert 'transcriber_rate_limited_total{class="key"} 6.0' in metrics
+
+
+def opened(site: Site, headers: dict[str, str]) -> int:
+    """Open a websocket, close it, and return the status of the handshake."""
+    try:
+        with site.client.websocket_connect("/events", headers=headers):
+            return 101
+    except WebSocketDenialResponse as denied:
+        return denied.status_code
+
+
+def test_websockets_are_limited_by_login_before_they_are_accepted(settings: Settings) -> None:
+    settings.__dict__["rates"] = RateLimitSettings(rate_limit_websocket="3 per hour", _env_file=None)
+    with running(settings) as site:
+        key = site.key_of(site.user("bob"), requests_per_hour=2)
+        site.sign_in("ada")
+        assert [opened(site, ORIGIN) for _ in range(5)] == [101] * 3 + [429] * 2
+        site.sign_in("ada")
+        assert opened(site, ORIGIN) == 101  # another login of the same address
+        site.client.cookies.clear()
+        assert [opened(site, key) for _ in range(2)] == [101, 101]
+        with pytest.raises(WebSocketDenialResponse) as refused, site.client.websocket_connect("/events", headers=key):
+            pass
+        answer = refused.value
+    assert answer.headers["ratelimit-policy"] == '"websocket";q=3;w=3600, "key";q=2;w=3600'
+    assert (answer.status_code, int(answer.headers["retry-after"]) >= 60) == (429, True)
+    assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+
+
+async def test_a_hundred_pages_behind_one_address_connect_again_after_a_restart() -> None:
+    passed: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        passed.append(scope["path"])
+
+    limits = RateLimits(app, RateLimitSettings(_env_file=None))
+    for caller in (NOBODY_KNOWN, Caller(by=KEY, key_id="of a page")):
+        passed.clear()
+        for _ in range(3):  # a flaky restart, and two tries before it
+            for path in ("/_stcore/stream", "/events") * 100:
+                scope: Scope = {
+                    "type": "websocket",
+                    "path": path,
+                    "caller": caller,
+                    "client": ("192.0.2.1", 1),
+                    "headers": [],
+                }
+                await limits(scope, cast(Receive, None), cast(Send, None))
+        assert len(passed) == 600
 
 
 def test_a_folder_from_the_page_is_not_limited_and_a_program_is(limited: Site) -> None:

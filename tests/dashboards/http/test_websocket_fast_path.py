@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from dashboards.http.access_middleware import _Guarded
 from dashboards.http.websocket_fast_path import Lean, Straight
@@ -41,6 +42,10 @@ async def echo(websocket: WebSocket) -> None:
     await websocket.receive()
 
 
+async def too_often(websocket: WebSocket) -> None:
+    await websocket.send_denial_response(PlainTextResponse("later", 429, {"Retry-After": "60"}))
+
+
 async def hello(request: Request) -> PlainTextResponse:
     return PlainTextResponse(request.url.path)
 
@@ -49,7 +54,7 @@ async def hello(request: Request) -> PlainTextResponse:
 async def served() -> AsyncIterator[tuple[str, uvicorn.Server]]:
     passed.clear()
     app = Starlette(
-        routes=[WebSocketRoute("/echo", echo), Route("/hello", hello)],
+        routes=[WebSocketRoute("/echo", echo), WebSocketRoute("/often", too_often), Route("/hello", hello)],
         middleware=[Middleware(Straight), Middleware(Inner)],
     )
     server = uvicorn.Server(uvicorn.Config(app, ws=Lean, ws_per_message_deflate=False, log_config=None))
@@ -78,6 +83,15 @@ async def test_a_request_does_not_nor_a_websocket_that_nobody_waits_for() -> Non
         with pytest.raises(Exception, match="403"):
             await connect(f"ws://{where}/nowhere")
         assert passed == ["/hello", "/nowhere"]
+
+
+async def test_a_handshake_is_refused_with_a_status_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as (where, _):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://{where}/often")
+    assert (refused.value.response.status_code, refused.value.response.headers["retry-after"]) == (429, "60")
+    assert refused.value.response.body == b"later"
+    assert [one.message for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_the_handshake_is_forgotten() -> None:

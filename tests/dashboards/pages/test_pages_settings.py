@@ -273,6 +273,7 @@ def test_a_key_is_limited_when_it_is_made_and_rotated_later(desk: Desk) -> None:
     may.set_value([Scope.READ])
     field(at, "It expires").set_value(90)
     field(at, "Only from these addresses and networks").set_value("10.0.0.0/8")
+    field(at, "Requests per hour").set_value(2000)
     button(at, "Create a key").click()
     at.run()
     with desk.ledger.read() as con:
@@ -280,6 +281,8 @@ def test_a_key_is_limited_when_it_is_made_and_rotated_later(desk: Desk) -> None:
     assert key.grant.scopes == (Scope.READ,)
     assert key.grant.expires_at
     assert "only from 10" in words(at)
+    assert key.grant.requests_per_hour == 2000
+    assert "2,000 requests an hour" in words(at)
     first = next(one.value for one in at.code if one.value.startswith("wt_"))
     at.button(key=f"rotate-{key.id}").click()
     at.run()

@@ -45,6 +45,44 @@ def test_different_events_are_bounded_together() -> None:
     assert windows.begins(event("203.0.113.99", bounded=True))
 
 
+def failed(by: str, address: str, name: str = "") -> SecurityEvent:
+    sources = (("addresses", address), *([("names", name)] if name else []))
+    told: dict[str, Any] = {"actor": "nobody", "action": AuditAction.LOGIN_FAILED, "subject": name or by}
+    return event(by, address, name, detail={"by": by}, bounded=True, kind=by, sources=sources, **told)
+
+
+def test_a_flood_of_one_kind_hides_no_other() -> None:
+    windows = EventWindows(clock=Clock())
+    began = [windows.begins(failed("key", f"10.0.{number // 250}.{number % 250}")) for number in range(5000)]
+    assert sum(began) == 61
+    assert windows.begins(failed("password", "203.0.113.9", "ada"))
+
+
+def test_a_flood_of_one_address_or_at_one_name_hides_no_other() -> None:
+    windows = EventWindows(clock=Clock())
+    spray = [windows.begins(failed("password", "203.0.113.9", f"name{number}")) for number in range(500)]
+    many = [windows.begins(failed("password", f"10.0.{number // 250}.{number % 250}", "root")) for number in range(500)]
+    assert (sum(spray), sum(many)) == (11, 11)  # ten, and one that opens the window of the others
+    assert windows.begins(failed("password", "192.0.2.1", "ada"))
+    of_address, of_name = windows.take(everything=True)
+    assert (of_address.subject, of_address.detail["times"]) == ("password", 489)
+    assert 400 < of_address.detail["addresses"]["203.0.113.9"] <= 489
+    assert (of_name.subject, of_name.detail["times"]) == ("root", 489)
+    assert 400 < of_name.detail["names"]["root"] <= 489
+
+
+def test_what_is_left_out_names_the_most_frequent_in_bounded_memory() -> None:
+    windows = EventWindows(clock=Clock())
+    for number in range(20_000):
+        windows.begins(failed("password", f"10.{number // 62500}.{number // 250 % 250}.{number % 250}", f"n{number}"))
+        if number % 5 == 0:
+            windows.begins(failed("password", f"172.16.{number // 250 % 250}.{number % 250}", "ada"))
+    (rest,) = (one for one in windows.take(everything=True) if one.subject == "password")
+    assert next(iter(rest.detail["names"])) == "ada"
+    assert sum(map(len, (rest.detail["names"], rest.detail["addresses"]))) <= 20
+    assert not windows._bounded  # nothing is remembered of windows that ended
+
+
 def test_what_is_not_counted_leaves_one_row_an_hour() -> None:
     clock = Clock()
     windows = EventWindows(clock=clock)

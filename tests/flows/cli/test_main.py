@@ -60,6 +60,8 @@ def test_an_account_can_be_made_without_a_platform(env: dict[str, str]) -> None:
 
     key = run(env, "admin", "create-key", "grace")
     assert key.stdout.startswith("wt_")
+    refused = run(env, "admin", "create-key", "grace", "--requests-per-hour", "0")
+    assert (refused.returncode, "requests_per_hour" in refused.stderr) == (1, True)
 
     checked = run(env, "admin", "verify-audit")
     assert checked.returncode == 0

@@ -86,6 +86,8 @@ def test_keys_need_a_user_and_a_name(ledger: Ledger, ann: User, make_user: Calla
         ({"networks": " ".join(f"10.0.0.{n}" for n in range(51))}, "networks"),
         ({"quota_hours": 0.0}, "quota_hours"),
         ({"quota_hours": float("nan")}, "quota_hours"),
+        ({"requests_per_hour": 0}, "requests_per_hour"),
+        ({"requests_per_hour": 1_000_001}, "requests_per_hour"),
     ],
 )
 def test_a_grant_that_cannot_hold_is_refused(ledger: Ledger, ann: User, grant: dict[str, Any], field: str) -> None:
