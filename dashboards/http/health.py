@@ -10,7 +10,7 @@ from starlette.routing import Route
 from dashboards.runtime import context, db
 from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
-from storage.jobs import job_store
+from storage.jobs import job_store, platform_pause
 
 
 async def live(_: Request) -> Response:
@@ -21,7 +21,8 @@ async def live(_: Request) -> Response:
 async def ready(_: Request) -> Response:
     """Report whether the ledger commits, storage answers, and Prefect has answered since the start.
 
-    Nothing is accepted without ledger and storage. When Prefect is away later, jobs are accepted and wait for it.
+    Nothing is accepted without ledger and storage. When Prefect is away later, jobs are accepted and wait for it. They
+    are accepted, too, while the platform is paused for maintenance: it is ready, and `paused` has the reason.
     """
     parts = {
         "ledger": await _ledger_answers(),
@@ -29,7 +30,9 @@ async def ready(_: Request) -> Response:
         "prefect": context.current().prefect_has_answered,
     }
     status = 200 if all(parts.values()) else 503
-    return JSONResponse({"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}, status)
+    told = {"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}
+    pause = await db.read(platform_pause.find) if parts["ledger"] else None
+    return JSONResponse(told | ({"paused": pause.reason} if pause else {}), status)
 
 
 async def _ledger_answers() -> bool:
@@ -69,7 +72,10 @@ async def metrics(_: Request) -> Response:
     for beat, ahead in context.workers().skewed():
         skewed.labels(beat.name, beat.host, beat.pool).set(ahead.total_seconds())
     holder = context.current()
+    paused = await db.read(platform_pause.find) is not None
     single = {
+        "transcriber_paused": ("1 while the platform is paused for maintenance", int(paused)),
+        "transcriber_jobs_handed_out": ("Recordings that are running", await db.read(platform_pause.running)),
         "transcriber_sessions_open": ("Sessions and keys with an open websocket", len(holder.doors.idents())),
         "transcriber_uploads": ("Uploads that are kept", await db.in_thread(holder.shelf.count)),
         "transcriber_ledger_wal_bytes": ("Size of the ledger's write-ahead log", holder.ledger.wal_bytes()),

@@ -140,6 +140,28 @@ def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
     return f"{name} (priority {priority}{at_once}{', **paused**' if paused else ''})"
 
 
+MAINTENANCE = "Maintenance"
+MAINTENANCE_ABOUT = (
+    "Pause the platform before you update or restart it. No recording is handed out, what is running is finished, and "
+    "uploads are accepted and wait. All pages show your reason."
+)
+MAINTENANCE_REASON = "Reason, for everybody"
+MAINTENANCE_PAUSE = "Pause the platform"
+MAINTENANCE_RESUME = "Resume the platform"
+MAINTENANCE_QUIET = "Quiet: no recording is running. You can stop everything now."
+
+
+def maintenance(reason: str) -> str:
+    return (
+        f"Paused for maintenance: {reason}\n\nYou can go on uploading. New recordings are kept, and "
+        "transcribed when the pause ends; those that are running are finished."
+    )
+
+
+def maintenance_running(count: int) -> str:
+    return f"{count:,} {'recording is' if count == 1 else 'recordings are'} running, then it is quiet."
+
+
 # Unfinished uploads
 
 

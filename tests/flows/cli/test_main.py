@@ -80,6 +80,16 @@ def test_a_secret_is_rotated_without_a_platform(env: dict[str, str], tmp_path: P
     assert kept.with_name("previous-worker-token").read_text().startswith("the-first\n")
 
 
+def test_the_platform_is_paused_without_a_web_process(env: dict[str, str]) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    paused = run(env, "admin", "pause", "new disks", "--wait")
+    assert paused.stdout.splitlines() == [
+        "paused: new disks; uploads are accepted and wait",
+        "the web process is not running; it hands out nothing when it starts",
+    ]
+    assert run(env, "admin", "resume").stdout == "resumed: recordings are handed out\n"
+
+
 def test_a_recording_that_is_not_there_cannot_be_renamed(env: dict[str, str]) -> None:
     assert run(env, "admin", "create-user", "grace").returncode == 0
     done = run(env, "admin", "rename", "nothing", "Board meeting")
