@@ -359,6 +359,28 @@ class EngineSettings(BaseSettings):
     span_max_s: float = Field(180.0, gt=10, description="Longest span, in seconds.")
 
 
+class WorkerSettings(BaseSettings):
+    """A worker's life: how it leaves, and when its resident process is replaced."""
+
+    model_config = _CONFIG
+
+    drain_minutes: float = Field(
+        10.0,
+        ge=0,
+        description="After SIGTERM a worker finishes the runs in hand for at most this many minutes, then stops; 0 "
+        "means at once. A second SIGTERM, or Ctrl-C, stops it at once. `up` stops its own workers at once.",
+    )
+    recycle_runs: int = Field(
+        0, ge=0, description="A worker replaces its resident process after this many flow runs; 0 means never."
+    )
+    recycle_bytes: int = Field(
+        0,
+        ge=0,
+        description="A worker replaces its resident process between runs once that holds this much memory, models "
+        "included; 0 means never.",
+    )
+
+
 class Settings:
     """All settings together; each class is read once, on first use."""
 
@@ -389,6 +411,10 @@ class Settings:
     @cached_property
     def engine(self) -> EngineSettings:
         return EngineSettings()
+
+    @cached_property
+    def worker(self) -> WorkerSettings:
+        return WorkerSettings()
 
     @property
     def model_dir(self) -> Path:

@@ -61,6 +61,7 @@ from storage.domain.errors.platform_errors import (
     PortTaken,
     PrefectAway,
     RemoteError,
+    VersionMismatch,
 )
 from storage.domain.errors.recording_errors import (
     AudioUnreadable,
@@ -166,4 +167,5 @@ __all__ = [
     "UnknownHost",
     "UploadConflict",
     "UploadTooLarge",
+    "VersionMismatch",
 ]
