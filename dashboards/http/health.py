@@ -12,6 +12,14 @@ from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
 from storage.jobs import job_store, platform_pause
 
+MEASURED = (
+    ("free_bytes", "free_bytes", "Free memory of the worker's device"),
+    ("spans_per_minute", "spans_per_minute", "Spans transcribed per minute, over the last minutes"),
+    ("speech_seconds_per_second", "speech_per_s", "Seconds of speech transcribed per second, over the last minutes"),
+    ("draining", "draining", "1 while the worker finishes its runs, to leave"),
+)
+"""Gauges of single workers: the name's ending, the field of the heartbeat, and what it is."""
+
 
 async def live(_: Request) -> Response:
     """Report that the event loop runs."""
@@ -63,6 +71,11 @@ async def metrics(_: Request) -> Response:
         gauge = Gauge(f"transcriber_worker_{what}", f"{what.replace('_', ' ')} by pool", ["pool"], registry=registry)
         for pool in {beat.pool for beat in alive} | {"cpu", "gpu"}:
             gauge.labels(pool).set(sum(getattr(beat, attribute) for beat in alive if beat.pool == pool))
+    for name, attribute, text in MEASURED:
+        measured = Gauge(f"transcriber_worker_{name}", text, ["worker", "host", "pool"], registry=registry)
+        for beat in alive:
+            if (number := getattr(beat, attribute)) is not None:
+                measured.labels(beat.name, beat.host, beat.pool).set(number)
     told_of_silent = "Workers that sent no recent heartbeat and did not sign off"
     silent = Gauge("transcriber_worker_silent", told_of_silent, ["worker", "host", "pool"], registry=registry)
     for beat in context.workers().silent():

@@ -208,7 +208,8 @@ class Dispatcher:
         room = self.limit() - len(handed_out)
         if room <= 0 or not ready:
             return []
-        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused)
+        each = context.settings().web.jobs_in_flight_per_user or None
+        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused, each=each)
 
     async def _learn_pauses(self, runs: "PrefectRuns", ready: Collection[str]) -> None:
         """Read now and then what somebody paused in Prefect."""

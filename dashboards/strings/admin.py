@@ -54,6 +54,7 @@ NOTHING_FAILED = "Nothing has failed."
 # Machines
 WORKING = "working"
 IDLE = "idle"
+DRAINING = "finishing, then leaving"
 WORKER_DOES = {"cpu": "Decodes, cuts and exports", "gpu": "Transcribes"}
 
 
@@ -67,6 +68,14 @@ def worker(does: str, host: str, device: str, pid: int, heard_s: float) -> str:
 
 def slots_busy(busy: int, slots: int) -> str:
     return f"{busy} of {slots} slots busy"
+
+
+def worker_speed(spans_per_minute: float, speech_per_s: float) -> str:
+    return f"{spans_per_minute:g} spans per minute, {speech_per_s:g} s of speech per second, over the last minutes"
+
+
+def memory_free(size: str) -> str:
+    return f"{size} of the device's memory free"
 
 
 def model(name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli import join_command
 from flows.cli.admin_commands import ask, open_used
 from flows.platform.os_user import operator
 
@@ -54,7 +55,10 @@ def _change(reason: str | None) -> dict[str, Any] | None:
 
 
 def _wait_until_quiet(look_every_s: float = LOOK_EVERY_S) -> None:
-    """Wait until nothing runs, seen twice: a recording may just be on its way to the workers."""
+    """Wait until nothing runs.
+
+    It is looked at twice: a recording may just be on its way to the workers.
+    """
     told, quiet = "", 0
     while True:
         running = int(ask("GET", "maintenance")["running"])
@@ -75,3 +79,4 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to `transcriber admin`."""
     app.command()(pause)
     app.command()(resume)
+    app.command(name="join-command")(join_command.join_command)

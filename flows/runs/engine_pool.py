@@ -1,4 +1,4 @@
-"""The engines of one process: loaded on demand, shared, unloaded when idle or in the way."""
+"""The engines of one process: loaded on demand, shared, unloaded to make room."""
 
 import contextlib
 import logging
@@ -51,9 +51,10 @@ class EnginePool:
         clock: Callable[[], float] = time.monotonic,
         engine_on: EngineOn = SelectedEngine.from_settings,
         free_bytes: Callable[[str], int | None] = device_memory.free_bytes,
+        find: Callable[..., Resolved] = resolve,
     ) -> None:
         self._settings, self._device, self._clock, self._engine_on = settings, device, clock, engine_on
-        self._free_bytes = free_bytes
+        self._free_bytes, self._find = free_bytes, find
         self._slots: dict[str, _Slot] = {}
         self._lock, self._one_load = threading.Lock(), threading.Lock()
 
@@ -112,7 +113,7 @@ class EnginePool:
             return engine
 
     def _resolve(self, model: str) -> Resolved:
-        return resolve(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
+        return self._find(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
 
     def warm(self, model: str) -> None:
         """Load the model that stays loaded from now on."""
@@ -146,7 +147,7 @@ class EnginePool:
 
 
 def _size_of(resolved: Resolved) -> int:
-    """Return the size of a model's files, which is about that of its weights in memory."""
+    """Return the size of a model's files, about that of its weights in memory."""
     return sum(path.stat().st_size for path in resolved.path.rglob("*") if path.is_file())
 
 

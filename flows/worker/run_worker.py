@@ -67,8 +67,9 @@ async def _serve(worker: WarmWorker, *, alone: bool) -> None:
 
 
 async def _time_to_leave(worker: WarmWorker, *, may_drain: bool) -> None:
-    """Wait for the signal to stop, or a refusal; after a first SIGTERM, finish the runs in hand.
+    """Wait for the signal to stop, or a refusal.
 
+    After a first SIGTERM, the runs in hand are finished.
     A worker of `transcriber up` stops at once: everything else stops with it.
     """
     stop, drain = asyncio.Event(), asyncio.Event()
@@ -113,7 +114,7 @@ async def _start(worker: WarmWorker, *, alone: bool) -> None:
 
 
 async def _known_to_web(worker: WarmWorker, *, wait_s: float) -> None:
-    """Wait briefly for the web process to accept this version, before anything in Prefect is changed."""
+    """Give the web process a moment to refuse this version, before Prefect is changed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
             while not worker.heartbeats.acknowledged:  # noqa: ASYNC110 - a refusal ends the worker meanwhile

@@ -69,7 +69,7 @@ WHERE state = 'queued' AND flow_run_id IS NULL AND detail = $detail
 
 
 def resume(con: DuckDBPyConnection, *, actor: str) -> None:
-    """End the pause, and let waiting jobs no longer speak of it; without one, nothing changes."""
+    """End the pause, of which waiting jobs no longer speak."""
     before = find(con)
     if before is None:
         return
@@ -87,6 +87,6 @@ WHERE state NOT IN ('completed', 'failed', 'cancelled') AND deleted_at IS NULL
 
 
 def running(con: DuckDBPyConnection) -> int:
-    """Return how many recordings are handed out and unfinished; 0 means that a pause is quiet."""
+    """Return how many recordings are handed out and unfinished."""
     row = con.execute(RUNNING).fetchone()
     return int(row[0]) if row else 0

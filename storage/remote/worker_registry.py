@@ -135,7 +135,7 @@ class Workers:
         return {run for beat in beats for run in beat.flow_runs or ()}
 
     def slots(self, pool: str, now: datetime | None = None) -> int:
-        """Return how many flow runs the workers of a pool run at once; draining ones take no more."""
+        """Return how many flow runs a pool's workers run; draining ones take no more."""
         return sum(beat.slots for beat in self.alive(now, pool=pool) if not beat.draining)
 
     def default_model(self, now: datetime | None = None) -> ModelState | None:

@@ -26,7 +26,7 @@ def free_bytes(device: str) -> int | None:
 
 
 def visible_name(number: int, visible: str | None) -> str:
-    """Return the index or UUID of the device that CUDA numbers so; empty if it is not visible."""
+    """Return the index or UUID of CUDA's device; empty if it is not visible."""
     if not visible:
         return str(number)
     names = [name.strip() for name in visible.split(",")]

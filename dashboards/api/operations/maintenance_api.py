@@ -24,8 +24,8 @@ class MaintenanceOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    paused: bool
-    reason: str | None = Field(None, max_length=MAX_REASON_CHARS)
+    paused: bool = Field(examples=[True])
+    reason: str | None = Field(None, max_length=MAX_REASON_CHARS, examples=["New disks, until noon"])
 
     def wanted(self) -> str | None:
         """Return the reason of the pause, or None to resume.

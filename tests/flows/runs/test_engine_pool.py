@@ -203,10 +203,12 @@ def test_the_model_least_recently_used_goes_when_another_does_not_fit_beside_it(
         write_model(folder)
         (folder / "weights").write_bytes(b"x" * 1000)
     device = SmallDevice(total_bytes=2600)  # two models, and room to work
-    engines = EnginePool(
-        Settings(), device="cpu", clock=clock, engine_on=device.engine_on, free_bytes=device.free_bytes
-    )
-    monkeypatch.setattr(engines, "_resolve", lambda name: Resolved(name=name, path=made[name], fingerprint=name))
+
+    def find(name: str, **_: object) -> Resolved:
+        return Resolved(name=name, path=made[name], fingerprint=name)
+
+    fakes = {"engine_on": device.engine_on, "free_bytes": device.free_bytes, "find": find}
+    engines = EnginePool(Settings(), device="cpu", clock=clock, **fakes)
 
     def use(name: str) -> list[str]:
         clock.pass_minutes(1)

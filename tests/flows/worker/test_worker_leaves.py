@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.flows.conftest import Server, Worker, until
 from tests.flows.worker.test_warm_worker import written
@@ -15,7 +16,7 @@ def test_a_drained_worker_finishes_its_run_and_a_second_signal_stops_it_at_once(
 ) -> None:
     first = start_worker("leaving", RECYCLED)
     until(lambda: server.http.get("/work_pools/leaving").is_success, within_s=90)
-    where = {"pool": "leaving", "queue": "default", "folder": str(tmp_path)}
+    where: dict[str, Any] = {"pool": "leaving", "queue": "default", "folder": str(tmp_path)}
     pids = []
     for name in ("one", "two"):  # a process for each run, and nothing is lost between them
         run = server.end(server.start("patient", name=name, seconds=0.1, **where), within_s=90)
