@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,7 +208,7 @@ def test_the_model_least_recently_used_goes_when_another_does_not_fit_beside_it(
     def find(name: str, **_: object) -> Resolved:
         return Resolved(name=name, path=made[name], fingerprint=name)
 
-    fakes = {"engine_on": device.engine_on, "free_bytes": device.free_bytes, "find": find}
+    fakes: dict[str, Any] = {"engine_on": device.engine_on, "free_bytes": device.free_bytes, "find": find}
     engines = EnginePool(Settings(), device="cpu", clock=clock, **fakes)
 
     def use(name: str) -> list[str]:
