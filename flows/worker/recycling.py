@@ -32,7 +32,7 @@ class Recycling:
     def _why(self) -> str | None:
         most_runs, most_bytes = self._settings.recycle_runs, self._settings.recycle_bytes
         if most_runs and self._child.runs_done >= most_runs:
-            return f"it has done {self._child.runs_done} runs"
+            return f"its runs reached {most_runs}"
         if most_bytes and self._child.runs_done and (held := self._child.memory_bytes) > most_bytes:
             return f"it holds {held / 2**20:.0f} MiB"
         return None

@@ -22,6 +22,8 @@ def test_a_drained_worker_finishes_its_run_and_a_second_signal_stops_it_at_once(
         run = server.end(server.start("patient", name=name, seconds=0.1, **where), within_s=90)
         assert (run["state_type"], "transcriber.deaths" in run["labels"]) == ("COMPLETED", False)
         pids.append(written(tmp_path / name))
+        replaced = f"replaces its resident process {pids[-1]}: its runs reached 1"
+        until(lambda replaced=replaced: replaced in first.log.read_text())  # type: ignore[misc]
     assert pids[0] != pids[1]
 
     in_hand = server.start("patient", name="in hand", seconds=4, **where)
