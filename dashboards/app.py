@@ -26,6 +26,7 @@ from dashboards.api import (
     worker_api,
 )
 from dashboards.api.event_stream import events
+from dashboards.api.operations import maintenance_api
 from dashboards.auth import login, oidc_routes, signup
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
@@ -126,6 +127,7 @@ def routes() -> list[BaseRoute]:
         Mount("/api", jobs_api.api),
         *worker_api.ROUTES,
         *admin_api.ROUTES,
+        *maintenance_api.ROUTES,
         WebSocketRoute("/events", events),
     ]
     return [*ours, NoPage(ours, pages={page.path for page in PAGES.values()})]

@@ -35,7 +35,7 @@ from storage.jobs.reports import (
     apply,
 )
 from storage.ledger.database import Ledger
-from storage.remote.worker_registry import WorkerBeat
+from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 
 SPANS = (
     Span(index=0, start_s=0, end_s=10, samples_sha256="00aa", speech=(Stretch(start_s=1, end_s=7),)),
@@ -224,5 +224,5 @@ def job_in(
 def heartbeat(pool: str = "gpu", **given: Any) -> WorkerBeat:
     """Return what an idle worker with one slot says of itself, with the given differences."""
     usual: dict[str, Any] = {"name": f"{pool}-1", "pool": pool, "host": "here", "pid": 1, "device": "cpu"}
-    usual |= {"slots": 1, "busy": 0, "default_model": None, "sent_at": utc_now()}
+    usual |= {"slots": 1, "busy": 0, "default_model": None, "sent_at": utc_now(), "version": OWN_VERSION}
     return WorkerBeat(**(usual | given))

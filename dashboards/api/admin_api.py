@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dashboards.http.error_responses import bad_request
 from dashboards.runtime import context, db, notify
-from storage.accounts import api_keys, sessions, users
+from storage.accounts import api_keys, sessions, users, worker_tokens
 from storage.domain.errors import BadRequest, NotFound
 from storage.domain.records import KeyGrant, Role, to_json
 from storage.domain.scopes import Scope, in_order
@@ -58,6 +58,12 @@ class NewKey(_Order):
     name: str
     scopes: list[str] = Field(default=[scope.value for scope in Scope])
     requests_per_hour: int | None = None
+
+
+class NewWorkerToken(_Order):
+    """Create a token for the workers of one machine."""
+
+    name: str
 
 
 class Rename(_Order):
@@ -145,6 +151,13 @@ def _make_key(con: DuckDBPyConnection, user_name: str, name: str, grant: KeyGran
     return secret, key.id
 
 
+async def create_worker_token(request: Request) -> Response:
+    """Create a worker token and return its secret, which is shown only once."""
+    order = await _read(request, NewWorkerToken)
+    secret, token = await db.write(worker_tokens.create, name=order.name, actor=order.actor)
+    return JSONResponse({"id": token.id, "secret": secret})
+
+
 async def rename_job(request: Request) -> Response:
     """Rename a recording and return its new name."""
     order = await _read(request, Rename)
@@ -207,6 +220,7 @@ ROUTES = [
     Route("/internal/v1/admin/users", create_user, methods=["POST"]),
     Route("/internal/v1/admin/passwords", reset_password, methods=["POST"]),
     Route("/internal/v1/admin/keys", create_key, methods=["POST"]),
+    Route("/internal/v1/admin/worker-tokens", create_worker_token, methods=["POST"]),
     Route("/internal/v1/admin/secrets", rotate_secret, methods=["POST"]),
     Route("/internal/v1/admin/names", rename_job, methods=["POST"]),
     Route("/internal/v1/admin/backups", backup, methods=["POST"]),

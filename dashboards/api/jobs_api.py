@@ -25,6 +25,7 @@ from dashboards.api import (
 from dashboards.api.form_upload import form_upload
 from dashboards.api.job_schemas import JobBody, JobList, Me, NewName, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
+from dashboards.api.operations import maintenance_api
 from dashboards.http import error_responses
 from dashboards.http.api_parameters import known_parameters
 from dashboards.http.api_semantics import Semantics
@@ -272,6 +273,7 @@ async def recording(request: Request, job_id: str) -> Response:
 api.include_router(transcript_api.router)
 api.include_router(search_api.router)
 api.include_router(audit_api.router)
+api.include_router(maintenance_api.router)
 api.include_router(keys_api.router)
 api.include_router(accounts_api.router)
 api.include_router(event_stream.router)

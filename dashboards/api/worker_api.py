@@ -20,10 +20,10 @@ from dashboards.services import accept_recording, jobs
 from dashboards.services.accept_recording import NewRecording
 from storage.accounts import users
 from storage.domain import batch_sources
-from storage.domain.errors import NotAllowed, NotFound
+from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.jobs import job_store, reports
-from storage.remote.worker_registry import WorkerBeat
+from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 from storage.transcripts import transcript_store
 
 _BEAT: TypeAdapter[WorkerBeat] = TypeAdapter(WorkerBeat)
@@ -74,11 +74,17 @@ async def report(request: Request) -> Response:
 
 
 async def heartbeat(request: Request) -> Response:
-    """Record a worker's heartbeat; respond with the models that it should download."""
+    """Record a worker's heartbeat; respond with the models that it should download.
+
+    Raises:
+        VersionMismatch: the worker is of another version.
+    """
     try:
         beat = _BEAT.validate_json(await request.body())
     except ValidationError as error:
         raise bad_request(error) from error
+    if beat.version != OWN_VERSION:
+        raise VersionMismatch(beat.name, beat.version, OWN_VERSION)
     wanted = context.workers().beat(beat)
     notify.wake()
     return JSONResponse({"wanted_models": list(wanted)})

@@ -10,7 +10,15 @@ from starlette.routing import Route
 from dashboards.runtime import context, db
 from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
-from storage.jobs import job_store
+from storage.jobs import job_store, platform_pause
+
+MEASURED = (
+    ("free_bytes", "free_bytes", "Free memory of the worker's device"),
+    ("spans_per_minute", "spans_per_minute", "Spans transcribed per minute, over the last minutes"),
+    ("speech_seconds_per_second", "speech_per_s", "Seconds of speech transcribed per second, over the last minutes"),
+    ("draining", "draining", "1 while the worker finishes its runs, to leave"),
+)
+"""Gauges of single workers: the name's ending, the field of the heartbeat, and what it is."""
 
 
 async def live(_: Request) -> Response:
@@ -21,7 +29,8 @@ async def live(_: Request) -> Response:
 async def ready(_: Request) -> Response:
     """Report whether the ledger commits, storage answers, and Prefect has answered since the start.
 
-    Nothing is accepted without ledger and storage. When Prefect is away later, jobs are accepted and wait for it.
+    Nothing is accepted without ledger and storage. When Prefect is away later, jobs are accepted and wait for it. They
+    are accepted, too, while the platform is paused for maintenance: it is ready, and `paused` has the reason.
     """
     parts = {
         "ledger": await _ledger_answers(),
@@ -29,7 +38,9 @@ async def ready(_: Request) -> Response:
         "prefect": context.current().prefect_has_answered,
     }
     status = 200 if all(parts.values()) else 503
-    return JSONResponse({"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}, status)
+    told = {"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}
+    pause = await db.read(platform_pause.find) if parts["ledger"] else None
+    return JSONResponse(told | ({"paused": pause.reason} if pause else {}), status)
 
 
 async def _ledger_answers() -> bool:
@@ -60,6 +71,11 @@ async def metrics(_: Request) -> Response:
         gauge = Gauge(f"transcriber_worker_{what}", f"{what.replace('_', ' ')} by pool", ["pool"], registry=registry)
         for pool in {beat.pool for beat in alive} | {"cpu", "gpu"}:
             gauge.labels(pool).set(sum(getattr(beat, attribute) for beat in alive if beat.pool == pool))
+    for name, attribute, text in MEASURED:
+        measured = Gauge(f"transcriber_worker_{name}", text, ["worker", "host", "pool"], registry=registry)
+        for beat in alive:
+            if (number := getattr(beat, attribute)) is not None:
+                measured.labels(beat.name, beat.host, beat.pool).set(number)
     told_of_silent = "Workers that sent no recent heartbeat and did not sign off"
     silent = Gauge("transcriber_worker_silent", told_of_silent, ["worker", "host", "pool"], registry=registry)
     for beat in context.workers().silent():
@@ -69,7 +85,10 @@ async def metrics(_: Request) -> Response:
     for beat, ahead in context.workers().skewed():
         skewed.labels(beat.name, beat.host, beat.pool).set(ahead.total_seconds())
     holder = context.current()
+    paused = await db.read(platform_pause.find) is not None
     single = {
+        "transcriber_paused": ("1 while the platform is paused for maintenance", int(paused)),
+        "transcriber_jobs_handed_out": ("Recordings that are running", await db.read(platform_pause.running)),
         "transcriber_sessions_open": ("Sessions and keys with an open websocket", len(holder.doors.idents())),
         "transcriber_answer_cache_bytes": ("Size of the kept answers of the API", holder.answers.size_bytes()),
         "transcriber_uploads": ("Uploads that are kept", await db.in_thread(holder.shelf.count)),

@@ -37,6 +37,7 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/admin/audit": {"GET": ADMIN},
     "/api/v1/admin/audit/counts": {"GET": ADMIN},
     "/api/v1/admin/audit/export": {"GET": ADMIN},
+    "/api/v1/admin/maintenance": {"GET": ADMIN, "PUT": ADMIN},
     "/api/v1/shares": {"GET": ADMIN},
     "/api/v1/search": {"GET": READ},
     "/api/v1/events": {"GET": READ},

@@ -18,6 +18,7 @@ from storage.domain.job_messages import (
     DownloadingModel,
     JobMessage,
     LanePaused,
+    MaintenancePause,
     ModelUnavailable,
     RetryingModel,
     WaitingForModel,
@@ -26,7 +27,7 @@ from storage.domain.job_messages import (
     encode,
 )
 from storage.domain.records import Job, JobState, Lane
-from storage.jobs import job_store, queue_order, reports
+from storage.jobs import job_store, platform_pause, queue_order, reports
 from storage.jobs.reports import Failed, Started
 from storage.remote.worker_registry import ModelState
 
@@ -166,7 +167,10 @@ class Dispatcher:
 
         Jobs that have to wait for their model or a paused queue stand aside with their reason, all at once.
         """
-        choices = {wanted: self.models.choose(wanted) for wanted in await db.read(queue_order.wanted_models)}
+        asked_for = await db.read(queue_order.wanted_models)
+        if await self._is_paused(asked_for):
+            return 0
+        choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
         started = 0
         for job in await self._next(ready):
@@ -174,6 +178,14 @@ class Dispatcher:
         await self._set_aside(choices)
         await self._learn_pauses(runs, ready)
         return started
+
+    async def _is_paused(self, asked_for: Collection[str]) -> bool:
+        """Return whether the platform is paused for maintenance; then waiting jobs say why."""
+        pause = await db.read(platform_pause.find)
+        if pause is None:
+            return False
+        await notify.note_all(MaintenancePause(reason=pause.reason), models=asked_for)
+        return True
 
     async def _set_aside(self, choices: Mapping[str, Ready | Waiting | Hopeless]) -> None:
         """Give jobs of models that are not ready their reason; fail the hopeless."""
@@ -196,7 +208,8 @@ class Dispatcher:
         room = self.limit() - len(handed_out)
         if room <= 0 or not ready:
             return []
-        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused)
+        each = context.settings().web.jobs_in_flight_per_user or None
+        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused, each=each)
 
     async def _learn_pauses(self, runs: "PrefectRuns", ready: Collection[str]) -> None:
         """Read now and then what somebody paused in Prefect."""

@@ -16,7 +16,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import MailNotSent, TranscriberError
 from storage.domain.job_messages import text_of
 from storage.domain.records import JobState
-from storage.domain.settings import MailSettings
+from storage.domain.service_settings import MailSettings
 
 logger = logging.getLogger(__name__)
 

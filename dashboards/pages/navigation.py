@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards import components, strings
 from dashboards.components.contracts import SessionData
-from dashboards.pages import login_forms, new_browser_notice, not_found, registry, viewer
+from dashboards.pages import login_forms, maintenance_notice, new_browser_notice, not_found, registry, viewer
 from dashboards.pages.settings import password
 from dashboards.pages.viewer import Viewer
 from dashboards.runtime import context, db
@@ -51,6 +51,7 @@ def signed_in(me: Viewer) -> None:
             st.switch_page(registry.page("job"), query_params={"id": job_id})
         if components.dock(facts, name=me.user.shown_name, role=strings.ROLE[me.user.role]):
             st.switch_page(registry.page("upload"))
+    maintenance_notice.show(me)
     new_browser_notice.show(me)
     shown.run()
 

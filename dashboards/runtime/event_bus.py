@@ -78,6 +78,7 @@ class Bus:
         self._lock = threading.Lock()
         self._listeners: set[Subscriber] = set()
         self._told: Counter[str | None] = Counter()
+        self._looks = 0
         self._history: deque[News] = deque(maxlen=HISTORY)
         self._process = secrets.token_hex(4)  # numbers start again with the process
 
@@ -99,9 +100,9 @@ class Bus:
                 self._listeners.discard(listener)
 
     def count(self, owner_id: str | None) -> int:
-        """Return the number of events for an owner or all."""
+        """Return the number of events for an owner or all, those for every page included."""
         with self._lock:
-            return self._told[owner_id]
+            return self._told[owner_id] + self._looks
 
     def crowd(self) -> int:
         """Return the number of listeners, nearly all of them open pages."""
@@ -139,6 +140,7 @@ class Bus:
     def look_again(self) -> None:
         """Let every open page draw itself again, because something changed that belongs to no job."""
         with self._lock:
+            self._looks += 1  # a page whose socket opens later finds that it missed something
             pages = [listener for listener in self._listeners if listener.is_page]
         _tell(pages, News({"job_id": "", "owner_id": "", "missed": True}, len(pages)))
 

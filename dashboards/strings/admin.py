@@ -54,6 +54,7 @@ NOTHING_FAILED = "Nothing has failed."
 # Machines
 WORKING = "working"
 IDLE = "idle"
+DRAINING = "finishing, then leaving"
 WORKER_DOES = {"cpu": "Decodes, cuts and exports", "gpu": "Transcribes"}
 
 
@@ -67,6 +68,14 @@ def worker(does: str, host: str, device: str, pid: int, heard_s: float) -> str:
 
 def slots_busy(busy: int, slots: int) -> str:
     return f"{busy} of {slots} slots busy"
+
+
+def worker_speed(spans_per_minute: float, speech_per_s: float) -> str:
+    return f"{spans_per_minute:g} spans per minute, {speech_per_s:g} s of speech per second, over the last minutes"
+
+
+def memory_free(size: str) -> str:
+    return f"{size} of the device's memory free"
 
 
 def model(name: str) -> str:
@@ -138,6 +147,28 @@ PAUSE_HELP = "Workers start no new runs; runs in progress are finished."
 def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
     at_once = f", at most {limit} at once" if limit is not None else ""
     return f"{name} (priority {priority}{at_once}{', **paused**' if paused else ''})"
+
+
+MAINTENANCE = "Maintenance"
+MAINTENANCE_ABOUT = (
+    "Pause the platform before you update or restart it. No recording is handed out, what is running is finished, and "
+    "uploads are accepted and wait. All pages show your reason."
+)
+MAINTENANCE_REASON = "Reason, for everybody"
+MAINTENANCE_PAUSE = "Pause the platform"
+MAINTENANCE_RESUME = "Resume the platform"
+MAINTENANCE_QUIET = "Quiet: no recording is running. You can stop everything now."
+
+
+def maintenance(reason: str) -> str:
+    return (
+        f"Paused for maintenance: {reason}\n\nYou can go on uploading. New recordings are kept, and "
+        "transcribed when the pause ends; those that are running are finished."
+    )
+
+
+def maintenance_running(count: int) -> str:
+    return f"{count:,} {'recording is' if count == 1 else 'recordings are'} running, then it is quiet."
 
 
 # Unfinished uploads

@@ -24,7 +24,7 @@ Role = Annotated[str, typer.Option(help="admin, member, or reader (reads own wor
 Name = Annotated[str, typer.Argument(help="The name that the user logs in with.")]
 
 
-def _ask(method: str, path: str, order: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask(method: str, path: str, order: dict[str, Any] | None = None) -> dict[str, Any]:
     """Send an admin request to the web process."""
     from storage.domain.settings import Settings
     from storage.remote.service_tokens import operator_token
@@ -49,7 +49,7 @@ def _open() -> "Ledger | None":
         return None
 
 
-def _open_used() -> "Ledger | None":
+def open_used() -> "Ledger | None":
     """Return the ledger that the platform uses, or None if the web process holds it.
 
     Raises:
@@ -85,7 +85,7 @@ def create_user(name: Name, role: Role = "member") -> None:
         raise BadRequest("--role", f"use one of {', '.join(Roles)}")
     ledger = _open()
     if ledger is None:
-        password = _ask("POST", "users", {"name": name, "role": role})["password"]
+        password = ask("POST", "users", {"name": name, "role": role})["password"]
     else:
         with ledger:
             password = secrets.token_urlsafe(12)
@@ -96,9 +96,9 @@ def create_user(name: Name, role: Role = "member") -> None:
 @app.command(name="reset-password")
 def reset_password(name: Name) -> None:
     """Give a user a one-time password, and end all of the user's sessions."""
-    ledger = _open_used()
+    ledger = open_used()
     if ledger is None:
-        password = _ask("POST", "passwords", {"name": name})["password"]
+        password = ask("POST", "passwords", {"name": name})["password"]
     else:
         with ledger:
             password = _reset(ledger, name)
@@ -134,12 +134,12 @@ def create_key(
     requests_per_hour: Annotated[int | None, typer.Option(help="A rate limit of its own. Default: none.")] = None,
 ) -> None:
     """Create an API key and print it; it is shown only once."""
-    ledger = _open_used()
+    ledger = open_used()
     asked = scopes.replace(",", " ").split()
     if ledger is None:
         order: dict[str, Any] = {"user": user, "name": name} | ({"scopes": asked} if asked else {})
         order |= {"requests_per_hour": requests_per_hour} if requests_per_hour is not None else {}
-        secret = _ask("POST", "keys", order)["secret"]
+        secret = ask("POST", "keys", order)["secret"]
     else:
         with ledger:
             secret = _make_key(ledger, user, name, asked, requests_per_hour)
@@ -176,9 +176,9 @@ def rotate_secret(
     from storage.domain.settings import Settings
     from storage.remote import secret_rotation
 
-    ledger = _open_used()
+    ledger = open_used()
     if ledger is None:
-        done = _ask("POST", "secrets", {"name": name, "overlap_hours": overlap_hours})
+        done = ask("POST", "secrets", {"name": name, "overlap_hours": overlap_hours})
         until, next_step = datetime.fromisoformat(done["until"]), done["next_step"]
     else:
         with ledger:
@@ -200,9 +200,9 @@ def backup(
     from storage.maintenance import housekeeping
 
     target = to.absolute() if to else None
-    ledger = _open_used()
+    ledger = open_used()
     if ledger is None:
-        path = _ask("POST", "backups", {"to": str(target)} if target else {})["path"]
+        path = ask("POST", "backups", {"to": str(target)} if target else {})["path"]
     else:
         with ledger:
             try:
@@ -220,9 +220,9 @@ def rename(
     """Rename a recording."""
     from storage.jobs import renaming
 
-    ledger = _open_used()
+    ledger = open_used()
     if ledger is None:
-        renamed = _ask("POST", "names", {"job": job, "name": name})["name"]
+        renamed = ask("POST", "names", {"job": job, "name": name})["name"]
     else:
         with ledger:
             renamed = ledger.run(renaming.rename, job, name=name, actor=operator()).name
@@ -282,10 +282,10 @@ def verify_audit(
     from storage.maintenance import audit_heads
 
     heads = audit_heads.read(against) if against else []
-    ledger = _open_used()
+    ledger = open_used()
     if ledger is None:
         told = [{"at": head.at.isoformat(), "rows": head.rows, "hash": head.hash} for head in heads]
-        report = _ask("POST", "audit", {"heads": told})
+        report = ask("POST", "audit", {"heads": told})
     else:
         heads = heads or audit_heads.kept(Files.from_settings(Settings().storage))
         with ledger, ledger.read() as con:
@@ -307,7 +307,7 @@ def rebuild() -> None:
 
     ledger = _open()
     if ledger is None:
-        counts = _ask("POST", "rebuild", {})
+        counts = ask("POST", "rebuild", {})
     else:
         with ledger:
             counts = asdict(run(ledger, Files.from_settings(Settings().storage)))

@@ -1,4 +1,4 @@
-"""The engines of one process: loaded on demand, shared, unloaded when idle."""
+"""The engines of one process: loaded on demand, shared, unloaded to make room."""
 
 import contextlib
 import logging
@@ -13,12 +13,15 @@ from storage.domain.settings import EngineSettings, Settings
 from storage.domain.transcript_notes import SteppedDown
 from tasks.asr.base import AsrEngine
 from tasks.asr.selected_engine import SelectedEngine
+from tasks.models import device_memory
 from tasks.models.catalogue import Resolved
 from tasks.models.devices import DevicePlan
 from tasks.models.model_choice import resolve
 
 log = logging.getLogger(__name__)
 
+WORKING_SHARE = 0.5
+"""Beside its weights an engine needs about half of their size to work with; then it decodes fewer windows at once."""
 EngineOn = Callable[[Resolved, EngineSettings, str | None], AsrEngine]
 
 
@@ -47,10 +50,13 @@ class EnginePool:
         device: str,
         clock: Callable[[], float] = time.monotonic,
         engine_on: EngineOn = SelectedEngine.from_settings,
+        free_bytes: Callable[[str], int | None] = device_memory.free_bytes,
+        find: Callable[..., Resolved] = resolve,
     ) -> None:
         self._settings, self._device, self._clock, self._engine_on = settings, device, clock, engine_on
+        self._free_bytes, self._find = free_bytes, find
         self._slots: dict[str, _Slot] = {}
-        self._lock = threading.Lock()
+        self._lock, self._one_load = threading.Lock(), threading.Lock()
 
     @contextlib.contextmanager
     def borrow(self, model: str, fingerprint: str, *, deaths: int = 0) -> Iterator[AsrEngine]:
@@ -79,10 +85,35 @@ class EnginePool:
         resolved = self._resolve(model)
         if resolved.fingerprint != fingerprint:
             raise ModelMissing(model, f"the one here is {resolved.fingerprint}, the job wants {fingerprint}")
-        return self._engine_on(resolved, self._settings.engine, self._device)
+        with self._one_load:  # two at a time would both count on the same memory
+            self._make_room(_size_of(resolved))
+            return self._engine_on(resolved, self._settings.engine, self._device)
+
+    def _make_room(self, model_bytes: int) -> None:
+        """Unload idle engines, least recently used first, until another model fits beside the rest.
+
+        The model that stays loaded is unloaded last, and loaded again when a run needs it. What a device does not tell
+        is not known, and nothing is unloaded.
+        """
+        free = self._free_bytes(self._device)
+        lacking = 0 if free is None else round((1 + WORKING_SHARE) * model_bytes) - free
+        while lacking > 0 and (engine := self._take_least_recent()) is not None:
+            engine.close()
+            lacking -= _size_of(engine.resolved)
+            log.info("unloaded %s, which was idle, to make room for another model", engine.resolved.name)
+
+    def _take_least_recent(self) -> AsrEngine | None:
+        """Take the engine out of the idle slot whose turn it is to be unloaded."""
+        with self._lock:
+            idle = [slot for slot in self._slots.values() if slot.engine is not None and not slot.users]
+            slot = min(idle, key=lambda each: (each.kept, each.idle_since), default=None)
+            if slot is None:
+                return None
+            engine, slot.engine, slot.usual = slot.engine, None, None
+            return engine
 
     def _resolve(self, model: str) -> Resolved:
-        return resolve(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
+        return self._find(model, settings=self._settings.engine, model_dir=self._settings.model_dir)
 
     def warm(self, model: str) -> None:
         """Load the model that stays loaded from now on."""
@@ -113,6 +144,11 @@ class EnginePool:
 
     def _idle_s(self, slot: _Slot) -> float:
         return 0.0 if slot.users or slot.kept else self._clock() - slot.idle_since
+
+
+def _size_of(resolved: Resolved) -> int:
+    """Return the size of a model's files, about that of its weights in memory."""
+    return sum(path.stat().st_size for path in resolved.path.rglob("*") if path.is_file())
 
 
 def _step_down_for_deaths(slot: _Slot, engine: AsrEngine, deaths: int) -> None:

@@ -54,6 +54,7 @@ class Resident:
         self.name, self.device, self.loads_engines = name, device, loads_engines
         self.settings = Settings()
         self.engines: EnginePool | None = None
+        self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
         self._flags: dict[UUID, CancelFlag] = {}
         self._head_starts: dict[UUID, asyncio.Task[Job]] = {}
         self._lock = threading.Lock()

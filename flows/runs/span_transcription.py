@@ -78,6 +78,7 @@ class SpanTranscription:
             except DecodingStopped as stopped:
                 raise Stopped from stopped
         self.here.files.write(self.result, to_json(span_result))
+        self.here.on_transcribed(sum(each.end_s - each.start_s for each in self.speech))
         return span_result
 
     def report(self, span_result: SpanResult, *, reused: bool) -> None:

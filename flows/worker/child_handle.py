@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import psutil
+
 from tasks.models.devices import engine_environment
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class Child:
         self._ready = asyncio.Event()
         self._runs: dict[UUID, asyncio.Future[str | None]] = {}
         self.stopping = False
+        self.runs_done = 0
+        self._replacing = False
 
     @property
     def pid(self) -> int | None:
@@ -61,6 +65,20 @@ class Child:
     @property
     def holds(self) -> set[UUID]:
         return set(self._runs)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The resident memory of the process; 0 while there is none."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss) if self.pid is not None else 0
+        except psutil.Error:
+            return 0
+
+    def replace(self) -> None:
+        """Replace the process, which holds no run; runs that come meanwhile get the next one."""
+        self._replacing, self.runs_done = True, 0
+        self._ready.clear()
+        self.kill()
 
     async def start(self) -> None:
         """Start the process, which is killed if it is not ready in time."""
@@ -139,6 +157,7 @@ class Child:
         await self._lost(process)
 
     def _finish(self, flow_run_id: UUID, problem: str | None, *, passing: bool) -> None:
+        self.runs_done += 1
         future = self._runs.get(flow_run_id)
         if future is None or future.done():
             return
@@ -149,7 +168,8 @@ class Child:
 
     async def _lost(self, process: asyncio.subprocess.Process) -> None:
         """Report every run as lost, then start the next process."""
-        was_ready = self._ready.is_set()
+        was_ready, replaced = self._ready.is_set() or self._replacing, self._replacing
+        self._replacing, self.runs_done = False, 0
         self._ready.clear()
         self.kill()
         if self._writer is not None:
@@ -159,7 +179,8 @@ class Child:
             if not future.done():
                 future.set_exception(ChildLost(f"process {process.pid} ended with status {status}"))
         if not self.stopping:
-            log.warning("the resident process of %s ended with status %s; starting another", self.name, status)
+            if not replaced:
+                log.warning("the resident process of %s ended with status %s; starting another", self.name, status)
             await asyncio.sleep(0.2 if was_ready else self._restart_after_s)
             await self._start_again()
 

@@ -150,8 +150,11 @@ def main() -> None:
     die_with(arguments.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
     keep_logs()
-    install(Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu"))
-    asyncio.run(serve(WorkerConnection(arguments.fd), tuple(arguments.preload)))
+    line = WorkerConnection(arguments.fd)
+    resident = Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu")
+    resident.on_transcribed = lambda speech_s: line.say(op="transcribed", speech_s=speech_s)
+    install(resident)
+    asyncio.run(serve(line, tuple(arguments.preload)))
 
 
 if __name__ == "__main__":

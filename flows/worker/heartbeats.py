@@ -7,15 +7,16 @@ import os
 import platform
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from uuid import UUID
 
 from storage.domain.clock import utc_now
-from storage.domain.errors import TranscriberError
+from storage.domain.errors import RemoteError, TranscriberError, VersionMismatch
 from storage.domain.settings import Settings
 from storage.remote.service_tokens import worker_secret
 from storage.remote.web_client import WebClient
-from storage.remote.worker_registry import SPEAKERS, ModelState, WorkerBeat
+from storage.remote.worker_registry import OWN_VERSION, SPEAKERS, ModelState, WorkerBeat
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,22 @@ BEAT_EVERY_S = 5.0
 FIRST_BEAT_EVERY_S = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """What a worker says of itself; `slots` is 0 while its resident process starts."""
+
+    slots: int
+    busy: int
+    default_model: ModelState | None = None
+    models: tuple[ModelState, ...] = ()
+    draining: bool = False
+    free_bytes: int | None = None
+    spans_per_minute: float | None = None
+    speech_per_s: float | None = None
+
+
 class HeartbeatSender:
-    """Sends heartbeats until cancelled, then signs off; `status` gives slots and models.
+    """Sends heartbeats until cancelled, then signs off; `status` gives load and models.
 
     `on_acknowledged` receives the slots of each heartbeat that the web process accepted; `held` gives the current flow
     runs.
@@ -38,7 +53,7 @@ class HeartbeatSender:
         name: str,
         pool: str,
         device: str,
-        status: Callable[[], tuple[int, int, ModelState | None, tuple[ModelState, ...]]],
+        status: Callable[[], WorkerStatus],
         on_wanted: Callable[[tuple[str, ...]], None],
         on_acknowledged: Callable[[int], None],
         held: Callable[[], set[UUID]],
@@ -53,6 +68,8 @@ class HeartbeatSender:
             self._versions |= _speakers(settings)
         self._hurry = asyncio.Event()
         self.acknowledged = False
+        self.refusal: str | None = None
+        self.refused = asyncio.Event()
 
     def soon(self) -> None:
         """Send the next heartbeat now, because something changed that others wait for."""
@@ -73,30 +90,31 @@ class HeartbeatSender:
                     client.call("DELETE", f"/internal/v1/heartbeats/{self._name}")
 
     async def _beat(self, client: WebClient) -> None:
-        slots, busy, default, models = await asyncio.to_thread(self._status)
+        status = await asyncio.to_thread(self._status)
         beat = WorkerBeat(
             name=self._name,
             pool=self._pool,
             host=socket.gethostname(),
             pid=os.getpid(),
             device=self._device,
-            slots=slots,
-            busy=busy,
-            default_model=default,
-            models=models,
             versions=self._versions,
+            version=OWN_VERSION,
             flow_runs=tuple(str(ident) for ident in self._held()),
             sent_at=utc_now(),
+            **{each.name: getattr(status, each.name) for each in fields(status)},
         )
         try:
             wanted_models = await asyncio.to_thread(client.beat, beat)
         except TranscriberError as error:
+            if isinstance(error, RemoteError) and error.code == VersionMismatch.code:
+                self.refusal = str(error)
+                self.refused.set()
             if self.acknowledged:
                 log.info("no heartbeat: %s", error)
             self.acknowledged = False
             return
         self.acknowledged = True
-        self._on_acknowledged(slots)
+        self._on_acknowledged(status.slots)
         if wanted_models:
             self._on_wanted(wanted_models)
 

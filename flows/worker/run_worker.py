@@ -17,13 +17,15 @@ from prefect.client.orchestration import get_client
 from flows.platform import deploy
 from flows.platform.service import announce_ready
 from flows.worker.child_main import keep_logs
-from flows.worker.warm_worker import WarmWorker, default_name, device_and_slots
+from flows.worker.warm_worker import WarmWorker
+from flows.worker.worker_place import default_name, device_and_slots
 from storage.domain.settings import Settings
 from storage.files import privacy
 
 log = logging.getLogger(__name__)
 
 SAY_EVERY_S = 20.0
+KNOWN_WITHIN_S = 2.0
 SUPERVISOR_DEPLOYS_WITHIN_S = 20.0
 STOP_WITHIN_S = 4.5
 """Less than the supervisor waits, and more than requeuing runs takes."""
@@ -50,37 +52,73 @@ def own_name(pool: str, device: str) -> Iterator[str]:
 
 
 async def _serve(worker: WarmWorker, *, alone: bool) -> None:
-    stop_requested = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
-    serving, stopping = asyncio.create_task(_start(worker, alone=alone)), asyncio.create_task(stop_requested.wait())
+    serving = asyncio.create_task(_start(worker, alone=alone))
+    leaving = asyncio.create_task(_time_to_leave(worker, may_drain=alone))
     announcing = asyncio.create_task(_announce(worker))
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
     announcing.cancel()
-    if stopping.done():
+    if leaving.done():
         serving.cancel()
         await asyncio.wait({serving}, timeout=STOP_WITHIN_S)
         log.info("worker %s has stopped", worker.name)
-        _leave()
-    stopping.cancel()
+        _leave(1 if worker.heartbeats.refusal else 0)
+    leaving.cancel()
     await serving
 
 
-def _leave() -> NoReturn:
+async def _time_to_leave(worker: WarmWorker, *, may_drain: bool) -> None:
+    """Wait for the signal to stop, or a refusal.
+
+    After a first SIGTERM, the runs in hand are finished.
+    A worker of `transcriber up` stops at once: everything else stops with it.
+    """
+    stop, drain = asyncio.Event(), asyncio.Event()
+    loop, minutes = asyncio.get_running_loop(), worker.settings.worker.drain_minutes
+
+    def on_term() -> None:
+        (stop if drain.is_set() or not may_drain or not minutes else drain).set()
+
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, on_term)
+    stopping, draining = asyncio.create_task(stop.wait()), asyncio.create_task(drain.wait())
+    refused = asyncio.create_task(worker.heartbeats.refused.wait())
+    await asyncio.wait({stopping, draining, refused}, return_when=asyncio.FIRST_COMPLETED)
+    if refused.done():
+        log.error("%s", worker.heartbeats.refusal)
+    if refused.done() or stop.is_set():
+        return
+    told = "worker %s takes no more runs and finishes those in hand, for at most %g minutes; SIGTERM stops it at once"
+    log.info(told, worker.name, minutes)
+    worker.drain()
+    idle = asyncio.create_task(worker.drained())
+    await asyncio.wait({stopping, idle}, timeout=60 * minutes, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _leave(status: int) -> NoReturn:
     """End the process now: while the server hangs, Prefect's connections would keep it alive."""
     logging.shutdown()
-    os._exit(0)
+    os._exit(status)
 
 
 async def _start(worker: WarmWorker, *, alone: bool) -> None:
     """Prepare while the Prefect server may still be starting, then serve."""
     try:
         await worker.prepare()
-        await _deploy(await server_answers(), alone=alone)
+        api_url = await server_answers()
+        await _known_to_web(worker, wait_s=KNOWN_WITHIN_S if alone else 0)
+        await _deploy(api_url, alone=alone)
     except asyncio.CancelledError:
         await worker.child.stop()
         raise
     await worker.start(printer=lambda *_: None)
+
+
+async def _known_to_web(worker: WarmWorker, *, wait_s: float) -> None:
+    """Give the web process a moment to refuse this version, before Prefect is changed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            while not worker.heartbeats.acknowledged:  # noqa: ASYNC110 - a refusal ends the worker meanwhile
+                await asyncio.sleep(0.05)
 
 
 async def server_answers() -> str:
@@ -113,7 +151,7 @@ async def _announce(worker: WarmWorker) -> None:
 
 
 def work(pool: str, *, device: str | None, limit: int | None, alone: bool = True) -> None:
-    """Serve a pool until SIGTERM or Ctrl-C; runs in progress are then requeued."""
+    """Serve a pool until Ctrl-C, which requeues runs in progress, or SIGTERM, which finishes them."""
     keep_logs()
     settings = Settings()
     privacy.close(settings.storage)

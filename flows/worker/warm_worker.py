@@ -6,12 +6,10 @@ process, its imports and its models stay. Prefect's events announce new runs, wi
 
 import asyncio
 import contextlib
-import getpass
 import logging
-import os
 import random
-import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,12 +24,15 @@ from flows.platform import deploy
 from flows.runs.prefect_retry import PATIENCE_S, patiently
 from flows.worker.abandoned_runs import DEATHS, LOSSES, find_abandoned, find_cancelling
 from flows.worker.child_handle import Child, ChildLost, ServerLost
-from flows.worker.heartbeats import GPU_POOL, HeartbeatSender
+from flows.worker.heartbeats import GPU_POOL, HeartbeatSender, WorkerStatus
 from flows.worker.model_cache import ModelCache
+from flows.worker.recycling import Recycling
 from flows.worker.requeue import fail_run, requeue_run
 from flows.worker.server_clock import ServerClock
+from flows.worker.throughput import Throughput
+from flows.worker.worker_place import default_name, device_and_slots
 from storage.domain.settings import Settings
-from storage.remote.worker_registry import ModelState
+from tasks.models.device_memory import free_bytes
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import WorkerFlowRunResponse
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CPU_SLOTS = 4
 QUICK, QUICK_SLOTS = "quick", 2
 """Tag of short runs that somebody waits for: this many slots are reserved for them."""
 PRELOAD = {
@@ -57,32 +57,6 @@ PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
 MEND_EVERY_S = 20.0
 WATCHED_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
-
-
-def device_and_slots(pool: str, settings: Settings, device: str | None) -> tuple[str, int]:
-    """Return the device that a worker of this pool uses, and its number of slots."""
-    if pool != GPU_POOL:
-        return "cpu", CPU_SLOTS
-    from tasks.models.devices import devices, plan_device
-
-    chosen = device or devices(settings.engine)[0]
-    return chosen, plan_device(settings.engine, chosen).num_workers
-
-
-def default_name(pool: str, device: str) -> str:
-    """Return a name that survives restarts, so that the worker finds its own runs.
-
-    Two users of one machine and one Prefect server get different names.
-    """
-    place = "" if pool == device else f"-{device.replace(':', '')}"
-    return f"{pool}{place}-{socket.gethostname()}-{_user()}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container, the user may have a number and no name
-        return str(os.getuid())
 
 
 class WarmWorkerResult(BaseWorkerResult):
@@ -132,6 +106,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             preload=PRELOAD.get(work_pool_name, ()),
             on_message=self._on_message,
         )
+        self.recycling = Recycling(self.settings.worker, self.child, runs_are_short=work_pool_name == GPU_POOL)
+        self.throughput = Throughput()
+        self.draining = False
         self.model_cache = ModelCache(self.settings, self._on_default) if work_pool_name == GPU_POOL else None
         self.heartbeats = HeartbeatSender(
             self.settings,
@@ -164,9 +141,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         elif message["op"] == "warm":
             self._warm = message["model"]
             self.heartbeats.soon()
+        elif message["op"] == "transcribed":
+            self.throughput.note(message["speech_s"])
         elif message["op"] == "retire" and not self.child.holds:
             log.info("starting a new process, to have the device's memory back")
-            self.child.kill()
+            self.child.replace()
 
     def _on_default(self, model: str) -> None:
         """Let the child load the default model; called from the model cache's thread."""
@@ -183,12 +162,31 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         if slots and self._has_successfully_synced:
             self.ready.set()
 
-    def _status(self) -> tuple[int, int, ModelState | None, tuple[ModelState, ...]]:
-        """Return slots (0 while the child starts), busy slots, default model and all models."""
+    def _status(self) -> WorkerStatus:
+        """Return load and models, and for a worker that transcribes its speed and free memory."""
         slots = self.slots if self._limiter is not None and self.child.pid is not None else 0
+        load = WorkerStatus(slots=slots, busy=len(self._running), draining=self.draining)
         if self.model_cache is None:
-            return slots, len(self._running), None, ()
-        return slots, len(self._running), self.model_cache.default(), self.model_cache.states()
+            return load
+        spans_per_minute, speech_per_s = self.throughput.rates()
+        return replace(
+            load,
+            default_model=self.model_cache.default(),
+            models=self.model_cache.states(),
+            free_bytes=free_bytes(self.device),
+            spans_per_minute=round(spans_per_minute, 2),
+            speech_per_s=round(speech_per_s, 2),
+        )
+
+    def drain(self) -> None:
+        """Take no more runs; those in hand are finished."""
+        self.draining = True
+        self.heartbeats.soon()
+
+    async def drained(self) -> None:
+        """Wait until no run is in hand."""
+        while self._own_runs():  # noqa: ASYNC110 - once, before the worker ends
+            await asyncio.sleep(0.1)
 
     async def prepare(self) -> None:
         """Start everything that needs no server: the child, the model cache, heartbeats."""
@@ -262,7 +260,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for due runs, one request at a time."""
         async with self._polling:
-            if self.child.stopping:
+            if self.child.stopping or self.draining or self.recycling.holds_back():
                 return []
             return await super().get_and_submit_flow_runs()
 
@@ -347,6 +345,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         finally:
             self._running.discard(flow_run.id)
             self._cancelling.discard(flow_run.id)
+            self.recycling.look()
 
     async def _entrypoint_of(self, flow_run: FlowRun) -> str:
         """Return the run's entrypoint, with a cache of the server's deployments."""

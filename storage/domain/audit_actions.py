@@ -107,6 +107,8 @@ class AuditAction(StrEnum):
     PREFECT_OPENED = _spec("prefect.open", "Prefect opened", AuditKind.PLATFORM)
     POOL_PAUSED = _spec("pool.pause", "work pool paused", AuditKind.PLATFORM)
     POOL_RESUMED = _spec("pool.resume", "work pool resumed", AuditKind.PLATFORM)
+    PLATFORM_PAUSED = _spec("platform.pause", "platform paused for maintenance", AuditKind.PLATFORM)
+    PLATFORM_RESUMED = _spec("platform.resume", "platform resumed", AuditKind.PLATFORM)
     UPLOAD_DELETED = _spec("upload.delete", "upload deleted", AuditKind.PLATFORM)
     CACHES_CLEARED = _spec("cache.clear", "caches cleared", AuditKind.PLATFORM)
     BACKED_UP = _spec("ledger.backup", "ledger backed up", AuditKind.PLATFORM)

@@ -80,6 +80,14 @@ class LanePaused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenancePause:
+    """An administrator paused the whole platform, and why."""
+
+    reason: str
+    code: Literal["maintenance_pause"] = "maintenance_pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
     """Somebody paused the job's flow run in Prefect."""
 
@@ -234,6 +242,7 @@ JobMessage = (
     | DownloadingModel
     | WaitingForPrefect
     | LanePaused
+    | MaintenancePause
     | RunPaused
     | WaitingToRetry
     | Reading
@@ -310,6 +319,8 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             return "waiting for the Prefect server" + (" to be told of the deployments" if missing else "")
         case LanePaused(pool=pool, queue=queue):
             return "paused in Prefect (" + (f"queue {queue} of " if queue else "") + f"pool {pool})"
+        case MaintenancePause(reason=reason):
+            return f"paused for maintenance: {reason}"
         case RunPaused():
             return "paused in Prefect; resume its flow run there, or cancel the job"
         case WaitingToRetry(every_s=every_s, cause=cause):

@@ -5,7 +5,6 @@ They are read at the edges, never at import.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -17,6 +16,7 @@ from storage.domain.errors import BadRequest
 from storage.domain.host_names import HostNames
 from storage.domain.model_names import DEFAULT_ALIASES, parse_aliases
 from storage.domain.rate_classes import RateClass, RateLimit
+from storage.domain.service_settings import MailSettings, WorkerSettings
 from storage.domain.trusted_proxies import TrustedProxies
 
 _CONFIG = SettingsConfigDict(env_prefix="TRANSCRIBER_", env_file=".env", extra="ignore", frozen=True)
@@ -105,6 +105,11 @@ class WebSettings(BaseSettings):
     session_max_days: int = Field(30, gt=0, description="A session ends after this many days in any case.")
     jobs_in_flight: int = Field(
         0, ge=0, description="Recordings submitted to Prefect at a time; 0 means twice the slots of the cpu workers."
+    )
+    jobs_in_flight_per_user: int = Field(
+        0,
+        ge=0,
+        description="Recordings of one person submitted to Prefect at a time, over all lanes; 0 means any number.",
     )
     deleted_kept_days: float = Field(
         14.0,
@@ -280,21 +285,6 @@ class OidcSettings(BaseSettings):
     )
 
 
-class MailSettings(BaseSettings):
-    """Sending mail; off without a host."""
-
-    model_config = _CONFIG
-
-    smtp_host: str | None = Field(None, description="Mail server; without one no mail is sent.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
-    smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="starttls, tls (from the first byte), or none."
-    )
-    smtp_user: str | None = Field(None, description="User name for the mail server, if it requires one.")
-    smtp_password: SecretStr | None = Field(None, description="Password for the mail server.")
-    smtp_from: str = Field("transcriber@localhost", description="Sender of all mails.")
-
-
 class AuditSettings(BaseSettings):
     """The audit log: where the head of its chain goes every day."""
 
@@ -393,6 +383,10 @@ class Settings:
     @cached_property
     def engine(self) -> EngineSettings:
         return EngineSettings()
+
+    @cached_property
+    def worker(self) -> WorkerSettings:
+        return WorkerSettings()
 
     @property
     def model_dir(self) -> Path:

@@ -18,9 +18,15 @@ WITH owners AS (
     SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
     FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT list_contains($without, lane)
         AND ($models IS NULL OR list_contains($models, options ->> '$.model'))
+), held AS (
+    SELECT owner_id, sum(busy) AS of_all_lanes FROM owners GROUP BY owner_id
 ), turns AS (
-    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at
-    FROM waiting JOIN owners USING (owner_id, lane)
+    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at,
+        of_all_lanes + row_number() OVER (
+            PARTITION BY owner_id
+            ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, place
+        ) AS owners_number
+    FROM waiting JOIN owners USING (owner_id, lane) JOIN held USING (owner_id)
 )
 """
 IN_ORDER = """
@@ -29,21 +35,28 @@ ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, 
 """
 JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
 IDS_OF_TURNS = "SELECT job_id FROM turns"
-NEXT_QUEUED = WAITING + JOBS_OF_TURNS + IN_ORDER + "LIMIT $limit"
+WITHIN_LIMIT = " WHERE $each IS NULL OR owners_number <= $each "
+NEXT_QUEUED = WAITING + JOBS_OF_TURNS + WITHIN_LIMIT + IN_ORDER + "LIMIT $limit"
 PLACES = WAITING + IDS_OF_TURNS + IN_ORDER
 
 
 def next_queued(
-    con: DuckDBPyConnection, limit: int, *, models: Collection[str] | None = None, without: Collection[Lane] = ()
+    con: DuckDBPyConnection,
+    limit: int,
+    *,
+    models: Collection[str] | None = None,
+    without: Collection[Lane] = (),
+    each: int | None = None,
 ) -> list[Job]:
     """Return the next jobs to submit to Prefect, in order.
 
     Lanes come one after the other. Within a lane users take turns: the user with fewer jobs in flight there (including
     those earlier in this list) comes first, then the one served longest ago, then the older job. Jobs that request
-    other models than `models`, and those of the lanes in `without`, stand aside.
+    other models than `models`, and those of the lanes in `without`, stand aside. So do those of a user who would have
+    more than `each` in flight over all lanes.
     """
     chosen = {"models": None if models is None else list(models), "without": [lane.value for lane in without]}
-    con.execute(NEXT_QUEUED, {"limit": limit, **chosen})
+    con.execute(NEXT_QUEUED, {"limit": limit, "each": each, **chosen})
     return found(con)
 
 

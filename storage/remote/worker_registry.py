@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.metadata import version as installed
 from typing import Literal
 
 from storage.domain.clock import utc_now
@@ -19,6 +20,8 @@ SPEAKERS = "kaldi-native-fbank"
 LOST_AFTER = timedelta(seconds=60)
 """A silent worker may still be working; after this long it is considered dead."""
 
+OWN_VERSION = installed("whisper-transcriber")
+"""A worker of another version is refused: its flows, reports and names of results may differ."""
 SKEWED = timedelta(seconds=10)
 """A worker's clock that differs from ours by more is reported; the time on the network is well below."""
 
@@ -38,7 +41,9 @@ class ModelState:
 class WorkerBeat:
     """A worker's heartbeat; `busy` of its `slots` have work.
 
-    `flow_runs` are the ids of its current Prefect flow runs; None if unknown.
+    `flow_runs` are the ids of its current Prefect flow runs; None if unknown. A `draining` worker finishes them and
+    leaves. `free_bytes` is what is free of its device's memory. `spans_per_minute` and `speech_per_s` (seconds of
+    speech per second) are over the last minutes. `version` is that of Whisper Transcriber.
     """
 
     name: str
@@ -53,6 +58,11 @@ class WorkerBeat:
     versions: dict[str, str] = field(default_factory=dict)
     flow_runs: tuple[str, ...] | None = None
     sent_at: datetime
+    version: str = ""
+    draining: bool = False
+    free_bytes: int | None = None
+    spans_per_minute: float | None = None
+    speech_per_s: float | None = None
 
 
 class Workers:
@@ -125,8 +135,8 @@ class Workers:
         return {run for beat in beats for run in beat.flow_runs or ()}
 
     def slots(self, pool: str, now: datetime | None = None) -> int:
-        """Return how many flow runs the workers of a pool run at once."""
-        return sum(beat.slots for beat in self.alive(now, pool=pool))
+        """Return how many flow runs a pool's workers run; draining ones take no more."""
+        return sum(beat.slots for beat in self.alive(now, pool=pool) if not beat.draining)
 
     def default_model(self, now: datetime | None = None) -> ModelState | None:
         """Return the default model: a ready one before one that is still downloading."""

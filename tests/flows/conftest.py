@@ -162,7 +162,7 @@ class Worker:
         child: psutil.Process = until(found)
         return child
 
-    def stop(self, number: int = signal.SIGTERM) -> int:
+    def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
         return self.process.wait(15)
 

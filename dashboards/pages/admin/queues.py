@@ -8,14 +8,17 @@ from dashboards.clients.prefect_pools import Pool, Queue
 from dashboards.pages import viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import db
+from dashboards.services import platform_control
 from dashboards.strings import admin as words
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import Lane
 from storage.jobs import statistics
+from storage.jobs.platform_pause import MAX_REASON_CHARS
 from storage.ledger import audit
 
 EVERY_S = 10.0
+MAINTENANCE_EVERY_S = 2.5
 
 
 @st.fragment(run_every=EVERY_S)
@@ -93,9 +96,40 @@ def _switch(pool: Pool, me: viewer.Viewer) -> None:
     st.rerun(scope="fragment")
 
 
+@st.fragment(run_every=MAINTENANCE_EVERY_S)
+def maintenance() -> None:
+    """Pause and resume the whole platform, and show what still runs."""
+    me = viewer.required_admin()
+    st.header(words.MAINTENANCE, anchor=False)
+    state = platform_control.state()
+    if state.pause is None:
+        st.caption(words.MAINTENANCE_ABOUT)
+        with st.popover(words.MAINTENANCE_PAUSE, icon=":material/construction:"), st.form("maintenance", border=False):
+            reason = st.text_input(words.MAINTENANCE_REASON, max_chars=MAX_REASON_CHARS)
+            if st.form_submit_button(words.MAINTENANCE_PAUSE, type="primary"):
+                _set_pause(me, reason)
+        return
+    if state.running:
+        st.info(words.maintenance_running(state.running), icon=":material/hourglass_top:")
+    else:
+        st.success(words.MAINTENANCE_QUIET, icon=":material/check:")
+    if st.button(words.MAINTENANCE_RESUME, icon=":material/play_arrow:", type="primary", key="maintenance-resume"):
+        _set_pause(me, None)
+
+
+def _set_pause(me: viewer.Viewer, reason: str | None) -> None:
+    try:
+        platform_control.set_pause(me.user, reason)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    st.rerun()
+
+
 def page() -> None:
-    """Show the backlog by lane, and Prefect's pools and queues, for administrators."""
+    """Show the backlog, the maintenance pause, and Prefect's pools and queues, for administrators."""
     viewer.required_admin()
     st.title(strings.PAGE["queues"], anchor=False)
     backlog()
+    maintenance()
     pools()

@@ -40,16 +40,31 @@ def _worker(beat: WorkerBeat) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{viewer.plain(beat.name)}**", width="content")
             st.badge(words.pool(beat.pool), color="violet" if beat.pool == "gpu" else "gray")
-            st.badge(words.WORKING if beat.busy else words.IDLE, color="blue" if beat.busy else "green")
+            if beat.draining:
+                st.badge(words.DRAINING, icon=":material/logout:", color="orange")
+            else:
+                st.badge(words.WORKING if beat.busy else words.IDLE, color="blue" if beat.busy else "green")
         now = utc_now()
         said = (now - (context.workers().heard_at(beat.name) or now)).total_seconds()
         does = words.WORKER_DOES.get(beat.pool, "")
         st.caption(words.worker(does, viewer.plain(beat.host), beat.device, beat.pid, said))
         if beat.slots:
             st.progress(min(1.0, beat.busy / beat.slots), text=words.slots_busy(beat.busy, beat.slots))
+        if measured := _measured(beat):
+            st.caption(" · ".join(measured))
         _models(beat)
         if beat.versions:
             st.caption(" · ".join(f"{viewer.plain(name)} {version}" for name, version in sorted(beat.versions.items())))
+
+
+def _measured(beat: WorkerBeat) -> list[str]:
+    """Return what a worker that transcribes says of its speed and its device."""
+    found = []
+    if beat.spans_per_minute is not None and beat.speech_per_s is not None:
+        found.append(words.worker_speed(beat.spans_per_minute, beat.speech_per_s))
+    if beat.free_bytes is not None:
+        found.append(words.memory_free(formatting.size(beat.free_bytes)))
+    return found
 
 
 def _models(beat: WorkerBeat) -> None:

@@ -62,6 +62,7 @@ from storage.domain.errors.platform_errors import (
     PortTaken,
     PrefectAway,
     RemoteError,
+    VersionMismatch,
 )
 from storage.domain.errors.recording_errors import (
     AudioUnreadable,
@@ -168,4 +169,5 @@ __all__ = [
     "UnknownHost",
     "UploadConflict",
     "UploadTooLarge",
+    "VersionMismatch",
 ]

@@ -68,6 +68,22 @@ class NotStarted(TranscriberError):
         return f"{self.service} did not start ({self.reason}); its log is {self.log}, and `transcriber doctor` may help"
 
 
+class VersionMismatch(TranscriberError):
+    """A worker is of another version than the web process."""
+
+    status, code = 409, "version_mismatch"
+
+    def __init__(self, worker: str, worker_version: str, web_version: str) -> None:
+        super().__init__(worker, worker_version, web_version)
+        self.worker, self.worker_version, self.web_version = worker, worker_version, web_version
+
+    def __str__(self) -> str:
+        return (
+            f"worker {self.worker} is version {self.worker_version or 'unknown'}, and the platform is version "
+            f"{self.web_version}; install version {self.web_version} on the worker's machine, then start it again"
+        )
+
+
 class PrefectAway(TranscriberError):
     """The Prefect server does not answer, or refuses the request."""
 

@@ -12,7 +12,7 @@ from storage.domain.records import JobState
 from storage.domain.settings import RateLimitSettings, Settings
 from storage.jobs import job_store
 from tests.dashboards.site import UNLIMITED, Site, running
-from tests.factories import job_in
+from tests.factories import heartbeat, job_in
 
 
 def scraped(site: Site) -> dict[str, Metric]:
@@ -76,6 +76,14 @@ def test_refusals_and_blocked_log_ins_are_counted(settings: Settings) -> None:
     classes = {one.labels["class"]: one.value for one in limited.samples}
     assert classes == {"api": 2, "auth": 0, "upload": 0, "admin": 0, "general": 0, "websocket": 0, "key": 0}
     assert {one.labels["by"]: one.value for one in blocked.samples} == {"password": 1, "share link": 0, "rate limit": 0}
+
+
+def test_a_workers_speed_and_free_memory_are_gauges(site: Site) -> None:
+    context.workers().beat(heartbeat("gpu", speech_per_s=12.25, free_bytes=3_000, draining=True))
+    found = scraped(site)
+    for name, expected in (("speech_seconds_per_second", 12.25), ("free_bytes", 3_000), ("draining", 1)):
+        assert value(found[f"transcriber_worker_{name}"], f"transcriber_worker_{name}", worker="gpu-1") == expected
+    assert found["transcriber_worker_spans_per_minute"].samples == []
 
 
 def test_every_metric_is_described_and_named_by_convention(site: Site) -> None:

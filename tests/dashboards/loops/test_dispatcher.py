@@ -39,7 +39,7 @@ from storage.domain.job_messages import (
 from storage.domain.records import Job, JobState, Lane, Options
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
-from storage.jobs import job_store, reports
+from storage.jobs import job_store, platform_pause, reports
 from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
@@ -333,6 +333,27 @@ async def test_jobs_no_longer_say_that_they_wait_for_a_model_once_it_is_there(
     workers_come(holder)
     assert await dispatcher.hand_out(runs) == 2
     assert now(holder, made[3]).detail == ""
+
+
+async def test_a_paused_platform_hands_out_nothing_and_waiting_jobs_say_why(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    running = queue("running.wav")
+    dispatcher = Dispatcher()
+    assert await dispatcher.hand_out(runs) == 1
+    holder.ledger.run(platform_pause.pause, "new disks", actor="system:test")
+    waiting = queue("waiting.wav")
+    assert await dispatcher.hand_out(runs) == 0
+    assert text_of(now(holder, waiting).detail) == "paused for maintenance: new disks"
+    with holder.ledger.read() as con:
+        assert platform_pause.running(con) == 1
+    holder.ledger.run(job_store.cancel, running.id, actor="system:test")
+    with holder.ledger.read() as con:
+        assert platform_pause.running(con) == 0
+    holder.ledger.run(platform_pause.resume, actor="system:test")
+    assert now(holder, waiting).detail == ""
+    assert await dispatcher.hand_out(runs) == 1
 
 
 @pytest.mark.parametrize("how", [{"is_paused": True}, {"concurrency_limit": 0}])

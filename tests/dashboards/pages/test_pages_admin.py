@@ -18,6 +18,7 @@ from storage.maintenance import audit_heads
 from storage.maintenance.audit_heads import AuditHead
 from storage.remote.worker_registry import ModelState
 from tests.dashboards.desk import Desk, button, component, go_to, words
+from tests.factories import heartbeat
 
 
 @pytest.fixture
@@ -228,6 +229,17 @@ def test_machines_tell_load_and_models(desk: Desk, root: User) -> None:
     at = desk.page("machines", root)
     assert [one.value for one in at.metric] == ["2", "1", "2 of 4"]
     assert "small" in words(at)
+
+
+def test_machines_tell_speed_free_memory_and_who_is_leaving(desk: Desk, root: User) -> None:
+    measured = {"spans_per_minute": 4.5, "speech_per_s": 12.25, "free_bytes": 3_200_000_000}
+    desk.holder.workers.beat(heartbeat("gpu", slots=2, draining=True, **measured))
+    said = words(desk.page("machines", root))
+    assert "4.5 spans per minute, 12.25 s of speech per second, over the last minutes" in said
+    assert "3.2 GB of the device's memory free" in said
+    assert desk.holder.workers.slots("gpu") == 0
+    badge = next(one for one in desk.page("machines", root).markdown if "finishing, then leaving" in one.value)
+    assert "orange" in badge.value
 
 
 def test_machines_name_the_model_that_is_used_before_those_that_are_only_installed(desk: Desk, root: User) -> None:

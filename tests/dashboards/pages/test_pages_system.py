@@ -18,6 +18,7 @@ from dashboards.strings.admin import HIDDEN
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Lane, Options, Role, User
 from storage.files.upload_store import Upload, new_ident
+from storage.jobs import job_store
 from storage.ledger import audit, slow_queries
 from storage.remote.worker_registry import ALIVE_FOR
 from storage.remote.worker_troubles import troubles
@@ -74,6 +75,28 @@ def test_the_queues_tell_the_backlog_and_that_prefect_is_away(
     at = desk.page("queues", root)
     assert metrics(at) == {"Now": "1", "When the machine is free": "0", "Last": "0"}
     assert "does not answer" in words(at)
+
+
+def test_the_platform_is_paused_with_a_reason_that_every_page_shows(
+    desk: Desk, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        away = get_current_settings()
+    monkeypatch.setattr("prefect.settings.get_current_settings", lambda: away)
+    ada = desk.user("ada")
+    running = desk.job(ada, JobState.TRANSCRIBING)
+    at = desk.page("queues", root)
+    next(one for one in at.text_input if one.label == "Reason, for everybody").set_value("new *disks*")
+    button(at, "Pause the platform").click()
+    at.run()
+    assert "1 recording is running, then it is quiet." in words(at)
+    assert r"Paused for maintenance: new \*disks\*" in words(desk.page("search", ada))
+    desk.ledger.run(job_store.cancel, running.id, actor="system:test")
+    at.run()
+    assert "Quiet: no recording is running" in words(at)
+    button(at, "Resume the platform").click()
+    at.run()
+    assert "Paused for maintenance" not in words(desk.page("search", ada))
 
 
 def upload_of(desk: Desk, owner: User, have: bytes) -> Upload:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.cli import doctor
+from storage.accounts import worker_tokens
 from storage.domain.settings import Settings
 from storage.ledger.database import Ledger
+from storage.remote.worker_registry import OWN_VERSION
 
 COMMANDS = ("up", "transcribe", "web", "worker", "batch", "doctor", "models", "admin")
 
@@ -80,6 +83,34 @@ def test_a_secret_is_rotated_without_a_platform(env: dict[str, str], tmp_path: P
     assert re.search(r"the one before holds until 2\d{3}-.* UTC; .* TRANSCRIBER_WORKER_TOKEN", done.stdout)
     assert kept.read_text().strip() not in {"the-first", *done.stdout.split()}
     assert kept.with_name("previous-worker-token").read_text().startswith("the-first\n")
+
+
+def test_the_platform_is_paused_without_a_web_process(env: dict[str, str]) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    paused = run(env, "admin", "pause", "new disks", "--wait")
+    assert paused.stdout.splitlines() == [
+        "paused: new disks; uploads are accepted and wait",
+        "the web process is not running; it hands out nothing when it starts",
+    ]
+    assert run(env, "admin", "resume").stdout == "resumed: recordings are handed out\n"
+
+
+def test_one_command_lets_another_machine_join(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    elsewhere = {"TRANSCRIBER_WEB_URL": "http://web.lan:8501", "PREFECT_API_URL": "http://web.lan:4200/api"}
+    made = run(env | elsewhere | {"PREFECT_API_AUTH_STRING": "me:a b"}, "admin", "join-command", "attic")
+    assert made.returncode == 0, made.stderr
+    version, command = made.stdout.splitlines()
+    assert OWN_VERSION in version
+    assert command.endswith(" transcriber worker --pool gpu")
+    told = dict(word.split("=", 1) for word in shlex.split(command) if "=" in word)
+    assert told | elsewhere == told
+    assert told["PREFECT_API_AUTH_STRING"] == "me:a b"
+    with Ledger.open(tmp_path / "data" / "ledger.duckdb") as ledger:
+        assert worker_tokens.lookup(ledger, told["TRANSCRIBER_WORKER_TOKEN"]) == "attic"
+    assert "has to mount the folder" in made.stderr
+    again = run(env, "admin", "join-command", "attic")
+    assert (again.returncode, "there is a token named attic" in again.stderr) == (1, True)
 
 
 def test_a_recording_that_is_not_there_cannot_be_renamed(env: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tasks.asr.engine import Engine
 from tasks.models import catalogue
 from tasks.models.catalogue import Resolved
 from tests.conftest import TINY_MODEL
+from tests.tasks.asr.loudness_engine import LoudnessEngine, write_model
 
 TINY = str(TINY_MODEL)
 
@@ -160,3 +162,67 @@ def test_what_memory_made_it_give_up_stays_given_up(engines: EnginePool, fingerp
         less = engine.plan
     with engines.borrow(TINY, fingerprint) as engine:
         assert engine.plan == less
+
+
+class SmallDevice:
+    """A device on which some engines fit; they say when they are loaded and released."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self.total_bytes = total_bytes
+        self.loaded: list[str] = []
+
+    def engine_on(self, resolved: Resolved, settings: EngineSettings, device: str | None) -> LoudnessEngine:
+        return CountedEngine.on(self, resolved, settings, device)
+
+    def free_bytes(self, _: str) -> int:
+        return self.total_bytes - sum((Path(path) / "weights").stat().st_size for path in self.loaded)
+
+
+class CountedEngine(LoudnessEngine):
+    """The smallest engine, whose model takes memory of a small device."""
+
+    device: SmallDevice
+
+    @classmethod
+    def on(cls, device: SmallDevice, resolved: Resolved, settings: EngineSettings, name: str | None) -> "CountedEngine":
+        made = cls(resolved, cls.from_settings(resolved, settings, name).plan)
+        made.device = device
+        device.loaded.append(str(resolved.path))
+        return made
+
+    def close(self) -> None:
+        super().close()
+        self.device.loaded.remove(str(self.resolved.path))
+
+
+def test_the_model_least_recently_used_goes_when_another_does_not_fit_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
+    made = {name: tmp_path / name for name in ("a", "b", "c", "d")}
+    for folder in made.values():
+        write_model(folder)
+        (folder / "weights").write_bytes(b"x" * 1000)
+    device = SmallDevice(total_bytes=2600)  # two models, and room to work
+
+    def find(name: str, **_: object) -> Resolved:
+        return Resolved(name=name, path=made[name], fingerprint=name)
+
+    fakes: dict[str, Any] = {"engine_on": device.engine_on, "free_bytes": device.free_bytes, "find": find}
+    engines = EnginePool(Settings(), device="cpu", clock=clock, **fakes)
+
+    def use(name: str) -> list[str]:
+        clock.pass_minutes(1)
+        with engines.borrow(name, name):
+            return [Path(path).name for path in device.loaded]
+
+    assert use("a") == ["a"]
+    assert use("b") == ["a", "b"]
+    assert use("a") == ["a", "b"]
+    assert use("c") == ["a", "c"]
+    with engines.borrow("a", "a"):  # in use: it stays, however long ago it was taken
+        assert use("c") == ["a", "c"]
+        assert use("d") == ["a", "d"]
+    engines.warm("b")
+    assert use("c")[-1] == "c"
+    assert "b" in use("c")  # the default model goes last

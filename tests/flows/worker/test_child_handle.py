@@ -9,6 +9,8 @@ import psutil
 import pytest
 
 from flows.worker.child_handle import Child
+from flows.worker.recycling import Recycling
+from storage.domain.service_settings import WorkerSettings
 
 
 @pytest.fixture
@@ -47,3 +49,26 @@ async def test_a_start_that_the_machine_refuses_is_tried_again(child: Child, mon
     monkeypatch.undo()
 
     assert await process_of(other_than=first) != first
+
+
+async def test_a_child_whose_memory_has_grown_is_replaced_between_runs() -> None:
+    child = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None)
+    try:
+        await child.start()
+        first = await ready(child)
+        recycling = Recycling(WorkerSettings(recycle_bytes=2**20), child, runs_are_short=True)
+        assert not recycling.look()  # it has done nothing yet: the next one would be as large
+        child.runs_done = 1
+        assert recycling.holds_back()
+        assert recycling.look()
+        assert await ready(child) != first
+        assert not recycling.holds_back()
+    finally:
+        await child.stop()
+
+
+async def ready(child: Child) -> int:
+    async with asyncio.timeout(60):
+        while child.pid is None:  # noqa: ASYNC110 - in a test
+            await asyncio.sleep(0.02)
+    return child.pid

@@ -107,3 +107,18 @@ def test_a_job_that_is_put_back_keeps_its_age(ledger: Ledger, make_job: Any) -> 
     make_job(name="new")
     ledger.run(job_store.requeue, old.id, actor="system:reconciler", reason=RunMissing())
     assert order(ledger) == ["old", "new"]
+
+
+def test_one_person_has_no_more_in_flight_than_the_limit_over_all_lanes(
+    ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]
+) -> None:
+    a, b, _ = users_three
+    submit(ledger, make_job(a, name="a0", lane=Lane.BATCH))
+    for number in (1, 2, 3):
+        make_job(a, name=f"a{number}", lane=Lane.BATCH)
+    make_job(a, name="soon", lane=Lane.INTERACTIVE)
+    make_job(b, name="b0", lane=Lane.BATCH)
+    with ledger.read() as con:
+        names = [[job.name for job in queue_order.next_queued(con, 10, each=each)] for each in (1, 2, 3)]
+        assert set(queue_order.places(con).values()) == set(range(5))  # a place in line is everybody's
+    assert names == [["b0"], ["soon", "b0"], ["soon", "b0", "a1"]]

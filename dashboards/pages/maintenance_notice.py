@@ -1,0 +1,19 @@
+"""A banner on all pages while the platform is paused for maintenance."""
+
+import streamlit as st
+
+from dashboards import components
+from dashboards.pages import viewer
+from dashboards.pages.viewer import Viewer
+from dashboards.runtime import db
+from dashboards.strings import admin as words
+from storage.jobs import platform_pause
+
+
+@st.fragment
+def show(me: Viewer) -> None:
+    """Show why nothing is transcribed; it comes and goes on open pages, too."""
+    components.live(key="maintenance-live", job=platform_pause.SUBJECT, everybody=me.is_admin)
+    pause = db.look(platform_pause.find)
+    if pause is not None:
+        st.warning(words.maintenance(viewer.plain(pause.reason)), icon=":material/construction:")
