@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from dashboards.http.problem_details import MEDIA_TYPE
 from dashboards.http.route_scopes import ROUTE_SCOPES
+from dashboards.runtime.site_paths import site_path
 
 NOT_MODIFIED = {"description": "Not modified since the response with the `ETag` in `If-None-Match`."}
 NO_CACHE = {"/v1/events"}
@@ -15,7 +16,7 @@ PREFIX = "/api"
 
 
 def document_of(api: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Return the function that makes the document, once."""
+    """Return the function that makes the document, once; its server is where browsers find the API."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -24,7 +25,7 @@ def document_of(api: FastAPI) -> Callable[[], dict[str, Any]]:
                 for method, operation in operations.items():
                     _complete(path, method.upper(), operation)
             api.openapi_schema = made
-        return api.openapi_schema
+        return {**api.openapi_schema, "servers": [{"url": site_path(PREFIX)}]}
 
     return document
 

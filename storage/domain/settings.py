@@ -77,7 +77,8 @@ class WebSettings(BaseSettings):
     public_url: str | None = Field(
         None,
         description="Public address of the app, for links in mails and logins through a provider. With https, cookies "
-        "are Secure. Default: the address of the request; in mails, the address of the web process.",
+        "are Secure; with a path (https://host/transcriber), the app lies below it. Default: from the request; in "
+        "mails, the address of the web process.",
     )
     allowed_hosts: str = Field(
         "",
@@ -213,9 +214,13 @@ class WebSettings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_a_url(cls, value: str | None) -> str | None:
-        if value and not (urlsplit(value).scheme in {"http", "https"} and urlsplit(value).hostname):
-            raise BadRequest("TRANSCRIBER_PUBLIC_URL", f"{value!r} is no address; write it as https://host")
+        host_names.sub_path_of(value)
         return value
+
+    @cached_property
+    def sub_path(self) -> str:
+        """The path that browsers find the app below, as in `/transcriber`; empty at the root of its host."""
+        return host_names.sub_path_of(self.public_url)
 
 
 class RateLimitSettings(BaseSettings):
