@@ -16,7 +16,7 @@ PREFIX = "/api"
 
 
 def document_of(api: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Return the function that makes the document, once; its server is where browsers find the API."""
+    """Return the function that makes the document; all but its server once."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:

@@ -29,7 +29,7 @@ UNKNOWN = "unknown"
 
 
 class SubPath:
-    """Middleware for an app below a path; everything behind it sees paths without it.
+    """Middleware for an app below a path, which nothing behind it sees.
 
     Some proxies remove the path and others keep it, so both are served. Redirects lead below the path again.
     `__call__` is not a coroutine, which would be one more frame for each websocket.

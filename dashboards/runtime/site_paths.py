@@ -1,4 +1,4 @@
-"""Paths of this site as browsers see them: below the path of the public address, if it has one."""
+"""Paths of this site as browsers see them: below the path of the public address."""
 
 from dashboards.runtime import context
 

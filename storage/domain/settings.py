@@ -219,7 +219,7 @@ class WebSettings(BaseSettings):
 
     @cached_property
     def sub_path(self) -> str:
-        """The path that browsers find the app below, as in `/transcriber`; empty at the root of its host."""
+        """The path of the public address, as in `/transcriber`; empty at the root."""
         return host_names.sub_path_of(self.public_url)
 
 
