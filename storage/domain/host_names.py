@@ -2,9 +2,11 @@
 
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from storage.domain import trusted_proxies
 from storage.domain.errors import BadRequest
 from storage.domain.trusted_proxies import address_of
 
@@ -139,3 +141,11 @@ def name_of(host: str) -> str | None:
     """
     match = HOST.fullmatch(host)
     return match[1].lower().strip("[]").rstrip(".") if match else None
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "trusted_proxies": trusted_proxies.parse,
+    "allowed_hosts": parse,
+    "public_url": sub_path_of,
+}
+"""What reads the settings of a server behind proxies, and refuses what is none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.domain import asr_door, host_names, rate_classes, trusted_proxies
@@ -199,22 +199,10 @@ class WebSettings(BaseSettings):
     def host_names(self) -> HostNames:
         return HostNames.of(listed=self.allowed_hosts, public_url=self.public_url, web_url=self.web_url)
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "allowed_hosts", "public_url")
     @classmethod
-    def _names_proxies(cls, value: str) -> str:
-        trusted_proxies.parse(value)
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _names_hosts(cls, value: str) -> str:
-        host_names.parse(value)
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_a_url(cls, value: str | None) -> str | None:
-        host_names.sub_path_of(value)
+    def _can_be_read(cls, value: str, info: ValidationInfo) -> str:
+        host_names.PARSERS[str(info.field_name)](value)
         return value
 
     @cached_property
