@@ -1,9 +1,11 @@
 """The app below a path of its host, through proxies that keep the path and through those that remove it."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from storage.domain.host_names import TAKEN, sub_path_of
 from storage.domain.settings import OidcSettings, Settings
 from storage.jobs import share_links
 from tests.dashboards.heard import hear
+from tests.dashboards.nginx import configured, documented_server, free_port, needs_nginx
 from tests.dashboards.provider import CLIENT, provider
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
 
@@ -196,3 +199,11 @@ def test_no_sub_path_can_look_like_a_path_of_the_app(below: Site) -> None:
     pages = {spec.path for spec in PAGES.values() if spec.path}
     app: Any = below.client.app
     assert first_parts(app._starlette_app.routes) | pages <= TAKEN
+
+
+@needs_nginx
+@pytest.mark.parametrize("below", ["/", f"{BELOW}/"])
+def test_nginx_takes_the_documented_configuration(tmp_path: Path, below: str) -> None:
+    command = configured(tmp_path, documented_server(free_port(), "http://127.0.0.1:8501", below=below))
+    told = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 0, told.stderr
