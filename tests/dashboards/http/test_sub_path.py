@@ -97,7 +97,7 @@ def test_cookies_and_redirects_stay_below_the_path(below: Site, seen: str) -> No
     assert answer.json()["next"] == f"{BELOW}/"
     assert cookies_of(answer.headers.get_list("set-cookie")) == {COOKIE: BELOW, DEVICE_COOKIE: f"{BELOW}/auth"}
     plain = {"Origin": "http://testserver"}
-    sent = {"headers": plain, "follow_redirects": False}
+    sent: dict[str, Any] = {"headers": plain, "follow_redirects": False}
     for wanted, led in (("", "/"), ("/elsewhere", "/"), (f"{BELOW}/job?id=x", "/job?id=x"), ("//evil.example", "/")):
         to = below.client.post(
             f"{seen}/auth/session", data=form | {"next": wanted}, headers=plain, follow_redirects=False
@@ -154,7 +154,7 @@ def test_documents_problems_and_mails_name_the_public_address(below: Site) -> No
 
 def test_a_provider_sends_the_browser_back_below_the_path(settings: Settings) -> None:
     with provider() as elsewhere:
-        known = {"oidc_issuer": elsewhere.url, "oidc_client_id": CLIENT, "oidc_client_secret": "x"}
+        known: dict[str, Any] = {"oidc_issuer": elsewhere.url, "oidc_client_id": CLIENT, "oidc_client_secret": "x"}
         settings.__dict__["oidc"] = OidcSettings(**known, _env_file=None)
         with running(at(settings, f"http://testserver{BELOW}")) as site:
             began = site.client.get("/auth/oidc/start", follow_redirects=False)
