@@ -34,7 +34,7 @@ from dashboards.http import error_responses, health, pwa
 from dashboards.http.access_middleware import Authentication, Gate
 from dashboards.http.body_limits import Bounded
 from dashboards.http.cross_origin import CrossOrigin
-from dashboards.http.forwarding import Forwarding
+from dashboards.http.forwarding import Forwarding, SubPath
 from dashboards.http.pwa import Shell
 from dashboards.http.rate_limits import RateLimits
 from dashboards.http.response_headers import Headers
@@ -90,6 +90,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None, lim
         routes=routes(),
         middleware=[
             Middleware(Headers),
+            *([Middleware(SubPath, path=settings.web.sub_path)] if settings.web.sub_path else []),
             Middleware(Forwarding, web=settings.web),
             *([Middleware(CrossOrigin, origins=settings.web.origins)] if settings.web.origins else []),
             Middleware(Authentication, token=worker_secret(settings)),

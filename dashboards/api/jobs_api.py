@@ -50,7 +50,7 @@ DOCS = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Whisper Transcriber API</title>
-<link rel="icon" href="/favicon.png">
+<link rel="icon" href="../favicon.png">
 <link rel="stylesheet" href="docs/assets/swagger-ui.css">
 </head>
 <body>
@@ -106,6 +106,7 @@ api = FastAPI(
     description=DESCRIPTION,
     docs_url=None,
     redoc_url=None,
+    root_path_in_servers=False,
     dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key")), Depends(known_parameters)],
     responses=ERRORS,
 )

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from dashboards.api.job_schemas import JobBody, JobList, TextSoFar
 from dashboards.http.problem_details import MEDIA_TYPE, problem
 from dashboards.http.route_scopes import ROUTE_SCOPES
+from dashboards.runtime.site_paths import site_path
 from storage.domain.errors import BadRequest, NotFound, NotSignedIn, RateLimited, ScopeMissing, TranscriberError
 from storage.domain.records import Job, JobState, Lane, Options, Segment, Transcript, Word, to_json
 from storage.domain.scopes import Scope
@@ -77,7 +78,7 @@ PROBLEMS: dict[str, TranscriberError] = {
 
 
 def document_of(api: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Return the function that makes the document, once."""
+    """Return the function that makes the document; all but its server once."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -88,7 +89,7 @@ def document_of(api: FastAPI) -> Callable[[], dict[str, Any]]:
                     _complete(path, method.upper(), operation)
             _add_examples(made["components"]["schemas"])
             api.openapi_schema = made
-        return api.openapi_schema
+        return {**api.openapi_schema, "servers": [{"url": site_path(PREFIX)}]}
 
     return document
 

@@ -27,6 +27,7 @@ from dashboards.http.forwarding import client_address, over_https
 from dashboards.http.rate_limits import do_not_count
 from dashboards.presenters import formatting, player_data, shared_transcript
 from dashboards.runtime import context, db, security_log
+from dashboards.runtime.site_paths import site_path
 from dashboards.services.sharing import PREFIX
 from dashboards.strings.player import PLAYER
 from storage.domain.clock import utc_now
@@ -50,12 +51,12 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>{title}</title>
-<link rel="icon" href="/assets/mark.svg">
-<link rel="stylesheet" href="/shared/assets/page.css">
+<link rel="icon" href="{site}/assets/mark.svg">
+<link rel="stylesheet" href="{site}/shared/assets/page.css">
 {preloads}
 </head>
 <body>
-<header class="top"><img src="/assets/mark.svg" alt="" width="32" height="32"><span>{app}</span></header>
+<header class="top"><img src="{site}/assets/mark.svg" alt="" width="32" height="32"><span>{app}</span></header>
 <main class="wt">{body}</main>
 {script}
 </body>
@@ -100,11 +101,10 @@ async def unlock(request: Request) -> Response:
         await security_log.login_failed(share.job_id, by="share link")
         return _ask_password(TEXT["wrong"], HTTPStatus.FORBIDDEN)
     do_not_count(request)
-    answer = RedirectResponse(f"{PREFIX}{token}", HTTPStatus.SEE_OTHER, headers=HEADERS)
+    path = site_path(f"{PREFIX}{token}")
+    answer = RedirectResponse(path, HTTPStatus.SEE_OTHER, headers=HEADERS)
     secure = over_https(request)
-    answer.set_cookie(
-        COOKIE, share_links.grant(token, share), path=f"{PREFIX}{token}", httponly=True, samesite="lax", secure=secure
-    )
+    answer.set_cookie(COOKIE, share_links.grant(token, share), path=path, httponly=True, samesite="lax", secure=secure)
     return answer
 
 
@@ -174,7 +174,7 @@ def _unlocked(request: Request, token: str, share: Share) -> bool:
 
 
 async def _data(token: str, job: Job) -> dict[str, Any]:
-    head, base = await db.read(transcript_store.head, job.id), f"{PREFIX}{token}"
+    head, base = await db.read(transcript_store.head, job.id), site_path(f"{PREFIX}{token}")
     data: PlayerData = {
         **player_data.of(job, head, base=base),
         "findings": [],
@@ -196,7 +196,7 @@ async def _body(token: str, job: Job, share: Share) -> str:
     until = f"{share.expires_at:%-d %b %Y, %H:%M} UTC"
     told = " · ".join(html.escape(fact) for fact in [*facts, TEXT["until"].format(until=until)] if fact)
     links = "".join(
-        f'<a class="button small" download href="{PREFIX}{token}/files/{fmt}">'
+        f'<a class="button small" download href="{site_path(PREFIX)}{token}/files/{fmt}">'
         f"{fmt.upper()}<span>{html.escape(fmt.spec.label)}</span></a>"
         for fmt in SHARED_FORMATS
     )
@@ -208,9 +208,12 @@ async def _body(token: str, job: Job, share: Share) -> str:
 def _page(title: str, body: str, data: dict[str, Any] | None = None, status: int = HTTPStatus.OK) -> Response:
     script = preloads = ""
     if data is not None:
-        script = SCRIPT.format(data=json.dumps(data).replace("<", "\\u003c"), entry=url_of(ENTRY))
-        preloads = "\n".join(f'<link rel="modulepreload" href="{url_of(path)}">' for path in needed_by(ENTRY))
-    text = PAGE.format(title=html.escape(title), app=strings.APP, preloads=preloads, body=body, script=script)
+        script = SCRIPT.format(data=json.dumps(data).replace("<", "\\u003c"), entry=site_path(url_of(ENTRY)))
+        preloads = "\n".join(
+            f'<link rel="modulepreload" href="{site_path(url_of(path))}">' for path in needed_by(ENTRY)
+        )
+    words = {"title": html.escape(title), "app": strings.APP, "site": site_path("")}
+    text = PAGE.format(preloads=preloads, body=body, script=script, **words)
     return Response(text, status, media_type="text/html", headers=HEADERS)
 
 

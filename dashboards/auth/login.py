@@ -18,6 +18,7 @@ from dashboards.http.forwarding import client_address, over_https
 from dashboards.http.identity import caller_of
 from dashboards.http.rate_limits import do_not_count
 from dashboards.runtime import context, db, notify, security_log
+from dashboards.runtime.site_paths import site_path
 from storage.accounts import browser_login, password_change, sessions, users
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, NotSignedIn, TooManyTries
@@ -33,7 +34,7 @@ class LogIn(BaseModel):
 
     name: str
     password: SecretStr
-    next: str = "/"
+    next: str = ""
 
 
 class Renewal(BaseModel):
@@ -62,7 +63,7 @@ async def log_in(request: Request) -> Response:
     except NotSignedIn as refusal:
         if _wants_json(request):
             raise
-        return RedirectResponse(f"/?sign_in={refusal.code}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(site_path(f"/?sign_in={refusal.code}"), HTTPStatus.SEE_OTHER)
     answer = done(request, local(form.next), user=user.name, must_change_password=user.must_change_password)
     return await begin(request, user, answer)
 
@@ -83,7 +84,8 @@ async def begin(request: Request, user: User, answer: Response) -> Response:
 def _set_cookie(request: Request, answer: Response, token: str) -> None:
     seconds = context.settings().web.session_max_days * 86_400
     secure = over_https(request)
-    answer.set_cookie(COOKIE, token, max_age=seconds, httponly=True, samesite="lax", secure=secure)
+    path = site_path("") or "/"
+    answer.set_cookie(COOKIE, token, max_age=seconds, path=path, httponly=True, samesite="lax", secure=secure)
 
 
 async def log_out(request: Request) -> Response:
@@ -92,8 +94,8 @@ async def log_out(request: Request) -> Response:
     if caller.session:
         await db.write(sessions.end, caller.session.id, actor=caller.actor)
         notify.kick([caller.session.id])
-    answer = done(request, "/")
-    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=over_https(request))
+    answer = done(request, site_path("/"))
+    answer.delete_cookie(COOKIE, path=site_path("") or "/", httponly=True, samesite="lax", secure=over_https(request))
     return answer
 
 
@@ -153,7 +155,7 @@ async def change_password(request: Request) -> Response:
         password_change.change, user.id, password=new, keep=keep, end_keys=form.end_keys, actor=caller.actor
     )
     notify.kick(ended)
-    return done(request, "/")
+    return done(request, site_path("/"))
 
 
 async def _authenticate(request: Request, name: str, password: SecretStr) -> User:
@@ -226,8 +228,9 @@ def _wants_json(request: Request) -> bool:
 
 def local(path: str) -> str:
     """Return a path on this site, whatever was requested."""
-    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if safe else "/"
+    home = site_path("/")
+    safe = path.startswith(home) and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if safe else home
 
 
 ROUTES = [

@@ -15,6 +15,7 @@ from dashboards.auth.login import begin, local
 from dashboards.http.forwarding import over_https
 from dashboards.http.rate_limits import do_not_count
 from dashboards.runtime import context, db, notify, security_log
+from dashboards.runtime.site_paths import site_path
 from storage.accounts import invitations, oidc_identities, profiles, registration_policy, sessions, users
 from storage.accounts.credential_rules import checked_name
 from storage.accounts.registration_policy import Registration
@@ -37,13 +38,15 @@ async def start(request: Request) -> Response:
         base = context.settings().web.public_url or str(request.base_url)
         url, begun = await provider.begin(
             redirect_uri=f"{base.rstrip('/')}/auth/oidc/callback",
-            next_path=local(request.query_params.get("next", "/")),
+            next_path=local(request.query_params.get("next", "")),
         )
     except TranscriberError as error:
         return _back(error)  # nobody has tried to log in yet
     answer = RedirectResponse(url, HTTPStatus.SEE_OTHER)
     secure = over_https(request)
-    answer.set_cookie(COOKIE, begun.state, max_age=600, path=COOKIE_PATH, httponly=True, samesite="lax", secure=secure)
+    answer.set_cookie(
+        COOKIE, begun.state, max_age=600, path=site_path(COOKIE_PATH), httponly=True, samesite="lax", secure=secure
+    )
     return answer
 
 
@@ -66,14 +69,14 @@ async def callback(request: Request) -> Response:
     do_not_count(request)
     notify.kick(ended)
     answer = await begin(request, user, RedirectResponse(begun.next_path, HTTPStatus.SEE_OTHER))
-    answer.delete_cookie(COOKIE, path=COOKIE_PATH)
+    answer.delete_cookie(COOKIE, path=site_path(COOKIE_PATH))
     return answer
 
 
 def _back(error: TranscriberError) -> Response:
     logger.warning("a log-in through the provider failed: %s", error)
-    answer = RedirectResponse(f"/?sign_in={error.code}", HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(COOKIE, path=COOKIE_PATH)
+    answer = RedirectResponse(site_path(f"/?sign_in={error.code}"), HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(COOKIE, path=site_path(COOKIE_PATH))
     return answer
 
 

@@ -10,6 +10,7 @@ from dashboards.auth.login import begin, done, read_form
 from dashboards.http.forwarding import client_address
 from dashboards.http.rate_limits import do_not_count
 from dashboards.runtime import context, db, notify
+from dashboards.runtime.site_paths import site_path
 from storage.accounts import invitations, login_attempts, registration_policy, users
 from storage.accounts.registration_policy import Registration
 from storage.domain.errors import RegistrationClosed
@@ -41,7 +42,7 @@ async def register(request: Request) -> Response:
     form = Register.model_validate(await read_form(request))
     await _count_try(request, login_attempts.REGISTER)
     user = await db.write(_make_account, form)
-    return await begin(request, user, done(request, "/", user=user.name))
+    return await begin(request, user, done(request, site_path("/"), user=user.name))
 
 
 async def reset(request: Request) -> Response:
@@ -52,8 +53,8 @@ async def reset(request: Request) -> Response:
     do_not_count(request)
     notify.kick(ended)
     if user.disabled:
-        return done(request, "/", user=user.name)
-    return await begin(request, user, done(request, "/", user=user.name))
+        return done(request, site_path("/"), user=user.name)
+    return await begin(request, user, done(request, site_path("/"), user=user.name))
 
 
 async def _count_try(request: Request, key: str) -> None:

@@ -356,6 +356,7 @@ export type SessionText = {
   wrong: string;
   offline: string;
   lost: string;
+  no_websocket: string;
   completed: string;
   failed: string;
   open: string;

@@ -21,7 +21,8 @@ PREFIX = "/assets/components"
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 IMPORT = re.compile(r'^(?:import|export)\b[^"=]*?"(\.[^"]+)";', re.MULTILINE)
 LOADER = """\
-const base = `${{location.origin}}{prefix}/{build}/`;
+const manifest = document.querySelector("link[rel=manifest]"); // it lies at the root of the app
+const base = new URL(".{prefix}/{build}/", manifest?.href ?? location.origin).href;
 for (const path of {paths}) {{
   document.head.append(Object.assign(document.createElement("link"), {{ rel: "modulepreload", href: base + path }}));
 }}

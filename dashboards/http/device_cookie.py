@@ -5,6 +5,7 @@ from starlette.requests import HTTPConnection, cookie_parser
 from starlette.responses import Response
 
 from dashboards.http.forwarding import over_https
+from dashboards.runtime.site_paths import site_path
 from storage.accounts.known_devices import KEPT_DAYS
 
 DEVICE_COOKIE = "transcriber_device"
@@ -17,7 +18,7 @@ def device_of(connection: HTTPConnection) -> str | None:
 
 def set_device(connection: HTTPConnection, answer: Response, value: str) -> None:
     """Put the cookie into a response, with the attributes of the session's."""
-    secure = over_https(connection)
+    seconds, secure = KEPT_DAYS * 86_400, over_https(connection)
     answer.set_cookie(
-        DEVICE_COOKIE, value, max_age=KEPT_DAYS * 86_400, path="/auth", httponly=True, samesite="lax", secure=secure
+        DEVICE_COOKIE, value, max_age=seconds, path=site_path("/auth"), httponly=True, samesite="lax", secure=secure
     )

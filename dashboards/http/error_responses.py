@@ -21,6 +21,7 @@ from dashboards.http.identity import NOBODY
 from dashboards.http.problem_details import is_ours, problem
 from dashboards.http.route_methods import methods_at
 from dashboards.runtime import context, security_log
+from dashboards.runtime.site_paths import site_path
 from dashboards.runtime.websocket_registry import CLOSED
 from storage.domain.errors import (
     BadRequest,
@@ -52,7 +53,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>{title}</title>
-<link rel="icon" href="/assets/mark.svg">
+<link rel="icon" href="{site}/assets/mark.svg">
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; font: 16px/1.5 system-ui, sans-serif;
@@ -68,7 +69,7 @@ a {{ color: #0f6b5c; }}
 </head>
 <body>
 <main>
-<img src="/assets/mark.svg" alt="" width="56" height="56">
+<img src="{site}/assets/mark.svg" alt="" width="56" height="56">
 <h1>{title}</h1>
 <p role="alert">{words}</p>
 <a href="{back}">{again}</a>
@@ -142,7 +143,8 @@ def _told_to_wait(error: TooManyTries | RateLimited, scope: Scope) -> HTMLRespon
         title=html.escape(strings.TOO_MANY["title"]),
         words=html.escape(words.format(time=strings.waiting(error.wait_s))),
         again=html.escape(strings.TOO_MANY["again"]),
-        back=html.escape(scope["path"] if scope["path"].startswith(SHARED) else "/"),
+        back=html.escape(site_path(scope["path"] if scope["path"].startswith(SHARED) else "/")),
+        site=site_path(""),
     )
     headers = {"Retry-After": str(error.wait_s), "Cache-Control": "no-store"}
     return HTMLResponse(text, error.status, headers=headers)

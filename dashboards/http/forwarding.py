@@ -1,4 +1,4 @@
-"""Find out who sends a request, over what, and to which host.
+"""Find out who sends a request, over what, to which host, and below which path.
 
 Only trusted proxies are believed. What is found stands in the scope (`client`, `scheme`, `secure` and the Host header)
 for everything behind this middleware. Headers of proxies end here, so that nothing else reads what anybody may write
@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.connections import MOST_BY_ADDRESS
 from dashboards.http.error_responses import refuse
@@ -25,6 +26,42 @@ HEALTH = {"/livez", "/readyz"}
 SCHEMES = {"http": ("http", "https"), "websocket": ("ws", "wss")}
 SECURE = {"https", "wss"}
 UNKNOWN = "unknown"
+
+
+class SubPath:
+    """Middleware for an app below a path, which nothing behind it sees.
+
+    Some proxies remove the path and others keep it, so both are served. Redirects lead below the path again.
+    `__call__` is not a coroutine, which would be one more frame for each websocket.
+    """
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self.app, self.path = app, path
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] not in SCHEMES:
+            return self.app(scope, receive, send)
+        if scope["path"] == self.path and scope["type"] == "http":
+            query = f"?{scope['query_string'].decode('latin-1')}" if scope.get("query_string") else ""
+            return RedirectResponse(f"{self.path}/{query}")(scope, receive, send)
+        if self._has(scope["path"]):
+            scope["path"] = scope["path"].removeprefix(self.path) or "/"
+            scope["raw_path"] = scope["path"].encode()
+        return self.app(scope, receive, send if scope["type"] == "websocket" else self._redirecting(send))
+
+    def _has(self, path: str) -> bool:
+        return path == self.path or path.startswith(f"{self.path}/")
+
+    def _redirecting(self, send: Send) -> Send:
+        async def redirected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                location = headers.get("location", "")
+                if location.startswith("/") and not location.startswith("//") and not self._has(location):
+                    headers["location"] = self.path + location
+            await send(message)
+
+        return redirected
 
 
 class Forwarding:

@@ -6,6 +6,8 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
+from dashboards.runtime.site_paths import site_path
+
 MEDIA_TYPE = "application/problem+json"
 OURS = "/api/"
 
@@ -28,11 +30,11 @@ def problem(scope: Scope, status: int, *, error: dict[str, Any], headers: dict[s
     """
     request_id = scope.get("request_id", "")
     body = {
-        "type": f"/api/docs#{error['code']}",
+        "type": f"{site_path('/api/docs')}#{error['code']}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": error["message"],
-        "instance": f"{scope['path']}#{request_id}",
+        "instance": f"{site_path(scope['path'])}#{request_id}",
         "code": error["code"],
         "param": error["param"],
         "request_id": request_id,

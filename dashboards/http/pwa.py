@@ -5,16 +5,18 @@ Streamlit cannot add tags to its page, so a middleware replaces the title tag th
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.strings import APP
+from dashboards.runtime.site_paths import site_path
+from dashboards.strings import APP, NO_WEBSOCKET
 from storage.domain.errors import NotFound
 
 HERE = Path(__file__).parents[1]
@@ -27,52 +29,74 @@ ASSETS: dict[str, Path] = {
     "shell.js": SHELL / "shell.js",
     **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
 }
-MANIFEST: dict[str, Any] = {
-    "id": "/",
-    "name": APP,
-    "short_name": "Transcriber",
-    "description": "Recordings in, exact transcripts and subtitles out, on your own hardware.",
-    "start_url": "/",
-    "scope": "/",
-    "display": "standalone",
-    "lang": "en",
-    "categories": ["productivity", "utilities"],
-    "background_color": "#101514",
-    "theme_color": "#0f6b5c",
-    "icons": [
-        *({"src": f"/assets/{name}", "sizes": size, "type": "image/png"} for name, size in ICONS.items()),
-        *(
-            {"src": f"/assets/{name}", "sizes": size, "type": "image/png", "purpose": "maskable"}
-            for name, size in MASKABLE.items()
-        ),
-        {"src": "/assets/mark.svg", "sizes": "any", "type": "image/svg+xml"},
-    ],
-    "shortcuts": [{"name": "Upload a recording", "url": "/upload"}],
-    "share_target": {
-        "action": "/share",
-        "method": "POST",
-        "enctype": "multipart/form-data",
-        "params": {"files": [{"name": "recordings", "accept": ["audio/*", "video/*"]}]},
-    },
-}
+ABOUT = "Recordings in, exact transcripts and subtitles out, on your own hardware."
 TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
 CALM = """
       .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
         visibility: hidden; animation: calm 0s 5s forwards;
       }
       @keyframes calm { to { visibility: visible; } }
+      .no-websocket {
+        position: fixed; z-index: 1000000; inset: 20vh auto auto 50%; transform: translateX(-50%);
+        box-sizing: border-box; width: min(34rem, calc(100vw - 2rem)); padding: 1.2rem 1.4rem; border-radius: 12px;
+        border: 2px solid #b45309; background: #fff; color: #1b2422; font: 16px/1.5 system-ui, sans-serif;
+      }
+      .no-websocket p { margin: .5rem 0 0; }
+      @media (prefers-color-scheme: dark) { .no-websocket { background: #101514; color: #e6ecea; } }
     """
 """Nothing is shown before the sidebar has its place, and so nothing moves when it comes; the log-in has none."""
-HEAD = f"""<title>{APP}</title>
-    <link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials" />
-    <link rel="apple-touch-icon" href="/assets/apple-touch-icon.png" />
+HEAD = """<title>{app}</title>
+    <link rel="manifest" href="{site}/manifest.webmanifest" crossorigin="use-credentials" />
+    <link rel="apple-touch-icon" href="{site}/assets/apple-touch-icon.png" />
     <meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)" />
     <meta name="theme-color" content="#101514" media="(prefers-color-scheme: dark)" />
-    <meta name="description" content="{MANIFEST["description"]}" />
-    <style>{CALM}</style>
-    <script type="module" src="/assets/shell.js"></script>""".encode()
+    <meta name="description" content="{about}" />
+    <style>{calm}</style>
+    <template class="about-websocket">
+      <div class="no-websocket" role="alert"><b>{no_websocket[title]}</b><p>{no_websocket[words]}</p></div>
+    </template>
+    <script type="module" src="{site}/assets/shell.js"></script>"""
 ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
+
+
+@cache
+def head_of(site: str) -> bytes:
+    """Return the tags for the page of an app at this path."""
+    return HEAD.format(app=APP, site=site, about=ABOUT, calm=CALM, no_websocket=NO_WEBSOCKET).encode()
+
+
+@cache
+def manifest_of(site: str) -> dict[str, Any]:
+    """Return the manifest of an app at this path."""
+    return {
+        "id": f"{site}/",
+        "name": APP,
+        "short_name": "Transcriber",
+        "description": ABOUT,
+        "start_url": f"{site}/",
+        "scope": f"{site}/",
+        "display": "standalone",
+        "lang": "en",
+        "categories": ["productivity", "utilities"],
+        "background_color": "#101514",
+        "theme_color": "#0f6b5c",
+        "icons": [
+            *({"src": f"{site}/assets/{name}", "sizes": size, "type": "image/png"} for name, size in ICONS.items()),
+            *(
+                {"src": f"{site}/assets/{name}", "sizes": size, "type": "image/png", "purpose": "maskable"}
+                for name, size in MASKABLE.items()
+            ),
+            {"src": f"{site}/assets/mark.svg", "sizes": "any", "type": "image/svg+xml"},
+        ],
+        "shortcuts": [{"name": "Upload a recording", "url": f"{site}/upload"}],
+        "share_target": {
+            "action": f"{site}/share",
+            "method": "POST",
+            "enctype": "multipart/form-data",
+            "params": {"files": [{"name": "recordings", "accept": ["audio/*", "video/*"]}]},
+        },
+    }
 
 
 class Shell:
@@ -118,7 +142,7 @@ async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
     page = b"".join(body.get("body", b"") for body in bodies)
     headers = MutableHeaders(scope=start)
     if ROOT in page:
-        page = TITLE.sub(lambda _: HEAD, page, count=1)
+        page = TITLE.sub(lambda _: head_of(site_path("")), page, count=1)
     for name in ("content-length", "etag", "last-modified"):
         del headers[name]
     if method == "GET":
@@ -129,7 +153,7 @@ async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
 
 async def manifest(_: Request) -> Response:
     """Describe the app to devices that install it."""
-    return JSONResponse(MANIFEST, media_type="application/manifest+json")
+    return JSONResponse(manifest_of(site_path("")), media_type="application/manifest+json")
 
 
 async def service_worker(_: Request) -> Response:
@@ -139,7 +163,8 @@ async def service_worker(_: Request) -> Response:
 
 async def offline(_: Request) -> Response:
     """Return the page that the service worker shows while the server is unreachable."""
-    return FileResponse(SHELL / "offline.html", media_type="text/html", headers=FRESH)
+    page = (SHELL / "offline.html").read_text(encoding="utf-8")
+    return HTMLResponse(page.replace("{site}", site_path("")), headers=FRESH)
 
 
 async def asset(request: Request) -> Response:

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboards import strings
 from dashboards.pages import registry, viewer
 from dashboards.runtime import security_log
+from dashboards.runtime.site_paths import site_path
 from dashboards.strings import recordings as words
 from storage.domain.errors import NotAllowed
 from storage.domain.records import Role
@@ -22,7 +23,7 @@ def page() -> None:
 
 def asked_path() -> str:
     """Return the path of the page's address, without slashes at its ends."""
-    return urlsplit(st.context.url or "").path.strip("/")
+    return urlsplit(st.context.url or "").path.removeprefix(site_path("")).strip("/")
 
 
 def _record_refusal(me: viewer.Viewer) -> None:

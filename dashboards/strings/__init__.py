@@ -116,6 +116,13 @@ REGISTRATION: dict[Registration, str] = {
     Registration.CLOSED: "Nobody",
 }
 
+NO_WEBSOCKET: dict[str, str] = {
+    "title": "This page cannot be shown yet",
+    "words": "The server answers, but the connection that pages need (a WebSocket) does not get through. Ask your "
+    "administrator to let WebSockets through the proxy in front of the app, as its documentation describes under "
+    "“Behind a proxy” (docs/proxy.md). The page then opens by itself.",
+}
+
 SESSION: dict[str, str] = {
     "title": "Are you still there?",
     "idle": "You will be logged out in {time} because of inactivity.",
@@ -128,6 +135,8 @@ SESSION: dict[str, str] = {
     "wrong": "Wrong password. Enter it again.",
     "offline": "The server cannot be reached. Try again.",
     "lost": "The server cannot be reached. This page reconnects by itself; unsaved edits and uploads are kept.",
+    "no_websocket": "This page cannot update itself, because the WebSocket to the server does not get through. Reload "
+    "it to see what is new, and ask your administrator to let WebSockets to /events through the proxy (docs/proxy.md).",
     "completed": "{name} is ready.",
     "failed": "{name} has failed.",
     "open": "Open",

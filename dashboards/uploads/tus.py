@@ -24,6 +24,7 @@ from dashboards.http.identity import caller_of
 from dashboards.http.request_options import lane_from, options_from_json
 from dashboards.runtime import context, db
 from dashboards.runtime.single_writer import Writers
+from dashboards.runtime.site_paths import site_path
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
 from storage.domain.errors import BadRequest, EmptyUpload, UploadConflict, UploadTooLarge
@@ -103,7 +104,7 @@ async def look(request: Request) -> Response:
     if upload.partial:
         headers["Upload-Concat"] = "partial"
     elif upload.parts:
-        headers["Upload-Concat"] = f"final;{' '.join(f'/uploads/{ident}' for ident, _ in upload.parts)}"
+        headers["Upload-Concat"] = f"final;{' '.join(site_path(f'/uploads/{ident}') for ident, _ in upload.parts)}"
     if upload.metadata:
         headers["Upload-Metadata"] = upload.metadata
     return _answer(upload, HTTPStatus.OK, _shelf().offset(upload), headers)
@@ -319,7 +320,7 @@ def _answer(upload: Upload, status: int, offset: int, more: dict[str, str] | Non
         return error_answer(refusal.status, code=refusal.code, message=refusal.message, headers=TUS)
     headers = TUS | {"Upload-Offset": str(offset)} | (more or {})
     if status == HTTPStatus.CREATED:
-        headers["Location"] = f"/uploads/{upload.id}"
+        headers["Location"] = site_path(f"/uploads/{upload.id}")
     if not upload.settled:
         expires_s = _shelf().touched_s(upload) + ABANDONED_AFTER_S
         headers["Upload-Expires"] = formatdate(expires_s, usegmt=True)

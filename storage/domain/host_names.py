@@ -1,16 +1,72 @@
-"""The names that the web process answers to."""
+"""The names that the web process answers to, and the path that it lies below."""
 
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from storage.domain import trusted_proxies
 from storage.domain.errors import BadRequest
 from storage.domain.trusted_proxies import address_of
 
 SETTING = "TRANSCRIBER_ALLOWED_HOSTS"
+PUBLIC_URL = "TRANSCRIBER_PUBLIC_URL"
 ANY = "*"
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_-][a-z0-9_.-]*)(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
+SUB_PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)+", re.ASCII)
+TAKEN = frozenset(
+    [
+        "_stcore",
+        "account",
+        "all-recordings",
+        "api",
+        "asr",
+        "assets",
+        "audit",
+        "auth",
+        "component",
+        "configuration",
+        "detect-language",
+        "downloads",
+        "events",
+        "favicon.png",
+        "incoming",
+        "index.html",
+        "internal",
+        "job",
+        "join",
+        "livez",
+        "machines",
+        "manifest.json",
+        "manifest.webmanifest",
+        "media",
+        "metrics",
+        "offline",
+        "oauth2callback",
+        "overview",
+        "people",
+        "performance",
+        "prefect",
+        "queues",
+        "readyz",
+        "recordings",
+        "reset",
+        "search",
+        "security",
+        "settings",
+        "share",
+        "shared",
+        "site",
+        "static",
+        "sw.js",
+        "system",
+        "upload",
+        "uploads",
+        "v1",
+    ]
+)
+"""What our own paths begin with: below one of them, a path with and without the sub-path would look alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +113,27 @@ def parse(listed: str) -> set[str]:
     return names
 
 
+def sub_path_of(public_url: str | None) -> str:
+    """Return the path of the public address, as in `/transcriber`; empty at the root.
+
+    Raises:
+        BadRequest: it is no address of the web, or its path cannot be served.
+    """
+    if not public_url:
+        return ""
+    found = urlsplit(public_url)
+    if found.scheme not in {"http", "https"} or not found.hostname:
+        raise BadRequest(PUBLIC_URL, f"{public_url!r} is no address; write it as https://host or https://host/path")
+    path = found.path.rstrip("/")
+    if (path and not SUB_PATH.fullmatch(path)) or found.query or found.fragment:
+        problem = f"{public_url!r} has more than a plain path; write it as https://host/transcriber"
+        raise BadRequest(PUBLIC_URL, problem)
+    first = path.partition("/")[2].partition("/")[0]
+    if first in TAKEN:
+        raise BadRequest(PUBLIC_URL, f"/{first} is a path of the app itself; choose another one, as in /transcriber")
+    return path
+
+
 def name_of(host: str) -> str | None:
     """Return a Host header's name without its port, in lower case.
 
@@ -64,3 +141,11 @@ def name_of(host: str) -> str | None:
     """
     match = HOST.fullmatch(host)
     return match[1].lower().strip("[]").rstrip(".") if match else None
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "trusted_proxies": trusted_proxies.parse,
+    "allowed_hosts": parse,
+    "public_url": sub_path_of,
+}
+"""What reads the settings of a server behind proxies, and refuses what is none."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.domain import asr_door, host_names, rate_classes, trusted_proxies
@@ -77,7 +77,8 @@ class WebSettings(BaseSettings):
     public_url: str | None = Field(
         None,
         description="Public address of the app, for links in mails and logins through a provider. With https, cookies "
-        "are Secure. Default: the address of the request; in mails, the address of the web process.",
+        "are Secure; with a path (https://host/transcriber), the app lies below it. Default: from the request; in "
+        "mails, the address of the web process.",
     )
     allowed_hosts: str = Field(
         "",
@@ -203,24 +204,16 @@ class WebSettings(BaseSettings):
     def host_names(self) -> HostNames:
         return HostNames.of(listed=self.allowed_hosts, public_url=self.public_url, web_url=self.web_url)
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "allowed_hosts", "public_url")
     @classmethod
-    def _names_proxies(cls, value: str) -> str:
-        trusted_proxies.parse(value)
+    def _can_be_read(cls, value: str, info: ValidationInfo) -> str:
+        host_names.PARSERS[str(info.field_name)](value)
         return value
 
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _names_hosts(cls, value: str) -> str:
-        host_names.parse(value)
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_a_url(cls, value: str | None) -> str | None:
-        if value and not (urlsplit(value).scheme in {"http", "https"} and urlsplit(value).hostname):
-            raise BadRequest("TRANSCRIBER_PUBLIC_URL", f"{value!r} is no address; write it as https://host")
-        return value
+    @cached_property
+    def sub_path(self) -> str:
+        """The path of the public address, as in `/transcriber`; empty at the root."""
+        return host_names.sub_path_of(self.public_url)
 
 
 class RateLimitSettings(BaseSettings):

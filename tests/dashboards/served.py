@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext
 from dashboards.app import build
 from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime import context
+from dashboards.serve import server_config
 from storage.accounts import api_keys, sessions, users
 from storage.domain import names
 from storage.domain.clock import utc_now
@@ -43,7 +44,7 @@ def serving(settings: Settings) -> Iterator[Served]:
     """Serve the app from a thread; the tests reach its parts through `dashboards.runtime.context`."""
     with one_runtime(), socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio looks at it for TCP_NODELAY
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(build(settings), log_config=None, ws="websockets-sansio", lifespan="on"))
+        server = uvicorn.Server(server_config(build(settings), settings.web))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -11,6 +11,7 @@
 import { find, opensElsewhere } from "../shared/dom.js";
 import { listen } from "../shared/event_hub.js";
 import { fill } from "../shared/format.js";
+import { sitePath } from "../shared/site_path.js";
 import { UPLOADS_CHANGED, tab } from "../shared/tab.js";
 
 const MOST_TRIES = 60;
@@ -28,7 +29,9 @@ export default function mountDock({ data, parentElement, setTriggerValue }) {
   find(root, ".name span").textContent = data.role;
   leaveButton.textContent = text.leave;
   leaveButton.onclick = leave;
-  find(root, ".sending").onclick = (event) => {
+  const sending = find(root, ".sending", HTMLAnchorElement);
+  sending.href = sitePath("/upload");
+  sending.onclick = (event) => {
     if (opensElsewhere(event)) return;
     event.preventDefault();
     setTriggerValue("open_uploads", true);
@@ -59,10 +62,10 @@ export default function mountDock({ data, parentElement, setTriggerValue }) {
   async function leave() {
     if (tab.uploads?.summary().active && !confirm(text.leave_while_sending)) return;
     leaveButton.disabled = true;
-    const answer = await fetch("/auth/logout", { method: "POST", redirect: "manual" }).catch(() => null);
+    const answer = await fetch(sitePath("/auth/logout"), { method: "POST", redirect: "manual" }).catch(() => null);
     if (answer && (answer.ok || answer.type === "opaqueredirect" || answer.status === 401)) {
       tab.uploads?.stopAll();
-      return location.assign("/");
+      return location.assign(sitePath("/"));
     }
     leaveButton.disabled = false;
     alert(text.leave_failed);

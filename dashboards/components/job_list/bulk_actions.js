@@ -6,6 +6,7 @@
  */
 import { differs, find, make } from "../shared/dom.js";
 import { fill } from "../shared/format.js";
+import { sitePath } from "../shared/site_path.js";
 import { actionsOn, idsFor } from "./actions.js";
 import { options } from "./filters.js";
 
@@ -104,7 +105,7 @@ export class BulkActions {
       this.#format = formats.value;
       const query = new URLSearchParams(ids.map((id) => ["id", id]));
       if (this.#format) query.set("format", this.#format);
-      link.href = `/downloads?${query}`;
+      link.href = sitePath(`/downloads?${query}`);
     };
     formats.onchange = address;
     address();

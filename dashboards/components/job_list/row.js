@@ -6,6 +6,7 @@
  * @typedef {ReturnType<typeof newRow>} Row
  */
 import { differs, find, make } from "../shared/dom.js";
+import { sitePath } from "../shared/site_path.js";
 
 const HTML =
   '<label class="tick"><input type="checkbox"></label>' +
@@ -46,7 +47,7 @@ export function newRow(job) {
 export function patchRow(row, job) {
   row.job = job;
   if (!differs(row.item, job)) return;
-  row.link.href = `/job?id=${encodeURIComponent(job.id)}`;
+  row.link.href = sitePath(`/job?id=${encodeURIComponent(job.id)}`);
   row.item.dataset.job = job.id;
   row.item.dataset.state = job.state;
   row.name.textContent = job.name;

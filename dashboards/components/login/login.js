@@ -6,6 +6,7 @@
  * @import { Mounted } from "../shared/mounted.js"
  */
 import { find, make } from "../shared/dom.js";
+import { sitePath } from "../shared/site_path.js";
 
 /** @type {WeakSet<HTMLFormElement>} */
 const ready = new WeakSet();
@@ -17,7 +18,7 @@ export default function mountLogin({ data, parentElement }) {
   if (ready.has(form)) return;
   ready.add(form);
   const { text } = data;
-  form.action = data.action;
+  form.action = sitePath(data.action);
   find(form, ".fields").append(...data.fields.map((field) => fieldOf(field, text)));
   find(form, "[type=submit]").textContent = text.submit;
   form.onsubmit = (event) => {
@@ -30,7 +31,7 @@ export default function mountLogin({ data, parentElement }) {
     const link = find(root, ".provider", HTMLAnchorElement);
     link.hidden = false;
     link.textContent = data.provider;
-    link.href = `/auth/oidc/start?next=${encodeURIComponent(location.pathname + location.search)}`;
+    link.href = sitePath(`/auth/oidc/start?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
 }
 
@@ -89,7 +90,7 @@ async function submit(form, { leave_to, text }) {
     return say(text.offline);
   }
   if (answer.ok || answer.type === "opaqueredirect") {
-    return leave_to ? location.replace(leave_to) : location.reload();
+    return leave_to ? location.replace(sitePath(leave_to)) : location.reload();
   }
   const body = await answer.json().catch(() => null);
   const known = answer.status === 401 ? text.wrong : body?.error?.message;

@@ -5,6 +5,7 @@
  * @import { Mounted } from "../shared/mounted.js"
  */
 import { find, isTyping, make, opensElsewhere } from "../shared/dom.js";
+import { sitePath } from "../shared/site_path.js";
 
 const AGAIN_MS = 2000;
 
@@ -93,7 +94,7 @@ export default function mountSearch({ data, parentElement, setTriggerValue }) {
    * @param {number} [start_s]
    */
   function link(className, inside, id, start_s) {
-    const href = `/job?id=${encodeURIComponent(id)}${start_s === undefined ? "" : `&t=${start_s}`}`;
+    const href = sitePath(`/job?id=${encodeURIComponent(id)}${start_s === undefined ? "" : `&t=${start_s}`}`);
     const made = make("a", { href, className }, ...inside);
     made.onclick = (event) => {
       if (opensElsewhere(event)) return;

@@ -8,6 +8,7 @@
  */
 import { make } from "../shared/dom.js";
 import { fill } from "../shared/format.js";
+import { sitePath } from "../shared/site_path.js";
 
 const MOST = 4;
 const SHOWN_MS = 12_000;
@@ -31,7 +32,7 @@ export class FinishedNotices {
     const mark = `wt-told-${event.job_id}-${event.attempt}`;
     const isOpen = new URLSearchParams(location.search).get("id") === event.job_id;
     if (isOpen || sessionStorage.getItem(mark)) return;
-    const answer = await fetch(`/api/v1/jobs/${event.job_id}`).catch(() => null);
+    const answer = await fetch(sitePath(`/api/v1/jobs/${event.job_id}`)).catch(() => null);
     /** @type {FinishedJob | null} */
     const job = answer?.ok ? await answer.json() : null;
     if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > NEWS_MS) return;

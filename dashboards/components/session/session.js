@@ -4,12 +4,14 @@
  * Asking how long the session lasts does not keep it alive; hands on the page do, noted at most once a check.
  *
  * @import { SessionData } from "../contracts.js"
+ * @import { Connection } from "../shared/event_hub.js"
  * @import { Mounted } from "../shared/mounted.js"
  * @import { SessionLeft } from "./timing.js"
  */
 import { find } from "../shared/dom.js";
 import { CONNECTION, listen } from "../shared/event_hub.js";
 import { clock, fill } from "../shared/format.js";
+import { sitePath } from "../shared/site_path.js";
 import { FinishedNotices } from "./notices.js";
 import { applyTheme } from "./theme.js";
 import { endsByIdling, nextCheck_s, secondsLeft } from "./timing.js";
@@ -30,16 +32,18 @@ export default function mountSession(mounted) {
   const root = find(parentElement, ".session");
   const notices = new FinishedNotices(find(root, ".notices"), data, (id) => setTriggerValue("opened", id));
   const lost = find(root, ".lost");
-  lost.textContent = data.text.lost;
   watches.set(parentElement, new SessionWatch(find(root, ".warning", HTMLFormElement), data, notices, lost));
   return () => watches.get(parentElement)?.close();
 }
 
 /**
  * @param {HTMLElement} line
- * @param {boolean} isLost
+ * @param {Connection} connection
+ * @param {SessionData["text"]} text
  */
-function showLost(line, isLost) {
+function showLost(line, connection, text) {
+  const isLost = connection !== "open";
+  if (isLost) line.textContent = text[connection];
   if (isLost !== line.matches(":popover-open")) line.togglePopover(isLost);
 }
 
@@ -68,7 +72,7 @@ class SessionWatch {
     const busy = () => (this.#wasActive = true);
     for (const kind of HANDS) addEventListener(kind, busy, { capture: true, passive: true, signal });
     document.addEventListener("visibilitychange", () => this.#seen(), { signal });
-    addEventListener(CONNECTION, (event) => showLost(lost, !(/** @type {CustomEvent<boolean>} */ (event).detail)), { signal });
+    addEventListener(CONNECTION, (event) => showLost(lost, /** @type {CustomEvent<Connection>} */ (event).detail, data.text), { signal });
     const unlisten = listen((event) => notices.hear(event), { everybody: data.everybody, eventsSeen: data.events_seen });
     signal.addEventListener("abort", unlisten);
     this.#check();
@@ -121,9 +125,9 @@ class SessionWatch {
     const { warning } = this;
     if (this.#wasActive && this.#left && endsByIdling(this.#left) && !warning.matches(":popover-open")) {
       this.#wasActive = false;
-      await fetch("/auth/session/stay", { method: "POST" }).catch(() => null);
+      await fetch(sitePath("/auth/session/stay"), { method: "POST" }).catch(() => null);
     }
-    const answer = await fetch("/auth/session", { headers: { Accept: "application/json" } }).catch(() => null);
+    const answer = await fetch(sitePath("/auth/session"), { headers: { Accept: "application/json" } }).catch(() => null);
     if (answer?.status === 401) return location.reload();
     /** @type {SessionLeft | null} */
     const left = answer?.ok ? await answer.json() : null;
@@ -164,7 +168,7 @@ class SessionWatch {
     const isRenewing = !this.#find(".again").hidden;
     const body = isRenewing ? new URLSearchParams({ password: this.#password.value }) : undefined;
     const path = isRenewing ? "/auth/session/renew" : "/auth/session/stay";
-    const answer = await fetch(path, { method: "POST", body }).catch(() => null);
+    const answer = await fetch(sitePath(path), { method: "POST", body }).catch(() => null);
     if (answer?.ok) {
       this.#password.value = "";
       this.#wasActive = false;

@@ -4,6 +4,7 @@
  * @import { SessionData } from "../contracts.js"
  */
 import { mayLeave } from "../shared/page_guard.js";
+import { sitePath } from "../shared/site_path.js";
 
 const APPLIED = "wt-dressed";
 
@@ -19,7 +20,7 @@ export function applyTheme({ paths, theme }) {
   try {
     const wanted = JSON.stringify(theme);
     const before = localStorage.getItem(keyOf(location.pathname)) ?? '"System"';
-    for (const path of paths) localStorage.setItem(keyOf(`/${path}`), wanted);
+    for (const path of paths) localStorage.setItem(keyOf(sitePath(`/${path}`)), wanted);
     if (before === wanted || sessionStorage.getItem(APPLIED) === wanted) return;
     sessionStorage.setItem(APPLIED, wanted);
     if (mayLeave()) location.reload();

@@ -3,11 +3,16 @@
  * carries everybody's jobs.
  *
  * @import { JobEvent } from "./mounted.js"
+ *
+ * @typedef {"open" | "lost" | "no_websocket"} Connection
  */
+import { sitePath } from "./site_path.js";
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const SESSION_OVER = 4401;
 const LOST_AFTER_MS = 4000;
+const REFUSALS = 3;
 export const CONNECTION = "wt-connection";
 
 /** @type {Set<(event: JobEvent) => void>} */
@@ -35,12 +40,18 @@ function tell(event) {
 }
 
 /**
- * Tell the page whether the server can be reached.
+ * Tell the page how it is connected to the server.
  *
- * @param {boolean} isReached
+ * @param {Connection} connection
  */
-function connected(isReached) {
-  dispatchEvent(new CustomEvent(CONNECTION, { detail: isReached }));
+function announce(connection) {
+  dispatchEvent(new CustomEvent(CONNECTION, { detail: connection }));
+}
+
+/** Whether the server answers this session, which may open a socket. */
+async function isAnswering() {
+  const answer = await fetch(sitePath("/auth/session"), { headers: { Accept: "application/json" } }).catch(() => null);
+  return answer?.ok ?? false;
 }
 
 /**
@@ -51,16 +62,23 @@ function connect(everybody, eventsSeen) {
   let wait_ms = FIRST_WAIT_MS;
   let opened = false;
   let lost = 0;
-  const tellIfLost = () => (lost ||= window.setTimeout(() => connected(false), LOST_AFTER_MS));
+  let refusals = 0; // of sockets in a row, while the server answers and none has ever opened
+  const tellIfLost = () => (lost ||= window.setTimeout(() => announce("lost"), LOST_AFTER_MS));
+  const tellIfBlocked = async () => {
+    refusals = !opened && (await isAnswering()) ? refusals + 1 : 0;
+    if (refusals < REFUSALS || opened) return;
+    clearTimeout(lost);
+    announce("no_websocket");
+  };
   const open = () => {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const since = opened || eventsSeen === undefined ? "" : `&heard=${eventsSeen}`;
-    const socket = new WebSocket(`${scheme}//${location.host}/events?batch=1${everybody ? "&all=1" : ""}${since}`);
+    const socket = new WebSocket(`${scheme}//${location.host}${sitePath("/events")}?batch=1${everybody ? "&all=1" : ""}${since}`);
     socket.onopen = () => {
       wait_ms = FIRST_WAIT_MS;
       clearTimeout(lost);
       lost = 0;
-      connected(true);
+      announce("open");
       if (opened || eventsSeen === undefined) tell({ missed: true, reopened: opened });
       opened = true;
     };
@@ -74,6 +92,7 @@ function connect(everybody, eventsSeen) {
     socket.onclose = (closed) => {
       if (closed.code === SESSION_OVER) return location.reload();
       tellIfLost();
+      tellIfBlocked();
       setTimeout(open, wait_ms * (0.75 + Math.random() / 2));
       wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS);
     };

@@ -6,6 +6,7 @@
  *
  * @typedef {{ id: string, name: string, state: string, created_at: string }} KnownJob
  */
+import { sitePath } from "../shared/site_path.js";
 
 /** @type {Promise<unknown>} files are hashed one after the other */
 let line = Promise.resolve();
@@ -28,7 +29,7 @@ export async function duplicatesOf(upload, tell) {
 
 /** @param {string} path */
 async function ask(path) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" } });
+  const answer = await fetch(sitePath(path), { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
@@ -68,7 +69,7 @@ function hash(upload, tell) {
 export async function transcribeAgain(upload) {
   const { lane, options } = upload.settings;
   const key = (upload.againKey ??= crypto.randomUUID());
-  const answer = await fetch("/uploads/again", {
+  const answer = await fetch(sitePath("/uploads/again"), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify({ sha256: upload.sha256, name: upload.name, options: JSON.parse(options), lane, key }),

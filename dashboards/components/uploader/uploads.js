@@ -18,6 +18,7 @@
 import "../vendor/tus-4.3.1.min.js";
 import { fill } from "../shared/format.js";
 import { guardPage } from "../shared/page_guard.js";
+import { sitePath } from "../shared/site_path.js";
 import { UPLOADS_CHANGED } from "../shared/tab.js";
 import { duplicatesOf, transcribeAgain } from "./duplicates.js";
 import { forget } from "./unsent_store.js";
@@ -210,7 +211,7 @@ export class Uploads {
     if (upload.tus && upload.started) return upload.tus.start();
     const { file, name, settings } = upload;
     upload.tus = new window.tus.Upload(file, {
-      endpoint: "/uploads",
+      endpoint: sitePath("/uploads"),
       chunkSize: PART_BYTES,
       parallelUploads: connectionsFor(upload),
       retryDelays: RETRY_DELAYS_MS,

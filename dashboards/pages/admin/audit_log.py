@@ -13,6 +13,7 @@ from dashboards.pages import viewer
 from dashboards.pages.admin.pager import Pager
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
+from dashboards.runtime.site_paths import site_path
 from dashboards.strings import admin as words
 from storage.accounts import users
 from storage.domain import audit_actions
@@ -123,7 +124,7 @@ def _address(fmt: str, filters: Mapping[str, Any]) -> str:
     given = {
         key: value.isoformat() if isinstance(value, datetime) else value for key, value in filters.items() if value
     }
-    return f"/audit/export?{urlencode({'format': fmt} | given)}"
+    return site_path(f"/audit/export?{urlencode({'format': fmt} | given)}")
 
 
 def _row(row: AuditRow, people: dict[str, str], me: viewer.Viewer) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dashboards.clients.prefect_pools import Pool, Queue
 from dashboards.pages import viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import db
+from dashboards.runtime.site_paths import site_path
 from dashboards.services import platform_control
 from dashboards.strings import admin as words
 from storage.domain.clock import utc_now
@@ -50,7 +51,8 @@ def pools() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(words.POOLS, anchor=False, width="content")
         with st.container(horizontal=True, width="content"):
-            st.link_button(words.OPEN_PREFECT, "/prefect", icon=":material/open_in_new:", help=words.OPEN_PREFECT_HELP)
+            ui = site_path("/prefect")
+            st.link_button(words.OPEN_PREFECT, ui, icon=":material/open_in_new:", help=words.OPEN_PREFECT_HELP)
             st.button(words.LOOK_AGAIN, icon=":material/refresh:", key="look-again")
     try:
         found = prefect_pools.all_pools()

@@ -14,6 +14,7 @@ from dashboards.pages import registry, viewer
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting, job_row, player_data
 from dashboards.runtime import context, db
+from dashboards.runtime.site_paths import site_path
 from dashboards.services import job_access, jobs
 from dashboards.strings import recordings as words
 from storage.domain.clock import utc_now
@@ -99,10 +100,10 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     """Show player and transcript, editable for users with the right."""
     sheets = ["script", "cues", "review", "notes", "versions"]
     data: PlayerData = {
-        **player_data.of(job, transcript, base=f"/api/v1/jobs/{job.id}"),
-        "media": f"/recordings/{job.id}",
-        "peaks": f"/recordings/{job.id}/peaks",
-        "captions": f"/downloads/{job.id}/vtt",
+        **player_data.of(job, transcript, base=site_path(f"/api/v1/jobs/{job.id}")),
+        "media": site_path(f"/recordings/{job.id}"),
+        "peaks": site_path(f"/recordings/{job.id}/peaks"),
+        "captions": site_path(f"/downloads/{job.id}/vtt"),
         "version": db.look(versions.current, job.id).number if transcript else 1,
         "notes": len(db.look(notes.list_of, job.id)),
         "may_edit": job_access.may(me.user, JobAction.EDIT, job),
@@ -116,9 +117,9 @@ def player_along(job: Job) -> None:
     """Show the player with the text so far, and the waveform once decoded."""
     read = job.speech_s is not None and job.read_s is None
     data: PlayerData = {
-        **player_data.of(job, None, base=f"/api/v1/jobs/{job.id}"),
-        "media": f"/recordings/{job.id}",
-        "peaks": f"/recordings/{job.id}/peaks" if read else None,
+        **player_data.of(job, None, base=site_path(f"/api/v1/jobs/{job.id}")),
+        "media": site_path(f"/recordings/{job.id}"),
+        "peaks": site_path(f"/recordings/{job.id}/peaks") if read else None,
         "captions": "",
         "version": 0,
         "notes": 0,
@@ -142,7 +143,7 @@ def files(job: Job) -> None:
     st.html(f'<h2 id="{FILES}" tabindex="-1">{words.DOWNLOAD}</h2>')
     rows: list[DownloadFile] = [
         {
-            "url": f"/downloads/{job.id}/{fmt}",
+            "url": site_path(f"/downloads/{job.id}/{fmt}"),
             "name": f"{stem}.{fmt}",
             "format": fmt.value,
             "about": fmt.spec.label,
@@ -151,7 +152,7 @@ def files(job: Job) -> None:
         for fmt in ExportFormat
     ]
     original: DownloadFile = {
-        "url": f"/recordings/{job.id}?download=1",
+        "url": site_path(f"/recordings/{job.id}?download=1"),
         "name": job.name,
         "format": "file",
         "about": words.ORIGINAL,

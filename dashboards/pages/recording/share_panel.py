@@ -10,6 +10,7 @@ from dashboards.pages import viewer
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import db
+from dashboards.runtime.site_paths import site_path
 from dashboards.services import job_access, sharing
 from dashboards.strings import recordings as words
 from storage.domain.clock import utc_now
@@ -54,7 +55,7 @@ def _form(job: Job, me: Viewer) -> None:
         viewer.refused(error)
         return
     address = re.sub(r"(https?://[^/]+).*", r"\1", st.context.url or "")
-    st.session_state[FRESH] = (job.id, f"{address}{path}")
+    st.session_state[FRESH] = (job.id, f"{address}{site_path(path)}")
     st.rerun()
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboards.pages import viewer
 from dashboards.pages.viewer import Viewer
 from dashboards.runtime import context, db, notify
+from dashboards.runtime.site_paths import site_path
 from dashboards.strings import accounts as words
 from storage.accounts import users
 from storage.domain.errors import NotSignedIn, TranscriberError
@@ -15,7 +16,7 @@ def show(me: Viewer) -> None:
     """Offer the data export, and the account's deletion below it."""
     st.header(words.TAKE_DATA, anchor=False)
     st.write(words.TAKE_DATA_HELP)
-    st.link_button(words.DOWNLOAD_DATA, "/account/export", icon=":material/download:")
+    st.link_button(words.DOWNLOAD_DATA, site_path("/account/export"), icon=":material/download:")
     st.header(words.LEAVE, anchor=False)
     st.write(words.LEAVE_HELP)
     with st.form("leave", border=False):

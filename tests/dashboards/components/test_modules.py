@@ -10,6 +10,11 @@ from dashboards.components.modules import BUILD, MODULES, PREFIX, loader_of, nee
 from tests.dashboards.site import Site
 
 COMPONENTS = sorted({path.parent.name for path in modules.HERE.glob("*/*.html")} | {"live"})
+ROOTED = re.compile(
+    r"""(?:fetch|location\.(?:assign|replace)|WebSocket|link_button)\((?:[^()"'`]*, )?["'`]/"""
+    r"""|(?:href|src|action|endpoint)\s*[=:]\s*["'`]/"""
+)
+"""A path at the root of the host, where a browser goes."""
 SPECIFIERS = re.compile(r'^(?:import|export)\b[^"=]*?"([^"]+)";', re.MULTILINE)
 
 
@@ -72,3 +77,16 @@ def test_a_component_asks_for_all_that_it_needs_at_once(component: str) -> None:
     for path in needed_by(f"{component}/{component}.js"):
         assert f'"{path}"' in loader
     assert len(loader) < 3000
+
+
+def test_browsers_are_sent_to_no_path_at_the_root_of_the_host() -> None:
+    """Below a path of its host, the app has nothing there: `sitePath` and `site_path` say where it is."""
+    ours = [path for kind in ("js", "html", "py") for path in modules.HERE.parent.rglob(f"*.{kind}")]
+    places = [
+        f"{path.name}: {found[0]}"
+        for path in ours
+        if not {"vendor", "swagger-ui"} & set(path.parts)
+        for found in ROOTED.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert len(ours) > 150
+    assert places == []
