@@ -45,6 +45,7 @@ from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
 from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.loops.webhook_sender import send_events
 from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
@@ -148,6 +149,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(checkpointer.keep_short(), "checkpoints")
         holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
+        holder.background.start(send_events(), "send webhooks")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
         holder.background.start(security_log.keep_writing(), "security events")
         holder.background.start(_make_files_private(settings), "make files private")

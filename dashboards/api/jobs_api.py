@@ -23,6 +23,7 @@ from dashboards.api import (
     transcript_api,
 )
 from dashboards.api.form_upload import form_upload
+from dashboards.api.integrations import webhooks_api
 from dashboards.api.job_schemas import JobBody, JobList, Me, NewName, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
 from dashboards.http import error_responses
@@ -274,6 +275,7 @@ api.include_router(search_api.router)
 api.include_router(audit_api.router)
 api.include_router(keys_api.router)
 api.include_router(accounts_api.router)
+api.include_router(webhooks_api.router)
 api.include_router(event_stream.router)
 
 
