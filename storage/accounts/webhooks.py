@@ -3,7 +3,7 @@
 Their secrets are not in the ledger; it has a hash of the present one (`storage/remote/webhook_secrets.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from duckdb import DuckDBPyConnection
 
+from storage.accounts.mail_queue import NEWS_FOR, PAUSES_S
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, NotFound
 from storage.ledger import audit
@@ -253,6 +254,37 @@ def disable(con: DuckDBPyConnection, webhook_id: str, because: DisabledBecause, 
     """Disable a webhook that gets nothing through, and queue the notice to its owner."""
     if con.execute(DISABLE, {"id": webhook_id, "because": because, "now": now}).fetchall():
         audit.record(con, actor=actor, action="webhook.disable", subject=webhook_id, detail={"because": because})
+
+
+NOTICES = """
+SELECT webhooks.id, notice_tries, users.email FROM webhooks JOIN users ON users.id = user_id
+WHERE notice_due_at <= $now AND notice_due_at > $since AND NOT users.disabled LIMIT 20
+"""
+NOTICE_TRIED = "UPDATE webhooks SET notice_tries = notice_tries + 1, notice_due_at = $due_at WHERE id = $id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisabledNotice:
+    """A mail due to the owner of a webhook that the platform disabled."""
+
+    webhook: Webhook
+    tries: int
+    email: str | None
+
+
+def notices_due(con: DuckDBPyConnection, *, now: datetime) -> list[DisabledNotice]:
+    """Return the mails to send now."""
+    rows = con.execute(NOTICES, {"now": now, "since": now - NEWS_FOR}).fetchall()
+    return [DisabledNotice(webhook=get(con, ident), tries=tries, email=email) for ident, tries, email in rows]
+
+
+def notice_tried(
+    con: DuckDBPyConnection, notice: DisabledNotice, *, sent: bool, now: datetime, pauses_s: Sequence[float] = PAUSES_S
+) -> None:
+    """Record an attempt, and schedule the next one if it failed."""
+    again = not sent and notice.tries < len(pauses_s)
+    due_at = now + timedelta(seconds=pauses_s[notice.tries]) if again else None
+    con.execute(NOTICE_TRIED, {"id": notice.webhook.id, "due_at": due_at})
 
 
 def _webhook(row: tuple[Any, ...]) -> Webhook:

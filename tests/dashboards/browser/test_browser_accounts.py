@@ -310,7 +310,7 @@ def seen_by_boss(
 
 
 def visit_account_pages(page: Page, served: Served, size: str, troubles: Troubles) -> None:
-    parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Your data")
+    parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Webhooks", "Your data")
     paths = [f"settings?part={part.replace(' ', '+')}" for part in parts]
     context.ledger().run(users.create, name="boss", password=NEW, role=Role.ADMIN, actor="system:test")
     token, _ = context.ledger().run(invitations.invite, role=Role.MEMBER, actor="system:test")
