@@ -50,7 +50,7 @@ from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
-from dashboards.uploads import dedupe, finish_upload, tus
+from dashboards.uploads import dedupe, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
@@ -141,7 +141,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
     with context.use(holder):
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
-        holder.adopt = dispatcher.adopt
+        holder.adopt, holder.land = dispatcher.adopt, finish_upload.land
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(watch_machine(), "watch the machine")
@@ -156,6 +156,8 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")
         holder.background.start(_every(COUNT_EVERY_S, write_counts), "count the use of keys")
         holder.background.start(_every(SWEEP_EVERY_S, finish_upload.resume, finish_upload.sweep), "look after uploads")
+        downloads = _every(limits.download_look_every_s, url_uploads.continue_downloads)
+        holder.background.start(downloads, "look after downloads")
         try:
             yield
         finally:

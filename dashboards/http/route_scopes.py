@@ -49,6 +49,8 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/search": {"GET": READ},
     "/api/v1/events": {"GET": READ},
     "/api/v1/jobs": {"GET": READ, "POST": WRITE},
+    "/api/v1/downloads": {"GET": READ},
+    "/api/v1/downloads/{download_id}": {"GET": READ, "DELETE": DELETE},
     "/api/v1/deleted-jobs": {"GET": READ},
     JOB: {"GET": READ, "PATCH": WRITE, "DELETE": DELETE},
     f"{JOB}/media": {"GET": READ},
