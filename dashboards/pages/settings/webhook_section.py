@@ -1,6 +1,7 @@
 """The user's webhooks: create, test, rotate and delete them; their last deliveries."""
 
 from datetime import timedelta
+from typing import Literal
 
 import streamlit as st
 
@@ -20,7 +21,11 @@ FRESH_SECRET = "fresh_webhook_secret"  # noqa: S105 - the name of a place
 OVERLAP = timedelta(days=1)
 SHOWN_DELIVERIES = 10
 USUAL = [event for event in WebhookEvent if event is not WebhookEvent.TRANSCRIPT_CHANGED]
-COLORS = {DeliveryState.WAITING: "orange", DeliveryState.DELIVERED: "green", DeliveryState.FAILED: "red"}
+COLORS: dict[DeliveryState, Literal["orange", "green", "red"]] = {
+    DeliveryState.WAITING: "orange",
+    DeliveryState.DELIVERED: "green",
+    DeliveryState.FAILED: "red",
+}
 
 
 @st.fragment

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import Message
 from email.policy import default
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -226,10 +227,10 @@ def test_a_log_in_with_a_new_browser_is_mailed(mailing: Site, office: Office) ->
 def test_a_webhook_that_was_disabled_is_mailed_to_its_owner(mailing: Site, office: Office) -> None:
     office.refusals = 1
     wants(mailing)
-    made = {"webhook_id": "hook", "url": "https://hooks.example/a-secret-path", "events": ["job.failed"]}
+    made: dict[str, Any] = {"webhook_id": "hook", "url": "https://hooks.example/a-secret-path", "secret_mark": ""}
+    made |= {"events": ["job.failed"], "everybody": False, "actor": "system:test"}
     ada, ledger = mailing.user(), context.ledger()
-    by = {"everybody": False, "secret_mark": "", "actor": "system:test"}
-    ledger.run(webhooks.create, user_id=ada.id, **made, **by)
+    ledger.run(webhooks.create, user_id=ada.id, **made)
     ledger.run(webhooks.disable, "hook", DisabledBecause.GONE, now=utc_now(), actor="system:test")
     wait_for(office, 1)
     (mail,) = office.got
