@@ -47,12 +47,13 @@ from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
 from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.loops.webhook_sender import send_events
 from dashboards.pages.registry import PAGES
 from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
-from dashboards.uploads import dedupe, finish_upload, tus
+from dashboards.uploads import dedupe, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
@@ -146,7 +147,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
     with context.use(holder):
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
-        holder.adopt = dispatcher.adopt
+        holder.adopt, holder.land = dispatcher.adopt, finish_upload.land
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(watch_machine(), "watch the machine")
@@ -154,12 +155,15 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(checkpointer.keep_short(), "checkpoints")
         holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
+        holder.background.start(send_events(), "send webhooks")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
         holder.background.start(security_log.keep_writing(), "security events")
         holder.background.start(_make_files_private(settings), "make files private")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")
         holder.background.start(_every(COUNT_EVERY_S, write_counts), "count the use of keys")
         holder.background.start(_every(SWEEP_EVERY_S, finish_upload.resume, finish_upload.sweep), "look after uploads")
+        downloads = _every(limits.download_look_every_s, url_uploads.continue_downloads)
+        holder.background.start(downloads, "look after downloads")
         try:
             yield
         finally:

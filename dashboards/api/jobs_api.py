@@ -23,6 +23,8 @@ from dashboards.api import (
     transcript_api,
 )
 from dashboards.api.form_upload import form_upload
+from dashboards.api.integrations import downloads_api, webhooks_api
+from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_download, order_download
 from dashboards.api.job_schemas import JobBody, JobList, Me, NewName, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import maintenance_api
@@ -87,7 +89,8 @@ FORM: dict[str, Any] = {
                         **headerless_form.PROPERTIES,
                     },
                 }
-            }
+            },
+            "application/json": {"schema": downloads_api.SCHEMA},
         },
     }
 }
@@ -186,13 +189,23 @@ async def list_deleted(request: Request) -> JobList:
     return JobList(jobs=list(map(JobBody.of, gone)), next=None)
 
 
-@api.post("/v1/jobs", tags=["jobs"], status_code=HTTPStatus.CREATED, openapi_extra=FORM)
-async def submit(request: Request) -> JobBody:
+@api.post(
+    "/v1/jobs",
+    tags=["jobs"],
+    status_code=HTTPStatus.CREATED,
+    response_model=JobBody,
+    responses={202: {"model": DownloadBody, "description": "The recording is being downloaded."}},
+    openapi_extra=FORM,
+)
+async def submit(request: Request) -> JobBody | Response:
     """Upload a recording; it is queued, and the response returns at once.
 
     A request with the header `Idempotency-Key` can be repeated and creates one job; with another recording or other
-    options it is 422 `idempotency_key_reused`.
+    options it is 422 `idempotency_key_reused`. With a JSON body, this server gets the recording from the address in it:
+    the response is 202, and `/api/v1/downloads/{id}` says how far it is and which job it became.
     """
+    if asks_for_a_download(request):
+        return await order_download(request)
     async with form_upload(request, on_field=_check_field) as upload:
         options, lane = options_from_json(upload.form.first("options")), lane_from(upload.form.first("lane"))
         if said := headerless_form.told(upload.form):
@@ -277,6 +290,8 @@ api.include_router(audit_api.router)
 api.include_router(maintenance_api.router)
 api.include_router(keys_api.router)
 api.include_router(accounts_api.router)
+api.include_router(downloads_api.router)
+api.include_router(webhooks_api.router)
 api.include_router(event_stream.router)
 
 

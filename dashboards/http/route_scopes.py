@@ -14,6 +14,7 @@ from storage.domain.scopes import Scope
 
 READ, WRITE, DELETE, ADMIN = Scope.READ, Scope.WRITE, Scope.DELETE, Scope.ADMIN
 JOB = "/api/v1/jobs/{job_id}"
+HOOK = "/api/v1/webhooks/{webhook_id}"
 ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/metrics": {"GET": ADMIN},
     "/_stcore/metrics": {"GET": ADMIN, "OPTIONS": ADMIN},
@@ -30,6 +31,13 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/keys": {"GET": READ, "POST": ADMIN},
     "/api/v1/keys/{key_id}": {"GET": READ, "DELETE": ADMIN},
     "/api/v1/keys/{key_id}/rotate": {"POST": ADMIN},
+    "/api/v1/webhooks": {"GET": READ, "POST": WRITE},
+    HOOK: {"GET": READ, "PATCH": WRITE, "DELETE": WRITE},
+    f"{HOOK}/rotate": {"POST": WRITE},
+    f"{HOOK}/test": {"POST": WRITE},
+    f"{HOOK}/deliveries": {"GET": READ},
+    f"{HOOK}/deliveries/{{delivery_id}}": {"GET": READ},
+    f"{HOOK}/deliveries/{{delivery_id}}/replay": {"POST": WRITE},
     "/api/v1/usage": {"GET": READ},
     "/api/v1/users": {"GET": ADMIN, "POST": ADMIN},
     "/api/v1/users/{user_id}": {"GET": ADMIN, "PATCH": ADMIN},
@@ -42,6 +50,8 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/search": {"GET": READ},
     "/api/v1/events": {"GET": READ},
     "/api/v1/jobs": {"GET": READ, "POST": WRITE},
+    "/api/v1/downloads": {"GET": READ},
+    "/api/v1/downloads/{download_id}": {"GET": READ, "DELETE": DELETE},
     "/api/v1/deleted-jobs": {"GET": READ},
     JOB: {"GET": READ, "PATCH": WRITE, "DELETE": DELETE},
     f"{JOB}/media": {"GET": READ},

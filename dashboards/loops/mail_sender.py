@@ -1,4 +1,7 @@
-"""Background loop that sends the queued mails: about finished recordings and new browsers."""
+"""Background loop that sends the queued mails.
+
+They are about finished recordings, new browsers and disabled webhooks.
+"""
 
 import asyncio
 import logging
@@ -8,9 +11,10 @@ import duckdb
 from dashboards.clients import smtp_client
 from dashboards.runtime import context, db
 from dashboards.runtime.limits import Limits
-from storage.accounts import device_notices, mail_queue
+from storage.accounts import device_notices, mail_queue, webhooks
 from storage.accounts.device_notices import NoticeMail
 from storage.accounts.mail_queue import Mail
+from storage.accounts.webhooks import DisabledBecause, DisabledNotice
 from storage.domain.browser_names import address_of, browser_of
 from storage.domain.clock import utc_now
 from storage.domain.errors import MailNotSent, TranscriberError
@@ -19,6 +23,12 @@ from storage.domain.records import JobState
 from storage.domain.service_settings import MailSettings
 
 logger = logging.getLogger(__name__)
+
+DISABLED = {
+    DisabledBecause.GONE: "its server said that it is gone for good (status 410).",
+    DisabledBecause.FAILING: "nothing could be delivered for a day.",
+    DisabledBecause.SECRET_LOST: "its secret is lost. Create the next one first.",
+}
 
 
 def address_of_app() -> str:
@@ -50,6 +60,10 @@ async def _send_due(settings: MailSettings, limits: Limits) -> None:
             sent = await _send_notice(settings, notice)
             await db.write(device_notices.tried, notice, sent=sent, now=utc_now(), pauses_s=limits.mail_pauses_s)
         await _tidy()
+    while disabled := await db.read(webhooks.notices_due, now=utc_now()):
+        for one in disabled:
+            sent = await _send_disabled(settings, one)
+            await db.write(webhooks.notice_tried, one, sent=sent, now=utc_now(), pauses_s=limits.mail_pauses_s)
 
 
 async def _tidy() -> None:
@@ -87,6 +101,20 @@ async def _send_notice(settings: MailSettings, notice: NoticeMail) -> bool:
     )
     about = f"device {device.id}, try {notice.tries + 1}"
     return await _sent(settings, to=notice.email, subject=f"New browser for {notice.name}", text=text, about=about)
+
+
+async def _send_disabled(settings: MailSettings, notice: DisabledNotice) -> bool:
+    hook = notice.webhook
+    if not notice.email or hook.disabled_because is None:
+        return True
+    text = (
+        f"Messages to your webhook at {hook.host} are not sent any more: {DISABLED[hook.disabled_because]}\n\n"
+        f"To enable it again:\n\n{address_of_app()}/settings?part=Webhooks\n"
+    )
+    about = f"webhook {hook.id}, try {notice.tries + 1}"
+    return await _sent(
+        settings, to=notice.email, subject=f"Your webhook at {hook.host} is disabled", text=text, about=about
+    )
 
 
 async def _sent(settings: MailSettings, *, to: str, subject: str, text: str, about: str) -> bool:

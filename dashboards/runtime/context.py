@@ -54,8 +54,9 @@ class Context:
     """The parts of one web process.
 
     `wake_dispatcher` and `wake_reconciler` make those run at once; `landings` are complete uploads that are becoming
-    jobs; `exporting` are exports in progress, by name; `runs` is the Prefect client, once it is imported, and
-    `prefect_has_answered` says whether its server did since the start.
+    jobs, by `land`; `downloads` are recordings that are being got from addresses; `exporting` are exports in progress,
+    by name; `runs` is the Prefect client, once it is imported, and `prefect_has_answered` says whether its server did
+    since the start.
     """
 
     settings: Settings
@@ -73,6 +74,8 @@ class Context:
     answers: Answers = field(default_factory=Answers)
     lists: Lists = field(default_factory=Lists)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
+    land: Callable[[Upload], Awaitable[Upload]] | None = None
+    downloads: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None
     prefect_has_answered: bool = False

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from storage.accounts import mail_queue
+from storage.accounts import mail_queue, webhook_deliveries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,11 @@ class Limits:
     exports_at_once: int = 32
     mail_look_every_s: float = 2.0
     mail_pauses_s: tuple[float, ...] = mail_queue.PAUSES_S
+    webhook_look_every_s: float = 1.0
+    webhook_answer_s: float = 15.0
+    webhook_pauses_s: tuple[float, ...] = webhook_deliveries.PAUSES_S
+    download_pauses_s: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0, 1800.0)
+    download_look_every_s: float = 5.0
     touch_every_s: float = 60.0
     media_read_again_after_s: tuple[float, ...] = (0.5, 2.0)
     page_rows: int = 50

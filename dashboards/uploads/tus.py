@@ -27,7 +27,7 @@ from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.site_paths import site_path
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
-from storage.domain.errors import BadRequest, EmptyUpload, UploadConflict, UploadTooLarge
+from storage.domain.errors import BadRequest, EmptyUpload, NotFound, UploadConflict, UploadTooLarge
 from storage.domain.records import Lane, Options
 from storage.domain.scopes import Scope
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
@@ -248,7 +248,10 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
 
 
 def _asked_for(request: Request) -> Upload:
-    return _shelf().load(request.path_params["ident"], caller_of(request).the_user().id)
+    upload = _shelf().load(request.path_params["ident"], caller_of(request).the_user().id)
+    if upload.source:  # this server writes it
+        raise NotFound("upload", upload.id)
+    return upload
 
 
 def _make_room(upload: Upload) -> None:

@@ -77,6 +77,12 @@ class AuditAction(StrEnum):
     SHARE_OPENED = _spec("share.open", "share link opened", AuditKind.SHARING)
     SHARE_REVOKED = _spec("share.revoke", "share link revoked", AuditKind.SHARING)
 
+    WEBHOOK_CREATED = _spec("webhook.create", "webhook created", AuditKind.SHARING)
+    WEBHOOK_CHANGED = _spec("webhook.change", "webhook changed", AuditKind.SHARING)
+    WEBHOOK_DELETED = _spec("webhook.delete", "webhook deleted", AuditKind.SHARING)
+    WEBHOOK_DISABLED = _spec("webhook.disable", "webhook disabled, since nothing arrived", AuditKind.SHARING)
+    WEBHOOK_REPLAYED = _spec("webhook.replay", "webhook message sent again", AuditKind.SHARING)
+
     USER_CREATED = _spec("user.create", "user created", AuditKind.ACCOUNT)
     USER_RESTORED = _spec("user.restore", "user restored from storage", AuditKind.ACCOUNT)
     PASSWORD_SET = _spec("user.password", "password set", AuditKind.ACCOUNT)
@@ -98,6 +104,7 @@ class AuditAction(StrEnum):
     KEY_CREATED = _spec("key.create", "key created", AuditKind.KEY)
     KEY_ROTATED = _spec("key.rotate", "key rotated", AuditKind.KEY)
     KEY_REVOKED = _spec("key.revoke", "key revoked", AuditKind.KEY)
+    WEBHOOK_ROTATED = _spec("webhook.rotate", "webhook's secret rotated", AuditKind.KEY)
     WORKER_TOKEN_CREATED = _spec("worker_token.create", "worker token created", AuditKind.KEY)
     WORKER_TOKEN_REVOKED = _spec("worker_token.revoke", "worker token revoked", AuditKind.KEY)
     SECRET_ROTATED = _spec("secret.rotate", "secret rotated", AuditKind.KEY)

@@ -33,7 +33,7 @@ class Scope(StrEnum):
         return member
 
     READ = ScopeSpec(name="read", label="Read", about="List, read, search and download.")
-    WRITE = ScopeSpec(name="write", label="Write", about="Send recordings, edit, rename, cancel and share.")
+    WRITE = ScopeSpec(name="write", label="Write", about="Send recordings, edit, rename, cancel and share; webhooks.")
     DELETE = ScopeSpec(name="delete", label="Delete", about="Delete recordings, notes and uploads.")
     BATCH = ScopeSpec(name="batch", label="Batch", about="Send recordings to the lanes batch and backfill.")
     ADMIN = ScopeSpec(name="admin", label="Administer", about="Manage keys; for administrators, everybody's data too.")

@@ -15,6 +15,7 @@ from storage.domain.asr_door import AsrDoor
 from storage.domain.errors import BadRequest
 from storage.domain.host_names import HostNames
 from storage.domain.model_names import DEFAULT_ALIASES, parse_aliases
+from storage.domain.outgoing_targets import OutgoingSettings
 from storage.domain.rate_classes import RateClass, RateLimit
 from storage.domain.service_settings import MailSettings, WorkerSettings
 from storage.domain.trusted_proxies import TrustedProxies
@@ -372,6 +373,10 @@ class Settings:
     @cached_property
     def audit(self) -> AuditSettings:
         return AuditSettings()
+
+    @cached_property
+    def outgoing(self) -> OutgoingSettings:
+        return OutgoingSettings()
 
     @cached_property
     def engine(self) -> EngineSettings:

@@ -36,6 +36,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UrlSource:
+    """The address that an upload's bytes are got from.
+
+    Times are seconds since the epoch; after `until_s` it is given up. `validator` says which state of the recording the
+    bytes are of; `tries` counts failures since the last bytes.
+    """
+
+    url: str
+    until_s: float
+    validator: str | None = None
+    tries: int = 0
+    next_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One upload: its owner, length and outcome.
 
@@ -58,6 +73,7 @@ class Upload:
     sha256: str | None = None
     job_id: str | None = None
     refusal: Refusal | None = None
+    source: UrlSource | None = None
 
     @property
     def settled(self) -> bool:

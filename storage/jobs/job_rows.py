@@ -6,7 +6,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import mail_queue
+from storage.accounts import mail_queue, webhook_deliveries
 from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.job_messages import for_audit
@@ -63,7 +63,7 @@ def finish(
     error: str | None = None,
     error_code: str | None = None,
 ) -> Job:
-    """Move the job to a final state, with audit row and mail."""
+    """Move the job to a final state, with audit row, mail and webhooks."""
     values = {
         "id": job.id,
         "state": state,
@@ -79,4 +79,5 @@ def finish(
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
     ended = get(con, job.id)
     mail_queue.want(con, ended)
+    webhook_deliveries.want(con, ended)
     return ended

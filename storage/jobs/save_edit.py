@@ -5,6 +5,7 @@ import threading
 
 from duckdb import DuckDBPyConnection
 
+from storage.accounts import webhook_deliveries
 from storage.domain import names
 from storage.domain.clock import utc_now
 from storage.domain.errors import AlreadyStored, NotFound, TranscriptMoved
@@ -119,6 +120,8 @@ def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, actio
     con.execute(TOUCH, {"id": job_id, "now": utc_now()})
     detail = {"from": before.number, "to": version.number, "changed": version.changed, "note": version.note}
     audit.record(con, actor=version.made_by, action=action, subject=job_id, detail=detail)
+    if version.made_by != FINDER:
+        webhook_deliveries.want_changed(con, job_rows.get(con, job_id), version=version.number)
 
 
 def _may_change(con: DuckDBPyConnection, job_id: str, base: int) -> None:

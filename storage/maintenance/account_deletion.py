@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import sessions, users
+from storage.accounts import sessions, users, webhooks
 from storage.domain.errors import BadRequest, JobMoved
 from storage.domain.records import Role
 from storage.files.file_store import Files
@@ -46,6 +46,7 @@ def leave(con: DuckDBPyConnection, user_id: str, *, actor: str) -> list[str]:
     sessions.end_all(con, user_id, actor=actor)
     for statement in FORGET:
         con.execute(statement, {"id": user_id})
+    webhooks.forget(con, user_id)
     con.execute(SHUT, {"id": user_id})
     audit.record(con, actor=actor, action="user.leave", subject=user_id)
     return ended

@@ -42,7 +42,7 @@ class RotatingSecret:
         if self._path is None:
             return self._fixed or SecretStr("")
         if not self._lines(self._path):
-            _kept(self._path, prefix=self._prefix)
+            kept(self._path, prefix=self._prefix)
         return SecretStr(self._lines(self._path)[0])
 
     def holds(self, given: str) -> bool:
@@ -96,7 +96,7 @@ def replace(settings: Settings, secret: ServiceSecret, *, until: datetime) -> No
     The one before that, if it still held, ends now.
     """
     path = path_of(settings, secret)
-    present = _kept(path, prefix=secret.prefix).get_secret_value()
+    present = kept(path, prefix=secret.prefix).get_secret_value()
     _write(path.with_name(PREVIOUS + path.name), f"{present}\n{until.isoformat()}\n")
     _write(path, f"{secret.prefix}{secrets.token_urlsafe(32)}\n")
 
@@ -127,7 +127,7 @@ def kept_prefect_auth(settings: Settings) -> SecretStr | None:
     return prefect_auth(settings) if path_of(settings, ServiceSecret.PREFECT).exists() else None
 
 
-def _kept(path: Path, *, prefix: str = "") -> SecretStr:
+def kept(path: Path, *, prefix: str = "") -> SecretStr:
     """Return the token in the file, creating it if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():

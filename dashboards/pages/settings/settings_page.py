@@ -1,17 +1,18 @@
-"""The user's settings: profile, defaults, vocabulary, password, sessions, keys, data."""
+"""The user's settings: profile, defaults, vocabulary, password, sessions, keys, webhooks, data."""
 
 import streamlit as st
 
 from dashboards.pages import viewer
-from dashboards.pages.settings import account_access, account_data, defaults, password, profile
+from dashboards.pages.settings import account_access, account_data, defaults, password, profile, webhook_section
 from dashboards.strings import accounts as words
+from dashboards.strings.integrations import WEBHOOKS
 
 
 def page() -> None:
     """Show the settings, one tab per part."""
     me = viewer.required()
     st.title(words.SETTINGS, anchor=False)
-    names = [words.PROFILE, words.PASSWORD, words.BROWSERS, words.API_KEYS, words.YOUR_DATA]
+    names = [words.PROFILE, words.PASSWORD, words.BROWSERS, words.API_KEYS, WEBHOOKS, words.YOUR_DATA]
     if me.may_write:
         names[1:1] = [words.RECORDINGS, words.VOCABULARY]
     tabs = dict(zip(names, st.tabs(names, key="part", bind="query-params"), strict=True))
@@ -28,5 +29,7 @@ def page() -> None:
         account_access.browsers(me)
     with tabs[words.API_KEYS]:
         account_access.programs(me)
+    with tabs[WEBHOOKS]:
+        webhook_section.listing(me)
     with tabs[words.YOUR_DATA], st.container(key="narrow-data"):
         account_data.show(me)

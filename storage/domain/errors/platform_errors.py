@@ -28,6 +28,25 @@ class KeyReused(BadRequest):
     status, code = 422, "idempotency_key_reused"
 
 
+class OutgoingRefused(BadRequest):
+    """An address that a user named, and that this server does not send requests to."""
+
+    code = "outgoing_refused"
+
+
+class HostUnreachable(TranscriberError):
+    """A server that a user named does not answer, or not as it should."""
+
+    status, code, transient = 503, "host_unreachable", True
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(host, reason)
+        self.host, self.reason = host, reason
+
+    def __str__(self) -> str:
+        return f"{self.host} gave no answer ({self.reason}); check the address and try again later"
+
+
 class AlreadyUp(TranscriberError):
     """Another `transcriber up` is running on the same data."""
 

@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 from pydantic import SecretStr
 
 from dashboards.runtime import context, notify
+from dashboards.services import webhook_management
 from storage.accounts import invitations, registration_policy, users
 from storage.accounts.registration_policy import Registration, RegistrationPolicy
+from storage.accounts.webhooks import WebhookEvent
 from storage.domain.clock import utc_now
 from storage.domain.records import Lane, Options, Role
 from storage.domain.settings import OidcSettings, Settings
@@ -310,9 +312,11 @@ def seen_by_boss(
 
 
 def visit_account_pages(page: Page, served: Served, size: str, troubles: Troubles) -> None:
-    parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Your data")
+    parts = ("Profile", "Recordings", "Vocabulary", "Password", "Browsers", "API keys", "Webhooks", "Your data")
     paths = [f"settings?part={part.replace(' ', '+')}" for part in parts]
-    context.ledger().run(users.create, name="boss", password=NEW, role=Role.ADMIN, actor="system:test")
+    boss = context.ledger().run(users.create, name="boss", password=NEW, role=Role.ADMIN, actor="system:test")
+    _, hook = webhook_management.create(boss, "https://hooks.invalid/transcripts", list(WebhookEvent))
+    webhook_management.send_test(boss, hook.id)
     token, _ = context.ledger().run(invitations.invite, role=Role.MEMBER, actor="system:test")
 
     visit(page, f"{served.url}/join?token={token}", f"join-{size}", troubles)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import Message
 from email.policy import default
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -17,8 +18,9 @@ from pydantic import SecretStr
 from dashboards.clients import smtp_client
 from dashboards.runtime import context
 from dashboards.runtime.limits import Limits
-from storage.accounts import mail_queue, preferences, profiles
+from storage.accounts import mail_queue, preferences, profiles, webhooks
 from storage.accounts.preferences import Preferences
+from storage.accounts.webhooks import DisabledBecause
 from storage.domain.clock import utc_now
 from storage.domain.errors import EmptyUpload, MailNotSent
 from storage.domain.job_messages import encode, raised
@@ -221,6 +223,21 @@ def test_a_log_in_with_a_new_browser_is_mailed(mailing: Site, office: Office) ->
         f"{mailing.settings.web.base_url}/settings?part=P",
     )
     assert [one for one in said if one not in text] == []
+
+
+def test_a_webhook_that_was_disabled_is_mailed_to_its_owner(mailing: Site, office: Office) -> None:
+    office.refusals = 1
+    wants(mailing)
+    made: dict[str, Any] = {"webhook_id": "hook", "url": "https://hooks.example/a-secret-path", "secret_mark": ""}
+    made |= {"events": ["job.failed"], "everybody": False, "actor": "system:test"}
+    ada, ledger = mailing.user(), context.ledger()
+    ledger.run(webhooks.create, user_id=ada.id, **made)
+    ledger.run(webhooks.disable, "hook", DisabledBecause.GONE, now=utc_now(), actor="system:test")
+    wait_for(office, 1)
+    (mail,) = office.got
+    assert (mail["To"], mail["Subject"]) == ("ada@example.org", "Your webhook at https://hooks.example is disabled")
+    assert "status 410" in mail.get_payload()
+    assert "a-secret-path" not in mail.get_payload()
 
 
 def test_a_server_that_is_not_there_is_named(smtp: MailSettings) -> None:

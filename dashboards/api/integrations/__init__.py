@@ -1,0 +1,1 @@
+"""Routes that make this server send requests: webhooks, and recordings to download."""

@@ -1,0 +1,54 @@
+"""Texts about webhooks."""
+
+from storage.accounts.webhook_deliveries import DeliveryState
+from storage.accounts.webhooks import DisabledBecause, WebhookEvent
+
+WEBHOOKS = "Webhooks"
+LEAD = "A webhook gets a signed message at an address of yours when a job ends or a transcript changes."
+NEW_SECRET = "Here is the webhook's secret, which verifies its messages. Copy it now: it cannot be shown again."
+SECRET_NOTED = "I have copied the secret"
+URL = "Address of the webhook"
+URL_EXAMPLE = "https://hooks.example.org/transcripts"
+EVENTS = "Events"
+EVENT_LABELS = {
+    WebhookEvent.JOB_COMPLETED: "Completed",
+    WebhookEvent.JOB_FAILED: "Failed",
+    WebhookEvent.JOB_CANCELLED: "Cancelled",
+    WebhookEvent.TRANSCRIPT_CHANGED: "Transcript changed",
+}
+EVERYBODY = "Events of all users' jobs"
+MAKE = "Create a webhook"
+DISABLED = "Disabled"
+FAILING = "Failing"
+BECAUSE = {
+    DisabledBecause.GONE: "It was disabled because its server said that it is gone for good.",
+    DisabledBecause.FAILING: "It was disabled because nothing could be delivered for a day.",
+    DisabledBecause.SECRET_LOST: "It was disabled because its secret is lost. Rotate it, then enable the webhook.",
+}
+ENABLE = "Enable"
+DISABLE = "Disable"
+TEST = "Send a test"
+TEST_SENT = "A test is on its way; see the deliveries."
+ROTATE = "Rotate its secret"
+ROTATE_HELP = "Messages have signatures of both secrets for one more day."
+ROTATE_SURE = "Create its next secret"
+DELETE = "Delete"
+DELETE_HELP = "Messages that wait are deleted with it."
+DELETE_SURE = "Delete the webhook"
+DELIVERIES = "Last deliveries"
+NO_DELIVERIES = "Nothing was sent yet."
+REFRESH = "Refresh"
+REPLAY = "Send again"
+STATES = {
+    DeliveryState.WAITING: "waiting",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.FAILED: "failed",
+}
+
+
+def attempt(status: int | None, error: str | None, duration_ms: int) -> str:
+    return f"{error or f'status {status}'} after {duration_ms / 1000:.1f} s"
+
+
+def attempts(count: int) -> str:
+    return "one attempt" if count == 1 else f"{count} attempts"
