@@ -6,7 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.runs.job_attempt import Attempt, report_started, run_attempt
+from flows.runs.job_attempt import RecordingAttempt, report_started, run_attempt
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident
 from flows.runs.read_recording import RecordingReader
@@ -17,7 +17,7 @@ from storage.domain.deployments import Deployment
 from storage.domain.records import Job
 
 
-class Clip(Attempt):
+class Clip(RecordingAttempt):
     """An attempt at a recording of seconds, which ends before anybody could read on."""
 
     def transcription_of(self, reading: RecordingReader, language: str | None) -> ClipTranscription:

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 
 from flows.flows import diarize
 from flows.runs.gpu_runs import GpuRuns
-from flows.runs.job_attempt import Attempt, run_attempt
+from flows.runs.job_attempt import RecordingAttempt, run_attempt
 from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.read_recording import RecordingReader
 from flows.runs.transcribe_spans import SpansTranscription
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.diarization.speakers import Diarization
 
 
-class Recording(Attempt):
+class Recording(RecordingAttempt):
     """An attempt whose spans and speakers are flow runs of the gpu pool."""
 
     def __init__(self, here: Resident, flag: CancelFlag, job: Job, *, gpu: GpuRuns) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Attempt:
+class RecordingAttempt:
     """One attempt at one job."""
 
     def __init__(self, here: Resident, flag: CancelFlag, job: Job, *, span_runs: SpanRuns) -> None:
@@ -145,7 +145,7 @@ async def report_started(here: Resident, flow_run_id: UUID, job_id: str, attempt
     return await in_thread(lambda: here.reporter.send(report))
 
 
-AttemptAt = Callable[[Resident, CancelFlag, Job], Attempt]
+AttemptAt = Callable[[Resident, CancelFlag, Job], RecordingAttempt]
 
 
 async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt_at: AttemptAt) -> State[Any] | None:
@@ -156,7 +156,7 @@ async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt
     """
     run = this_run()
     here, flag = current(), current().flag(run.id)
-    made: Attempt | None = None
+    made: RecordingAttempt | None = None
     try:
         job = await (here.begun_ahead(run.id) or report_started(here, run.id, job_id, attempt))
         if job.state.finished:
