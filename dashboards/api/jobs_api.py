@@ -23,7 +23,7 @@ from dashboards.api import (
     transcript_api,
 )
 from dashboards.api.form_upload import form_upload
-from dashboards.api.job_schemas import JobBody, JobList, Me, NewName, ProblemBody, Vocabulary
+from dashboards.api.job_schemas import TAGS, JobBody, JobChange, JobList, Me, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
 from dashboards.http import error_responses
 from dashboards.http.api_parameters import known_parameters
@@ -39,6 +39,7 @@ from storage.domain.errors import BadRequest, NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import ExportFormat, Job, JobState, Lane
 from storage.domain.scopes import Scope
+from storage.domain.tags import split_tags
 from storage.jobs import job_store
 from storage.media import probe
 
@@ -82,6 +83,7 @@ FORM: dict[str, Any] = {
                             "description": "JSON with any of: " + ", ".join(sorted(OptionsForm.model_fields)),
                             "example": '{"language": "en"}',
                         },
+                        "tags": {"type": "string", "description": f"Tags with commas between them, {TAGS}."},
                         "lane": {"type": "string", "enum": [lane.value for lane in Lane], "default": "interactive"},
                         **headerless_form.PROPERTIES,
                     },
@@ -97,7 +99,7 @@ SETTINGS: list[dict[str, Any]] = [
 PROBLEM: dict[str, Any] = {"model": ProblemBody}
 STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503, 507)
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(STATUSES, PROBLEM)
-FORM_FIELDS = ("file", "options", "lane", *headerless_form.FIELDS)
+FORM_FIELDS = ("file", "options", "tags", "lane", *headerless_form.FIELDS)
 
 api = FastAPI(
     title="Whisper Transcriber",
@@ -160,9 +162,10 @@ async def put_vocabulary(request: Request, body: Vocabulary) -> Vocabulary:
 
 
 @api.get("/v1/jobs", tags=["jobs"])
-async def list_jobs(
+async def list_jobs(  # noqa: PLR0917 - the parameters of the URL
     request: Request,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in these states.")] = None,
+    tag: Annotated[str | None, Query(description="Only jobs with this tag.", max_length=200)] = None,
     before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' jobs; for administrators.")] = False,
@@ -172,7 +175,7 @@ async def list_jobs(
     if everybody:
         caller_of(request).require(Scope.ADMIN)
     owner = job_access.listed_owner(user, everybody=everybody, doing="looking at everybody's jobs")
-    found = await db.read(job_store.page, owner_id=owner, state=state, before=before, limit=limit + 1)
+    found = await db.read(job_store.page, owner_id=owner, state=state, tag=tag, before=before, limit=limit + 1)
     page = found[:limit]
     return JobList(jobs=list(map(JobBody.of, page)), next=page[-1].id if len(found) > limit else None)
 
@@ -195,7 +198,8 @@ async def submit(request: Request) -> JobBody:
         options, lane = options_from_json(upload.form.first("options")), lane_from(upload.form.first("lane"))
         if said := headerless_form.told(upload.form):
             await headerless_form.give_header(upload.form, said)
-        return JobBody.of(await upload.accept(options, lane))
+        tags = split_tags(upload.form.first("tags"))
+        return JobBody.of(await upload.accept(options, lane, tags=tags))
 
 
 @api.get("/v1/jobs/{job_id}", tags=["jobs"])
@@ -205,9 +209,13 @@ async def get_job(request: Request, job_id: str) -> JobBody:
 
 
 @api.patch("/v1/jobs/{job_id}", tags=["jobs"])
-async def rename(request: Request, job_id: str, body: NewName) -> JobBody:
-    """Rename a job's recording. The ending of its file stays, whether or not the new name has it."""
-    return JobBody.of(await db.in_thread(jobs.rename, caller_of(request).the_user(), job_id, body.name))
+async def change(request: Request, job_id: str, body: JobChange) -> JobBody:
+    """Rename a job's recording, or set its tags.
+
+    The ending of its file stays, whether or not the new name has it.
+    """
+    user = caller_of(request).the_user()
+    return JobBody.of(await db.in_thread(jobs.change, user, job_id, name=body.name, tags=body.tags))
 
 
 @api.get("/v1/jobs/{job_id}/media", tags=["jobs"])

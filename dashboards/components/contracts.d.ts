@@ -50,6 +50,7 @@ export interface UploadSettings {
   owner: string;
   options: string;
   lane: string;
+  tags: string;
   max_bytes: number;
   free_bytes: number;
   shared: boolean;
@@ -95,6 +96,7 @@ export interface JobRow {
   id: string;
   name: string;
   owner: string | null;
+  tags: string[];
   when: string;
   when_exact: string;
   created: string;
@@ -129,6 +131,7 @@ export interface ListPage {
   nothing: string;
   languages: [string, string][];
   models: string[];
+  tags: string[];
   owners: [string, string][];
   facts: [string, string][];
 }
@@ -147,6 +150,7 @@ export interface JobListData {
   nothing: string;
   languages: [string, string][];
   models: string[];
+  tags: string[];
   owners: [string, string][];
   facts: [string, string][];
   run: number;
@@ -435,6 +439,7 @@ export type JobListText = {
   to: string;
   language: string;
   model: string;
+  tag: string;
   owner: string;
   any: string;
   filter: string;
@@ -449,6 +454,9 @@ export type JobListText = {
   format: string;
   formats: string[][];
   keep: string;
+  tags_field: string;
+  tags_add: string;
+  tags_remove: string;
 };
 
 export type PlayerText = {

@@ -68,11 +68,15 @@ class LiveData(TypedDict):
 
 
 class UploadSettings(TypedDict):
-    """Settings of each added file; `options` is JSON, `shared` marks another app's files."""
+    """Settings of each added file.
+
+    `options` is JSON, `tags` has commas between them, `shared` marks another app's files.
+    """
 
     owner: str
     options: str
     lane: str
+    tags: str
     max_bytes: int
     free_bytes: int
     shared: bool
@@ -116,6 +120,7 @@ class JobRow(JobProgress):
     id: str
     name: str
     owner: str | None
+    tags: Sequence[str]
     when: str
     when_exact: str
     created: str
@@ -156,6 +161,7 @@ class ListPage(TypedDict):
     nothing: str
     languages: Sequence[tuple[str, str]]
     models: Sequence[str]
+    tags: Sequence[str]
     owners: Sequence[tuple[str, str]]
     facts: Sequence[tuple[str, str]]
 

@@ -19,7 +19,7 @@ FILTERS: dict[str, tuple[JobState, ...] | None] = {
     "cancelled": (JobState.CANCELLED,),
     "deleted": (),
 }
-FIELDS = ("show", "name", "from", "to", "language", "model", "owner", "sort", "after")
+FIELDS = ("show", "name", "from", "to", "language", "model", "tag", "owner", "sort", "after")
 USUAL = {"show": "all", "sort": Sort.NEWEST.value}
 MAX_CHARS = 200
 
@@ -64,6 +64,7 @@ def asked(zone: tzinfo, owner: str | None) -> ListQuery:
         until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
         language=told.get("language"),
         model=told.get("model"),
+        tag=told.get("tag"),
         text=told.get("name", ""),
     )
     sort = Sort(told["sort"]) if told.get("sort") in list(Sort) else Sort.NEWEST

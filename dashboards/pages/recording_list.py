@@ -101,6 +101,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
         "nothing": strings.NOTHING_FITS if wanted.narrowed else strings.NOTHING[wanted.show],
         "languages": [(code, formatting.language(code)) for code in choices.languages],
         "models": list(choices.models),
+        "tags": sorted({*choices.tags, *(tag for job in found for tag in job.tags)}),
         "owners": sorted(people.items(), key=lambda one: one[1].casefold()),
         "facts": _facts(me, owner),
     }

@@ -68,6 +68,7 @@ def job_row(
         "id": job.id,
         "name": job.name,
         "owner": owner,
+        "tags": job.tags,
         "left": shown["left"] or in_line(place),
         "when": when(job.created_at, zone),
         "when_exact": exactly(job.created_at, zone),

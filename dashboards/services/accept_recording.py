@@ -37,6 +37,7 @@ class NewRecording:
     asked_sha256: str | None = None
     repeats: Repeats | None = None
     api_key_id: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 async def admit(
@@ -152,4 +153,4 @@ def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: 
 def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
-    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}
+    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id, "tags": new.tags}

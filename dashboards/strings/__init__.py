@@ -258,6 +258,7 @@ LIST: dict[str, object] = {
     "to": "Until",
     "language": "Language",
     "model": "Model",
+    "tag": "Tag",
     "owner": "Owner",
     "any": "Any",
     "filter": "Filter",
@@ -279,6 +280,9 @@ LIST: dict[str, object] = {
     "format": "Format",
     "formats": [["", "Default formats"], *([fmt.value, fmt.value.upper()] for fmt in SINGLE_FORMATS)],
     "keep": "Keep",
+    "tags_field": "Tags, with commas between them",
+    "tags_add": "Add",
+    "tags_remove": "Remove",
 }
 
 

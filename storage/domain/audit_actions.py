@@ -123,6 +123,7 @@ class AuditAction(StrEnum):
     CANCELLED = _spec("job.cancel", JobAction.CANCEL.spec.done)
     RETRIED = _spec("job.retry", JobAction.RETRY.spec.done)
     RENAMED = _spec("job.rename", JobAction.RENAME.spec.done)
+    TAGGED = _spec("job.tag", JobAction.TAG.spec.done)
     DELETED = _spec("job.delete", JobAction.DELETE.spec.done)
     RESTORED = _spec("job.restore", JobAction.RESTORE.spec.done)
     PURGED = _spec("job.purge", JobAction.PURGE.spec.done)

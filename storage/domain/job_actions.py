@@ -84,6 +84,13 @@ class JobAction(StrEnum):
         states=frozenset(JobState),
         in_lists=False,
     )
+    TAG = ActionSpec(
+        name="tag",
+        label="Tags",
+        done="tagged",
+        changing="changing tags",
+        states=frozenset(JobState),
+    )
     SHARE = ActionSpec(
         name="share",
         label="Share",

@@ -39,6 +39,7 @@ def take_in(
     asked_sha256: str | None = None,
     repeats: Repeats | None = None,
     api_key_id: str | None = None,
+    tags: tuple[str, ...] = (),
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
@@ -75,6 +76,7 @@ def take_in(
             asked_sha256=asked_sha256,
             repeats=repeats,
             api_key_id=api_key_id,
+            tags=tags,
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job

@@ -14,7 +14,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from storage.domain.records import Job, JobState
-from storage.jobs import job_rows
+from storage.jobs import job_rows, tagging
 
 SOME = "SELECT * FROM job_rows WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 
@@ -40,7 +40,8 @@ class Sort(StrEnum):
 class JobFilter:
     """The filter of a list; None and empty match all.
 
-    `model` is a name as readers see it, without a folder's path; `text` is searched in names.
+    `model` is a name as readers see it, without a folder's path; `tag` is one as it is stored; `text` is searched in
+    names.
     """
 
     owner_id: str | None = None
@@ -49,43 +50,37 @@ class JobFilter:
     until: datetime | None = None
     language: str | None = None
     model: str | None = None
+    tag: str | None = None
     text: str = ""
 
 
-PICK = """
-WITH fitting AS (
-    SELECT id, CASE $sort
-            WHEN 'state' THEN CASE state WHEN 'transcribing' THEN 1 WHEN 'exporting' THEN 2 WHEN 'ingesting' THEN 3
-                WHEN 'queued' THEN 4 WHEN 'failed' THEN 5 WHEN 'completed' THEN 6 ELSE 7 END
-            WHEN 'longest' THEN -coalesce(duration_s, 0)
-            WHEN 'shortest' THEN coalesce(duration_s, 1e9)
-            ELSE 0 END::DOUBLE AS rank,
-        CASE $sort WHEN 'name' THEN lower(strip_accents(name)) ELSE '' END AS word
-    FROM jobs
-    WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
-      AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
-      AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-      AND ($language IS NULL OR language = $language)
+FITS = """
+deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
+  AND ($language IS NULL OR language = $language)
+  AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
   AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
-      AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
-)
-SELECT id, rank, word FROM fitting
+  AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 """
+IN_STATES = "AND ($states IS NULL OR list_contains($states::VARCHAR[], state))"
+RANKED = """
+SELECT id, CASE $sort
+        WHEN 'state' THEN CASE state WHEN 'transcribing' THEN 1 WHEN 'exporting' THEN 2 WHEN 'ingesting' THEN 3
+            WHEN 'queued' THEN 4 WHEN 'failed' THEN 5 WHEN 'completed' THEN 6 ELSE 7 END
+        WHEN 'longest' THEN -coalesce(duration_s, 0)
+        WHEN 'shortest' THEN coalesce(duration_s, 1e9)
+        ELSE 0 END::DOUBLE AS rank,
+    CASE $sort WHEN 'name' THEN lower(strip_accents(name)) ELSE '' END AS word
+FROM jobs WHERE
+"""
+PICK = "WITH fitting AS (" + RANKED + FITS + IN_STATES + ") SELECT id, rank, word FROM fitting"  # noqa: S608
 DOWN = """
 WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id < $id)
 ORDER BY rank, word, id DESC LIMIT $limit
 """
-BY_ID = """
-SELECT * FROM job_rows
-WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
-  AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
-  AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-  AND ($language IS NULL OR language = $language)
-  AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
-  AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
-"""
-NEWEST = "AND ($id IS NULL OR id < $id) ORDER BY id DESC LIMIT $limit"
-OLDEST = "AND ($id IS NULL OR id > $id) ORDER BY id LIMIT $limit"
+BY_ID = "SELECT * FROM job_rows WHERE" + FITS + IN_STATES  # noqa: S608
+NEWEST = " AND ($id IS NULL OR id < $id) ORDER BY id DESC LIMIT $limit"
+OLDEST = " AND ($id IS NULL OR id > $id) ORDER BY id LIMIT $limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +114,7 @@ def page(
     return Page(jobs=tuple(found[row[0]] for row in picked), next=last)
 
 
-COUNTS = """
-SELECT state, count(*) FROM jobs
-WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
-  AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
-  AND ($language IS NULL OR language = $language)
-  AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
-  AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
-GROUP BY state
-"""
+COUNTS = "SELECT state, count(*) FROM jobs WHERE" + FITS + "GROUP BY state"  # noqa: S608
 
 
 def counts(con: DuckDBPyConnection, wanted: JobFilter) -> dict[JobState, int]:
@@ -151,13 +138,16 @@ class FilterChoices:
 
     languages: tuple[str, ...]
     models: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 def choices(con: DuckDBPyConnection, owner_id: str | None = None) -> FilterChoices:
-    """Return the languages and the names of models that the jobs have."""
+    """Return the languages, the names of models and the tags that the jobs have."""
     languages, models = con.execute(CHOICES, {"owner_id": owner_id}).fetchall()[0]
     return FilterChoices(
-        languages=tuple(one for one in languages or () if one), models=tuple(one for one in models or () if one)
+        languages=tuple(one for one in languages or () if one),
+        models=tuple(one for one in models or () if one),
+        tags=tagging.used(con, owner_id),
     )
 
 
@@ -202,7 +192,7 @@ def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime
 
 
 def _asked(wanted: JobFilter) -> dict[str, Any]:
-    asked = {name: getattr(wanted, name) for name in ("owner_id", "since", "until", "language", "model")}
+    asked = {name: getattr(wanted, name) for name in ("owner_id", "since", "until", "language", "model", "tag")}
     return asked | {"states": [str(one) for one in wanted.states] or None, "text": wanted.text.strip() or None}
 
 
