@@ -1,5 +1,6 @@
 """`/api/v1`: jobs for programs, with an OpenAPI page at `/api/docs` without foreign hosts."""
 
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +41,7 @@ from storage.domain.job_actions import JobAction
 from storage.domain.records import ExportFormat, Job, JobState, Lane
 from storage.domain.scopes import Scope
 from storage.domain.tags import split_tags
-from storage.jobs import job_store
+from storage.jobs import collaborators, job_store
 from storage.media import probe
 
 STATIC = Path(__file__).parents[1] / "static" / "swagger-ui"
@@ -169,13 +170,16 @@ async def list_jobs(  # noqa: PLR0917 - the parameters of the URL
     before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' jobs; for administrators.")] = False,
+    shared: Annotated[bool, Query(description="Others' jobs that are shared with the caller.")] = False,
 ) -> JobList:
     """List jobs, newest first."""
     user = caller_of(request).the_user()
     if everybody:
         caller_of(request).require(Scope.ADMIN)
     owner = job_access.listed_owner(user, everybody=everybody, doing="looking at everybody's jobs")
-    found = await db.read(job_store.page, owner_id=owner, state=state, tag=tag, before=before, limit=limit + 1)
+    theirs = await db.read(collaborators.shared_with, user.id) if shared else None
+    which = partial(job_store.page, owner_id=None if shared else owner, ids=theirs, state=state, tag=tag)
+    found = await db.read(which, before=before, limit=limit + 1)
     page = found[:limit]
     return JobList(jobs=list(map(JobBody.of, page)), next=page[-1].id if len(found) > limit else None)
 

@@ -97,6 +97,7 @@ export interface JobRow {
   name: string;
   owner: string | null;
   tags: string[];
+  shared: boolean;
   when: string;
   when_exact: string;
   created: string;
@@ -114,6 +115,7 @@ export interface ListAction {
   label: string;
   confirm: string | null;
   deleted: boolean;
+  shared: boolean;
   states: string[];
 }
 

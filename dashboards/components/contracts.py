@@ -115,12 +115,13 @@ class JobProgress(TypedDict):
 
 
 class JobRow(JobProgress):
-    """One recording in the list."""
+    """One recording in the list; `shared` if it is somebody else's, whose reader this is."""
 
     id: str
     name: str
     owner: str | None
     tags: Sequence[str]
+    shared: bool
     when: str
     when_exact: str
     created: str
@@ -136,12 +137,16 @@ class ListFilter(TypedDict):
 
 
 class ListAction(TypedDict):
-    """An action on several jobs and their states; `deleted` applies it to deleted ones."""
+    """An action on several jobs and their states.
+
+    `deleted` applies it to deleted ones, `shared` also to those of others.
+    """
 
     name: str
     label: str
     confirm: str | None
     deleted: bool
+    shared: bool
     states: Sequence[str]
 
 

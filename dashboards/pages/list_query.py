@@ -17,6 +17,7 @@ FILTERS: dict[str, tuple[JobState, ...] | None] = {
     "ready": (JobState.COMPLETED,),
     "failed": (JobState.FAILED,),
     "cancelled": (JobState.CANCELLED,),
+    "shared": None,
     "deleted": (),
 }
 FIELDS = ("show", "name", "from", "to", "language", "model", "tag", "owner", "sort", "after")
@@ -59,6 +60,7 @@ def asked(zone: tzinfo, owner: str | None) -> ListQuery:
     show = show if show in FILTERS else "all"
     wanted = JobFilter(
         owner_id=owner or told.get("owner"),
+        only_shared=owner is not None and show == "shared",
         states=FILTERS[show] or (),
         since=_midnight(since, zone),
         until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,

@@ -119,7 +119,7 @@ def _change(action: JobAction, job: Job, *, actor: str) -> Job:
                 raise NotFound("deleted job", job.id)
             intake.throw_out(ledger, files, job.id, actor=actor)
             return job
-        case JobAction.DOWNLOAD | JobAction.EDIT | JobAction.RENAME | JobAction.TAG | JobAction.SHARE:
+        case JobAction.DOWNLOAD | JobAction.EDIT | JobAction.RENAME | JobAction.TAG | JobAction.SHARE | JobAction.GRANT:
             raise NotFound("action", action)
         case _:
             assert_never(action)

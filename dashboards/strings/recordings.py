@@ -23,6 +23,7 @@ FILTER = {
     "ready": "Ready",
     "failed": "Failed",
     "cancelled": "Cancelled",
+    "shared": "Shared with me",
     "deleted": "Deleted",
 }
 THIS_MONTH = "This month"
@@ -197,6 +198,18 @@ def link(made: str, until: str, opened: int, *, locked: bool) -> str:
 
 def links_over(n: int) -> str:
     return f"{n} earlier {'link has' if n == 1 else 'links have'} expired or been revoked."
+
+
+COLLEAGUES = "Colleagues"
+COLLEAGUES_HELP = "They find it in their own list. Deleting, renaming and sharing stay yours."
+COLLEAGUE = "User name"
+COLLEAGUE_RIGHT = "May"
+RIGHTS = {False: "read", True: "read and edit"}
+END_SHARING = "Stop sharing"
+
+
+def colleague(name: str, *, may_edit: bool) -> str:
+    return f"**{name}** may {RIGHTS[may_edit]}"
 
 
 ALL_LINKS = "Share links"

@@ -77,6 +77,9 @@ class AuditAction(StrEnum):
     SHARE_OPENED = _spec("share.open", "share link opened", AuditKind.SHARING)
     SHARE_REVOKED = _spec("share.revoke", "share link revoked", AuditKind.SHARING)
 
+    COLLABORATOR_SET = _spec("collaborator.set", "shared with a colleague", AuditKind.SHARING)
+    COLLABORATOR_REMOVED = _spec("collaborator.remove", "no longer shared with a colleague", AuditKind.SHARING)
+
     USER_CREATED = _spec("user.create", "user created", AuditKind.ACCOUNT)
     USER_RESTORED = _spec("user.restore", "user restored from storage", AuditKind.ACCOUNT)
     PASSWORD_SET = _spec("user.password", "password set", AuditKind.ACCOUNT)

@@ -4,7 +4,7 @@
 row, so that readers can detect changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -168,6 +168,7 @@ get = job_rows.get
 PAGE = """
 SELECT * FROM job_rows
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($ids IS NULL OR list_contains($ids::VARCHAR[], id))
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
   AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
   AND ($before IS NULL OR id < $before)
@@ -181,12 +182,17 @@ def page(
     owner_id: str | None = None,
     state: JobState | Iterable[JobState] | None = None,
     tag: str | None = None,
+    ids: Sequence[str] | None = None,
     before: str | None = None,
     limit: int = 50,
 ) -> list[Job]:
-    """Return jobs, newest first, after the id `before` (the last one of the previous page)."""
+    """Return jobs, newest first, after the id `before` (the last one of the previous page).
+
+    With `ids`, they are among these.
+    """
     states = None if state is None else [str(one) for one in ([state] if isinstance(state, JobState) else state)]
     asked = {"owner_id": owner_id, "states": states, "tag": clean_tag(tag) if tag else None}
+    asked |= {"ids": None if ids is None else list(ids)}
     con.execute(PAGE, asked | {"before": before, "limit": limit})
     return found(con)
 

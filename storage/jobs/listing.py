@@ -41,10 +41,12 @@ class JobFilter:
     """The filter of a list; None and empty match all.
 
     `model` is a name as readers see it, without a folder's path; `tag` is one as it is stored; `text` is searched in
-    names.
+    names. `shared` are recordings beside the owner's, which others share; with `only_shared` these alone.
     """
 
     owner_id: str | None = None
+    shared: tuple[str, ...] = ()
+    only_shared: bool = False
     states: tuple[JobState, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -54,8 +56,12 @@ class JobFilter:
     text: str = ""
 
 
+OWNED = "deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)"
+OWNED_OR_SHARED = """
+deleted_at IS NULL AND (owner_id = $owner_id AND NOT $only_shared OR id IN (SELECT unnest($shared::VARCHAR[])))
+"""
+"""A statement of its own, since looking for shared ones doubles the time of a list."""
 FITS = """
-deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
   AND ($language IS NULL OR language = $language)
   AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
@@ -73,12 +79,12 @@ SELECT id, CASE $sort
     CASE $sort WHEN 'name' THEN lower(strip_accents(name)) ELSE '' END AS word
 FROM jobs WHERE
 """
-PICK = "WITH fitting AS (" + RANKED + FITS + IN_STATES + ") SELECT id, rank, word FROM fitting"  # noqa: S608
+FITTING = "SELECT id, rank, word FROM fitting"
 DOWN = """
 WHERE $id IS NULL OR rank > $rank OR rank = $rank AND (word > $word OR word = $word AND id < $id)
 ORDER BY rank, word, id DESC LIMIT $limit
 """
-BY_ID = "SELECT * FROM job_rows WHERE" + FITS + IN_STATES  # noqa: S608
+BY_ID = "SELECT * FROM job_rows WHERE "
 NEWEST = " AND ($id IS NULL OR id < $id) ORDER BY id DESC LIMIT $limit"
 OLDEST = " AND ($id IS NULL OR id > $id) ORDER BY id LIMIT $limit"
 
@@ -100,27 +106,30 @@ def page(
     """
     rank, word, job_id = _opened(after, sort)
     if sort in {Sort.NEWEST, Sort.OLDEST}:
-        con.execute(
-            BY_ID + (NEWEST if sort is Sort.NEWEST else OLDEST), _asked(wanted) | {"id": job_id, "limit": limit + 1}
-        )
+        statement = BY_ID + _fitting(wanted) + IN_STATES + (NEWEST if sort is Sort.NEWEST else OLDEST)
+        con.execute(statement, _asked(wanted) | {"id": job_id, "limit": limit + 1})
         jobs = job_rows.found(con)
         last = _closed((jobs[limit - 1].id, 0.0, ""), sort) if len(jobs) > limit else None
         return Page(jobs=tuple(jobs[:limit]), next=last)
     told = {"sort": sort.value, "rank": rank, "word": word, "id": job_id, "limit": limit + 1}
-    rows = con.execute(PICK + DOWN, _asked(wanted) | told).fetchall()
+    fitting = RANKED + _fitting(wanted) + IN_STATES
+    rows = con.execute(f"WITH fitting AS ({fitting}) {FITTING} {DOWN}", _asked(wanted) | told).fetchall()
     picked = rows[:limit]
     found = {job.id: job for job in some(con, [row[0] for row in picked])}
     last = _closed(picked[-1], sort) if len(rows) > limit else None
     return Page(jobs=tuple(found[row[0]] for row in picked), next=last)
 
 
-COUNTS = "SELECT state, count(*) FROM jobs WHERE" + FITS + "GROUP BY state"  # noqa: S608
+COUNTS = "SELECT state, count(*) FROM jobs WHERE "
 
 
 def counts(con: DuckDBPyConnection, wanted: JobFilter) -> dict[JobState, int]:
     """Return the number of matching jobs in each state, regardless of the filter's states."""
     asked = {name: value for name, value in _asked(wanted).items() if name != "states"}
-    there = {JobState(state): int(number) for state, number in con.execute(COUNTS, asked).fetchall()}
+    there = {
+        JobState(state): int(number)
+        for state, number in con.execute(COUNTS + _fitting(wanted) + "GROUP BY state", asked).fetchall()
+    }
     return {state: there.get(state, 0) for state in JobState}
 
 
@@ -191,8 +200,19 @@ def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime
     )
 
 
+def _has_shared(wanted: JobFilter) -> bool:
+    return wanted.owner_id is not None and bool(wanted.shared or wanted.only_shared)
+
+
+def _fitting(wanted: JobFilter) -> str:
+    """Return the condition that a filter stands for, without its states."""
+    return (OWNED_OR_SHARED if _has_shared(wanted) else OWNED) + FITS
+
+
 def _asked(wanted: JobFilter) -> dict[str, Any]:
     asked = {name: getattr(wanted, name) for name in ("owner_id", "since", "until", "language", "model", "tag")}
+    if _has_shared(wanted):
+        asked |= {"shared": list(wanted.shared), "only_shared": wanted.only_shared}
     return asked | {"states": [str(one) for one in wanted.states] or None, "text": wanted.text.strip() or None}
 
 
