@@ -122,7 +122,9 @@ class ColleagueRight(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    may_edit: bool = Field(False, description="Also correct its transcript, name its speakers and write notes.")
+    may_edit: bool = Field(
+        False, examples=[True], description="Also correct its transcript, name its speakers and write notes."
+    )
 
 
 class ColleagueBody(ColleagueRight):
@@ -238,8 +240,8 @@ async def list_colleagues(request: Request, job_id: str) -> list[ColleagueBody]:
 async def let_colleague(request: Request, job_id: str, name: str, body: ColleagueRight) -> ColleagueBody:
     """Let a colleague read a recording, or edit it as well.
 
-    Only its owner may. It appears in the colleague's list, search and events. Deleting, retrying, cancelling, renaming, tags and sharing
-    stay the owner's.
+    Only its owner may. It appears in the colleague's list, search and events. Deleting, retrying, cancelling, renaming,
+    tags and sharing stay the owner's.
     """
     let = partial(sharing.let, may_edit=body.may_edit)
     return ColleagueBody.of(await db.in_ledger(let, caller_of(request).the_user(), job_id, name))
