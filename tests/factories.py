@@ -191,17 +191,19 @@ def job_in(
     findings: Sequence[Finding] = (),
     exports: Mapping[str, bytes] | None = None,
     error: str = NO_AUDIO,
+    tags: tuple[str, ...] = (),
 ) -> Job:
     """Make a job of a minute of sound and take it as far as `state`, on the way that jobs go."""
-    job = accept(ledger, owner, content=name, name=name, media_bytes=1_234_567, options=options or Options())
+    facts: dict[str, Any] = {"name": name, "media_bytes": 1_234_567, "options": options or Options(), "tags": tags}
+    job = accept(ledger, owner, content=name, **facts)
     if state is JobState.QUEUED:
         return job
     if state is JobState.CANCELLED:
         return ledger.run(job_store.cancel, job.id, actor=f"user:{owner.id}")
     word = Word(start_s=0.5, end_s=3.0, text=text, probability=0.9)
     said = segments or (Segment(start_s=0.5, end_s=3.0, text=text, words=(word,)),)
-    facts = {"duration_s": 60.0, "speech_s": 40.0, "language_probability": 0.9, "given_up": ()}
-    transcript = transcript_of(job, said, model=model, findings=tuple(findings), **facts)
+    heard = {"duration_s": 60.0, "speech_s": 40.0, "language_probability": 0.9, "given_up": ()}
+    transcript = transcript_of(job, said, model=model, findings=tuple(findings), **heard)
     run = FlowRun(DirectReporter(ledger, files), files, job, transcript, worker="gpu-here")
     told = {"model": model, "fingerprint": transcript.fingerprint, "flow_run_id": "run-1", "actor": "system:dispatch"}
     ledger.run(job_store.submitted, job.id, attempt=job.attempt, **told)

@@ -174,11 +174,13 @@ def test_every_class_has_a_name_of_its_own() -> None:
 def test_routes_and_pages_change_jobs_through_services_alone() -> None:
     """Services ask whether the caller may, and tell open pages; whoever goes past them forgets one of the two."""
     kept = {
+        "collaborators": {"put", "remove"},
         "intake": {"accept_in_hand", "delete", "restore", "take_in", "throw_out"},
         "job_store": {"accept", "cancel", "delete", "purge", "requeue", "restore", "retry"},
         "notes": {"add", "change", "remove"},
         "save_edit": {"edit", "restore"},
         "share_links": {"create", "revoke"},
+        "tagging": {"change_tags", "set_tags"},
     }
     past = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"

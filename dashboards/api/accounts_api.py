@@ -1,4 +1,4 @@
-"""`/api/v1/users`, usage and share links; all but one's own usage for administrators."""
+"""`/api/v1/users`, usage and share links for administrators; one's own usage and colleagues."""
 
 import secrets
 from datetime import datetime
@@ -16,6 +16,7 @@ from dashboards.services import account_management, sharing
 from dashboards.services.account_management import AccountChange
 from storage.accounts import quotas, users
 from storage.domain.records import Role, User
+from storage.jobs.collaborators import Collaborator
 from storage.jobs.share_links import SharedRecording
 
 router = APIRouter()
@@ -116,6 +117,29 @@ class ShareList(BaseModel):
     next: str | None = Field(description="Use it as `before` for the next page; null on the last.")
 
 
+class ColleagueRight(BaseModel):
+    """What a colleague may do with a recording beside reading it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    may_edit: bool = Field(
+        False, examples=[True], description="Also correct its transcript, name its speakers and write notes."
+    )
+
+
+class ColleagueBody(ColleagueRight):
+    """An account with a right to a recording of somebody else's."""
+
+    user_id: str
+    name: str
+    made_at: datetime
+
+    @classmethod
+    def of(cls, colleague: Collaborator) -> Self:
+        """Describe a colleague."""
+        return cls(**{field: getattr(colleague, field) for field in cls.model_fields})
+
+
 @router.get("/v1/usage", tags=["account"])
 async def own_usage(request: Request) -> UsageBody:
     """Return the caller's use and limits."""
@@ -203,6 +227,30 @@ async def list_shares(
 async def end_share(request: Request, job_id: str, share_id: str) -> None:
     """End anybody's share link."""
     await db.in_ledger(sharing.end, caller_of(request).the_user(), job_id, share_id)
+
+
+@router.get("/v1/jobs/{job_id}/collaborators", tags=["jobs"])
+async def list_colleagues(request: Request, job_id: str) -> list[ColleagueBody]:
+    """List the colleagues whom the owner lets read or edit a recording, by name."""
+    found = await db.in_ledger(sharing.colleagues, caller_of(request).the_user(), job_id)
+    return list(map(ColleagueBody.of, found))
+
+
+@router.put("/v1/jobs/{job_id}/collaborators/{name}", tags=["jobs"])
+async def let_colleague(request: Request, job_id: str, name: str, body: ColleagueRight) -> ColleagueBody:
+    """Let a colleague read a recording, or edit it as well.
+
+    Only its owner may. It appears in the colleague's list, search and events. Deleting, retrying, cancelling, renaming,
+    tags and sharing stay the owner's.
+    """
+    let = partial(sharing.let, may_edit=body.may_edit)
+    return ColleagueBody.of(await db.in_ledger(let, caller_of(request).the_user(), job_id, name))
+
+
+@router.delete("/v1/jobs/{job_id}/collaborators/{name}", tags=["jobs"], status_code=HTTPStatus.NO_CONTENT)
+async def end_colleague(request: Request, job_id: str, name: str) -> None:
+    """End a colleague's right to a recording, at once."""
+    await db.in_ledger(sharing.end_for, caller_of(request).the_user(), job_id, name)
 
 
 def _admin(request: Request, doing: str) -> None:

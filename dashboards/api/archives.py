@@ -37,8 +37,8 @@ async def several(request: Request) -> Response:
         raise BadRequest("id", f"name 1 to {MAX_JOBS} recordings")
     formats = _formats(request.query_params.getlist("format"))
     wanted = await db.read(listing.some, ids)
-    ready = [job for job in wanted if job_access.may(user, JobAction.DOWNLOAD, job)]
-    if not all(job_access.may_see(user, job) for job in wanted):
+    ready = await db.read(job_access.allowed, user, JobAction.DOWNLOAD, wanted)
+    if not await db.read(job_access.all_visible, user, wanted):
         await security_log.refused(user.actor, subject=request.url.path, code=NotYours.code, method=request.method)
     if not ready:
         raise NotFound("finished recording", ids[0])

@@ -35,7 +35,9 @@ class FormUpload:
     def user(self) -> User:
         return self.caller.the_user()
 
-    async def accept(self, options: Options, lane: Lane, *, asked_model: str | None = None) -> Job:
+    async def accept(
+        self, options: Options, lane: Lane, *, asked_model: str | None = None, tags: tuple[str, ...] = ()
+    ) -> Job:
         """Create the job, or find the one of the same call; raises as `accept_recording.accept_file` does.
 
         `asked_model` is the client's name for the model; what it means may change before the request is repeated.
@@ -57,6 +59,7 @@ class FormUpload:
             api_key_id=self.caller.key_id,
             asked_sha256=hashlib.sha256(to_json(asked)).hexdigest(),
             repeats=self.repeats,
+            tags=tags,
         )
         return await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)
 

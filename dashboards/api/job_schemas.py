@@ -10,6 +10,9 @@ from storage.domain.job_messages import text_of, texts_of
 from storage.domain.model_names import display_name
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import ExportFormat, Job, JobState, Lane, Segment
+from storage.domain.tags import MAX_TAG_CHARS, MAX_TAGS
+
+TAGS = f"at most {MAX_TAGS} of 1 to {MAX_TAG_CHARS} characters; case makes no difference"
 
 
 class JobBody(BaseModel):
@@ -17,6 +20,7 @@ class JobBody(BaseModel):
 
     id: str
     name: str = Field(description="The recording's name: the file's, or what it was renamed to.")
+    tags: list[str]
     owner_id: str
     state: JobState
     lane: Lane
@@ -74,12 +78,15 @@ class TextSoFar(BaseModel):
     segments: list[Segment]
 
 
-class NewName(BaseModel):
-    """Another name for a recording."""
+class JobChange(BaseModel):
+    """Another name or other tags for a recording; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS, examples=["Board meeting"])
+    name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS, examples=["Board meeting"])
+    tags: list[str] | None = Field(
+        None, max_length=10 * MAX_TAGS, description=f"All of its tags, {TAGS}.", examples=[["board", "2026"]]
+    )
 
 
 class Me(BaseModel):

@@ -1,5 +1,6 @@
 """`/api/v1`: jobs for programs, with an OpenAPI page at `/api/docs` without foreign hosts."""
 
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from dashboards.api import (
 from dashboards.api.form_upload import form_upload
 from dashboards.api.integrations import downloads_api, webhooks_api
 from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_download, order_download
-from dashboards.api.job_schemas import JobBody, JobList, Me, NewName, ProblemBody, Vocabulary
+from dashboards.api.job_schemas import TAGS, JobBody, JobChange, JobList, Me, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import maintenance_api
 from dashboards.http import error_responses
@@ -42,7 +43,8 @@ from storage.domain.errors import BadRequest, NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import ExportFormat, Job, JobState, Lane
 from storage.domain.scopes import Scope
-from storage.jobs import job_store
+from storage.domain.tags import split_tags
+from storage.jobs import collaborators, job_store
 from storage.media import probe
 
 STATIC = Path(__file__).parents[1] / "static" / "swagger-ui"
@@ -85,6 +87,7 @@ FORM: dict[str, Any] = {
                             "description": "JSON with any of: " + ", ".join(sorted(OptionsForm.model_fields)),
                             "example": '{"language": "en"}',
                         },
+                        "tags": {"type": "string", "description": f"Tags with commas between them, {TAGS}."},
                         "lane": {"type": "string", "enum": [lane.value for lane in Lane], "default": "interactive"},
                         **headerless_form.PROPERTIES,
                     },
@@ -101,7 +104,7 @@ SETTINGS: list[dict[str, Any]] = [
 PROBLEM: dict[str, Any] = {"model": ProblemBody}
 STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503, 507)
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(STATUSES, PROBLEM)
-FORM_FIELDS = ("file", "options", "lane", *headerless_form.FIELDS)
+FORM_FIELDS = ("file", "options", "tags", "lane", *headerless_form.FIELDS)
 
 api = FastAPI(
     title="Whisper Transcriber",
@@ -165,19 +168,23 @@ async def put_vocabulary(request: Request, body: Vocabulary) -> Vocabulary:
 
 
 @api.get("/v1/jobs", tags=["jobs"])
-async def list_jobs(
+async def list_jobs(  # noqa: PLR0917 - the parameters of the URL
     request: Request,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in these states.")] = None,
+    tag: Annotated[str | None, Query(description="Only jobs with this tag.", max_length=200)] = None,
     before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' jobs; for administrators.")] = False,
+    shared: Annotated[bool, Query(description="Others' jobs that are shared with the caller.")] = False,
 ) -> JobList:
     """List jobs, newest first."""
     user = caller_of(request).the_user()
     if everybody:
         caller_of(request).require(Scope.ADMIN)
     owner = job_access.listed_owner(user, everybody=everybody, doing="looking at everybody's jobs")
-    found = await db.read(job_store.page, owner_id=owner, state=state, before=before, limit=limit + 1)
+    theirs = await db.read(collaborators.shared_with, user.id) if shared else None
+    which = partial(job_store.page, owner_id=None if shared else owner, ids=theirs, state=state, tag=tag)
+    found = await db.read(which, before=before, limit=limit + 1)
     page = found[:limit]
     return JobList(jobs=list(map(JobBody.of, page)), next=page[-1].id if len(found) > limit else None)
 
@@ -210,7 +217,8 @@ async def submit(request: Request) -> JobBody | Response:
         options, lane = options_from_json(upload.form.first("options")), lane_from(upload.form.first("lane"))
         if said := headerless_form.told(upload.form):
             await headerless_form.give_header(upload.form, said)
-        return JobBody.of(await upload.accept(options, lane))
+        tags = split_tags(upload.form.first("tags"))
+        return JobBody.of(await upload.accept(options, lane, tags=tags))
 
 
 @api.get("/v1/jobs/{job_id}", tags=["jobs"])
@@ -220,9 +228,13 @@ async def get_job(request: Request, job_id: str) -> JobBody:
 
 
 @api.patch("/v1/jobs/{job_id}", tags=["jobs"])
-async def rename(request: Request, job_id: str, body: NewName) -> JobBody:
-    """Rename a job's recording. The ending of its file stays, whether or not the new name has it."""
-    return JobBody.of(await db.in_thread(jobs.rename, caller_of(request).the_user(), job_id, body.name))
+async def change(request: Request, job_id: str, body: JobChange) -> JobBody:
+    """Rename a job's recording, or set its tags.
+
+    The ending of its file stays, whether or not the new name has it.
+    """
+    user = caller_of(request).the_user()
+    return JobBody.of(await db.in_thread(jobs.change, user, job_id, name=body.name, tags=body.tags))
 
 
 @api.get("/v1/jobs/{job_id}/media", tags=["jobs"])

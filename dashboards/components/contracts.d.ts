@@ -50,6 +50,7 @@ export interface UploadSettings {
   owner: string;
   options: string;
   lane: string;
+  tags: string;
   max_bytes: number;
   free_bytes: number;
   shared: boolean;
@@ -95,6 +96,8 @@ export interface JobRow {
   id: string;
   name: string;
   owner: string | null;
+  tags: string[];
+  shared: boolean;
   when: string;
   when_exact: string;
   created: string;
@@ -112,6 +115,7 @@ export interface ListAction {
   label: string;
   confirm: string | null;
   deleted: boolean;
+  shared: boolean;
   states: string[];
 }
 
@@ -129,6 +133,7 @@ export interface ListPage {
   nothing: string;
   languages: [string, string][];
   models: string[];
+  tags: string[];
   owners: [string, string][];
   facts: [string, string][];
 }
@@ -147,6 +152,7 @@ export interface JobListData {
   nothing: string;
   languages: [string, string][];
   models: string[];
+  tags: string[];
   owners: [string, string][];
   facts: [string, string][];
   run: number;
@@ -436,6 +442,7 @@ export type JobListText = {
   to: string;
   language: string;
   model: string;
+  tag: string;
   owner: string;
   any: string;
   filter: string;
@@ -450,6 +457,9 @@ export type JobListText = {
   format: string;
   formats: string[][];
   keep: string;
+  tags_field: string;
+  tags_add: string;
+  tags_remove: string;
 };
 
 export type PlayerText = {

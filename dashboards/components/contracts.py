@@ -68,11 +68,15 @@ class LiveData(TypedDict):
 
 
 class UploadSettings(TypedDict):
-    """Settings of each added file; `options` is JSON, `shared` marks another app's files."""
+    """Settings of each added file.
+
+    `options` is JSON, `tags` has commas between them, `shared` marks another app's files.
+    """
 
     owner: str
     options: str
     lane: str
+    tags: str
     max_bytes: int
     free_bytes: int
     shared: bool
@@ -111,11 +115,13 @@ class JobProgress(TypedDict):
 
 
 class JobRow(JobProgress):
-    """One recording in the list."""
+    """One recording in the list; `shared` if it is somebody else's, whose reader this is."""
 
     id: str
     name: str
     owner: str | None
+    tags: Sequence[str]
+    shared: bool
     when: str
     when_exact: str
     created: str
@@ -131,12 +137,16 @@ class ListFilter(TypedDict):
 
 
 class ListAction(TypedDict):
-    """An action on several jobs and their states; `deleted` applies it to deleted ones."""
+    """An action on several jobs and their states.
+
+    `deleted` applies it to deleted ones, `shared` also to those of others.
+    """
 
     name: str
     label: str
     confirm: str | None
     deleted: bool
+    shared: bool
     states: Sequence[str]
 
 
@@ -156,6 +166,7 @@ class ListPage(TypedDict):
     nothing: str
     languages: Sequence[tuple[str, str]]
     models: Sequence[str]
+    tags: Sequence[str]
     owners: Sequence[tuple[str, str]]
     facts: Sequence[tuple[str, str]]
 

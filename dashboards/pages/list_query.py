@@ -17,9 +17,10 @@ FILTERS: dict[str, tuple[JobState, ...] | None] = {
     "ready": (JobState.COMPLETED,),
     "failed": (JobState.FAILED,),
     "cancelled": (JobState.CANCELLED,),
+    "shared": None,
     "deleted": (),
 }
-FIELDS = ("show", "name", "from", "to", "language", "model", "owner", "sort", "after")
+FIELDS = ("show", "name", "from", "to", "language", "model", "tag", "owner", "sort", "after")
 USUAL = {"show": "all", "sort": Sort.NEWEST.value}
 MAX_CHARS = 200
 
@@ -59,11 +60,13 @@ def asked(zone: tzinfo, owner: str | None) -> ListQuery:
     show = show if show in FILTERS else "all"
     wanted = JobFilter(
         owner_id=owner or told.get("owner"),
+        only_shared=owner is not None and show == "shared",
         states=FILTERS[show] or (),
         since=_midnight(since, zone),
         until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
         language=told.get("language"),
         model=told.get("model"),
+        tag=told.get("tag"),
         text=told.get("name", ""),
     )
     sort = Sort(told["sort"]) if told.get("sort") in list(Sort) else Sort.NEWEST

@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Never
 
 import streamlit as st
+from duckdb import DuckDBPyConnection
 
 from dashboards import components, strings
 from dashboards.components.contracts import ListAction, ListFilter, ListPage
@@ -20,9 +22,9 @@ from dashboards.runtime.cache_stats import counted
 from dashboards.strings import recordings as words
 from storage.accounts import quotas, users
 from storage.domain.clock import utc_now
-from storage.domain.job_actions import IN_LISTS, JobAction
+from storage.domain.job_actions import IN_LISTS, Access, JobAction
 from storage.domain.records import JobState, Role
-from storage.jobs import job_store, listing, queue_order
+from storage.jobs import collaborators, job_store, listing, queue_order
 from storage.jobs.listing import FilterChoices, Statistics
 
 PAGE_ROWS = 25
@@ -71,19 +73,28 @@ def _show(everybody: bool) -> None:
 def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[str, Never]:
     """Return the list component's data; empty if there has never been a recording."""
     with context.ledger().read() as con:
-        counts = listing.counts(con, wanted.wanted)
+        shared = collaborators.shared_with(con, owner) if owner else ()
+        fitting = replace(wanted.wanted, shared=shared)
+        counts = listing.counts(con, replace(fitting, only_shared=False))
         if not wanted.narrowed and not sum(counts.values()) and not job_store.deleted(con, owner_id=owner, limit=1):
             return {}
         if wanted.show == "deleted":
             found, after = job_store.deleted(con, owner_id=owner), None
         else:
-            page = listing.page(con, wanted.wanted, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
+            page = listing.page(con, fitting, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
             found, after = list(page.jobs), page.next
-        people = {user.id: user.name for user in users.list_all(con)} if owner is None else {}
+        people = _people(con, None if owner is None else {job.owner_id for job in found} - {owner})
     places = _places([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
     paces = context.current().paces
     rows = [
-        job_row.job_row(job, me.zone, people.get(job.owner_id), left_s=paces.left_s(job), place=places.get(job.id))
+        job_row.job_row(
+            job,
+            me.zone,
+            people.get(job.owner_id),
+            shared=job.owner_id != owner and not me.is_admin,
+            left_s=paces.left_s(job),
+            place=places.get(job.id),
+        )
         for job in found
     ]
     choices = _choices(str(context.ledger().path), owner)
@@ -93,7 +104,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
         "everybody": me.is_admin,
         "actions": [_action(one) for one in IN_LISTS if one.allows(me.user.role)],
         "deleted": wanted.show == "deleted",
-        "filters": _filters(counts, wanted.show),
+        "filters": _filters(counts, wanted.show, len(shared)),
         "query": wanted.told,
         "narrowed": wanted.narrowed,
         "after": after,
@@ -101,7 +112,8 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
         "nothing": strings.NOTHING_FITS if wanted.narrowed else strings.NOTHING[wanted.show],
         "languages": [(code, formatting.language(code)) for code in choices.languages],
         "models": list(choices.models),
-        "owners": sorted(people.items(), key=lambda one: one[1].casefold()),
+        "tags": sorted({*choices.tags, *(tag for job in found for tag in job.tags)}),
+        "owners": sorted(people.items(), key=lambda one: one[1].casefold()) if owner is None else [],
         "facts": _facts(me, owner),
     }
 
@@ -114,6 +126,7 @@ def _action(action: JobAction) -> ListAction:
         "label": spec.label,
         "confirm": spec.confirm,
         "deleted": spec.on_deleted,
+        "shared": spec.needs <= Access.READ,
         "states": sorted(spec.states),
     }
 
@@ -128,12 +141,19 @@ def banner(me: Viewer) -> None:
         st.warning(formatting.sentence(model.warning), icon=":material/info:")
 
 
-def _filters(counts: Mapping[JobState, int], shown: str) -> list[ListFilter]:
+def _people(con: DuckDBPyConnection, owners: Collection[str] | None) -> dict[str, str]:
+    """Return the names of some owners, or of all."""
+    if owners is None:
+        return {user.id: user.name for user in users.list_all(con)}
+    return users.names_of(con, owners) if owners else {}
+
+
+def _filters(counts: Mapping[JobState, int], shown: str, shared: int) -> list[ListFilter]:
     """Return the default filters, those with matches, and the selected one."""
     found: list[ListFilter] = []
     for key, states in FILTERS.items():
-        count = None if key == "deleted" else sum(counts[state] for state in states or tuple(JobState))
-        if count or key in {"all", "going", "ready", "deleted", shown}:
+        count = None if key in {"deleted", "shared"} else sum(counts[state] for state in states or tuple(JobState))
+        if (shared and key == "shared") or count or key in {"all", "going", "ready", "deleted", shown}:
             found.append({"key": key, "label": words.FILTER[key], "count": count, "on": key == shown})
     return found
 

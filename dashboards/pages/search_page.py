@@ -28,7 +28,7 @@ def query_and_results() -> None:
     asked = st.query_params.get("q", "").strip()
     everybody = me.is_admin and st.query_params.get("all") == "1"
     answer = find(me, asked, everybody=everybody) if asked else None
-    people = {user.id: user.name for user in db.look(users.list_all)} if everybody else {}
+    people = _owners(answer, me)
     went = components.search(
         {
             "q": asked,
@@ -90,6 +90,12 @@ def shown(answer: Answer | None, me: viewer.Viewer, people: dict[str, str]) -> S
         "pages": answer.pages,
         "place": f"{answer.page} / {answer.pages}",
     }
+
+
+def _owners(answer: Answer | None, me: viewer.Viewer) -> dict[str, str]:
+    """Return the names of the owners of others' recordings that were found."""
+    found = {one.job.owner_id for one in answer.results} if answer else set()
+    return db.look(users.names_of, found - {me.user.id}) if found - {me.user.id} else {}
 
 
 def count(answer: Answer) -> str:

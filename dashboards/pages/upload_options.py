@@ -15,19 +15,21 @@ from dashboards.strings import recordings as words
 from storage.accounts import preferences, quotas, vocabulary
 from storage.accounts.preferences import Preferences
 from storage.domain.clock import utc_now
-from storage.domain.errors import ModelCannot
+from storage.domain.errors import BadRequest, ModelCannot
 from storage.domain.languages import LANGUAGES
 from storage.domain.model_names import translates
 from storage.domain.records import CueLimits, ExportFormat, Lane, Options
+from storage.domain.tags import MAX_TAGS, split_tags
 from storage.files import upload_room
+from storage.jobs import tagging
 
 AUTO = "auto"
 ANY = "any"
 PROMPT_CHARS = 1000
 
 
-def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
-    """Show the options, preset from the reader's preferences, and return them."""
+def choose(me: viewer.Viewer) -> tuple[Options, Lane, str]:
+    """Show the options, preset from the reader's preferences, and return them with the tags."""
     usual = db.look(preferences.of, me.user.id)
     with st.container(key="choices"):
         left, middle, right = st.columns(3)
@@ -42,9 +44,10 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane]:
             hotwords, prompt = _words(me)
             asked = replace(_sound(Options()), formats=_formats(usual))
             cues, lane = _more(usual)
+            tags = _tags(me)
     code = None if language == ANY else language
     asked = replace(asked, language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
-    return asked, lane
+    return asked, lane, tags
 
 
 def _warn_of(task: str, model: str) -> None:
@@ -93,6 +96,24 @@ def _formats(usual: Preferences) -> tuple[ExportFormat, ...]:
         help=words.FILES_READY_HELP,
     )
     return tuple(ExportFormat(one) for one in chosen)
+
+
+def _tags(me: viewer.Viewer) -> str:
+    """Ask for the tags of the next files, and return them with commas between them."""
+    chosen = st.multiselect(
+        words.TAGS,
+        db.look(tagging.used, me.user.id),
+        accept_new_options=True,
+        max_selections=MAX_TAGS,
+        key="tags",
+        placeholder=words.TAGS_NEW,
+        help=words.TAGS_UPLOAD_HELP,
+    )
+    try:
+        return ",".join(split_tags(",".join(chosen)))
+    except BadRequest as error:
+        viewer.refused(error)
+        return ""
 
 
 def room_for(me: viewer.Viewer) -> int:

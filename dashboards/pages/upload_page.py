@@ -34,7 +34,7 @@ def note(job_ids: list[str]) -> None:
 
 
 @st.fragment
-def drop_zone(options: Options, lane: Lane) -> None:
+def drop_zone(options: Options, lane: Lane, tags: str) -> None:
     """Show the uploader, with the progress of its jobs."""
     me = viewer.required()
     shared = st.query_params.get("shared", "")
@@ -48,6 +48,7 @@ def drop_zone(options: Options, lane: Lane) -> None:
         "owner": me.user.id,
         "options": to_json(options).decode(),
         "lane": lane.value,
+        "tags": tags,
         "max_bytes": max_bytes,
         "free_bytes": free_bytes,
         "shared": shared.isdigit(),

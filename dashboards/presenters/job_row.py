@@ -59,15 +59,23 @@ def in_line(place: int | None) -> str:
 
 
 def job_row(
-    job: Job, zone: tzinfo, owner: str | None = None, *, left_s: float | None = None, place: int | None = None
+    job: Job,
+    zone: tzinfo,
+    owner: str | None = None,
+    *,
+    shared: bool = False,
+    left_s: float | None = None,
+    place: int | None = None,
 ) -> "JobRow":
-    """Return a job as the list component's row."""
+    """Return a job as the list component's row; `shared` if it is somebody else's."""
     shown = moving(job, left_s)
     return {
         **shown,
         "id": job.id,
         "name": job.name,
         "owner": owner,
+        "tags": job.tags,
+        "shared": shared,
         "left": shown["left"] or in_line(place),
         "when": when(job.created_at, zone),
         "when_exact": exactly(job.created_at, zone),

@@ -15,6 +15,7 @@ from anyio import CapacityLimiter
 from dashboards.clients.oidc import Provider
 from dashboards.runtime import page_origin
 from dashboards.runtime.answer_cache import Answers
+from dashboards.runtime.audiences import Audiences
 from dashboards.runtime.background import Background
 from dashboards.runtime.eta import Paces
 from dashboards.runtime.event_bus import Bus
@@ -91,6 +92,7 @@ class Context:
     shelf: UploadStore = field(init=False)
     search: SearchIndex = field(init=False)
     operator: RotatingSecret = field(init=False)
+    audiences: Audiences = field(init=False)
     provider: Provider = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Context:
         self.search = SearchIndex(self.settings.storage.search_path)
         self.operator = operator_secret(self.settings)
         self.operator.current()  # made now, so that the command line finds it
+        self.audiences = Audiences(self.ledger)
         self.provider = Provider(self.settings.oidc)
 
 

@@ -17,12 +17,20 @@ HISTORY = 5000
 
 @dataclass
 class News:
-    """An event about one job, serialised to JSON once for all listeners."""
+    """An event about one job, serialised to JSON once for all listeners.
+
+    `readers` are the accounts that it is shared with.
+    """
 
     facts: dict[str, Any]
     crowd: int = field(default=1, compare=False)
     seq: int = field(default=0, compare=False)
     ident: str = field(default="", compare=False)
+    readers: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def concerns(self, user_id: str | None) -> bool:
+        """Return whether the job is a user's, or shared with them; None stands for everybody."""
+        return user_id in {None, self.facts["owner_id"]} or user_id in self.readers
 
     @cached_property
     def for_pages(self) -> str:
@@ -43,8 +51,8 @@ class Subscriber:
         self._news: dict[str, News] = {}
         self._some = asyncio.Event()
 
-    def wants(self, news: dict[str, Any]) -> bool:
-        return self.owner_id in {None, news["owner_id"]} and self.job_id in {None, news["job_id"]}
+    def wants(self, news: News) -> bool:
+        return news.concerns(self.owner_id) and self.job_id in {None, news.facts["job_id"]}
 
     def put(self, news: News) -> None:
         """Store the event; on the loop's own thread."""
@@ -86,7 +94,7 @@ class Bus:
     def listen(
         self, *, owner_id: str | None = None, job_id: str | None = None, is_page: bool = False
     ) -> Iterator[Subscriber]:
-        """Listen to one owner's jobs, to one job, or (with neither) to all.
+        """Listen to a user's own and shared jobs, to one job, or to all.
 
         A page also hears `look_again`.
         """
@@ -108,14 +116,14 @@ class Bus:
         """Return the number of listeners, nearly all of them open pages."""
         return len(self._listeners)
 
-    def publish(self, news: dict[str, Any]) -> None:
-        """Publish a change: at least `job_id` and `owner_id`."""
+    def publish(self, news: dict[str, Any], *, readers: frozenset[str] = frozenset()) -> None:
+        """Publish a change, at least `job_id` and `owner_id`, to its owner and these readers."""
         with self._lock:
-            self._told[None] += 1
-            self._told[news["owner_id"]] += 1
-            listeners = [listener for listener in self._listeners if listener.wants(news)]
+            self._told.update([None, *{news["owner_id"], *readers}])
             seq = self._told[None]
-            made = News(news, len(listeners), seq, f"{self._process}-{seq}")
+            made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers)
+            listeners = [listener for listener in self._listeners if listener.wants(made)]
+            made.crowd = len(listeners)
             self._history.append(made)
         _tell(listeners, made)
 
@@ -131,7 +139,7 @@ class Bus:
             return None
         if int(number) < last - len(known):
             return None
-        return [one for one in known if one.seq > int(number) and owner_id in {None, one.facts["owner_id"]}]
+        return [one for one in known if one.seq > int(number) and one.concerns(owner_id)]
 
     def last_ident(self) -> str:
         """Return the id of the latest event."""

@@ -50,9 +50,13 @@ def removed(job_id: str, owner_id: str) -> None:
     tell(job_id, owner_id, state="deleted")
 
 
-def tell(job_id: str, owner_id: str, **facts: Any) -> None:
-    """Notify open pages only."""
-    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts})
+def tell(job_id: str, owner_id: str, *, also: Iterable[str] = (), **facts: Any) -> None:
+    """Notify open pages only.
+
+    They are the owner's, those of the readers that it is shared with, and `also` those of others.
+    """
+    readers = frozenset({*current().audiences.of(job_id), *also})
+    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts}, readers=readers)
 
 
 async def note(job: Job, detail: JobMessage) -> None:

@@ -91,7 +91,7 @@ def _refusal(actor: str, subject: str, code: str, method: str, origin: Origin | 
 
 
 def others_read(user: User, job: Job) -> None:
-    """Record an administrator's reading of somebody else's recording, once an hour."""
+    """Record an administrator's or a colleague's reading of somebody else's recording, once an hour."""
     if job.owner_id != user.id:
         _later(user.actor, AuditAction.OTHERS_READ, job, {"owner": job.owner_id})
 

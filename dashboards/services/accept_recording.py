@@ -38,6 +38,7 @@ class NewRecording:
     repeats: Repeats | None = None
     api_key_id: str | None = None
     duration_s: float | None = None
+    tags: tuple[str, ...] = ()
 
 
 async def admit(
@@ -156,4 +157,5 @@ def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: 
 def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
-    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id, "duration_s": new.duration_s}
+    told |= {"duration_s": new.duration_s, "tags": new.tags}
+    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}

@@ -1,18 +1,18 @@
 """Decides who may see a job and act on it; `JobAction` decides by its state."""
 
+from collections.abc import Iterable
+
 from duckdb import DuckDBPyConnection
 
+from dashboards.runtime import db
 from storage.domain.errors import NotAllowed, NotFound, NotYours
-from storage.domain.job_actions import JobAction
+from storage.domain.job_actions import Access, JobAction
 from storage.domain.records import Job, Role, User
-from storage.jobs import job_store
+from storage.jobs import collaborators, job_store
 
 WRITERS = "the role member or admin"
-
-
-def may_see(user: User, job: Job) -> bool:
-    """Return whether the user owns the job or is an administrator."""
-    return may_see_all(user) or job.owner_id == user.id
+OWNERS = "the owner of the recording"
+EDITORS = "the right to edit this recording"
 
 
 def may_see_all(user: User) -> bool:
@@ -20,9 +20,34 @@ def may_see_all(user: User) -> bool:
     return user.role is Role.ADMIN
 
 
+def access(con: DuckDBPyConnection, user: User, job: Job) -> Access:
+    """Return what the user may do with the job.
+
+    It is everything for its owner and administrators, and what the owner allows for others.
+    """
+    if may_see_all(user) or job.owner_id == user.id:
+        return Access.OWN
+    may_edit = collaborators.may_edit(con, job.id, user.id)
+    return Access.NONE if may_edit is None else Access.EDIT if may_edit else Access.READ
+
+
+def allowed(con: DuckDBPyConnection, user: User, action: JobAction, jobs: Iterable[Job]) -> list[Job]:
+    """Return those of the jobs on which the user may perform this action now."""
+    return [
+        job
+        for job in jobs
+        if action.allows(user.role) and action.fits(job) and access(con, user, job) >= action.spec.needs
+    ]
+
+
+def all_visible(con: DuckDBPyConnection, user: User, jobs: Iterable[Job]) -> bool:
+    """Return whether the user may see all of the jobs, deleted or not."""
+    return all(access(con, user, job) is not Access.NONE for job in jobs)
+
+
 def may(user: User, action: JobAction, job: Job) -> bool:
-    """Return whether the user may perform this action on the job now."""
-    return action.allows(user.role) and may_see(user, job) and action.fits(job)
+    """Return whether the user may perform this action on the job now; for pages."""
+    return bool(db.look(allowed, user, action, [job]))
 
 
 def listed_owner(user: User, *, everybody: bool, doing: str) -> str | None:
@@ -37,13 +62,15 @@ def listed_owner(user: User, *, everybody: bool, doing: str) -> str | None:
 
 
 def visible(con: DuckDBPyConnection, user: User, job_id: str, *, deleted: bool = False) -> Job:
-    """Return a job that the user may see; deleted ones only on request.
+    """Return a job that the user may see.
+
+    Deleted ones are seen on request only, and never by colleagues.
 
     Raises:
-        NotFound: there is none, or it belongs to somebody else, which is not revealed.
+        NotFound: there is none, or it is somebody else's who does not share it, which is not revealed.
     """
     job = job_store.get(con, job_id)
-    if not may_see(user, job):
+    if access(con, user, job) is Access.NONE:
         raise NotYours("job", job_id)
     if job.deleted_at and not deleted:
         raise NotFound("job", job_id)
@@ -54,12 +81,29 @@ def permitted(con: DuckDBPyConnection, user: User, action: JobAction, job_id: st
     """Return a job on which the user may perform this action, state permitting.
 
     Raises:
-        NotAllowed: the user's role does not allow it.
+        NotAllowed: the user's role does not allow it, or the owner does not.
         NotFound: see `visible`.
     """
     if not action.allows(user.role):
         raise NotAllowed(action.spec.changing, WRITERS)
-    return visible(con, user, job_id, deleted=action.spec.on_deleted)
+    job = visible(con, user, job_id, deleted=action.spec.on_deleted)
+    if access(con, user, job) < action.spec.needs:
+        raise NotAllowed(action.spec.changing, OWNERS if action.spec.needs is Access.OWN else EDITORS)
+    return job
+
+
+def annotated(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
+    """Return a job whose notes the user may change, whatever its state.
+
+    Raises:
+        NotAllowed: the user is read-only, or may only read this recording.
+        NotFound: see `visible`.
+    """
+    require_writer(user, "writing notes")
+    job = visible(con, user, job_id)
+    if access(con, user, job) < Access.EDIT:
+        raise NotAllowed("writing notes", EDITORS)
+    return job
 
 
 def require_writer(user: User, doing: str) -> None:

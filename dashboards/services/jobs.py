@@ -1,14 +1,17 @@
 """Performs a person's action on a job, if allowed, and notifies pages and loops."""
 
+from collections.abc import Iterable
 from typing import assert_never
+
+from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording
-from storage.domain.errors import NotFound
+from storage.domain.errors import BadRequest, NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, User
-from storage.jobs import intake, job_store, known_recordings, renaming
+from storage.jobs import intake, job_store, known_recordings, renaming, tagging
 
 
 def perform(action: JobAction, user: User, job_id: str) -> Job:
@@ -29,18 +32,39 @@ def perform(action: JobAction, user: User, job_id: str) -> Job:
     return job
 
 
-def rename(user: User, job_id: str, name: str) -> Job:
-    """Rename a recording for its owner or an administrator; return the job.
+def change(user: User, job_id: str, *, name: str | None = None, tags: Iterable[str] | None = None) -> Job:
+    """Rename a recording or replace its tags; return the job.
 
     Raises:
-        NotAllowed, NotFound: the user may not rename the recording.
+        NotAllowed, NotFound: the user may not change the recording.
         JobMoved: it is deleted.
-        BadRequest: nothing is left of the name.
+        BadRequest: nothing is left of the name, or the tags are not acceptable.
     """
-    job = db.look(job_access.permitted, user, JobAction.RENAME, job_id)
-    renamed = db.change(renaming.rename, job.id, name=name, actor=user.actor)
-    notify.announce(renamed)
-    return renamed
+    for action in [JobAction.RENAME] * (name is not None) + [JobAction.TAG] * (tags is not None):
+        db.look(job_access.permitted, user, action, job_id)
+    changed = db.change(_change_facts, job_id, name, tags, actor=user.actor)
+    notify.announce(changed)
+    return changed
+
+
+def _change_facts(
+    con: DuckDBPyConnection, job_id: str, name: str | None, tags: Iterable[str] | None, *, actor: str
+) -> Job:
+    if name is None and tags is None:
+        raise BadRequest("body", "it changes nothing; give a name or tags")
+    if name is not None:
+        renaming.rename(con, job_id, name=name, actor=actor)
+    if tags is not None:
+        tagging.set_tags(con, job_id, tags, actor=actor)
+    return job_store.get(con, job_id)
+
+
+def change_tags(user: User, job_id: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Job:
+    """Add tags to a recording, and take others away; raises as `change` does."""
+    job = db.look(job_access.permitted, user, JobAction.TAG, job_id)
+    tagged = db.change(tagging.change_tags, job.id, add=add, remove=remove, actor=user.actor)
+    notify.announce(tagged)
+    return tagged
 
 
 def known_to_batch(owner_id: str, key: str, *, again: bool, actor: str) -> KnownRecording:
@@ -95,7 +119,7 @@ def _change(action: JobAction, job: Job, *, actor: str) -> Job:
                 raise NotFound("deleted job", job.id)
             intake.throw_out(ledger, files, job.id, actor=actor)
             return job
-        case JobAction.DOWNLOAD | JobAction.EDIT | JobAction.RENAME | JobAction.SHARE:
+        case JobAction.DOWNLOAD | JobAction.EDIT | JobAction.RENAME | JobAction.TAG | JobAction.SHARE | JobAction.GRANT:
             raise NotFound("action", action)
         case _:
             assert_never(action)

@@ -1,12 +1,13 @@
-"""Creates and revokes share links, and lists everybody's for administrators."""
+"""Shares recordings: by links, which administrators list, and with colleagues."""
 
 from datetime import timedelta
 
-from dashboards.runtime import db
+from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain.job_actions import JobAction
 from storage.domain.records import User
-from storage.jobs import share_links
+from storage.jobs import collaborators, share_links
+from storage.jobs.collaborators import Collaborator
 from storage.jobs.share_links import SharedRecording
 
 PREFIX = "/shared/"
@@ -33,6 +34,32 @@ def revoke(user: User, job_id: str, share_id: str) -> None:
     """
     job = db.look(job_access.permitted, user, JobAction.SHARE, job_id)
     db.change(share_links.revoke, job.id, share_id, actor=user.actor)
+
+
+def let(user: User, job_id: str, name: str, *, may_edit: bool) -> Collaborator:
+    """Let a colleague read a recording, or edit it as well.
+
+    Raises as `permitted` and `collaborators.put` do.
+    """
+    job = db.look(job_access.permitted, user, JobAction.GRANT, job_id)
+    colleague = db.change(collaborators.put, job.id, name, may_edit=may_edit, actor=user.actor)
+    context.current().audiences.changed()
+    notify.announce(job)
+    return colleague
+
+
+def end_for(user: User, job_id: str, name: str) -> None:
+    """End a colleague's right to a recording; raises as `permitted` and `collaborators.remove` do."""
+    job = db.look(job_access.permitted, user, JobAction.GRANT, job_id)
+    colleague = db.change(collaborators.remove, job.id, name, actor=user.actor)
+    context.current().audiences.changed()
+    notify.tell(job.id, job.owner_id, also=(colleague.user_id,))
+
+
+def colleagues(user: User, job_id: str) -> list[Collaborator]:
+    """Return the colleagues who have a right to a recording; raises as `permitted` does."""
+    job = db.look(job_access.permitted, user, JobAction.GRANT, job_id)
+    return db.look(collaborators.list_of, job.id)
 
 
 def everybodys(user: User, *, before: str | None, limit: int) -> list[SharedRecording]:

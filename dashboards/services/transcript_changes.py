@@ -6,7 +6,7 @@ The functions block, and may be called from any thread.
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain.job_actions import JobAction
-from storage.domain.records import Job, Note, User, Version
+from storage.domain.records import Note, User, Version
 from storage.jobs import notes, save_edit
 from storage.transcripts.edits import Draft
 
@@ -28,34 +28,23 @@ def restore(user: User, job_id: str, number: int, *, base: int) -> Version:
 
 
 def add_note(user: User, job_id: str, *, text: str, at_s: float | None) -> Note:
-    """Add a note; raises as `_annotated` and `notes.add` do."""
-    job = _annotated(user, job_id)
+    """Add a note; raises as `job_access.annotated` and `notes.add` do."""
+    job = db.look(job_access.annotated, user, job_id)
     note = db.change(notes.add, job.id, text=text, at_s=at_s, actor=user.actor)
     notify.tell(job.id, job.owner_id)
     return note
 
 
 def change_note(user: User, job_id: str, note_id: str, *, text: str, at_s: float | None) -> Note:
-    """Change a note; raises as `_annotated` and `notes.change` do."""
-    job = _annotated(user, job_id)
+    """Change a note; raises as `job_access.annotated` and `notes.change` do."""
+    job = db.look(job_access.annotated, user, job_id)
     note = db.change(notes.change, job.id, note_id, text=text, at_s=at_s, actor=user.actor)
     notify.tell(job.id, job.owner_id)
     return note
 
 
 def remove_note(user: User, job_id: str, note_id: str) -> None:
-    """Delete a note; raises as `_annotated` and `notes.remove` do."""
-    job = _annotated(user, job_id)
+    """Delete a note; raises as `job_access.annotated` and `notes.remove` do."""
+    job = db.look(job_access.annotated, user, job_id)
     db.change(notes.remove, job.id, note_id, actor=user.actor)
     notify.tell(job.id, job.owner_id)
-
-
-def _annotated(user: User, job_id: str) -> Job:
-    """Return a job whose notes the user may change.
-
-    Raises:
-        NotAllowed: the user is read-only.
-        NotFound: see `job_access.visible`.
-    """
-    job_access.require_writer(user, "writing notes")
-    return db.look(job_access.visible, user, job_id)

@@ -256,6 +256,7 @@ NOTHING: dict[str, str] = {
     "ready": "No transcript is ready yet. Look under “In progress”.",
     "failed": "Nothing has failed. Failed recordings appear here with the reason and what to do.",
     "cancelled": "Nothing was cancelled.",
+    "shared": "Nobody shares a recording with you.",
     "deleted": "Nothing was deleted recently. Deleted recordings stay here for a while and can be restored.",
 }
 NOTHING_FITS = "No recording matches these filters. Clear them to see all."
@@ -267,6 +268,7 @@ LIST: dict[str, object] = {
     "to": "Until",
     "language": "Language",
     "model": "Model",
+    "tag": "Tag",
     "owner": "Owner",
     "any": "Any",
     "filter": "Filter",
@@ -288,6 +290,9 @@ LIST: dict[str, object] = {
     "format": "Format",
     "formats": [["", "Default formats"], *([fmt.value, fmt.value.upper()] for fmt in SINGLE_FORMATS)],
     "keep": "Keep",
+    "tags_field": "Tags, with commas between them",
+    "tags_add": "Add",
+    "tags_remove": "Remove",
 }
 
 

@@ -4,6 +4,7 @@ from storage.domain.export_formats import ExportFormat
 from storage.domain.job_actions import JobAction
 from storage.domain.model_names import display_name, only_english
 from storage.domain.records import JobState, Lane
+from storage.domain.tags import MAX_TAG_CHARS, MAX_TAGS
 
 # On several of these pages
 TRY_AGAIN = "Try again"
@@ -22,6 +23,7 @@ FILTER = {
     "ready": "Ready",
     "failed": "Failed",
     "cancelled": "Cancelled",
+    "shared": "Shared with me",
     "deleted": "Deleted",
 }
 THIS_MONTH = "This month"
@@ -84,6 +86,12 @@ LINE_COUNT = "Lines in a subtitle"
 LANE = "Start"
 LANES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free"}
 MAY_NOT_UPLOAD = "Your account can read and download, but not upload. Ask an administrator if you need to."
+
+
+TAGS = "Tags"
+TAGS_NEW = "Type a tag and press Enter"
+TAGS_UPLOAD_HELP = "For the files that are added next. Lists can be filtered by tag."
+TAGS_HELP = f"Up to {MAX_TAGS}, of up to {MAX_TAG_CHARS} characters. Lists can be filtered by tag."
 
 
 def best(model: str) -> str:
@@ -190,6 +198,18 @@ def link(made: str, until: str, opened: int, *, locked: bool) -> str:
 
 def links_over(n: int) -> str:
     return f"{n} earlier {'link has' if n == 1 else 'links have'} expired or been revoked."
+
+
+COLLEAGUES = "Colleagues"
+COLLEAGUES_HELP = "They find it in their own list. Deleting, renaming and sharing stay yours."
+COLLEAGUE = "User name"
+COLLEAGUE_RIGHT = "May"
+RIGHTS = {False: "read", True: "read and edit"}
+END_SHARING = "Stop sharing"
+
+
+def colleague(name: str, *, may_edit: bool) -> str:
+    return f"**{name}** may {RIGHTS[may_edit]}"
 
 
 ALL_LINKS = "Share links"

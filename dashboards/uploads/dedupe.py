@@ -15,6 +15,7 @@ from dashboards.services.accept_recording import NewRecording
 from storage.domain.errors import BadRequest, NotFound
 from storage.domain.records import Job, Lane
 from storage.domain.scopes import Scope
+from storage.domain.tags import split_tags
 from storage.jobs import duplicates
 
 SHA256 = r"^[0-9a-f]{64}$"
@@ -29,6 +30,7 @@ class Again(BaseModel):
     name: str
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.INTERACTIVE
+    tags: str = ""
     key: str = Field(min_length=8, max_length=100)
 
 
@@ -63,6 +65,7 @@ async def again(request: Request) -> Response:
         name=asked.name,
         options=asked.options.options(),
         lane=asked.lane,
+        tags=split_tags(asked.tags),
         actor=user.actor,
         key=f"again:{asked.key}",
         api_key_id=caller.key_id,

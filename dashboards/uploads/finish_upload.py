@@ -101,6 +101,7 @@ async def _make_job(upload: Upload) -> Upload:
         name=upload.name,
         options=upload.options,
         lane=upload.lane,
+        tags=upload.tags,
         actor=f"user:{upload.owner_id}",
         key=f"upload:{upload.id}",
         api_key_id=upload.api_key_id,

@@ -30,6 +30,7 @@ from dashboards.uploads.finish_upload import land
 from storage.domain.errors import BadRequest, EmptyUpload, NotFound, UploadConflict, UploadTooLarge
 from storage.domain.records import Lane, Options
 from storage.domain.scopes import Scope
+from storage.domain.tags import split_tags
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, UploadStore, new_ident, raise_if_no_room, write_all
 
@@ -74,7 +75,7 @@ async def create(request: Request) -> Response:
     coming = await db.in_thread(reserved, shelf, by=user.id)
     key_id = caller_of(request).key_id
     await accept_recording.admit(user, more_bytes=length + coming.to_come_bytes, api_key_id=key_id)
-    name, options, lane = _metadata(request)
+    name, options, lane, tags = _metadata(request)
     upload = Upload(
         id=new_ident(),
         owner_id=user.id,
@@ -82,6 +83,7 @@ async def create(request: Request) -> Response:
         name=name,
         options=options,
         lane=lane,
+        tags=tags,
         partial=concat == "partial",
         deferred=deferred,
         metadata=request.headers.get("upload-metadata", ""),
@@ -233,7 +235,7 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
             raise BadRequest("Upload-Concat", f"{part.id} is no finished part that is still free")
     length = sum(part.length_bytes for part in parts)
     _check_length(length)
-    name, options, lane = _metadata(request)
+    name, options, lane, tags = _metadata(request)
     return Upload(
         id=ident,
         owner_id=parts[0].owner_id,
@@ -241,6 +243,7 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
         name=name,
         options=options,
         lane=lane,
+        tags=tags,
         parts=tuple((part.id, part.length_bytes) for part in parts),
         metadata=request.headers.get("upload-metadata", ""),
         api_key_id=caller_of(request).key_id,
@@ -298,7 +301,7 @@ def _whole_number(request: Request, header: str) -> int:
     return int(text)
 
 
-def _metadata(request: Request) -> tuple[str, Options, Lane]:
+def _metadata(request: Request) -> tuple[str, Options, Lane, tuple[str, ...]]:
     """Parse `Upload-Metadata`: pairs of a key and a base64 value.
 
     Raises:
@@ -314,7 +317,7 @@ def _metadata(request: Request) -> tuple[str, Options, Lane]:
     lane = lane_from(values.get("lane"))
     if lane is not Lane.INTERACTIVE:
         caller_of(request).require(Scope.BATCH)
-    return values.get("filename", ""), options_from_json(values.get("options")), lane
+    return values.get("filename", ""), options_from_json(values.get("options")), lane, split_tags(values.get("tags"))
 
 
 def _answer(upload: Upload, status: int, offset: int, more: dict[str, str] | None = None) -> Response:

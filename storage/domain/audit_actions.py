@@ -82,6 +82,8 @@ class AuditAction(StrEnum):
     WEBHOOK_DELETED = _spec("webhook.delete", "webhook deleted", AuditKind.SHARING)
     WEBHOOK_DISABLED = _spec("webhook.disable", "webhook disabled, since nothing arrived", AuditKind.SHARING)
     WEBHOOK_REPLAYED = _spec("webhook.replay", "webhook message sent again", AuditKind.SHARING)
+    COLLABORATOR_SET = _spec("collaborator.set", "shared with a colleague", AuditKind.SHARING)
+    COLLABORATOR_REMOVED = _spec("collaborator.remove", "no longer shared with a colleague", AuditKind.SHARING)
 
     USER_CREATED = _spec("user.create", "user created", AuditKind.ACCOUNT)
     USER_RESTORED = _spec("user.restore", "user restored from storage", AuditKind.ACCOUNT)
@@ -133,6 +135,7 @@ class AuditAction(StrEnum):
     CANCELLED = _spec("job.cancel", JobAction.CANCEL.spec.done)
     RETRIED = _spec("job.retry", JobAction.RETRY.spec.done)
     RENAMED = _spec("job.rename", JobAction.RENAME.spec.done)
+    TAGGED = _spec("job.tag", JobAction.TAG.spec.done)
     DELETED = _spec("job.delete", JobAction.DELETE.spec.done)
     RESTORED = _spec("job.restore", JobAction.RESTORE.spec.done)
     PURGED = _spec("job.purge", JobAction.PURGE.spec.done)

@@ -4,7 +4,7 @@ A new action is a member here and a case in `dashboards.services.jobs`.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Self
 
 from storage.domain.errors import JobMoved
@@ -14,12 +14,21 @@ UNFINISHED = frozenset(state for state in JobState if not state.finished)
 FINISHED = frozenset(JobState) - UNFINISHED
 
 
+class Access(IntEnum):
+    """What somebody may do with a recording; each member includes those before it."""
+
+    NONE = 0
+    READ = 1
+    EDIT = 2
+    OWN = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
     """The facts of an action; `done` completes "it was …" and "it cannot be …".
 
     `changing` names the action in a refusal. `in_lists` offers it for several recordings at once, after the question
-    `confirm` if there is one.
+    `confirm` if there is one. `needs` is the access to the recording that it takes.
     """
 
     name: str
@@ -29,6 +38,7 @@ class ActionSpec:
     states: frozenset[JobState]
     on_deleted: bool = False  # applies to deleted jobs; all other actions apply to the others
     readers: bool = False  # read-only accounts may do it too
+    needs: Access = Access.OWN
     in_lists: bool = True
     confirm: str | None = None
 
@@ -52,6 +62,7 @@ class JobAction(StrEnum):
         changing="downloading",
         states=frozenset({JobState.COMPLETED}),
         readers=True,
+        needs=Access.READ,
     )
     CANCEL = ActionSpec(
         name="cancel",
@@ -74,6 +85,7 @@ class JobAction(StrEnum):
         done="edited",
         changing="editing",
         states=frozenset({JobState.COMPLETED}),
+        needs=Access.EDIT,
         in_lists=False,
     )
     RENAME = ActionSpec(
@@ -84,12 +96,27 @@ class JobAction(StrEnum):
         states=frozenset(JobState),
         in_lists=False,
     )
+    TAG = ActionSpec(
+        name="tag",
+        label="Tags",
+        done="tagged",
+        changing="changing tags",
+        states=frozenset(JobState),
+    )
     SHARE = ActionSpec(
         name="share",
         label="Share",
         done="shared",
         changing="sharing",
         states=frozenset({JobState.COMPLETED}),
+        in_lists=False,
+    )
+    GRANT = ActionSpec(
+        name="grant",
+        label="Share with a colleague",
+        done="shared",
+        changing="sharing",
+        states=frozenset(JobState),
         in_lists=False,
     )
     DELETE = ActionSpec(

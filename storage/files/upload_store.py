@@ -64,6 +64,7 @@ class Upload:
     name: str
     options: Options
     lane: Lane
+    tags: tuple[str, ...] = ()
     partial: bool = False
     deferred: bool = False
     metadata: str = ""

@@ -20,6 +20,7 @@ DELETE_PARTS = (
     "DELETE FROM versions WHERE job_id = $id",
     "DELETE FROM notes WHERE job_id = $id",
     "DELETE FROM shares WHERE job_id = $id",
+    "DELETE FROM collaborators WHERE job_id = $id",
     "DELETE FROM answers WHERE job_id = $id",
     "DELETE FROM jobs_by_key WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",

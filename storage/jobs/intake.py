@@ -40,6 +40,7 @@ def take_in(
     repeats: Repeats | None = None,
     api_key_id: str | None = None,
     duration_s: float | None = None,
+    tags: tuple[str, ...] = (),
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
@@ -77,6 +78,7 @@ def take_in(
             repeats=repeats,
             api_key_id=api_key_id,
             duration_s=duration_s,
+            tags=tags,
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job

@@ -11,6 +11,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.job_messages import for_audit
 from storage.domain.records import Job, JobState, Lane, Options, from_json
+from storage.domain.tags import SEPARATOR
 from storage.ledger import audit
 
 GET = "SELECT * FROM job_rows WHERE id = $id"
@@ -33,6 +34,7 @@ def _job(values: dict[str, Any]) -> Job:
         "lane": Lane(values["lane"]),
         "options": from_json(Options, values["options"]),
         "given_up": tuple(json.loads(values["given_up"])),
+        "tags": tuple(values["tags"].split(SEPARATOR)) if values["tags"] else (),
     }
     for field in ("created_at", "updated_at", "started_at", "finished_at", "deleted_at"):
         instant: datetime | None = values[field]

@@ -4,7 +4,7 @@
 row, so that readers can detect changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -22,6 +22,7 @@ from storage.domain.job_messages import (
     for_audit,
 )
 from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
+from storage.domain.tags import SEPARATOR, clean_tag, clean_tags
 from storage.jobs import job_rows
 from storage.jobs.deletion import delete, purge, restore
 from storage.jobs.job_rows import found
@@ -54,9 +55,10 @@ __all__ = [
 ]
 
 INSERT = """
-INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
-    created_at, updated_at)
-VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, 1, 1, $duration_s, $now, $now)
+INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, attempt, version,
+    duration_s, created_at, updated_at)
+VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, $tags, 1, 1, $duration_s, $now,
+    $now)
 """
 KEYED = """
 SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
@@ -120,6 +122,7 @@ def accept(
     repeats: Repeats | None = None,
     api_key_id: str | None = None,
     duration_s: float | None = None,
+    tags: tuple[str, ...] = (),
 ) -> Job:
     """Queue a recording whose bytes are stored; a repeated key returns the existing job.
 
@@ -130,6 +133,7 @@ def accept(
     that the job records what it was transcribed with.
 
     Raises:
+        BadRequest: there are too many tags, or one is empty or too long.
         KeyReused: the key was used for other bytes or options.
         SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: the quota of the owner or of the API key does not allow it.
     """
@@ -149,6 +153,7 @@ def accept(
         "lane": lane,
         "options": to_json(options).decode(),
         "duration_s": duration_s,
+        "tags": SEPARATOR.join(tags := clean_tags(tags)),
         "now": now,
     }
     con.execute(INSERT, values)
@@ -157,6 +162,7 @@ def accept(
         con.execute(KEEP_KEY, kept | {"now": now})
     api_key_usage.add_job(con, api_key_id, job_id)
     detail = {"name": name, "bytes": media_bytes, "sha256": media_sha256, "lane": lane}
+    detail |= {"tags": list(tags)} if tags else {}
     audit.record(con, actor=actor, action="job.accept", subject=job_id, detail=detail)
     return get(con, job_id)
 
@@ -166,7 +172,9 @@ get = job_rows.get
 PAGE = """
 SELECT * FROM job_rows
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+  AND ($ids IS NULL OR list_contains($ids::VARCHAR[], id))
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
+  AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
   AND ($before IS NULL OR id < $before)
 ORDER BY id DESC LIMIT $limit
 """
@@ -177,12 +185,19 @@ def page(
     *,
     owner_id: str | None = None,
     state: JobState | Iterable[JobState] | None = None,
+    tag: str | None = None,
+    ids: Sequence[str] | None = None,
     before: str | None = None,
     limit: int = 50,
 ) -> list[Job]:
-    """Return jobs, newest first, after the id `before` (the last one of the previous page)."""
+    """Return jobs, newest first, after the id `before` (the last one of the previous page).
+
+    With `ids`, they are among these.
+    """
     states = None if state is None else [str(one) for one in ([state] if isinstance(state, JobState) else state)]
-    con.execute(PAGE, {"owner_id": owner_id, "states": states, "before": before, "limit": limit})
+    asked = {"owner_id": owner_id, "states": states, "tag": clean_tag(tag) if tag else None}
+    asked |= {"ids": None if ids is None else list(ids)}
+    con.execute(PAGE, asked | {"before": before, "limit": limit})
     return found(con)
 
 

@@ -15,6 +15,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import JobMoved, NotFound, NotStored
 from storage.domain.job_messages import Restored, encode
 from storage.domain.records import ExportFormat, Job, JobState, Transcript, Version, from_json, to_json
+from storage.domain.tags import SEPARATOR
 from storage.files.file_store import Files
 from storage.jobs import notes, save_edit
 from storage.jobs.manifests import Manifest
@@ -28,10 +29,10 @@ ACTOR = "system:rebuild"
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
     speech_s, done_s, detail, error, error_code, model, fingerprint, language, given_up, created_at, updated_at,
-    started_at, finished_at, deleted_at, media_start_s)
+    started_at, finished_at, deleted_at, media_start_s, tags)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $options, $attempt, $version, $duration_s,
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
-    $started_at, $finished_at, $deleted_at, $media_start_s)
+    $started_at, $finished_at, $deleted_at, $media_start_s, $tags)
 """
 VERSIONS = "SELECT id, version, manifest_state IS NOT NULL FROM jobs"
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
@@ -254,4 +255,5 @@ def _values(job: Job) -> dict[str, Any]:
     for left_out in ("flow_run_id", "updated_at", "read_s", "parts"):
         del values[left_out]
     options, given_up = to_json(job.options).decode(), json.dumps(list(job.given_up))
-    return values | {"options": options, "given_up": given_up, "now": utc_now()}
+    told = {"options": options, "given_up": given_up, "tags": SEPARATOR.join(job.tags), "now": utc_now()}
+    return values | told

@@ -5,7 +5,7 @@ phrase counts as often as it occurs itself, however often its words do.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from sqlite3 import Connection
@@ -25,11 +25,22 @@ class Hits:
     phrases: tuple[Phrase, ...]
 
 
-def find(con: Connection, query: Query, *, owner_id: str | None, offset: int = 0, limit: int = 10) -> Hits:
-    """Return a page of matching transcripts, of one owner or all; empty for no query."""
+def find(
+    con: Connection,
+    query: Query,
+    *,
+    owner_id: str | None,
+    shared: Sequence[str] = (),
+    offset: int = 0,
+    limit: int = 10,
+) -> Hits:
+    """Return a page of matching transcripts, of one owner or all; empty for no query.
+
+    The jobs in `shared` are searched beside the owner's.
+    """
     if query.empty:
         return Hits(job_ids=(), total=0, phrases=())
-    search = _Search(con, query, owner_id)
+    search = _Search(con, query, owner_id, shared)
     found = search.documents(query.node)
     page = nsmallest(offset + limit, found, key=lambda doc: (-search.scores.get(doc, 0.0), -doc))[offset:]
     return Hits(job_ids=search.job_ids(page), total=len(found), phrases=search.marked())
@@ -39,7 +50,7 @@ ALLOWED = "CREATE TEMP TABLE allowed (doc INTEGER PRIMARY KEY)"
 VOICED = "CREATE TEMP TABLE voiced (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL)"
 ALLOW = """
 INSERT INTO allowed SELECT doc FROM docs
-WHERE ($owner_id IS NULL OR owner_id = $owner_id)
+WHERE ($owner_id IS NULL OR owner_id = $owner_id OR job_id IN (SELECT value FROM json_each($shared)))
   AND ($since IS NULL OR created_s >= $since) AND ($until IS NULL OR created_s < $until)
   AND ($languages IS NULL OR language IN (SELECT value FROM json_each($languages)))
   AND ($without_languages IS NULL OR language NOT IN (SELECT value FROM json_each($without_languages)))
@@ -75,6 +86,7 @@ class _Search:
     con: Connection
     query: Query
     owner_id: str | None
+    shared: Sequence[str]
     scores: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +124,7 @@ class _Search:
         query = self.query
         return {
             "owner_id": self.owner_id,
+            "shared": json.dumps(list(self.shared)),
             "since": query.since.timestamp() if query.since else None,
             "until": query.until.timestamp() if query.until else None,
             "languages": _listed([one.lower() for one in query.languages]),

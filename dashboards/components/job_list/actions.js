@@ -18,8 +18,8 @@ export function actionsOn(actions, deleted) {
  * Return the ids of those jobs that an action fits.
  *
  * @param {ListAction} action
- * @param {{ id: string, state: string }[]} jobs
+ * @param {{ id: string, state: string, shared: boolean }[]} jobs
  */
 export function idsFor(action, jobs) {
-  return jobs.filter((job) => action.states.includes(job.state)).map((job) => job.id);
+  return jobs.filter((job) => action.states.includes(job.state) && (action.shared || !job.shared)).map((job) => job.id);
 }

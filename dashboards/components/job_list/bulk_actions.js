@@ -16,6 +16,7 @@ export class BulkActions {
   /** @type {ListAction | null} what is asked about before it is done */
   #confirming = null;
   #format = "";
+  #tags = "";
 
   /**
    * @param {HTMLElement} bar
@@ -79,6 +80,7 @@ export class BulkActions {
     const ids = this.#idsFor(action);
     const label = `${action.label}${ids.length === this.chosen.size ? "" : ` (${ids.length})`}`;
     if (action.name === "download") return this.#download(label, ids);
+    if (action.name === "tag") return this.#tagging(action);
     const button = make("button", { type: "button", className: "button" }, label);
     button.dataset.act = action.name;
     button.onclick = () => {
@@ -112,6 +114,35 @@ export class BulkActions {
     return make("span", { className: "with" }, formats, link);
   }
 
+  /**
+   * A field for tags, with a button that adds them to the chosen recordings and one that takes them away.
+   *
+   * @param {ListAction} action
+   */
+  #tagging(action) {
+    const { tags, text } = this.list.data;
+    const known = make("datalist", { id: "known-tags" }, ...tags.map((tag) => new Option(tag, tag)));
+    const field = make("input", { type: "text", maxLength: 200, placeholder: action.label, ariaLabel: text.tags_field });
+    field.setAttribute("list", known.id);
+    field.value = this.#tags;
+    field.oninput = () => {
+      this.#tags = field.value;
+    };
+    const act = (/** @type {boolean} */ remove) => () => {
+      if (!field.value.trim()) return field.focus();
+      this.#tags = "";
+      this.#do(action, { tags: field.value, remove });
+    };
+    field.onkeydown = (event) => {
+      if (event.key === "Enter") act(false)();
+    };
+    const add = make("button", { type: "button", className: "button", onclick: act(false) }, text.tags_add);
+    const remove = make("button", { type: "button", className: "button", onclick: act(true) }, text.tags_remove);
+    add.dataset.act = "tag";
+    remove.dataset.act = "untag";
+    return make("span", { className: "with" }, field, known, add, remove);
+  }
+
   /** @param {ListAction} action */
   #question(action) {
     const { rows, data } = this.list;
@@ -129,9 +160,12 @@ export class BulkActions {
     return [make("span", { className: "question", role: "alert" }, words), yes, no];
   }
 
-  /** @param {ListAction} action */
-  #do(action) {
-    this.list.refresh.ask("bulk", { act: action.name, ids: this.#idsFor(action), at: Date.now() });
+  /**
+   * @param {ListAction} action
+   * @param {Record<string, unknown>} [more]
+   */
+  #do(action, more = {}) {
+    this.list.refresh.ask("bulk", { act: action.name, ids: this.#idsFor(action), at: Date.now(), ...more });
     this.chosen.clear();
     this.show();
   }

@@ -1,13 +1,13 @@
 /**
- * What narrows the list down: a name, an order, dates, language, model, owner.
+ * What narrows the list down: a name, an order, dates, language, model, tag, owner.
  *
  * @import { JobListData } from "../contracts.js"
  */
 import { differs, find } from "../shared/dom.js";
 
-const NARROWING = /** @type {const} */ (["from", "to", "language", "model", "owner"]);
+const NARROWING = /** @type {const} */ (["from", "to", "language", "model", "tag", "owner"]);
 const FIELDS = /** @type {const} */ (["sort", ...NARROWING]);
-const NOTHING = { name: "", from: "", to: "", language: "", model: "", owner: "" };
+const NOTHING = { name: "", from: "", to: "", language: "", model: "", tag: "", owner: "" };
 
 export class Filters {
   /** @type {string | undefined} what the name's field was last filled with */
@@ -63,10 +63,12 @@ export class Filters {
   }
 
   /** @param {JobListData} data */
-  #choices({ languages, models, owners, text }) {
+  #choices({ languages, models, tags, owners, text }) {
     options(this.#select("sort"), text.sorts);
     options(this.#select("language"), [["", text.any], ...languages]);
     options(this.#select("model"), [["", text.any], ...models.map((name) => [name, name])]);
+    options(this.#select("tag"), [["", text.any], ...tags.map((name) => [name, name])]);
+    /** @type {HTMLElement} */ (this.#select("tag").closest("label")).hidden = !tags.length;
     options(this.#select("owner"), [["", text.any], ...owners]);
     /** @type {HTMLElement} */ (this.#select("owner").closest("label")).hidden = !owners.length;
   }

@@ -79,8 +79,9 @@ export class JobList {
   /** @param {JobEvent} event */
   #heard(event) {
     if (event.missed) return this.refresh.soon(event.crowd);
-    const { owner } = this.data;
-    if (owner !== null && event.owner_id !== owner) return;
+    const { owner, everybody } = this.data;
+    const isOthers = owner !== null && event.owner_id !== owner; // of others' jobs, only an administrator hears all
+    if (isOthers && everybody && !this.rows.has(event.job_id)) return;
     const row = this.rows.get(event.job_id);
     const before = row?.job.state ?? this.#states.get(event.job_id);
     if (event.row && row) {

@@ -10,7 +10,7 @@ import { sitePath } from "../shared/site_path.js";
 
 const HTML =
   '<label class="tick"><input type="checkbox"></label>' +
-  '<a><span class="name"><b></b><span class="about muted small"></span></span>' +
+  '<a><span class="name"><b></b><span class="about muted small"></span><span class="tags"></span></span>' +
   '<span class="length muted number small"></span>' +
   '<span class="state"><span class="pill"></span><span class="bar" role="progressbar" aria-valuemin="0" ' +
   'aria-valuemax="100" hidden><i></i></span><span class="left muted small"></span></span>' +
@@ -26,6 +26,7 @@ export function newRow(job) {
     link: find(item, "a", HTMLAnchorElement),
     name: part(".name b"),
     about: part(".about"),
+    tags: part(".tags"),
     length: part(".length"),
     left: part(".left"),
     pill: part(".pill"),
@@ -54,6 +55,8 @@ export function patchRow(row, job) {
   row.link.title = job.name;
   row.tick.ariaLabel = job.name;
   row.about.textContent = [job.owner, job.about].filter(Boolean).join(" · ");
+  row.tags.hidden = !job.tags.length;
+  row.tags.replaceChildren(...job.tags.map((tag) => make("span", { className: "tag small" }, tag)));
   row.length.textContent = job.length;
   row.pill.className = `pill ${job.kind}`;
   row.pill.textContent = job.label;

@@ -51,12 +51,13 @@ function watch(first) {
 }
 
 /**
- * Tell whether an event is about the jobs that are looked at.
+ * Tell whether an event is about the jobs that are looked at. Who does not hear everybody's hears what is shared, too.
  *
  * @param {JobEvent} event
  * @param {LiveData} wanted
  */
 export function concerns(event, wanted) {
   if (event.missed) return true;
-  return (wanted.job === null || wanted.job === event.job_id) && (wanted.owner === null || wanted.owner === event.owner_id);
+  const isOwners = wanted.owner === null || wanted.owner === event.owner_id;
+  return (wanted.job === null || wanted.job === event.job_id) && (isOwners || !wanted.everybody);
 }

@@ -67,12 +67,12 @@ function hash(upload, tell) {
  * @returns {Promise<string | null>}
  */
 export async function transcribeAgain(upload) {
-  const { lane, options } = upload.settings;
+  const { lane, options, tags } = upload.settings;
   const key = (upload.againKey ??= crypto.randomUUID());
   const answer = await fetch(sitePath("/uploads/again"), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify({ sha256: upload.sha256, name: upload.name, options: JSON.parse(options), lane, key }),
+    body: JSON.stringify({ sha256: upload.sha256, name: upload.name, options: JSON.parse(options), lane, tags, key }),
   });
   return answer.ok ? (await answer.json()).id : null;
 }

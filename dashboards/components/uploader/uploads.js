@@ -210,12 +210,13 @@ export class Uploads {
     Object.assign(upload, { state: "sending", began: Date.now(), marks: [] });
     if (upload.tus && upload.started) return upload.tus.start();
     const { file, name, settings } = upload;
+    const { options, lane, tags } = settings;
     upload.tus = new window.tus.Upload(file, {
       endpoint: sitePath("/uploads"),
       chunkSize: PART_BYTES,
       parallelUploads: connectionsFor(upload),
       retryDelays: RETRY_DELAYS_MS,
-      metadata: { filename: name, filetype: file.type, options: settings.options, lane: settings.lane },
+      metadata: { filename: name, filetype: file.type, options, lane, tags },
       fingerprint: async () => upload.mark,
       removeFingerprintOnSuccess: true,
       onShouldRetry: (error) => this.#shouldRetry(upload, statusOf(error)),

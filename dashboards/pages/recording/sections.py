@@ -23,7 +23,8 @@ from storage.domain.job_actions import JobAction
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import ExportFormat, Job, JobState, Transcript
-from storage.jobs import notes
+from storage.domain.tags import MAX_TAGS, split_tags
+from storage.jobs import notes, tagging
 from storage.transcripts import versions
 
 FILES = "files"
@@ -49,7 +50,12 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
             st.html(f'<h1 title="{_escaped(job.name)}">{_escaped(job.name)}</h1>', width="content")
             st.badge(strings.STATE[job.state], color=colour)  # type: ignore[arg-type]
             _rename(job, me)
+            _tags(job, me)
         st.caption(" · ".join(viewer.plain(fact) for fact in facts if fact))
+        if job.tags:
+            with st.container(key="tags", horizontal=True):
+                for tag in job.tags:
+                    st.badge(viewer.plain(tag), color="gray", icon=":material/label:")
         if job.state is JobState.COMPLETED and not job.deleted_at:
             st.html(f'<a class="jump" href="#{FILES}">{words.TO_FILES}</a>')
 
@@ -67,7 +73,35 @@ def _rename(job: Job, me: Viewer) -> None:
         )
         if st.form_submit_button(JobAction.RENAME.spec.label, type="primary"):
             try:
-                jobs.rename(me.user, job.id, name)
+                jobs.change(me.user, job.id, name=name)
+            except TranscriberError as error:
+                viewer.refused(error)
+                return
+            st.rerun()
+
+
+def _tags(job: Job, me: Viewer) -> None:
+    """Let whoever may change the recording's tags do so, beside its name."""
+    if not job_access.may(me.user, JobAction.TAG, job):
+        return
+    with (
+        st.popover(JobAction.TAG.spec.label, icon=":material/label:", type="tertiary"),
+        st.form("tags", border=False),
+    ):
+        known = sorted({*job.tags, *db.look(tagging.used, job.owner_id)})
+        chosen = st.multiselect(
+            words.TAGS,
+            known,
+            default=job.tags,
+            accept_new_options=True,
+            max_selections=MAX_TAGS,
+            help=words.TAGS_HELP,
+            placeholder=words.TAGS_NEW,
+            key=f"tags-{job.id}-{','.join(job.tags)}",
+        )
+        if st.form_submit_button(words.SAVE, type="primary"):
+            try:
+                jobs.change(me.user, job.id, tags=split_tags(",".join(chosen)))
             except TranscriberError as error:
                 viewer.refused(error)
                 return

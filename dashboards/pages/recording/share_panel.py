@@ -1,7 +1,9 @@
-"""The share links of a recording: create, list and revoke them."""
+"""Who a recording is shared with: colleagues, and everybody with a link."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import streamlit as st
 
@@ -31,6 +33,7 @@ def panel(job: Job, me: Viewer) -> None:
     found = db.look(share_links.list_of, job.id)
     working = [share for share in found if not share.over(utc_now())]
     st.header(words.SHARE, anchor=False)
+    _colleagues(job, me)
     st.caption(strings.LINK_TO_RECORDING["lead"])
     fresh = st.session_state.get(FRESH)
     if fresh and fresh[0] == job.id:
@@ -42,6 +45,33 @@ def panel(job: Job, me: Viewer) -> None:
         _link(job, share, me)
     if len(found) > len(working):
         st.caption(words.links_over(len(found) - len(working)))
+
+
+def _colleagues(job: Job, me: Viewer) -> None:
+    st.caption(words.COLLEAGUES_HELP)
+    with (
+        st.popover(JobAction.GRANT.spec.label, icon=":material/person_add:"),
+        st.form("colleague", border=False, clear_on_submit=True),
+    ):
+        name = st.text_input(words.COLLEAGUE, max_chars=64)
+        may_edit = st.selectbox(words.COLLEAGUE_RIGHT, list(words.RIGHTS), format_func=words.RIGHTS.__getitem__)
+        if st.form_submit_button(words.SHARE, type="primary"):
+            _attempt(partial(sharing.let, me.user, job.id, name, may_edit=may_edit))
+    for one in sharing.colleagues(me.user, job.id):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"colleague-{one.user_id}"):
+            st.markdown(words.colleague(viewer.plain(one.name), may_edit=one.may_edit), width="content")
+            if st.button(words.END_SHARING, type="tertiary", key=f"end-colleague-{one.user_id}"):
+                _attempt(partial(sharing.end_for, me.user, job.id, one.name))
+
+
+def _attempt(change: Callable[[], object]) -> None:
+    """Make a change and draw the page again, or show why it was refused."""
+    try:
+        change()
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    st.rerun()
 
 
 def _form(job: Job, me: Viewer) -> None:

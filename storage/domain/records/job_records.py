@@ -44,6 +44,7 @@ class Job:
     read_s: float | None = None
     parts: int = 0
     media_start_s: float = 0.0
+    tags: tuple[str, ...] = ()
 
     @property
     def expected_speech_s(self) -> float | None:

@@ -186,6 +186,27 @@ def test_a_recording_is_renamed_by_whoever_may(site: Site, ada: dict[str, str], 
     assert told.json() == {"id": job["id"], "name": f"By command{ending}"}
 
 
+def test_a_recording_gets_tags_and_is_found_by_them(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    job = submit(site, ada, tone(), tags="Board, 2026").json()
+    submit(site, ada, tone(seconds=2))
+    assert job["tags"] == ["2026", "board"]
+    url = f"/api/v1/jobs/{job['id']}"
+    both = site.client.patch(url, headers=ada, json={"name": "Meeting", "tags": ["Board", "Q3"]}).json()
+    assert (both["name"].split(".")[0], both["tags"]) == ("Meeting", ["board", "q3"])
+    assert site.client.patch(url, headers=ada, json={"name": "Other"}).json()["tags"] == ["board", "q3"]
+    for tag, found in (("Q3", [job["id"]]), ("q", []), ("2026", [])):
+        listed = site.client.get("/api/v1/jobs", params={"tag": tag}, headers=ada).json()["jobs"]
+        assert [one["id"] for one in listed] == found, tag
+    for wrong in ({"tags": ["x" * 41]}, {"tags": [""]}, {"name": "Not this", "tags": ["x"] * 201}, {}):
+        assert site.client.patch(url, headers=ada, json=wrong).status_code == 400
+    assert site.client.get(url, headers=ada).json()["name"].startswith("Other.")
+    for name, status in (("bob", 404), ("rex", 403), ("root", 200)):
+        other = site.key_of(site.user(name))
+        assert site.client.patch(url, headers=other, json={"tags": []}).status_code == status, name
+
+
 def test_a_job_can_be_cancelled_retried_and_deleted(
     site: Site, ada: dict[str, str], tone: Callable[..., bytes]
 ) -> None:
@@ -255,7 +276,15 @@ def test_the_description_is_complete(site: Site, ada: dict[str, str]) -> None:
     assert set(told["paths"]) >= {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/jobs/{job_id}/cancel", "/v1/me"}
     assert told["servers"] == [{"url": "/api"}]
     form = told["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == {"file", "options", "lane", "input_format", "sample_rate", "input_channels"}
+    assert set(form["properties"]) == {
+        "file",
+        "options",
+        "tags",
+        "lane",
+        "input_format",
+        "sample_rate",
+        "input_channels",
+    }
     assert all(method["summary"] for path in told["paths"].values() for method in path.values())
 
 

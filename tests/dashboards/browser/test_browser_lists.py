@@ -94,6 +94,29 @@ def a_dozen(user: User) -> list[Job]:
     return found
 
 
+def test_several_recordings_get_tags_by_the_keyboard_and_are_found_by_them(shown: Shown) -> None:
+    jobs = [made(shown.user, JobState.CANCELLED, name=f"Dictation {number}.wav") for number in range(3)]
+    notify.announce(jobs[0])
+    page = shown.page
+    page.goto(shown.served.url)
+    for job in jobs[:2]:
+        page.locator(f".jobs li[data-job='{job.id}'] .tick input").press("Space")
+    field = page.get_by_label("Tags, with commas between them")
+    write(field, "Board, q3")
+    field.press("Enter")
+    expect(page.locator(".jobs li .tag")).to_have_text(["board", "q3"] * 2)
+    page.locator(".narrow summary").press("Enter")
+    page.locator(".narrow select[name=tag]").select_option("q3")
+    expect(page.locator(".jobs li")).to_have_count(2)
+    keep_picture(page, "recordings-tags")
+    page.locator(".bulk .all input").press("Space")
+    write(field, "q3")
+    page.get_by_role("button", name="Remove", exact=True).press("Enter")
+    expect(page.locator(".jobs li")).to_have_count(0)
+    with context.ledger().read() as con:
+        assert [job_store.get(con, job.id).tags for job in jobs] == [("board",), ("board",), ()]
+
+
 def test_filters_are_in_the_address_and_the_way_back_works(shown: Shown) -> None:
     a_dozen(shown.user)
     page = shown.page

@@ -68,7 +68,8 @@ test("the list leaves the server alone for forty times what a look takes, and lo
 test("an event concerns who looks at its job, at its owner's jobs, or at all", () => {
   const event = { job_id: "j", owner_id: "o" };
   assert.equal(concerns(event, { job: "j", owner: null, everybody: false }), true);
-  assert.equal(concerns(event, { job: null, owner: "other", everybody: false }), false);
+  assert.equal(concerns(event, { job: null, owner: "other", everybody: true }), false);
+  assert.equal(concerns(event, { job: null, owner: "reader", everybody: false }), true);
   assert.equal(concerns(event, { job: null, owner: null, everybody: true }), true);
   assert.equal(concerns({ missed: true }, { job: "x", owner: "y", everybody: false }), true);
 });

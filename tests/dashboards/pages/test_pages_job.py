@@ -27,7 +27,7 @@ def test_an_unfinished_recording_says_how_far_it_is(desk: Desk, state: JobState,
     ada = desk.user()
     at = desk.page("job", ada, id=desk.job(ada, state).id)
     assert said in at.get("progress")[0].proto.text
-    assert labels(at) == ["Rename", "Cancel"]
+    assert labels(at) == ["Rename", "Save", "Cancel"]
     assert component(at, "live")["job"]
 
 
@@ -41,6 +41,19 @@ def test_its_owner_renames_a_recording(desk: Desk) -> None:
     assert desk.look(job).name == "Board meeting.wav"
     assert "Board meeting.wav" in words(at)
     assert at.text_input[0].value == "Board meeting"
+
+
+def test_its_owner_changes_a_recordings_tags(desk: Desk) -> None:
+    ada = desk.user()
+    desk.job(ada, name="b.wav", tags=("minutes",))
+    job = desk.job(ada, JobState.COMPLETED, tags=("board",))
+    at = desk.page("job", ada, id=job.id)
+    assert at.multiselect[0].options == ["board", "minutes"]
+    at.multiselect[0].set_value(["minutes", " New TAG "])
+    button(at, "Save").click()
+    at.run()
+    assert desk.look(job).tags == ("minutes", "new tag")
+    assert "new tag" in words(at)
 
 
 def test_time_left_is_told_from_the_attempts_own_start_as_in_the_list(desk: Desk) -> None:
@@ -99,7 +112,7 @@ def test_a_failure_says_what_happened_and_what_to_do(desk: Desk) -> None:
     at = desk.page("job", ada, id=job.id)
     assert "export it again with audio" in words(at)
     assert job.id in words(at)
-    assert labels(at) == ["Rename", "Try again", "Delete"]
+    assert labels(at) == ["Rename", "Save", "Try again", "Delete"]
 
 
 def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> None:

@@ -86,13 +86,14 @@ def test_the_address_narrows_the_list(desk: Desk) -> None:
     ada = desk.user()
     desk.job(ada, JobState.COMPLETED, name="Årsmøde.wav", model="small")
     desk.job(ada, JobState.COMPLETED, name="other.wav", model="/srv/models/tiny/")
-    desk.job(ada, JobState.FAILED, name="b.wav")
+    desk.job(ada, JobState.FAILED, name="b.wav", tags=("board",))
 
     def names(**query: str) -> list[str]:
         return [row["name"] for row in component(desk.page("jobs", ada, **query), "job_list")["rows"]]
 
     assert names(name="ARSM") == ["Årsmøde.wav"]
     assert names(model="tiny") == ["other.wav"]
+    assert names(tag="board") == ["b.wav"]
     assert names(language="en", sort="name") == ["Årsmøde.wav", "other.wav"]
     assert names(sort="oldest") == ["Årsmøde.wav", "other.wav", "b.wav"]
     assert names(**{"from": "2099-01-01"}) == []
@@ -102,6 +103,7 @@ def test_the_address_narrows_the_list(desk: Desk) -> None:
     assert "matches these filters" in given["nothing"]
     assert given["languages"] == [["en", "English"]]
     assert given["models"] == ["small", "tiny"]
+    assert given["tags"] == ["board"]
 
 
 def test_an_owner_in_the_address_is_for_administrators(desk: Desk) -> None:
@@ -191,6 +193,7 @@ def test_the_choices_go_with_the_upload(desk: Desk) -> None:
     at.selectbox(key="language").set_value("da")
     at.selectbox(key="model").set_value("small")
     at.selectbox(key="task").set_value("translate")
+    at.multiselect(key="tags").set_value(["Board", "q3"])
     at.text_input(key="hotwords").set_value(" Nuuk, qPCR ")
     at.number_input(key="width").set_value(32)
     at.run()
@@ -198,7 +201,7 @@ def test_the_choices_go_with_the_upload(desk: Desk) -> None:
     options = from_json(Options, settings["options"])
     assert (options.language, options.model, options.task) == ("da", "small", "translate")
     assert (options.hotwords, options.cues.max_line_width) == ("Nuuk, qPCR", 32)
-    assert settings["lane"] == "interactive"
+    assert (settings["lane"], settings["tags"]) == ("interactive", "board,q3")
 
 
 def test_the_usual_choices_are_the_usual_options(desk: Desk) -> None:

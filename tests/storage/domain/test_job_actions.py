@@ -20,11 +20,11 @@ def in_state(make_job: Callable[..., Job]) -> Callable[..., Job]:
 @pytest.mark.parametrize(
     ("state", "actions"),
     [
-        (JobState.QUEUED, {"cancel", "rename"}),
-        (JobState.TRANSCRIBING, {"cancel", "rename"}),
-        (JobState.COMPLETED, {"download", "edit", "share", "delete", "rename"}),
-        (JobState.FAILED, {"retry", "delete", "rename"}),
-        (JobState.CANCELLED, {"retry", "delete", "rename"}),
+        (JobState.QUEUED, {"cancel", "rename", "tag", "grant"}),
+        (JobState.TRANSCRIBING, {"cancel", "rename", "tag", "grant"}),
+        (JobState.COMPLETED, {"download", "edit", "share", "delete", "rename", "tag", "grant"}),
+        (JobState.FAILED, {"retry", "delete", "rename", "tag", "grant"}),
+        (JobState.CANCELLED, {"retry", "delete", "rename", "tag", "grant"}),
     ],
 )
 def test_a_state_says_what_fits(in_state: Callable[..., Job], state: JobState, actions: set[str]) -> None:

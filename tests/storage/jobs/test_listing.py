@@ -99,7 +99,7 @@ def test_filters_narrow(
     assert len(names(ledger, JobFilter(since=utc_now() - hour, until=utc_now() + hour))) == 3
     with ledger.read() as con:
         assert listing.counts(con, JobFilter(owner_id=ben.id))[JobState.QUEUED] == 1
-        assert listing.choices(con) == listing.FilterChoices(languages=("en",), models=("tiny",))
+        assert listing.choices(con) == listing.FilterChoices(languages=("en",), models=("tiny",), tags=())
         assert [job.id for job in listing.some(con, [his.id, "no such job"])] == [his.id]
 
 

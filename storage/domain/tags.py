@@ -1,0 +1,38 @@
+"""Tags of recordings: how they are written, and how many a recording may have."""
+
+import unicodedata
+from collections.abc import Iterable
+
+from storage.domain.errors import BadRequest
+
+MAX_TAGS = 20
+MAX_TAG_CHARS = 40
+SEPARATOR = ","
+
+
+def clean_tag(tag: str) -> str:
+    """Return a tag as it is stored, or an empty text if nothing is left.
+
+    It is in lower case, without a leading `#`, commas and needless spaces.
+    """
+    printable = (char if char.isprintable() else " " for char in unicodedata.normalize("NFC", tag))
+    return " ".join("".join(printable).replace(SEPARATOR, " ").lower().split()).lstrip("# ")
+
+
+def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags as they are stored: each once, in order of the alphabet.
+
+    Raises:
+        BadRequest: there are too many, or one is empty or too long.
+    """
+    found = sorted({clean_tag(tag) for tag in tags})
+    if len(found) > MAX_TAGS:
+        raise BadRequest("tags", f"a recording has at most {MAX_TAGS} tags; leave some out")
+    if not all(1 <= len(tag) <= MAX_TAG_CHARS for tag in found):
+        raise BadRequest("tags", f"a tag has 1 to {MAX_TAG_CHARS} characters")
+    return tuple(found)
+
+
+def split_tags(text: str | None) -> tuple[str, ...]:
+    """Return the tags of a text with commas between them; raises as `clean_tags` does."""
+    return clean_tags(tag for tag in (text or "").split(SEPARATOR) if tag.strip("# "))
