@@ -19,8 +19,8 @@ import httpcore
 import httpx
 
 from storage.domain.errors import BadRequest, HostUnreachable, OutgoingRefused
-from storage.domain.outgoing_targets import MAX_URL_CHARS, SETTING, OutgoingTargets
-from storage.domain.trusted_proxies import Address
+from storage.domain.network.outgoing_targets import MAX_URL_CHARS, SETTING, OutgoingTargets
+from storage.domain.network.trusted_proxies import Address
 
 CONNECT_S, PAUSE_S, HEAD_S = 10.0, 30.0, 30.0
 MAX_REDIRECTS = 5

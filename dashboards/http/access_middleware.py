@@ -21,7 +21,7 @@ from dashboards.http.route_methods import SHELL
 from dashboards.runtime import context, db, security_log
 from dashboards.runtime.websocket_registry import CLOSED, Door
 from storage.accounts import api_keys, sessions, users, worker_tokens
-from storage.domain import asr_door, key_networks, scopes
+from storage.domain import asr_door, scopes
 from storage.domain.asr_door import WAY
 from storage.domain.clock import utc_now
 from storage.domain.errors import (
@@ -34,9 +34,10 @@ from storage.domain.errors import (
     TooManyOpen,
     TranscriberError,
 )
-from storage.domain.host_names import name_of
+from storage.domain.network import key_networks
+from storage.domain.network.host_names import name_of
+from storage.domain.network.trusted_proxies import is_loopback
 from storage.domain.records import ApiKey, Role, User
-from storage.domain.trusted_proxies import is_loopback
 from storage.ledger import audit_origin
 from storage.ledger.audit_origin import Origin
 from storage.remote.service_tokens import RotatingSecret

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from storage.domain.trusted_proxies import TrustedProxies, is_loopback
+from storage.domain.network.trusted_proxies import TrustedProxies, is_loopback
 
 MOST, MOST_BY_ADDRESS = 4000, 250
 HEADERS_WITHIN_S = 20.0

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboards.http.connections import MOST_BY_ADDRESS
 from dashboards.http.error_responses import refuse
 from storage.domain.errors import TooManyFromAddress, UnknownHost
-from storage.domain.host_names import name_of
+from storage.domain.network.host_names import name_of
+from storage.domain.network.trusted_proxies import is_loopback
 from storage.domain.settings import WebSettings
-from storage.domain.trusted_proxies import is_loopback
 
 HEALTH = {"/livez", "/readyz"}
 """Anybody may ask them under any name, since load balancers and containers have their own."""

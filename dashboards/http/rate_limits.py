@@ -15,9 +15,9 @@ from dashboards.runtime import context, db, security_log
 from storage.accounts import known_devices
 from storage.domain.clock import utc_now
 from storage.domain.errors import RateLimited
+from storage.domain.network.trusted_proxies import network_of
 from storage.domain.rate_classes import OF_THE_KEY, RateClass, RateLimit
 from storage.domain.settings import RateLimitSettings
-from storage.domain.trusted_proxies import network_of
 from storage.ledger import audit_origin
 from storage.ledger.audit_origin import Origin
 

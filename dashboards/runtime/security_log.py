@@ -17,8 +17,8 @@ from dashboards.runtime import context, db
 from dashboards.runtime.event_windows import ACTORS, ADDRESSES, HOUR_S, NAMES, SecurityEvent
 from storage.domain.audit_actions import AuditAction
 from storage.domain.errors import LedgerClosed, TranscriberError
+from storage.domain.network.trusted_proxies import network_of
 from storage.domain.records import Job, User
-from storage.domain.trusted_proxies import network_of
 from storage.ledger import audit, audit_origin
 from storage.ledger.audit_origin import Origin, printable
 

@@ -10,9 +10,9 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import users
 from storage.accounts.secret_tokens import record_use, sha256_of
-from storage.domain import key_networks
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import BadRequest, NotFound
+from storage.domain.network import key_networks
 from storage.domain.records import ApiKey, KeyGrant, User
 from storage.domain.scopes import in_order
 from storage.ledger import audit

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from storage.domain.errors import BadRequest, NotAllowed, NotFound
-from storage.domain.trusted_proxies import Network, address_of
+from storage.domain.network.trusted_proxies import Network, address_of
 
 USER, NETWORKS, SECRET = "TRANSCRIBER_ASR_USER", "TRANSCRIBER_ASR_NETWORKS", "TRANSCRIBER_ASR_SECRET"
 WAY = re.compile(r"(?:/asr-(?P<secret>[^/]+))?(?P<path>/asr|/detect-language)")

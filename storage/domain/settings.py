@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.domain import asr_door, host_names, rate_classes, trusted_proxies
+from storage.domain import asr_door, rate_classes
 from storage.domain.asr_door import AsrDoor
 from storage.domain.errors import BadRequest
-from storage.domain.host_names import HostNames
 from storage.domain.model_names import DEFAULT_ALIASES, parse_aliases
-from storage.domain.outgoing_targets import OutgoingSettings
+from storage.domain.network import host_names, trusted_proxies
+from storage.domain.network.host_names import HostNames
+from storage.domain.network.outgoing_targets import OutgoingSettings
+from storage.domain.network.trusted_proxies import TrustedProxies
 from storage.domain.rate_classes import RateClass, RateLimit
 from storage.domain.service_settings import MailSettings, WorkerSettings
-from storage.domain.trusted_proxies import TrustedProxies
 
 _CONFIG = SettingsConfigDict(env_prefix="TRANSCRIBER_", env_file=".env", extra="ignore", frozen=True)
 

@@ -13,7 +13,7 @@ from dashboards.http.request_options import OptionsForm, idempotency_key
 from dashboards.runtime import context, db
 from dashboards.services import url_download
 from storage.domain.errors import BadRequest
-from storage.domain.outgoing_targets import MAX_URL_CHARS
+from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane
 from storage.domain.scopes import Scope

@@ -15,7 +15,7 @@ from dashboards.services import job_access, webhook_management
 from storage.accounts import webhook_deliveries, webhooks
 from storage.accounts.webhook_deliveries import Attempt, Delivery, DeliveryState
 from storage.accounts.webhooks import DisabledBecause, Webhook, WebhookEvent
-from storage.domain.outgoing_targets import MAX_URL_CHARS
+from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.records import User
 from storage.domain.scopes import Scope
 

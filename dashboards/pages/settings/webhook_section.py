@@ -15,7 +15,7 @@ from storage.accounts import webhook_deliveries, webhooks
 from storage.accounts.webhook_deliveries import Delivery, DeliveryState
 from storage.accounts.webhooks import Webhook, WebhookEvent
 from storage.domain.errors import TranscriberError
-from storage.domain.outgoing_targets import MAX_URL_CHARS
+from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 
 FRESH_SECRET = "fresh_webhook_secret"  # noqa: S105 - the name of a place
 OVERLAP = timedelta(days=1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from storage.domain import key_networks
+from storage.domain.network import key_networks
 from storage.domain.scopes import Scope
 
 

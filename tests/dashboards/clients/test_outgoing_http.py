@@ -11,7 +11,7 @@ import pytest
 from dashboards.clients import outgoing_http
 from dashboards.clients.outgoing_http import checked, request
 from storage.domain.errors import BadRequest, HostUnreachable, OutgoingRefused
-from storage.domain.outgoing_targets import OutgoingTargets, parse
+from storage.domain.network.outgoing_targets import OutgoingTargets, parse
 from tests.dashboards.receiver import Receiver, receiving
 
 HERE = parse("127.0.0.1")

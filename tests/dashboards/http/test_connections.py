@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from dashboards.http.connections import BoundedHttp, Sockets
-from storage.domain.trusted_proxies import parse
+from storage.domain.network.trusted_proxies import parse
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -17,9 +17,9 @@ from dashboards.http.traffic import Traffic, rate_class_of, traffic_of
 from dashboards.runtime import context
 from storage.domain.audit_actions import AuditAction
 from storage.domain.errors import BadRequest
+from storage.domain.network.trusted_proxies import network_of
 from storage.domain.rate_classes import RateClass, RateLimit, parse
 from storage.domain.settings import RateLimitSettings, Settings
-from storage.domain.trusted_proxies import network_of
 from storage.ledger import audit
 from tests.dashboards.http.test_access_middleware import app_routes, filled
 from tests.dashboards.site import ORIGIN, Site, running

@@ -18,7 +18,7 @@ from dashboards.loops.mail_sender import address_of_app
 from dashboards.pages.registry import PAGES
 from dashboards.runtime import context
 from storage.domain.errors import BadRequest
-from storage.domain.host_names import TAKEN, sub_path_of
+from storage.domain.network.host_names import TAKEN, sub_path_of
 from storage.domain.settings import OidcSettings, Settings
 from storage.jobs import share_links
 from tests.dashboards.heard import hear

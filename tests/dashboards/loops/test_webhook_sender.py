@@ -19,7 +19,7 @@ from storage.accounts.webhooks import DisabledBecause, Webhook
 from storage.domain.clock import utc_now
 from storage.domain.errors import EmptyUpload
 from storage.domain.job_messages import encode, raised
-from storage.domain.outgoing_targets import OutgoingSettings
+from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.records import Job, JobState
 from storage.domain.settings import Settings
 from storage.jobs import job_rows

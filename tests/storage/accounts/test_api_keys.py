@@ -9,9 +9,9 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from storage.accounts import api_key_usage, api_keys, users
-from storage.domain import key_networks
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, KeyHoursUsedUp, NotFound
+from storage.domain.network import key_networks
 from storage.domain.records import KeyGrant, User
 from storage.domain.scopes import Scope
 from storage.ledger import schema_migrations

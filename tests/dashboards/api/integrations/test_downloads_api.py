@@ -11,7 +11,7 @@ from dashboards.runtime import context
 from dashboards.runtime.limits import Limits
 from storage.accounts import profiles
 from storage.domain import names
-from storage.domain.outgoing_targets import OutgoingSettings
+from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings import Settings
 from storage.jobs import job_store
 from tests.dashboards.receiver import Receiver, receiving

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from storage.domain.errors import BadRequest
-from storage.domain.host_names import name_of
+from storage.domain.network.host_names import name_of
 from storage.domain.settings import WebSettings
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from storage.domain import trusted_proxies
 from storage.domain.errors import BadRequest
-from storage.domain.trusted_proxies import address_of
+from storage.domain.network import trusted_proxies
+from storage.domain.network.trusted_proxies import address_of
 
 SETTING = "TRANSCRIBER_ALLOWED_HOSTS"
 PUBLIC_URL = "TRANSCRIBER_PUBLIC_URL"

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.domain.errors import BadRequest
-from storage.domain.trusted_proxies import Address, Network
+from storage.domain.network.trusted_proxies import Address, Network
 
 SETTING = "TRANSCRIBER_OUTGOING_ALLOWED"
 MAX_URL_CHARS = 2000

@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from storage.domain.errors import BadRequest
-from storage.domain.outgoing_targets import is_public, parse
+from storage.domain.network.outgoing_targets import is_public, parse
 
 PRIVATE = """
 127.0.0.1 127.9.9.9 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 100.100.100.200 0.0.0.0 0.1.2.3

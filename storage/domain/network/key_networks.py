@@ -4,7 +4,7 @@ import ipaddress
 from functools import lru_cache
 
 from storage.domain.errors import BadRequest
-from storage.domain.trusted_proxies import Network, address_of
+from storage.domain.network.trusted_proxies import Network, address_of
 
 MOST = 50
 

@@ -3,8 +3,8 @@
 import pytest
 
 from storage.domain.errors import BadRequest
+from storage.domain.network.trusted_proxies import address_of, is_loopback, parse
 from storage.domain.settings import WebSettings
-from storage.domain.trusted_proxies import address_of, is_loopback, parse
 
 LAN = "10.0.0.0/8, fd00::/8, ::1"
 

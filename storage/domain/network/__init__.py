@@ -1,0 +1,1 @@
+"""Host names, networks, proxies and addresses that may be called."""
