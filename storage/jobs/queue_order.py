@@ -1,6 +1,7 @@
 """Order the queue: lane by lane, users in turn."""
 
 from collections.abc import Collection
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -8,20 +9,27 @@ from storage.domain.clock import utc_now
 from storage.domain.records import Job, Lane
 from storage.jobs.job_rows import found
 
+UNKNOWN_S = 300.0
+"""Stands for the length of a recording whose header does not tell it."""
 WAITING = """
 WITH owners AS (
     SELECT owner_id, lane,
         count(*) FILTER (WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')) AS busy,
+        sum(coalesce(duration_s, $unknown_s)) FILTER (
+            WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')
+        ) AS busy_s,
         max(submitted_at) AS served_at
     FROM jobs GROUP BY owner_id, lane
 ), waiting AS (
-    SELECT id AS job_id, owner_id, lane, row_number() OVER (PARTITION BY owner_id, lane ORDER BY id) AS place
+    SELECT id AS job_id, owner_id, lane, row_number() OVER earlier AS place,
+        sum(coalesce(duration_s, $unknown_s)) OVER earlier - coalesce(duration_s, $unknown_s) AS ahead_s
     FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT list_contains($without, lane)
         AND ($models IS NULL OR list_contains($models, options ->> '$.model'))
+    WINDOW earlier AS (PARTITION BY owner_id, lane ORDER BY id)
 ), held AS (
     SELECT owner_id, sum(busy) AS of_all_lanes FROM owners GROUP BY owner_id
 ), turns AS (
-    SELECT job_id, lane AS of_lane, busy, busy + place AS turn, served_at,
+    SELECT job_id, lane AS of_lane, busy, coalesce(busy_s, 0) + ahead_s AS turn_s, served_at,
         of_all_lanes + row_number() OVER (
             PARTITION BY owner_id
             ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, place
@@ -30,7 +38,7 @@ WITH owners AS (
 )
 """
 IN_ORDER = """
-ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn, busy DESC,
+ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, turn_s, busy DESC,
     served_at NULLS FIRST, job_id
 """
 JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
@@ -50,14 +58,19 @@ def next_queued(
 ) -> list[Job]:
     """Return the next jobs to submit to Prefect, in order.
 
-    Lanes come one after the other. Within a lane users take turns: the user with fewer jobs in flight there (including
-    those earlier in this list) comes first, then the one served longest ago, then the older job. Jobs that request
+    Lanes come one after the other. Within a lane users take turns by seconds of audio: the user with fewer of them in
+    flight there (including those earlier in this list) comes first, then the one served longest ago, then the older
+    job. Jobs that request
     other models than `models`, and those of the lanes in `without`, stand aside. So do those of a user who would have
     more than `each` in flight over all lanes.
     """
-    chosen = {"models": None if models is None else list(models), "without": [lane.value for lane in without]}
+    chosen = _chosen(None if models is None else list(models), [lane.value for lane in without])
     con.execute(NEXT_QUEUED, {"limit": limit, "each": each, **chosen})
     return found(con)
+
+
+def _chosen(models: list[str] | None, without: list[str]) -> dict[str, Any]:
+    return {"models": models, "without": without, "unknown_s": UNKNOWN_S}
 
 
 WANTED = "SELECT DISTINCT options ->> '$.model' FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL ORDER BY ALL"
@@ -87,4 +100,4 @@ def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], l
 
 def places(con: DuckDBPyConnection) -> dict[str, int]:
     """Return the queue position of every job that waits to be submitted; 0 is next."""
-    return {row[0]: place for place, row in enumerate(con.execute(PLACES, {"models": None, "without": []}).fetchall())}
+    return {row[0]: place for place, row in enumerate(con.execute(PLACES, _chosen(None, [])).fetchall())}

@@ -53,6 +53,18 @@ def test_users_take_turns(ledger: Ledger, make_job: Any, users_three: tuple[User
     assert order(ledger) == ["a0", "b0", "c0", "a1", "c1", "a2"]
 
 
+def test_turns_are_by_seconds_of_audio(ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]) -> None:
+    a, b, _ = users_three
+    first = make_job(a, name="a0", duration_s=3600.0)
+    make_job(a, name="a1", duration_s=3600.0)
+    for number in range(3):
+        make_job(b, name=f"b{number}", duration_s=60.0)
+    make_job(b, name="b of unknown length")
+    assert order(ledger) == ["a0", "b0", "b1", "b2", "b of unknown length", "a1"]
+    submit(ledger, first)
+    assert order(ledger, limit=4) == ["b0", "b1", "b2", "b of unknown length"]
+
+
 def test_who_has_fewer_in_flight_comes_first(
     ledger: Ledger, make_job: Any, users_three: tuple[User, User, User]
 ) -> None:
