@@ -180,8 +180,7 @@ def test_a_worker_lends_it_with_less_to_a_run_that_lost_its_process(
     kind: str, model: Resolved, pcm: Samples, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("flows.runs.engine_pool.resolve", lambda *_, **__: model)
-    engines = EnginePool(Settings(), device="cpu", engine_on=KINDS[kind])
+    engines = EnginePool(Settings(), device="cpu", engine_on=KINDS[kind], find=lambda *_, **__: model)
     engines.warm(model.name)
     with engines.borrow(model.name, model.fingerprint, deaths=1) as lent:
         found: SpanResult = lent.transcribe(pcm, options=Options())
