@@ -23,6 +23,7 @@ from storage.domain.network.outgoing_targets import MAX_URL_CHARS, SETTING, Outg
 from storage.domain.network.trusted_proxies import Address
 
 CONNECT_S, PAUSE_S, HEAD_S = 10.0, 30.0, 30.0
+MAX_PORT = 65535
 MAX_REDIRECTS = 5
 KEPT_METHOD = frozenset({307, 308})
 REDIRECTS = frozenset({301, 302, 303}) | KEPT_METHOD
@@ -116,9 +117,12 @@ def parsed(url: str) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
+        host, port = found.host, found.port  # the host is decoded only here
     except (httpx.InvalidURL, ValueError) as error:
         raise BadRequest("url", "it is no address; write it as https://host/path") from error
-    if found.scheme not in {"http", "https"} or not found.host or len(url) > MAX_URL_CHARS:
+    if port is not None and not 1 <= port <= MAX_PORT:
+        raise BadRequest("url", f"a port is a number from 1 to {MAX_PORT}")
+    if found.scheme not in {"http", "https"} or not host or len(url) > MAX_URL_CHARS:
         raise BadRequest("url", f"write it as https://host/path, in at most {MAX_URL_CHARS} characters")
     if found.userinfo:
         raise BadRequest("url", "leave out the user name and password; they would be shown and logged")

@@ -106,6 +106,11 @@ def annotated(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
     return job
 
 
+def author_of_changes(con: DuckDBPyConnection, user: User, job: Job) -> str | None:
+    """Return whose notes the user may change: only one's own, or, as the owner, everybody's."""
+    return None if access(con, user, job) >= Access.OWN else user.actor
+
+
 def require_writer(user: User, doing: str) -> None:
     """Check that the user may change own recordings.
 

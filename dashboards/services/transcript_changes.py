@@ -38,7 +38,8 @@ def add_note(user: User, job_id: str, *, text: str, at_s: float | None) -> Note:
 def change_note(user: User, job_id: str, note_id: str, *, text: str, at_s: float | None) -> Note:
     """Change a note; raises as `job_access.annotated` and `notes.change` do."""
     job = db.look(job_access.annotated, user, job_id)
-    note = db.change(notes.change, job.id, note_id, text=text, at_s=at_s, actor=user.actor)
+    author = db.look(job_access.author_of_changes, user, job)
+    note = db.change(notes.change, job.id, note_id, text=text, at_s=at_s, actor=user.actor, author=author)
     notify.tell(job.id, job.owner_id)
     return note
 
@@ -46,5 +47,6 @@ def change_note(user: User, job_id: str, note_id: str, *, text: str, at_s: float
 def remove_note(user: User, job_id: str, note_id: str) -> None:
     """Delete a note; raises as `job_access.annotated` and `notes.remove` do."""
     job = db.look(job_access.annotated, user, job_id)
-    db.change(notes.remove, job.id, note_id, actor=user.actor)
+    author = db.look(job_access.author_of_changes, user, job)
+    db.change(notes.remove, job.id, note_id, actor=user.actor, author=author)
     notify.tell(job.id, job.owner_id)

@@ -33,14 +33,15 @@ from storage.domain.errors import (
     TranscriberError,
     UploadTooLarge,
 )
+from storage.domain.recording_names import clean_name
 from storage.domain.records import Lane, Options, User
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import Refusal, Upload, UploadStore, UrlSource, new_ident, raise_if_no_room, write_all
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE, MOST_OPEN = 4, 20
-"""Downloads at a time, and those of one user that have not ended."""
+AT_ONCE, AT_ONCE_EACH, MOST_OPEN = 16, 2, 20
+"""Downloads at a time, those of one user at a time, and those of one user that have not ended."""
 WITHIN_S = 24 * 3600.0
 WRITE_BYTES = 1 << 20
 MAY_PASS = frozenset({408, 425, 429})
@@ -65,7 +66,7 @@ async def order(
         id=ident,
         owner_id=user.id,
         length_bytes=0,
-        name=name or _name_of(where),
+        name=clean_name(name or _name_of(where)),
         options=options,
         lane=lane,
         deferred=True,
@@ -77,7 +78,7 @@ async def order(
     coming = await db.in_thread(reserved, holder.shelf, by=user.id)
     await accept_recording.admit(user, more_bytes=coming.to_come_bytes, api_key_id=api_key_id)
     made = await db.in_thread(_begin, holder.shelf, wanted)
-    start(made.id)
+    start(made)
     return made
 
 
@@ -131,18 +132,20 @@ async def resume() -> None:
     shelf, now_s = context.current().shelf, time.time()
     for upload in await db.in_thread(lambda: [one for one in shelf.all() if one.source and not one.settled]):
         if upload.source and upload.source.next_s <= now_s and not (upload.sha256 or shelf.whole(upload)):
-            start(upload.id)
+            start(upload)
 
 
-def start(ident: str) -> None:
-    """Download in the background, unless too many others are under way.
+def start(upload: Upload) -> None:
+    """Download in the background, unless too many others are under way, or too many of this user's.
 
     `resume` comes again.
     """
-    holder = context.current()
-    if ident in holder.downloads or len(holder.downloads) >= AT_ONCE:
+    holder, ident = context.current(), upload.id
+    of_user = f"download of {upload.owner_id}"
+    theirs = sum(1 for task in holder.downloads.values() if task.get_name() == of_user)
+    if ident in holder.downloads or len(holder.downloads) >= AT_ONCE or theirs >= AT_ONCE_EACH:
         return
-    task = holder.downloads[ident] = holder.background.start(_fetch(ident), f"download {ident}")
+    task = holder.downloads[ident] = holder.background.start(_fetch(ident), of_user)
     task.add_done_callback(lambda _: holder.downloads.pop(ident, None))
 
 

@@ -33,6 +33,17 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def one_tag(text: str) -> str:
+    """Return a tag to look for.
+
+    Raises:
+        BadRequest: nothing is left of it.
+    """
+    if not (tag := clean_tag(text)):
+        raise BadRequest("tag", f"a tag has 1 to {MAX_TAG_CHARS} characters")
+    return tag
+
+
 def split_tags(text: str | None) -> tuple[str, ...]:
     """Return the tags of a text with commas between them; raises as `clean_tags` does."""
     return clean_tags(tag for tag in (text or "").split(SEPARATOR) if tag.strip("# "))

@@ -22,7 +22,7 @@ from storage.domain.job_messages import (
     for_audit,
 )
 from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
-from storage.domain.tags import SEPARATOR, clean_tag, clean_tags
+from storage.domain.tags import SEPARATOR, clean_tags, one_tag
 from storage.jobs import job_rows
 from storage.jobs.deletion import delete, purge, restore
 from storage.jobs.job_rows import found
@@ -195,7 +195,7 @@ def page(
     With `ids`, they are among these.
     """
     states = None if state is None else [str(one) for one in ([state] if isinstance(state, JobState) else state)]
-    asked = {"owner_id": owner_id, "states": states, "tag": clean_tag(tag) if tag else None}
+    asked = {"owner_id": owner_id, "states": states, "tag": one_tag(tag) if tag else None}
     asked |= {"ids": None if ids is None else list(ids)}
     con.execute(PAGE, asked | {"before": before, "limit": limit})
     return found(con)

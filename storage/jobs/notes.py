@@ -6,7 +6,7 @@ from datetime import UTC
 from duckdb import DuckDBPyConnection
 
 from storage.domain.clock import new_id, utc_now
-from storage.domain.errors import BadRequest, NotFound
+from storage.domain.errors import BadRequest, NotAllowed, NotFound
 from storage.domain.records import Note
 from storage.jobs import job_rows
 from storage.ledger import audit
@@ -58,33 +58,46 @@ def put(con: DuckDBPyConnection, job_id: str, note: Note) -> None:
     con.execute(INSERT, {"job_id": job_id, **dataclasses.asdict(note)})
 
 
-def change(con: DuckDBPyConnection, job_id: str, note_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
-    """Change a note.
+def change(
+    con: DuckDBPyConnection,
+    job_id: str,
+    note_id: str,
+    *,
+    text: str,
+    at_s: float | None,
+    actor: str,
+    author: str | None = None,
+) -> Note:
+    """Change a note; with `author`, only one of theirs.
 
     Raises:
         NotFound: the job has no such note.
+        NotAllowed: somebody else wrote it.
         BadRequest: it is empty or too long.
     """
-    note = dataclasses.replace(_one(con, job_id, note_id), text=_checked(text), at_s=at_s, changed_at=utc_now())
+    note = dataclasses.replace(_one(con, job_id, note_id, author), text=_checked(text), at_s=at_s, changed_at=utc_now())
     con.execute(CHANGE, {"id": note.id, "text": note.text, "at_s": note.at_s, "now": note.changed_at})
     _touched(con, job_id, note, actor=actor, action="note.change")
     return note
 
 
-def remove(con: DuckDBPyConnection, job_id: str, note_id: str, *, actor: str) -> None:
-    """Delete a note.
+def remove(con: DuckDBPyConnection, job_id: str, note_id: str, *, actor: str, author: str | None = None) -> None:
+    """Delete a note; with `author`, only one of theirs.
 
     Raises:
         NotFound: the job has no such note.
+        NotAllowed: somebody else wrote it.
     """
-    note = _one(con, job_id, note_id)
+    note = _one(con, job_id, note_id, author)
     con.execute(REMOVE, {"id": note.id})
     _touched(con, job_id, note, actor=actor, action="note.remove")
 
 
-def _one(con: DuckDBPyConnection, job_id: str, note_id: str) -> Note:
+def _one(con: DuckDBPyConnection, job_id: str, note_id: str, author: str | None) -> Note:
     for note in list_of(con, job_id):
         if note.id == note_id:
+            if author not in {None, note.made_by}:
+                raise NotAllowed("changing somebody's note", "its author or the owner of the recording")
             return note
     raise NotFound("note", note_id)
 

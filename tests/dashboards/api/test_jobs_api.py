@@ -199,6 +199,7 @@ def test_a_recording_gets_tags_and_is_found_by_them(
     for tag, found in (("Q3", [job["id"]]), ("q", []), ("2026", [])):
         listed = site.client.get("/api/v1/jobs", params={"tag": tag}, headers=ada).json()["jobs"]
         assert [one["id"] for one in listed] == found, tag
+    assert site.client.get("/api/v1/jobs", params={"tag": "#"}, headers=ada).status_code == 400
     for wrong in ({"tags": ["x" * 41]}, {"tags": [""]}, {"name": "Not this", "tags": ["x"] * 201}, {}):
         assert site.client.patch(url, headers=ada, json=wrong).status_code == 400
     assert site.client.get(url, headers=ada).json()["name"].startswith("Other.")

@@ -82,6 +82,21 @@ def test_a_colleague_who_may_edit_edits_and_nothing_else(site: Site, job: Job) -
         assert job_store.get(con, job.id).name == job.name
 
 
+def test_a_colleague_changes_own_notes_and_the_owner_all(site: Site, job: Job) -> None:
+    share(job, "bob", may_edit=True)
+    ada, bob = site.key_of(site.user("ada")), site.key_of(site.user("bob"))
+    url = filled(job, "/notes")
+    of_ada, of_bob = (
+        f"{url}/{site.client.post(url, headers=who, json={'text': 'as it was'}).json()['id']}" for who in (ada, bob)
+    )
+    assert site.client.put(of_ada, headers=bob, json={"text": "hacked"}).status_code == 403
+    assert site.client.delete(of_ada, headers=bob).status_code == 403
+    assert {note["text"] for note in site.client.get(url, headers=ada).json()} == {"as it was"}
+    for who in (bob, ada):
+        assert site.client.put(of_bob, headers=who, json={"text": "better"}).status_code == 200
+    assert site.client.delete(of_bob, headers=ada).status_code == 204
+
+
 def test_a_colleague_reads_and_others_do_not(site: Site, job: Job) -> None:
     bob, rex = site.key_of(site.user("bob")), site.key_of(site.user("rex"))
 

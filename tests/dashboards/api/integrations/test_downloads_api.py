@@ -1,5 +1,6 @@
 """`POST /api/v1/jobs` with an address: bounded, resumed, and never from inside the network."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -9,6 +10,7 @@ import pytest
 
 from dashboards.runtime import context
 from dashboards.runtime.limits import Limits
+from dashboards.services.url_download import AT_ONCE_EACH
 from storage.accounts import profiles
 from storage.domain import names
 from storage.domain.network.outgoing_targets import OutgoingSettings
@@ -217,6 +219,26 @@ def test_a_download_is_cancelled_and_a_repeated_call_finds_it(site: Site, receiv
     assert site.client.delete(url, headers=key).status_code == 204
     assert site.client.get(url, headers=key).status_code == 404
     assert not list(context.current().shelf.folder.glob(f"{made['id']}*"))
+
+
+def test_slow_servers_of_one_user_hold_up_nobody_else(
+    site: Site, receiver: Receiver, tone: Callable[..., bytes]
+) -> None:
+    body, over = tone(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "slow" in handler.path:
+            serve(handler, body, upto=100)
+            over.wait(30)
+        else:
+            serve(handler, body)
+
+    receiver.gets = answer
+    slow = [order(site, f"{receiver.url}/slow{number}.wav", name="bob")["id"] for number in range(5)]
+    told = ended(site, order(site, f"{receiver.url}/talk.wav")["id"])
+    assert told["state"] == "completed"
+    assert sum(ident in context.current().downloads for ident in slow) == AT_ONCE_EACH
+    over.set()
 
 
 def test_quotas_and_rights_hold_as_for_other_recordings(site: Site, receiver: Receiver) -> None:
