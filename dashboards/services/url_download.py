@@ -136,7 +136,7 @@ async def resume() -> None:
 
 
 def start(upload: Upload) -> None:
-    """Download in the background, unless too many others are under way, or too many of this user's.
+    """Download in the background, unless too many are under way, in all or of this user.
 
     `resume` comes again.
     """
