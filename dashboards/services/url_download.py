@@ -136,7 +136,7 @@ async def resume() -> None:
 
 
 def start(upload: Upload) -> None:
-    """Download in the background, unless too many are under way, in all or of this user.
+    """Download in the background, unless too many are under way in all or by user.
 
     `resume` comes again.
     """
