@@ -36,6 +36,7 @@ export class FinishedNotices {
     /** @type {FinishedJob | null} */
     const job = answer?.ok ? await answer.json() : null;
     if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > NEWS_MS) return;
+    if (sessionStorage.getItem(mark)) return; // the same news again, while this answer was on its way
     sessionStorage.setItem(mark, "1");
     this.#show(job);
   }
