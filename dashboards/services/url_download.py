@@ -141,11 +141,11 @@ def start(upload: Upload) -> None:
     `resume` comes again.
     """
     holder, ident = context.current(), upload.id
-    of_user = f"download of {upload.owner_id}"
-    theirs = sum(1 for task in holder.downloads.values() if task.get_name() == of_user)
+    name = f"download of {upload.owner_id}"
+    theirs = sum(task.get_name() == name for task in holder.downloads.values())
     if ident in holder.downloads or len(holder.downloads) >= AT_ONCE or theirs >= AT_ONCE_EACH:
         return
-    task = holder.downloads[ident] = holder.background.start(_fetch(ident), of_user)
+    task = holder.downloads[ident] = holder.background.start(_fetch(ident), name)
     task.add_done_callback(lambda _: holder.downloads.pop(ident, None))
 
 

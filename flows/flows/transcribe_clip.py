@@ -34,9 +34,7 @@ async def read_ahead(here: Resident, flow_run: FlowRun) -> Job:
     if not job.state.finished:
         reading = RecordingReader(here=here, job=job, flag=flag, span_max_s=here.settings.engine.span_max_s)
         with contextlib.suppress(Exception):  # the attempt meets it again, and reports it
-            async with contextlib.aclosing(reading.spans()) as cut:
-                async for _ in cut:
-                    pass
+            await reading.read()
     return job
 
 

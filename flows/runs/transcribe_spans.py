@@ -191,12 +191,10 @@ class ClipTranscription(SpansTranscription):
     """
 
     async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
-        async with aclosing(self.reading.spans()) as cut:
-            async for _ in cut:
-                pass
+        plan = await self.reading.read()
         reporting = asyncio.create_task(self._report_plan())
         try:
-            async for span in self._without_result(self.reading.plan.spans):
+            async for span in self._without_result(plan.spans):
                 yield span
             await reporting
         finally:

@@ -69,7 +69,10 @@ def reading(*batches: tuple[Span, ...]) -> RecordingReader:
         for batch in batches:
             yield list(batch)
 
-    return cast(RecordingReader, SimpleNamespace(spans=spans, plan=PLAN, announced_s=30.0))
+    async def read() -> Plan:
+        return PLAN
+
+    return cast(RecordingReader, SimpleNamespace(spans=spans, read=read, plan=PLAN, announced_s=30.0))
 
 
 @pytest.fixture
