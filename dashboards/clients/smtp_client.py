@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from storage.domain.errors import MailNotSent
-from storage.domain.service_settings import MailSettings
+from storage.domain.settings import MailSettings
 
 ANSWER_WITHIN_S = 20.0
 

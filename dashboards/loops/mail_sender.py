@@ -20,7 +20,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import MailNotSent, TranscriberError
 from storage.domain.job_messages import text_of
 from storage.domain.records import JobState
-from storage.domain.service_settings import MailSettings
+from storage.domain.settings import MailSettings
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import logging
 
 from flows.worker.child_handle import Child
-from storage.domain.service_settings import WorkerSettings
+from storage.domain.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import EmptyUpload, MailNotSent
 from storage.domain.job_messages import encode, raised
 from storage.domain.records import Job, JobState
-from storage.domain.service_settings import MailSettings
-from storage.domain.settings import Settings
+from storage.domain.settings import MailSettings, Settings
 from storage.jobs import job_rows
 from tests.dashboards.site import Site, running
 from tests.factories import accept

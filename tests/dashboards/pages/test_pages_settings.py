@@ -24,7 +24,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.records import ExportFormat, JobState, Role
 from storage.domain.scopes import Scope
-from storage.domain.service_settings import MailSettings
+from storage.domain.settings import MailSettings
 from storage.ledger import audit
 from storage.maintenance import account_deletion
 from tests.dashboards.desk import PASSWORD, SCRIPT, Desk, button, component, go_to, labels, words

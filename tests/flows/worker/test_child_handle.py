@@ -10,7 +10,7 @@ import pytest
 
 from flows.worker.child_handle import Child
 from flows.worker.recycling import Recycling
-from storage.domain.service_settings import WorkerSettings
+from storage.domain.settings import WorkerSettings
 
 
 @pytest.fixture

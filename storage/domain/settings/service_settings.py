@@ -1,17 +1,17 @@
-"""Settings of mail and of workers; `storage.domain.settings` holds all together."""
+"""Settings of mail and of workers."""
 
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
-_CONFIG = SettingsConfigDict(env_prefix="TRANSCRIBER_", env_file=".env", extra="ignore", frozen=True)
+from storage.domain.settings.environment import CONFIG
 
 
 class MailSettings(BaseSettings):
     """Sending mail; off without a host."""
 
-    model_config = _CONFIG
+    model_config = CONFIG
 
     smtp_host: str | None = Field(None, description="Mail server; without one no mail is sent.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
@@ -26,7 +26,7 @@ class MailSettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     """A worker's life: how it leaves, and when its resident process is replaced."""
 
-    model_config = _CONFIG
+    model_config = CONFIG
 
     drain_minutes: float = Field(
         10.0,

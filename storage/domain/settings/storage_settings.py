@@ -1,0 +1,44 @@
+"""Settings of where data is stored."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from storage.domain.settings.environment import CONFIG
+
+
+class StorageSettings(BaseSettings):
+    """Where data is stored."""
+
+    model_config = CONFIG
+
+    data_dir: Path = Field(Path("data"), description="Folder for the ledger, uploads in progress, models and logs.")
+    storage_url: str | None = Field(
+        None,
+        description="Root of media, spans, results and exports: a folder or s3://bucket/prefix. "
+        "Default: `store` inside the data dir.",
+    )
+    storage_endpoint_url: str | None = Field(
+        None, description="Endpoint of an S3-compatible service; credentials come from the usual AWS_… variables."
+    )
+
+    @property
+    def root_url(self) -> str:
+        return self.storage_url or str((self.data_dir / "store").absolute())
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.data_dir / "ledger.duckdb"
+
+    @property
+    def search_path(self) -> Path:
+        return self.data_dir / "search.sqlite3"
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "uploads"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.data_dir / "logs"
