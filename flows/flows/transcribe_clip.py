@@ -1,14 +1,13 @@
 """`transcribe-clip`: one short recording from upload to subtitles in one flow run, beside the engine."""
 
-import contextlib
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.runs.job_attempt import RecordingAttempt, report_started, run_attempt
+from flows.runs.job_attempt import Outcome, RecordingAttempt, run_attempt
 from flows.runs.local_spans import LocalSpans
-from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident
+from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident, current
 from flows.runs.read_recording import RecordingReader
 from flows.runs.run_outcomes import this_run
 from flows.runs.transcribe_spans import ClipTranscription
@@ -27,29 +26,25 @@ class Clip(RecordingAttempt):
         """Report nothing: the files are there a moment later."""
 
 
-async def read_ahead(here: Resident, flow_run: FlowRun) -> Job:
-    """Report the start, and put the plan on storage, where the attempt finds it."""
-    flag = here.flag(flow_run.id)
-    job = await report_started(here, flow_run.id, flow_run.parameters["job_id"], flow_run.parameters["attempt"])
-    if not job.state.finished:
-        reading = RecordingReader(here=here, job=job, flag=flag, span_max_s=here.settings.engine.span_max_s)
-        with contextlib.suppress(Exception):  # the attempt meets it again, and reports it
-            await reading.read()
-    return job
-
-
-HEAD_STARTS[Deployment.TRANSCRIBE_CLIP.value] = read_ahead
-
-
-@flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False)
-async def transcribe_clip(job_id: str, attempt: int) -> State[Any] | None:
-    """Run one attempt at a short recording's job, as `transcribe-recording` does, without other flow runs.
-
-    The clip takes one slot of a gpu worker. Its results have the same names as those of the long way.
-    """
-    deaths = int(this_run().labels.get(DEATHS, 0))
+async def attempt_clip(here: Resident, run: FlowRun) -> Outcome:
+    """Run the attempt; it begins as soon as this process has the run, before Prefect has recorded that."""
+    deaths = int(run.labels.get(DEATHS, 0))
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
         return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, deaths=deaths))
 
-    return await run_attempt(Deployment.TRANSCRIBE_CLIP, job_id, attempt, clip)
+    return await run_attempt(Deployment.TRANSCRIBE_CLIP, here, run, clip)
+
+
+HEAD_STARTS[Deployment.TRANSCRIBE_CLIP.value] = attempt_clip
+
+
+@flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False)
+async def transcribe_clip(job_id: str, attempt: int) -> State[Any] | None:  # noqa: ARG001 - read from the flow run
+    """Run one attempt at a short recording's job, as `transcribe-recording` does, without other flow runs.
+
+    The clip takes one slot of a gpu worker. Its results have the same names as those of the long way.
+    """
+    here, run = current(), this_run()
+    outcome = await (here.begun_ahead(run.id) or attempt_clip(here, run))
+    return await outcome.conclude()

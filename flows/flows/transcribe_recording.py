@@ -10,8 +10,9 @@ from prefect.client.schemas.objects import State
 from flows.flows import diarize
 from flows.runs.gpu_runs import GpuRuns
 from flows.runs.job_attempt import RecordingAttempt, run_attempt
-from flows.runs.process_state import CancelFlag, Resident, in_thread
+from flows.runs.process_state import CancelFlag, Resident, current, in_thread
 from flows.runs.read_recording import RecordingReader
+from flows.runs.run_outcomes import this_run
 from flows.runs.transcribe_spans import SpansTranscription
 from storage.domain import names
 from storage.domain.deployments import Deployment
@@ -69,7 +70,11 @@ class Recording(RecordingAttempt):
 
 
 @flow(name=Deployment.TRANSCRIBE_RECORDING.value, persist_result=False)
-async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> State[Any] | None:
+async def transcribe_recording(
+    job_id: str,  # noqa: ARG001 - read from the flow run, as its attempt is
+    attempt: int,  # noqa: ARG001
+    slots: int = 2,
+) -> State[Any] | None:
     """Run one attempt at a job: read, cut, transcribe, stitch and export.
 
     `slots` is how many spans the gpu workers transcribe at once; about twice as many are kept in flight. A temporary
@@ -80,4 +85,5 @@ async def transcribe_recording(job_id: str, attempt: int, slots: int = 2) -> Sta
     def recording(here: Resident, flag: CancelFlag, job: Job) -> Recording:
         return Recording(here, flag, job, gpu=GpuRuns(here=here, client=get_client(), job=job, flag=flag, slots=slots))
 
-    return await run_attempt(Deployment.TRANSCRIBE_RECORDING, job_id, attempt, recording)
+    outcome = await run_attempt(Deployment.TRANSCRIBE_RECORDING, current(), this_run(), recording)
+    return await outcome.conclude()

@@ -67,11 +67,12 @@ class RunArtifacts:
                 log.debug("job %s: no progress artifact (%s)", self._job.id, error)
 
     async def finish(self, transcript: Transcript) -> None:
-        """Fill the progress bar and add the summary."""
+        """Fill the progress bar, if progress was shown, and add the summary."""
         for task in set(self._writing):
             task.cancel()
-        self._share = 1.0
-        await self._move_bar()
+        if self._share:
+            self._share = 1.0
+            await self._move_bar()
         try:
             await acreate_markdown_artifact(
                 markdown(transcript),

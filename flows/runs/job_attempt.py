@@ -5,16 +5,17 @@ Where the spans are transcribed is the flow's choice: in flow runs of their own,
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 
 from flows.runs.artifacts import RunArtifacts
-from flows.runs.process_state import CancelFlag, Resident, current, in_thread
+from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.read_recording import RecordingReader
-from flows.runs.run_outcomes import Stopped, cancelled, failed, may_pass, this_run, unless_stopped, with_retries
+from flows.runs.run_outcomes import Stopped, cancelled, failed, may_pass, unless_stopped, with_retries
 from flows.runs.transcribe_spans import SpanRuns, SpansTranscription
 from storage.domain.deployments import Deployment
 from storage.domain.errors import (
@@ -53,15 +54,14 @@ class RecordingAttempt:
     async def tell(self, kind: Any, **fields: Any) -> Job:
         return await in_thread(partial(self.report, kind, **fields))
 
-    async def run(self) -> None:
+    async def run(self) -> Transcript:
         language = await in_thread(self.requested_language)
         reading = RecordingReader(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
         transcription = self.transcription_of(reading, language)
         speaker_turns = await self.transcribe(transcription)
         self.raise_if_stopped()
         await self.report_exporting()
-        transcript = await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
-        await self.artifacts.finish(transcript)
+        return await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
 
     def transcription_of(self, reading: RecordingReader, language: str | None) -> SpansTranscription:
         return SpansTranscription(self, reading, language)
@@ -148,29 +148,44 @@ async def report_started(here: Resident, flow_run_id: UUID, job_id: str, attempt
 AttemptAt = Callable[[Resident, CancelFlag, Job], RecordingAttempt]
 
 
-async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt_at: AttemptAt) -> State[Any] | None:
-    """Run one attempt at a job, and return the flow run's final state.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended: the flow run's final state, None for completed, and what Prefect is to show."""
+
+    state: State[Any] | None = None
+    transcript: Transcript | None = None
+    artifacts: RunArtifacts | None = None
+
+    async def conclude(self) -> State[Any] | None:
+        """Write the artifacts of the flow run whose code is running, and return its final state."""
+        if self.artifacts is not None and self.transcript is not None:
+            await self.artifacts.finish(self.transcript)
+        return self.state
+
+
+async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, attempt_at: AttemptAt) -> Outcome:
+    """Run the attempt at a job that a flow run's parameters name.
 
     A temporary error fails the flow run but not the job: the reconciler requeues the job as a new attempt, a bounded
     number of times.
     """
-    run = this_run()
-    here, flag = current(), current().flag(run.id)
-    made: RecordingAttempt | None = None
+    job_id, attempt = str(run.parameters["job_id"]), int(run.parameters["attempt"])
+    flag, made = here.flag(run.id), None
     try:
-        job = await (here.begun_ahead(run.id) or report_started(here, run.id, job_id, attempt))
+        job = await report_started(here, run.id, job_id, attempt)
         if job.state.finished:
-            return None  # an earlier run reported the end and was lost before Prefect recorded it
+            return Outcome()  # an earlier run reported the end and was lost before Prefect recorded it
         made = attempt_at(here, flag, job)
-        await with_retries(made.run, flag=flag)
+        transcript = await with_retries(made.run, flag=flag)
+        return Outcome(transcript=transcript, artifacts=made.artifacts)
     except Stopped:
-        return cancelled("stopped on request")
+        return Outcome(state=cancelled("stopped on request"))
     except StaleAttempt as stale:
-        return cancelled(str(stale))
+        return Outcome(state=cancelled(str(stale)))
     except TranscriberError as error:
         if not may_pass(error):
             await _report_failure(here, job_id, attempt, error)
-        return failed(error)
+        return Outcome(state=failed(error))
     except Exception as error:
         if not may_pass(error):
             await _report_failure(here, job_id, attempt, Unexpected(deployment, repr(error)))
@@ -180,7 +195,6 @@ async def run_attempt(deployment: Deployment, job_id: str, attempt: int, attempt
             await made.span_runs.cancel()
             made.artifacts.close()
             await in_thread(lambda: intake.drop_partial(here.files, job_id, attempt))
-    return None
 
 
 async def _report_failure(here: Resident, job_id: str, attempt: int, error: TranscriberError) -> None:

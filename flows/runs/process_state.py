@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from storage.domain.deployments import Deployment
-from storage.domain.records import Job
 from storage.domain.settings import Settings
 from storage.jobs.reports import Reporter
 
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from flows.runs.engine_pool import EnginePool
+    from flows.runs.job_attempt import Outcome
     from storage.files.file_store import Files
 
 T = TypeVar("T")
 
-HeadStart = Callable[["Resident", "FlowRun"], Awaitable[Job]]
+HeadStart = Callable[["Resident", "FlowRun"], Awaitable["Outcome"]]
 HEAD_STARTS: dict[str, HeadStart] = {}
-"""By flow name: work that begins while Prefect records that the run begins, which takes a tenth of a second."""
+"""By flow name: work that begins once this process has the run, while Prefect records that it begins."""
 
 
 class CancelFlag:
@@ -56,7 +56,7 @@ class Resident:
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
         self._flags: dict[UUID, CancelFlag] = {}
-        self._head_starts: dict[UUID, asyncio.Task[Job]] = {}
+        self._head_starts: dict[UUID, asyncio.Task[Outcome]] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -97,11 +97,12 @@ class Resident:
         if (head_start := HEAD_STARTS.get(flow_name)) is not None:
             self._head_starts[flow_run.id] = asyncio.ensure_future(head_start(self, flow_run))
 
-    def begun_ahead(self, flow_run_id: UUID) -> "asyncio.Task[Job] | None":
+    def begun_ahead(self, flow_run_id: UUID) -> "asyncio.Task[Outcome] | None":
         return self._head_starts.get(flow_run_id)
 
     def forget(self, flow_run_id: UUID) -> None:
-        if (begun := self._head_starts.pop(flow_run_id, None)) is not None:
+        if (begun := self._head_starts.pop(flow_run_id, None)) is not None and not begun.done():
+            self.flag(flow_run_id).raise_()  # Prefect refused the run
             begun.cancel()
         self._flags.pop(flow_run_id, None)
 

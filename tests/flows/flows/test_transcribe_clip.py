@@ -1,4 +1,4 @@
-"""A clip's head start: what happens while Prefect records that its run begins."""
+"""A clip's attempt begins once the process has its run, while Prefect records that."""
 
 import asyncio
 from pathlib import Path
@@ -6,73 +6,114 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
-import pytest
-
-from flows.flows.transcribe_clip import read_ahead
+from flows.flows.transcribe_clip import transcribe_clip
 from flows.runs.process_state import Resident
 from storage.domain import names
 from storage.domain.errors import StaleAttempt
 from storage.domain.records import JobState, Options
 from storage.files.file_store import Files
-from storage.jobs.reports import Started
-from tasks.audio.ingest import file_sha256, ingest_key
+from storage.jobs.reports import Completed, Failed, Report, Started
+from tasks.audio.ingest import file_sha256
 from tests.tasks.sounds import tone, write_wav
 
-RUN = SimpleNamespace(id=uuid4(), parameters={"job_id": "j1", "attempt": 1})
+RUN = SimpleNamespace(id=uuid4(), parameters={"job_id": "j1", "attempt": 1}, labels={})
 
 
-def begin(tmp_path: Path, path: Path, answer: Exception | None = None) -> Any:
-    """Play a process whose web process answers the start of a clip; return the process and what it was told."""
-    files, told = Files(str(tmp_path / "store")), list[Started]()
-    sha256 = file_sha256(path)
+class Web:
+    """Plays the web process for one job."""
+
+    def __init__(self, sha256: str, *, state: JobState = JobState.INGESTING, refuses: Exception | None = None) -> None:
+        self.told: list[Report] = []
+        self.refuses = refuses
+        self.job = SimpleNamespace(
+            id="j1",
+            attempt=1,
+            name="clip.wav",
+            media_sha256=sha256,
+            options=Options(),
+            state=state,
+            model="none",
+            fingerprint="none",
+        )
+
+    def send(self, report: Report) -> Any:
+        self.told.append(report)
+        if self.refuses is not None:
+            raise self.refuses
+        return self.job
+
+    def kinds(self) -> list[type]:
+        return [type(each) for each in self.told]
+
+
+def process(tmp_path: Path, path: Path, **answers: Any) -> tuple[Resident, Web]:
+    """Return a process with a recording on its storage, and its web process."""
+    files, sha256 = Files(str(tmp_path / "store")), file_sha256(path)
     files.put(names.media_name(sha256), path, move=False)
-    job = SimpleNamespace(
-        id="j1", attempt=1, name="clip.wav", media_sha256=sha256, options=Options(), state=JobState.INGESTING
-    )
-
-    def send(report: Started) -> Any:
-        told.append(report)
-        if answer is not None:
-            raise answer
-        return job
-
-    here = Resident(name="gpu-test")
-    here.__dict__.update(files=files, reporter=SimpleNamespace(send=send))
-    plan = names.plan_name(sha256, ingest_key(Options(), here.settings.engine.span_max_s))
-    return here, told, lambda: files.exists(plan)
+    here, web = Resident(name="gpu-test"), Web(sha256, **answers)
+    here.__dict__.update(files=files, reporter=web)
+    return here, web
 
 
-async def test_a_clip_is_read_while_its_run_begins(tmp_path: Path) -> None:
-    here, told, is_planned = begin(tmp_path, write_wav(tmp_path / "clip.wav", tone(2.0)))
-    here.begin_ahead(cast(Any, RUN), "transcribe-clip")
-    begun = here.begun_ahead(RUN.id)
+def begin(here: Resident, flow_name: str = str(transcribe_clip.name)) -> "asyncio.Task[Any] | None":
+    here.begin_ahead(cast(Any, RUN), flow_name)
+    return here.begun_ahead(RUN.id)
+
+
+async def test_a_clip_is_transcribed_while_its_run_begins(tmp_path: Path) -> None:
+    here, web = process(tmp_path, write_wav(tmp_path / "clip.wav", tone(2.0)))
+    begun = begin(here)
     assert begun is not None
-    assert (await begun).id == "j1"
-    assert [(each.job_id, each.flow_run_id) for each in told] == [("j1", str(RUN.id))]
-    assert is_planned()
+    outcome = await begun
+    assert (outcome.state, outcome.transcript and outcome.transcript.duration_s) == (None, 2.0)
+    assert (web.kinds()[0], web.kinds()[-1]) == (Started, Completed)
     here.forget(RUN.id)
     assert here.begun_ahead(RUN.id) is None
 
 
-async def test_a_damaged_clip_is_left_to_the_attempt(tmp_path: Path) -> None:
+async def test_a_damaged_clip_fails_with_its_reason(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(b"RIFF, and no more")
-    here, _, is_planned = begin(tmp_path, path)
-    assert (await read_ahead(here, cast(Any, RUN))).id == "j1"
-    assert not is_planned()
+    here, web = process(tmp_path, path)
+    outcome = await (begin(here) or asyncio.sleep(0))
+    assert outcome is not None
+    assert outcome.state is not None
+    assert outcome.state.is_failed()
+    assert web.kinds() == [Started, Failed]
 
 
-async def test_a_refused_start_is_raised_to_the_run(tmp_path: Path) -> None:
+async def test_a_refused_attempt_ends_as_cancelled(tmp_path: Path) -> None:
     wav = write_wav(tmp_path / "clip.wav", tone(2.0))
-    here, _, is_planned = begin(tmp_path, wav, answer=StaleAttempt("j1", 1))
-    here.begin_ahead(cast(Any, RUN), "transcribe-clip")
-    with pytest.raises(StaleAttempt):
-        await asyncio.shield(here.begun_ahead(RUN.id) or asyncio.sleep(0))
-    assert not is_planned()
+    here, web = process(tmp_path, wav, refuses=StaleAttempt("j1", 1))
+    outcome = await (begin(here) or asyncio.sleep(0))
+    assert outcome is not None
+    assert outcome.state is not None
+    assert outcome.state.is_cancelled()
+    assert web.kinds() == [Started]
+
+
+async def test_a_clip_that_is_done_already_is_left_alone(tmp_path: Path) -> None:
+    wav = write_wav(tmp_path / "clip.wav", tone(2.0))
+    here, web = process(tmp_path, wav, state=JobState.COMPLETED)
+    outcome = await (begin(here) or asyncio.sleep(0))
+    assert outcome is not None
+    assert (outcome.state, outcome.transcript) == (None, None)
+    assert web.kinds() == [Started]
+
+
+async def test_a_run_that_prefect_refuses_stops_its_attempt(tmp_path: Path) -> None:
+    here, web = process(tmp_path, write_wav(tmp_path / "clip.wav", tone(2.0)))
+    flag, begun = here.flag(RUN.id), begin(here)
+    assert begun is not None
+    await asyncio.sleep(0)  # it begins
+    here.forget(RUN.id)
+    await asyncio.wait({begun})
+    assert begun.cancelled()
+    assert flag.is_raised()
+    assert Completed not in web.kinds()
 
 
 async def test_other_flows_have_no_head_start(tmp_path: Path) -> None:
-    here, told, _ = begin(tmp_path, write_wav(tmp_path / "clip.wav", tone(1.0)))
-    here.begin_ahead(cast(Any, RUN), "transcribe-recording")
-    assert here.begun_ahead(RUN.id) is None
-    assert told == []
+    here, web = process(tmp_path, write_wav(tmp_path / "clip.wav", tone(1.0)))
+    assert begin(here, "transcribe-recording") is None
+    assert web.told == []
