@@ -12,13 +12,12 @@ from python_multipart.multipart import parse_options_header
 from dashboards.http.error_responses import bad_request
 from dashboards.http.multipart import Form
 from dashboards.runtime import db
-from storage.files.upload_store import raise_if_no_room
-from storage.media import added_header, headerless
+from dashboards.services import added_headers
+from storage.media import headerless
 from storage.media.added_header import ByteRange
 from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, Headerless, InputFormat
 
 TYPES = {b"audio/pcm": InputFormat.S16LE, b"audio/l16": InputFormat.S16BE}
-HEADER_BYTES = 128
 PROPERTIES: dict[str, Any] = {
     "input_format": {
         "type": "string",
@@ -86,11 +85,5 @@ async def give_header(form: Form, said: Headerless, parts: tuple[ByteRange, ...]
 
 def _give_header(form: Form, said: Headerless, parts: tuple[ByteRange, ...] | None) -> None:
     name = form.file_name()
-    raise_if_no_room(form.path.parent, form.size_bytes + HEADER_BYTES, name)
-    target = form.path.with_suffix(".headed")
-    try:
-        form.sha256, form.size_bytes = added_header.write(form.path, target, said, parts)
-        target.replace(form.path)
-    finally:
-        target.unlink(missing_ok=True)
+    form.sha256, form.size_bytes = added_headers.give_header(form.path, said, name, parts)
     form.name = said.name_with_header(name)

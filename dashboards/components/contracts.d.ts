@@ -65,8 +65,22 @@ export interface UploadJob {
   error: string | null;
 }
 
+export interface InputFormatChoice {
+  value: string;
+  label: string;
+  rate_hz: number | null;
+}
+
+export interface HeaderlessChoices {
+  formats: InputFormatChoice[];
+  lowest_hz: number;
+  highest_hz: number;
+  max_channels: number;
+}
+
 export interface UploaderData {
   settings: UploadSettings;
+  headerless: HeaderlessChoices;
   jobs: Record<string, UploadJob>;
   text: UploaderText;
 }
@@ -430,6 +444,11 @@ export type UploaderText = {
   all_files: string;
   left_out: string;
   left_out_one: string;
+  header_missing: string;
+  input_format: string;
+  sample_rate: string;
+  input_channels: string;
+  describe: string;
   limit: string;
   too_large: string;
   no_room: string;

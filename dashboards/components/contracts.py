@@ -93,10 +93,28 @@ class UploadJob(TypedDict):
     error: str | None
 
 
+class InputFormatChoice(TypedDict):
+    """A format of recordings without a header; some have one rate."""
+
+    value: str
+    label: str
+    rate_hz: int | None
+
+
+class HeaderlessChoices(TypedDict):
+    """What can be said of a recording without a header."""
+
+    formats: Sequence[InputFormatChoice]
+    lowest_hz: int
+    highest_hz: int
+    max_channels: int
+
+
 class UploaderData(TypedDict):
     """The drop zone."""
 
     settings: UploadSettings
+    headerless: HeaderlessChoices
     jobs: Mapping[str, UploadJob]
 
 

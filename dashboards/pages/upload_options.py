@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboards import strings
+from dashboards.components.contracts import HeaderlessChoices
 from dashboards.pages import viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
@@ -22,7 +23,16 @@ from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.files import upload_room
 from storage.jobs import tagging
+from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, InputFormat
 
+HEADERLESS: HeaderlessChoices = {
+    "formats": [
+        {"value": each.value, "label": words.INPUT_FORMATS[each], "rate_hz": each.spec.rate_hz} for each in InputFormat
+    ],
+    "lowest_hz": LOWEST_HZ,
+    "highest_hz": HIGHEST_HZ,
+    "max_channels": MAX_CHANNELS,
+}
 AUTO = "auto"
 ANY = "any"
 PROMPT_CHARS = 1000

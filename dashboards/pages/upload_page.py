@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboards import components, strings
-from dashboards.components.contracts import UploadSettings
+from dashboards.components.contracts import UploaderData, UploadSettings
 from dashboards.pages import recording_list, registry, upload_options, viewer
 from dashboards.pages.settings import profile
 from dashboards.presenters import job_row
@@ -54,7 +54,8 @@ def drop_zone(options: Options, lane: Lane, tags: str) -> None:
         "shared": shared.isdigit(),
     }
     rows = {job_id: job_row.upload_row(job) for job_id, job in kept_jobs(me).items()}
-    opened = components.uploader({"settings": settings, "jobs": rows}, text=text, on_uploaded=note)
+    data: UploaderData = {"settings": settings, "headerless": upload_options.HEADERLESS, "jobs": rows}
+    opened = components.uploader(data, text=text, on_uploaded=note)
     if opened:
         st.switch_page(registry.page("job"), query_params={"id": opened})
 

@@ -216,6 +216,11 @@ UPLOADER: dict[str, str] = {
     "all_files": "All files",
     "left_out": "{n} files in the folder are neither audio nor video and were skipped.",
     "left_out_one": "1 file in the folder is neither audio nor video and was skipped.",
+    "header_missing": "This file has no header that says what is in it. Ask whoever recorded it, and say it here.",
+    "input_format": "Format",
+    "sample_rate": "Sample rate (Hz)",
+    "input_channels": "Channels",
+    "describe": "Transcribe",
 }
 
 LINK_TO_RECORDING: dict[str, str] = {

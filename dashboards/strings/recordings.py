@@ -5,6 +5,7 @@ from storage.domain.job_actions import JobAction
 from storage.domain.model_names import display_name, only_english
 from storage.domain.records import JobState, Lane
 from storage.domain.tags import MAX_TAG_CHARS, MAX_TAGS
+from storage.media.headerless import InputFormat
 
 # On several of these pages
 TRY_AGAIN = "Try again"
@@ -72,6 +73,16 @@ CHANNELS = {"mix": "Mixed", "split": "Separate"}
 CHANNELS_HELP = "“Separate” if each channel is one speaker, as in recorded calls: each gets its own name and times."
 TRACK = "Audio track"
 TRACK_HELP = "For files with several audio tracks, such as films. If empty, the one with sound is transcribed."
+INPUT_FORMATS = {
+    InputFormat.S16LE: "PCM, 16 bits, little-endian",
+    InputFormat.S16BE: "PCM, 16 bits, big-endian",
+    InputFormat.S24LE: "PCM, 24 bits, little-endian",
+    InputFormat.F32LE: "PCM, 32-bit float",
+    InputFormat.ALAW: "A-law (G.711)",
+    InputFormat.MULAW: "µ-law (G.711)",
+    InputFormat.G722: "G.722",
+    InputFormat.GSM: "GSM 06.10",
+}
 TRACK_CHOSEN = "Automatic"
 SPEAKER = "Speakers"
 SPEAKERS = {"no": "Not identified", "any": "Identify speakers"} | {str(n): f"{n} speakers" for n in range(2, 11)}

@@ -12,10 +12,11 @@ from http import HTTPStatus
 from pathlib import Path
 
 from dashboards.runtime import context, db
-from dashboards.services import accept_recording
+from dashboards.services import accept_recording, added_headers
 from dashboards.services.accept_recording import NewRecording
-from storage.domain.errors import TranscriberError
+from storage.domain.errors import EmptyUpload, TranscriberError
 from storage.files.upload_store import Refusal, Upload
+from storage.media.headerless import Headerless, InputFormat
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,34 @@ async def _check_twice(path: Path, upload: Upload) -> float | None:
         return await accept_recording.check(path, upload.name, upload.options)
 
 
+def _described(upload: Upload) -> Headerless | None:
+    said = upload.input
+    if said is None:
+        return None
+    return Headerless(format=InputFormat(said.format), rate_hz=said.rate_hz, channels=said.channels)
+
+
+def _name_of(upload: Upload) -> str:
+    described = _described(upload)
+    return upload.name if described is None else described.name_with_header(upload.name)
+
+
+def _give_header(path: Path, upload: Upload) -> None:
+    """Put its header before a recording that has none.
+
+    A file that is longer than what was sent has it already.
+
+    Raises:
+        StorageFull: the disk has no space for both.
+    """
+    described = _described(upload)
+    if described is None or path.stat().st_size != upload.length_bytes:
+        return
+    if upload.length_bytes < described.block_bytes:
+        raise EmptyUpload(upload.name)
+    added_headers.give_header(path, described, upload.name)
+
+
 async def _make_job(upload: Upload) -> Upload:
     shelf = context.current().shelf
     path = shelf.data(upload.id)
@@ -92,13 +121,14 @@ async def _make_job(upload: Upload) -> Upload:
         await db.in_thread(shelf.put_together, upload)
     duration_s: float | None = None
     if upload.sha256 is None:
+        await db.in_thread(_give_header, path, upload)
         duration_s = await _check_twice(path, upload)
-        sha256 = await db.in_thread(sha256_of, path)
-        upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256))
+        sha256, size_bytes = await db.in_thread(lambda: (sha256_of(path), path.stat().st_size))
+        upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256, stored_bytes=size_bytes))
     assert upload.sha256 is not None  # noqa: S101
     new = NewRecording(
         owner_id=upload.owner_id,
-        name=upload.name,
+        name=_name_of(upload),
         options=upload.options,
         lane=upload.lane,
         tags=upload.tags,
@@ -107,7 +137,8 @@ async def _make_job(upload: Upload) -> Upload:
         api_key_id=upload.api_key_id,
         duration_s=duration_s,
     )
-    job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=upload.length_bytes)
+    size_bytes = upload.stored_bytes or upload.length_bytes
+    job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=size_bytes)
     return await db.in_thread(shelf.save, replace(upload, job_id=job.id))
 
 

@@ -5,8 +5,6 @@ the two differ. The last byte creates the job, here in the server; the page is o
 """
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import threading
 from collections.abc import Awaitable, Callable
@@ -21,16 +19,14 @@ from starlette.routing import Route
 
 from dashboards.http.error_responses import error_answer
 from dashboards.http.identity import caller_of
-from dashboards.http.request_options import lane_from, options_from_json
 from dashboards.runtime import context, db
 from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.site_paths import site_path
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
+from dashboards.uploads.upload_metadata import UploadMetadata
 from storage.domain.errors import BadRequest, EmptyUpload, NotFound, UploadConflict, UploadTooLarge
-from storage.domain.records import Lane, Options
 from storage.domain.scopes import Scope
-from storage.domain.tags import split_tags
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, UploadStore, new_ident, raise_if_no_room, write_all
 
@@ -75,19 +71,14 @@ async def create(request: Request) -> Response:
     coming = await db.in_thread(reserved, shelf, by=user.id)
     key_id = caller_of(request).key_id
     await accept_recording.admit(user, more_bytes=length + coming.to_come_bytes, api_key_id=key_id)
-    name, options, lane, tags = _metadata(request)
     upload = Upload(
         id=new_ident(),
         owner_id=user.id,
         length_bytes=length,
-        name=name,
-        options=options,
-        lane=lane,
-        tags=tags,
         partial=concat == "partial",
         deferred=deferred,
-        metadata=request.headers.get("upload-metadata", ""),
         api_key_id=key_id,
+        **UploadMetadata.of(request).fields(),
     )
     await db.in_thread(_make_room, upload)
     if request.headers.get("content-type") == BYTES_TYPE:
@@ -235,18 +226,13 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
             raise BadRequest("Upload-Concat", f"{part.id} is no finished part that is still free")
     length = sum(part.length_bytes for part in parts)
     _check_length(length)
-    name, options, lane, tags = _metadata(request)
     return Upload(
         id=ident,
         owner_id=parts[0].owner_id,
         length_bytes=length,
-        name=name,
-        options=options,
-        lane=lane,
-        tags=tags,
         parts=tuple((part.id, part.length_bytes) for part in parts),
-        metadata=request.headers.get("upload-metadata", ""),
         api_key_id=caller_of(request).key_id,
+        **UploadMetadata.of(request).fields(),
     )
 
 
@@ -299,25 +285,6 @@ def _whole_number(request: Request, header: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise BadRequest(header.title(), "send it as a whole number of bytes")
     return int(text)
-
-
-def _metadata(request: Request) -> tuple[str, Options, Lane, tuple[str, ...]]:
-    """Parse `Upload-Metadata`: pairs of a key and a base64 value.
-
-    Raises:
-        BadRequest: it is malformed, or requests something unknown.
-    """
-    values: dict[str, str] = {}
-    for pair in filter(None, request.headers.get("upload-metadata", "").split(",")):
-        key, _, value = pair.strip().partition(" ")
-        try:
-            values[key] = base64.b64decode(value, validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise BadRequest("Upload-Metadata", f"{key} is not UTF-8 in base64") from error
-    lane = lane_from(values.get("lane"))
-    if lane is not Lane.INTERACTIVE:
-        caller_of(request).require(Scope.BATCH)
-    return values.get("filename", ""), options_from_json(values.get("options")), lane, split_tags(values.get("tags"))
 
 
 def _answer(upload: Upload, status: int, offset: int, more: dict[str, str] | None = None) -> Response:

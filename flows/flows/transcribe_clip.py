@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.runs.job_attempt import Outcome, RecordingAttempt, run_attempt
+from flows.runs.job_attempt import AttemptOutcome, RecordingAttempt, run_attempt
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident, current
 from flows.runs.read_recording import RecordingReader
@@ -26,8 +26,11 @@ class Clip(RecordingAttempt):
         """Report nothing: the files are there a moment later."""
 
 
-async def attempt_clip(here: Resident, run: FlowRun) -> Outcome:
-    """Run the attempt; it begins as soon as this process has the run, before Prefect has recorded that."""
+async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:
+    """Run the attempt.
+
+    It begins as soon as this process has the run, before Prefect has recorded that.
+    """
     deaths = int(run.labels.get(DEATHS, 0))
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:

@@ -149,21 +149,24 @@ AttemptAt = Callable[[Resident, CancelFlag, Job], RecordingAttempt]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an attempt ended: the flow run's final state, None for completed, and what Prefect is to show."""
+class AttemptOutcome:
+    """How an attempt ended, and what Prefect is to show of it.
+
+    A flow run without a final state is completed.
+    """
 
     state: State[Any] | None = None
     transcript: Transcript | None = None
     artifacts: RunArtifacts | None = None
 
     async def conclude(self) -> State[Any] | None:
-        """Write the artifacts of the flow run whose code is running, and return its final state."""
+        """Write the artifacts of the running flow run, and return its final state."""
         if self.artifacts is not None and self.transcript is not None:
             await self.artifacts.finish(self.transcript)
         return self.state
 
 
-async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, attempt_at: AttemptAt) -> Outcome:
+async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, attempt_at: AttemptAt) -> AttemptOutcome:
     """Run the attempt at a job that a flow run's parameters name.
 
     A temporary error fails the flow run but not the job: the reconciler requeues the job as a new attempt, a bounded
@@ -174,18 +177,18 @@ async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, atte
     try:
         job = await report_started(here, run.id, job_id, attempt)
         if job.state.finished:
-            return Outcome()  # an earlier run reported the end and was lost before Prefect recorded it
+            return AttemptOutcome()  # an earlier run reported the end and was lost before Prefect recorded it
         made = attempt_at(here, flag, job)
         transcript = await with_retries(made.run, flag=flag)
-        return Outcome(transcript=transcript, artifacts=made.artifacts)
+        return AttemptOutcome(transcript=transcript, artifacts=made.artifacts)
     except Stopped:
-        return Outcome(state=cancelled("stopped on request"))
+        return AttemptOutcome(state=cancelled("stopped on request"))
     except StaleAttempt as stale:
-        return Outcome(state=cancelled(str(stale)))
+        return AttemptOutcome(state=cancelled(str(stale)))
     except TranscriberError as error:
         if not may_pass(error):
             await _report_failure(here, job_id, attempt, error)
-        return Outcome(state=failed(error))
+        return AttemptOutcome(state=failed(error))
     except Exception as error:
         if not may_pass(error):
             await _report_failure(here, job_id, attempt, Unexpected(deployment, repr(error)))

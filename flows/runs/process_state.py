@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from storage.domain.deployments import Deployment
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from flows.runs.engine_pool import EnginePool
-    from flows.runs.job_attempt import Outcome
     from storage.files.file_store import Files
 
 T = TypeVar("T")
 
-HeadStart = Callable[["Resident", "FlowRun"], Awaitable["Outcome"]]
+HeadStart = Callable[["Resident", "FlowRun"], Awaitable[Any]]
 HEAD_STARTS: dict[str, HeadStart] = {}
 """By flow name: work that begins once this process has the run, while Prefect records that it begins."""
 
@@ -56,7 +55,7 @@ class Resident:
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
         self._flags: dict[UUID, CancelFlag] = {}
-        self._head_starts: dict[UUID, asyncio.Task[Outcome]] = {}
+        self._head_starts: dict[UUID, asyncio.Task[Any]] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -97,7 +96,7 @@ class Resident:
         if (head_start := HEAD_STARTS.get(flow_name)) is not None:
             self._head_starts[flow_run.id] = asyncio.ensure_future(head_start(self, flow_run))
 
-    def begun_ahead(self, flow_run_id: UUID) -> "asyncio.Task[Outcome] | None":
+    def begun_ahead(self, flow_run_id: UUID) -> asyncio.Task[Any] | None:
         return self._head_starts.get(flow_run_id)
 
     def forget(self, flow_run_id: UUID) -> None:

@@ -51,11 +51,21 @@ class UrlSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputDescription:
+    """What a client says of a recording without a header; see `storage.media.headerless`."""
+
+    format: str
+    rate_hz: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One upload: its owner, length and outcome.
 
     A `partial` upload is a part of another; a whole one may list the `parts` that it is assembled from, with their
-    lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent.
+    lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent. A
+    recording without a header is stored with one, which makes `stored_bytes` of it.
     """
 
     id: str
@@ -65,6 +75,7 @@ class Upload:
     options: Options
     lane: Lane
     tags: tuple[str, ...] = ()
+    input: InputDescription | None = None
     partial: bool = False
     deferred: bool = False
     metadata: str = ""
@@ -72,6 +83,7 @@ class Upload:
     used: bool = False
     api_key_id: str | None = None
     sha256: str | None = None
+    stored_bytes: int | None = None
     job_id: str | None = None
     refusal: Refusal | None = None
     source: UrlSource | None = None
@@ -135,11 +147,15 @@ class UploadStore:
         return self._note(ident).exists()
 
     def offset(self, upload: Upload) -> int:
-        """Return the number of bytes received, which is the file's length on disk."""
+        """Return the number of bytes received, which is the file's length on disk.
+
+        A file that has been given its header is longer, and whole.
+        """
         if upload.settled:
             return upload.length_bytes
         try:
-            return self.data(upload.id).stat().st_size
+            size_bytes = self.data(upload.id).stat().st_size
+            return size_bytes if upload.input is None or upload.deferred else min(size_bytes, upload.length_bytes)
         except FileNotFoundError:
             return upload.length_bytes if upload.sha256 else 0
 

@@ -4,6 +4,7 @@
  * @import { Upload as TusUpload } from "tus-js-client"
  * @import { UploadSettings, UploaderText } from "../contracts.js"
  * @import { KnownJob } from "./duplicates.js"
+ * @import { InputDescription } from "./headerless_form.js"
  *
  * @typedef {UploadSettings & { text: UploaderText }} Settings
  * @typedef {"looking" | "known" | "waiting" | "sending" | "paused" | "offline" | "done" | "failed"} UploadState -
@@ -21,6 +22,8 @@
  * @property {[at: number, sent: number][]} marks - how far it was in the last seconds
  * @property {boolean} [final] - a failure that another try would not change
  * @property {string | null} [error]
+ * @property {string} [code] - the server's code of that error
+ * @property {InputDescription} [described] - what its sender says of a file without a header
  * @property {string | null} [trouble] - why nothing moves just now
  * @property {string} [job] - the id of the job that came out of it
  * @property {KnownJob[]} [duplicates]

@@ -9,13 +9,15 @@
  */
 import { differs, find, make } from "../shared/dom.js";
 import { bytes, duration, fill } from "../shared/format.js";
+import { headerlessForm } from "./headerless_form.js";
 import { speedOf } from "./upload.js";
 
 const HTML =
   '<div class="row"><span class="title"></span><span class="pill" hidden></span>' +
   '<span class="facts muted small number"></span><span class="acts"></span></div>' +
   '<span class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" hidden><i></i></span>' +
-  '<p class="known small" hidden></p><p class="problem" hidden></p>';
+  '<p class="known small" hidden></p><p class="problem" hidden></p><div class="asked" hidden></div>';
+const HEADER_MISSING = "header_missing";
 const ON_THE_WAY = ["looking", "sending", "waiting", "paused", "offline"];
 
 export function newRow() {
@@ -31,6 +33,7 @@ export function newRow() {
     share: part(".bar i"),
     known: part(".known"),
     problem: part(".problem"),
+    asked: part(".asked"),
   };
 }
 
@@ -62,11 +65,22 @@ export function drawUpload(row, upload, view) {
   row.bar.ariaValueNow = String(Math.round(100 * share));
   row.bar.ariaLabel = upload.name;
   row.share.style.setProperty("--share", String(share));
-  row.problem.hidden = !error;
-  row.problem.textContent = error;
+  const isAsked = upload.code === HEADER_MISSING;
+  row.problem.hidden = !error && !isAsked;
+  row.problem.textContent = isAsked ? text.header_missing : error;
+  row.asked.hidden = !isAsked;
+  if (differs(row.asked, isAsked)) row.asked.replaceChildren(...(isAsked ? [formFor(upload, view)] : []));
   row.known.hidden = upload.state !== "known";
   if (upload.state === "known") row.known.textContent = knownWords(upload, text);
   if (differs(row.acts, [upload.state, upload.job])) row.acts.replaceChildren(...actsOf(upload, view));
+}
+
+/**
+ * @param {Upload} upload
+ * @param {View} view
+ */
+function formFor({ key }, { data, uploads }) {
+  return headerlessForm(data.headerless, data.text, (described) => uploads.describe(key, described));
 }
 
 /**

@@ -4,6 +4,7 @@
  * name, size and date. Components listen to the window event UPLOADS_CHANGED.
  *
  * @import { DetailedError } from "tus-js-client"
+ * @import { InputDescription } from "./headerless_form.js"
  * @import { Settings, Upload, UploadState } from "./upload.js"
  *
  * @typedef {object} Stored - what tus-js-client keeps of an upload in the browser
@@ -100,6 +101,20 @@ export class Uploads {
     Object.assign(upload, { state: "looking", settings });
     const job = await transcribeAgain(upload).catch(() => null);
     this.#finish(upload, job ? { state: "done", sent: upload.size, job } : { state: "waiting" });
+  }
+
+  /**
+   * Send a file again, with what its sender says of its format.
+   *
+   * @param {number} key
+   * @param {InputDescription} described
+   */
+  describe(key, described) {
+    const upload = this.find(key);
+    if (!upload) return;
+    const fresh = { state: /** @type {const} */ ("waiting"), error: null, code: undefined, final: false, sent: 0 };
+    Object.assign(upload, fresh, { described, tus: undefined, started: false });
+    this.#startNext();
   }
 
   /** Drop all files that the server has already. */
@@ -216,7 +231,7 @@ export class Uploads {
       chunkSize: PART_BYTES,
       parallelUploads: connectionsFor(upload),
       retryDelays: RETRY_DELAYS_MS,
-      metadata: { filename: name, filetype: file.type, options, lane, tags },
+      metadata: { filename: name, filetype: file.type, options, lane, tags, ...upload.described },
       fingerprint: async () => upload.mark,
       removeFingerprintOnSuccess: true,
       onShouldRetry: (error) => this.#shouldRetry(upload, statusOf(error)),
@@ -256,7 +271,7 @@ export class Uploads {
       for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${upload.mark}::`)) localStorage.removeItem(key);
       Object.assign(upload, { started: false, final: true });
     }
-    this.#finish(upload, { state: "failed", error: explained(upload, error) });
+    this.#finish(upload, { state: "failed", error: explained(upload, error), code: codeOf(error) });
   }
 
   /**
@@ -297,6 +312,20 @@ function answerOf(error) {
 /** @param {Error | DetailedError} error */
 function statusOf(error) {
   return answerOf(error)?.getStatus() ?? 0;
+}
+
+/**
+ * The server's code for what went wrong, if it sent one.
+ *
+ * @param {Error | DetailedError} error
+ * @returns {string | undefined}
+ */
+function codeOf(error) {
+  try {
+    return JSON.parse(answerOf(error)?.getBody() ?? "").error.code;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

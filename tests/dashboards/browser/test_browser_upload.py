@@ -16,7 +16,7 @@ from storage.domain.records import Job
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
 from storage.jobs import job_store
-from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in
+from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in, write
 from tests.dashboards.served import played_workers, serving, sign_in
 from tests.dashboards.site import PASSWORD
 from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
@@ -189,3 +189,31 @@ def test_an_upload_outlives_a_killed_server(
     web.kill()
     (job,) = web.jobs()
     assert Files.from_settings(web.settings.storage).read(names.media_name(job.media_sha256)) == path.read_bytes()
+
+
+def test_a_file_without_a_header_is_asked_about_and_taken_as_described(
+    settings: Settings, chromium: Browser, tmp_path: Path
+) -> None:
+    call = tmp_path / "call.alaw"
+    call.write_bytes(bytes(0x55 ^ (number % 89) for number in range(16_000)))
+    with upload_page(settings, chromium) as (page, watch):
+        drop(page, [call])
+        form = page.locator(".queue form.describe")
+        expect(form).to_be_visible()
+        form.get_by_label("Format").select_option(label="GSM 06.10")
+        expect(form.get_by_label("Sample rate (Hz)")).to_be_disabled()
+        form.get_by_label("Format").select_option(label="A-law (G.711)")
+        form.scroll_into_view_if_needed()
+        keep_picture(page, "upload-headerless")
+        page.set_viewport_size(PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        rate = form.get_by_label("Sample rate (Hz)")
+        write(rate, "100")
+        rate.press("Enter")
+        assert all_jobs() == []  # the browser asks for at least 4,000
+        write(rate, "16000")
+        rate.press("Enter")
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        (job,) = all_jobs()
+        assert (job.name, job.duration_s) == ("call.wav", 1.0)
+        assert [trouble.split()[0] for trouble in watch.troubles] == ["415"]  # the question

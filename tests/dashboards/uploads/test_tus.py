@@ -629,3 +629,51 @@ def test_a_whole_names_its_parts_and_takes_no_bytes(signed_in: Site, tone: Calla
     url = signed_in.client.post("/uploads", headers=whole).headers["location"]
     assert signed_in.client.head(url, headers=TUS).headers["upload-concat"] == f"final;{' '.join(parts)}"
     assert send(signed_in, url, b"x", len(data)).status_code == 403
+
+
+@pytest.fixture
+def samples() -> bytes:
+    """A second of A-law at 8 kHz, whose bytes could be anything."""
+    return bytes(0x55 ^ (number % 89) for number in range(8000))
+
+
+def test_a_recording_without_a_header_is_taken_as_described(signed_in: Site, samples: bytes) -> None:
+    asked = upload(signed_in, samples, filename="call.alaw")
+    assert (asked.status_code, asked.json()["error"]["code"]) == (415, "header_missing")
+    described = {"filename": "call.alaw", "input_format": "alaw", "sample_rate": "8000", "input_channels": ""}
+    answer = upload(signed_in, samples, **described)
+    assert (answer.status_code, answer.headers["upload-offset"]) == (204, "8000"), answer.text
+    job = job_of(answer)
+    stored = context.files().read(names.media_name(job.media_sha256))
+    assert (job.name, job.media_bytes, job.duration_s) == ("call.wav", len(stored), 1.0)
+    assert (stored[:4], stored[-8000:]) == (b"RIFF", samples)
+
+
+def test_a_header_is_given_once_however_often_it_is_tried(
+    signed_in: Site, samples: bytes, first_child: Callable[[str], None]
+) -> None:
+    first_child("kill -9 $$")
+    described = {"filename": "call.alaw", "input_format": "alaw", "sample_rate": "8000"}
+    made = create(signed_in, len(samples), **described)
+    url = made.headers["location"]
+    assert send(signed_in, url, samples).status_code == 503
+    looked = signed_in.client.head(url, headers=TUS)
+    assert looked.headers["upload-offset"] == "8000"
+    answer = send(signed_in, url, b"", offset=8000)
+    stored = context.files().read(names.media_name(job_of(answer).media_sha256))
+    assert (stored.count(b"RIFF"), stored[-8000:]) == (1, samples)
+
+
+@pytest.mark.parametrize(
+    ("described", "field"),
+    [
+        ({"input_format": "mp3"}, "input_format"),
+        ({"input_format": "alaw", "sample_rate": "fast"}, "sample_rate"),
+        ({"sample_rate": "8000"}, "sample_rate"),
+    ],
+)
+def test_a_description_that_cannot_be_is_refused_before_a_byte(
+    signed_in: Site, described: dict[str, str], field: str
+) -> None:
+    answer = create(signed_in, 8000, **described)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
