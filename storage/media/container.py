@@ -21,6 +21,8 @@ from storage.media import mp4_boxes
 from storage.media.announced_length import formats_of
 from storage.media.wav_parts import WavPart, wav_parts
 
+ENCRYPTION_KEY = "enc_key_id"
+"""What FFmpeg notes of an encrypted track of Matroska or WebM, whose packets it hands out as they are."""
 MAX_TRACKS = 64
 MAX_TITLE_CHARS = 80
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
@@ -155,7 +157,7 @@ def audio_of(container: Any, name: str, track: int) -> Any:
     """Return the requested audio stream; packets of the others are skipped.
 
     Raises:
-        NoAudioTrack, NoSuchTrack, CodecUnknown: see `storage.media.probe.check`.
+        NoAudioTrack, NoSuchTrack, CodecUnknown, RecordingEncrypted: see `storage.media.probe.check`.
     """
     streams = container.streams.audio
     if not streams:
@@ -164,6 +166,8 @@ def audio_of(container: Any, name: str, track: int) -> Any:
         raise NoAudioTrack(name)
     if not 0 <= track < len(streams):
         raise NoSuchTrack(name, track, tuple(str(each) for each in tracks_of(container)))
+    if ENCRYPTION_KEY in streams[track].metadata:
+        raise RecordingEncrypted(name)
     if streams[track].codec_context is None:
         raise CodecUnknown(name, container.format.long_name)
     only(container, [streams[track]])

@@ -287,10 +287,30 @@ def without_index(data: bytes) -> bytes:
     return data[: data.index(b"moov") - 4]
 
 
+def element(ident: str, *inside: bytes) -> bytes:
+    """Return an element of EBML, which Matroska is made of, with a size of eight bytes."""
+    data = b"".join(inside)
+    return bytes.fromhex(ident) + (1 << 56 | len(data)).to_bytes(8) + data
+
+
+def encrypted(data: bytes) -> bytes:
+    """Say of the first track that it is encrypted: ContentEncodings at the end of its entry."""
+    cipher = element("5035", element("47e1", b"\x05"), element("47e2", b"a key's id, 16 B"))
+    encodings = element("6d80", element("6240", element("5033", b"\x01"), cipher))
+    codec = data.index(b"A_AAC")
+    entry = data.rindex(b"\xae", 0, codec)
+    tracks = data.rindex(bytes.fromhex("1654ae6b"), 0, entry)
+    size_bytes = int.from_bytes(data[entry + 1 : entry + 9]) & ((1 << 56) - 1)
+    behind = entry + 9 + size_bytes
+    inside = element("1654ae6b", element("ae", data[entry + 9 : behind], encodings))
+    return data[:tracks] + inside + data[behind:]
+
+
 SPOILT: list[tuple[str, Callable[[bytes], bytes], type[TranscriberError], str]] = [
     ("m4a", without_index, IndexMissing, "has no index (moov)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"enca"), RecordingEncrypted, "is encrypted (DRM)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"drms"), RecordingEncrypted, "is encrypted (DRM)"),
+    ("mka", encrypted, RecordingEncrypted, "is encrypted (DRM)"),
     ("mka", lambda data: data.replace(b"A_AAC", b"A_ZZZ"), CodecUnknown, "no decoder here knows"),
 ]
 
