@@ -31,10 +31,11 @@ from storage.domain.records import (
     from_json,
     to_json,
 )
-from storage.domain.transcript_notes import OtherLanguage
+from storage.domain.transcript_notes import OtherLanguage, SoundsLike
 from storage.files.file_store import Files
 from tasks.asr.base import AsrEngine, DecodingStopped
 from tasks.asr.language import SpokenLanguage, languages_of, requested_language, settle_language, speech_s
+from tasks.asr.language_check import Lend, mostly_another, nothing_to_lend, with_language_checked
 from tasks.assembly.review_findings import DOUBTED, doubted_throughout, findings, given_up, maybe_s
 from tasks.assembly.seam_audit import doubtful, seams
 from tasks.assembly.stitch import stitch
@@ -82,6 +83,7 @@ def transcribe_file(
     files: Files,
     options: Options,
     diarizer: Diarizer | None = None,
+    lend_multilingual: Lend = nothing_to_lend,
     on_progress: OnProgress = lambda _: None,
     on_plan: Callable[[Plan], None] = lambda _: None,
     on_transcribed: OnTranscribed = lambda _: None,
@@ -107,6 +109,7 @@ def transcribe_file(
             engine=engine,
             files=files,
             options=options,
+            lend_multilingual=lend_multilingual,
             on_progress=on_progress,
             on_transcribed=on_transcribed,
             should_stop=should_stop,
@@ -171,11 +174,13 @@ def assemble_transcript(
     doubts = findings(plan, segments, untranscribed=untranscribed, mismatches=mismatches, repeats=repeats)
     only_english = not any(result.languages for result in results)
     notes = given_up(plan, results) + diarization.notes
-    if doubted := doubted_throughout(segments, only_english=only_english):
+    known, heard = display_name(model), mostly_another(plan, mismatches) if only_english else None
+    if doubted := doubted_throughout(segments, only_english=only_english and not heard):
         notes = encode(doubted), *notes
         whole = Finding(kind=DOUBTED, start_s=0.0, end_s=plan.duration_s, detail=text_of(notes[0]))
         doubts = whole, *doubts
-    known = display_name(model)
+    if heard:
+        notes = encode(SoundsLike(language=heard, model=known)), *notes
     if options.language and options.language != spoken.language:
         notes += (encode(OtherLanguage(asked=options.language, used=spoken.language, model=known)),)
     return Transcript(
@@ -184,7 +189,7 @@ def assemble_transcript(
         name=name,
         duration_s=plan.duration_s,
         speech_s=round(plan.speech_s + maybe_s(plan), 3),
-        language=UNDETERMINED if doubted and only_english and not options.language else spoken.language,
+        language=UNDETERMINED if heard or (doubted and only_english and not options.language) else spoken.language,
         language_probability=spoken.probability,
         other_languages=spoken.others,
         model=known,
@@ -221,6 +226,7 @@ def transcribe_or_reuse(
     files: Files,
     options: Options,
     language: str | None,
+    lend_multilingual: Lend = nothing_to_lend,
     should_stop: ShouldStop = lambda: False,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> TranscribedSpan:
@@ -236,14 +242,18 @@ def transcribe_or_reuse(
         return TranscribedSpan(span=span, result=stored, result_name=result_name, reused=True)
     except NotStored:
         logger.debug("transcribing span %d", span.index, extra={"action": "span"})
+    pcm, speech = read_span(files, span.samples_sha256), speech_of(span)
     result = engine.transcribe(
-        read_span(files, span.samples_sha256),
+        pcm,
         options=options,
         language=language,
-        speech=speech_of(span),
+        speech=speech,
         maybe=maybe_of(span),
         should_stop=should_stop,
         on_progress=on_progress,
+    )
+    result = with_language_checked(
+        result, pcm, speech, engine=engine, options=options, lend=lend_multilingual, should_stop=should_stop
     )
     files.write(result_name, to_json(result))
     return TranscribedSpan(span=span, result=result, result_name=result_name, reused=False)
@@ -256,6 +266,7 @@ class _PipelineRun:
     engine: AsrEngine
     files: Files
     options: Options
+    lend_multilingual: Lend
     on_progress: OnProgress
     on_transcribed: OnTranscribed
     should_stop: ShouldStop
@@ -327,6 +338,7 @@ class _PipelineRun:
             files=self.files,
             options=self.options,
             language=language,
+            lend_multilingual=self.lend_multilingual,
             should_stop=self.stop_requested,
             on_progress=on_progress,
         )

@@ -1,7 +1,9 @@
 """`transcriber transcribe`: transcribes files without a server, with Whisper's usual flags."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from storage.domain.settings import EngineSettings, Settings
     from storage.files.file_store import Files
     from storage.media.headerless import Headerless
+    from tasks.asr.base import AsrEngine
     from tasks.asr.engine import Engine
     from tasks.models.catalogue import Resolved
     from tasks.pipeline import Progress
@@ -159,6 +162,8 @@ class LocalRun:
     headerless: "Headerless | None" = None
     stopped: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
+    checking: threading.Lock = field(default_factory=threading.Lock)
+    language_checker: "AsrEngine | None" = None
 
     def all(self, paths: list[Path], output_dir: Path) -> int:
         """Transcribe every file, in parallel if the engine allows; return the exit status."""
@@ -200,6 +205,20 @@ class LocalRun:
                 self.stopped.set()
                 workers.shutdown(wait=True, cancel_futures=True)
                 raise
+
+    @contextmanager
+    def lend_multilingual(self) -> "Iterator[AsrEngine | None]":
+        """Lend the smallest multilingual model on this machine, if there is one."""
+        from tasks.asr.language_check import multilingual_model
+        from tasks.asr.selected_engine import SelectedEngine
+        from tasks.models.catalogue import Resolved
+
+        with self.checking:
+            found = multilingual_model(self.settings.model_dir)
+            if self.language_checker is None and found is not None:
+                model = Resolved(name=found.name, path=found.path, fingerprint=found.fingerprint)
+                self.language_checker = SelectedEngine.from_settings(model, self.engine_settings)
+            yield self.language_checker
 
     def choose_model(self) -> "Resolved":
         """Return the model, downloaded if necessary with a progress bar; prints its warning."""
@@ -294,6 +313,7 @@ class FileTranscriber:
                 files=self.stored,
                 options=replace(self.run.options, hotwords=hotwords),
                 diarizer=LocalDiarizer.from_settings(self.run.settings),
+                lend_multilingual=self.run.lend_multilingual,
                 on_progress=on_progress,
                 on_plan=on_plan,
                 on_transcribed=entry.span_done,

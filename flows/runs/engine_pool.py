@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from storage.domain.errors import ModelMissing
+from storage.domain.errors import ModelMissing, OutOfDeviceMemory
 from storage.domain.job_messages import decode
 from storage.domain.settings import EngineSettings, Settings
 from storage.domain.transcript_notes import SteppedDown
 from tasks.asr.base import AsrEngine
+from tasks.asr.language_check import multilingual_model
 from tasks.asr.selected_engine import SelectedEngine
 from tasks.models import device_memory
 from tasks.models.catalogue import Resolved
@@ -80,6 +81,19 @@ class EnginePool:
                 if not slot.users:
                     _restore_plan(slot)
                 slot.idle_since = self._clock()
+
+    @contextlib.contextmanager
+    def borrow_multilingual(self) -> Iterator[AsrEngine | None]:
+        """Lend the engine of the smallest multilingual model here, or None without one or room."""
+        found = multilingual_model(self._settings.model_dir)
+        with contextlib.ExitStack() as stack:
+            engine = None
+            try:
+                if found is not None:
+                    engine = stack.enter_context(self.borrow(found.name, found.fingerprint))
+            except (ModelMissing, OutOfDeviceMemory) as error:
+                log.info("the language is not checked: %s", error)
+            yield engine
 
     def _load(self, model: str, fingerprint: str) -> AsrEngine:
         resolved = self._resolve(model)

@@ -61,6 +61,7 @@ class SpanTranscription:
     def transcribe(self) -> SpanResult:
         """Transcribe the span and store the result; blocking, for a thread."""
         from tasks.asr.base import DecodingStopped
+        from tasks.asr.language_check import with_language_checked
         from tasks.audio import ingest
 
         pcm = ingest.read_span(self.here.files, self.samples_sha256)
@@ -74,6 +75,15 @@ class SpanTranscription:
                     maybe=self.maybe,
                     should_stop=self.flag.is_raised,
                     on_progress=self.note,
+                )
+                span_result = with_language_checked(
+                    span_result,
+                    pcm,
+                    self.speech,
+                    engine=borrowed,
+                    options=self.options,
+                    lend=self.here.engine_pool().borrow_multilingual,
+                    should_stop=self.flag.is_raised,
                 )
             except DecodingStopped as stopped:
                 raise Stopped from stopped

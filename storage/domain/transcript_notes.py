@@ -169,7 +169,16 @@ class DoubtedThroughout:
     code: Literal["doubted_throughout"] = "doubted_throughout"
 
 
-TranscriptNote = FileMessage | SteppedDown | OtherLanguage | DoubtedThroughout
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundsLike:
+    """Most of the recording sounds like a language that its English-only model does not know."""
+
+    language: str
+    model: str
+    code: Literal["sounds_like"] = "sounds_like"
+
+
+TranscriptNote = FileMessage | SteppedDown | OtherLanguage | SoundsLike | DoubtedThroughout
 
 
 def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for each note
@@ -203,6 +212,11 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
         case OtherLanguage(asked=asked, used=used, model=model):
             named = LANGUAGES.get(asked, asked), LANGUAGES.get(used, used)
             return f"{named[0]} was requested, {named[1]} was transcribed: model {model} supports no other language"
+        case SoundsLike(language=language, model=model):
+            return (
+                f"it sounds like {LANGUAGES.get(language, language)}, but model {model} knows only English: "
+                "transcribe it again with a multilingual model"
+            )
         case DoubtedThroughout():
             advice = "; it knows English alone: for another language, transcribe again with a multilingual model"
             return f"the model doubts {note.unsure} of {note.words} words" + (advice if note.only_english else "")

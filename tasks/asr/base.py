@@ -6,7 +6,7 @@ from typing import Protocol
 
 from storage.domain.errors import BadRequest, ModelCannot
 from storage.domain.model_names import translates
-from storage.domain.records import Options, SpanResult, Stretch
+from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch
 from tasks.audio.decode import Samples
 from tasks.models.catalogue import Resolved
 from tasks.models.devices import DevicePlan
@@ -95,6 +95,19 @@ class AsrEngine(Protocol):
             OutOfDeviceMemory: even the smallest plan does not fit the device.
             BadRequest: the model does not support the language.
             ModelCannot: translation was requested and the model cannot translate.
+        """
+        ...
+
+    def language_mismatches(
+        self, pcm: Samples, speech: tuple[Stretch, ...], language: str, *, should_stop: ShouldStop = lambda: False
+    ) -> tuple[LanguageMismatch, ...]:
+        """Return the utterances that clearly sound like a language other than the given one.
+
+        They are not transcribed; an English-only engine finds none.
+
+        Raises:
+            DecodingStopped: `should_stop` returned true.
+            OutOfDeviceMemory: even the smallest plan does not fit the device.
         """
         ...
 

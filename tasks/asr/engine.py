@@ -16,11 +16,11 @@ from typing import Any, Self, TypeVar
 
 from storage.domain.errors import ModelMissing, OutOfDeviceMemory
 from storage.domain.job_messages import encode, text_of
-from storage.domain.records import Options, SpanResult, Stretch
+from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch
 from storage.domain.settings import EngineSettings
 from storage.domain.transcript_notes import RanOnCpu, SmallerBatches, SmallerWeights, SteppedDown, SteppedTo
 from tasks.asr.base import ENGLISH, Capabilities, OnProgress, ShouldStop, language_to_decode
-from tasks.asr.transcribe_windows import transcribe_windows
+from tasks.asr.transcribe_windows import language_mismatches, transcribe_windows
 from tasks.asr.whisper_decode import Decoder
 from tasks.audio.decode import Samples
 from tasks.models.catalogue import Resolved, hold, is_multilingual
@@ -219,6 +219,23 @@ class Engine(AbstractContextManager["Engine"]):
             )
 
         return self.with_less(work)
+
+    def language_mismatches(
+        self, pcm: Samples, speech: tuple[Stretch, ...], language: str, *, should_stop: ShouldStop = lambda: False
+    ) -> tuple[LanguageMismatch, ...]:
+        """Return the utterances that clearly sound like another language; see `AsrEngine.language_mismatches`."""
+        if not self.capabilities.multilingual:
+            return ()
+        return self.with_less(
+            lambda: language_mismatches(
+                pcm,
+                speech,
+                language,
+                decoder=Decoder(model=self.model, options=Options()),
+                batch_size=self.plan.batch_size,
+                should_stop=should_stop,
+            )
+        )
 
     def can_step_down(self) -> bool:
         """Return whether there is a smaller plan."""

@@ -16,7 +16,7 @@ from tasks.asr.utterance_language import mismatches, together, utterances
 from tasks.asr.whisper_decode import Decoder, Search, SpanDecoder, Take, inside
 from tasks.asr.word_timing import in_order, segments_of
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
-from tasks.audio.windows import pack, quietest_in
+from tasks.audio.windows import Quietest, pack, quietest_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,7 @@ def transcribe_windows(
         DecodingStopped: `should_stop` returned true.
     """
     quietest = quietest_in(pcm)
-    windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest, window_s=decoder.window_s)
-    takes = [Take(window=window, speech=inside(window, speech)) for window in windows]
+    takes = takes_of(pcm, speech, quietest=quietest, window_s=decoder.window_s)
     done_s = 0.0
 
     def on_texts(batch: Sequence[Take]) -> None:
@@ -103,3 +102,30 @@ def transcribe_windows(
         untranscribed=filled.untranscribed,
         repeats=tuple(repeated_in_sound([word for segment in segments for word in segment.words], pcm)),
     )
+
+
+def takes_of(pcm: Samples, speech: Sequence[Stretch], *, quietest: Quietest, window_s: float) -> list[Take]:
+    """Return the windows to decode, each with the speech in it."""
+    windows = pack(speech, duration_s=len(pcm) / SAMPLE_RATE_HZ, quietest=quietest, window_s=window_s)
+    return [Take(window=window, speech=inside(window, speech)) for window in windows]
+
+
+def language_mismatches(
+    pcm: Samples,
+    speech: Sequence[Stretch],
+    language: str,
+    *,
+    decoder: Decoder,
+    batch_size: int,
+    should_stop: Callable[[], bool],
+) -> tuple[LanguageMismatch, ...]:
+    """Return the utterances that clearly sound like another language, without decoding them.
+
+    Raises:
+        DecodingStopped: `should_stop` returned true.
+    """
+    takes = takes_of(pcm, speech, quietest=quietest_in(pcm), window_s=decoder.window_s)
+    span_decoder = SpanDecoder(
+        decoder=decoder, pcm=pcm, batch_size=batch_size, should_stop=should_stop, language=language
+    )
+    return mismatches(utterances(takes, span_decoder), language) if takes else ()

@@ -52,6 +52,7 @@ from storage.domain.transcript_notes import (
     SilentGaps,
     SmallerBatches,
     SmallerWeights,
+    SoundsLike,
     SteppedDown,
     TrackChosen,
     TracksMixed,
@@ -122,6 +123,8 @@ SAID: dict[JobMessage, str] = {
     SteppedDown(
         to=RanOnCpu(usual="cuda:0"), device="cuda:0"
     ): "cuda:0 had too little memory: ran on the CPU instead of cuda:0",
+    SoundsLike(language="de", model="tiny.en"): "it sounds like German, but model tiny.en knows only English: "
+    "transcribe it again with a multilingual model",
     OtherLanguage(
         asked="de", used="en", model="tiny.en"
     ): "German was requested, English was transcribed: model tiny.en supports no other language",

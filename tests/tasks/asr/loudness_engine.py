@@ -11,7 +11,7 @@ import numpy as np
 
 from storage.domain.errors import ModelMissing, OutOfDeviceMemory
 from storage.domain.job_messages import encode
-from storage.domain.records import LanguageGuess, Options, Segment, SpanResult, Stretch, Word
+from storage.domain.records import LanguageGuess, LanguageMismatch, Options, Segment, SpanResult, Stretch, Word
 from storage.domain.settings import EngineSettings
 from storage.domain.transcript_notes import SmallerBatches, SteppedDown
 from tasks.asr.base import (
@@ -100,6 +100,21 @@ class LoudnessEngine:
             batch_size=self.plan.batch_size,
             engine_s=round(time.perf_counter() - started, 3),
             given_up=self.given_up,
+        )
+
+    def language_mismatches(
+        self,
+        pcm: Samples,  # noqa: ARG002 - as in the contract
+        speech: tuple[Stretch, ...],
+        language: str,
+        *,
+        should_stop: ShouldStop = lambda: False,  # noqa: ARG002
+    ) -> tuple[LanguageMismatch, ...]:
+        """Call all speech German, whose only language is loudness."""
+        if language == "de":
+            return ()
+        return tuple(
+            LanguageMismatch(start_s=each.start_s, end_s=each.end_s, language="de", probability=1.0) for each in speech
         )
 
     def can_step_down(self) -> bool:

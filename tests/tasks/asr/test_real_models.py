@@ -1,6 +1,7 @@
 """A human voice with real Whisper models from the package index."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from storage.domain.errors import BadRequest
 from storage.domain.job_messages import text_of
 from storage.domain.records import Options
+from storage.domain.settings import EngineSettings
 from storage.files.file_store import Files
 from tasks.asr.engine import Engine
+from tasks.audio.vad import find_speech
 from tasks.pipeline import transcribe_file
 from tests.conftest import JFK, JFK_TEXT
-from tests.tasks.sounds import tone
+from tests.tasks.asr.loudness_engine import LoudnessEngine, write_model
+from tests.tasks.sounds import decoded, tone
 
 SPANISH = Path(__file__).parents[1] / "speech" / "es.flac"
 
@@ -51,3 +55,33 @@ def test_another_language_than_the_model_knows_is_doubted_first(tiny_en_engine: 
     assert text_of(found.given_up[0]) == found.findings[0].detail
     assert "it knows English alone" in found.findings[0].detail
     assert found.language == "und"
+
+
+def test_speech_is_told_from_another_language_without_decoding(base_engine: Engine, tiny_en_engine: Engine) -> None:
+    pcm = decoded(JFK)
+    speech = tuple(find_speech(pcm))
+    assert base_engine.language_mismatches(pcm, speech, "en") == ()
+    assert {each.language for each in base_engine.language_mismatches(pcm, speech, "es")} == {"en"}
+    assert tiny_en_engine.language_mismatches(pcm, speech, "es") == ()
+
+
+def test_a_multilingual_model_that_is_here_tells_the_language(
+    tiny_en_engine: Engine, base_engine: Engine, files: Files, tmp_path: Path
+) -> None:
+    """The real one calls the clip English, and another engine calls all sound German."""
+    german = LoudnessEngine.from_settings(write_model(tmp_path / "loudness"), EngineSettings(device="cpu"), "cpu")
+    told: dict[str, list[str]] = {}
+    for other in (base_engine, german):
+        found = transcribe_file(
+            JFK,
+            engine=tiny_en_engine,
+            files=Files(str(tmp_path / other.version.replace("/", " "))),
+            options=Options(),
+            lend_multilingual=lambda other=other: nullcontext(other),  # type: ignore[misc]
+        )
+        told[found.language] = [text_of(note) for note in found.given_up]
+        assert ("another language" in {finding.kind for finding in found.findings}) == (other is german)
+    assert told["en"] == []
+    assert told["und"] == [
+        "it sounds like German, but model tiny.en knows only English: transcribe it again with a multilingual model"
+    ]
