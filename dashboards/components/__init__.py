@@ -31,7 +31,6 @@ from dashboards.strings.player import PLAYER
 
 HERE = Path(__file__).parent
 SVG_MARK = HERE / "shared" / "mark.svg"
-STYLE = HERE / "shared" / "app.css"
 BASE_STYLE = HERE / "shared" / "base.css"
 
 

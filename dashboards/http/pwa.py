@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime.site_paths import site_path
 from dashboards.strings import APP, NO_WEBSOCKET
 from storage.domain.errors import NotFound
@@ -24,6 +25,7 @@ SHELL = HERE / "static" / "shell"
 ICONS = {"icon-192.png": "192x192", "icon-512.png": "512x512"}
 MASKABLE = {"maskable-192.png": "192x192", "maskable-512.png": "512x512"}
 ASSETS: dict[str, Path] = {
+    "app.css": HERE / "components" / "shared" / "app.css",
     "mark.svg": HERE / "components" / "shared" / "mark.svg",
     "unsent_store.js": HERE / "components" / "uploader" / "unsent_store.js",
     "shell.js": SHELL / "shell.js",
@@ -45,6 +47,12 @@ CALM = """
       @media (prefers-color-scheme: dark) { .no-websocket { background: #101514; color: #e6ecea; } }
     """
 """Nothing is shown before the sidebar has its place, and so nothing moves when it comes; the log-in has none."""
+SIDEBAR = """
+      @media (min-width: 769px) {
+        .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) div:has(> .stMain) { margin-left: 281px; }
+      }
+    """
+"""The sidebar's place is kept for those who have a session."""
 HEAD = """<title>{app}</title>
     <link rel="manifest" href="{site}/manifest.webmanifest" crossorigin="use-credentials" />
     <link rel="apple-touch-icon" href="{site}/assets/apple-touch-icon.png" />
@@ -56,14 +64,17 @@ HEAD = """<title>{app}</title>
       <div class="no-websocket" role="alert"><b>{no_websocket[title]}</b><p>{no_websocket[words]}</p></div>
     </template>
     <script type="module" src="{site}/assets/shell.js"></script>"""
+FOOT = """<link rel="stylesheet" href="{site}/assets/app.css" /></body>"""
+"""Behind Streamlit's own styles, so that ours win; a style that comes with the first script run moves everything."""
 ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
 
 
 @cache
-def head_of(site: str) -> bytes:
+def head_of(site: str, *, has_session: bool) -> bytes:
     """Return the tags for the page of an app at this path."""
-    return HEAD.format(app=APP, site=site, about=ABOUT, calm=CALM, no_websocket=NO_WEBSOCKET).encode()
+    calm = CALM + SIDEBAR * has_session
+    return HEAD.format(app=APP, site=site, about=ABOUT, calm=calm, no_websocket=NO_WEBSOCKET).encode()
 
 
 @cache
@@ -118,7 +129,8 @@ class Shell:
             elif held and message["type"] == "http.response.body":
                 held.append(message)
                 if not message.get("more_body", False):
-                    await _send_dressed(held, send, scope["method"])
+                    has_session = f"{COOKIE}=" in Headers(scope=scope).get("cookie", "")
+                    await _send_dressed(held, send, scope["method"], has_session=has_session)
             else:
                 await send(message)
 
@@ -137,12 +149,13 @@ def _is_html(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
 
 
-async def _send_dressed(held: list[Message], send: Send, method: str) -> None:
+async def _send_dressed(held: list[Message], send: Send, method: str, *, has_session: bool) -> None:
     start, *bodies = held
     page = b"".join(body.get("body", b"") for body in bodies)
     headers = MutableHeaders(scope=start)
     if ROOT in page:
-        page = TITLE.sub(lambda _: head_of(site_path("")), page, count=1)
+        page = TITLE.sub(lambda _: head_of(site_path(""), has_session=has_session), page, count=1)
+        page = page.replace(b"</body>", FOOT.format(site=site_path("")).encode(), 1)
     for name in ("content-length", "etag", "last-modified"):
         del headers[name]
     if method == "GET":
@@ -176,7 +189,7 @@ async def asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in ASSETS or not os.path.isfile(ASSETS[name]):  # noqa: ASYNC240, PTH113 - a stat of our own file
         raise NotFound("file", name)
-    kind = {".js": "text/javascript", ".svg": "image/svg+xml"}.get(ASSETS[name].suffix)
+    kind = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}.get(ASSETS[name].suffix)
     return FileResponse(ASSETS[name], media_type=kind, headers=FRESH)
 
 

@@ -20,7 +20,6 @@ EVERY_PATH = [registry.PAGES[key].path for key in SIGNED_IN]
 def main() -> None:
     """Show the login, the password form or the requested page."""
     st.set_page_config(page_title=strings.APP, page_icon=str(components.SVG_MARK), layout="wide")
-    st.html(components.STYLE)
     me = viewer.signed_in()
     if me is None:
         only(login_forms.login_page, strings.PAGE["login"], beside=OUTSIDE)

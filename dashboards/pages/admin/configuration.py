@@ -17,10 +17,13 @@ def listing() -> None:
     """Show the settings, one table per concern."""
     viewer.required_admin()
     st.caption(words.CONFIGURATION_ABOUT)
-    for concern in concerns():
-        title = (type(concern).__doc__ or "").strip().splitlines()[0].rstrip(".")
-        st.header(title.partition(":")[0], anchor=False)
-        st.html(_table(list(rows(concern))))
+    st.html("".join(map(_section, concerns())))  # in one element, which grows without moving others
+
+
+def _section(concern: BaseSettings) -> str:
+    """Return the heading and the table of a concern."""
+    title = (type(concern).__doc__ or "").strip().splitlines()[0].rstrip(".").partition(":")[0]
+    return f"<h2>{html.escape(title)}</h2>{_table(list(rows(concern)))}"
 
 
 def _table(settings: Sequence[dict[str, str]]) -> str:

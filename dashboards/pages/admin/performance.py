@@ -36,7 +36,8 @@ def requests() -> None:
         for one in seen
     ]
     times = {name: st.column_config.NumberColumn(format="%.1f ms") for name in (words.P50, words.P95, words.SLOWEST)}
-    st.dataframe(rows, hide_index=True, column_config=times, height="content" if len(rows) < 14 else 520)
+    with st.container(key="table-requests"):
+        st.dataframe(rows, hide_index=True, column_config=times, height="content" if len(rows) < 14 else 520)
 
 
 @st.fragment(run_every=EVERY_S)

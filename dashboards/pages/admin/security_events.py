@@ -34,7 +34,7 @@ def figures() -> None:
     if not found:
         st.info(words.NO_SECURITY_EVENTS)
         return
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="tiles-security"):
         for action, label in DAY_FIGURES:
             st.metric(label, f"{found.get(action, AuditCounts()).day:,}", help=words.IN_A_DAY, border=True)
     sums: dict[AuditKind, Counter[str]] = {kind: Counter() for kind in SECURITY_KINDS}
@@ -42,7 +42,7 @@ def figures() -> None:
         sums[AuditAction(name).spec.kind] += Counter(
             dict(zip(words.PERIODS, (one.day, one.week, one.month), strict=True))
         )
-    with st.expander(words.COUNTS, expanded=True):
+    with st.expander(words.COUNTS, expanded=True), st.container(key="table-counts"):
         st.table(
             {words.KIND: [words.KINDS[kind] for kind in sums]}
             | {period: [f"{sums[kind][period]:,}" for kind in sums] for period in words.PERIODS}

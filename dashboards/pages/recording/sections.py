@@ -57,7 +57,8 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
                 for tag in job.tags:
                     st.badge(viewer.plain(tag), color="gray", icon=":material/label:")
         if job.state is JobState.COMPLETED and not job.deleted_at:
-            st.html(f'<a class="jump" href="#{FILES}">{words.TO_FILES}</a>')
+            with st.container(key="jump"):
+                st.html(f'<a class="jump" href="#{FILES}">{words.TO_FILES}</a>')
 
 
 def _rename(job: Job, me: Viewer) -> None:

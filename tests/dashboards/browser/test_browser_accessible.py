@@ -1,4 +1,4 @@
-"""Every page, light and dark, desktop and phone: axe-core findings, overflow, screenshots.
+"""Every page, light and dark, desktop and phone: axe-core findings, overflow, layout shift, screenshots.
 
 axe-core 4.14.1 (MPL-2.0) is in tests/vendor and used only by tests.
 """
@@ -34,7 +34,13 @@ RUN = """async (notOurs) => {
     return found.violations.flatMap(({ id, impact, nodes }) => nodes.filter(ours(id)).map(({ target, html, any }) => (
         { impact, said: `${id}: ${target.flat().join(" ")} ${html.slice(0, 160)} ${any[0]?.message ?? ""}` })));
 }"""
-GRAVE = {"serious", "critical"}
+WATCH_SHIFT = """
+window.shift = 0;
+new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+MOST_SHIFT = 0.1
 SIZES = {"desk": DESK, "phone": PHONE}
 Theme = Literal["light", "dark"]
 Troubles = dict[Theme, list[str]]
@@ -107,9 +113,9 @@ def drawn(page: Page) -> None:
     expect(page.locator("[data-stale=true]")).to_have_count(0)  # what is being drawn again is pale
 
 
-def grave(page: Page) -> list[str]:
-    """Return what axe-core calls serious or critical, but for what is Streamlit's own."""
-    return [one["said"] for one in page.evaluate(RUN, NOT_OURS) if one["impact"] in GRAVE]
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds, of any impact, but for what is Streamlit's own."""
+    return [f"{one['impact']}: {one['said']}" for one in page.evaluate(RUN, NOT_OURS)]
 
 
 def walk(page: Page, served: Served, more: str, themes: Sequence[Theme], *paths: str) -> Troubles:
@@ -132,13 +138,15 @@ def visit(page: Page, url: str, name: str, troubles: Troubles) -> None:
 
 def look_at(page: Page, name: str, troubles: Troubles) -> None:
     """Keep a picture of the page that is open in each theme; note what axe-core finds and what overflows."""
-    for theme, found in troubles.items():
+    for number, (theme, found) in enumerate(troubles.items()):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         expect(page.locator("[data-testid=stApp]"), f"{name} in {theme}").to_have_css("background-color", GROUND[theme])
         drawn(page)
+        shift = page.evaluate("window.shift") if number == 0 else 0  # a change of theme is no loading
         keep_picture(page, f"{name}-{theme}")
         wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
-        said = grave(page)
+        said = violations(page)
+        said += [f"shifted by {shift:.2f}"] if shift >= MOST_SHIFT else []
         said += [f"{wide} px too wide"] if wide > 0 else []
         found.extend(f"{name}-{theme}: {one}" for one in said)
 
@@ -151,6 +159,7 @@ def seen_by_root(served: Served, chromium: Browser, job: Job) -> Callable[[str],
     def seen(size: str) -> Troubles:
         in_browser = chromium.new_context(viewport=SIZES[size])
         in_browser.add_init_script(path=AXE)
+        in_browser.add_init_script(WATCH_SHIFT)
         watch = Watch(served.url)
         page = watch.over(in_browser.new_page())
         page.goto(served.url)
@@ -180,6 +189,7 @@ def test_so_can_the_empty_pages_of_somebody_new(
 ) -> None:
     in_browser = chromium.new_context(viewport=SIZES[size])
     in_browser.add_init_script(path=AXE)
+    in_browser.add_init_script(WATCH_SHIFT)
     watch = Watch(served.url)
     sign_in(in_browser, served, name)
     page = watch.over(in_browser.new_page())
