@@ -17,10 +17,10 @@ from storage.accounts import preferences, quotas, vocabulary
 from storage.accounts.preferences import Preferences
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, ModelCannot
-from storage.domain.languages import LANGUAGES
 from storage.domain.model_names import translates
 from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 from storage.domain.tags import MAX_TAGS, split_tags
+from storage.domain.translation import number
 from storage.files import upload_room
 from storage.jobs import tagging
 from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, InputFormat
@@ -139,14 +139,14 @@ def limits(me: viewer.Viewer, free_bytes: int) -> dict[str, str]:
     web = context.settings().web
     values = {
         "size": formatting.size(web.max_upload_bytes),
-        "hours": f"{web.max_hours:g}",
+        "hours": number(web.max_hours, "g"),
         "free": formatting.size(free_bytes),
     }
     told = [(strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_ROOM).format(**values)]
     if me.user.quota_hours is not None:
         used = db.look(quotas.usage, me.user.id)
-        heard = f"{(used.heard_s + used.coming_s) / 3600:.1f}"
-        told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=f"{me.user.quota_hours:g}"))
+        heard = number((used.heard_s + used.coming_s) / 3600, ".1f")
+        told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=number(me.user.quota_hours, "g")))
     return {
         "limit": " ".join([*told, strings.GO_ON_WORKING]),
         "too_large": strings.TOO_LARGE.format(**values),
@@ -162,7 +162,9 @@ def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: st
 
 
 def _language(usual: Preferences) -> str:
-    return _one_of(words.SPOKEN_LANGUAGE, {ANY: words.DETECT} | LANGUAGES, usual.language or ANY, key="language")
+    return _one_of(
+        words.SPOKEN_LANGUAGE, {ANY: words.DETECT} | formatting.languages(), usual.language or ANY, key="language"
+    )
 
 
 def _model(usual: Preferences) -> str:

@@ -1,5 +1,9 @@
 """Texts of the player."""
 
+from dashboards.strings.translated_module import translate_constants
+
+translate_constants(__name__)
+
 PLAYER: dict[str, object] = {
     "play": "Play (space)",
     "pause": "Pause (space)",

@@ -24,7 +24,7 @@ from storage.maintenance import audit_heads
 
 ANYTHING = ""
 MOST_PROBLEMS = 20
-PAGES: Pager[AuditRow] = Pager(key="audit_before", mark=lambda row: row.seq, to_first=words.NEWEST, to_next=words.OLDER)
+PAGES: Pager[AuditRow] = Pager(key="audit_before", mark=lambda row: row.seq, labels=lambda: (words.NEWEST, words.OLDER))
 
 
 def verify() -> None:
