@@ -118,10 +118,13 @@ def updated(language: str) -> bytes:
 
 
 def _header(language: str) -> str:
-    """Return the glossary above the first message, and the message with the file's own facts."""
+    """Return the start of a language's file, which is written by hand: the glossary and the facts of the catalogue."""
     path = path_of(language)
-    kept = path.read_text(encoding="utf-8").split("\n\n", 1)[0] if path.exists() else ""
-    return f"{kept}\n\n" if kept else ""
+    if path.exists():
+        return path.read_text(encoding="utf-8").split("\n\n", 1)[0] + "\n\n"
+    forms = Catalog(locale=language).plural_forms
+    facts = [f"Language: {language}", "Content-Type: text/plain; charset=utf-8", f"Plural-Forms: {forms}"]
+    return "\n".join(['msgid ""', 'msgstr ""', *(f'"{fact}\\n"' for fact in facts)]) + "\n\n"
 
 
 def untranslated(catalogue: Catalog) -> list[Message]:

@@ -3,6 +3,11 @@
 from storage.domain.durations import roughly
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+
+WHOSE = (marked("your"), marked("other people's"))
+"""Whose uploads `RoomReserved` is about."""
 
 
 def _mib(size_bytes: int) -> str:
