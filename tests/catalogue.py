@@ -51,7 +51,7 @@ def _calls() -> Iterator[tuple[str, str | tuple[str, str]]]:
                 if len(texts) == 2:
                     yield place, (texts[0][0], texts[1][0])
                 else:
-                    yield from ((place, text) for text in sum(texts, []))
+                    yield from ((place, text) for found in texts for text in found)
 
 
 def _text(argument: ast.expr, place: str) -> list[str]:
@@ -141,7 +141,7 @@ def main() -> int:
         path_of(language).write_bytes(updated(language))
         for message in untranslated(current(language)):
             missing += 1
-            print(f"{path_of(language).relative_to(ROOT)}: {message.id!r}")
+            sys.stdout.write(f"{path_of(language).relative_to(ROOT)}: {message.id!r}\n")
     return 1 if missing else 0
 
 

@@ -5,15 +5,13 @@ They are about finished recordings, new browsers and disabled webhooks.
 
 import asyncio
 import logging
-from datetime import UTC
 
 import duckdb
 
 from dashboards.clients import smtp_client
-from dashboards.presenters import formatting
+from dashboards.loops import mail_texts
 from dashboards.runtime import context, db
 from dashboards.runtime.limits import Limits
-from dashboards.strings import mails as words
 from storage.accounts import device_notices, mail_queue, preferences, webhooks
 from storage.accounts.device_notices import NoticeMail
 from storage.accounts.mail_queue import Mail
@@ -74,9 +72,8 @@ async def _send_one(settings: MailSettings, mail: Mail) -> bool:
         return True  # there is nothing to report any more
     ready = mail.state is JobState.COMPLETED
     with translation.speaking(await _language_of(mail.user_id)):
-        subject = words.is_ready(mail.name) if ready else words.has_failed(mail.name)
-        said = words.READY if ready else text_of(mail.error) or words.FAILED
-        text = f"{said}\n\n{address_of_app()}/job?id={mail.job_id}\n\n{words.TURN_OFF}\n"
+        link = f"{address_of_app()}/job?id={mail.job_id}"
+        subject, text = mail_texts.recording_ended(mail.name, ready=ready, error=text_of(mail.error), link=link)
     about = f"job {mail.job_id}, try {mail.tries + 1}"
     return await _sent(settings, to=mail.email, subject=subject, text=text, about=about)
 
@@ -84,14 +81,16 @@ async def _send_one(settings: MailSettings, mail: Mail) -> bool:
 async def _send_notice(settings: MailSettings, notice: NoticeMail) -> bool:
     if not notice.email:
         return True
-    device, page = notice.device, f"{address_of_app()}/settings?part="
+    device = notice.device
     with translation.speaking(await _language_of(notice.user_id)):
-        part, remedy = ("Password", words.CHANGE_PASSWORD) if notice.by_password else ("Browsers", words.LOG_OUT_OTHERS)
-        at = f"{formatting.until(device.created_at, UTC)} UTC"
-        facts = words.new_browser(at, address_of(device.client), browser_of(device.client))
-        last = f"\n\n{words.LOCKED_OUT}" if notice.by_password else ""
-        text = f"{words.somebody(notice.name)}\n\n{facts}\n\n{words.WAS_IT_YOU} {remedy}\n\n{page}{part}{last}\n"
-        subject = words.new_browser_for(notice.name)
+        subject, text = mail_texts.new_browser(
+            notice.name,
+            at=device.created_at,
+            address=address_of(device.client),
+            browser=browser_of(device.client),
+            by_password=notice.by_password,
+            settings=f"{address_of_app()}/settings?part=",
+        )
     about = f"device {device.id}, try {notice.tries + 1}"
     return await _sent(settings, to=notice.email, subject=subject, text=text, about=about)
 
@@ -101,15 +100,14 @@ async def _send_disabled(settings: MailSettings, notice: DisabledNotice) -> bool
     if not notice.email or hook.disabled_because is None:
         return True
     with translation.speaking(await _language_of(hook.user_id)):
-        subject = words.webhook_disabled(hook.host)
-        text = words.not_sent(hook.host, words.DISABLED[hook.disabled_because])
-        text += f"\n\n{words.ENABLE_AGAIN}\n\n{address_of_app()}/settings?part=Webhooks\n"
+        link = f"{address_of_app()}/settings?part=Webhooks"
+        subject, text = mail_texts.webhook_disabled(hook.host, hook.disabled_because, link=link)
     about = f"webhook {hook.id}, try {notice.tries + 1}"
     return await _sent(settings, to=notice.email, subject=subject, text=text, about=about)
 
 
 async def _language_of(user_id: str) -> str:
-    """Return the language in which somebody reads pages, if they chose one; a browser's is not known here."""
+    """Return the language that somebody chose for pages; a browser's is not known here."""
     return (await db.read(preferences.of, user_id)).pages_language or translation.ENGLISH
 
 

@@ -16,7 +16,7 @@ def begin(chosen: str | None) -> None:
 
 
 def of_this_session() -> str | None:
-    """Return the language in which the session began, for a fragment that runs alone; None without a session."""
+    """Return the session's language, for a fragment that runs alone; None without a session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return None
     code: str | None = st.session_state.get(KEY)

@@ -24,7 +24,9 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSpec:
-    """One page; `key` is that of its title, and `role` is the least privileged that may open it, None for everybody.
+    """One page; `role` is the least privileged that may open it, None for everybody.
+
+    `key` is that of its title in `strings.PAGE`.
 
     `show` names the function that draws it, below `dashboards.pages`; it is imported when somebody opens the page.
     """

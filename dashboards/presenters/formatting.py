@@ -9,6 +9,7 @@ from storage.domain import durations, translation
 from storage.domain.clock import utc_now
 from storage.domain.languages import UNDETERMINED, all_named, named
 from storage.domain.records import Finding
+from storage.domain.translation import date
 from storage.domain.translation import gettext as _
 
 if TYPE_CHECKING:
@@ -26,33 +27,24 @@ def when(instant: datetime, zone: tzinfo) -> str:
         return f"{there:%H:%M}"
     if days == 1:
         return _("Yesterday {time}", time=f"{there:%H:%M}")
-    return _date(there, "MMMd" if there.year == now.year else "yMMMd")
+    return date(there, "MMMd" if there.year == now.year else "yMMMd")
 
 
 def day(instant: datetime, zone: tzinfo) -> str:
     """Return the date."""
-    return _date(instant.astimezone(zone), "yMMMd")
+    return date(instant.astimezone(zone))
 
 
 def exactly(instant: datetime, zone: tzinfo) -> str:
     """Return date and time to the second, with the zone's name."""
     there = instant.astimezone(zone)
-    return f"{_date(there, 'yMMMd')}, {there:%H:%M:%S %Z}"
+    return f"{date(there)}, {there:%H:%M:%S %Z}"
 
 
 def until(instant: datetime, zone: tzinfo) -> str:
     """Return date and time to the minute."""
     there = instant.astimezone(zone)
-    return f"{_date(there, 'yMMMd')}, {there:%H:%M}"
-
-
-def _date(there: datetime, skeleton: str) -> str:
-    """Return a date in the reader's language, by a skeleton of CLDR."""
-    if (code := translation.language()) == translation.ENGLISH:
-        return f"{there.day} {there:%b}" + (f" {there.year}" if "y" in skeleton else "")
-    from babel.dates import format_skeleton
-
-    return format_skeleton(skeleton, there, locale=code)
+    return f"{date(there)}, {there:%H:%M}"
 
 
 def length(seconds: float | None) -> str:
@@ -97,7 +89,7 @@ def finding(found: Finding) -> "contracts.FindingRow":
 
 def actor(name: str, people: Mapping[str, str]) -> str:
     """Return the actor of an audit row, by name if it is a user."""
-    part, _, ident = name.partition(":")
+    part, ident = name.partition(":")[::2]
     if part == "user":
         return people.get(ident, _("a deleted user"))
     if part == "invitation":

@@ -39,7 +39,12 @@ def describe(job: Job) -> None:
     def words() -> dict[str, Any]:
         return {"detail": text_of(job.detail), "row": job_row.moving(job, left_s)}
 
-    facts = {"state": job.state.value, "progress": round(job.progress, 4), "attempt": job.attempt, "parts": job.parts}
+    facts: dict[str, Any] = {
+        "state": job.state.value,
+        "progress": round(job.progress, 4),
+        "attempt": job.attempt,
+        "parts": job.parts,
+    }
     with translation.speaking(translation.ENGLISH):  # whoever changed the job: programs hear of it, too
         tell(job.id, job.owner_id, words=words, **facts, **words())
 

@@ -352,5 +352,5 @@ LOGIN_ENDS = "Sessions"
 
 
 def login_lasts(idle_minutes: int, max_days: int) -> str:
-    idle = f"{idle_minutes // 60} h" if idle_minutes % 60 == 0 else f"{idle_minutes} min"
+    idle = _("{n} h", n=idle_minutes // 60) if idle_minutes % 60 == 0 else _("{n} min", n=idle_minutes)
     return _("{idle} idle, {max_days} days at most", idle=idle, max_days=max_days)

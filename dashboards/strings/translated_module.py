@@ -28,7 +28,7 @@ class TranslatedModule(ModuleType):
 
 
 def translate_constants(module: str) -> None:
-    """Let the constants of a module, given by its name, be read in the reader's language."""
+    """Let the constants of the named module be read in the reader's language."""
     sys.modules[module].__class__ = TranslatedModule
 
 

@@ -15,7 +15,6 @@ from storage.domain.durations import roughly
 from storage.domain.model_names import display_name
 from storage.domain.transcript_notes import TranscriptNote
 from storage.domain.translation import gettext as _
-from storage.domain.translation import marked
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -144,9 +143,6 @@ class Restored:
 
 
 # Why an attempt ended without a result
-
-RUN_STATES = (marked("completed"), marked("failed"), marked("crashed"), marked("cancelled"))
-"""The states of flow runs, of which `RunEnded` has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,19 +311,17 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
         case WaitingForWorker():
             return _("waiting for a worker")
         case WaitingForModel(model=model):
-            if model is None:
-                return _("waiting for a worker to report its model")
-            return _("waiting for a worker to report model {model}", model=display_name(model))
+            if model:
+                return _("waiting for a worker to report model {model}", model=display_name(model))
+            return _("waiting for a worker to report its model")
         case RetryingModel(model=model):
             return _("retrying model {model}", model=display_name(model))
         case DownloadingModel(model=model, share=share):
-            if share is None:
-                return _("downloading model {model}", model=display_name(model))
-            return _("downloading model {model}: {percent:.0f}%", model=display_name(model), percent=100 * share)
+            far = "" if share is None else f": {100 * share:.0f}%"
+            return _("downloading model {model}", model=display_name(model)) + far
         case WaitingForPrefect(deployments=missing):
-            if missing:
-                return _("waiting for the Prefect server to be told of the deployments")
-            return _("waiting for the Prefect server")
+            told = "waiting for the Prefect server to be told of the deployments"
+            return _(told if missing else "waiting for the Prefect server")
         case LanePaused(pool=pool, queue=queue):
             if queue:
                 return _("paused in Prefect (queue {queue} of pool {pool})", queue=queue, pool=pool)
@@ -361,9 +355,8 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
         case RunAbandoned():
             return _("no worker is running its flow run")
         case RunEnded(state=state, cause=cause):
-            if cause:
-                return _("its flow run {state} without a result ({cause})", state=_(state), cause=cause)
-            return _("its flow run {state} without a result", state=_(state))
+            ended = _("its flow run {state} without a result", state=_(state))
+            return ended + (f" ({cause})" if cause else "")
         case RunPostponed(cause=cause):
             return cause
         case CrashedTooOften(times=times, last=last):
@@ -382,7 +375,7 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
 
 
 def _model_unavailable(message: ModelUnavailable) -> str:
-    reason = marked("its download failed") if message.downloaded else marked("no worker could download it")
+    reason = _("its download failed" if message.downloaded else "no worker could download it")
     return message.warning or str(errors.ModelMissing(message.model, reason))
 
 

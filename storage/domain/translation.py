@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
@@ -29,7 +30,7 @@ _otherwise: list[Callable[[], str | None]] = []
 
 
 def language() -> str:
-    """Return the language to speak: the one in use here, or the one of this page's session."""
+    """Return the language in use here, or the one of the page's session."""
     spoken = _spoken.get()
     if spoken is None and _otherwise and (spoken := _otherwise[0]()):
         _spoken.set(spoken)
@@ -57,7 +58,7 @@ def speaking(code: str) -> Iterator[None]:
 
 
 def wanted(accept_language: str | None) -> str:
-    """Return the language that a browser asks for, English if it asks for none of ours.
+    """Return the language that a browser asks for; English if it is none of ours.
 
     https://www.rfc-editor.org/rfc/rfc9110#field.accept-language
     """
@@ -72,14 +73,14 @@ def wanted(accept_language: str | None) -> str:
 def gettext(text: str, /, **values: object) -> str:
     """Return a text in the reader's language, with values in its `{places}`."""
     code = language()
-    return _filled(text if code == ENGLISH or not text else _catalogue(code).gettext(text), text, code, values)
+    return filled(text if code == ENGLISH or not text else _catalogue(code).gettext(text), text, code, values)
 
 
 def ngettext(one: str, many: str, n: int, /, **values: object) -> str:
     """Return the form of a text for a number, which is the value of `{n}`."""
     code, values = language(), {"n": n} | values
     english = one if n == 1 else many
-    return _filled(english if code == ENGLISH else _catalogue(code).ngettext(one, many, n), english, code, values)
+    return filled(english if code == ENGLISH else _catalogue(code).ngettext(one, many, n), english, code, values)
 
 
 def marked(text: str) -> str:
@@ -92,7 +93,17 @@ def number(value: float, spec: str = ",") -> str:
     return _localised(value, spec, language())
 
 
-def _filled(text: str, english: str, code: str, values: dict[str, Any]) -> str:
+def date(there: datetime, skeleton: str = "yMMMd") -> str:
+    """Return a date in the reader's language; a skeleton of CLDR names its parts."""
+    if (code := language()) == ENGLISH:
+        return f"{there.day} {there:%b}" + (f" {there.year}" if "y" in skeleton else "")
+    from babel.dates import format_skeleton
+
+    return format_skeleton(skeleton, there, locale=code)
+
+
+def filled(text: str, english: str, code: str, values: dict[str, Any]) -> str:
+    """Return a translation with values in its places; the English text where they are wrong."""
     if not values:
         return text
     if code != ENGLISH:

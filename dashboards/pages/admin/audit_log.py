@@ -14,7 +14,7 @@ from dashboards.pages.admin.pager import Pager
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.runtime.site_paths import site_path
-from dashboards.strings import admin as words
+from dashboards.strings import logs as words
 from storage.accounts import users
 from storage.domain import audit_actions
 from storage.domain.errors import TranscriberError

@@ -10,7 +10,7 @@ from dashboards.pages import viewer
 from dashboards.pages.admin import audit_log
 from dashboards.pages.admin.pager import Pager
 from dashboards.runtime import context, db
-from dashboards.strings import admin as words
+from dashboards.strings import logs as words
 from storage.domain.audit_actions import SECURITY_KINDS, AuditAction, AuditKind, of_kinds
 from storage.domain.clock import utc_now
 from storage.domain.records import AuditRow

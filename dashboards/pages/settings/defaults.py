@@ -41,11 +41,12 @@ def _hearing(now: Preferences) -> Preferences:
     )
     here = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     models = [AUTO, *sorted(here | {now.model} - {AUTO})]
+    names = {name: words.BEST if name == AUTO else display_name(name) for name in models}
     model = right.selectbox(
         words.MODEL,
         models,
         _place(models, now.model),
-        format_func=lambda name: words.BEST if name == AUTO else display_name(name),
+        format_func=names.__getitem__,
         help=words.MODEL_HELP,
     )
     tasks, lanes = list(words.TASKS), list(words.LANES)

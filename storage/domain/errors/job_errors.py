@@ -3,6 +3,22 @@
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.errors.storage_errors import LedgerUnreachable, StorageFull, StorageUnreachable
 from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+STATES = (
+    marked("queued"),
+    marked("ingesting"),
+    marked("transcribing"),
+    marked("exporting"),
+    marked("completed"),
+    marked("failed"),
+    marked("cancelled"),
+    marked("crashed"),
+    marked("deleted"),
+)
+"""The states of jobs and flow runs, as messages name them."""
+WANTED = (marked("queued again"), marked("read along"))
+"""What cannot be done in a state, beside the actions on jobs."""
 
 
 class NotFound(TranscriberError):

@@ -2,19 +2,43 @@
 
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+FIELDS = (
+    marked("password"),
+    marked("new"),
+    marked("current"),
+    marked("name"),
+    marked("e-mail"),
+    marked("tags"),
+    marked("tag"),
+    marked("words"),
+    marked("quota"),
+    marked("reason"),
+    marked("role"),
+    marked("text"),
+    marked("events"),
+    marked("days"),
+    marked("overlap"),
+)
+"""The fields that people fill in, as messages name them."""
 
 
 class BadRequest(TranscriberError):
-    """Invalid input; the message names the field."""
+    """Invalid input; the message names the field.
+
+    `values` are those in the `{places}` of the problem, so that it can be translated.
+    """
 
     status, code = 400, "bad_request"
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(field, problem)
-        self.field, self.problem = field, problem
+    def __init__(self, field: str, problem: str, values: dict[str, object] | None = None) -> None:
+        super().__init__(field, problem, *([values] if values else []))
+        self.field, self.template, self.values = field, problem, values or {}
+        self.problem = problem.format(**values) if values else problem
 
     def __str__(self) -> str:
-        return f"{self.field}: {_(self.problem)}"
+        return f"{_(self.field)}: {_(self.template, **self.values)}"
 
 
 class BadSetting(BadRequest):

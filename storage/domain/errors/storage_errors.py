@@ -5,7 +5,6 @@ from storage.domain.errors.base_error import TranscriberError
 from storage.domain.translation import gettext as _
 from storage.domain.translation import marked
 
-
 WHOSE = (marked("your"), marked("other people's"))
 """Whose uploads `RoomReserved` is about."""
 
