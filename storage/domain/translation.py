@@ -99,7 +99,7 @@ def date(there: datetime, skeleton: str = "yMMMd") -> str:
         return f"{there.day} {there:%b}" + (f" {there.year}" if "y" in skeleton else "")
     from babel.dates import format_skeleton
 
-    return format_skeleton(skeleton, there, locale=code)
+    return format_skeleton(skeleton, there, locale=code).replace(". ", ".\u00a0")  # "5. März" would begin a list
 
 
 def filled(text: str, english: str, code: str, values: dict[str, Any]) -> str:

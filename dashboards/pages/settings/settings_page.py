@@ -8,6 +8,8 @@ from dashboards.strings import accounts as words
 from dashboards.strings import integrations
 from storage.domain import translation
 
+PART = "part"
+
 
 def page() -> None:
     """Show the settings, one tab per part."""
@@ -16,9 +18,9 @@ def page() -> None:
     names = _names(me)
     with translation.speaking(translation.ENGLISH):
         english = _names(me)
-    if (part := st.query_params.get("part")) in english:  # as links of English mails and pages have it
-        st.query_params["part"] = names[english.index(part)]
-    tabs = dict(zip(names, st.tabs(names, key="part", bind="query-params"), strict=True))
+    if (part := st.query_params.get(PART)) in english and part not in names:  # as links in mails have it
+        st.session_state[PART] = names[english.index(part)]
+    tabs = dict(zip(names, st.tabs(names, key=PART, bind="query-params"), strict=True))
     with tabs[words.PROFILE], st.container(key="narrow"):
         profile.form(me)
     if me.may_write:

@@ -52,7 +52,7 @@ def test_dates_and_names_of_languages_are_those_of_the_language() -> None:
             said.append((translation.date(there), translation.date(there, "MMMd"), named("de")))
     assert said == [
         ("5 Mar 2026", "5 Mar", "German"),
-        ("5. März 2026", "5. März", "Deutsch"),
+        ("5.\u00a0März 2026", "5.\u00a0März", "Deutsch"),
         ("5 mar 2026", "5 mar", "Alemán"),
     ]
 
