@@ -25,14 +25,6 @@ from storage.files import upload_room
 from storage.jobs import tagging
 from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, InputFormat
 
-HEADERLESS: HeaderlessChoices = {
-    "formats": [
-        {"value": each.value, "label": words.INPUT_FORMATS[each], "rate_hz": each.spec.rate_hz} for each in InputFormat
-    ],
-    "lowest_hz": LOWEST_HZ,
-    "highest_hz": HIGHEST_HZ,
-    "max_channels": MAX_CHANNELS,
-}
 AUTO = "auto"
 ANY = "any"
 PROMPT_CHARS = 1000
@@ -58,6 +50,17 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane, str]:
     code = None if language == ANY else language
     asked = replace(asked, language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
     return asked, lane, tags
+
+
+def headerless() -> HeaderlessChoices:
+    """Return what can be said of files that have no header."""
+    names = words.INPUT_FORMATS
+    return {
+        "formats": [{"value": each.value, "label": names[each], "rate_hz": each.spec.rate_hz} for each in InputFormat],
+        "lowest_hz": LOWEST_HZ,
+        "highest_hz": HIGHEST_HZ,
+        "max_channels": MAX_CHANNELS,
+    }
 
 
 def _warn_of(task: str, model: str) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from google.protobuf.json_format import MessageToJson
 from streamlit.testing.v1 import AppTest
 
 from dashboards.pages.registry import PAGES
@@ -23,7 +22,7 @@ def speaks(desk: Desk, user: User, language: str | None) -> None:
 def said(at: AppTest) -> str:
     """Return all that the page hands to the browser, with what components get."""
     protos = [node.proto for tree in (at.main, at.sidebar) for node in tree if getattr(node, "proto", None) is not None]
-    written = [MessageToJson(proto, ensure_ascii=False) for proto in protos]
+    written = [proto.SerializeToString().decode(errors="ignore") for proto in protos]
     given = [proto.json for proto in protos if hasattr(proto, "json")]
     return "\n".join([*written, *given]).replace("\\u2019", "’").replace('\\"', '"')
 

@@ -14,7 +14,7 @@ from dashboards.pages.admin import system
 from dashboards.pages.admin.configuration import concerns, rows
 from dashboards.presenters import formatting
 from dashboards.runtime import cache_stats, machine_load
-from dashboards.strings.admin import HIDDEN
+from dashboards.strings.logs import HIDDEN
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Lane, Options, Role, User
 from storage.files.upload_store import Upload, new_ident
