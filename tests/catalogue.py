@@ -26,7 +26,19 @@ from storage.domain.scopes import Scope
 from storage.domain.translation import ENGLISH, LANGUAGES, LOCALES
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"_": (0,), "gettext": (0,), "marked": (0,), "ngettext": (0, 1), "BadRequest": (1,), "NotSignedIn": (0,)}
+KEYWORDS = {
+    "_": (0,),
+    "gettext": (0,),
+    "marked": (0,),
+    "ngettext": (0, 1),
+    "BadRequest": (1,),
+    "LinkSpent": (0,),
+    "NotAllowed": (0, 1),
+    "NotFound": (0,),
+    "NotReady": (0,),
+    "NotSignedIn": (0,),
+    "RegistrationClosed": (0,),
+}
 """The functions and errors whose arguments are translated, and which of them."""
 WORD = re.compile(r"[^\W\d_]{2}")
 PLACE = re.compile(r"\{[^{}]*\}")
@@ -48,7 +60,7 @@ def _calls() -> Iterator[tuple[str, str | tuple[str, str]]]:
             if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in KEYWORDS:
                 place = path.relative_to(ROOT).as_posix()
                 texts = [_text(node.args[at], place) for at in KEYWORDS[name] if at < len(node.args)]
-                if len(texts) == 2:
+                if name == "ngettext":
                     yield place, (texts[0][0], texts[1][0])
                 else:
                     yield from ((place, text) for found in texts for text in found)
@@ -85,7 +97,7 @@ def _specs() -> Iterator[tuple[str, str]]:
     """Yield the words of actions, formats and scopes, which their tables have."""
     for action in JobAction:
         spec = action.spec
-        for text in (spec.label, spec.done, spec.confirm):
+        for text in (spec.label, spec.done, spec.changing, spec.confirm):
             if text:
                 yield "storage/domain/job_actions.py", text
     yield from (("storage/domain/export_formats.py", fmt.spec.label) for fmt in ExportFormat)

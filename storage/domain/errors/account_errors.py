@@ -27,7 +27,7 @@ class NotAllowed(TranscriberError):
         self.action, self.needs = action, needs
 
     def __str__(self) -> str:
-        return _("{action} requires {needs}; ask an administrator", action=self.action, needs=self.needs)
+        return _("{action} requires {needs}; ask an administrator", action=_(self.action), needs=_(self.needs))
 
 
 class ScopeMissing(TranscriberError):
@@ -215,7 +215,8 @@ class LinkSpent(TranscriberError):
 
     def __str__(self) -> str:
         return _(
-            "this {what} link was used or revoked, or has expired; ask an administrator for a new one", what=self.what
+            "this {what} link was used or revoked, or has expired; ask an administrator for a new one",
+            what=_(self.what),
         )
 
 
@@ -229,7 +230,7 @@ class RegistrationClosed(TranscriberError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return _("{reason}; ask an administrator for an account", reason=self.reason)
+        return _("{reason}; ask an administrator for an account", reason=_(self.reason))
 
 
 class SpaceUsedUp(TranscriberError):

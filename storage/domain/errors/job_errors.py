@@ -31,7 +31,9 @@ class NotFound(TranscriberError):
         self.what, self.ident = what, ident
 
     def __str__(self) -> str:
-        return _("there is no {what} {ident}; check the id, or find it in the list", what=self.what, ident=self.ident)
+        return _(
+            "there is no {what} {ident}; check the id, or find it in the list", what=_(self.what), ident=self.ident
+        )
 
 
 class NotYours(NotFound):
@@ -114,7 +116,7 @@ class NotReady(TranscriberError):
         self.what = what
 
     def __str__(self) -> str:
-        return _("{what} is not known yet; try again in a few seconds", what=self.what)
+        return _("{what} is not known yet; try again in a few seconds", what=_(self.what))
 
 
 class ExportPending(TranscriberError):

@@ -33,9 +33,9 @@ def test_a_browser_is_refused_in_its_readers_language(site: Site) -> None:
         return str(site.client.get("/api/v1/jobs/nothing", headers=GERMAN).json()["error"]["message"])
 
     site.sign_in("ada")
-    assert refusal().startswith("job nothing gibt es nicht")
+    assert refusal().startswith("Auftrag nothing gibt es nicht")
     speaks(site, "es")
-    assert refusal().startswith("no existe job nothing")
+    assert refusal().startswith("no existe el trabajo nothing")
     speaks(site, "en")
     assert refusal().startswith("there is no job nothing")
 
