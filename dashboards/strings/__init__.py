@@ -276,7 +276,7 @@ NOTHING: dict[str, str] = {
     "ready": "No transcript is ready yet. Look under “In progress”.",
     "failed": "Nothing has failed. Failed recordings appear here with the reason and what to do.",
     "cancelled": "Nothing was cancelled.",
-    "shared": "Nobody shares a recording with you.",
+    "shared": "Nobody has shared a recording with you.",
     "deleted": "Nothing was deleted recently. Deleted recordings stay here for a while and can be restored.",
 }
 NOTHING_FITS = "No recording matches these filters. Clear them to see all."

@@ -288,7 +288,7 @@ def used_so_far(hours: float, size: str) -> str:
 LINK_LASTS = "The link is valid for"
 MAKE_INVITATION = "Create an invitation link"
 INVITATION_SUBJECT = f"Your invitation to {APP}"
-WITHOUT_LINK = "Without a link: an account with a first password"
+WITHOUT_LINK = "Without a link: create an account with a first password"
 NAME_HELP = "The name that the user logs in with."
 ADD = "Add"
 FIRST_PASSWORD_ONCE = "The user must choose a new password at the first login."
@@ -341,7 +341,7 @@ OLDER_KEYS = "Older"
 # Access
 ACCESS = "Sign-in"
 WHO_MAY_JOIN = "Who may register"
-WHO_MAY_JOIN_HELP = ("With the role below", "With a single-use link", "Only administrators add people")
+WHO_MAY_JOIN_HELP = ("With the role below", "With a single-use link", "Only administrators can add people")
 ROLE_OF_NEW = "Role of users who register"
 FROM_SETTINGS = "From the installation's settings"
 PROVIDER = "OpenID provider"

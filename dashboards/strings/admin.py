@@ -28,7 +28,7 @@ def hours(n: float) -> str:
 
 IN_WORK_HELP = "Recordings that workers are processing."
 WAITING_HELP = "Recordings in the queue."
-SLOTS_BUSY_HELP = "Over all workers with a recent heartbeat."
+SLOTS_BUSY_HELP = "Of all workers with a recent heartbeat."
 PEOPLE = "People"
 PEOPLE_HELP = "Active accounts."
 FINISHED_TODAY = "Finished in 24 h"
@@ -62,7 +62,7 @@ NOTHING_FAILED = "Nothing has failed."
 # Machines
 WORKING = "working"
 IDLE = "idle"
-DRAINING = "finishing, then leaving"
+DRAINING = "finishing, then stopping"
 WORKER_DOES = {"cpu": "Decodes, cuts and exports", "gpu": "Transcribes"}
 
 
@@ -111,7 +111,7 @@ def also_installed(names: Sequence[str]) -> str:
 
 TOKENS = "Worker tokens"
 TOKENS_ABOUT = (
-    "Give each machine of workers a token of its own, as `TRANSCRIBER_WORKER_TOKEN`. What it does is recorded under "
+    "Give each worker machine its own token, as `TRANSCRIBER_WORKER_TOKEN`. What it does is recorded under "
     "the token's name. The workers of `transcriber up` share the token in the data folder."
 )
 NEW_TOKEN = "Create a token"
@@ -187,7 +187,7 @@ MAINTENANCE_QUIET = "No recording is running. You can stop everything now."
 
 def maintenance(reason: str) -> str:
     return _(
-        "Paused for maintenance: {reason}\n\nYou can go on uploading. New recordings are kept, and transcribed when "
+        "Paused for maintenance: {reason}\n\nYou can continue to upload. New recordings are kept, and transcribed when "
         "the pause ends; those that are running are finished.",
         reason=reason,
     )
@@ -315,7 +315,7 @@ def last(when: str) -> str:
 
 
 CACHES = "Caches"
-API_ANSWERS = "Answers of the API"
+API_ANSWERS = "API answers"
 CLEAR = "Clear caches"
 CLEARED = "The caches were cleared."
 CACHE = "Cache"

@@ -36,7 +36,7 @@ WHO_HELP = "A user name, or system, worker, cli."
 ANYBODY = "Anybody"
 WHAT = "What"
 ON = "On"
-ON_HELP = "A user name, or an id such as a job's."
+ON_HELP = "A user name, or an ID such as a job's."
 ANYTHING = "Anything"
 WHEN = "When"
 NOTHING_FITS = "No entry matches. Clear the fields and choose “Anything” to see all."
@@ -60,7 +60,7 @@ PERIODS = ("24 hours", "7 days", "30 days")
 KINDS: dict[AuditKind, str] = {
     AuditKind.SIGN_IN: "Log-ins and log-outs",
     AuditKind.REFUSAL: "Refusals",
-    AuditKind.READING: "Administrators' reading of others' recordings",
+    AuditKind.READING: "Others' recordings read by administrators",
     AuditKind.DOWNLOAD: "Downloads and exports",
     AuditKind.SHARING: "Share links",
     AuditKind.ACCOUNT: "Accounts",

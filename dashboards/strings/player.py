@@ -51,7 +51,7 @@ PLAYER: dict[str, object] = {
         "doubt": "Go to the next word or passage to check (n)",
     },
     "sure": "{percent}% sure",
-    "no_doubts": "Nothing here was marked as doubtful.",
+    "no_doubts": "Nothing here is marked as doubtful.",
     "add_speaker": "Name the speaker",
     "speaker": "Speaker's name",
     "name_one": "Rename this one",

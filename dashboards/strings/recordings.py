@@ -41,7 +41,7 @@ NOTHING_YET = "Nothing here yet"
 NOTHING_YET_READER = "Recordings that are added to your account appear here, with transcript and subtitles."
 NOTHING_YET_HELP = "Upload a recording and its transcript appears here, ready to read, play and download."
 FIRST_UPLOAD = "Upload a recording"
-CACHE = {"facts": "Figures above lists", "choices": "Choices of filters", "places": "Places in line"}
+CACHE = {"facts": "Figures above the list", "choices": "Filter choices", "places": "Queue positions"}
 
 
 def model_coming(model: str, share: float | None) -> str:
@@ -242,7 +242,7 @@ def links_over(n: int) -> str:
 
 
 COLLEAGUES = "Colleagues"
-COLLEAGUES_HELP = "They find it in their own list. Deleting, renaming and sharing stay yours."
+COLLEAGUES_HELP = "They find it in their own list. Only you can delete, rename or share it."
 COLLEAGUE = "User name"
 COLLEAGUE_RIGHT = "May"
 RIGHTS = {False: "read", True: "read and edit"}

@@ -245,7 +245,7 @@ def test_caches_count_their_hits_and_are_cleared(desk: Desk, root: User, kept: c
     at = desk.page("performance", root)
     shown = at.dataframe[-1].value.set_index("Cache").loc["of a test"]
     assert (shown["Lookups"], shown["Hits"], shown["Hit rate"]) == (4, 2, 0.5)
-    assert at.dataframe[-1].value.set_index("Cache").loc["Answers of the API"]["Lookups"] == 0
+    assert at.dataframe[-1].value.set_index("Cache").loc["API answers"]["Lookups"] == 0
     button(at, "Clear caches").click()
     at.run()
     assert kept(2) == 4
