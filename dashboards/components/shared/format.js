@@ -4,7 +4,7 @@
 const UNITS = ["B", "kB", "MB", "GB"];
 
 /** The locale of the page: English dates are British, as those that the server writes. */
-const locale = () => {
+export const locale = () => {
   const language = globalThis.document?.documentElement.lang || "en";
   return language === "en" ? "en-GB" : language;
 };
