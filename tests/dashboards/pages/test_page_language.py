@@ -44,6 +44,7 @@ def pages(desk: Desk, user: User) -> Iterator[tuple[str, AppTest]]:
     """Open every page of an administrator, a recording in each state, and the log-in."""
     done, failed = desk.job(user, JobState.COMPLETED), desk.job(user, JobState.FAILED)
     waiting = desk.job(user)
+    yield "without workers", desk.page("jobs", user)
     desk.beat()
     for key, spec in PAGES.items():
         if spec.role is not None and key != "job":
