@@ -85,7 +85,7 @@ def _filters(me: viewer.Viewer) -> dict[str, Any]:
     )
     subject = on_at.text_input(words.ON, placeholder=words.ANYTHING, help=words.ON_HELP, **fresh)
     address = from_at.text_input(words.FROM, placeholder=words.ANYTHING, help=words.FROM_HELP, **fresh)
-    days: Any = when_at.date_input(words.WHEN, [], **fresh)
+    days: Any = when_at.date_input(words.WHEN, [], format=words.DATE_FORMAT, **fresh)
     return {
         "actor": named_actor(who or ""),
         "action": action or None,

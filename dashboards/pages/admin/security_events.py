@@ -60,7 +60,7 @@ def listing() -> None:
     )
     who = who_at.text_input(words.WHO, placeholder=words.ANYBODY, help=words.WHO_HELP, **fresh)
     address = from_at.text_input(words.FROM, placeholder=words.ANYTHING, help=words.FROM_HELP, **fresh)
-    days: Any = when_at.date_input(words.WHEN, [], **fresh)
+    days: Any = when_at.date_input(words.WHEN, [], format=words.DATE_FORMAT, **fresh)
     filters: dict[str, Any] = {
         "actor": audit_log.named_actor(who or ""),
         "address": (address or "").strip() or None,
