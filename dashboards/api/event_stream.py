@@ -13,11 +13,12 @@ from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboards.http.access_middleware import MOST_WEBSOCKETS
-from dashboards.http.identity import caller_of
+from dashboards.http.identity import caller_of, language_of
 from dashboards.runtime import context
 from dashboards.runtime.event_bus import News, Subscriber
 from dashboards.runtime.websocket_registry import Door
 from dashboards.services import job_access
+from storage.domain import translation
 from storage.domain.errors import TooManyOpen
 from storage.domain.scopes import Scope
 
@@ -45,13 +46,14 @@ async def events(websocket: WebSocket) -> None:
     everybody = job_access.may_see_all(user) and websocket.query_params.get("all") == "1"
     bus, owner_id = context.current().bus, None if everybody else user.id
     batch = websocket.query_params.get("batch") == "1"
+    language = await language_of(websocket) if batch else translation.ENGLISH
     with bus.listen(owner_id=owner_id, is_page=batch) as listener:
         told = str(bus.count(owner_id))
         await websocket.accept()
         if websocket.query_params.get("heard", told) != told:
             await websocket.send_text('[{"missed":true}]')
         before = [] if last_id is None or batch else _missed(last_id, owner_id)
-        push = _push_batches(websocket, listener) if batch else _push(websocket, listener, before)
+        push = _push_batches(websocket, listener, language) if batch else _push(websocket, listener, before)
         pushing = asyncio.ensure_future(push)
         try:
             while (await websocket.receive())["type"] != "websocket.disconnect":
@@ -81,14 +83,14 @@ async def _push(websocket: WebSocket, listener: Subscriber, before: list[News]) 
         await asyncio.sleep(GATHER_S)
 
 
-async def _push_batches(websocket: WebSocket, listener: Subscriber) -> None:
+async def _push_batches(websocket: WebSocket, listener: Subscriber, language: str) -> None:
     crowd = 1
     while True:
         await listener.some()
         await asyncio.sleep(CROWD_S * crowd)
         news = listener.taken()
         crowd = max(one.crowd for one in news)
-        await websocket.send_text(f"[{','.join(one.for_pages for one in news)}]")
+        await websocket.send_text(f"[{','.join(one.for_pages_in(language) for one in news)}]")
         await asyncio.sleep(GATHER_S)
 
 

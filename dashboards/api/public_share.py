@@ -8,8 +8,10 @@ import hmac
 import html
 import json
 import tomllib
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from functools import cache
+from datetime import UTC
+from functools import cache, wraps
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -24,28 +26,30 @@ from dashboards.components import BASE_STYLE, HERE
 from dashboards.components.contracts import CueSettings, PlayerData
 from dashboards.components.modules import needed_by, url_of
 from dashboards.http.forwarding import client_address, over_https
+from dashboards.http.identity import language_of
 from dashboards.http.rate_limits import do_not_count
 from dashboards.presenters import formatting, player_data, shared_transcript
 from dashboards.runtime import context, db, security_log
 from dashboards.runtime.site_paths import site_path
 from dashboards.services.sharing import PREFIX
-from dashboards.strings.player import PLAYER
+from dashboards.strings import player as player_words
+from storage.domain import translation
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, NotFound, NotSignedIn, ShareOver, TooManyTries
 from storage.domain.export_formats import SHARED_FORMATS
 from storage.domain.records import CueLimits, Job
+from storage.domain.translation import gettext as _
 from storage.jobs import job_store, share_links
 from storage.jobs.share_links import Share
 from storage.transcripts import transcript_store
 
-TEXT = strings.LINK_TO_RECORDING
 COOKIE = "transcriber_share"
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 CONFIG = Path(__file__).parents[1] / "pages" / ".streamlit" / "config.toml"
 MAX_FORM_BYTES = 4096
 ENTRY = "player/shared_page.js"
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -66,15 +70,29 @@ SCRIPT = """<script type="application/json" id="data">{data}</script>
 <script type="module" src="{entry}"></script>"""
 
 
+def in_their_language(show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Let a page speak the language that the visitor's browser asks for."""
+
+    @wraps(show)
+    async def speaking(request: Request) -> Response:
+        with translation.speaking(await language_of(request)):
+            return await show(request)
+
+    return speaking
+
+
+@in_their_language
 async def page(request: Request) -> Response:
     """Show the recording, the password form, or that the link has ended."""
     token = request.path_params["token"]
     try:
         share = await db.read(share_links.lookup, token, now=utc_now())
     except ShareOver:
-        return _told(TEXT["over"], TEXT["over_help"], HTTPStatus.GONE)
+        return _told(strings.LINK_TO_RECORDING["over"], strings.LINK_TO_RECORDING["over_help"], HTTPStatus.GONE)
     except NotFound:
-        return _told(TEXT["unknown"], TEXT["unknown_help"], HTTPStatus.NOT_FOUND)
+        return _told(
+            strings.LINK_TO_RECORDING["unknown"], strings.LINK_TO_RECORDING["unknown_help"], HTTPStatus.NOT_FOUND
+        )
     if not _unlocked(request, token, share):
         return _ask_password()
     if request.method == "GET":
@@ -84,6 +102,7 @@ async def page(request: Request) -> Response:
     return _page(job.name, await _body(token, job, share), await _data(token, job))
 
 
+@in_their_language
 async def unlock(request: Request) -> Response:
     """Check the link's password, and remember it in this browser for this link."""
     token = request.path_params["token"]
@@ -99,7 +118,7 @@ async def unlock(request: Request) -> Response:
         return _ask_password(formatting.sentence(str(error)), HTTPStatus.TOO_MANY_REQUESTS)
     if not right:
         await security_log.login_failed(share.job_id, by="share link")
-        return _ask_password(TEXT["wrong"], HTTPStatus.FORBIDDEN)
+        return _ask_password(strings.LINK_TO_RECORDING["wrong"], HTTPStatus.FORBIDDEN)
     do_not_count(request)
     path = site_path(f"{PREFIX}{token}")
     answer = RedirectResponse(path, HTTPStatus.SEE_OTHER, headers=HEADERS)
@@ -188,16 +207,18 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
         "sheets": ["script"],
         "partial": None,
     }
-    return {**data, "text": PLAYER}
+    return {**data, "text": player_words.PLAYER}
 
 
 async def _body(token: str, job: Job, share: Share) -> str:
     facts = [formatting.length(job.duration_s), formatting.language(job.language)]
-    until = f"{share.expires_at:%-d %b %Y, %H:%M} UTC"
-    told = " · ".join(html.escape(fact) for fact in [*facts, TEXT["until"].format(until=until)] if fact)
+    until = f"{formatting.until(share.expires_at, UTC)} UTC"
+    told = " · ".join(
+        html.escape(fact) for fact in [*facts, strings.LINK_TO_RECORDING["until"].format(until=until)] if fact
+    )
     links = "".join(
         f'<a class="button small" download href="{site_path(PREFIX)}{token}/files/{fmt}">'
-        f"{fmt.upper()}<span>{html.escape(fmt.spec.label)}</span></a>"
+        f"{fmt.upper()}<span>{html.escape(_(fmt.spec.label))}</span></a>"
         for fmt in SHARED_FORMATS
     )
     player = (HERE / "player" / "player.html").read_text(encoding="utf-8")
@@ -212,7 +233,7 @@ def _page(title: str, body: str, data: dict[str, Any] | None = None, status: int
         preloads = "\n".join(
             f'<link rel="modulepreload" href="{site_path(url_of(path))}">' for path in needed_by(ENTRY)
         )
-    words = {"title": html.escape(title), "app": strings.APP, "site": site_path("")}
+    words = {"title": html.escape(title), "app": strings.APP, "site": site_path(""), "language": translation.language()}
     text = PAGE.format(preloads=preloads, body=body, script=script, **words)
     return Response(text, status, media_type="text/html", headers=HEADERS)
 
@@ -224,13 +245,15 @@ def _told(title: str, words: str, status: int) -> Response:
 
 def _ask_password(problem: str = "", status: int = HTTPStatus.OK) -> Response:
     said = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
-    words = {name: html.escape(TEXT[name]) for name in ("locked", "locked_help", "password", "open")}
+    words = {
+        name: html.escape(strings.LINK_TO_RECORDING[name]) for name in ("locked", "locked_help", "password", "open")
+    }
     body = (
         f'<form class="alone" method="post"><h1>{words["locked"]}</h1><p>{words["locked_help"]}</p>{said}'
         f'<label>{words["password"]}<input type="password" name="password" autocomplete="off" required></label>'
         f'<button class="button primary">{words["open"]}</button></form>'
     )
-    return _page(TEXT["locked"], body, status=status)
+    return _page(strings.LINK_TO_RECORDING["locked"], body, status=status)
 
 
 @cache

@@ -27,7 +27,7 @@ from dashboards.components.contracts import (
     UploaderData,
 )
 from dashboards.components.modules import loader_of
-from dashboards.strings.player import PLAYER
+from dashboards.strings import player as player_words
 
 HERE = Path(__file__).parent
 SVG_MARK = HERE / "shared" / "mark.svg"
@@ -160,7 +160,7 @@ def job_list(data: JobListData, *, on_want: Callable[[Any], None], on_bulk: Call
 
 def player(data: PlayerData, *, key: str) -> None:
     """Mount player and transcript, which fetch their content from our routes."""
-    _player(key=key, data=data, text=PLAYER)
+    _player(key=key, data=data, text=player_words.PLAYER)
 
 
 def downloads(files: Sequence[DownloadFile], *, captions: CueSettings, key: str) -> None:

@@ -27,6 +27,7 @@ export interface SessionData {
   events_seen: number;
   warn_s: number;
   theme: string;
+  language: string;
   paths: string[];
   text: SessionText;
 }
@@ -469,12 +470,30 @@ export type JobListText = {
   pages: string;
   top: string;
   next: string;
-  sorts: string[][];
+  sorts: {
+    newest: string;
+    oldest: string;
+    name: string;
+    longest: string;
+    shortest: string;
+    state: string;
+  };
   all: string;
   chosen: string;
   several: string;
   format: string;
-  formats: string[][];
+  usual_formats: string;
+  formats: {
+    srt: string;
+    vtt: string;
+    txt: string;
+    json: string;
+    tsv: string;
+    docx: string;
+    ass: string;
+    ttml: string;
+    sbv: string;
+  };
   keep: string;
   tags_field: string;
   tags_add: string;

@@ -38,7 +38,7 @@ class LoginData(TypedDict):
 
 
 class SessionData(TypedDict):
-    """The data for session warnings, notifications and the theme."""
+    """The data for session warnings and notifications; the theme and language of pages."""
 
     me: str
     name: str
@@ -46,6 +46,7 @@ class SessionData(TypedDict):
     events_seen: int
     warn_s: int
     theme: str
+    language: str
     paths: Sequence[str]
 
 

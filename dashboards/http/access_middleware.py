@@ -65,7 +65,7 @@ PROVIDER_PATHS = {"/auth/oidc/start", "/auth/oidc/callback"}
 SHARE = "/share"
 UPLOADS = "/uploads"
 PAGE_SOCKET = "/_stcore/stream"
-OF_SOCKETS = {b"host", b"origin", b"cookie", b"user-agent", b"sec-websocket-protocol"}
+OF_SOCKETS = {b"accept-language", b"host", b"origin", b"cookie", b"user-agent", b"sec-websocket-protocol"}
 ADMIN_PATHS = {"/metrics", "/_stcore/metrics"}
 LET_IN: tuple[tuple[str, set[By]], ...] = (
     ("/internal/v1/admin/", {By.OPERATOR}),

@@ -17,12 +17,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from dashboards import strings
-from dashboards.http.identity import NOBODY
+from dashboards.http.identity import NOBODY, language_of
 from dashboards.http.problem_details import is_ours, problem
 from dashboards.http.route_methods import methods_at
 from dashboards.runtime import context, security_log
 from dashboards.runtime.site_paths import site_path
 from dashboards.runtime.websocket_registry import CLOSED
+from storage.domain import translation
 from storage.domain.errors import (
     BadRequest,
     CrossSite,
@@ -47,7 +48,7 @@ FOR_PROGRAMS = ("/api/", "/v1/", "/uploads", "/internal/")
 SHARED = "/shared/"
 DENIAL = "websocket.http.response"
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -140,6 +141,7 @@ def _told_to_wait(error: TooManyTries | RateLimited, scope: Scope) -> HTMLRespon
         context.current().metrics.error(error.code)
     words = strings.TOO_MANY["tries" if isinstance(error, TooManyTries) else "requests"]
     text = PAGE.format(
+        language=translation.language(),
         title=html.escape(strings.TOO_MANY["title"]),
         words=html.escape(words.format(time=strings.waiting(error.wait_s))),
         again=html.escape(strings.TOO_MANY["again"]),
@@ -160,7 +162,9 @@ async def refuse(refusal: TranscriberError, scope: Scope, receive: Receive, send
     elif scope["type"] == "websocket":
         await WebSocketClose(CLOSED if refusal.status == 401 else 4403, str(refusal))(scope, receive, send)
     else:
-        await _answer_to(scope, refusal)(scope, receive, send)
+        with translation.speaking(translation.wanted(Headers(scope=scope).get("accept-language"))):
+            answer = _answer_to(scope, refusal)
+        await answer(scope, receive, send)
 
 
 async def on_our_error(request: Request, error: Exception) -> Response:
@@ -170,7 +174,9 @@ async def on_our_error(request: Request, error: Exception) -> Response:
         logger.warning("%s", error, extra={"path": security_log.without_secret(request.url.path), "code": error.code})
     if isinstance(error, REFUSALS) and (caller := request.scope.get("caller", NOBODY)) is not NOBODY:
         await security_log.refused(caller.recorded_as, subject=request.url.path, code=error.code, method=request.method)
-    return _answer_to(request.scope, error)
+    language = await language_of(request) if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else translation.ENGLISH
+    with translation.speaking(language):
+        return _answer_to(request.scope, error)
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -6,6 +6,9 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from dashboards.runtime import db
+from storage.accounts import preferences
+from storage.domain import translation
 from storage.domain.errors import NotSignedIn, ScopeMissing
 from storage.domain.records import KeyGrant, Role, Session, User
 from storage.domain.scopes import Scope
@@ -86,3 +89,15 @@ NOBODY = Caller(by=By.NOTHING)
 def caller_of(connection: HTTPConnection) -> Caller:
     """Return the caller that the access middleware authenticated."""
     return cast(Caller, connection.scope["caller"])
+
+
+async def language_of(connection: HTTPConnection) -> str:
+    """Return the language in which to answer: the reader's own, or the browser's.
+
+    Programs, which have a key or a token, get English.
+    """
+    caller: Caller = connection.scope.get("caller", NOBODY)
+    if caller.by not in {By.NOTHING, By.SESSION}:
+        return translation.ENGLISH
+    chosen = (await db.read(preferences.of, caller.user.id)).pages_language if caller.user else None
+    return chosen or translation.wanted(connection.headers.get("accept-language"))

@@ -15,9 +15,10 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards import strings
 from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime.site_paths import site_path
-from dashboards.strings import APP, NO_WEBSOCKET
+from storage.domain import translation
 from storage.domain.errors import NotFound
 
 HERE = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ ASSETS: dict[str, Path] = {
     "shell.js": SHELL / "shell.js",
     **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
 }
-ABOUT = "Recordings in, exact transcripts and subtitles out, on your own hardware."
+HTML_TAG = b'<html lang="en"'
 TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
 CALM = """
       .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
@@ -71,24 +72,27 @@ FRESH = {"Cache-Control": "no-cache"}
 
 
 @cache
-def head_of(site: str, *, has_session: bool) -> bytes:
-    """Return the tags for the page of an app at this path."""
-    calm = CALM + SIDEBAR * has_session
-    return HEAD.format(app=APP, site=site, about=ABOUT, calm=calm, no_websocket=NO_WEBSOCKET).encode()
+def head_of(site: str, language: str, *, has_session: bool) -> bytes:
+    """Return the tags for the page of an app at this path, in a language."""
+    with translation.speaking(language):
+        words = {"about": strings.ABOUT, "no_websocket": strings.NO_WEBSOCKET}
+    return HEAD.format(app=strings.APP, site=site, calm=CALM + SIDEBAR * has_session, **words).encode()
 
 
 @cache
-def manifest_of(site: str) -> dict[str, Any]:
-    """Return the manifest of an app at this path."""
+def manifest_of(site: str, language: str) -> dict[str, Any]:
+    """Return the manifest of an app at this path, in a language."""
+    with translation.speaking(language):
+        about, upload = strings.ABOUT, strings.UPLOAD_SHORTCUT
     return {
         "id": f"{site}/",
-        "name": APP,
+        "name": strings.APP,
         "short_name": "Transcriber",
-        "description": ABOUT,
+        "description": about,
         "start_url": f"{site}/",
         "scope": f"{site}/",
         "display": "standalone",
-        "lang": "en",
+        "lang": language,
         "categories": ["productivity", "utilities"],
         "background_color": "#101514",
         "theme_color": "#0f6b5c",
@@ -100,7 +104,7 @@ def manifest_of(site: str) -> dict[str, Any]:
             ),
             {"src": f"{site}/assets/mark.svg", "sizes": "any", "type": "image/svg+xml"},
         ],
-        "shortcuts": [{"name": "Upload a recording", "url": f"{site}/upload"}],
+        "shortcuts": [{"name": upload, "url": f"{site}/upload"}],
         "share_target": {
             "action": f"{site}/share",
             "method": "POST",
@@ -129,8 +133,7 @@ class Shell:
             elif held and message["type"] == "http.response.body":
                 held.append(message)
                 if not message.get("more_body", False):
-                    has_session = f"{COOKIE}=" in Headers(scope=scope).get("cookie", "")
-                    await _send_dressed(held, send, scope["method"], has_session=has_session)
+                    await _send_dressed(held, send, scope)
             else:
                 await send(message)
 
@@ -149,24 +152,31 @@ def _is_html(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
 
 
-async def _send_dressed(held: list[Message], send: Send, method: str, *, has_session: bool) -> None:
+async def _send_dressed(held: list[Message], send: Send, scope: Scope) -> None:
     start, *bodies = held
     page = b"".join(body.get("body", b"") for body in bodies)
     headers = MutableHeaders(scope=start)
     if ROOT in page:
-        page = TITLE.sub(lambda _: head_of(site_path(""), has_session=has_session), page, count=1)
+        language, has_session = _asked_for(scope), f"{COOKIE}=" in Headers(scope=scope).get("cookie", "")
+        page = TITLE.sub(lambda _: head_of(site_path(""), language, has_session=has_session), page, count=1)
         page = page.replace(b"</body>", FOOT.format(site=site_path("")).encode(), 1)
+        page = page.replace(HTML_TAG, HTML_TAG.replace(b"en", language.encode()), 1)
+        headers.add_vary_header("Accept-Language")
     for name in ("content-length", "etag", "last-modified"):
         del headers[name]
-    if method == "GET":
+    if scope["method"] == "GET":
         headers["Content-Length"] = str(len(page))
     await send(start)
     await send({"type": "http.response.body", "body": page})
 
 
-async def manifest(_: Request) -> Response:
+def _asked_for(scope: Scope) -> str:
+    return translation.wanted(Headers(scope=scope).get("accept-language"))
+
+
+async def manifest(request: Request) -> Response:
     """Describe the app to devices that install it."""
-    return JSONResponse(manifest_of(site_path("")), media_type="application/manifest+json")
+    return JSONResponse(manifest_of(site_path(""), _asked_for(request.scope)), media_type="application/manifest+json")
 
 
 async def service_worker(_: Request) -> Response:
@@ -174,10 +184,13 @@ async def service_worker(_: Request) -> Response:
     return FileResponse(SHELL / "sw.js", media_type="text/javascript", headers=FRESH)
 
 
-async def offline(_: Request) -> Response:
+async def offline(request: Request) -> Response:
     """Return the page that the service worker shows while the server is unreachable."""
     page = (SHELL / "offline.html").read_text(encoding="utf-8")
-    return HTMLResponse(page.replace("{site}", site_path("")), headers=FRESH)
+    language = _asked_for(request.scope)
+    with translation.speaking(language):
+        values = {"site": site_path(""), "language": language, "app": strings.APP, **strings.OFFLINE}
+    return HTMLResponse(re.sub(r"\{(\w+)\}", lambda place: values[place[1]], page), headers=FRESH)
 
 
 async def asset(request: Request) -> Response:

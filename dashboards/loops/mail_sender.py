@@ -9,12 +9,14 @@ import logging
 import duckdb
 
 from dashboards.clients import smtp_client
+from dashboards.loops import mail_texts
 from dashboards.runtime import context, db
 from dashboards.runtime.limits import Limits
-from storage.accounts import device_notices, mail_queue, webhooks
+from storage.accounts import device_notices, mail_queue, preferences, webhooks
 from storage.accounts.device_notices import NoticeMail
 from storage.accounts.mail_queue import Mail
-from storage.accounts.webhooks import DisabledBecause, DisabledNotice
+from storage.accounts.webhooks import DisabledNotice
+from storage.domain import translation
 from storage.domain.browser_names import address_of, browser_of
 from storage.domain.clock import utc_now
 from storage.domain.errors import MailNotSent, TranscriberError
@@ -23,12 +25,6 @@ from storage.domain.records import JobState
 from storage.domain.settings import MailSettings
 
 logger = logging.getLogger(__name__)
-
-DISABLED = {
-    DisabledBecause.GONE: "its server said that it is gone for good (status 410).",
-    DisabledBecause.FAILING: "nothing could be delivered for a day.",
-    DisabledBecause.SECRET_LOST: "its secret is lost. Create the next one first.",
-}
 
 
 def address_of_app() -> str:
@@ -75,9 +71,9 @@ async def _send_one(settings: MailSettings, mail: Mail) -> bool:
     if not mail.email or mail.overtaken:
         return True  # there is nothing to report any more
     ready = mail.state is JobState.COMPLETED
-    subject = f"{mail.name} is ready" if ready else f"{mail.name} could not be transcribed"
-    said = "The transcript of your recording is ready." if ready else text_of(mail.error) or "It has failed."
-    text = f"{said}\n\n{address_of_app()}/job?id={mail.job_id}\n\nYou can turn these mails off in your settings.\n"
+    with translation.speaking(await _language_of(mail.user_id)):
+        link = f"{address_of_app()}/job?id={mail.job_id}"
+        subject, text = mail_texts.recording_ended(mail.name, ready=ready, error=text_of(mail.error), link=link)
     about = f"job {mail.job_id}, try {mail.tries + 1}"
     return await _sent(settings, to=mail.email, subject=subject, text=text, about=about)
 
@@ -85,36 +81,34 @@ async def _send_one(settings: MailSettings, mail: Mail) -> bool:
 async def _send_notice(settings: MailSettings, notice: NoticeMail) -> bool:
     if not notice.email:
         return True
-    device, page = notice.device, f"{address_of_app()}/settings?part="
-    remedy = (
-        f"change your password now, which logs out all other browsers:\n\n{page}Password\n\n"
-        "If you can no longer log in, ask an administrator for a new password."
-        if notice.by_password
-        else f"log out all other browsers, and tell whoever runs your log-in:\n\n{page}Browsers"
-    )
-    text = (
-        f"Somebody logged in as {notice.name} with a browser in which you had not logged in before.\n\n"
-        f"Time: {device.created_at:%d %b %Y, %H:%M} UTC\n"
-        f"Address: {address_of(device.client)}\n"
-        f"Browser: {browser_of(device.client)}\n\n"
-        f"If it was you, there is nothing to do. If it was not, {remedy}\n"
-    )
+    device = notice.device
+    with translation.speaking(await _language_of(notice.user_id)):
+        subject, text = mail_texts.new_browser(
+            notice.name,
+            at=device.created_at,
+            address=address_of(device.client),
+            browser=browser_of(device.client),
+            by_password=notice.by_password,
+            settings=f"{address_of_app()}/settings?part=",
+        )
     about = f"device {device.id}, try {notice.tries + 1}"
-    return await _sent(settings, to=notice.email, subject=f"New browser for {notice.name}", text=text, about=about)
+    return await _sent(settings, to=notice.email, subject=subject, text=text, about=about)
 
 
 async def _send_disabled(settings: MailSettings, notice: DisabledNotice) -> bool:
     hook = notice.webhook
     if not notice.email or hook.disabled_because is None:
         return True
-    text = (
-        f"Messages to your webhook at {hook.host} are not sent any more: {DISABLED[hook.disabled_because]}\n\n"
-        f"To enable it again:\n\n{address_of_app()}/settings?part=Webhooks\n"
-    )
+    with translation.speaking(await _language_of(hook.user_id)):
+        link = f"{address_of_app()}/settings?part=Webhooks"
+        subject, text = mail_texts.webhook_disabled(hook.host, hook.disabled_because, link=link)
     about = f"webhook {hook.id}, try {notice.tries + 1}"
-    return await _sent(
-        settings, to=notice.email, subject=f"Your webhook at {hook.host} is disabled", text=text, about=about
-    )
+    return await _sent(settings, to=notice.email, subject=subject, text=text, about=about)
+
+
+async def _language_of(user_id: str) -> str:
+    """Return the language that somebody chose for pages; a browser's is not known here."""
+    return (await db.read(preferences.of, user_id)).pages_language or translation.ENGLISH
 
 
 async def _sent(settings: MailSettings, *, to: str, subject: str, text: str, about: str) -> bool:

@@ -14,6 +14,7 @@ from storage.accounts import api_key_usage
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import ApiKey
+from storage.domain.translation import gettext as _
 
 FRESH_KEY = "fresh_key"
 OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30))
@@ -63,7 +64,7 @@ def _facts(key: ApiKey, me: Viewer, owner: str | None) -> None:
     facts = [viewer.plain(owner or ""), f"`{key.prefix}…`", made, used]
     st.caption(" · ".join(fact for fact in facts if fact))
     grant = key.grant
-    limits = [", ".join(scope.spec.label for scope in grant.scopes)]
+    limits = [", ".join(_(scope.spec.label) for scope in grant.scopes)]
     if grant.expires_at:
         limits.append(words.expires(formatting.when(grant.expires_at, me.zone)))
     if grant.networks:

@@ -11,22 +11,23 @@ from storage.accounts.credential_rules import MIN_PASSWORD_CHARS
 from storage.accounts.registration_policy import Registration
 from storage.domain.errors import LinkSpent
 
-NAME = {
-    "name": "name",
-    "label": words.NAME,
-    "autocomplete": "username",
-    "autocapitalize": "none",
-    "spellcheck": "false",
-    "required": "",
-}
+NAME = {"name": "name", "autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "required": ""}
 PASSWORD = {"name": "password", "type": "password", "required": ""}
-OLD_PASSWORD = PASSWORD | {"label": words.PASSWORD, "autocomplete": "current-password"}
-NEW_PASSWORD = PASSWORD | {
-    "label": words.NEW_PASSWORD,
-    "autocomplete": "new-password",
-    "minlength": str(MIN_PASSWORD_CHARS),
-    "hint": words.password_help(MIN_PASSWORD_CHARS),
-}
+
+
+def name_field() -> dict[str, str]:
+    """Return the field for a user's name."""
+    return NAME | {"label": words.NAME}
+
+
+def new_password() -> dict[str, str]:
+    """Return the field for a password that is chosen here."""
+    return PASSWORD | {
+        "label": words.NEW_PASSWORD,
+        "autocomplete": "new-password",
+        "minlength": str(MIN_PASSWORD_CHARS),
+        "hint": words.password_help(MIN_PASSWORD_CHARS),
+    }
 
 
 def heading(title: str, said: str) -> None:
@@ -42,7 +43,8 @@ def log_in() -> None:
         st.error(refusal, icon=":material/error:")
     oidc = context.settings().oidc
     provider = words.log_in_with(oidc.oidc_name) if oidc.oidc_issuer else None
-    components.login("/auth/session", fields=[NAME, OLD_PASSWORD], text=strings.LOGIN, provider=provider)
+    password = PASSWORD | {"label": words.PASSWORD, "autocomplete": "current-password"}
+    components.login("/auth/session", fields=[name_field(), password], text=strings.LOGIN, provider=provider)
     if db.look(registration_policy.of).registration is Registration.OPEN:
         st.page_link(registry.page("join"), label=words.TO_JOIN, icon=":material/person_add:")
         st.caption(words.FORGOTTEN)
@@ -67,7 +69,7 @@ def join() -> None:
             return
     heading(words.JOIN, words.JOIN_INVITED if token else words.JOIN_WHERE)
     mail = {"name": "email", "type": "email", "label": words.EMAIL_IF_ANY, "autocomplete": "email", "value": email}
-    fields = [NAME, mail, NEW_PASSWORD, {"name": "token", "type": "hidden", "value": token}]
+    fields = [name_field(), mail, new_password(), {"name": "token", "type": "hidden", "value": token}]
     text = strings.LOGIN | {"submit": words.JOIN_SUBMIT}
     components.login("/auth/register", fields=fields, text=text, leave_to="/")
     back()
@@ -83,8 +85,8 @@ def reset() -> None:
         return
     name = db.look(users.get, str(link.user_id)).name
     heading(words.RESET, words.reset_for(viewer.plain(name)))
-    username = NAME | {"type": "hidden", "value": name}
-    fields = [username, NEW_PASSWORD, {"name": "token", "type": "hidden", "value": token}]
+    username = name_field() | {"type": "hidden", "value": name}
+    fields = [username, new_password(), {"name": "token", "type": "hidden", "value": token}]
     components.login("/auth/reset", fields=fields, text=strings.LOGIN | {"submit": words.RESET_SUBMIT}, leave_to="/")
 
 

@@ -24,6 +24,8 @@ from storage.accounts import quotas, users
 from storage.domain.clock import utc_now
 from storage.domain.job_actions import IN_LISTS, Access, JobAction
 from storage.domain.records import JobState, Role
+from storage.domain.translation import gettext as _
+from storage.domain.translation import language, number
 from storage.jobs import collaborators, job_store, listing, queue_order
 from storage.jobs.listing import FilterChoices, Statistics
 
@@ -49,7 +51,7 @@ def _show(everybody: bool) -> None:
     come_back("everybody" if everybody else "own")
     wanted = asked(me.zone, owner)
     holder = context.current()
-    question = (owner, me.is_admin, me.may_write, me.zone, tuple(wanted.told.items()))
+    question = (owner, me.is_admin, me.may_write, me.zone, tuple(wanted.told.items()), language())
     found = holder.lists.get(question, holder.bus.count(owner), lambda: _shown(me, wanted, owner))
     page: ListPage | None = found or None
     if page is None:
@@ -123,8 +125,8 @@ def _action(action: JobAction) -> ListAction:
     spec = action.spec
     return {
         "name": action.value,
-        "label": spec.label,
-        "confirm": spec.confirm,
+        "label": _(spec.label),
+        "confirm": _(spec.confirm) if spec.confirm else None,
         "deleted": spec.on_deleted,
         "shared": spec.needs <= Access.READ,
         "states": sorted(spec.states),
@@ -164,11 +166,11 @@ def _facts(me: Viewer, owner: str | None) -> list[tuple[str, str]]:
     path = str(context.ledger().path)
     counted = _statistics(path, owner, month.isoformat())
     facts = [
-        (strings.PAGE["jobs"], f"{counted.total:,}"),
-        (words.FILTER["ready"], f"{counted.completed:,}"),
-        (words.FILTER["going"], f"{counted.processing:,}"),
-        (words.FILTER["failed"], f"{counted.failed:,}"),
-        (words.THIS_MONTH, f"{counted.this_month:,}"),
+        (strings.PAGE["jobs"], number(counted.total)),
+        (words.FILTER["ready"], number(counted.completed)),
+        (words.FILTER["going"], number(counted.processing)),
+        (words.FILTER["failed"], number(counted.failed)),
+        (words.THIS_MONTH, number(counted.this_month)),
         (words.HEARD, words.hours(counted.heard_s / 3600)),
     ]
     if counted.success is not None:
@@ -185,7 +187,7 @@ def _quota(me: Viewer) -> list[tuple[str, str]]:
     facts = []
     if user.quota_hours is not None:
         heard_h = (used.heard_s + used.coming_s) / 3600
-        facts.append((words.HOURS_USED, words.part_of(f"{heard_h:.1f}", f"{user.quota_hours:g}")))
+        facts.append((words.HOURS_USED, words.part_of(number(heard_h, ".1f"), number(user.quota_hours, "g"))))
     if user.quota_bytes is not None:
         stored = words.part_of(formatting.size(used.stored_bytes), formatting.size(user.quota_bytes))
         facts.append((words.SPACE_USED, stored))
@@ -193,12 +195,12 @@ def _quota(me: Viewer) -> list[tuple[str, str]]:
 
 
 # Cached for a few seconds, since a thousand open pages may ask; `path` separates the caches of different ledgers.
-@counted(words.CACHE["facts"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+@counted("facts", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _statistics(path: str, owner: str | None, month: str) -> Statistics:  # noqa: ARG001
     return db.look(listing.statistics, owner, month=datetime.fromisoformat(month))
 
 
-@counted(words.CACHE["choices"], st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
+@counted("choices", st.cache_data(ttl=KEPT_S, max_entries=2000, show_spinner=False))
 def _choices(path: str, owner: str | None) -> FilterChoices:  # noqa: ARG001
     return db.look(listing.choices, owner)
 
@@ -213,7 +215,7 @@ def _places(waiting: Sequence[str]) -> Mapping[str, int]:
     return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
 
 
-@counted(words.CACHE["places"], st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
+@counted("places", st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
 def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
     return db.look(queue_order.places)
 

@@ -26,16 +26,22 @@ class Group(StrEnum):
 class PageSpec:
     """One page; `role` is the least privileged that may open it, None for everybody.
 
+    `key` is that of its title in `strings.PAGE`.
+
     `show` names the function that draws it, below `dashboards.pages`; it is imported when somebody opens the page.
     """
 
+    key: str
     path: str
-    title: str
     icon: str
     role: Role | None
     show: str
     group: Group = Group.OWN
     listed: bool = True
+
+    @property
+    def title(self) -> str:
+        return strings.PAGE[self.key]
 
     def is_for(self, role: Role) -> bool:
         return self.role is None or RANK[role] >= RANK[self.role]
@@ -47,11 +53,11 @@ class PageSpec:
 
 
 def _spec(key: str, path: str, icon: str, role: Role | None, show: str, *, listed: bool = True) -> PageSpec:
-    return PageSpec(path=path, title=strings.PAGE[key], icon=icon, role=role, show=show, listed=listed)
+    return PageSpec(key=key, path=path, icon=icon, role=role, show=show, listed=listed)
 
 
 def _admin(key: str, path: str, icon: str, group: Group, show: str) -> PageSpec:
-    return PageSpec(path=path, title=strings.PAGE[key], icon=icon, role=Role.ADMIN, show=show, group=group)
+    return PageSpec(key=key, path=path, icon=icon, role=Role.ADMIN, show=show, group=group)
 
 
 PAGES = {

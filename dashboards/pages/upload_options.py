@@ -17,22 +17,14 @@ from storage.accounts import preferences, quotas, vocabulary
 from storage.accounts.preferences import Preferences
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, ModelCannot
-from storage.domain.languages import LANGUAGES
 from storage.domain.model_names import translates
 from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 from storage.domain.tags import MAX_TAGS, split_tags
+from storage.domain.translation import number
 from storage.files import upload_room
 from storage.jobs import tagging
 from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, InputFormat
 
-HEADERLESS: HeaderlessChoices = {
-    "formats": [
-        {"value": each.value, "label": words.INPUT_FORMATS[each], "rate_hz": each.spec.rate_hz} for each in InputFormat
-    ],
-    "lowest_hz": LOWEST_HZ,
-    "highest_hz": HIGHEST_HZ,
-    "max_channels": MAX_CHANNELS,
-}
 AUTO = "auto"
 ANY = "any"
 PROMPT_CHARS = 1000
@@ -58,6 +50,17 @@ def choose(me: viewer.Viewer) -> tuple[Options, Lane, str]:
     code = None if language == ANY else language
     asked = replace(asked, language=code, model=model, task=task, hotwords=hotwords, prompt=prompt, cues=cues)
     return asked, lane, tags
+
+
+def headerless() -> HeaderlessChoices:
+    """Return what can be said of files that have no header."""
+    names = words.INPUT_FORMATS
+    return {
+        "formats": [{"value": each.value, "label": names[each], "rate_hz": each.spec.rate_hz} for each in InputFormat],
+        "lowest_hz": LOWEST_HZ,
+        "highest_hz": HIGHEST_HZ,
+        "max_channels": MAX_CHANNELS,
+    }
 
 
 def _warn_of(task: str, model: str) -> None:
@@ -139,14 +142,14 @@ def limits(me: viewer.Viewer, free_bytes: int) -> dict[str, str]:
     web = context.settings().web
     values = {
         "size": formatting.size(web.max_upload_bytes),
-        "hours": f"{web.max_hours:g}",
+        "hours": number(web.max_hours, "g"),
         "free": formatting.size(free_bytes),
     }
     told = [(strings.LIMIT if free_bytes >= web.max_upload_bytes else strings.LIMIT_BY_ROOM).format(**values)]
     if me.user.quota_hours is not None:
         used = db.look(quotas.usage, me.user.id)
-        heard = f"{(used.heard_s + used.coming_s) / 3600:.1f}"
-        told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=f"{me.user.quota_hours:g}"))
+        heard = number((used.heard_s + used.coming_s) / 3600, ".1f")
+        told.append(strings.LIMIT_OF_HOURS.format(used=heard, quota=number(me.user.quota_hours, "g")))
     return {
         "limit": " ".join([*told, strings.GO_ON_WORKING]),
         "too_large": strings.TOO_LARGE.format(**values),
@@ -162,7 +165,9 @@ def _one_of(label: str, names: dict[str, str], usual: str, *, key: str, help: st
 
 
 def _language(usual: Preferences) -> str:
-    return _one_of(words.SPOKEN_LANGUAGE, {ANY: words.DETECT} | LANGUAGES, usual.language or ANY, key="language")
+    return _one_of(
+        words.SPOKEN_LANGUAGE, {ANY: words.DETECT} | formatting.languages(), usual.language or ANY, key="language"
+    )
 
 
 def _model(usual: Preferences) -> str:

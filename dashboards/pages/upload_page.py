@@ -54,7 +54,7 @@ def drop_zone(options: Options, lane: Lane, tags: str) -> None:
         "shared": shared.isdigit(),
     }
     rows = {job_id: job_row.upload_row(job) for job_id, job in kept_jobs(me).items()}
-    data: UploaderData = {"settings": settings, "headerless": upload_options.HEADERLESS, "jobs": rows}
+    data: UploaderData = {"settings": settings, "headerless": upload_options.headerless(), "jobs": rows}
     opened = components.uploader(data, text=text, on_uploaded=note)
     if opened:
         st.switch_page(registry.page("job"), query_params={"id": opened})

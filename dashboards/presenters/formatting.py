@@ -5,10 +5,12 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from dashboards import strings
-from storage.domain import durations
+from storage.domain import durations, translation
 from storage.domain.clock import utc_now
-from storage.domain.languages import LANGUAGES, UNDETERMINED
+from storage.domain.languages import UNDETERMINED, all_named, named
 from storage.domain.records import Finding
+from storage.domain.translation import date
+from storage.domain.translation import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.components import contracts
@@ -24,20 +26,25 @@ def when(instant: datetime, zone: tzinfo) -> str:
     if days == 0:
         return f"{there:%H:%M}"
     if days == 1:
-        return f"Yesterday {there:%H:%M}"
-    return f"{there.day} {there:%b}" + ("" if there.year == now.year else f" {there.year}")
+        return _("Yesterday {time}", time=f"{there:%H:%M}")
+    return date(there, "MMMd" if there.year == now.year else "yMMMd")
 
 
 def day(instant: datetime, zone: tzinfo) -> str:
     """Return the date."""
-    there = instant.astimezone(zone)
-    return f"{there.day} {there:%b %Y}"
+    return date(instant.astimezone(zone))
 
 
 def exactly(instant: datetime, zone: tzinfo) -> str:
     """Return date and time to the second, with the zone's name."""
     there = instant.astimezone(zone)
-    return f"{there.day} {there:%b %Y, %H:%M:%S %Z}"
+    return f"{date(there)}, {there:%H:%M:%S %Z}"
+
+
+def until(instant: datetime, zone: tzinfo) -> str:
+    """Return date and time to the minute."""
+    there = instant.astimezone(zone)
+    return f"{date(there)}, {there:%H:%M}"
 
 
 def length(seconds: float | None) -> str:
@@ -50,12 +57,17 @@ def size(n: float) -> str:
     power = 0
     while n >= 1000 and power < len(UNITS) - 1:
         n, power = n / 1000, power + 1
-    return f"{n:.1f} {UNITS[power]}" if power and n < 100 else f"{n:.0f} {UNITS[power]}"
+    return f"{translation.number(n, '.1f' if power and n < 100 else '.0f')} {UNITS[power]}"
 
 
 def language(code: str | None) -> str:
-    """Return the English name of a language code."""
-    return strings.UNKNOWN_LANGUAGE if code == UNDETERMINED else LANGUAGES.get(code or "", code or "")
+    """Return the name of a language code."""
+    return strings.UNKNOWN_LANGUAGE if code == UNDETERMINED else named(code or "")
+
+
+def languages() -> dict[str, str]:
+    """Return the names of all languages by code, in alphabetical order."""
+    return all_named(translation.language())
 
 
 def sentence(text: str) -> str:
@@ -77,15 +89,15 @@ def finding(found: Finding) -> "contracts.FindingRow":
 
 def actor(name: str, people: Mapping[str, str]) -> str:
     """Return the actor of an audit row, by name if it is a user."""
-    part, _, ident = name.partition(":")
+    part, ident = name.partition(":")[::2]
     if part == "user":
-        return people.get(ident, "a deleted user")
+        return people.get(ident, _("a deleted user"))
     if part == "invitation":
-        return "an invitation"
+        return _("an invitation")
     return {
-        "system": "the system",
-        "nobody": "nobody",
-        "worker": f"worker {ident}",
-        "key": "an API key",
-        "cli": f"console ({ident})",
+        "system": _("the system"),
+        "nobody": _("nobody"),
+        "worker": _("worker {name}", name=ident),
+        "key": _("an API key"),
+        "cli": _("console ({name})", name=ident),
     }.get(part, name)

@@ -8,6 +8,7 @@ from dashboards.presenters.formatting import exactly, language, length, roughly,
 from storage.domain.job_messages import text_of
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, JobState
+from storage.domain.translation import gettext as _
 
 if TYPE_CHECKING:
     from dashboards.components.contracts import JobProgress, JobRow, UploadJob
@@ -46,7 +47,7 @@ def moving(job: Job, left_s: float | None = None) -> "JobProgress":
         "label": label(job),
         "active": not job.state.finished and job.state is not JobState.QUEUED,
         "progress": round(job.progress, 3),
-        "left": f"{roughly(left_s)} left" if left_s is not None and not job.state.finished else "",
+        "left": _("{time} left", time=roughly(left_s)) if left_s is not None and not job.state.finished else "",
         "error": sentence(text_of(job.error)) if job.state is JobState.FAILED and job.error else None,
     }
 
@@ -55,7 +56,7 @@ def in_line(place: int | None) -> str:
     """Return a queue position in words; 0 is next."""
     if place is None:
         return ""
-    return "next in the queue" if place == 0 else f"{place:,} ahead of it"
+    return _("next in the queue") if place == 0 else _("{place:,} ahead of it", place=place)
 
 
 def job_row(

@@ -5,11 +5,13 @@ import json
 import secrets
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from storage.domain import translation
 
 HISTORY = 5000
 """Events that can be sent again to a program that was away for a moment."""
@@ -19,7 +21,7 @@ HISTORY = 5000
 class News:
     """An event about one job, serialised to JSON once for all listeners.
 
-    `readers` are the accounts that it is shared with.
+    `readers` are the accounts that it is shared with; `words` makes the facts that are texts in another language.
     """
 
     facts: dict[str, Any]
@@ -27,6 +29,8 @@ class News:
     seq: int = field(default=0, compare=False)
     ident: str = field(default="", compare=False)
     readers: frozenset[str] = field(default=frozenset(), compare=False)
+    words: Callable[[], dict[str, Any]] | None = field(default=None, compare=False)
+    _translated: dict[str, str] = field(default_factory=dict, compare=False)
 
     def concerns(self, user_id: str | None) -> bool:
         """Return whether the job is a user's, or shared with them; None stands for everybody."""
@@ -35,6 +39,16 @@ class News:
     @cached_property
     def for_pages(self) -> str:
         return json.dumps(self.facts | {"crowd": self.crowd}, separators=(",", ":"))
+
+    def for_pages_in(self, language: str) -> str:
+        """Return the event in a language, made once for all pages that speak it."""
+        if language == translation.ENGLISH or self.words is None:
+            return self.for_pages
+        if language not in self._translated:
+            with translation.speaking(language):
+                facts = self.facts | self.words() | {"crowd": self.crowd}
+            self._translated[language] = json.dumps(facts, separators=(",", ":"))
+        return self._translated[language]
 
     @cached_property
     def for_programs(self) -> str:
@@ -116,12 +130,18 @@ class Bus:
         """Return the number of listeners, nearly all of them open pages."""
         return len(self._listeners)
 
-    def publish(self, news: dict[str, Any], *, readers: frozenset[str] = frozenset()) -> None:
+    def publish(
+        self,
+        news: dict[str, Any],
+        *,
+        readers: frozenset[str] = frozenset(),
+        words: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
         """Publish a change, at least `job_id` and `owner_id`, to its owner and these readers."""
         with self._lock:
             self._told.update([None, *{news["owner_id"], *readers}])
             seq = self._told[None]
-            made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers)
+            made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers, words=words)
             listeners = [listener for listener in self._listeners if listener.wants(made)]
             made.crowd = len(listeners)
             self._history.append(made)

@@ -1,6 +1,6 @@
 """Notify open pages and background loops of changes to jobs and sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -8,6 +8,7 @@ from duckdb import DuckDBPyConnection
 from dashboards.presenters import job_row
 from dashboards.runtime import db
 from dashboards.runtime.context import current
+from storage.domain import translation
 from storage.domain.job_messages import JobMessage, encode, text_of
 from storage.domain.records import Job, JobState
 from storage.jobs import job_store, queue_order
@@ -33,16 +34,19 @@ def describe(job: Job) -> None:
     paces = current().paces
     paces.note(job)
     current().metrics.job(job)
-    tell(
-        job.id,
-        job.owner_id,
-        state=job.state.value,
-        progress=round(job.progress, 4),
-        detail=text_of(job.detail),
-        attempt=job.attempt,
-        parts=job.parts,
-        row=job_row.moving(job, paces.left_s(job)),
-    )
+    left_s = paces.left_s(job)
+
+    def words() -> dict[str, Any]:
+        return {"detail": text_of(job.detail), "row": job_row.moving(job, left_s)}
+
+    facts: dict[str, Any] = {
+        "state": job.state.value,
+        "progress": round(job.progress, 4),
+        "attempt": job.attempt,
+        "parts": job.parts,
+    }
+    with translation.speaking(translation.ENGLISH):  # whoever changed the job: programs hear of it, too
+        tell(job.id, job.owner_id, words=words, **facts, **words())
 
 
 def removed(job_id: str, owner_id: str) -> None:
@@ -50,13 +54,21 @@ def removed(job_id: str, owner_id: str) -> None:
     tell(job_id, owner_id, state="deleted")
 
 
-def tell(job_id: str, owner_id: str, *, also: Iterable[str] = (), **facts: Any) -> None:
+def tell(
+    job_id: str,
+    owner_id: str,
+    *,
+    also: Iterable[str] = (),
+    words: Callable[[], dict[str, Any]] | None = None,
+    **facts: Any,
+) -> None:
     """Notify open pages only.
 
-    They are the owner's, those of the readers that it is shared with, and `also` those of others.
+    They are the owner's, those of the readers that it is shared with, and `also` those of others. `words` makes the
+    facts that are texts again, for pages in another language.
     """
     readers = frozenset({*current().audiences.of(job_id), *also})
-    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts}, readers=readers)
+    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts}, readers=readers, words=words)
 
 
 async def note(job: Job, detail: JobMessage) -> None:

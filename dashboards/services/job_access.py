@@ -8,11 +8,12 @@ from dashboards.runtime import db
 from storage.domain.errors import NotAllowed, NotFound, NotYours
 from storage.domain.job_actions import Access, JobAction
 from storage.domain.records import Job, Role, User
+from storage.domain.translation import marked
 from storage.jobs import collaborators, job_store
 
-WRITERS = "the role member or admin"
-OWNERS = "the owner of the recording"
-EDITORS = "the right to edit this recording"
+WRITERS = marked("the role member or admin")
+OWNERS = marked("the owner of the recording")
+EDITORS = marked("the right to edit this recording")
 
 
 def may_see_all(user: User) -> bool:

@@ -33,6 +33,7 @@ from storage.domain.errors import (
     TranscriberError,
     UploadTooLarge,
 )
+from storage.domain.job_messages import encode, raised
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Lane, Options, User
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
@@ -175,7 +176,7 @@ def _failed(shelf: UploadStore, ident: str, error: TranscriberError, before: int
         shelf.save(replace(upload, source=later))
         return
     logger.info("download %s refused: %s", ident, error.code)
-    shelf.save(replace(upload, refusal=Refusal(status=error.status, code=error.code, message=str(error))))
+    shelf.save(replace(upload, refusal=Refusal(status=error.status, code=error.code, message=encode(raised(error)))))
     shelf.data(ident).unlink(missing_ok=True)
 
 

@@ -1,8 +1,13 @@
 """Texts that several pages and components share."""
 
+from dashboards.strings.translated_module import translate_constants
 from storage.accounts.registration_policy import Registration
 from storage.domain.export_formats import SINGLE_FORMATS
 from storage.domain.records import JobState, Role
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
+
+translate_constants(__name__)
 
 APP = "Whisper Transcriber"
 
@@ -158,6 +163,16 @@ GO_ON_WORKING = "You can continue working meanwhile."
 TOO_LARGE = "This file is larger than the limit of {size}. Compress the audio, or split it."
 NO_ROOM = "Only {free} are free, too little for this file. Delete recordings you no longer need, or ask for more space."
 
+ABOUT = "Recordings in, exact transcripts and subtitles out, on your own hardware."
+UPLOAD_SHORTCUT = "Upload a recording"
+OFFLINE: dict[str, str] = {
+    "offline": "Offline",
+    "title": "The server cannot be reached",
+    "words": "Your recordings and transcripts are safe there. Files that were being sent go on where they stopped. "
+    "This page looks again every 15 seconds.",
+    "again": "Try again",
+}
+
 SHARED: dict[str, str] = {
     "missed": "The app was not ready for the file that you shared. It is now: share it once more.",
     "failed": "The shared file could not be stored, probably because this device is full. Choose the file here.",
@@ -261,7 +276,7 @@ NOTHING: dict[str, str] = {
     "ready": "No transcript is ready yet. Look under “In progress”.",
     "failed": "Nothing has failed. Failed recordings appear here with the reason and what to do.",
     "cancelled": "Nothing was cancelled.",
-    "shared": "Nobody shares a recording with you.",
+    "shared": "Nobody has shared a recording with you.",
     "deleted": "Nothing was deleted recently. Deleted recordings stay here for a while and can be restored.",
 }
 NOTHING_FITS = "No recording matches these filters. Clear them to see all."
@@ -281,19 +296,20 @@ LIST: dict[str, object] = {
     "pages": "Pages of the list",
     "top": "Back to the top",
     "next": "More",
-    "sorts": [
-        ["newest", "Newest first"],
-        ["oldest", "Oldest first"],
-        ["name", "By name"],
-        ["longest", "Longest first"],
-        ["shortest", "Shortest first"],
-        ["state", "By state"],
-    ],
+    "sorts": {
+        "newest": "Newest first",
+        "oldest": "Oldest first",
+        "name": "By name",
+        "longest": "Longest first",
+        "shortest": "Shortest first",
+        "state": "By state",
+    },
     "all": "Select all on this page",
     "chosen": "{n} selected",
     "several": "{n} recordings",
     "format": "Format",
-    "formats": [["", "Default formats"], *([fmt.value, fmt.value.upper()] for fmt in SINGLE_FORMATS)],
+    "usual_formats": "Default formats",
+    "formats": {fmt.value: fmt.value.upper() for fmt in SINGLE_FORMATS},
     "keep": "Keep",
     "tags_field": "Tags, with commas between them",
     "tags_add": "Add",
@@ -303,7 +319,8 @@ LIST: dict[str, object] = {
 
 def waiting(seconds: int) -> str:
     """Return a time to wait, rounded up."""
-    for least, unit in ((7200, 3600), (120, 60)):
-        if seconds > least:
-            return f"{-(-seconds // unit)} {'hours' if unit == 3600 else 'minutes'}"
-    return "1 second" if seconds == 1 else f"{seconds} seconds"
+    if seconds > 7200:
+        return _("{hours} hours", hours=-(-seconds // 3600))
+    if seconds > 120:
+        return _("{minutes} minutes", minutes=-(-seconds // 60))
+    return ngettext("1 second", "{n} seconds", seconds)

@@ -3,6 +3,11 @@
 from datetime import timedelta
 
 from dashboards.strings import APP
+from dashboards.strings.translated_module import translate_constants
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
+
+translate_constants(__name__)
 
 # Several pages
 LOG_IN = "Log in"
@@ -23,23 +28,26 @@ NEVER_USED = "never used"
 
 
 def password_help(least: int) -> str:
-    return f"At least {least} characters; a few words are strong and easy to remember. Common ones are refused."
+    return _(
+        "At least {least} characters; a few words are strong and easy to remember. Common ones are refused.",
+        least=least,
+    )
 
 
 def since(when: str) -> str:
-    return f"since {when}"
+    return _("since {when}", when=when)
 
 
 def last_seen(when: str) -> str:
-    return f"last seen {when}"
+    return _("last seen {when}", when=when)
 
 
 def made(when: str) -> str:
-    return f"created {when}"
+    return _("created {when}", when=when)
 
 
 def last_used(when: str) -> str:
-    return f"last used {when}"
+    return _("last used {when}", when=when)
 
 
 # Log in
@@ -53,7 +61,7 @@ LINK_SPENT = "This link is no longer valid."
 
 
 def log_in_with(provider: str) -> str:
-    return f"Log in with {provider}"
+    return _("Log in with {provider}", provider=provider)
 
 
 # Create an account
@@ -72,7 +80,7 @@ RESET_SUBMIT = "Save and log in"
 
 
 def reset_for(name: str) -> str:
-    return f"for {name}"
+    return _("for {name}", name=name)
 
 
 # Choose a password at the first login
@@ -81,7 +89,10 @@ FIRST_PASSWORD_SUBMIT = "Save and continue"
 
 
 def first_password_why(name: str) -> str:
-    return f"Welcome, {name}. The password you logged in with was set by someone else; only you know the new one."
+    return _(
+        "Welcome, {name}. The password you logged in with was set by someone else; only you know the new one.",
+        name=name,
+    )
 
 
 # Settings
@@ -101,15 +112,17 @@ THEME = "Theme"
 THEME_SYSTEM = "Same as device"
 THEME_LIGHT = "Light"
 THEME_DARK = "Dark"
+LANGUAGE = "Language"
+LANGUAGE_OF_BROWSER = "Same as browser"
 MAIL_TO_NOBODY = "Enter your e-mail address to receive mail."
 
 
 def hours_used(hours: float, quota: float) -> str:
-    return f"{hours:.1f} of {quota:g} hours this month"
+    return _("{hours:.1f} of {quota:g} hours this month", hours=hours, quota=quota)
 
 
 def room_used(size: str, quota: str) -> str:
-    return f"{size} of {quota} stored"
+    return _("{size} of {quota} stored", size=size, quota=quota)
 
 
 # Settings, password
@@ -139,7 +152,7 @@ FORGET_BROWSERS = "Forget known browsers"
 
 
 def new_since(when: str) -> str:
-    return f"new since {when}"
+    return _("new since {when}", when=when)
 
 
 # On every page, after a log-in with a new browser
@@ -148,9 +161,12 @@ SECURE_ACCOUNT = "Secure my account"
 
 
 def new_browser(browser: str, address: str, when: str) -> str:
-    return (
-        f"Somebody logged in to your account with a new browser: **{browser}**, {address}, {when}. If it was not you, "
-        "change your password, which logs out all other browsers."
+    return _(
+        "Somebody logged in to your account with a new browser: **{browser}**, {address}, {when}. If it was not you, "
+        "change your password, which logs out all other browsers.",
+        browser=browser,
+        address=address,
+        when=when,
     )
 
 
@@ -171,38 +187,44 @@ EXPIRED = "Expired"
 ROTATE = "Rotate"
 ROTATE_HELP = "The key gets a new secret, and keeps its name, limits and use."
 ROTATE_SURE = "Create a new secret"
-OVERLAP = "The present secret works for"
+OVERLAP = "The current secret stops working"
 OVERLAP_OF = {
-    timedelta(0): "no longer",
-    timedelta(hours=1): "one more hour",
-    timedelta(days=1): "one more day",
-    timedelta(days=7): "seven more days",
-    timedelta(days=30): "30 more days",
+    timedelta(0): "At once",
+    timedelta(hours=1): "In an hour",
+    timedelta(days=1): "In a day",
+    timedelta(days=7): "In 7 days",
+    timedelta(days=30): "In 30 days",
 }
 
 
 def expires(when: str) -> str:
-    return f"expires {when}"
+    return _("expires {when}", when=when)
 
 
 def only_from(networks: str) -> str:
-    return f"only from {networks}"
+    return _("only from {networks}", networks=networks)
 
 
 def hours_a_month(hours: float) -> str:
-    return f"{hours:g} hours a month"
+    return _("{hours:g} hours a month", hours=hours)
 
 
 def requests_an_hour(requests: int) -> str:
-    return f"{requests:,} requests an hour"
+    return _("{requests:,} requests an hour", requests=requests)
 
 
 def previous_until(when: str) -> str:
-    return f"previous secret until {when}"
+    return _("previous secret until {when}", when=when)
 
 
 def key_use(month: str, requests: int, recordings: int, hours: float) -> str:
-    return f"{month}: {requests:,} requests, {recordings:,} recordings, {hours:.1f} hours"
+    return _(
+        "{month}: {requests:,} requests, {recordings:,} recordings, {hours:.1f} hours",
+        month=month,
+        requests=requests,
+        recordings=recordings,
+        hours=hours,
+    )
 
 
 # Settings, your data
@@ -221,7 +243,7 @@ LEAVE_WRONG_PASSWORD = "Wrong password. Nothing was deleted."
 
 
 def leave_by_name(name: str) -> str:
-    return f"Type {name} to confirm"
+    return _("Type {name} to confirm", name=name)
 
 
 # People
@@ -259,14 +281,14 @@ END_ALL = "Log out everywhere"
 
 
 def used_so_far(hours: float, size: str) -> str:
-    return f"{hours:.1f} hours transcribed or in progress this month; {size} stored."
+    return _("{hours:.1f} hours transcribed or in progress this month; {size} stored.", hours=hours, size=size)
 
 
 # People, invitations
 LINK_LASTS = "The link is valid for"
 MAKE_INVITATION = "Create an invitation link"
 INVITATION_SUBJECT = f"Your invitation to {APP}"
-WITHOUT_LINK = "Without a link: an account with a first password"
+WITHOUT_LINK = "Without a link: create an account with a first password"
 NAME_HELP = "The name that the user logs in with."
 ADD = "Add"
 FIRST_PASSWORD_ONCE = "The user must choose a new password at the first login."
@@ -282,31 +304,31 @@ WITHDRAW = "Withdraw"
 
 
 def days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number} days"
+    return ngettext("1 day", "{n} days", number)
 
 
 def invitation_as(role: str) -> str:
-    return f"Invitation as {role}"
+    return _("Invitation as {role}", role=role)
 
 
 def first_password_for(name: str) -> str:
-    return f"First password for {name}"
+    return _("First password for {name}", name=name)
 
 
 def password_link_for(name: str) -> str:
-    return f"Password link for {name}"
+    return _("Password link for {name}", name=name)
 
 
 def once_until(when: str) -> str:
-    return f"It works once, until {when}."
+    return _("It works once, until {when}.", when=when)
 
 
 def send_to(address: str) -> str:
-    return f"Send it to {address}"
+    return _("Send it to {address}", address=address)
 
 
 def invited_by(name: str, when: str, until: str) -> str:
-    return f"Created by {name} {when} · valid until {until}"
+    return _("Created by {name} {when} · valid until {until}", name=name, when=when, until=until)
 
 
 # People, everybody's API keys
@@ -319,7 +341,7 @@ OLDER_KEYS = "Older"
 # Access
 ACCESS = "Sign-in"
 WHO_MAY_JOIN = "Who may register"
-WHO_MAY_JOIN_HELP = ("With the role below", "With a single-use link", "Only administrators add people")
+WHO_MAY_JOIN_HELP = ("With the role below", "With a single-use link", "Only administrators can add people")
 ROLE_OF_NEW = "Role of users who register"
 FROM_SETTINGS = "From the installation's settings"
 PROVIDER = "OpenID provider"
@@ -330,5 +352,5 @@ LOGIN_ENDS = "Sessions"
 
 
 def login_lasts(idle_minutes: int, max_days: int) -> str:
-    idle = f"{idle_minutes // 60} h" if idle_minutes % 60 == 0 else f"{idle_minutes} min"
-    return f"{idle} idle, {max_days} days at most"
+    idle = _("{n} h", n=idle_minutes // 60) if idle_minutes % 60 == 0 else _("{n} min", n=idle_minutes)
+    return _("{idle} idle, {max_days} days at most", idle=idle, max_days=max_days)

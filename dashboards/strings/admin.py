@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
-from storage.domain.audit_actions import AuditKind
+from dashboards.strings.translated_module import translate_constants
 from storage.domain.records import Lane
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
+
+translate_constants(__name__)
 
 # Several of these pages
 IN_WORK = "In progress"
@@ -14,13 +18,17 @@ DELETED_USER = "a deleted user"
 
 
 def out_of(part: int | str, whole: int | str) -> str:
-    return f"{part} of {whole}"
+    return _("{part} of {whole}", part=part, whole=whole)
 
 
 # Overview
+def hours(n: float) -> str:
+    return _("{n:,.1f} h", n=n)
+
+
 IN_WORK_HELP = "Recordings that workers are processing."
 WAITING_HELP = "Recordings in the queue."
-SLOTS_BUSY_HELP = "Over all workers with a recent heartbeat."
+SLOTS_BUSY_HELP = "Of all workers with a recent heartbeat."
 PEOPLE = "People"
 PEOPLE_HELP = "Active accounts."
 FINISHED_TODAY = "Finished in 24 h"
@@ -40,7 +48,7 @@ SEARCHABLE = "Searchable"
 
 
 def searchable_help(indexed: int, behind: int) -> str:
-    return f"{indexed:,} transcripts in the index, {behind:,} not yet."
+    return _("{indexed:,} transcripts in the index, {behind:,} not yet.", indexed=indexed, behind=behind)
 
 
 COURSE = "Recordings finished, last 24 hours"
@@ -54,45 +62,56 @@ NOTHING_FAILED = "Nothing has failed."
 # Machines
 WORKING = "working"
 IDLE = "idle"
-DRAINING = "finishing, then leaving"
+DRAINING = "finishing, then stopping"
 WORKER_DOES = {"cpu": "Decodes, cuts and exports", "gpu": "Transcribes"}
 
 
 def pool(name: str) -> str:
-    return f"pool {name}"
+    return _("pool {name}", name=name)
 
 
 def worker(does: str, host: str, device: str, pid: int, heard_s: float) -> str:
-    return f"{does} on {host}, {device}, process {pid} · last heartbeat {heard_s:.0f} s ago"
+    return _(
+        "{does} on {host}, {device}, process {pid} · last heartbeat {heard_s:.0f} s ago",
+        does=does,
+        host=host,
+        device=device,
+        pid=pid,
+        heard_s=heard_s,
+    )
 
 
 def slots_busy(busy: int, slots: int) -> str:
-    return f"{busy} of {slots} slots busy"
+    return _("{busy} of {slots} slots busy", busy=busy, slots=slots)
 
 
 def worker_speed(spans_per_minute: float, speech_per_s: float) -> str:
-    return f"{spans_per_minute:g} spans per minute, {speech_per_s:g} s of speech per second, over the last minutes"
+    return _(
+        "{spans_per_minute:g} spans per minute, {speech_per_s:g} s of speech per second, over the last minutes",
+        spans_per_minute=spans_per_minute,
+        speech_per_s=speech_per_s,
+    )
 
 
 def memory_free(size: str) -> str:
-    return f"{size} of the device's memory free"
+    return _("{size} of the device's memory free", size=size)
 
 
 def model(name: str) -> str:
-    return f"Model **{name}**"
+    return _("Model **{name}**", name=name)
 
 
 def uses(name: str) -> str:
-    return f"Uses model **{name}**"
+    return _("Uses model **{name}**", name=name)
 
 
 def also_installed(names: Sequence[str]) -> str:
-    return f"Also installed: {', '.join(names)}"
+    return _("Also installed: {names}", names=", ".join(names))
 
 
 TOKENS = "Worker tokens"
 TOKENS_ABOUT = (
-    "Give each machine of workers a token of its own, as `TRANSCRIBER_WORKER_TOKEN`. What it does is recorded under "
+    "Give each worker machine its own token, as `TRANSCRIBER_WORKER_TOKEN`. What it does is recorded under "
     "the token's name. The workers of `transcriber up` share the token in the data folder."
 )
 NEW_TOKEN = "Create a token"
@@ -106,7 +125,12 @@ NEVER_USED = "never used"
 
 
 def token(prefix: str, made: str, used: str | None) -> str:
-    return f"`{prefix}…` · created {made} · {f'last used {used}' if used else NEVER_USED}"
+    return _(
+        "`{prefix}…` · created {made} · {used}",
+        prefix=prefix,
+        made=made,
+        used=_("last used {when}", when=used) if used else _(NEVER_USED),
+    )
 
 
 DOWNLOADING = "downloading"
@@ -123,11 +147,11 @@ LANE: dict[Lane, str] = {
 
 
 def oldest(age: str) -> str:
-    return f"oldest: {age}"
+    return _("oldest: {age}", age=age)
 
 
 def lane_help(lane: Lane, in_hand: int) -> str:
-    return f"Lane “{lane}”. {in_hand:,} more are in progress."
+    return _("Lane “{lane}”. {in_hand:,} more are in progress.", lane=lane, in_hand=in_hand)
 
 
 POOLS = "Work pools"
@@ -145,8 +169,9 @@ PAUSE_HELP = "Workers start no new runs; runs in progress are finished."
 
 
 def queue(name: str, priority: int, limit: int | None, *, paused: bool) -> str:
-    at_once = f", at most {limit} at once" if limit is not None else ""
-    return f"{name} (priority {priority}{at_once}{', **paused**' if paused else ''})"
+    at_once = _(", at most {limit} at once", limit=limit) if limit is not None else ""
+    state = _(", **paused**") if paused else ""
+    return _("{name} (priority {priority}{at_once}{state})", name=name, priority=priority, at_once=at_once, state=state)
 
 
 MAINTENANCE = "Maintenance"
@@ -157,25 +182,26 @@ MAINTENANCE_ABOUT = (
 MAINTENANCE_REASON = "Reason, for everybody"
 MAINTENANCE_PAUSE = "Pause the platform"
 MAINTENANCE_RESUME = "Resume the platform"
-MAINTENANCE_QUIET = "Quiet: no recording is running. You can stop everything now."
+MAINTENANCE_QUIET = "No recording is running. You can stop everything now."
 
 
 def maintenance(reason: str) -> str:
-    return (
-        f"Paused for maintenance: {reason}\n\nYou can go on uploading. New recordings are kept, and "
-        "transcribed when the pause ends; those that are running are finished."
+    return _(
+        "Paused for maintenance: {reason}\n\nYou can continue to upload. New recordings are kept, and transcribed when "
+        "the pause ends; those that are running are finished.",
+        reason=reason,
     )
 
 
 def maintenance_running(count: int) -> str:
-    return f"{count:,} {'recording is' if count == 1 else 'recordings are'} running, then it is quiet."
+    return ngettext("{n:,} recording is still running.", "{n:,} recordings are still running.", count)
 
 
 # Unfinished uploads
 
 
 def abandoned_after(hours: float) -> str:
-    return f"Uploads that are idle for {hours:g} hours are deleted automatically."
+    return _("Uploads that are idle for {hours:g} hours are deleted automatically.", hours=hours)
 
 
 NO_UPLOADS = "There are no unfinished uploads."
@@ -193,7 +219,7 @@ RECEIVED_ABOUT = (
 
 
 def upload(come: str, owner: str, touched: str) -> str:
-    return f"{come} · {owner} · last data {touched}"
+    return _("{come} · {owner} · last data {touched}", come=come, owner=owner, touched=touched)
 
 
 THROW_AWAY = "Delete"
@@ -211,31 +237,31 @@ FOLDER = "a folder"
 
 
 def ledger(size: str, log: str) -> str:
-    return f"{size}, log {log}"
+    return _("{size}, log {log}", size=size, log=log)
 
 
 def pools(n: int) -> str:
-    return f"{n} work pools"
+    return _("{n} work pools", n=n)
 
 
 def workers(n: int, hosts: int) -> str:
-    return f"{n} on " + ("one machine" if hosts == 1 else f"{hosts} machines")
+    return ngettext("{workers} on one machine", "{workers} on {n} machines", hosts, workers=n)
 
 
 def search_index(indexed: int, behind: int) -> str:
-    return f"{indexed:,} indexed, {behind:,} pending"
+    return _("{indexed:,} indexed, {behind:,} pending", indexed=indexed, behind=behind)
 
 
 def process(pid: int, host: str, up: str) -> str:
-    return f"Web process {pid} on {host}, up for {up}"
+    return _("Web process {pid} on {host}, up for {up}", pid=pid, host=host, up=up)
 
 
 def versions(own: str, python: str) -> str:
-    return f"version {own} · Python {python}"
+    return _("version {own} · Python {python}", own=own, python=python)
 
 
 def hardware(cores: int | None, memory: str) -> str:
-    return f"{cores} cores, {memory} memory"
+    return _("{cores} cores, {memory} memory", cores=cores, memory=memory)
 
 
 LOAD = "Load on the web server"
@@ -260,7 +286,7 @@ NO_REQUESTS = "No request has been answered yet."
 
 
 def requests_about(kept: int) -> str:
-    return f"Times of the last {kept} requests of each route; counts since the process started."
+    return _("Times of the last {kept} requests of each route; counts since the process started.", kept=kept)
 
 
 ROUTE = "Route"
@@ -274,102 +300,25 @@ FORGET = "Clear list"
 
 
 def no_slow_queries(slow_ms: float) -> str:
-    return f"No query has taken more than {slow_ms:.0f} ms."
+    return _("No query has taken more than {slow_ms:.0f} ms.", slow_ms=slow_ms)
 
 
 ONCE = "once"
 
 
 def times(n: int, mean_ms: float) -> str:
-    return f"{n}×, {mean_ms:.0f} ms on average"
+    return _("{n}×, {mean_ms:.0f} ms on average", n=n, mean_ms=mean_ms)
 
 
 def last(when: str) -> str:
-    return f"last {when}"
+    return _("last {when}", when=when)
 
 
 CACHES = "Caches"
-API_ANSWERS = "Answers of the API"
+API_ANSWERS = "API answers"
 CLEAR = "Clear caches"
 CLEARED = "The caches were cleared."
 CACHE = "Cache"
 ASKED = "Lookups"
 HITS = "Hits"
 SHARE = "Hit rate"
-
-# Audit log
-VERIFY = "Verify audit log"
-VERIFYING = "Checking every row…"
-
-
-def sound(rows: int, heads: int) -> str:
-    return f"All {rows:,} rows are intact. They fit {heads:,} heads on storage, and the accounts, keys and links."
-
-
-def more_problems(n: int) -> str:
-    return f"And {n:,} more; `transcriber admin verify-audit` lists them."
-
-
-def broken(row: int) -> str:
-    return (
-        f"Row {row:,} was changed, removed or added outside the app. The rows before it are intact. "
-        "Compare the ledger with a backup (`transcriber admin backup`, `transcriber admin verify-audit`)."
-    )
-
-
-WHO = "Who"
-WHO_HELP = "A user name, or system, worker, cli."
-ANYBODY = "Anybody"
-WHAT = "What"
-ON = "On"
-ON_HELP = "A user name, or an id such as a job's."
-ANYTHING = "Anything"
-WHEN = "When"
-NOTHING_FITS = "No entry matches. Clear the fields and choose “Anything” to see all."
-TO = "To"
-DETAILS = "Details"
-EXPORT = {"csv": "Export as CSV", "jsonl": "Export as JSON Lines"}
-NEWEST = "Newest"
-OLDER = "Older"
-FROM = "From"
-FROM_HELP = "An IP address."
-AGENT = "Program"
-KEY = "Key"
-
-# Security events
-SECURITY_LEAD = (
-    "Log-ins, refusals, downloads, links, and changes of accounts, keys and settings. Equal events within a minute are "
-    "counted in one row. The audit log has these rows, too, with all that happened to recordings."
-)
-KIND = "Kind"
-PERIODS = ("24 hours", "7 days", "30 days")
-KINDS: dict[AuditKind, str] = {
-    AuditKind.SIGN_IN: "Log-ins and log-outs",
-    AuditKind.REFUSAL: "Refusals",
-    AuditKind.READING: "Administrators' reading of others' recordings",
-    AuditKind.DOWNLOAD: "Downloads and exports",
-    AuditKind.SHARING: "Share links",
-    AuditKind.ACCOUNT: "Accounts",
-    AuditKind.KEY: "Keys and tokens",
-    AuditKind.PLATFORM: "Settings and platform",
-    AuditKind.RECORDING: "Recordings",
-}
-FAILED_LOGINS = "Failed log-ins"
-LOCK_OUTS = "Lock-outs"
-REFUSALS = "Refusals"
-IN_A_DAY = "In the last 24 hours."
-NO_SECURITY_EVENTS = "Nothing has happened in the last 30 days."
-COUNTS = "How often"
-
-# Configuration
-CONFIGURATION_ABOUT = (
-    "Set by environment variables or a file `.env` in the web process's working folder, and read at its start. "
-    "Secrets are not shown. Workers on other machines have their own settings."
-)
-SETTING = "Setting"
-VALUE = "Value"
-HIDDEN = "•••••• (set)"
-SET_BY = "Source"
-SET = "Set"
-DEFAULT = "Default"
-MEANING = "Description"

@@ -1,7 +1,12 @@
 """Texts about webhooks."""
 
+from dashboards.strings.translated_module import translate_constants
 from storage.accounts.webhook_deliveries import DeliveryState
 from storage.accounts.webhooks import DisabledBecause, WebhookEvent
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
+
+translate_constants(__name__)
 
 WEBHOOKS = "Webhooks"
 LEAD = "A webhook gets a signed message at an address of yours when a job ends or a transcript changes."
@@ -29,14 +34,14 @@ ENABLE = "Enable"
 DISABLE = "Disable"
 TEST = "Send a test"
 TEST_SENT = "A test is on its way; see the deliveries."
-ROTATE = "Rotate its secret"
-ROTATE_HELP = "Messages have signatures of both secrets for one more day."
-ROTATE_SURE = "Create its next secret"
+ROTATE = "Rotate the secret"
+ROTATE_HELP = "For one more day, messages are signed with both secrets."
+ROTATE_SURE = "Create the next secret"
 DELETE = "Delete"
-DELETE_HELP = "Messages that wait are deleted with it."
+DELETE_HELP = "Its pending messages are deleted, too."
 DELETE_SURE = "Delete the webhook"
-DELIVERIES = "Last deliveries"
-NO_DELIVERIES = "Nothing was sent yet."
+DELIVERIES = "Recent deliveries"
+NO_DELIVERIES = "Nothing has been sent yet."
 REFRESH = "Refresh"
 REPLAY = "Send again"
 STATES = {
@@ -47,8 +52,10 @@ STATES = {
 
 
 def attempt(status: int | None, error: str | None, duration_ms: int) -> str:
-    return f"{error or f'status {status}'} after {duration_ms / 1000:.1f} s"
+    return _(
+        "{what} after {seconds:.1f} s", what=error or _("status {status}", status=status), seconds=duration_ms / 1000
+    )
 
 
 def attempts(count: int) -> str:
-    return "one attempt" if count == 1 else f"{count} attempts"
+    return ngettext("one attempt", "{n} attempts", count)

@@ -1,5 +1,9 @@
 """Texts of the player."""
 
+from dashboards.strings.translated_module import translate_constants
+
+translate_constants(__name__)
+
 PLAYER: dict[str, object] = {
     "play": "Play (space)",
     "pause": "Pause (space)",
@@ -47,7 +51,7 @@ PLAYER: dict[str, object] = {
         "doubt": "Go to the next word or passage to check (n)",
     },
     "sure": "{percent}% sure",
-    "no_doubts": "Nothing here was marked as doubtful.",
+    "no_doubts": "Nothing here is marked as doubtful.",
     "add_speaker": "Name the speaker",
     "speaker": "Speaker's name",
     "name_one": "Rename this one",

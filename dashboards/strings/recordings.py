@@ -1,11 +1,16 @@
 """Texts about recordings: lists, uploads and their defaults, a recording, share links, search."""
 
+from dashboards.strings.translated_module import translate_constants
 from storage.domain.export_formats import ExportFormat
 from storage.domain.job_actions import JobAction
 from storage.domain.model_names import display_name, only_english
 from storage.domain.records import JobState, Lane
 from storage.domain.tags import MAX_TAG_CHARS, MAX_TAGS
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
 from storage.media.headerless import InputFormat
+
+translate_constants(__name__)
 
 # On several of these pages
 TRY_AGAIN = "Try again"
@@ -14,7 +19,7 @@ MODEL = "Model"
 
 
 def part_of(part: str, whole: str) -> str:
-    return f"{part} of {whole}"
+    return _("{part} of {whole}", part=part, whole=whole)
 
 
 # Lists of recordings
@@ -36,23 +41,34 @@ NOTHING_YET = "Nothing here yet"
 NOTHING_YET_READER = "Recordings that are added to your account appear here, with transcript and subtitles."
 NOTHING_YET_HELP = "Upload a recording and its transcript appears here, ready to read, play and download."
 FIRST_UPLOAD = "Upload a recording"
-CACHE = {"facts": "Figures above lists", "choices": "Choices of filters", "places": "Places in line"}
+CACHE = {"facts": "Figures above the list", "choices": "Filter choices", "places": "Queue positions"}
 
 
 def model_coming(model: str, share: float | None) -> str:
     percent = "" if share is None else f" ({100 * share:.0f}%)"
-    return f"The model **{display_name(model)}** is being downloaded{percent}. Recordings start when it is ready."
+    return _(
+        "The model **{model}** is being downloaded{percent}. Recordings start when it is ready.",
+        model=display_name(model),
+        percent=percent,
+    )
 
 
 def hours(n: float) -> str:
-    return f"{n:,.1f} h"
+    return _("{n:,.1f} h", n=n)
 
 
 def done(action: JobAction, n: int, refusals: list[str]) -> str:
-    counted = "1 recording was" if n == 1 else f"{n} recordings were"
+    did = _(action.spec.done)
     if not refusals:
-        return f"{counted} {action.spec.done}."
-    return f"{counted} {action.spec.done}; {len(refusals)} could not be: {refusals[0]}."
+        return ngettext("1 recording was {done}.", "{n} recordings were {done}.", n, done=did)
+    return ngettext(
+        "1 recording was {done}; {others} could not be: {reason}.",
+        "{n} recordings were {done}; {others} could not be: {reason}.",
+        n,
+        done=did,
+        others=len(refusals),
+        reason=refusals[0],
+    )
 
 
 # Upload
@@ -106,21 +122,21 @@ TAGS_HELP = f"Up to {MAX_TAGS}, of up to {MAX_TAG_CHARS} characters. Lists can b
 
 
 def best(model: str) -> str:
-    return f"{BEST} ({model_named(model)})"
+    return f"{_(BEST)} ({model_named(model)})"
 
 
 def model_named(model: str) -> str:
     """Return a model's name, and that it knows English alone if so."""
-    return display_name(model) + (", English only" if only_english(model) else "")
+    return _("{model}, English only", model=display_name(model)) if only_english(model) else display_name(model)
 
 
 def hotwords_help(own_terms: int) -> str:
-    also = f" Your own vocabulary ({own_terms} terms) is always included." if own_terms else ""
-    return f"Helps the model spell them correctly. Separate them with commas.{also}"
+    also = " " + _("Your own vocabulary ({terms} terms) is always included.", terms=own_terms) if own_terms else ""
+    return _("Helps the model spell them correctly. Separate them with commas.{also}", also=also)
 
 
 def file_format(fmt: ExportFormat) -> str:
-    return f"{fmt.upper()}: {fmt.spec.label}"
+    return f"{fmt.upper()}: {_(fmt.spec.label)}"
 
 
 # What uploads start from
@@ -142,7 +158,7 @@ VOCABULARY_SAVED = "Saved. New recordings use this vocabulary."
 
 
 def vocabulary_help(max_chars: int) -> str:
-    return f"Up to {max_chars} characters in total, which is what a model can read."
+    return _("Up to {max_chars} characters in total, which is what a model can read.", max_chars=max_chars)
 
 
 # One recording
@@ -167,28 +183,40 @@ DELETE_RECORDING = "Delete recording"
 
 
 def heard(done: str, whole: str | None, left: str | None) -> str:
-    so_far = f"Transcribed {done} of {whole} of speech" if whole else f"Transcribed {done} of speech, still decoding"
-    return f"{so_far}." if left is None else f"{so_far}, about {left} left."
+    so_far = (
+        _("Transcribed {done} of {whole} of speech", done=done, whole=whole)
+        if whole
+        else _("Transcribed {done} of speech, still decoding", done=done)
+    )
+    return f"{so_far}." if left is None else _("{so_far}, about {left} left.", so_far=so_far, left=left)
 
 
 def attempt(n: int) -> str:
-    return f"Attempt {n}. Parts that are already transcribed are reused."
+    return _("Attempt {n}. Parts that are already transcribed are reused.", n=n)
 
 
 def id_for_help(ident: str) -> str:
-    return f"The recording is kept. If you ask for help, quote this id: `{ident}`"
+    return _("The recording is kept. If you ask for help, quote this id: `{ident}`", ident=ident)
 
 
 def made_do(given_up: str) -> str:
-    return f"Notes on this transcript: {given_up}."
+    return _("Notes on this transcript: {given_up}.", given_up=given_up)
 
 
 def delete_sure(name: str, days: float) -> str:
-    return f"**{name}**, its transcript and its files go to “Recently deleted”. You can restore them for {days:g} days."
+    return _(
+        "**{name}**, its transcript and its files go to “Recently deleted”. You can restore them for {days:g} days.",
+        name=name,
+        days=days,
+    )
 
 
 def deleted(when: str, until: str) -> str:
-    return f"This recording was deleted {when}. It can be restored until {until}; after that it is deleted permanently."
+    return _(
+        "This recording was deleted {when}. It can be restored until {until}; after that it is deleted permanently.",
+        when=when,
+        until=until,
+    )
 
 
 # Links to a recording
@@ -202,17 +230,19 @@ REVOKE = "Revoke"
 
 
 def link(made: str, until: str, opened: int, *, locked: bool) -> str:
-    times = f"opened {opened}×" if opened else "not opened yet"
-    lock = " · with password" if locked else ""
-    return f"Created {made} · until {until} · {times}{lock}"
+    times = _("opened {opened}×", opened=opened) if opened else _("not opened yet")
+    lock = " · " + _("with password") if locked else ""
+    return _("Created {made} · until {until} · {times}{lock}", made=made, until=until, times=times, lock=lock)
 
 
 def links_over(n: int) -> str:
-    return f"{n} earlier {'link has' if n == 1 else 'links have'} expired or been revoked."
+    return ngettext(
+        "{n} earlier link has expired or been revoked.", "{n} earlier links have expired or been revoked.", n
+    )
 
 
 COLLEAGUES = "Colleagues"
-COLLEAGUES_HELP = "They find it in their own list. Deleting, renaming and sharing stay yours."
+COLLEAGUES_HELP = "They find it in their own list. Only you can delete, rename or share it."
 COLLEAGUE = "User name"
 COLLEAGUE_RIGHT = "May"
 RIGHTS = {False: "read", True: "read and edit"}
@@ -220,7 +250,7 @@ END_SHARING = "Stop sharing"
 
 
 def colleague(name: str, *, may_edit: bool) -> str:
-    return f"**{name}** may {RIGHTS[may_edit]}"
+    return _("**{name}** may {right}", name=name, right=_(RIGHTS[may_edit]))
 
 
 ALL_LINKS = "Share links"
@@ -230,7 +260,7 @@ OLDER_LINKS = "Older"
 
 
 def whose_link(owner: str, maker: str) -> str:
-    return owner if owner == maker else f"{owner} · shared by {maker}"
+    return owner if owner == maker else _("{owner} · shared by {maker}", owner=owner, maker=maker)
 
 
 # How a recording was heard
@@ -265,44 +295,53 @@ KNOWN = "reused"
 
 
 def language_sure(language: str, probability: float | None) -> str:
-    return language + (f" ({100 * probability:.0f}% sure)" if probability else "")
+    return (
+        _("{language} ({percent:.0f}% sure)", language=language, percent=100 * probability) if probability else language
+    )
 
 
 def parts(n: int, known: int) -> str:
-    return f"{n}" + (f", {known} reused" if known else "")
+    return _("{n}, {known} reused", n=n, known=known) if known else str(n)
 
 
 def took(span: str, times_real: float) -> str:
-    return f"{span}, {times_real:.1f}× real time"
+    return _("{span}, {times_real:.1f}× real time", span=span, times_real=times_real)
 
 
 def vocabulary(hotwords: str) -> str:
-    return f"vocabulary: {hotwords}"
+    return _("vocabulary: {hotwords}", hotwords=hotwords)
 
 
 def audio_track(n: int) -> str:
-    return f"audio track {n}"
+    return _("audio track {n}", n=n)
 
 
 def threads(n: int) -> str:
-    return f"{n} threads"
+    return _("{n} threads", n=n)
 
 
 def windows(n: int) -> str:
-    return f"batches of {n} windows"
+    return _("batches of {n} windows", n=n)
 
 
 def engine_settings(model: str, language: str | None, beam: int, temperature: float, *, word_times: bool) -> str:
-    times = "word times" if word_times else "no word times"
-    return f"model {model}, language {language or 'detected'}, beam {beam}, temperature {temperature:g}, {times}"
+    times = _("word times") if word_times else _("no word times")
+    return _(
+        "model {model}, language {language}, beam {beam}, temperature {temperature:g}, {times}",
+        model=model,
+        language=language or _("detected"),
+        beam=beam,
+        temperature=temperature,
+        times=times,
+    )
 
 
 def version(n: int) -> str:
-    return f"version {n}"
+    return _("version {n}", n=n)
 
 
 def more_parts(n: int) -> str:
-    return f"and {n} more"
+    return _("and {n} more", n=n)
 
 
 # Search
@@ -317,12 +356,12 @@ SEARCH_EXAMPLES = (
 
 
 def found(n: int) -> str:
-    return "1 recording" if n == 1 else f"{n:,} recordings"
+    return ngettext("1 recording", "{n:,} recordings", n)
 
 
 def more_moments(n: int) -> str:
-    return "1 more match" if n == 1 else f"{n:,} more matches"
+    return ngettext("1 more match", "{n:,} more matches", n)
 
 
 def index_behind(share: float, to_go: int) -> str:
-    return f"{100 * share:.0f}% done, {to_go:,} to go."
+    return _("{share:.0f}% done, {to_go:,} to go.", share=100 * share, to_go=to_go)

@@ -15,6 +15,7 @@ from dashboards.runtime import context, db
 from dashboards.services import accept_recording, added_headers
 from dashboards.services.accept_recording import NewRecording
 from storage.domain.errors import EmptyUpload, TranscriberError
+from storage.domain.job_messages import encode, raised
 from storage.files.upload_store import Refusal, Upload
 from storage.media.headerless import Headerless, InputFormat
 
@@ -62,7 +63,7 @@ async def _land(upload: Upload) -> Upload:
     except TranscriberError as error:
         if not _is_final(error):
             raise
-        refusal = Refusal(status=error.status, code=error.code, message=str(error))
+        refusal = Refusal(status=error.status, code=error.code, message=encode(raised(error)))
         logger.info("upload %s refused: %s", upload.id, error.code)
         refused = await db.in_thread(shelf.save, replace(upload, refusal=refusal))
         shelf.data(upload.id).unlink(missing_ok=True)

@@ -18,14 +18,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboards.http.error_responses import error_answer
-from dashboards.http.identity import caller_of
+from dashboards.http.identity import caller_of, language_of
 from dashboards.runtime import context, db
 from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.site_paths import site_path
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
 from dashboards.uploads.upload_metadata import UploadMetadata
+from storage.domain import translation
 from storage.domain.errors import BadRequest, EmptyUpload, NotFound, UploadConflict, UploadTooLarge
+from storage.domain.job_messages import text_of
 from storage.domain.scopes import Scope
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, UploadStore, new_ident, raise_if_no_room, write_all
@@ -83,7 +85,7 @@ async def create(request: Request) -> Response:
     await db.in_thread(_make_room, upload)
     if request.headers.get("content-type") == BYTES_TYPE:
         return await _take(request, upload, 0, status=HTTPStatus.CREATED)
-    return _answer(shelf.load(upload.id), HTTPStatus.CREATED, 0)
+    return await _answer(request, shelf.load(upload.id), HTTPStatus.CREATED, 0)
 
 
 async def look(request: Request) -> Response:
@@ -100,7 +102,7 @@ async def look(request: Request) -> Response:
         headers["Upload-Concat"] = f"final;{' '.join(site_path(f'/uploads/{ident}') for ident, _ in upload.parts)}"
     if upload.metadata:
         headers["Upload-Metadata"] = upload.metadata
-    return _answer(upload, HTTPStatus.OK, _shelf().offset(upload), headers)
+    return await _answer(request, upload, HTTPStatus.OK, _shelf().offset(upload), headers)
 
 
 async def append(request: Request) -> Response:
@@ -139,7 +141,7 @@ async def _take(request: Request, upload: Upload, offset: int, *, status: int) -
         stored = shelf.offset(upload)
     if stored == upload.length_bytes and not upload.partial and not upload.deferred:
         upload = await land(upload)
-    return _answer(upload, status, stored)
+    return await _answer(request, upload, status, stored)
 
 
 async def _fix_length(request: Request, upload: Upload, stored: int) -> Upload:
@@ -216,7 +218,7 @@ async def _put_together(request: Request, owner_id: str, urls: list[str]) -> Res
         for part in parts:
             await db.in_thread(shelf.save, replace(part, used=True))
     upload = await land(shelf.load(ident, owner_id))
-    return _answer(upload, HTTPStatus.CREATED, upload.length_bytes)
+    return await _answer(request, upload, HTTPStatus.CREATED, upload.length_bytes)
 
 
 def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
@@ -287,10 +289,12 @@ def _whole_number(request: Request, header: str) -> int:
     return int(text)
 
 
-def _answer(upload: Upload, status: int, offset: int, more: dict[str, str] | None = None) -> Response:
-    if upload.refusal:
-        refusal = upload.refusal
-        return error_answer(refusal.status, code=refusal.code, message=refusal.message, headers=TUS)
+async def _answer(
+    request: Request, upload: Upload, status: int, offset: int, more: dict[str, str] | None = None
+) -> Response:
+    if refusal := upload.refusal:
+        with translation.speaking(await language_of(request)):
+            return error_answer(refusal.status, code=refusal.code, message=text_of(refusal.message), headers=TUS)
     headers = TUS | {"Upload-Offset": str(offset)} | (more or {})
     if status == HTTPStatus.CREATED:
         headers["Location"] = site_path(f"/uploads/{upload.id}")

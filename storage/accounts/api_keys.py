@@ -166,7 +166,7 @@ def rotate(con: DuckDBPyConnection, key_id: str, *, overlap: timedelta, actor: s
         BadRequest: the key is revoked or expired, or the overlap is out of range.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise BadRequest("overlap", f"choose from 0 to {LONGEST_OVERLAP.days} days")
+        raise BadRequest("overlap", "choose from 0 to {days} days", {"days": LONGEST_OVERLAP.days})
     now = utc_now()
     if not get(con, key_id).is_valid(now):
         raise BadRequest("key", "it is revoked or expired; create another one")

@@ -24,7 +24,11 @@ def checked_password(password: str, *, name: str = "") -> str:
         BadRequest: it is; says why.
     """
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
-        raise BadRequest("password", f"use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
+        raise BadRequest(
+            "password",
+            "use {min_password_chars} to {max_password_chars} characters",
+            {"min_password_chars": MIN_PASSWORD_CHARS, "max_password_chars": MAX_PASSWORD_CHARS},
+        )
     plain = unicodedata.normalize("NFKC", password).casefold()
     if len(set(plain)) < FEWEST_DIFFERENT:
         raise BadRequest("password", "it repeats a few characters; use several words, or a password manager")
@@ -61,7 +65,7 @@ def checked_name(name: str) -> str:
     scripts = _scripts(name)
     if len(scripts - EAST_ASIAN) > 1 or (scripts & EAST_ASIAN and scripts - EAST_ASIAN - {"LATIN"}):
         mixed = " and ".join(sorted(script.title() for script in scripts))
-        raise BadRequest("name", f"it mixes {mixed} letters, which look alike; use one script")
+        raise BadRequest("name", "it mixes {mixed} letters, which look alike; use one script", {"mixed": mixed})
     return name
 
 

@@ -35,7 +35,7 @@ ORDER BY created_at DESC, device_id
 DISMISS = "UPDATE device_notices SET dismissed_at = $now WHERE list_contains($ids, device_id)"
 DUE = """
 SELECT device_id, client, device_notices.created_at, tries, users.name, users.email,
-    users.password_hash NOT IN ('lost', 'elsewhere')
+    users.password_hash NOT IN ('lost', 'elsewhere'), users.id
 FROM device_notices JOIN users ON users.id = user_id
 WHERE due_at <= $now AND device_notices.created_at > $since ORDER BY device_notices.created_at LIMIT $limit
 """
@@ -61,6 +61,7 @@ class NoticeMail:
     name: str
     email: str | None
     by_password: bool
+    user_id: str
 
 
 def give(con: DuckDBPyConnection, user: User, *, device_id: str, session_id: str, client: str, now: datetime) -> None:
@@ -103,9 +104,14 @@ def due(con: DuckDBPyConnection, *, now: datetime, limit: int = 20) -> list[Noti
     rows = con.execute(DUE, {"now": now, "since": now - NEWS_FOR, "limit": limit}).fetchall()
     return [
         NoticeMail(
-            device=_device(ident, client, created_at), tries=tries, name=name, email=email, by_password=by_password
+            device=_device(ident, client, created_at),
+            tries=tries,
+            name=name,
+            email=email,
+            by_password=by_password,
+            user_id=user_id,
         )
-        for ident, client, created_at, tries, name, email, by_password in rows
+        for ident, client, created_at, tries, name, email, by_password, user_id in rows
     ]
 
 

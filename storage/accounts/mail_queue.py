@@ -37,6 +37,7 @@ class Mail:
     error: str | None
     email: str | None
     overtaken: bool
+    user_id: str
 
 
 def want(con: DuckDBPyConnection, job: Job) -> None:
@@ -49,7 +50,7 @@ def want(con: DuckDBPyConnection, job: Job) -> None:
 
 DUE = """
 SELECT job_id, mails.attempt, mails.state, tries, jobs.name, jobs.error, users.email,
-    (jobs.attempt, jobs.state) <> (mails.attempt, mails.state)
+    (jobs.attempt, jobs.state) <> (mails.attempt, mails.state), users.id
 FROM mails JOIN jobs ON jobs.id = job_id JOIN users ON users.id = owner_id
 WHERE due_at <= $now AND mails.created_at > $since ORDER BY mails.created_at LIMIT $limit
 """
@@ -68,8 +69,9 @@ def due(con: DuckDBPyConnection, *, now: datetime, limit: int = 20) -> list[Mail
             error=error,
             email=email,
             overtaken=overtaken,
+            user_id=user_id,
         )
-        for job_id, attempt, state, tries, name, error, email, overtaken in rows
+        for job_id, attempt, state, tries, name, error, email, overtaken, user_id in rows
     ]
 
 

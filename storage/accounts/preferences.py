@@ -20,7 +20,10 @@ class Theme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """Defaults for the user's new jobs, and notifications; empty `formats` means all of them."""
+    """Defaults for the user's new jobs, look of pages, and notifications.
+
+    Empty `formats` means all of them; without `pages_language`, pages speak the browser's.
+    """
 
     model: str = "auto"
     language: str | None = None
@@ -29,6 +32,7 @@ class Preferences:
     lane: Lane = Lane.INTERACTIVE
     cues: CueLimits = field(default_factory=CueLimits)
     theme: Theme = Theme.SYSTEM
+    pages_language: str | None = None
     mail_when_ready: bool = False
     mail_when_failed: bool = False
 

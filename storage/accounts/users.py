@@ -67,7 +67,9 @@ def create(
     """
     name = checked_name(name)
     if taken := taken_by(con, name):
-        raise BadRequest("name", f"{name} is taken, or looks like {taken}; choose another")
+        raise BadRequest(
+            "name", "{name} is taken, or looks like {taken}; choose another", {"name": name, "taken": taken}
+        )
     user_id, email = new_id(), checked_email(email)
     hashed = ELSEWHERE if password is None else _hash(checked_password(password, name=name))
     _insert(con, user_id=user_id, name=name, password_hash=hashed, role=role, must_change=must_change, email=email)

@@ -47,7 +47,9 @@ def set_words(con: DuckDBPyConnection, user_id: str, words: str, *, actor: str) 
         raise BadRequest("words", f"“{longest[:30]}…” is over {MAX_TERM_CHARS} characters; write one term a line")
     if (length := len(SEPARATOR.join(kept))) > MAX_CHARS:
         raise BadRequest(
-            "words", f"{length} characters are more than the {MAX_CHARS} that a model reads; leave some out"
+            "words",
+            "{length} characters are more than the {max_chars} that a model reads; leave some out",
+            {"length": length, "max_chars": MAX_CHARS},
         )
     text = "\n".join(kept)
     if text != words_of(con, user_id):

@@ -121,7 +121,7 @@ def create(
         BadRequest: the user has too many, or an event is unknown.
     """
     if con.execute(COUNT, {"user_id": user_id}).fetchall()[0][0] >= MOST:
-        raise BadRequest("url", f"{MOST} webhooks are the most that one user may have; delete one first")
+        raise BadRequest("url", "{most} webhooks are the most that one user may have; delete one first", {"most": MOST})
     values = {"id": webhook_id, "user_id": user_id, "url": url, "events": " ".join(in_order(events))}
     con.execute(INSERT, values | {"everybody": everybody, "secret_mark": secret_mark, "now": utc_now()})
     made = get(con, webhook_id)
@@ -204,7 +204,7 @@ def rotate(con: DuckDBPyConnection, webhook_id: str, *, secret_mark: str, overla
         BadRequest: the overlap is out of range.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise BadRequest("overlap_hours", f"choose from 0 to {LONGEST_OVERLAP.days} days")
+        raise BadRequest("overlap_hours", "choose from 0 to {days} days", {"days": LONGEST_OVERLAP.days})
     get(con, webhook_id)
     until = utc_now() + overlap
     con.execute(ROTATE, {"id": webhook_id, "secret_mark": secret_mark, "until": until})

@@ -48,9 +48,13 @@ def create(con: DuckDBPyConnection, *, name: str, actor: str) -> tuple[str, Work
     """
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
-        raise BadRequest("name", f"use 1 to {MAX_NAME_CHARS} printable characters, such as the machine's name")
+        raise BadRequest(
+            "name",
+            "use 1 to {max_name_chars} printable characters, such as the machine's name",
+            {"max_name_chars": MAX_NAME_CHARS},
+        )
     if con.execute(SAME_NAME, {"name": name}).fetchone():
-        raise BadRequest("name", f"there is a token named {name}; revoke it, or choose another name")
+        raise BadRequest("name", "there is a token named {name}; revoke it, or choose another name", {"name": name})
     secret, token_id = MARK + secrets.token_urlsafe(32), new_id()
     values = {
         "id": token_id,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from storage.domain.job_actions import JobAction
+from storage.domain.translation import gettext
 
 
 class AuditKind(StrEnum):
@@ -150,7 +151,7 @@ class AuditAction(StrEnum):
 
 def described(name: str) -> str:
     """Return an action's name with its label, or the name alone if it is unknown."""
-    return f"{name}: {AuditAction(name).spec.label}" if name in set(AuditAction) else name
+    return f"{name}: {gettext(AuditAction(name).spec.label)}" if name in set(AuditAction) else name
 
 
 def of_kinds(kinds: Collection[AuditKind]) -> list[str]:

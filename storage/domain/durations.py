@@ -1,5 +1,7 @@
 """Durations as people read them: on a clock, exactly, or roughly."""
 
+from storage.domain.translation import number
+
 
 def clock(seconds: float, *, hours: bool = False) -> str:
     """Return 4:07 or 1:02:03; with `hours`, 0:04:07."""
@@ -12,7 +14,7 @@ def clock(seconds: float, *, hours: bool = False) -> str:
 def span(seconds: float) -> str:
     """Return a duration: 3.2 s, 4 min 10 s, 2 h 5 min."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{number(seconds, '.1f')} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

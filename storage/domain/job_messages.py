@@ -14,6 +14,7 @@ from storage.domain import errors, transcript_notes
 from storage.domain.durations import roughly
 from storage.domain.model_names import display_name
 from storage.domain.transcript_notes import TranscriptNote
+from storage.domain.translation import gettext as _
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -308,51 +309,62 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
         case Sentence():
             return message.text
         case WaitingForWorker():
-            return "waiting for a worker"
+            return _("waiting for a worker")
         case WaitingForModel(model=model):
-            return f"waiting for a worker to report {f'model {display_name(model)}' if model else 'its model'}"
+            if model:
+                return _("waiting for a worker to report model {model}", model=display_name(model))
+            return _("waiting for a worker to report its model")
         case RetryingModel(model=model):
-            return f"retrying model {display_name(model)}"
+            return _("retrying model {model}", model=display_name(model))
         case DownloadingModel(model=model, share=share):
-            return f"downloading model {display_name(model)}" + ("" if share is None else f": {share:.0%}")
+            far = "" if share is None else f": {100 * share:.0f}%"
+            return _("downloading model {model}", model=display_name(model)) + far
         case WaitingForPrefect(deployments=missing):
-            return "waiting for the Prefect server" + (" to be told of the deployments" if missing else "")
+            told = "waiting for the Prefect server to be told of the deployments"
+            return _(told if missing else "waiting for the Prefect server")
         case LanePaused(pool=pool, queue=queue):
-            return "paused in Prefect (" + (f"queue {queue} of " if queue else "") + f"pool {pool})"
+            if queue:
+                return _("paused in Prefect (queue {queue} of pool {pool})", queue=queue, pool=pool)
+            return _("paused in Prefect (pool {pool})", pool=pool)
         case MaintenancePause(reason=reason):
-            return f"paused for maintenance: {reason}"
+            return _("paused for maintenance: {reason}", reason=reason)
         case RunPaused():
-            return "paused in Prefect; resume its flow run there, or cancel the job"
+            return _("paused in Prefect; resume its flow run there, or cancel the job")
         case WaitingToRetry(every_s=every_s, cause=cause):
-            return f"waiting: retrying every {roughly(every_s)}; {cause}"
+            return _("waiting: retrying every {every_s}; {cause}", every_s=roughly(every_s), cause=cause)
         case Reading(read_s=read_s):
-            return f"reading: {roughly(read_s)} so far"
+            return _("reading: {read_s} so far", read_s=roughly(read_s))
         case Diarizing():
-            return "telling speakers apart"
+            return _("telling speakers apart")
         case TranscribedByCommand(done_s=done_s, speech_s=speech_s):
-            return f"{done_s:.0f} of {speech_s:.0f} s transcribed by the command line"
+            return _(
+                "{done_s:.0f} of {speech_s:.0f} s transcribed by the command line", done_s=done_s, speech_s=speech_s
+            )
         case Cancelled():
-            return "cancelled"
+            return _("cancelled")
         case Restored():
-            return "restored"
+            return _("restored")
         case Requeued(reason=reason):
-            return f"again: {words(reason)}"
+            return _("again: {reason}", reason=words(reason))
         case CommandSilent():
-            return "the command that was transcribing it stopped reporting"
+            return _("the command that was transcribing it stopped reporting")
         case RunMissing():
-            return "Prefect no longer has its flow run"
+            return _("Prefect no longer has its flow run")
         case QueueDeleted():
-            return "its queue was deleted in Prefect"
+            return _("its queue was deleted in Prefect")
         case RunAbandoned():
-            return "no worker is running its flow run"
+            return _("no worker is running its flow run")
         case RunEnded(state=state, cause=cause):
-            return f"its flow run {state} without a result" + (f" ({cause})" if cause else "")
+            ended = _("its flow run {state} without a result", state=_(state))
+            return ended + (f" ({cause})" if cause else "")
         case RunPostponed(cause=cause):
             return cause
         case CrashedTooOften(times=times, last=last):
-            return (
-                f"the work on this recording broke off {times} times (last: {words(last)}); see the log of the workers "
-                "and `transcriber doctor`, choose a smaller model if memory is short, then retry: the source is kept"
+            return _(
+                "the work on this recording broke off {times} times (last: {last}); see the log of the workers and "
+                "`transcriber doctor`, choose a smaller model if memory is short, then retry: the source is kept",
+                times=times,
+                last=words(last),
             )
         case ModelUnavailable():
             return _model_unavailable(message)
@@ -363,7 +375,7 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
 
 
 def _model_unavailable(message: ModelUnavailable) -> str:
-    reason = "its download failed" if message.downloaded else "no worker could download it"
+    reason = _("its download failed" if message.downloaded else "no worker could download it")
     return message.warning or str(errors.ModelMissing(message.model, reason))
 
 

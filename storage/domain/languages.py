@@ -1,5 +1,9 @@
 """The languages that Whisper models support, by code, with OpenAI's English names."""
 
+from functools import cache
+
+from storage.domain.translation import ENGLISH, language
+
 NAMES = {
     "en": "english",
     "zh": "chinese",
@@ -108,3 +112,20 @@ UNDETERMINED = "und"
 
 LANGUAGES = {code: name.title() for code, name in sorted(NAMES.items(), key=lambda item: item[1])}
 """The same for display: capitalised names, in alphabetical order."""
+
+
+def named(code: str) -> str:
+    """Return a language's name for the reader; the code if it is unknown."""
+    return all_named(language()).get(code, code)
+
+
+@cache
+def all_named(reader: str) -> dict[str, str]:
+    """Return the names of all languages in one of them, in alphabetical order."""
+    if reader == ENGLISH:
+        return LANGUAGES
+    from babel import Locale
+
+    known = Locale(reader).languages
+    names = {code: known.get(code) or english for code, english in LANGUAGES.items()}
+    return dict(sorted(((code, name[:1].upper() + name[1:]) for code, name in names.items()), key=lambda one: one[1]))

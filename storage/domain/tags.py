@@ -27,9 +27,9 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """
     found = sorted({clean_tag(tag) for tag in tags})
     if len(found) > MAX_TAGS:
-        raise BadRequest("tags", f"a recording has at most {MAX_TAGS} tags; leave some out")
+        raise BadRequest("tags", "a recording has at most {max_tags} tags; leave some out", {"max_tags": MAX_TAGS})
     if not all(1 <= len(tag) <= MAX_TAG_CHARS for tag in found):
-        raise BadRequest("tags", f"a tag has 1 to {MAX_TAG_CHARS} characters")
+        raise BadRequest("tags", "a tag has 1 to {max_tag_chars} characters", {"max_tag_chars": MAX_TAG_CHARS})
     return tuple(found)
 
 
@@ -40,7 +40,7 @@ def one_tag(text: str) -> str:
         BadRequest: nothing is left of it.
     """
     if not (tag := clean_tag(text)):
-        raise BadRequest("tag", f"a tag has 1 to {MAX_TAG_CHARS} characters")
+        raise BadRequest("tag", "a tag has 1 to {max_tag_chars} characters", {"max_tag_chars": MAX_TAG_CHARS})
     return tag
 
 

@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from storage.domain.durations import clock
-from storage.domain.languages import LANGUAGES
+from storage.domain.languages import named
+from storage.domain.translation import gettext as _
+from storage.domain.translation import marked, ngettext
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+ORDINALS = (
+    marked("first"),
+    marked("second"),
+    marked("third"),
+    marked("fourth"),
+    marked("fifth"),
+    marked("sixth"),
+    marked("seventh"),
+    marked("eighth"),
+)
 
 
 # What the file lacks, or what was changed to read it
@@ -185,65 +196,105 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
     """Put a note into words."""
     match note:
         case SilentGap(at_s=at_s, length_s=length_s):
-            return f"the file has no sound for {length_s:.1f} s at {clock(at_s)}"
+            return _("the file has no sound for {length_s:.1f} s at {at_s}", length_s=length_s, at_s=clock(at_s))
         case SilentGaps(count=count, length_s=length_s, first_s=first_s, last_s=last_s):
-            where = f"{length_s:.1f} s in all, from {clock(first_s)} to {clock(last_s)}"
-            return f"the file has {count} gaps without sound ({where})"
+            return ngettext(
+                "the file has one gap without sound ({length_s:.1f} s, at {first})",
+                "the file has {n} gaps without sound ({length_s:.1f} s in all, from {first} to {last})",
+                count,
+                length_s=length_s,
+                first=clock(first_s),
+                last=clock(last_s),
+            )
         case DamagedParts(count=count, reason=reason):
-            parts = "a damaged part" if count == 1 else f"{count} damaged parts"
-            return f"{parts} of the file could not be read ({reason})"
+            return ngettext(
+                "a damaged part of the file could not be read ({reason})",
+                "{n} damaged parts of the file could not be read ({reason})",
+                count,
+                reason=reason,
+            )
         case BreaksOff(there_s=there_s, announced_s=announced_s):
-            there = f"{there_s:.1f} s of the {announced_s:.1f} s it announces are there" if announced_s else ""
-            return f"the file breaks off: {there or 'its end is missing'}"
+            if not announced_s:
+                return _("the file breaks off: its end is missing")
+            return _(
+                "the file breaks off: {there_s:.1f} s of the {announced_s:.1f} s it announces are there",
+                there_s=there_s,
+                announced_s=announced_s,
+            )
         case ClockDrift(share=share):
-            slower, changed = ("more slowly", "stretched") if share > 0 else ("faster", "squeezed")
-            return f"the sound runs {abs(share):.1%} {slower} than the file's clock, and was {changed} to fit it"
+            return _(
+                "the sound runs {share:.1%} more slowly than the file's clock, and was stretched to fit it"
+                if share > 0
+                else "the sound runs {share:.1%} faster than the file's clock, and was squeezed to fit it",
+                share=abs(share),
+            )
         case ScaledDown(peak_db=peak_db):
-            return f"the sound exceeds full scale by {peak_db:.1f} dB, and was scaled down"
+            return _("the sound exceeds full scale by {peak_db:.1f} dB, and was scaled down", peak_db=peak_db)
         case OffsetRemoved(share=share):
-            return f"the sound lies {share:.1%} of full scale off zero, as from a faulty sound card, and was moved back"
+            return _(
+                "the sound lies {share:.1%} of full scale off zero, as from a faulty sound card, and was moved back",
+                share=share,
+            )
         case TrackChosen():
             return _track_chosen(note)
         case TracksMixed(count=count):
-            return f"{count} mono tracks of one recorder were transcribed together"
+            return _("{count} mono tracks of one recorder were transcribed together", count=count)
         case SteppedDown(to=to, device=device):
-            why = f"{device} had too little memory" if device else "a process died while transcribing this"
+            why = (
+                _("{device} had too little memory", device=device)
+                if device
+                else _("a process died while transcribing this")
+            )
             return f"{why}: {_stepped_to(to)}"
         case OtherLanguage(asked=asked, used=used, model=model):
-            named = LANGUAGES.get(asked, asked), LANGUAGES.get(used, used)
-            return f"{named[0]} was requested, {named[1]} was transcribed: model {model} supports no other language"
+            return _(
+                "{asked} was requested, {used} was transcribed: model {model} supports no other language",
+                asked=named(asked),
+                used=named(used),
+                model=model,
+            )
         case SoundsLike(language=language, model=model):
-            return (
-                f"it sounds like {LANGUAGES.get(language, language)}, but model {model} knows only English: "
-                "transcribe it again with a multilingual model"
+            return _(
+                "it sounds like {language}, but model {model} knows only English: transcribe it again with a "
+                "multilingual model",
+                language=named(language),
+                model=model,
             )
         case DoubtedThroughout():
-            advice = "; it knows English alone: for another language, transcribe again with a multilingual model"
-            return f"the model doubts {note.unsure} of {note.words} words" + (advice if note.only_english else "")
+            return _(
+                "the model doubts {unsure} of {words} words; it knows English alone: for another language, transcribe "
+                "again with a multilingual model"
+                if note.only_english
+                else "the model doubts {unsure} of {words} words",
+                unsure=note.unsure,
+                words=note.words,
+            )
         case _ as never:
             assert_never(never)
 
 
 def _track_chosen(note: TrackChosen) -> str:
-    about = f" ({note.about})" if note.about else ""
-    text = f"the {_ordinal(note.track)} of {note.of} audio tracks was transcribed{about}"
+    track = _("the {track} of {of} audio tracks was transcribed", track=_ordinal(note.track), of=note.of)
+    text = track + (f" ({note.about})" if note.about else "")
     if note.silent:
-        are = "is" if len(note.silent) == 1 else "are"
-        text += f", since the {' and the '.join(map(_ordinal, sorted(note.silent)))} {are} silent"
-    return f"{text}; another one can be chosen"
+        silent = _(" and the ").join(map(_ordinal, sorted(note.silent)))
+        text += ngettext(
+            ", since the {silent} is silent", ", since the {silent} are silent", len(note.silent), silent=silent
+        )
+    return _("{text}; another one can be chosen", text=text)
 
 
 def _stepped_to(to: SteppedTo) -> str:
     match to:
         case SmallerBatches(batch_size=batch_size, usual=usual):
-            return f"batches of {batch_size} windows instead of {usual}"
+            return _("batches of {batch_size} windows instead of {usual}", batch_size=batch_size, usual=usual)
         case SmallerWeights(compute_type=compute_type, usual=usual):
-            return f"{compute_type} instead of {usual}"
+            return _("{compute_type} instead of {usual}", compute_type=compute_type, usual=usual)
         case RanOnCpu(usual=usual):
-            return f"ran on the CPU instead of {usual}"
+            return _("ran on the CPU instead of {usual}", usual=usual)
         case _ as never:
             assert_never(never)
 
 
 def _ordinal(track: int) -> str:
-    return ORDINALS[track] if track < len(ORDINALS) else f"{track + 1}th"
+    return _(ORDINALS[track]) if track < len(ORDINALS) else _("{track}th", track=track + 1)

@@ -28,7 +28,7 @@ ROOM_TO_SPARE_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a finished upload became no job."""
+    """Why a finished upload became no job; `message` is stored as `job_messages.encode` returns it."""
 
     status: int
     code: str

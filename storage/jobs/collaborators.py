@@ -103,7 +103,11 @@ def put(con: DuckDBPyConnection, job_id: str, name: str, *, may_edit: bool, acto
     if user_id in there and there[user_id].may_edit is may_edit:
         return there[user_id]
     if user_id not in there and len(there) >= MAX_COLLABORATORS:
-        raise BadRequest("name", f"a recording is shared with at most {MAX_COLLABORATORS} people; end one first")
+        raise BadRequest(
+            "name",
+            "a recording is shared with at most {max_collaborators} people; end one first",
+            {"max_collaborators": MAX_COLLABORATORS},
+        )
     values = {"job_id": job_id, "user_id": user_id, "may_edit": may_edit, "made_by": actor, "made_at": utc_now()}
     con.execute(PUT, values)
     detail = {"user": user_id, "may_edit": may_edit}

@@ -110,5 +110,5 @@ def _touched(con: DuckDBPyConnection, job_id: str, note: Note, *, actor: str, ac
 def _checked(text: str) -> str:
     text = text.strip()
     if not 1 <= len(text) <= MAX_CHARS:
-        raise BadRequest("text", f"use 1 to {MAX_CHARS} characters")
+        raise BadRequest("text", "use 1 to {max_chars} characters", {"max_chars": MAX_CHARS})
     return text

@@ -50,7 +50,11 @@ def pause(con: DuckDBPyConnection, reason: str, *, actor: str) -> PlatformPause:
     """
     reason = reason.strip()
     if not 1 <= len(reason) <= MAX_REASON_CHARS or not reason.isprintable():
-        raise BadRequest("reason", f"say in 1 to {MAX_REASON_CHARS} characters, on one line, why; everybody reads it")
+        raise BadRequest(
+            "reason",
+            "say in 1 to {max_reason_chars} characters, on one line, why; everybody reads it",
+            {"max_reason_chars": MAX_REASON_CHARS},
+        )
     before = find(con)
     if before is not None and before.reason == reason:
         return before

@@ -62,9 +62,13 @@ def create(
         JobMoved: the job is not completed, or is deleted.
     """
     if not timedelta(0) < lasts <= timedelta(days=MAX_DAYS):
-        raise BadRequest("days", f"a link lasts at most {MAX_DAYS} days")
+        raise BadRequest("days", "a link lasts at most {max_days} days", {"max_days": MAX_DAYS})
     if password is not None and not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
-        raise BadRequest("password", f"use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
+        raise BadRequest(
+            "password",
+            "use {min_password_chars} to {max_password_chars} characters",
+            {"min_password_chars": MIN_PASSWORD_CHARS, "max_password_chars": MAX_PASSWORD_CHARS},
+        )
     job = job_rows.get(con, job_id)
     JobAction.SHARE.require(job)
     token, share_id, now = secrets.token_urlsafe(32), new_id(), utc_now()

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from storage.domain.durations import span
+from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
 from storage.remote.worker_registry import ALIVE_FOR, Workers
 
-DOES = {"cpu": "reads and exports", "gpu": "transcribes"}
+DOES = {"cpu": marked("reads and exports"), "gpu": marked("transcribes")}
 """The work of each pool; recordings need both."""
 
 
@@ -18,13 +20,25 @@ def troubles(workers: Workers, now: datetime) -> Sequence[str]:
 
 
 def silent(worker: str, host: str) -> str:
-    return f"worker {worker} on {host} sent no heartbeat for {ALIVE_FOR.seconds} s: it is frozen, dead or cut off"
+    return _(
+        "worker {worker} on {host} sent no heartbeat for {seconds} s: it is frozen, dead or cut off",
+        worker=worker,
+        host=host,
+        seconds=ALIVE_FOR.seconds,
+    )
 
 
 def wrong_clock(worker: str, host: str, ahead_s: float) -> str:
-    off = f"{span(abs(ahead_s))} {'fast' if ahead_s > 0 else 'slow'}"
-    return f"the clock of {host}, where worker {worker} runs, is {off}: it works all the same, but its times are wrong"
+    return _(
+        "the clock of {host}, where worker {worker} runs, is {off} fast: it works all the same, but its times are wrong"
+        if ahead_s > 0
+        else "the clock of {host}, where worker {worker} runs, is {off} slow: it works all the same, but its times are "
+        "wrong",
+        host=host,
+        worker=worker,
+        off=span(abs(ahead_s)),
+    )
 
 
 def none_of(pool: str) -> str:
-    return f"no worker that {DOES[pool]} is running, so recordings wait until one starts"
+    return _("no worker that {does} is running, so recordings wait until one starts", does=_(DOES[pool]))

@@ -13,6 +13,7 @@ from dashboards.http.request_options import OptionsForm, idempotency_key
 from dashboards.runtime import context, db
 from dashboards.services import url_download
 from storage.domain.errors import BadRequest
+from storage.domain.job_messages import text_of
 from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane
@@ -92,7 +93,7 @@ class DownloadBody(BaseModel):
             length_bytes=None if upload.deferred else upload.length_bytes,
             tries=source.tries if source else 0,
             job_id=upload.job_id,
-            error=DownloadError(code=refusal.code, message=refusal.message) if refusal else None,
+            error=DownloadError(code=refusal.code, message=text_of(refusal.message)) if refusal else None,
         )
 
 

@@ -101,7 +101,7 @@ export class BulkActions {
     const link = make("a", { className: "button", download: "" }, label);
     link.dataset.act = "download";
     const formats = make("select", { ariaLabel: text.format });
-    options(formats, text.formats);
+    options(formats, [["", text.usual_formats], ...Object.entries(text.formats)]);
     formats.value = this.#format;
     const address = () => {
       this.#format = formats.value;

@@ -64,7 +64,7 @@ export class Filters {
 
   /** @param {JobListData} data */
   #choices({ languages, models, tags, owners, text }) {
-    options(this.#select("sort"), text.sorts);
+    options(this.#select("sort"), Object.entries(text.sorts));
     options(this.#select("language"), [["", text.any], ...languages]);
     options(this.#select("model"), [["", text.any], ...models.map((name) => [name, name])]);
     options(this.#select("tag"), [["", text.any], ...tags.map((name) => [name, name])]);

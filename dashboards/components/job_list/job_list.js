@@ -6,6 +6,7 @@
  */
 import { find, isTyping, make, opensElsewhere } from "../shared/dom.js";
 import { listen } from "../shared/event_hub.js";
+import { locale } from "../shared/format.js";
 import { actionsOn, idsFor } from "./actions.js";
 import { BulkActions } from "./bulk_actions.js";
 import { Filters } from "./filters.js";
@@ -114,7 +115,7 @@ export class JobList {
     while (place.children.length < filters.length) place.append(make("a"));
     for (const [at, { key, label, count, on }] of filters.entries()) {
       const link = /** @type {HTMLAnchorElement} */ (place.children[at]);
-      const number = count === null ? [] : [make("span", { className: "number" }, count.toLocaleString())];
+      const number = count === null ? [] : [make("span", { className: "number" }, count.toLocaleString(locale()))];
       link.href = `?show=${key}`;
       link.dataset.show = key;
       link.replaceChildren(label, ...number);

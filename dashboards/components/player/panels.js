@@ -7,7 +7,7 @@
  * @import { Sheet } from "./sheet_tabs.js"
  */
 import { make, messageOf } from "../shared/dom.js";
-import { clock, fill, instant } from "../shared/format.js";
+import { clock, decimal, fill, instant } from "../shared/format.js";
 import { wordDiff } from "./word_diff.js";
 
 const SURE_MS = 4000;
@@ -132,7 +132,7 @@ export class Panels {
   #seam(one) {
     const { text } = this;
     const overlap = fill(text.seam_overlap, { all: one.agreed });
-    const how = one.overlap_s > 0 ? overlap : fill(text.seam_silence, { seconds: one.silence_s.toFixed(1) });
+    const how = one.overlap_s > 0 ? overlap : fill(text.seam_silence, { seconds: decimal(one.silence_s, 1) });
     const sides = [one.before, one.after].map((side) => side.trim() || text.silence).join(" | ");
     const about = make("span", { className: "small muted" }, [how, one.doubt].filter(Boolean).join(" · "));
     return make("li", { className: "row" }, this.#moment(one.at_s), make("span", {}, sides, about));

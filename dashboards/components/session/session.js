@@ -29,6 +29,7 @@ export default function mountSession(mounted) {
   const { data, parentElement, setTriggerValue } = mounted;
   watches.get(parentElement)?.close();
   applyTheme(data);
+  document.documentElement.lang = data.language;
   const root = find(parentElement, ".session");
   const notices = new FinishedNotices(find(root, ".notices"), data, (id) => setTriggerValue("opened", id));
   const lost = find(root, ".lost");

@@ -3,6 +3,21 @@
  */
 const UNITS = ["B", "kB", "MB", "GB"];
 
+/** The locale of the page: English dates are British, as those that the server writes. */
+export const locale = () => {
+  const language = globalThis.document?.documentElement.lang || "en";
+  return language === "en" ? "en-GB" : language;
+};
+
+/**
+ * Return a number with the separator of the page's language.
+ *
+ * @param {number} n
+ * @param {number} digits
+ */
+export const decimal = (n, digits) =>
+  n.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+
 /** @param {number} n */
 const two = (n) => String(n).padStart(2, "0");
 
@@ -38,7 +53,8 @@ export function fileStamp(date) {
 export function bytes(n) {
   const power = n < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(n) / 3));
   const value = n / 1000 ** power;
-  return `${value.toFixed(power && value < 100 ? 1 : 0)} ${UNITS[power]}`;
+  const digits = power && value < 100 ? 1 : 0;
+  return `${decimal(value, digits)} ${UNITS[power]}`;
 }
 
 /**
@@ -70,5 +86,5 @@ export function fill(text, values) {
 export function instant(when) {
   /** @type {Intl.DateTimeFormatOptions} */
   const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
-  return new Date(when).toLocaleString("en-GB", parts);
+  return new Date(when).toLocaleString(locale(), parts);
 }

@@ -8,7 +8,7 @@
  * @typedef {ReturnType<typeof newRow>} Row
  */
 import { differs, find, make } from "../shared/dom.js";
-import { bytes, duration, fill } from "../shared/format.js";
+import { bytes, duration, fill, locale } from "../shared/format.js";
 import { headerlessForm } from "./headerless_form.js";
 import { speedOf } from "./upload.js";
 
@@ -158,6 +158,6 @@ export function paceOf({ size, sent, speed }, text) {
  */
 function knownWords({ duplicates = [] }, text) {
   const [job] = duplicates;
-  const date = new Date(job.created_at).toLocaleDateString(undefined, { day: "numeric", month: "long", year: "numeric" });
+  const date = new Date(job.created_at).toLocaleDateString(locale(), { day: "numeric", month: "long", year: "numeric" });
   return fill(job.state === "completed" ? text.known : text.known_waiting, { name: job.name, date });
 }

@@ -10,7 +10,7 @@ from storage.accounts import api_keys, users
 from storage.domain.records import ApiKey
 
 PAGES: Pager[ApiKey] = Pager(
-    key="keys_before", mark=lambda key: key.id, to_first=words.NEWEST_KEYS, to_next=words.OLDER_KEYS
+    key="keys_before", mark=lambda key: key.id, labels=lambda: (words.NEWEST_KEYS, words.OLDER_KEYS)
 )
 
 

@@ -8,13 +8,13 @@ from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.services import sharing
+from dashboards.strings import admin
 from dashboards.strings import recordings as words
-from dashboards.strings.admin import DELETED_USER
 from storage.accounts import users
 from storage.jobs.share_links import SharedRecording
 
 PAGES: Pager[SharedRecording] = Pager(
-    key="links_before", mark=lambda each: each.share.id, to_first=words.NEWEST_LINKS, to_next=words.OLDER_LINKS
+    key="links_before", mark=lambda each: each.share.id, labels=lambda: (words.NEWEST_LINKS, words.OLDER_LINKS)
 )
 
 
@@ -43,9 +43,9 @@ def _row(shared: SharedRecording, names: dict[str, str], me: Viewer) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"all-share-{share.id}"):
         with st.container(gap=None):
             st.text(shared.name)
-            owner, maker = (names.get(ident, DELETED_USER) for ident in (shared.owner_id, _maker(shared)))
-            made, until = formatting.when(share.made_at, me.zone), formatting.exactly(share.expires_at, me.zone)
-            facts = words.link(made, until.rsplit(":", 1)[0], share.opened, locked=bool(share.password_hash))
+            owner, maker = (names.get(ident, admin.DELETED_USER) for ident in (shared.owner_id, _maker(shared)))
+            made, until = formatting.when(share.made_at, me.zone), formatting.until(share.expires_at, me.zone)
+            facts = words.link(made, until, share.opened, locked=bool(share.password_hash))
             st.caption(f"{viewer.plain(words.whose_link(owner, maker))} · {facts}")
         if st.button(words.REVOKE, key=f"revoke-link-{share.id}"):
             sharing.end(me.user, share.job_id, share.id)

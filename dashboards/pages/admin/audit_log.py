@@ -14,7 +14,7 @@ from dashboards.pages.admin.pager import Pager
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.runtime.site_paths import site_path
-from dashboards.strings import admin as words
+from dashboards.strings import logs as words
 from storage.accounts import users
 from storage.domain import audit_actions
 from storage.domain.errors import TranscriberError
@@ -24,7 +24,7 @@ from storage.maintenance import audit_heads
 
 ANYTHING = ""
 MOST_PROBLEMS = 20
-PAGES: Pager[AuditRow] = Pager(key="audit_before", mark=lambda row: row.seq, to_first=words.NEWEST, to_next=words.OLDER)
+PAGES: Pager[AuditRow] = Pager(key="audit_before", mark=lambda row: row.seq, labels=lambda: (words.NEWEST, words.OLDER))
 
 
 def verify() -> None:
@@ -85,7 +85,7 @@ def _filters(me: viewer.Viewer) -> dict[str, Any]:
     )
     subject = on_at.text_input(words.ON, placeholder=words.ANYTHING, help=words.ON_HELP, **fresh)
     address = from_at.text_input(words.FROM, placeholder=words.ANYTHING, help=words.FROM_HELP, **fresh)
-    days: Any = when_at.date_input(words.WHEN, [], **fresh)
+    days: Any = when_at.date_input(words.WHEN, [], format=words.DATE_FORMAT, **fresh)
     return {
         "actor": named_actor(who or ""),
         "action": action or None,

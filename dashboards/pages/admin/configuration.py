@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from dashboards import strings
 from dashboards.pages import viewer
 from dashboards.runtime import context
-from dashboards.strings import admin as words
+from dashboards.strings import logs as words
 
 
 def listing() -> None:

@@ -16,6 +16,7 @@ from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.job_messages import text_of
 from storage.domain.records import Job, JobState
+from storage.domain.translation import number
 from storage.jobs import job_store
 from storage.jobs import statistics as facts
 from storage.jobs.statistics import Hour
@@ -54,10 +55,10 @@ def _now() -> None:
     busy, slots = sum(beat.busy for beat in alive), sum(beat.slots for beat in alive)
     _metrics(
         [
-            (words.IN_WORK, f"{working:,}", words.IN_WORK_HELP),
-            (strings.STATE[JobState.QUEUED], f"{counts[JobState.QUEUED]:,}", words.WAITING_HELP),
+            (words.IN_WORK, number(working), words.IN_WORK_HELP),
+            (strings.STATE[JobState.QUEUED], number(counts[JobState.QUEUED]), words.WAITING_HELP),
             (words.SLOTS_BUSY, words.out_of(busy, slots), words.SLOTS_BUSY_HELP),
-            (words.PEOPLE, f"{sum(not user.disabled for user in db.look(users.list_all)):,}", words.PEOPLE_HELP),
+            (words.PEOPLE, number(sum(not user.disabled for user in db.look(users.list_all))), words.PEOPLE_HELP),
         ]
     )
 
@@ -70,17 +71,17 @@ def _day(hours: Sequence[Hour]) -> None:
     index = context.current().search.status
     _metrics(
         [
-            (words.FINISHED_TODAY, f"{done:,}", words.FINISHED_TODAY_HELP),
-            (words.FAILED_TODAY, f"{failed:,}", ""),
-            (words.HEARD_TODAY, f"{heard_s / 3600:,.1f} h", words.HEARD_TODAY_HELP),
-            (words.SPEED, f"{speed:.1f}×" if speed else "–", words.SPEED_HELP),
+            (words.FINISHED_TODAY, number(done), words.FINISHED_TODAY_HELP),
+            (words.FAILED_TODAY, number(failed), ""),
+            (words.HEARD_TODAY, words.hours(heard_s / 3600), words.HEARD_TODAY_HELP),
+            (words.SPEED, f"{number(speed, '.1f')}×" if speed else "–", words.SPEED_HELP),
         ]
     )
     free = context.current().shelf.free_bytes()
     searched = f"{index.share:.0%}" if index.known else "–"
     _metrics(
         [
-            (words.KEPT, f"{kept:,}", words.KEPT_HELP),
+            (words.KEPT, number(kept), words.KEPT_HELP),
             (words.STORED, formatting.size(size_bytes), words.STORED_HELP),
             (words.FREE, formatting.size(free), words.FREE_HELP),
             (words.SEARCHABLE, searched, words.searchable_help(index.indexed, index.behind)),

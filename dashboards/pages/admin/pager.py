@@ -13,13 +13,13 @@ Row = TypeVar("Row")
 class Pager(Generic[Row]):
     """The pages of one list.
 
-    `key` is where the session keeps the mark after which the page starts, and `mark` returns that of a row.
+    `key` is where the session keeps the mark after which the page starts, `mark` returns that of a row, and `labels`
+    those of the buttons.
     """
 
     key: str
     mark: Callable[[Row], Any]
-    to_first: str
-    to_next: str
+    labels: Callable[[], tuple[str, str]]
 
     @property
     def start(self) -> Any:
@@ -36,11 +36,12 @@ class Pager(Generic[Row]):
 
     def buttons(self, found: Sequence[Row], rows: int) -> None:
         """Offer the first page, and the next if more than `rows` were found."""
+        to_first, to_next = self.labels()
         if self.start:
-            self._button("first", self.to_first, None, icon=":material/first_page:", type="tertiary")
+            self._button("first", to_first, None, icon=":material/first_page:", type="tertiary")
         if len(found) > rows:
             last = self.mark(found[rows - 1])
-            self._button("next", self.to_next, last, icon=":material/chevron_right:", icon_position="right")
+            self._button("next", to_next, last, icon=":material/chevron_right:", icon_position="right")
 
     def _button(self, which: str, label: str, mark: Any, **look: Any) -> None:
         st.button(label, key=f"{self.key}-{which}", on_click=self.turn_to, args=(mark,), **look)

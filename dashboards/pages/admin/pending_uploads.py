@@ -11,6 +11,7 @@ from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.strings import admin as words
 from storage.accounts import users
+from storage.domain.translation import number
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload
 from storage.ledger import audit
 
@@ -48,7 +49,7 @@ def _figures(coming: Sequence[Upload]) -> None:
     shelf = context.current().shelf
     missing = sum(max(0, upload.length_bytes - shelf.offset(upload)) for upload in coming)
     left, right = st.columns(2)
-    left.metric(words.OPEN_UPLOADS, f"{len(coming):,}", border=True)
+    left.metric(words.OPEN_UPLOADS, number(len(coming)), border=True)
     right.metric(words.TO_COME, formatting.size(missing), border=True, help=words.TO_COME_HELP)
 
 

@@ -12,7 +12,7 @@ from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db, notify
 from dashboards.strings import accounts as words
-from dashboards.strings.recordings import ALL_LINKS
+from dashboards.strings import recordings
 from storage.accounts import api_keys, profiles, quotas, sessions, users
 from storage.domain.browser_names import address_of, browser_of
 from storage.domain.errors import TranscriberError
@@ -21,7 +21,7 @@ from storage.domain.records import Role, User
 SEARCH, PERSON = "people_search", "person"
 GB = 10**9
 PAGES: Pager[User] = Pager(
-    key="people_after", mark=lambda user: user.name, to_first=words.FIRST_PAGE, to_next=words.NEXT_PAGE
+    key="people_after", mark=lambda user: user.name, labels=lambda: (words.FIRST_PAGE, words.NEXT_PAGE)
 )
 
 
@@ -190,7 +190,7 @@ def page() -> None:
     st.title(strings.PAGE["people"], anchor=False)
     invite_people.show_handover()
     everybody, invited, programs, shared = st.tabs(
-        [words.PEOPLE, words.INVITE, words.API_KEYS, ALL_LINKS], key="part", bind="query-params"
+        [words.PEOPLE, words.INVITE, words.API_KEYS, recordings.ALL_LINKS], key="part", bind="query-params"
     )
     with everybody:
         listing()

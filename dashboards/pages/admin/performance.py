@@ -8,6 +8,7 @@ from dashboards.presenters import formatting
 from dashboards.runtime import cache_stats, context, request_timings
 from dashboards.services import cache_clearing
 from dashboards.strings import admin as words
+from dashboards.strings import recordings
 from storage.ledger import slow_queries
 
 EVERY_S = 10.0
@@ -72,7 +73,7 @@ def kept() -> None:
             st.toast(words.CLEARED, icon=":material/check:")
     answers = context.current().answers
     counts = [(words.API_ANSWERS, answers.asked, answers.hits)]
-    counts += [(one.name, one.asked, one.hits) for one in cache_stats.KNOWN.values()]
+    counts += [(recordings.CACHE.get(one.name, one.name), one.asked, one.hits) for one in cache_stats.KNOWN.values()]
     rows = [
         {words.CACHE: name, words.ASKED: asked, words.HITS: hits, words.SHARE: hits / asked if asked else None}
         for name, asked, hits in counts

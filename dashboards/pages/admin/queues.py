@@ -14,6 +14,7 @@ from dashboards.strings import admin as words
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import Lane
+from storage.domain.translation import number
 from storage.jobs import statistics
 from storage.jobs.platform_pause import MAX_REASON_CHARS
 from storage.ledger import audit
@@ -34,7 +35,7 @@ def backlog() -> None:
         since = words.oldest(formatting.roughly((utc_now() - lane.oldest).total_seconds())) if lane.oldest else None
         column.metric(
             words.LANE[lane.lane],
-            f"{lane.waiting:,}",
+            number(lane.waiting),
             since,
             delta_color="off",
             delta_arrow="off",

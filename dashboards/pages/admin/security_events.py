@@ -10,22 +10,19 @@ from dashboards.pages import viewer
 from dashboards.pages.admin import audit_log
 from dashboards.pages.admin.pager import Pager
 from dashboards.runtime import context, db
-from dashboards.strings import admin as words
+from dashboards.strings import logs as words
 from storage.domain.audit_actions import SECURITY_KINDS, AuditAction, AuditKind, of_kinds
 from storage.domain.clock import utc_now
 from storage.domain.records import AuditRow
+from storage.domain.translation import number
 from storage.ledger import audit
 from storage.ledger.audit import AuditCounts
 
 SECURITY = "security"
 PAGES: Pager[AuditRow] = Pager(
-    key="security_before", mark=lambda row: row.seq, to_first=words.NEWEST, to_next=words.OLDER
+    key="security_before", mark=lambda row: row.seq, labels=lambda: (words.NEWEST, words.OLDER)
 )
-DAY_FIGURES = (
-    (AuditAction.LOGIN_FAILED, words.FAILED_LOGINS),
-    (AuditAction.LOGIN_LOCKED, words.LOCK_OUTS),
-    (AuditAction.REFUSED, words.REFUSALS),
-)
+DAY_FIGURES = (AuditAction.LOGIN_FAILED, AuditAction.LOGIN_LOCKED, AuditAction.REFUSED)
 
 
 def figures() -> None:
@@ -35,8 +32,8 @@ def figures() -> None:
         st.info(words.NO_SECURITY_EVENTS)
         return
     with st.container(horizontal=True, key="tiles-security"):
-        for action, label in DAY_FIGURES:
-            st.metric(label, f"{found.get(action, AuditCounts()).day:,}", help=words.IN_A_DAY, border=True)
+        for action, label in zip(DAY_FIGURES, (words.FAILED_LOGINS, words.LOCK_OUTS, words.REFUSALS), strict=True):
+            st.metric(label, number(found.get(action, AuditCounts()).day), help=words.IN_A_DAY, border=True)
     sums: dict[AuditKind, Counter[str]] = {kind: Counter() for kind in SECURITY_KINDS}
     for name, one in found.items():
         sums[AuditAction(name).spec.kind] += Counter(
@@ -45,7 +42,7 @@ def figures() -> None:
     with st.expander(words.COUNTS, expanded=True), st.container(key="table-counts"):
         st.table(
             {words.KIND: [words.KINDS[kind] for kind in sums]}
-            | {period: [f"{sums[kind][period]:,}" for kind in sums] for period in words.PERIODS}
+            | {period: [number(sums[kind][period]) for kind in sums] for period in words.PERIODS}
         )
 
 
@@ -63,7 +60,7 @@ def listing() -> None:
     )
     who = who_at.text_input(words.WHO, placeholder=words.ANYBODY, help=words.WHO_HELP, **fresh)
     address = from_at.text_input(words.FROM, placeholder=words.ANYTHING, help=words.FROM_HELP, **fresh)
-    days: Any = when_at.date_input(words.WHEN, [], **fresh)
+    days: Any = when_at.date_input(words.WHEN, [], format=words.DATE_FORMAT, **fresh)
     filters: dict[str, Any] = {
         "actor": audit_log.named_actor(who or ""),
         "address": (address or "").strip() or None,

@@ -26,7 +26,6 @@ from storage.remote.worker_troubles import troubles
 EVERY_S = 10.0
 PARTS_EVERY_S = 2.5
 POINTS = 360
-SPANS = {words.QUARTER: 15, words.LAST_HOUR: 60, words.SIX_HOURS: 360}
 
 
 @st.fragment(run_every=PARTS_EVERY_S)
@@ -115,8 +114,9 @@ def load() -> None:
     me = viewer.required_admin()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(words.LOAD, anchor=False, width="content")
-        chosen = st.segmented_control(words.TIME, list(SPANS), default=words.LAST_HOUR, label_visibility="collapsed")
-    since = utc_now() - timedelta(minutes=SPANS[chosen or words.LAST_HOUR])
+        spans = {words.QUARTER: 15, words.LAST_HOUR: 60, words.SIX_HOURS: 360}
+        chosen = st.segmented_control(words.TIME, list(spans), default=words.LAST_HOUR, label_visibility="collapsed")
+    since = utc_now() - timedelta(minutes=spans[chosen or words.LAST_HOUR])
     samples = thinned([one for one in context.current().gauges.all() if one.at >= since])
     if len(samples) < 2:
         st.info(words.NO_SAMPLES)

@@ -24,6 +24,7 @@ from storage.domain.job_messages import text_of, texts_of
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import ExportFormat, Job, JobState, Transcript
 from storage.domain.tags import MAX_TAGS, split_tags
+from storage.domain.translation import gettext as _
 from storage.jobs import notes, tagging
 from storage.transcripts import versions
 
@@ -66,13 +67,13 @@ def _rename(job: Job, me: Viewer) -> None:
     if not job_access.may(me.user, JobAction.RENAME, job):
         return
     with (
-        st.popover(JobAction.RENAME.spec.label, icon=":material/edit:", type="tertiary"),
+        st.popover(_(JobAction.RENAME.spec.label), icon=":material/edit:", type="tertiary"),
         st.form("rename", border=False),
     ):
         name = st.text_input(
             words.NAME, PurePath(job.name).stem, max_chars=MAX_NAME_CHARS, key=f"name-{job.id}-{job.name}"
         )
-        if st.form_submit_button(JobAction.RENAME.spec.label, type="primary"):
+        if st.form_submit_button(_(JobAction.RENAME.spec.label), type="primary"):
             try:
                 jobs.change(me.user, job.id, name=name)
             except TranscriberError as error:
@@ -86,7 +87,7 @@ def _tags(job: Job, me: Viewer) -> None:
     if not job_access.may(me.user, JobAction.TAG, job):
         return
     with (
-        st.popover(JobAction.TAG.spec.label, icon=":material/label:", type="tertiary"),
+        st.popover(_(JobAction.TAG.spec.label), icon=":material/label:", type="tertiary"),
         st.form("tags", border=False),
     ):
         known = sorted({*job.tags, *db.look(tagging.used, job.owner_id)})
@@ -181,7 +182,7 @@ def files(job: Job) -> None:
             "url": site_path(f"/downloads/{job.id}/{fmt}"),
             "name": f"{stem}.{fmt}",
             "format": fmt.value,
-            "about": fmt.spec.label,
+            "about": _(fmt.spec.label),
             "settings": sorted(fmt.spec.settings),
         }
         for fmt in ExportFormat
@@ -222,7 +223,7 @@ def _offer(
     """Show the action's button if the reader may use it, and perform it when clicked."""
     if not job_access.may(me.user, action, job):
         return
-    if st.button(action.spec.label, type=kind, icon=icon, key=action.value):
+    if st.button(_(action.spec.label), type=kind, icon=icon, key=action.value):
         try:
             jobs.perform(action, me.user, job.id)
         except TranscriberError as error:

@@ -19,11 +19,11 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job
+from storage.domain.translation import gettext as _
 from storage.jobs import share_links
 from storage.jobs.share_links import Share
 
 FRESH = "fresh_share"
-LASTS = {label: days for days, label in words.LASTS.items()}
 
 
 def panel(job: Job, me: Viewer) -> None:
@@ -50,7 +50,7 @@ def panel(job: Job, me: Viewer) -> None:
 def _colleagues(job: Job, me: Viewer) -> None:
     st.caption(words.COLLEAGUES_HELP)
     with (
-        st.popover(JobAction.GRANT.spec.label, icon=":material/person_add:"),
+        st.popover(_(JobAction.GRANT.spec.label), icon=":material/person_add:"),
         st.form("colleague", border=False, clear_on_submit=True),
     ):
         name = st.text_input(words.COLLEAGUE, max_chars=64)
@@ -75,12 +75,12 @@ def _attempt(change: Callable[[], object]) -> None:
 
 
 def _form(job: Job, me: Viewer) -> None:
-    lasts = st.selectbox(words.LINK_LASTS, list(LASTS), index=1)
+    lasts = st.selectbox(words.LINK_LASTS, list(words.LASTS), index=1, format_func=words.LASTS.__getitem__)
     password = st.text_input(words.LINK_LOCK, type="password", max_chars=share_links.MAX_PASSWORD_CHARS)
     if not st.form_submit_button(words.MAKE_THE_LINK, type="primary"):
         return
     try:
-        path = sharing.share(me.user, job.id, lasts=timedelta(days=LASTS[lasts]), password=password or None)
+        path = sharing.share(me.user, job.id, lasts=timedelta(days=lasts), password=password or None)
     except TranscriberError as error:
         viewer.refused(error)
         return
@@ -91,7 +91,7 @@ def _form(job: Job, me: Viewer) -> None:
 
 def _link(job: Job, share: Share, me: Viewer) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"share-{share.id}"):
-        until = formatting.exactly(share.expires_at, me.zone).rsplit(":", 1)[0]
+        until = formatting.until(share.expires_at, me.zone)
         made = formatting.when(share.made_at, me.zone)
         st.caption(words.link(made, until, share.opened, locked=bool(share.password_hash)))
         if st.button(words.REVOKE, type="tertiary", key=f"end-share-{share.id}"):

@@ -7,13 +7,13 @@ import streamlit as st
 from dashboards.pages import viewer
 from dashboards.pages.upload_options import AUTO
 from dashboards.pages.viewer import Viewer
+from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.strings import recordings as words
 from storage.accounts import preferences, vocabulary
 from storage.accounts.preferences import Preferences
 from storage.domain.clock import utc_now
 from storage.domain.export_formats import SINGLE_FORMATS
-from storage.domain.languages import LANGUAGES
 from storage.domain.model_names import display_name
 from storage.domain.records import CueLimits, Lane
 
@@ -31,7 +31,7 @@ def form(me: Viewer) -> None:
 
 
 def _hearing(now: Preferences) -> Preferences:
-    languages = {"": words.DETECT} | LANGUAGES
+    languages = {"": words.DETECT} | formatting.languages()
     left, right = st.columns(2)
     language = left.selectbox(
         words.SPOKEN_LANGUAGE,
@@ -41,11 +41,12 @@ def _hearing(now: Preferences) -> Preferences:
     )
     here = {model.name for beat in context.workers().alive(utc_now()) for model in beat.models}
     models = [AUTO, *sorted(here | {now.model} - {AUTO})]
+    names = {name: words.BEST if name == AUTO else display_name(name) for name in models}
     model = right.selectbox(
         words.MODEL,
         models,
         _place(models, now.model),
-        format_func=lambda name: words.BEST if name == AUTO else display_name(name),
+        format_func=names.__getitem__,
         help=words.MODEL_HELP,
     )
     tasks, lanes = list(words.TASKS), list(words.LANES)

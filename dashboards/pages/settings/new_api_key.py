@@ -14,6 +14,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import KeyGrant
 from storage.domain.scopes import Scope
+from storage.domain.translation import gettext as _
 
 USUAL = [scope for scope in Scope if scope is not Scope.ADMIN]
 
@@ -43,8 +44,8 @@ def _grant() -> KeyGrant:
         list(Scope),
         selection_mode="multi",
         default=USUAL,
-        format_func=lambda scope: scope.spec.label,
-        help="\n".join(f"- {scope.spec.label}: {scope.spec.about}" for scope in Scope),
+        format_func=lambda scope: _(scope.spec.label),
+        help="\n".join(f"- {_(scope.spec.label)}: {_(scope.spec.about)}" for scope in Scope),
     )
     lasts = st.selectbox(words.KEY_LASTS, list(words.KEY_LASTS_DAYS), format_func=words.KEY_LASTS_DAYS.__getitem__)
     networks = st.text_input(words.KEY_NETWORKS, placeholder=words.KEY_NETWORKS_EXAMPLE, max_chars=2000)

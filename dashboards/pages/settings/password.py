@@ -42,9 +42,9 @@ def form(me: Viewer, *, button: str, first: bool = False) -> None:
 
 def _check(old: str | None, new: str | None, again: str | None) -> None:
     if new != again:
-        raise BadRequest(words.NEW_PASSWORD.lower(), words.PASSWORDS_DIFFER)
+        raise BadRequest(words.NEW_PASSWORD, words.PASSWORDS_DIFFER)
     if new == old:
-        raise BadRequest(words.NEW_PASSWORD.lower(), words.PASSWORD_IS_OLD)
+        raise BadRequest(words.NEW_PASSWORD, words.PASSWORD_IS_OLD)
 
 
 def _set(me: Viewer, old: str | None, new: str | None, *, end_keys: bool) -> None:

@@ -1,4 +1,4 @@
-"""The user's display name, e-mail notifications, theme and usage."""
+"""The user's display name, e-mail notifications, theme, language and usage."""
 
 from dataclasses import replace
 
@@ -12,12 +12,11 @@ from dashboards.strings import accounts as words
 from storage.accounts import preferences, profiles, quotas
 from storage.accounts.preferences import Theme
 from storage.domain.records import User
-
-THEMES = {Theme.SYSTEM: words.THEME_SYSTEM, Theme.LIGHT: words.THEME_LIGHT, Theme.DARK: words.THEME_DARK}
+from storage.domain.translation import LANGUAGES
 
 
 def form(me: Viewer) -> None:
-    """Ask for name, address, notifications and theme."""
+    """Ask for name, address, notifications, theme and language."""
     chosen = db.look(preferences.of, me.user.id)
     with st.form("profile", border=False):
         st.text_input(words.NAME_TO_LOG_IN, me.user.name, disabled=True)
@@ -27,13 +26,17 @@ def form(me: Viewer) -> None:
         if context.settings().mail.smtp_host:
             ready = st.checkbox(words.MAIL_WHEN_READY, ready)
             failed = st.checkbox(words.MAIL_WHEN_FAILED, failed)
-        themes = list(THEMES)
+        themes = {Theme.SYSTEM: words.THEME_SYSTEM, Theme.LIGHT: words.THEME_LIGHT, Theme.DARK: words.THEME_DARK}
         theme = st.radio(
-            words.THEME, themes, themes.index(chosen.theme), format_func=THEMES.__getitem__, horizontal=True
+            words.THEME, list(themes), list(themes).index(chosen.theme), format_func=themes.__getitem__, horizontal=True
         )
+        languages = {None: words.LANGUAGE_OF_BROWSER} | LANGUAGES
+        place = list(languages).index(chosen.pages_language) if chosen.pages_language in languages else 0
+        language = st.selectbox(words.LANGUAGE, list(languages), place, format_func=languages.__getitem__)
         saved = st.form_submit_button(words.SAVE, type="primary")
     if saved:
-        wanted = replace(chosen, mail_when_ready=ready, mail_when_failed=failed, theme=theme or Theme.SYSTEM)
+        look = replace(chosen, theme=theme or Theme.SYSTEM, pages_language=language)
+        wanted = replace(look, mail_when_ready=ready, mail_when_failed=failed)
         _save(me, shown or "", email or "", wanted)
     used(me.user)
 

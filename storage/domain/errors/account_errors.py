@@ -1,6 +1,7 @@
 """Errors about accounts: login, rights, quotas, links and mail."""
 
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.translation import gettext as _
 
 
 class NotSignedIn(TranscriberError):
@@ -13,7 +14,7 @@ class NotSignedIn(TranscriberError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.reason}; log in, or send a valid key as `Authorization: Bearer …`"
+        return _("{reason}; log in, or send a valid key as `Authorization: Bearer …`", reason=_(self.reason))
 
 
 class NotAllowed(TranscriberError):
@@ -26,7 +27,7 @@ class NotAllowed(TranscriberError):
         self.action, self.needs = action, needs
 
     def __str__(self) -> str:
-        return f"{self.action} requires {self.needs}; ask an administrator"
+        return _("{action} requires {needs}; ask an administrator", action=_(self.action), needs=_(self.needs))
 
 
 class ScopeMissing(TranscriberError):
@@ -39,7 +40,11 @@ class ScopeMissing(TranscriberError):
         self.needed, self.has = needed, has
 
     def __str__(self) -> str:
-        return f"this needs the scope `{self.needed}`; the key has {', '.join(self.has)}: use a key with that scope"
+        return _(
+            "this needs the scope `{needed}`; the key has {has}: use a key with that scope",
+            needed=self.needed,
+            has=", ".join(self.has),
+        )
 
 
 class KeyLimitExceeded(TranscriberError):
@@ -52,9 +57,11 @@ class KeyLimitExceeded(TranscriberError):
         self.limit, self.most = limit, most
 
     def __str__(self) -> str:
-        return (
-            f"this key has the limit `{self.limit}` ({self.most}), and so must a key that it creates or rotates; give "
-            "one within it, or log in to the app"
+        return _(
+            "this key has the limit `{limit}` ({most}), and so must a key that it creates or rotates; give one "
+            "within it, or log in to the app",
+            limit=self.limit,
+            most=self.most,
         )
 
 
@@ -68,7 +75,10 @@ class KeyNotFromHere(TranscriberError):
         self.address = address
 
     def __str__(self) -> str:
-        return f"this key may not be used from {self.address}; use it in its networks, or create one for this address"
+        return _(
+            "this key may not be used from {address}; use it in its networks, or create one for this address",
+            address=self.address,
+        )
 
 
 class PasswordMustChange(TranscriberError):
@@ -81,7 +91,7 @@ class PasswordMustChange(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.name} must choose a new password first; log in to the app, which asks for one"
+        return _("{name} must choose a new password first; log in to the app, which asks for one", name=self.name)
 
 
 class CrossSite(TranscriberError):
@@ -94,9 +104,10 @@ class CrossSite(TranscriberError):
         self.path = path
 
     def __str__(self) -> str:
-        return (
-            f"{self.path} was requested by a page of another site; use the app's own pages, or an API key. "
-            "Behind a proxy, forward the Host header unchanged"
+        return _(
+            "{path} was requested by a page of another site; use the app's own pages, or an API key. Behind a proxy, "
+            "forward the Host header unchanged",
+            path=self.path,
         )
 
 
@@ -110,7 +121,10 @@ class NeedsHttps(TranscriberError):
         self.public_url = public_url
 
     def __str__(self) -> str:
-        return f"browsers keep a login only over https; open {self.public_url or 'the https address'} to log in"
+        return _(
+            "browsers keep a login only over https; open {address} to log in",
+            address=self.public_url or _("the https address"),
+        )
 
 
 class TooManyOpen(TranscriberError):
@@ -123,7 +137,7 @@ class TooManyOpen(TranscriberError):
         self.most = most
 
     def __str__(self) -> str:
-        return f"{self.most} connections of this login are open; close some pages"
+        return _("{most} connections of this login are open; close some pages", most=self.most)
 
 
 class TooManyFromAddress(TranscriberError):
@@ -136,7 +150,7 @@ class TooManyFromAddress(TranscriberError):
         self.most = most
 
     def __str__(self) -> str:
-        return f"{self.most} connections of your address are open; close some pages"
+        return _("{most} connections of your address are open; close some pages", most=self.most)
 
 
 class UnknownHost(TranscriberError):
@@ -149,8 +163,12 @@ class UnknownHost(TranscriberError):
         self.host, self.public_url = host, public_url
 
     def __str__(self) -> str:
-        instead = f"open {self.public_url}" if self.public_url else "use its own name"
-        return f"this server is not called {self.host!r}; {instead}, or list the name in TRANSCRIBER_ALLOWED_HOSTS"
+        instead = _("open {public_url}", public_url=self.public_url) if self.public_url else _("use its own name")
+        return _(
+            "this server is not called {host}; {instead}, or list the name in TRANSCRIBER_ALLOWED_HOSTS",
+            host=repr(self.host),
+            instead=instead,
+        )
 
 
 class TooManyTries(TranscriberError):
@@ -163,7 +181,7 @@ class TooManyTries(TranscriberError):
         self.wait_s = wait_s
 
     def __str__(self) -> str:
-        return f"too many failed attempts; wait {self.wait_s} seconds, then try again"
+        return _("too many failed attempts; wait {wait_s} seconds, then try again", wait_s=self.wait_s)
 
 
 class RateLimited(TranscriberError):
@@ -176,9 +194,13 @@ class RateLimited(TranscriberError):
         self.kind, self.amount, self.window_s, self.wait_s = kind, amount, window_s, wait_s
 
     def __str__(self) -> str:
-        return (
-            f"more than {self.amount} requests of the class {self.kind} came within {self.window_s} seconds; wait "
-            f"{self.wait_s} seconds, then try again"
+        return _(
+            "more than {amount} requests of the class {kind} came within {window_s} seconds; wait {wait_s} seconds, "
+            "then try again",
+            amount=self.amount,
+            kind=self.kind,
+            window_s=self.window_s,
+            wait_s=self.wait_s,
         )
 
 
@@ -192,7 +214,10 @@ class LinkSpent(TranscriberError):
         self.what = what
 
     def __str__(self) -> str:
-        return f"this {self.what} link was used or revoked, or has expired; ask an administrator for a new one"
+        return _(
+            "this {what} link was used or revoked, or has expired; ask an administrator for a new one",
+            what=_(self.what),
+        )
 
 
 class RegistrationClosed(TranscriberError):
@@ -205,7 +230,7 @@ class RegistrationClosed(TranscriberError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.reason}; ask an administrator for an account"
+        return _("{reason}; ask an administrator for an account", reason=_(self.reason))
 
 
 class SpaceUsedUp(TranscriberError):
@@ -219,9 +244,12 @@ class SpaceUsedUp(TranscriberError):
 
     def __str__(self) -> str:
         stored, more, limit = (round(n / 1e6, 1) for n in (self.stored_bytes, self.more_bytes, self.limit_bytes))
-        return (
-            f"your recordings take {stored:g} of {limit:g} MB, so {more:g} MB more do not fit; delete some, or ask "
-            "an administrator for more space"
+        return _(
+            "your recordings take {stored:g} of {limit:g} MB, so {more:g} MB more do not fit; delete some, or ask an "
+            "administrator for more space",
+            stored=stored,
+            limit=limit,
+            more=more,
         )
 
 
@@ -235,9 +263,11 @@ class HoursUsedUp(TranscriberError):
         self.hours, self.limit_hours = hours, limit_hours
 
     def __str__(self) -> str:
-        return (
-            f"{self.hours:.1f} of your {self.limit_hours:g} hours this month are used up; wait for next month, or ask "
-            "an administrator for more hours"
+        return _(
+            "{hours:.1f} of your {limit_hours:g} hours this month are used up; wait for next month, or ask an "
+            "administrator for more hours",
+            hours=self.hours,
+            limit_hours=self.limit_hours,
         )
 
 
@@ -251,9 +281,11 @@ class KeyHoursUsedUp(TranscriberError):
         self.hours, self.limit_hours = hours, limit_hours
 
     def __str__(self) -> str:
-        return (
-            f"{self.hours:.1f} of this key's {self.limit_hours:g} hours this month are used up; wait for next month, "
-            "or use another key"
+        return _(
+            "{hours:.1f} of this key's {limit_hours:g} hours this month are used up; wait for next month, or use "
+            "another key",
+            hours=self.hours,
+            limit_hours=self.limit_hours,
         )
 
 
@@ -267,7 +299,7 @@ class SignInFailed(TranscriberError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the login failed ({self.reason}); start it again from the login page"
+        return _("the login failed ({reason}); start it again from the login page", reason=self.reason)
 
 
 class ProviderUnreachable(TranscriberError):
@@ -280,7 +312,11 @@ class ProviderUnreachable(TranscriberError):
         self.issuer, self.reason = issuer, reason
 
     def __str__(self) -> str:
-        return f"{self.issuer} did not respond correctly ({self.reason}); try again, or log in with a password"
+        return _(
+            "{issuer} did not respond correctly ({reason}); try again, or log in with a password",
+            issuer=self.issuer,
+            reason=self.reason,
+        )
 
 
 class MailNotSent(TranscriberError):
@@ -293,4 +329,8 @@ class MailNotSent(TranscriberError):
         self.host, self.reason = host, reason
 
     def __str__(self) -> str:
-        return f"the mail server {self.host} did not accept the mail ({self.reason}); check TRANSCRIBER_SMTP_…"
+        return _(
+            "the mail server {host} did not accept the mail ({reason}); check TRANSCRIBER_SMTP_…",
+            host=self.host,
+            reason=self.reason,
+        )

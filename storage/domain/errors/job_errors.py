@@ -2,6 +2,23 @@
 
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.errors.storage_errors import LedgerUnreachable, StorageFull, StorageUnreachable
+from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+STATES = (
+    marked("queued"),
+    marked("ingesting"),
+    marked("transcribing"),
+    marked("exporting"),
+    marked("completed"),
+    marked("failed"),
+    marked("cancelled"),
+    marked("crashed"),
+    marked("deleted"),
+)
+"""The states of jobs and flow runs, as messages name them."""
+WANTED = (marked("queued again"), marked("read along"))
+"""What cannot be done in a state, beside the actions on jobs."""
 
 
 class NotFound(TranscriberError):
@@ -14,7 +31,9 @@ class NotFound(TranscriberError):
         self.what, self.ident = what, ident
 
     def __str__(self) -> str:
-        return f"there is no {self.what} {self.ident}; check the id, or find it in the list"
+        return _(
+            "there is no {what} {ident}; check the id, or find it in the list", what=_(self.what), ident=self.ident
+        )
 
 
 class NotYours(NotFound):
@@ -31,7 +50,12 @@ class JobMoved(TranscriberError):
         self.job_id, self.state, self.wanted = job_id, state, wanted
 
     def __str__(self) -> str:
-        return f"job {self.job_id} is {self.state}, so it cannot be {self.wanted}; reload to see its current state"
+        return _(
+            "job {job_id} is {state}, so it cannot be {wanted}; reload to see its current state",
+            job_id=self.job_id,
+            state=_(self.state),
+            wanted=_(self.wanted),
+        )
 
 
 class ShareOver(TranscriberError):
@@ -43,7 +67,7 @@ class ShareOver(TranscriberError):
         super().__init__()
 
     def __str__(self) -> str:
-        return "this link has expired or was revoked; ask the sender for a new one"
+        return _("this link has expired or was revoked; ask the sender for a new one")
 
 
 class TranscriptMoved(TranscriberError):
@@ -56,9 +80,12 @@ class TranscriptMoved(TranscriberError):
         self.job_id, self.base, self.current = job_id, base, current
 
     def __str__(self) -> str:
-        return (
-            f"the transcript of job {self.job_id} is at version {self.current} and this edit began at version "
-            f"{self.base}; fetch the current version, reapply your changes, and save again"
+        return _(
+            "the transcript of job {job_id} is at version {current} and this edit began at version {base}; fetch the "
+            "current version, reapply your changes, and save again",
+            job_id=self.job_id,
+            current=self.current,
+            base=self.base,
         )
 
 
@@ -72,7 +99,11 @@ class StaleAttempt(TranscriberError):
         self.job_id, self.attempt = job_id, attempt
 
     def __str__(self) -> str:
-        return f"attempt {self.attempt} of job {self.job_id} is outdated; stop working on it"
+        return _(
+            "attempt {attempt} of job {job_id} is outdated; stop working on it",
+            attempt=self.attempt,
+            job_id=self.job_id,
+        )
 
 
 class NotReady(TranscriberError):
@@ -85,7 +116,7 @@ class NotReady(TranscriberError):
         self.what = what
 
     def __str__(self) -> str:
-        return f"{self.what} is not known yet; try again in a few seconds"
+        return _("{what} is not known yet; try again in a few seconds", what=_(self.what))
 
 
 class ExportPending(TranscriberError):
@@ -99,7 +130,11 @@ class ExportPending(TranscriberError):
         self.fmt, self.reason = fmt, reason
 
     def __str__(self) -> str:
-        return f"the {self.fmt.upper()} file is not ready yet ({self.reason}); try again in a few seconds"
+        return _(
+            "the {fmt} file is not ready yet ({reason}); try again in a few seconds",
+            fmt=self.fmt.upper(),
+            reason=self.reason,
+        )
 
 
 class ExportFailed(TranscriberError):
@@ -112,7 +147,11 @@ class ExportFailed(TranscriberError):
         self.fmt, self.reason = fmt, reason
 
     def __str__(self) -> str:
-        return f"the {self.fmt.upper()} file could not be made ({self.reason}); see the log of the cpu workers"
+        return _(
+            "the {fmt} file could not be made ({reason}); see the log of the cpu workers",
+            fmt=self.fmt.upper(),
+            reason=self.reason,
+        )
 
 
 class SpanFailed(TranscriberError):
@@ -125,7 +164,7 @@ class SpanFailed(TranscriberError):
         self.what, self.reason, self.span_code = what, reason, span_code
 
     def __str__(self) -> str:
-        return f"{self.what} could not be transcribed: {self.reason}"
+        return _("{what} could not be transcribed: {reason}", what=self.what, reason=self.reason)
 
 
 class SpanPutOff(SpanFailed):
@@ -142,7 +181,11 @@ class Unexpected(TranscriberError):
         self.where, self.what = where, what
 
     def __str__(self) -> str:
-        return f"{self.where} failed with an unexpected error ({self.what}); retry, and report it with the workers' log"
+        return _(
+            "{where} failed with an unexpected error ({what}); retry, and report it with the workers' log",
+            where=self.where,
+            what=self.what,
+        )
 
 
 PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, SpanPutOff)

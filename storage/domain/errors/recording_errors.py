@@ -1,6 +1,8 @@
 """Errors about recordings and their uploads."""
 
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.translation import gettext as _
+from storage.domain.translation import ngettext
 
 
 class AudioUnreadable(TranscriberError):
@@ -13,8 +15,10 @@ class AudioUnreadable(TranscriberError):
         self.name, self.reason = name, reason
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} is not readable audio ({self.reason}); upload WAV, FLAC, MP3, M4A, OGG or a video with audio"
+        return _(
+            "{name} is not readable audio ({reason}); upload WAV, FLAC, MP3, M4A, OGG or a video with audio",
+            name=self.name,
+            reason=self.reason,
         )
 
 
@@ -28,9 +32,10 @@ class HeaderMissing(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} has no header that says its format and rate: which are they? Answer with input_format and "
-            "sample_rate (on the command line, such as --input-format alaw --rate 8000), or put it into a WAV file"
+        return _(
+            "{name} has no header that says its format and rate: which are they? Answer with input_format and "
+            "sample_rate (on the command line, such as --input-format alaw --rate 8000), or put it into a WAV file",
+            name=self.name,
         )
 
 
@@ -44,9 +49,10 @@ class IndexMissing(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} has no index (moov), so nothing in it can be found: the recording or copy was interrupted; "
-            "copy the file again, or repair it with the recorder that made it"
+        return _(
+            "{name} has no index (moov), so nothing in it can be found: the recording or copy was interrupted; copy "
+            "the file again, or repair it with the recorder that made it",
+            name=self.name,
         )
 
 
@@ -60,7 +66,10 @@ class RecordingEncrypted(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"the sound of {self.name} is encrypted (DRM), and cannot be read without its key; upload a copy without"
+        return _(
+            "the sound of {name} is encrypted (DRM), and cannot be read without its key; upload a copy without",
+            name=self.name,
+        )
 
 
 class CodecUnknown(TranscriberError):
@@ -73,9 +82,11 @@ class CodecUnknown(TranscriberError):
         self.name, self.kind = name, kind
 
     def __str__(self) -> str:
-        return (
-            f"the sound of {self.name} ({self.kind}) is in a codec that no decoder here knows; "
-            "export it as WAV, FLAC, MP3, M4A or OGG with the program that made it"
+        return _(
+            "the sound of {name} ({kind}) is in a codec that no decoder here knows; export it as WAV, FLAC, MP3, M4A "
+            "or OGG with the program that made it",
+            name=self.name,
+            kind=self.kind,
         )
 
 
@@ -89,7 +100,7 @@ class NoAudioTrack(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.name} has no audio track; export it again with audio, or upload the audio alone"
+        return _("{name} has no audio track; export it again with audio, or upload the audio alone", name=self.name)
 
 
 class NoSuchTrack(TranscriberError):
@@ -102,8 +113,14 @@ class NoSuchTrack(TranscriberError):
         self.name, self.track, self.have = name, track, have
 
     def __str__(self) -> str:
-        count = "one audio track" if len(self.have) == 1 else f"{len(self.have)} audio tracks"
-        return f"{self.name} has {count} ({'; '.join(self.have)}) and no track {self.track}; choose an existing one"
+        count = ngettext("one audio track", "{n} audio tracks", len(self.have))
+        return _(
+            "{name} has {count} ({have}) and no track {track}; choose an existing one",
+            name=self.name,
+            count=count,
+            have="; ".join(self.have),
+            track=self.track,
+        )
 
 
 class DecoderKilled(TranscriberError):
@@ -119,9 +136,10 @@ class DecoderKilled(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return (
-            f"the process that decoded {self.name} was killed from outside; "
-            "check that the machine has free memory, and try again"
+        return _(
+            "the process that decoded {name} was killed from outside; check that the machine has free memory, and "
+            "try again",
+            name=self.name,
         )
 
 
@@ -138,7 +156,11 @@ class OpeningTooSlow(TranscriberError):
         self.name, self.within_s = name, within_s
 
     def __str__(self) -> str:
-        return f"{self.name} could not be opened within {self.within_s:g} s; the machine or its disk is busy, try again"
+        return _(
+            "{name} could not be opened within {within_s:g} s; the machine or its disk is busy, try again",
+            name=self.name,
+            within_s=self.within_s,
+        )
 
 
 class EmptyUpload(TranscriberError):
@@ -151,7 +173,7 @@ class EmptyUpload(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.name} is empty; check that the recording was saved, then upload it again"
+        return _("{name} is empty; check that the recording was saved, then upload it again", name=self.name)
 
 
 class RecordingTooLong(TranscriberError):
@@ -164,9 +186,12 @@ class RecordingTooLong(TranscriberError):
         self.name, self.hours, self.limit_hours = name, hours, limit_hours
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} lasts {self.hours:.1f} hours and the limit is {self.limit_hours:g}; "
-            "split it, or ask the administrator to raise TRANSCRIBER_MAX_HOURS"
+        return _(
+            "{name} lasts {hours:.1f} hours and the limit is {limit_hours:g}; split it, or ask the administrator to "
+            "raise TRANSCRIBER_MAX_HOURS",
+            name=self.name,
+            hours=self.hours,
+            limit_hours=self.limit_hours,
         )
 
 
@@ -180,9 +205,11 @@ class UploadTooLarge(TranscriberError):
         self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
 
     def __str__(self) -> str:
-        return (
-            f"the upload of {self.size_bytes} bytes is over the limit of {self.limit_bytes}; "
-            "compress the sound, or ask the administrator to raise TRANSCRIBER_MAX_UPLOAD_BYTES"
+        return _(
+            "the upload of {size_bytes} bytes is over the limit of {limit_bytes}; compress the sound, or ask the "
+            "administrator to raise TRANSCRIBER_MAX_UPLOAD_BYTES",
+            size_bytes=self.size_bytes,
+            limit_bytes=self.limit_bytes,
         )
 
 
@@ -196,7 +223,10 @@ class UploadConflict(TranscriberError):
         self.upload_id, self.offset_bytes, self.stored_bytes = upload_id, offset_bytes, stored_bytes
 
     def __str__(self) -> str:
-        return (
-            f"upload {self.upload_id} holds {self.stored_bytes} bytes and the part starts at {self.offset_bytes}; "
-            "ask for the offset with HEAD and send from there"
+        return _(
+            "upload {upload_id} holds {stored_bytes} bytes and the part starts at {offset_bytes}; ask for the offset "
+            "with HEAD and send from there",
+            upload_id=self.upload_id,
+            stored_bytes=self.stored_bytes,
+            offset_bytes=self.offset_bytes,
         )

@@ -2,10 +2,15 @@
 
 from storage.domain.durations import roughly
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.translation import gettext as _
+from storage.domain.translation import marked
+
+WHOSE = (marked("your"), marked("other people's"))
+"""Whose uploads `RoomReserved` is about."""
 
 
 def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:,.1f} MiB"
+    return _("{size_bytes:,.1f} MiB", size_bytes=size_bytes / 2**20)
 
 
 class StorageFull(TranscriberError):
@@ -18,7 +23,11 @@ class StorageFull(TranscriberError):
         self.name, self.reason = name, reason
 
     def __str__(self) -> str:
-        return f"storage could not store {self.name} ({self.reason}); free some space, then try again"
+        return _(
+            "storage could not store {name} ({reason}); free some space, then try again",
+            name=self.name,
+            reason=self.reason,
+        )
 
 
 class RoomReserved(TranscriberError):
@@ -36,14 +45,24 @@ class RoomReserved(TranscriberError):
     def __str__(self) -> str:
         needs, reserved, room = map(_mib, (self.needs_bytes, self.reserved_bytes, self.room_bytes))
         if not self.reserved_bytes:
-            return (
-                f"{self.name} needs {needs}, and one person's uploads may take {room} of the free space; upload a "
-                "smaller file, or ask an administrator (TRANSCRIBER_UPLOAD_SHARE)"
+            return _(
+                "{name} needs {needs}, and one person's uploads may take {room} of the free space; upload a smaller "
+                "file, or ask an administrator (TRANSCRIBER_UPLOAD_SHARE)",
+                name=self.name,
+                needs=needs,
+                room=room,
             )
-        step = "finish or delete them" if self.whose == "your" else "try again later"
-        return (
-            f"{self.name} needs {needs}, but {self.whose} open uploads reserve {reserved} of {room}; {step}, or wait: "
-            f"they end if nothing arrives for {roughly(self.free_in_s)}"
+        step = _("finish or delete them") if self.whose == "your" else _("try again later")
+        return _(
+            "{name} needs {needs}, but {whose} open uploads reserve {reserved} of {room}; {step}, or wait: they end "
+            "if nothing arrives for {free_in_s}",
+            name=self.name,
+            needs=needs,
+            whose=_(self.whose),
+            reserved=reserved,
+            room=room,
+            step=step,
+            free_in_s=roughly(self.free_in_s),
         )
 
 
@@ -57,7 +76,11 @@ class StorageUnreachable(TranscriberError):
         self.name, self.reason = name, reason
 
     def __str__(self) -> str:
-        return f"storage did not answer for {self.name} ({self.reason}); check TRANSCRIBER_STORAGE_URL and its service"
+        return _(
+            "storage did not answer for {name} ({reason}); check TRANSCRIBER_STORAGE_URL and its service",
+            name=self.name,
+            reason=self.reason,
+        )
 
 
 class NotStored(TranscriberError):
@@ -70,7 +93,9 @@ class NotStored(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.name} is not on storage; it was deleted, or TRANSCRIBER_STORAGE_URL points elsewhere"
+        return _(
+            "{name} is not on storage; it was deleted, or TRANSCRIBER_STORAGE_URL points elsewhere", name=self.name
+        )
 
 
 class AlreadyStored(TranscriberError):
@@ -83,7 +108,9 @@ class AlreadyStored(TranscriberError):
         self.name = name
 
     def __str__(self) -> str:
-        return f"{self.name} is on storage already and is never overwritten; run `transcriber admin rebuild`"
+        return _(
+            "{name} is on storage already and is never overwritten; run `transcriber admin rebuild`", name=self.name
+        )
 
 
 class LedgerHeld(TranscriberError):
@@ -96,7 +123,11 @@ class LedgerHeld(TranscriberError):
         self.path, self.holder = path, holder
 
     def __str__(self) -> str:
-        return f"{self.path} is in use by {self.holder}; stop it first, or use another folder (TRANSCRIBER_DATA_DIR)"
+        return _(
+            "{path} is in use by {holder}; stop it first, or use another folder (TRANSCRIBER_DATA_DIR)",
+            path=self.path,
+            holder=self.holder,
+        )
 
 
 class LedgerClosed(TranscriberError):
@@ -109,7 +140,7 @@ class LedgerClosed(TranscriberError):
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path} is being closed; try again when the web process is back"
+        return _("{path} is being closed; try again when the web process is back", path=self.path)
 
 
 class LedgerInvalid(TranscriberError):
@@ -122,7 +153,11 @@ class LedgerInvalid(TranscriberError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"{self.path} has to be opened again ({self.reason}); check the disk's health and space, and try again"
+        return _(
+            "{path} has to be opened again ({reason}); check the disk's health and space, and try again",
+            path=self.path,
+            reason=self.reason,
+        )
 
 
 class LedgerUnreadable(TranscriberError):
@@ -135,9 +170,11 @@ class LedgerUnreadable(TranscriberError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return (
-            f"{self.path} cannot be used ({self.reason}); if it is damaged, restore a backup with "
-            "`transcriber admin restore`, or move it away and rebuild it with `transcriber admin rebuild`"
+        return _(
+            "{path} cannot be used ({reason}); if it is damaged, restore a backup with `transcriber admin restore`, "
+            "or move it away and rebuild it with `transcriber admin rebuild`",
+            path=self.path,
+            reason=self.reason,
         )
 
 
@@ -151,7 +188,11 @@ class NoLedger(TranscriberError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"{self.path} {self.reason}; set TRANSCRIBER_DATA_DIR to the data dir of the platform"
+        return _(
+            "{path} {reason}; set TRANSCRIBER_DATA_DIR to the data dir of the platform",
+            path=self.path,
+            reason=self.reason,
+        )
 
 
 class LedgerUnreachable(TranscriberError):
@@ -164,4 +205,8 @@ class LedgerUnreachable(TranscriberError):
         self.url, self.reason = url, reason
 
     def __str__(self) -> str:
-        return f"the web process at {self.url} did not answer ({self.reason}); start it, or set TRANSCRIBER_WEB_URL"
+        return _(
+            "the web process at {url} did not answer ({reason}); start it, or set TRANSCRIBER_WEB_URL",
+            url=self.url,
+            reason=self.reason,
+        )

@@ -199,3 +199,16 @@ def test_so_can_the_empty_pages_of_somebody_new(
     in_browser.close()
     troubles += watch.troubles
     assert not troubles, "\n".join(troubles)
+
+
+def test_the_long_words_of_german_fit(served: Served, chromium: Browser, job: Job) -> None:
+    in_browser = chromium.new_context(viewport=PHONE, locale="de-DE")
+    in_browser.add_init_script(path=AXE)
+    sign_in(in_browser, served, "root")
+    page = in_browser.new_page()
+    troubles: Troubles = {"light": []}
+    for path in ("recordings", "upload", "settings", "queues", f"job?id={job.id}"):
+        visit(page, f"{served.url}/{path.removeprefix('recordings')}", f"{path.split('?')[0]}-german", troubles)
+    expect(page.get_by_role("button", name="Bearbeiten")).to_be_visible()
+    in_browser.close()
+    assert not troubles["light"], "\n".join(troubles["light"])

@@ -24,7 +24,7 @@ def test_a_pause_comes_and_goes_on_open_pages(served: Served, chromium: Browser)
     page.keyboard.press("Enter")
     banner = page.get_by_text("Paused for maintenance: new disks, until noon")
     expect(banner).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Quiet: no recording is running")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("No recording is running")).to_be_visible(timeout=30_000)
     browsing.keep_picture(page, "maintenance")
 
     page.goto(f"{served.url}/settings")

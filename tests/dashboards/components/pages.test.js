@@ -7,7 +7,7 @@ import { pauseFor } from "../../../dashboards/components/job_list/refresh.js";
 import { concerns } from "../../../dashboards/components/live/live.js";
 import { barHeights } from "../../../dashboards/components/player/waveform.js";
 import { endsByIdling, nextCheck_s, secondsLeft } from "../../../dashboards/components/session/timing.js";
-import { bytes, clock, duration, fileStamp, fill } from "../../../dashboards/components/shared/format.js";
+import { bytes, clock, duration, fileStamp, fill, instant } from "../../../dashboards/components/shared/format.js";
 
 test("a place in a recording is minutes, and hours where there are some", () => {
   assert.deepEqual([0, 59.9, 247, 3723].map((s) => clock(s)), ["0:00", "0:59", "4:07", "1:02:03"]);
@@ -19,6 +19,17 @@ test("tenths are cut after what rounding has taken is given back", () => {
 
 test("sizes are decimal and have a place behind the point while they are small", () => {
   assert.deepEqual([999, 1000, 99_950, 123_456_789, 5e12].map(bytes), ["999 B", "1.0 kB", "100.0 kB", "123 MB", "5000 GB"]);
+});
+
+test("numbers and dates are those of the page's language", () => {
+  Object.assign(globalThis, { document: { documentElement: { lang: "de" } } });
+  try {
+    assert.equal(bytes(1_234_000), "1,2 MB");
+    assert.match(instant("2026-03-05T12:00"), /^5\. März 2026/);
+  } finally {
+    Reflect.deleteProperty(globalThis, "document");
+  }
+  assert.match(instant("2026-03-05T12:00"), /^5 Mar 2026/);
 });
 
 test("a length of time is as rough as it is long", () => {

@@ -94,10 +94,10 @@ def mailing(settings: Settings, smtp: MailSettings) -> Iterator[Site]:
         yield site
 
 
-def wants(site: Site, *, ready: bool = True, failed: bool = True) -> None:
+def wants(site: Site, *, ready: bool = True, failed: bool = True, language: str | None = None) -> None:
     ada, ledger = site.user(), context.ledger()
     ledger.run(profiles.set_profile, ada.id, display_name=None, email="ada@example.org", actor="system:test")
-    chosen = Preferences(mail_when_ready=ready, mail_when_failed=failed)
+    chosen = Preferences(mail_when_ready=ready, mail_when_failed=failed, pages_language=language)
     ledger.run(preferences.set_, ada.id, chosen, actor="system:test")
 
 
@@ -116,6 +116,16 @@ def wait_for(office: Office, count: int) -> None:
     while len(office.got) < count:
         assert time.monotonic() < until, f"{len(office.got)} of {count} mails came"
         time.sleep(0.02)
+
+
+def test_mails_are_in_the_language_that_the_reader_chose(mailing: Site, office: Office) -> None:
+    wants(mailing, language="de")
+    ends(a_job(mailing, "bad.wav"), JobState.FAILED)
+    wait_for(office, 1)
+    assert office.got[0]["Subject"] == "bad.wav konnte nicht transkribiert werden"
+    text = office.got[0].get_payload(decode=True)
+    assert isinstance(text, bytes)
+    assert text.decode().startswith("talk.wav ist leer; prüfen Sie, ob die Aufnahme gespeichert wurde")
 
 
 def test_completion_and_failure_are_mailed_once_each(mailing: Site, office: Office) -> None:

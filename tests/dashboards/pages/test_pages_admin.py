@@ -238,7 +238,7 @@ def test_machines_tell_speed_free_memory_and_who_is_leaving(desk: Desk, root: Us
     assert "4.5 spans per minute, 12.25 s of speech per second, over the last minutes" in said
     assert "3.2 GB of the device's memory free" in said
     assert desk.holder.workers.slots("gpu") == 0
-    badge = next(one for one in desk.page("machines", root).markdown if "finishing, then leaving" in one.value)
+    badge = next(one for one in desk.page("machines", root).markdown if "finishing, then stopping" in one.value)
     assert "orange" in badge.value
 
 

@@ -14,7 +14,7 @@ from dashboards.pages.admin import system
 from dashboards.pages.admin.configuration import concerns, rows
 from dashboards.presenters import formatting
 from dashboards.runtime import cache_stats, machine_load
-from dashboards.strings.admin import HIDDEN
+from dashboards.strings.logs import HIDDEN
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Lane, Options, Role, User
 from storage.files.upload_store import Upload, new_ident
@@ -89,11 +89,11 @@ def test_the_platform_is_paused_with_a_reason_that_every_page_shows(
     next(one for one in at.text_input if one.label == "Reason, for everybody").set_value("new *disks*")
     button(at, "Pause the platform").click()
     at.run()
-    assert "1 recording is running, then it is quiet." in words(at)
+    assert "1 recording is still running." in words(at)
     assert r"Paused for maintenance: new \*disks\*" in words(desk.page("search", ada))
     desk.ledger.run(job_store.cancel, running.id, actor="system:test")
     at.run()
-    assert "Quiet: no recording is running" in words(at)
+    assert "No recording is running" in words(at)
     button(at, "Resume the platform").click()
     at.run()
     assert "Paused for maintenance" not in words(desk.page("search", ada))
@@ -245,7 +245,7 @@ def test_caches_count_their_hits_and_are_cleared(desk: Desk, root: User, kept: c
     at = desk.page("performance", root)
     shown = at.dataframe[-1].value.set_index("Cache").loc["of a test"]
     assert (shown["Lookups"], shown["Hits"], shown["Hit rate"]) == (4, 2, 0.5)
-    assert at.dataframe[-1].value.set_index("Cache").loc["Answers of the API"]["Lookups"] == 0
+    assert at.dataframe[-1].value.set_index("Cache").loc["API answers"]["Lookups"] == 0
     button(at, "Clear caches").click()
     at.run()
     assert kept(2) == 4

@@ -266,6 +266,14 @@ def test_a_wav_without_samples_and_no_bytes_at_all_are_called_empty(
     assert create(signed_in, 0).json()["error"]["code"] == "empty_upload"
 
 
+def test_a_browser_reads_in_its_language_why_an_upload_was_refused(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    data = tone(0.0)
+    url = create(signed_in, len(data)).headers["location"]
+    german = BYTES | {"Upload-Offset": "0", "Accept-Language": "de"}
+    refused = signed_in.client.patch(url, content=data, headers=german).json()["error"]
+    assert refused["message"].startswith("talk.wav ist leer; prüfen Sie")
+
+
 @pytest.mark.parametrize(
     ("values", "param"),
     [
