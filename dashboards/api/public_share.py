@@ -184,7 +184,10 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
         "captions": f"{base}/files/vtt",
         "version": head.version if head else 1,
         "notes": 0,
+        "passages": 0,
+        "owns": False,
         "may_edit": False,
+        "may_comment": False,
         "sheets": ["script"],
         "partial": None,
     }

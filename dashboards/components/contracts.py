@@ -227,14 +227,17 @@ class RecordingFacts(TypedDict):
 
 
 class PlayerData(RecordingFacts):
-    """Player and transcript; `notes` is how many there are."""
+    """Player and transcript; `notes` and `passages` are how many there are, with replies and highlights."""
 
     media: str
     peaks: str | None
     captions: str
     version: int
     notes: int
+    passages: int
+    owns: bool
     may_edit: bool
+    may_comment: bool
     sheets: Sequence[str]
     partial: PartialProgress | None
 

@@ -28,6 +28,7 @@ from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
 from dashboards.runtime.single_writer import Writers
+from dashboards.runtime.summary_runs import SummaryRuns
 from dashboards.runtime.websocket_registry import Doors
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
@@ -81,6 +82,7 @@ class Context:
     runs: "PrefectRuns | None" = None
     prefect_has_answered: bool = False
     background: Background = field(default_factory=Background)
+    summary_runs: SummaryRuns = field(default_factory=SummaryRuns)
     gauges: Gauges = field(default_factory=Gauges)
     timings: Timings = field(default_factory=Timings)
     key_requests: KeyRequests = field(default_factory=KeyRequests)
