@@ -186,6 +186,7 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
         "notes": 0,
         "passages": 0,
         "owns": False,
+        "revision": 0,
         "may_edit": False,
         "may_comment": False,
         "sheets": ["script"],

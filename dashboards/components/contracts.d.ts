@@ -215,6 +215,7 @@ export interface PlayerData {
   notes: number;
   passages: number;
   owns: boolean;
+  revision: number;
   may_edit: boolean;
   may_comment: boolean;
   sheets: string[];

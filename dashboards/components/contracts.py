@@ -227,7 +227,10 @@ class RecordingFacts(TypedDict):
 
 
 class PlayerData(RecordingFacts):
-    """Player and transcript; `notes` and `passages` are how many there are, with replies and highlights."""
+    """Player and transcript; `notes` and `passages` are how many there are, with replies and highlights.
+
+    `revision` changes with whatever is said or done about the recording, so that open pages look again.
+    """
 
     media: str
     peaks: str | None
@@ -236,6 +239,7 @@ class PlayerData(RecordingFacts):
     notes: int
     passages: int
     owns: bool
+    revision: int
     may_edit: bool
     may_comment: bool
     sheets: Sequence[str]

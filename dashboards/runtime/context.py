@@ -16,7 +16,7 @@ from dashboards.clients.oidc import Provider
 from dashboards.runtime import page_origin
 from dashboards.runtime.answer_cache import Answers
 from dashboards.runtime.audiences import Audiences
-from dashboards.runtime.background import Background
+from dashboards.runtime.background import Background, SummaryRuns
 from dashboards.runtime.eta import Paces
 from dashboards.runtime.event_bus import Bus
 from dashboards.runtime.event_windows import EventWindows
@@ -28,7 +28,6 @@ from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
 from dashboards.runtime.single_writer import Writers
-from dashboards.runtime.summary_runs import SummaryRuns
 from dashboards.runtime.websocket_registry import Doors
 from storage.domain.settings import Settings
 from storage.files.file_store import Files

@@ -107,7 +107,9 @@ def annotated(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
 
 
 def commented(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
-    """Return a job that the user may comment on and highlight in: every one that the user may read.
+    """Return a job whose passages the user may comment on.
+
+    It is every one that the user may read.
 
     Raises:
         NotAllowed: the user is read-only.

@@ -71,7 +71,9 @@ def unseen(user: User) -> list[Unseen]:
 
 
 def seen(user: User, job_id: str) -> None:
-    """Note that the user has seen the comments on a recording, if it is the user's own.
+    """Note that the owner of a recording has seen its comments.
+
+    Nothing happens for anybody else.
 
     Raises:
         NotFound: the user may not see it.

@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboards.clients import chat_completions
 from dashboards.runtime import context, db, notify
-from dashboards.runtime.summary_runs import SummaryRun
+from dashboards.runtime.background import SummaryRun
 from dashboards.services import job_access
 from storage.domain.clock import utc_now
 from storage.domain.errors import SummariesOff, SummaryFailed, TranscriberError, TranscriptMoved
@@ -50,8 +50,8 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Some lines of a transcript as they are sent, with the numbers of the first and the last."""
+class TextPart:
+    """Lines of a transcript as they are sent, `first` to `last`."""
 
     text: str
     first: int
@@ -77,7 +77,7 @@ def offer(version: Version, transcript: Transcript) -> Offer:
 
 
 async def order(user: User, job_id: str, number: int) -> None:
-    """Begin a summary of the current version; one that is being made is not ordered twice.
+    """Begin a summary of the current version, unless one is being made.
 
     Raises:
         NotAllowed, NotFound: the user may not edit the recording.
@@ -114,7 +114,7 @@ class _Work:
     run: SummaryRun
 
 
-async def _run(work: _Work, transcript: Transcript, parts: Sequence[Part]) -> None:
+async def _run(work: _Work, transcript: Transcript, parts: Sequence[TextPart]) -> None:
     holder, problem = context.current(), "it was interrupted; try again"
     try:
         async with holder.summary_runs.room:
@@ -141,7 +141,7 @@ async def _run(work: _Work, transcript: Transcript, parts: Sequence[Part]) -> No
 
 
 async def _summarized(
-    work: _Work, transcript: Transcript, parts: Sequence[Part]
+    work: _Work, transcript: Transcript, parts: Sequence[TextPart]
 ) -> tuple[str, tuple[Chapter, ...], int]:
     texts, begins, chars = [], [], 0
     for part in parts:
@@ -157,7 +157,7 @@ async def _summarized(
 
 
 async def _asked(work: _Work, task: str, text: str) -> dict[str, Any]:
-    """Send a text, after an audit row that says so, and return the object that comes back."""
+    """Record that a text is sent, send it, and return the answer's object."""
     settings = work.settings
     await db.write(
         summaries.sent,
@@ -173,9 +173,11 @@ async def _asked(work: _Work, task: str, text: str) -> dict[str, Any]:
     return object_in(settings.host, await chat_completions.complete(settings, messages))
 
 
-def parts_of(transcript: Transcript, max_chars: int) -> list[Part]:
-    """Return the lines with text, numbered from 1, in parts of at most so many characters."""
-    parts: list[Part] = []
+def parts_of(transcript: Transcript, max_chars: int) -> list[TextPart]:
+    """Return the lines in parts of at most so many characters.
+
+    They are numbered from 1; those without text are left out."""
+    parts: list[TextPart] = []
     lines: list[str] = []
     size = first = 0
     for number, segment in enumerate(transcript.segments, 1):
@@ -185,19 +187,21 @@ def parts_of(transcript: Transcript, max_chars: int) -> list[Part]:
         who = f"{segment.speaker}: " if segment.speaker else ""
         line = f"[{number}] {_clock(segment.start_s)} {who}{words}\n"[:max_chars]
         if lines and size + len(line) > max_chars:
-            parts.append(Part(text="".join(lines), first=first, last=number - 1))
+            parts.append(TextPart(text="".join(lines), first=first, last=number - 1))
             lines, size = [], 0
         if not lines:
             first = number
         lines.append(line)
         size += len(line)
     if lines:
-        parts.append(Part(text="".join(lines), first=first, last=len(transcript.segments)))
+        parts.append(TextPart(text="".join(lines), first=first, last=len(transcript.segments)))
     return parts
 
 
 def object_in(host: str, said: str) -> dict[str, Any]:
-    """Return the JSON object in a model's answer, which may stand in a fence or among words.
+    """Return the JSON object in a model's answer.
+
+    It may stand in a fence, or among words.
 
     Raises:
         SummaryFailed: there is none.
@@ -225,8 +229,10 @@ def summary_in(host: str, told: dict[str, Any]) -> str:
     return text.strip()[:MAX_SUMMARY_CHARS]
 
 
-def chapters_in(told: dict[str, Any], part: Part) -> list[tuple[int, str]]:
-    """Return the lines that chapters begin with and their titles; what is no chapter of this part is left out."""
+def chapters_in(told: dict[str, Any], part: TextPart) -> list[tuple[int, str]]:
+    """Return the first lines of chapters and their titles.
+
+    What is no chapter of this part is left out."""
     asked = told.get("chapters")
     found: dict[int, str] = {}
     for one in asked if isinstance(asked, list) else ():

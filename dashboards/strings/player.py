@@ -1,6 +1,6 @@
 """Texts of the player."""
 
-from dashboards.strings.passages import PASSAGES, SUMMARY
+from dashboards.strings.commenting import PASSAGES, SUMMARY
 
 PLAYER: dict[str, object] = {
     "play": "Play (space)",

@@ -165,7 +165,9 @@ RESOLVE = "UPDATE notes SET resolved_at = $now, resolved_by = $by WHERE id = $id
 
 
 def resolve(con: DuckDBPyConnection, job_id: str, comment_id: str, *, resolved: bool, actor: str) -> Note:
-    """Resolve a comment with its replies, or open it again; what is so already is not changed.
+    """Resolve a comment with its replies, or open it again.
+
+    What is so already is not changed.
 
     Raises:
         NotFound: the job has no such comment, or it is a reply.
@@ -225,7 +227,7 @@ ORDER BY made_at DESC LIMIT $limit
 
 
 def unseen(con: DuckDBPyConnection, owner_id: str, *, limit: int = 20) -> list[Unseen]:
-    """Return the comments of others that the owner of their recordings has not seen, newest first."""
+    """Return comments that the owner of their recordings has not seen, newest first."""
     rows = con.execute(UNSEEN, {"owner_id": owner_id, "actor": f"user:{owner_id}", "limit": limit}).fetchall()
     fields = [field.name for field in dataclasses.fields(Unseen)]
     found = [dict(zip(fields, row, strict=True)) for row in rows]

@@ -1,4 +1,7 @@
-"""Summaries of transcripts: files on storage, each of one version, with a row in the ledger."""
+"""Summaries of transcripts: files on storage, with rows in the ledger.
+
+Each belongs to one version of a transcript.
+"""
 
 import dataclasses
 from datetime import UTC

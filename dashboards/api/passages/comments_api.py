@@ -98,7 +98,7 @@ class HighlightBody(NewHighlight):
 
 
 class UnseenBody(BaseModel):
-    """A comment of somebody else on a recording of the caller's that the caller has not seen."""
+    """A comment of somebody else that the recording's owner, the caller, has not seen."""
 
     id: str
     job_id: str
@@ -127,7 +127,9 @@ async def add_comment(request: Request, job_id: str, body: NewComment) -> Commen
 
 @router.post("/v1/jobs/{job_id}/comments/seen", status_code=204)
 async def see_comments(request: Request, job_id: str) -> None:
-    """Note that the owner of a recording has seen its comments, which are announced no more."""
+    """Note that the owner of a recording has seen its comments.
+
+    They are announced no more."""
     await db.in_ledger(passages.seen, caller_of(request).the_user(), job_id)
 
 
@@ -157,16 +159,16 @@ async def change_comment(request: Request, job_id: str, comment_id: str, body: C
 
 @router.delete("/v1/jobs/{job_id}/comments/{comment_id}", status_code=204)
 async def remove_comment(request: Request, job_id: str, comment_id: str) -> None:
-    """Delete a comment or reply of one's own; the owner of the recording may delete all.
+    """Delete a comment or reply of one's own.
 
-    A comment with replies loses its text, and goes with the last reply.
+    The owner of the recording may delete all. A comment with replies loses its text, and goes with the last reply.
     """
     await db.in_ledger(passages.remove, caller_of(request).the_user(), job_id, comment_id)
 
 
 @router.get("/v1/comments/unseen")
 async def unseen_comments(request: Request) -> list[UnseenBody]:
-    """List the newest comments of others on the caller's recordings that the caller has not seen."""
+    """List comments of others on the caller's recordings that the caller has not seen."""
     found = await db.in_ledger(passages.unseen, caller_of(request).the_user())
     names = await db.read(actor_names, [one.made_by for one in found]) if found else {}
     return [_unseen(one, names) for one in found]

@@ -32,7 +32,9 @@ class SummaryOrder(BaseModel):
 
 
 class OfferBody(BaseModel):
-    """What a summary would send where: the lines of the transcript with their times and speakers, nothing else."""
+    """What a summary would send where.
+
+    It is the lines of the transcript with their times and speakers, nothing else."""
 
     url: str
     host: str
@@ -87,7 +89,7 @@ async def get_summary(request: Request, job_id: str) -> SummaryState:
 
 @router.post("/v1/jobs/{job_id}/summary", status_code=202)
 async def order_summary(request: Request, job_id: str, body: SummaryOrder) -> SummaryState:
-    """Send this version of the transcript to the server in `offer`, and have it make a summary with chapters.
+    """Have the server in `offer` make a summary of this version of the transcript.
 
     It takes the right to edit. Each sending is in the audit log. The answer comes at once: `running` says how far it
     is, and `/events` announces the end.
@@ -99,7 +101,9 @@ async def order_summary(request: Request, job_id: str, body: SummaryOrder) -> Su
 
 @router.get("/v1/jobs/{job_id}/summary/export", response_class=Response)
 async def export_summary(request: Request, job_id: str, format: Literal["md", "vtt", "json"] = "md") -> Response:  # noqa: A002 - the parameter's name
-    """Return the newest summary with its chapters as Markdown or JSON, or the chapters alone as WebVTT."""
+    """Return the newest summary as a file.
+
+    Markdown and JSON have its chapters; WebVTT is the chapters alone."""
     job = await _own(request, job_id)
     made = await db.in_thread(_newest, job)
     if made is None:

@@ -7,7 +7,7 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { fill, instant } from "../shared/format.js";
-import { CommentThread, isWriting, momentButton, quietButton, sureButton } from "./comment_thread.js";
+import { CommentThread, isWriting, momentButton, sureButton } from "./comment_thread.js";
 import { COLOURS } from "./passage.js";
 
 export class CommentSheet {
@@ -55,7 +55,10 @@ export class CommentSheet {
       const summary = make("summary", {}, fill(words.resolved, { all: resolved.length }));
       parts.push(make("details", { className: "more", open: wasOpen }, summary, list(resolved)));
     }
-    if (this.player.data.may_comment) parts.push(make("p", {}, quietButton(words.comment_line, () => passages.comment())));
+    if (this.player.data.may_comment) {
+      const button = make("button", { type: "button", className: "button small", onclick: () => passages.comment() }, words.comment_line);
+      parts.push(make("p", {}, button));
+    }
     parts.push(make("h3", {}, words.highlights), ...this.#highlights());
     this.place.replaceChildren(...parts);
   }

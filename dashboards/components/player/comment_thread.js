@@ -121,7 +121,7 @@ export function writingForm(label, send, cancel, acts) {
       acts.cancel();
     }
   };
-  requestAnimationFrame(() => area.focus());
+  queueMicrotask(() => area.focus()); // once it is on the page, before the next key
   return form;
 }
 

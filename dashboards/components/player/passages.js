@@ -89,7 +89,8 @@ export class Passages {
    *
    * @param {KeyboardEvent} event
    */
-  pressed({ key }) {
+  pressed(event) {
+    const { key } = event;
     /** @type {Record<string, () => void>} */
     const acts = { t: () => this.copy() };
     if (this.#isOn && this.player.data.may_comment) {
@@ -97,6 +98,7 @@ export class Passages {
       acts.h = () => this.highlight(COLOURS.find((colour) => colour === localStorage.getItem(COLOUR)) ?? COLOURS[0]);
     }
     if (!Object.hasOwn(acts, key)) return false;
+    event.preventDefault(); // or the letter would be the first of the comment
     acts[key]();
     return true;
   }
@@ -156,8 +158,11 @@ export class Passages {
     return true;
   }
 
-  /** @param {Passage} passage */
-  add(passage, /** @type {string} */ text) {
+  /**
+   * @param {Passage} passage
+   * @param {string} text
+   */
+  add(passage, text) {
     return this.send("/comments", "POST", { ...passage, text });
   }
 }

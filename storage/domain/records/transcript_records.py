@@ -123,7 +123,10 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A summary of one version of a transcript; `chars` of it were sent to `host` in `parts`."""
+    """A summary of one version of a transcript.
+
+    `chars` of it were sent to `host` in `parts`.
+    """
 
     schema_version: int = 1
     job_id: str

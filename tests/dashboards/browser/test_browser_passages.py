@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+import time
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -56,18 +56,28 @@ def select(page: Page, first: int, start: int, last: int, end: int) -> None:
     expect(page.locator(".player .passagebar")).to_be_visible()
 
 
+def painted(page: Page) -> list[str]:
+    """Return which colours of highlights are on the page, once there are any."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if found := page.evaluate("[...CSS.highlights.keys()].filter((name) => name.startsWith('wt-mark'))"):
+            return list(found)
+        time.sleep(0.1)
+    return []
+
+
 def copied(page: Page) -> str:
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 
 @pytest.fixture
-def job(served: Served) -> Iterator[Job]:
+def job(served: Served) -> Job:
     with context.ledger().read() as con:
         ada = users.by_name(con, "ada")
     assert ada
     made = hear(ada, speakers=("Anna", "Anna", "Ben"))
     context.ledger().run(collaborators.put, made.id, "bob", may_edit=False, actor="system:test")
-    yield made
+    return made
 
 
 def test_a_passage_is_discussed_by_two_people_who_have_the_page_open(
@@ -154,9 +164,7 @@ def test_words_are_highlighted_listed_exported_and_copied_with_their_time(
     assert re.search(r"t=4\.", copied(page))
     page.get_by_role("button", name="Highlight in Green").click()
     expect(page.locator(".player .passagebar")).to_be_hidden()
-    painted = "() => [...CSS.highlights.keys()].filter((name) => name.startsWith('wt-mark'))"
-    page.wait_for_function(f"({painted})().length === 1")
-    assert page.evaluate(painted) == ["wt-mark-green"]
+    assert painted(page) == ["wt-mark-green"]
     keep_picture(page, "passage-highlighted")
     page.keyboard.press("h")
     page.locator(".player [data-tab=comments]").click()
@@ -172,7 +180,7 @@ def test_words_are_highlighted_listed_exported_and_copied_with_their_time(
     keep_picture(page, "passage-highlights")
     assert page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth") <= 0
     for theme in ("dark", "light"):
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.wait_for_timeout(500)
         keep_picture(page, f"passage-highlights-{theme}")
         assert grave(page) == []

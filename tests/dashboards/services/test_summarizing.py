@@ -192,7 +192,7 @@ def test_a_private_address_needs_the_administrators_word(site: Site) -> None:
 
 
 def test_a_models_answer_is_taken_for_what_it_is_worth() -> None:
-    part = summarizing.Part(text="", first=3, last=9)
+    part = summarizing.TextPart(text="", first=3, last=9)
     chapters = [{"line": 4, "title": " A\n b "}, {"line": 99, "title": "out"}, {"line": True, "title": "x"}, "no"]
     chapters += [{"line": 4, "title": "again"}, {"line": "5", "title": "five"}, {"line": 6}, {"title": "x"}]
     assert summarizing.chapters_in({"chapters": chapters}, part) == [(4, "A b"), (5, "five")]
