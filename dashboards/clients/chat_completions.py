@@ -82,7 +82,7 @@ def _said(host: str, body: bytes) -> str:
     try:
         told: Any = json.loads(body)
         text = told["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         text = None
     if not isinstance(text, str) or not text.strip():
         raise SummaryFailed(host, "its answer is not one of OpenAI's chat completions; check TRANSCRIBER_SUMMARY_URL")

@@ -76,7 +76,7 @@ class SummaryState(BaseModel):
 
     summary: SummaryBody | None
     running: RunBody | None
-    problem: str | None = Field(description="Why the last one failed.")
+    problem: str | None = Field(description="Why the last one failed; for those who may send it.")
     offer: OfferBody | None = Field(description="Null where summaries are off, or the caller may not edit.")
 
 
@@ -130,7 +130,7 @@ async def _state(user: User, job: Job) -> SummaryState:
     return SummaryState(
         summary=_shown(made, names) if made else None,
         running=RunBody(part=running.part, parts=running.parts) if running else None,
-        problem=problem,
+        problem=problem if offered else None,
         offer=offered,
     )
 

@@ -115,7 +115,9 @@ export class Passages {
     if (!passage) return;
     localStorage.setItem(COLOUR, colour);
     this.selection.clear();
-    await this.send("/highlights", "POST", { ...passage, colour });
+    const same = this.highlights.find((one) => one.may_change && one.start_s === passage.start_s && one.end_s === passage.end_s);
+    if (same) await this.send(`/highlights/${same.id}`, "PUT", { colour });
+    else await this.send("/highlights", "POST", { ...passage, colour });
   }
 
   copy() {

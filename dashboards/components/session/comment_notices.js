@@ -32,7 +32,7 @@ export class CommentNotices {
 
   /** @param {JobEvent} event */
   hear(event) {
-    if (event.comment && event.owner_id === this.data.me) this.#ask();
+    if (event.reopened || (event.comment && event.owner_id === this.data.me)) this.#ask();
   }
 
   async #ask() {
