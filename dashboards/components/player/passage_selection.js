@@ -26,7 +26,7 @@ export class PassageSelection {
     this.sheet = player.find(".sheet[data-sheet=script]");
     this.bar = make("div", { className: "passagebar", role: "toolbar", ariaLabel: player.text.passages.tools, hidden: true });
     this.sheet.append(this.bar);
-    this.#draw();
+    this.draw();
     player.on(document, "selectionchange", () => {
       clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => this.#look(), SETTLED_MS);
@@ -34,7 +34,8 @@ export class PassageSelection {
     player.on(this.bar, "pointerdown", (event) => event.preventDefault()); // or the selection would go
   }
 
-  #draw() {
+  /** Show the tools that the reader has: whoever reads along gets more of them in the end. */
+  draw() {
     const { passages } = this;
     const { text, data } = this.player;
     const words = text.passages;

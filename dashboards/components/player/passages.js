@@ -23,6 +23,7 @@ export class Passages {
   /** @type {HighlightedPassage[]} */
   highlights = [];
   #seen = "";
+  #drawnFor = false;
 
   /** @param {Player} player */
   constructor(player) {
@@ -43,6 +44,8 @@ export class Passages {
   async load() {
     const { player } = this;
     this.summary.refresh();
+    if (this.#drawnFor !== player.data.may_comment) this.selection.draw();
+    this.#drawnFor = player.data.may_comment;
     if (!this.#isOn || !(player.data.passages || this.comments.length || this.highlights.length)) return;
     try {
       [this.comments, this.highlights] = await Promise.all([player.ask("/comments"), player.ask("/highlights")]);
