@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from storage.domain import deployments, export_formats, settings
+from storage.domain import deployments, export_formats
+from storage.domain.settings import web_settings
 from tasks.exports import writers
 
 ROOT = Path(__file__).parents[1]
@@ -141,7 +142,7 @@ def test_a_format_is_a_spec_and_a_writer(tree: Path) -> None:
 
 def test_a_setting_is_a_field(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSCRIBER_TOY_SECONDS", "7")
-    insert(in_copy(tree, settings), SETTING, before="    port: int = Field(8501,")
+    insert(in_copy(tree, web_settings), SETTING, before="    port: int = Field(8501,")
     row = told(tree, CONFIGURED)
     assert row == {
         "Setting": "TRANSCRIBER_TOY_SECONDS",

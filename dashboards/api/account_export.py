@@ -18,7 +18,7 @@ from storage.domain.job_messages import text_of
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, to_json
 from storage.files.zip_stream import ZipStream
-from storage.jobs import collaborators, job_store, notes
+from storage.jobs import collaborators, comments, job_store, notes
 from storage.ledger import audit
 from storage.transcripts import transcript_store
 
@@ -71,6 +71,7 @@ def _account(con: DuckDBPyConnection, user_id: str) -> dict[str, Any]:
         "providers": [
             {"issuer": issuer, "subject": subject} for issuer, subject in oidc_identities.list_of(con, user_id)
         ],
+        "comments_elsewhere": comments.elsewhere(con, user_id),
     }
 
 
@@ -88,12 +89,16 @@ def _pages(user_id: str) -> Iterator[list[Job]]:
 def _line(job: Job) -> bytes:
     with context.ledger().read() as con:
         of_job = [json.loads(to_json(note)) for note in notes.list_of(con, job.id)]
+        commented = [json.loads(to_json(note)) for note in comments.list_of(con, job.id)]
+        marked = [json.loads(to_json(note)) for note in comments.highlights_of(con, job.id)]
         people = [{"name": one.name, "may_edit": one.may_edit} for one in collaborators.list_of(con, job.id)]
     told = json.loads(to_json(job))
     told["options"]["model"] = display_name(job.options.model)
     model = display_name(job.model) if job.model else None
     said = {"model": model, "detail": text_of(job.detail), "error": text_of(job.error) or None, "notes": of_job}
     said |= {"shared_with": people} if people else {}
+    said |= {"comments": commented} if commented else {}
+    said |= {"highlights": marked} if marked else {}
     return json.dumps(told | said, ensure_ascii=False).encode() + b"\n"
 
 

@@ -29,6 +29,7 @@ from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_d
 from dashboards.api.job_schemas import TAGS, JobBody, JobChange, JobList, Me, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import maintenance_api
+from dashboards.api.passages import comments_api, summary_api
 from dashboards.http import error_responses
 from dashboards.http.api_parameters import known_parameters
 from dashboards.http.api_semantics import Semantics
@@ -297,6 +298,8 @@ async def recording(request: Request, job_id: str) -> Response:
 
 
 api.include_router(transcript_api.router)
+api.include_router(comments_api.router)
+api.include_router(summary_api.router)
 api.include_router(search_api.router)
 api.include_router(audit_api.router)
 api.include_router(maintenance_api.router)

@@ -203,7 +203,11 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
         "captions": f"{base}/files/vtt",
         "version": head.version if head else 1,
         "notes": 0,
+        "passages": 0,
+        "owns": False,
+        "revision": 0,
         "may_edit": False,
+        "may_comment": False,
         "sheets": ["script"],
         "partial": None,
     }

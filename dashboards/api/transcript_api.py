@@ -185,7 +185,7 @@ async def list_versions(request: Request, job_id: str) -> list[VersionBody]:
     """List the versions of the transcript, current one first; version 1 is the engine's."""
     job = await _own(request, job_id)
     found = await db.read(versions.list_of, job.id)
-    names = await db.read(_names, [one.made_by for one in found])
+    names = await db.read(actor_names, [one.made_by for one in found])
     return [_version(one, names) for one in found]
 
 
@@ -226,7 +226,7 @@ async def list_notes(request: Request, job_id: str) -> list[NoteBody]:
     """List the notes on a recording: those about all of it first, then by moment."""
     job = await _own(request, job_id)
     found = await db.read(notes.list_of, job.id)
-    names = await db.read(_names, [one.made_by for one in found])
+    names = await db.read(actor_names, [one.made_by for one in found])
     return [_note(one, names) for one in found]
 
 
@@ -260,11 +260,11 @@ async def _own(request: Request, job_id: str) -> Job:
 
 
 async def _saved(version: Version) -> VersionBody:
-    return _version(version, await db.read(_names, [version.made_by]))
+    return _version(version, await db.read(actor_names, [version.made_by]))
 
 
 async def _noted(note: Note) -> NoteBody:
-    return _note(note, await db.read(_names, [note.made_by]))
+    return _note(note, await db.read(actor_names, [note.made_by]))
 
 
 def _compared(before: Version, after: Version) -> list[edits.Change]:
@@ -278,10 +278,11 @@ def _version(version: Version, names: dict[str, str]) -> VersionBody:
 
 
 def _note(note: Note, names: dict[str, str]) -> NoteBody:
-    return NoteBody(**(asdict(note) | {"made_by": names.get(note.made_by, note.made_by)}))
+    told = {name: value for name, value in asdict(note).items() if name in NoteBody.model_fields}
+    return NoteBody(**(told | {"made_by": names.get(note.made_by, note.made_by)}))
 
 
-def _names(con: DuckDBPyConnection, actors: list[str]) -> dict[str, str]:
+def actor_names(con: DuckDBPyConnection, actors: list[str]) -> dict[str, str]:
     """Return the names of the actors that are users."""
     found = {}
     for actor in set(actors):

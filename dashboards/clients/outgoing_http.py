@@ -155,11 +155,12 @@ async def request(
     content: bytes = b"",
     follow: Collection[int] = REDIRECTS,
     max_redirects: int = MAX_REDIRECTS,
+    patience_s: float | None = None,
 ) -> AsyncIterator[OutgoingAnswer]:
     """Send a request, following redirects of the given statuses with the same method.
 
-    The answer's head has to come within `HEAD_S`, its body without pauses of more than `PAUSE_S`; what is not read is
-    not received.
+    The answer's head has to come within `HEAD_S`, its body without pauses of more than `PAUSE_S`, or both within
+    `patience_s`; what is not read is not received.
 
     Raises:
         BadRequest, OutgoingRefused: the address, or that of a redirect, is none or is not allowed.
@@ -171,7 +172,7 @@ async def request(
             httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=GuardedNetwork(targets))
         )
         for _ in range(max_redirects + 1):
-            answer, hop = await _sent(pool, method, where, headers, content)
+            answer, hop = await _sent(pool, method, where, headers, content, patience_s=patience_s)
             target = answer.headers.get("location")
             if answer.status not in follow or answer.status not in REDIRECTS or not target:
                 stack.push_async_callback(hop.aclose)
@@ -183,12 +184,18 @@ async def request(
 
 
 async def _sent(
-    pool: httpcore.AsyncConnectionPool, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes
+    pool: httpcore.AsyncConnectionPool,
+    method: str,
+    url: httpx.URL,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    patience_s: float | None,
 ) -> tuple[OutgoingAnswer, httpcore.Response]:
     own = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", "Connection": "close"}
     if content or method == "POST":
         own["Content-Length"] = str(len(content))
-    patience = {"connect": CONNECT_S, "read": PAUSE_S, "write": PAUSE_S, "pool": CONNECT_S}
+    patience = {"connect": CONNECT_S, "read": patience_s or PAUSE_S, "write": PAUSE_S, "pool": CONNECT_S}
     asked = httpcore.Request(
         method,
         httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -197,7 +204,7 @@ async def _sent(
         extensions={"timeout": patience},
     )
     try:
-        async with asyncio.timeout(HEAD_S):
+        async with asyncio.timeout(patience_s or HEAD_S):
             response = await pool.handle_async_request(asked)
     except FAILURES as error:
         raise HostUnreachable(url.host, _said(error)) from error

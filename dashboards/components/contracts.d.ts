@@ -214,7 +214,11 @@ export interface PlayerData {
   captions: string;
   version: number;
   notes: number;
+  passages: number;
+  owns: boolean;
+  revision: number;
   may_edit: boolean;
+  may_comment: boolean;
   sheets: string[];
   partial: PartialProgress | null;
   text: PlayerText;
@@ -355,6 +359,90 @@ export interface VersionChange {
   after: string[];
 }
 
+export interface Reply {
+  id: string;
+  text: string;
+  made_by: string;
+  made_at: string;
+  changed_at: string | null;
+  mine: boolean;
+  may_remove: boolean;
+}
+
+export interface Comment {
+  id: string;
+  text: string;
+  made_by: string;
+  made_at: string;
+  changed_at: string | null;
+  mine: boolean;
+  may_remove: boolean;
+  start_s: number;
+  end_s: number;
+  quote: string;
+  resolved_at: string | null;
+  resolved_by: string | null;
+  replies: Reply[];
+}
+
+export interface HighlightedPassage {
+  colour: "yellow" | "green" | "blue" | "pink";
+  start_s: number;
+  end_s: number;
+  quote: string;
+  id: string;
+  made_by: string;
+  made_at: string;
+  may_change: boolean;
+}
+
+export interface UnseenComment {
+  id: string;
+  job_id: string;
+  name: string;
+  start_s: number;
+  text: string;
+  made_by: string;
+  made_at: string;
+}
+
+export interface SummaryOffer {
+  url: string;
+  host: string;
+  model: string;
+  version: number;
+  chars: number;
+  parts: number;
+}
+
+export interface SummaryRun {
+  part: number;
+  parts: number;
+}
+
+export interface Chapter {
+  start_s: number;
+  end_s: number;
+  title: string;
+}
+
+export interface StoredSummary {
+  version: number;
+  text: string;
+  chapters: Chapter[];
+  model: string;
+  host: string;
+  made_by: string;
+  made_at: string;
+}
+
+export interface SummaryState {
+  summary: StoredSummary | null;
+  running: SummaryRun | null;
+  problem: string | null;
+  offer: SummaryOffer | null;
+}
+
 export type LoginText = {
   submit: string;
   busy: string;
@@ -380,6 +468,7 @@ export type SessionText = {
   no_websocket: string;
   completed: string;
   failed: string;
+  commented: string;
   open: string;
   close: string;
 };
@@ -529,6 +618,8 @@ export type PlayerText = {
     cues: string;
     review: string;
     notes: string;
+    comments: string;
+    summary: string;
     versions: string;
   };
   tools: {
@@ -665,6 +756,76 @@ export type PlayerText = {
     };
   };
   shortcuts: [string[], string][];
+  passages: {
+    tools: string;
+    comment: string;
+    comment_line: string;
+    highlight: string;
+    copy: string;
+    link: string;
+    copied: string;
+    not_copied: string;
+    colours: {
+      yellow: string;
+      green: string;
+      blue: string;
+      pink: string;
+    };
+    colour: string;
+    marker_one: string;
+    marker_all: string;
+    new: string;
+    at: string;
+    write: string;
+    answer: string;
+    send: string;
+    reply: string;
+    save: string;
+    cancel: string;
+    change: string;
+    remove: string;
+    resolve: string;
+    reopen: string;
+    resolved_by: string;
+    gone: string;
+    edited: string;
+    none: string;
+    nothing: string;
+    resolved: string;
+    comments: string;
+    highlights: string;
+    no_highlights: string;
+    save_as: string;
+    formats: {
+      md: string;
+      txt: string;
+    };
+  };
+  summary: {
+    title: string;
+    chapters: string;
+    about: string;
+    outdated: string;
+    written_by: string;
+    save_as: string;
+    formats: {
+      md: string;
+      vtt: string;
+      json: string;
+    };
+    none: string;
+    offer: string;
+    what: string;
+    requests_one: string;
+    requests_all: string;
+    where: string;
+    not_sent: string;
+    send: string;
+    send_again: string;
+    running: string;
+    joining: string;
+    failed: string;
+  };
 };
 
 export type DownloadsText = {

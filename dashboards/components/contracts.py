@@ -228,14 +228,21 @@ class RecordingFacts(TypedDict):
 
 
 class PlayerData(RecordingFacts):
-    """Player and transcript; `notes` is how many there are."""
+    """Player and transcript; `notes` and `passages` are how many there are, with replies and highlights.
+
+    `revision` changes with whatever is said or done about the recording, so that open pages look again.
+    """
 
     media: str
     peaks: str | None
     captions: str
     version: int
     notes: int
+    passages: int
+    owns: bool
+    revision: int
     may_edit: bool
+    may_comment: bool
     sheets: Sequence[str]
     partial: PartialProgress | None
 

@@ -23,6 +23,7 @@ class Traffic(StrEnum):
     UPLOAD = "upload"
     UPLOAD_PART = "upload part"
     ADMIN = "administration"
+    SENDING = "sending elsewhere"
     OTHER = "other"
 
 
@@ -58,6 +59,7 @@ ROUTES: tuple[tuple[str, Traffic], ...] = (
     ("* /api/v1/users/*", Traffic.ADMIN),
     ("* /api/v1/shares", Traffic.ADMIN),
     ("* /api/v1/jobs/{}/shares/{}", Traffic.ADMIN),
+    ("POST /api/v1/jobs/{}/summary", Traffic.SENDING),
     ("* /api/*", Traffic.DATA),
     ("* /v1/*", Traffic.DATA),
     ("* /events", Traffic.DATA),
@@ -111,8 +113,9 @@ def rate_class_of(traffic: Traffic, by: By, *, is_open: bool) -> RateClass | Non
             return RateClass.UPLOAD if by is By.KEY else None if unlimited else RateClass.GENERAL
         case Traffic.ADMIN:
             return RateClass.ADMIN if by in {By.SESSION, By.KEY} else RateClass.GENERAL
-        case Traffic.OTHER:
-            return RateClass.GENERAL
+        case Traffic.OTHER | Traffic.SENDING:
+            by_key = by is By.KEY and traffic is Traffic.SENDING
+            return RateClass.API if by_key else RateClass.GENERAL
         case _:
             assert_never(traffic)
     return None if unlimited else RateClass.GENERAL

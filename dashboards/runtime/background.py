@@ -1,12 +1,15 @@
-"""Background tasks that outlive the request that started them."""
+"""Background tasks that outlive the request that started them, and how far summaries are."""
 
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 logger = logging.getLogger(__name__)
 TOLD_AGAIN_AFTER_S = 1.0
+SUMMARIES_AT_ONCE = 2
+KEPT_PROBLEMS = 200
 
 
 class Background:
@@ -33,3 +36,34 @@ class Background:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=TOLD_AGAIN_AFTER_S)
+
+
+@dataclass(slots=True, kw_only=True)
+class SummaryRun:
+    """How far a summary is."""
+
+    part: int = 0
+    parts: int
+
+
+@dataclass(slots=True)
+class SummaryRuns:
+    """The runs by job; used on the loop of the web process alone."""
+
+    running: dict[str, SummaryRun] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SUMMARIES_AT_ONCE))
+
+    def begin(self, job_id: str, parts: int) -> SummaryRun:
+        """Note that a summary begins, and forget why the one before failed."""
+        self.problems.pop(job_id, None)
+        self.running[job_id] = run = SummaryRun(parts=parts)
+        return run
+
+    def end(self, job_id: str, problem: str | None) -> None:
+        """Note that a summary has ended; without a problem there is one now."""
+        self.running.pop(job_id, None)
+        if problem:
+            self.problems[job_id] = problem
+        while len(self.problems) > KEPT_PROBLEMS:
+            del self.problems[next(iter(self.problems))]

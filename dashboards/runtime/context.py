@@ -16,7 +16,7 @@ from dashboards.clients.oidc import Provider
 from dashboards.runtime import page_origin
 from dashboards.runtime.answer_cache import Answers
 from dashboards.runtime.audiences import Audiences
-from dashboards.runtime.background import Background
+from dashboards.runtime.background import Background, SummaryRuns
 from dashboards.runtime.eta import Paces
 from dashboards.runtime.event_bus import Bus
 from dashboards.runtime.event_windows import EventWindows
@@ -81,6 +81,7 @@ class Context:
     runs: "PrefectRuns | None" = None
     prefect_has_answered: bool = False
     background: Background = field(default_factory=Background)
+    summary_runs: SummaryRuns = field(default_factory=SummaryRuns)
     gauges: Gauges = field(default_factory=Gauges)
     timings: Timings = field(default_factory=Timings)
     key_requests: KeyRequests = field(default_factory=KeyRequests)

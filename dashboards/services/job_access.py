@@ -107,6 +107,19 @@ def annotated(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
     return job
 
 
+def commented(con: DuckDBPyConnection, user: User, job_id: str) -> Job:
+    """Return a job whose passages the user may comment on.
+
+    It is every one that the user may read.
+
+    Raises:
+        NotAllowed: the user is read-only.
+        NotFound: see `visible`.
+    """
+    require_writer(user, "commenting")
+    return visible(con, user, job_id)
+
+
 def author_of_changes(con: DuckDBPyConnection, user: User, job: Job) -> str | None:
     """Return whose notes the user may change: only one's own, or, as the owner, everybody's."""
     return None if access(con, user, job) >= Access.OWN else user.actor

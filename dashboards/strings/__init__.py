@@ -144,6 +144,7 @@ SESSION: dict[str, str] = {
     "it to see what is new, and ask your administrator to let WebSockets to /events through the proxy (docs/proxy.md).",
     "completed": "{name} is ready.",
     "failed": "{name} has failed.",
+    "commented": "{by} commented on {name}: {text}",
     "open": "Open",
     "close": "Close",
 }

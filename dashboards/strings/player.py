@@ -1,5 +1,6 @@
 """Texts of the player."""
 
+from dashboards.strings.commenting import PASSAGES, SUMMARY
 from dashboards.strings.translated_module import translate_constants
 
 translate_constants(__name__)
@@ -33,6 +34,8 @@ PLAYER: dict[str, object] = {
         "cues": "Subtitles",
         "review": "Review",
         "notes": "Notes",
+        "comments": "Comments",
+        "summary": "Summary",
         "versions": "Versions",
     },
     "tools": {
@@ -166,6 +169,11 @@ PLAYER: dict[str, object] = {
         [["1", "9"], "While editing: name the speaker of the current line (with Alt in a line)"],
         [["Ctrl S"], "Save"],
         [["Ctrl Z", "Ctrl Y"], "Undo, redo"],
+        [["c"], "Comment on the selected words or the current line"],
+        [["h"], "Highlight the selected words or the current line"],
+        [["t"], "Copy the selected words or the current line with time"],
         [["?"], "This list"],
     ],
+    "passages": PASSAGES,
+    "summary": SUMMARY,
 }

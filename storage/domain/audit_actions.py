@@ -147,6 +147,16 @@ class AuditAction(StrEnum):
     NOTE_ADDED = _spec("note.add", "note added")
     NOTE_CHANGED = _spec("note.change", "note changed")
     NOTE_REMOVED = _spec("note.remove", "note removed")
+    COMMENT_ADDED = _spec("comment.add", "comment added")
+    COMMENT_CHANGED = _spec("comment.change", "comment changed")
+    COMMENT_REMOVED = _spec("comment.remove", "comment removed")
+    COMMENT_RESOLVED = _spec("comment.resolve", "comment resolved")
+    COMMENT_REOPENED = _spec("comment.reopen", "comment reopened")
+    HIGHLIGHT_ADDED = _spec("highlight.add", "highlight added")
+    HIGHLIGHT_CHANGED = _spec("highlight.change", "highlight changed")
+    HIGHLIGHT_REMOVED = _spec("highlight.remove", "highlight removed")
+    SUMMARY_SENT = _spec("summary.send", "text sent for a summary", AuditKind.SHARING)
+    SUMMARIZED = _spec("summary.store", "summary made")
 
 
 def described(name: str) -> str:

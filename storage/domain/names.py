@@ -137,6 +137,16 @@ def export_name(
     return f"{exports_folder(job_id)}{hashlib.sha256(form.encode()).hexdigest()[:40]}.{fmt}"
 
 
+def summaries_folder(job_id: str) -> str:
+    """Return the folder of the summaries of a job's transcripts."""
+    return f"summaries/{job_id[-2:]}/{job_id}/"
+
+
+def summary_name(job_id: str, version: int, summary_id: str) -> str:
+    """Return the name of a summary of one version of a job's transcript."""
+    return f"{summaries_folder(job_id)}v{version}.{summary_id}.json"
+
+
 def job_manifest_name(job_id: str) -> str:
     """Return the name of the job's manifest, from which the ledger can be rebuilt."""
     return f"jobs/{job_id}.json"

@@ -9,8 +9,8 @@ from duckdb import DuckDBPyConnection
 from storage.accounts import users
 from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.names import job_manifest_name
-from storage.domain.records import Job, Note, Role, Version, to_json
-from storage.jobs import job_rows, job_store, notes
+from storage.domain.records import Job, Note, Role, StoredSummary, Version, to_json
+from storage.jobs import job_rows, job_store, notes, summaries
 from storage.transcripts import transcript_store, versions
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Manifest:
     exports: dict[str, str]
     versions: tuple[Version, ...] = ()
     notes: tuple[Note, ...] = ()
+    summaries: tuple[StoredSummary, ...] = ()
 
 
 KEPT = """
@@ -68,7 +69,8 @@ def of(con: DuckDBPyConnection, job_id: str) -> Manifest:
         transcript=transcript_store.stored_as(con, job_id),
         exports=job_store.exports_of(con, job_id),
         versions=tuple(versions.list_of(con, job_id)),
-        notes=tuple(notes.list_of(con, job_id)),
+        notes=tuple(notes.all_of(con, job_id)),
+        summaries=tuple(summaries.list_of(con, job_id)),
     )
 
 

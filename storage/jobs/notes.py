@@ -1,25 +1,34 @@
-"""Notes about a recording or one of its moments, kept in its manifest."""
+"""Notes about a recording or one of its moments, kept in its manifest.
+
+Comments and highlights are rows of the same table; `storage.jobs.comments` has what is done to them.
+"""
 
 import dataclasses
 from datetime import UTC
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import BadRequest, NotAllowed, NotFound
-from storage.domain.records import Note
+from storage.domain.records import HighlightColour, Note
 from storage.jobs import job_rows
 from storage.ledger import audit
 
 MAX_CHARS = 10_000
 
 LIST = """
-SELECT id, at_s, text, made_by, made_at, changed_at FROM notes WHERE job_id = $job_id ORDER BY at_s NULLS FIRST, id
+SELECT id, at_s, text, made_by, made_at, changed_at, end_s, quote, parent, colour, resolved_at, resolved_by, seen_at
+FROM notes WHERE job_id = $job_id ORDER BY at_s NULLS FIRST, id
 """
 INSERT = """
-INSERT INTO notes (id, job_id, at_s, text, made_by, made_at, changed_at)
-VALUES ($id, $job_id, $at_s, $text, $made_by, $made_at, $changed_at)
+INSERT INTO notes (id, job_id, at_s, text, made_by, made_at, changed_at, end_s, quote, parent, colour, resolved_at,
+    resolved_by, seen_at)
+VALUES ($id, $job_id, $at_s, $text, $made_by, $made_at, $changed_at, $end_s, $quote, $parent, $colour, $resolved_at,
+    $resolved_by, $seen_at)
 """
+FIELDS = tuple(field.name for field in dataclasses.fields(Note))
+INSTANTS = ("made_at", "changed_at", "resolved_at", "seen_at")
 CHANGE = "UPDATE notes SET text = $text, at_s = $at_s, changed_at = $now WHERE id = $id"
 REMOVE = "DELETE FROM notes WHERE id = $id"
 TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id"
@@ -27,16 +36,20 @@ TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_stat
 
 def list_of(con: DuckDBPyConnection, job_id: str) -> list[Note]:
     """Return the job's notes: those about the whole recording first, then by moment."""
-    fields = ("id", "at_s", "text", "made_by", "made_at", "changed_at")
-    found = [Note(**dict(zip(fields, row, strict=True))) for row in con.execute(LIST, {"job_id": job_id}).fetchall()]
-    return [
-        dataclasses.replace(
-            note,
-            made_at=note.made_at.astimezone(UTC),
-            changed_at=note.changed_at.astimezone(UTC) if note.changed_at else None,
-        )
-        for note in found
-    ]
+    return [note for note in all_of(con, job_id) if note.end_s is None and note.parent is None]
+
+
+def all_of(con: DuckDBPyConnection, job_id: str) -> list[Note]:
+    """Return the job's notes, comments with their replies, and highlights."""
+    return [_note(row) for row in con.execute(LIST, {"job_id": job_id}).fetchall()]
+
+
+def _note(row: tuple[Any, ...]) -> Note:
+    values = dict(zip(FIELDS, row, strict=True))
+    for name in INSTANTS:
+        values[name] = values[name].astimezone(UTC) if values[name] else None
+    values["colour"] = HighlightColour(values["colour"]) if values["colour"] else None
+    return Note(**values)
 
 
 def add(con: DuckDBPyConnection, job_id: str, *, text: str, at_s: float | None, actor: str) -> Note:
@@ -47,9 +60,9 @@ def add(con: DuckDBPyConnection, job_id: str, *, text: str, at_s: float | None, 
         NotFound: there is no such job.
     """
     job_rows.get(con, job_id)
-    note = Note(id=new_id(), at_s=at_s, text=_checked(text), made_by=actor, made_at=utc_now())
+    note = Note(id=new_id(), at_s=at_s, text=checked(text), made_by=actor, made_at=utc_now())
     put(con, job_id, note)
-    _touched(con, job_id, note, actor=actor, action="note.add")
+    touched(con, job_id, note, actor=actor, action="note.add")
     return note
 
 
@@ -75,9 +88,9 @@ def change(
         NotAllowed: somebody else wrote it.
         BadRequest: it is empty or too long.
     """
-    note = dataclasses.replace(_one(con, job_id, note_id, author), text=_checked(text), at_s=at_s, changed_at=utc_now())
+    note = dataclasses.replace(_one(con, job_id, note_id, author), text=checked(text), at_s=at_s, changed_at=utc_now())
     con.execute(CHANGE, {"id": note.id, "text": note.text, "at_s": note.at_s, "now": note.changed_at})
-    _touched(con, job_id, note, actor=actor, action="note.change")
+    touched(con, job_id, note, actor=actor, action="note.change")
     return note
 
 
@@ -90,7 +103,7 @@ def remove(con: DuckDBPyConnection, job_id: str, note_id: str, *, actor: str, au
     """
     note = _one(con, job_id, note_id, author)
     con.execute(REMOVE, {"id": note.id})
-    _touched(con, job_id, note, actor=actor, action="note.remove")
+    touched(con, job_id, note, actor=actor, action="note.remove")
 
 
 def _one(con: DuckDBPyConnection, job_id: str, note_id: str, author: str | None) -> Note:
@@ -102,12 +115,18 @@ def _one(con: DuckDBPyConnection, job_id: str, note_id: str, author: str | None)
     raise NotFound("note", note_id)
 
 
-def _touched(con: DuckDBPyConnection, job_id: str, note: Note, *, actor: str, action: str) -> None:
+def touched(con: DuckDBPyConnection, job_id: str, note: Note, *, actor: str, action: str, **more: object) -> None:
+    """Let the job's description be written again, and write the audit row of a change."""
     con.execute(TOUCH, {"id": job_id, "now": utc_now()})
-    audit.record(con, actor=actor, action=action, subject=job_id, detail={"note": note.id, "at_s": note.at_s})
+    audit.record(con, actor=actor, action=action, subject=job_id, detail={"note": note.id, "at_s": note.at_s} | more)
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
+    """Return a text without the space around it.
+
+    Raises:
+        BadRequest: nothing is left, or it is too long.
+    """
     text = text.strip()
     if not 1 <= len(text) <= MAX_CHARS:
         raise BadRequest("text", "use 1 to {max_chars} characters", {"max_chars": MAX_CHARS})

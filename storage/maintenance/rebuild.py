@@ -17,7 +17,7 @@ from storage.domain.job_messages import Restored, encode
 from storage.domain.records import ExportFormat, Job, JobState, Transcript, Version, from_json, to_json
 from storage.domain.tags import SEPARATOR
 from storage.files.file_store import Files
-from storage.jobs import notes, save_edit
+from storage.jobs import notes, save_edit, summaries
 from storage.jobs.manifests import Manifest
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -45,6 +45,7 @@ FORGET = (
     "DELETE FROM exports WHERE job_id = $id",
     "DELETE FROM versions WHERE job_id = $id",
     "DELETE FROM notes WHERE job_id = $id",
+    "DELETE FROM summaries WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",
 )
 ADD_EXPORT = "INSERT INTO exports (job_id, format, name) VALUES ($id, $format, $name)"
@@ -222,6 +223,8 @@ def _restore(con: DuckDBPyConnection, found: _StoredJob, *, since: int) -> bool 
             con.execute(ADD_EXPORT, {"id": job.id, "format": fmt, "name": name})
     for note in manifest.notes:
         notes.put(con, job.id, note)
+    for summary in manifest.summaries:
+        summaries.put(con, job.id, summary)
     audit.record(con, actor=ACTOR, action="job.rebuild", subject=job.id, detail={"state": job.state})
     return new_owner
 

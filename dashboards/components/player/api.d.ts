@@ -1,7 +1,7 @@
 /** What the API answers to the player, put together of the generated parts. */
 import type { EditedWord, StoredRedecoding, StoredSeam, StoredSegment } from "../contracts.js";
 
-export type { Edit, Note, StoredRedecoding, StoredSeam, StoredSegment, Version, VersionChange } from "../contracts.js";
+export type { Chapter, Comment, Edit, HighlightedPassage, Note, Reply, StoredRedecoding, StoredSeam, StoredSegment, SummaryState, Version, VersionChange } from "../contracts.js";
 
 /** What a segment on the page is made of: one that is stored, or an edit of one. */
 export interface SegmentSource {

@@ -18,6 +18,7 @@ import { askApi } from "./job_api.js";
 import { Listening } from "./listening.js";
 import { Panels } from "./panels.js";
 import { PartialText } from "./partial_text.js";
+import { Passages } from "./passages.js";
 import { SheetTabs } from "./sheet_tabs.js";
 import { ShortcutsDialog } from "./shortcuts_dialog.js";
 import { TranscriptView } from "./transcript_view.js";
@@ -81,6 +82,7 @@ export class Player {
     this.editor = data.may_edit ? new Editor(this) : null;
     this.panels = new Panels(this);
     this.cues = new CueList(this);
+    this.passages = new Passages(this);
     this.partial = data.partial ? new PartialText(this) : null;
     this.#wire();
     this.tabs.show();
@@ -117,6 +119,7 @@ export class Player {
       else this.script.load();
     }
     this.panels.refresh();
+    this.passages.load();
   }
 
   /** All of it is transcribed: the same page, where it is, with all that belongs to a transcript. */
@@ -210,6 +213,7 @@ export class Player {
     }
     if (sheet === "cues") this.cues.show();
     else if (sheet !== "script") this.panels.show(sheet);
+    this.passages.show(sheet);
   }
 
   #ready() {
@@ -294,6 +298,7 @@ export class Player {
     if (this.editor?.key(event, writing)) return;
     if (event.metaKey || event.ctrlKey || event.altKey || writing || this.shortcuts.open) return;
     if (event.key === " " && target.closest?.("button, a, summary, [role=button], [role=tab]")) return;
+    if (this.passages.pressed(event)) return;
     const { script } = this;
     /** @type {Record<string, () => void>} */
     const acts = {

@@ -3,12 +3,12 @@
  *
  * @import { Player } from "./player.js"
  *
- * @typedef {"script" | "cues" | "review" | "notes" | "versions"} Sheet
+ * @typedef {"script" | "cues" | "summary" | "review" | "comments" | "notes" | "versions"} Sheet
  */
 import { make } from "../shared/dom.js";
 
 /** @type {Sheet[]} */
-const SHEETS = ["script", "cues", "review", "notes", "versions"];
+const SHEETS = ["script", "cues", "summary", "review", "comments", "notes", "versions"];
 
 export class SheetTabs {
   /**

@@ -39,8 +39,13 @@ export class TranscriptView {
     this.shading = localStorage.getItem("wt-shade") !== "off";
     this.buttons = this.#tools();
     const isDoubted = (/** @type {Segment} */ segment) => this.#isDoubted(segment);
-    this.list = new LineList(player, this.panel, { doubted: isDoubted, drawn: () => this.player.finder?.paint() });
+    this.list = new LineList(player, this.panel, { doubted: isDoubted, drawn: () => this.#drawn() });
     this.#wire();
+  }
+
+  #drawn() {
+    this.player.finder?.paint();
+    this.player.passages?.paint();
   }
 
   /** @returns {Line[]} */

@@ -38,11 +38,16 @@ export class FinishedNotices {
     if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > NEWS_MS) return;
     if (sessionStorage.getItem(mark)) return; // the same news again, while this answer was on its way
     sessionStorage.setItem(mark, "1");
-    this.#show(job);
+    this.show(job.state, fill(this.data.text[job.state], { name: job.name }), job.id);
   }
 
-  /** @param {FinishedJob} job */
-  #show(job) {
+  /**
+   * @param {string} kind
+   * @param {string} words
+   * @param {string} job - which is opened by the notice
+   * @param {() => void} [dismissed] - the reader has closed it
+   */
+  show(kind, words, job, dismissed) {
     const { text } = this.data;
     const drop = () => {
       line.remove();
@@ -50,15 +55,19 @@ export class FinishedNotices {
     };
     const open = () => {
       drop();
-      this.open(job.id);
+      this.open(job);
+    };
+    const close = () => {
+      drop();
+      dismissed?.();
     };
     const button = { type: "button", className: "button quiet" };
     const line = make(
       "div",
-      { className: `notice ${job.state}` },
-      make("span", {}, fill(text[job.state], { name: job.name })),
+      { className: `notice ${kind}` },
+      make("span", {}, words),
       make("button", { ...button, onclick: open }, text.open),
-      make("button", { ...button, onclick: drop, ariaLabel: text.close }, "✕"),
+      make("button", { ...button, onclick: close, ariaLabel: text.close }, "✕"),
     );
     this.place.prepend(line);
     while (this.place.children.length > MOST) this.place.lastChild?.remove();

@@ -5,13 +5,14 @@
  *
  * @import { SessionData } from "../contracts.js"
  * @import { Connection } from "../shared/event_hub.js"
- * @import { Mounted } from "../shared/mounted.js"
+ * @import { JobEvent, Mounted } from "../shared/mounted.js"
  * @import { SessionLeft } from "./timing.js"
  */
 import { find } from "../shared/dom.js";
 import { CONNECTION, listen } from "../shared/event_hub.js";
 import { clock, fill } from "../shared/format.js";
 import { sitePath } from "../shared/site_path.js";
+import { CommentNotices } from "./comment_notices.js";
 import { FinishedNotices } from "./notices.js";
 import { applyTheme } from "./theme.js";
 import { endsByIdling, nextCheck_s, secondsLeft } from "./timing.js";
@@ -74,7 +75,13 @@ class SessionWatch {
     for (const kind of HANDS) addEventListener(kind, busy, { capture: true, passive: true, signal });
     document.addEventListener("visibilitychange", () => this.#seen(), { signal });
     addEventListener(CONNECTION, (event) => showLost(lost, /** @type {CustomEvent<Connection>} */ (event).detail, data.text), { signal });
-    const unlisten = listen((event) => notices.hear(event), { everybody: data.everybody, eventsSeen: data.events_seen });
+    const comments = new CommentNotices(notices, data);
+    comments.begin();
+    const hear = (/** @type {JobEvent} */ event) => {
+      notices.hear(event);
+      comments.hear(event);
+    };
+    const unlisten = listen(hear, { everybody: data.everybody, eventsSeen: data.events_seen });
     signal.addEventListener("abort", unlisten);
     this.#check();
   }

@@ -16,6 +16,8 @@ export interface JobEvent {
   crowd?: number;
   /** What changes in the job's row, where the event carries it. */
   row?: Partial<import("../contracts.js").JobRow>;
+  /** A comment that somebody has written. */
+  comment?: string;
   missed?: boolean;
   reopened?: boolean;
 }

@@ -25,7 +25,7 @@ from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import ExportFormat, Job, JobState, Transcript
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.domain.translation import gettext as _
-from storage.jobs import notes, tagging
+from storage.jobs import comments, notes, summaries, tagging
 from storage.transcripts import versions
 
 FILES = "files"
@@ -134,7 +134,9 @@ def broken_off(job: Job, me: Viewer) -> None:
 
 def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     """Show player and transcript, editable for users with the right."""
-    sheets = ["script", "cues", "review", "notes", "versions"]
+    sheets = ["script", "cues", "review", "notes", "comments", "versions"]
+    if context.settings().summary.is_on or db.look(summaries.list_of, job.id):
+        sheets.append("summary")
     data: PlayerData = {
         **player_data.of(job, transcript, base=site_path(f"/api/v1/jobs/{job.id}")),
         "media": site_path(f"/recordings/{job.id}"),
@@ -142,7 +144,11 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
         "captions": site_path(f"/downloads/{job.id}/vtt"),
         "version": db.look(versions.current, job.id).number if transcript else 1,
         "notes": len(db.look(notes.list_of, job.id)),
+        "passages": db.look(comments.count, job.id),
+        "owns": job.owner_id == me.user.id,
+        "revision": job.version,
         "may_edit": job_access.may(me.user, JobAction.EDIT, job),
+        "may_comment": me.user.role.may_write,
         "sheets": sheets,
         "partial": None,
     }
@@ -159,7 +165,11 @@ def player_along(job: Job) -> None:
         "captions": "",
         "version": 0,
         "notes": 0,
+        "passages": 0,
+        "owns": False,
+        "revision": 0,
         "may_edit": False,
+        "may_comment": False,
         "sheets": ["script"],
         "partial": {"attempt": job.attempt, "parts": job.parts, "share": round(job.progress, 3)},
     }

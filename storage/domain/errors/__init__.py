@@ -64,6 +64,8 @@ from storage.domain.errors.platform_errors import (
     PortTaken,
     PrefectAway,
     RemoteError,
+    SummariesOff,
+    SummaryFailed,
     VersionMismatch,
 )
 from storage.domain.errors.recording_errors import (
@@ -164,6 +166,8 @@ __all__ = [
     "StaleAttempt",
     "StorageFull",
     "StorageUnreachable",
+    "SummariesOff",
+    "SummaryFailed",
     "TooManyFromAddress",
     "TooManyOpen",
     "TooManyTries",

@@ -76,6 +76,31 @@ class HostUnreachable(TranscriberError):
         )
 
 
+class SummaryFailed(TranscriberError):
+    """The server that an administrator named for summaries gave none."""
+
+    status, code, transient = 502, "summary_failed", True
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(host, reason)
+        self.host, self.reason = host, reason
+
+    def __str__(self) -> str:
+        return f"{self.host} made no summary: {self.reason}"
+
+
+class SummariesOff(TranscriberError):
+    """No server for summaries is set."""
+
+    status, code = 409, "summaries_off"
+
+    def __str__(self) -> str:
+        return (
+            "summaries are off; an administrator can set TRANSCRIBER_SUMMARY_URL and TRANSCRIBER_SUMMARY_MODEL to an "
+            "OpenAI-compatible server"
+        )
+
+
 class AlreadyUp(TranscriberError):
     """Another `transcriber up` is running on the same data."""
 

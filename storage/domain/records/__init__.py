@@ -24,16 +24,28 @@ from storage.domain.records.span_results import (
     Untranscribed,
     Word,
 )
-from storage.domain.records.transcript_records import Finding, Note, Seam, Transcript, Version
+from storage.domain.records.transcript_records import (
+    Chapter,
+    Finding,
+    HighlightColour,
+    Note,
+    Seam,
+    StoredSummary,
+    Summary,
+    Transcript,
+    Version,
+)
 
 __all__ = [
     "USUAL_FORMATS",
     "ApiKey",
     "AuditRow",
+    "Chapter",
     "CueLimits",
     "ExportFormat",
     "FileNote",
     "Finding",
+    "HighlightColour",
     "Job",
     "JobState",
     "KeyGrant",
@@ -52,7 +64,9 @@ __all__ = [
     "Span",
     "SpanResult",
     "SpanRow",
+    "StoredSummary",
     "Stretch",
+    "Summary",
     "Transcript",
     "Turn",
     "Turns",

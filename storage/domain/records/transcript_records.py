@@ -1,7 +1,8 @@
-"""Transcripts: findings, seams, versions and notes."""
+"""Transcripts: findings, seams, versions, notes and summaries."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from storage.domain.records.job_options import Options
 from storage.domain.records.span_results import LanguageGuess, Redecoding, Segment, Untranscribed
@@ -79,9 +80,22 @@ class Version:
     changed: int = 0
 
 
+class HighlightColour(StrEnum):
+    """The colours of highlights; each is also told apart by the line under it."""
+
+    YELLOW = "yellow"
+    GREEN = "green"
+    BLUE = "blue"
+    PINK = "pink"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A note about a whole recording or one moment of it."""
+    """A note about a recording, a moment or a passage of it.
+
+    With `end_s` it is about a passage, whose words are kept in `quote`: a highlight with a `colour`, a comment without.
+    A reply names the comment that it answers as its `parent`. `seen_at` says when the recording's owner saw it.
+    """
 
     id: str
     at_s: float | None
@@ -89,3 +103,49 @@ class Note:
     made_by: str
     made_at: datetime
     changed_at: datetime | None = None
+    end_s: float | None = None
+    quote: str = ""
+    parent: str | None = None
+    colour: HighlightColour | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A part of a recording with its title."""
+
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A summary of one version of a transcript.
+
+    `chars` of it were sent to `host` in `parts`.
+    """
+
+    schema_version: int = 1
+    job_id: str
+    version: int
+    text: str
+    chapters: tuple[Chapter, ...] = ()
+    model: str
+    host: str
+    chars: int
+    parts: int
+    made_by: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSummary:
+    """Where a summary is stored, and of which version of the transcript it is."""
+
+    version: int
+    stored_as: str
+    made_by: str
+    made_at: datetime

@@ -13,6 +13,7 @@ from storage.domain.settings.oidc_settings import OidcSettings
 from storage.domain.settings.rate_limit_settings import RateLimitSettings
 from storage.domain.settings.service_settings import MailSettings, WorkerSettings
 from storage.domain.settings.storage_settings import StorageSettings
+from storage.domain.settings.summary_settings import SummarySettings
 from storage.domain.settings.web_settings import WebSettings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RateLimitSettings",
     "Settings",
     "StorageSettings",
+    "SummarySettings",
     "WebSettings",
     "WorkerSettings",
 ]
@@ -67,6 +69,10 @@ class Settings:
     @cached_property
     def worker(self) -> WorkerSettings:
         return WorkerSettings()
+
+    @cached_property
+    def summary(self) -> SummarySettings:
+        return SummarySettings()
 
     @property
     def model_dir(self) -> Path:

@@ -63,7 +63,7 @@ def test_the_text_grows_and_the_same_page_becomes_final(chromium: Browser, serve
     expect(along).to_be_hidden()
     expect(lines).to_have_count(len(MANY))
     expect(page.locator(".player .tools .edit")).to_be_visible()
-    expect(page.locator(".player [role=tab]")).to_have_count(5)
+    expect(page.locator(".player [role=tab]")).to_have_count(6)
     assert float(page.locator(".player video").evaluate("video => video.currentTime")) > 19, "the player began anew"
     page.keyboard.press("e")
     expect(page.locator(".player.editing")).to_be_visible()

@@ -7,12 +7,14 @@ what the API answers to the player.
 import types
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import BaseModel
 
 from dashboards.api import transcript_api
+from dashboards.api.passages import comments_api, summary_api
 from dashboards.components import contracts
 from storage.domain import records
 
@@ -28,6 +30,15 @@ ANSWERS: dict[str, type] = {
     "Note": transcript_api.NoteBody,
     "Version": transcript_api.VersionBody,
     "VersionChange": transcript_api.ChangeBody,
+    "Reply": comments_api.ReplyBody,
+    "Comment": comments_api.CommentBody,
+    "HighlightedPassage": comments_api.HighlightBody,
+    "UnseenComment": comments_api.UnseenBody,
+    "SummaryOffer": summary_api.OfferBody,
+    "SummaryRun": summary_api.RunBody,
+    "Chapter": summary_api.ChapterBody,
+    "StoredSummary": summary_api.SummaryBody,
+    "SummaryState": summary_api.SummaryState,
 }
 """What the API answers and takes, by the names that the components have for it."""
 PLAIN: dict[Any, str] = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
@@ -70,6 +81,8 @@ def _text_name(kind: type) -> str:
 def _type(hint: Any, names: Mapping[type, str]) -> str:
     if known := PLAIN.get(hint) or names.get(hint):
         return known
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return " | ".join(f'"{member}"' for member in hint)
     origin, inside = get_origin(hint), [_type(one, names) for one in get_args(hint) if one is not Ellipsis]
     if origin in {Union, types.UnionType}:
         return " | ".join(dict.fromkeys(inside))

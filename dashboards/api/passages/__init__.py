@@ -1,0 +1,1 @@
+"""Routes of passages: comments, highlights and summaries."""

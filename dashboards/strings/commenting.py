@@ -1,0 +1,66 @@
+"""Texts of comments, highlights and summaries."""
+
+from dashboards.strings.translated_module import translate_constants
+
+translate_constants(__name__)
+
+PASSAGES: dict[str, object] = {
+    "tools": "The selected words",
+    "comment": "Comment",
+    "comment_line": "Comment on the current line",
+    "highlight": "Highlight in {colour}",
+    "copy": "Copy with time",
+    "link": "Copy link",
+    "copied": "Copied",
+    "not_copied": "This browser did not allow copying.",
+    "colours": {"yellow": "Yellow", "green": "Green", "blue": "Blue", "pink": "Pink"},
+    "colour": "Colour",
+    "marker_one": "1 comment at {time}",
+    "marker_all": "{all} comments at {time}",
+    "new": "Comment on this passage",
+    "at": "Comments at {time}",
+    "write": "Write a comment",
+    "answer": "Write a reply",
+    "send": "Comment",
+    "reply": "Reply",
+    "save": "Save",
+    "cancel": "Cancel",
+    "change": "Edit",
+    "remove": "Delete",
+    "resolve": "Resolve",
+    "reopen": "Reopen",
+    "resolved_by": "Resolved by {by}",
+    "gone": "This comment was deleted.",
+    "edited": "edited",
+    "none": "No comments yet. Select words in the transcript, or press c for the current line.",
+    "nothing": "Nobody has commented on this recording.",
+    "resolved": "Resolved ({all})",
+    "comments": "Comments",
+    "highlights": "Highlights",
+    "no_highlights": "No highlights yet. Select words in the transcript and choose a colour, or press h.",
+    "save_as": "Save highlights as",
+    "formats": {"md": "Markdown", "txt": "Plain text"},
+}
+
+SUMMARY: dict[str, object] = {
+    "title": "Summary",
+    "chapters": "Chapters",
+    "about": "Version {version} · {model} at {host} · {by}, {when}",
+    "outdated": "The transcript has changed since: this is about version {version}, the current one is {current}.",
+    "written_by": "A machine wrote this. Check it against the recording.",
+    "save_as": "Save as",
+    "formats": {"md": "Markdown", "vtt": "Chapters (WebVTT)", "json": "JSON"},
+    "none": "There is no summary yet.",
+    "offer": "Summarize with {model}",
+    "what": "Sent: the text of version {version} with its times and speakers’ names, {chars} characters in {parts}.",
+    "requests_one": "1 request",
+    "requests_all": "{all} requests",
+    "where": "To: {url}",
+    "not_sent": "Not sent: the recording, its name, comments, and your account. {host} may keep what it receives, and "
+    "each sending is recorded in the audit log.",
+    "send": "Send and summarize",
+    "send_again": "Send again",
+    "running": "Part {part} of {parts} is being summarized…",
+    "joining": "The summaries of the parts are being joined…",
+    "failed": "There is no new summary: {why}",
+}
