@@ -30,6 +30,7 @@ from storage.domain.errors.account_errors import (
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.errors.job_errors import (
     PASSING,
+    AlignmentsBusy,
     ExportFailed,
     ExportPending,
     JobMoved,
@@ -40,6 +41,7 @@ from storage.domain.errors.job_errors import (
     SpanFailed,
     SpanPutOff,
     StaleAttempt,
+    TextDoesNotMatch,
     TranscriptMoved,
     Unexpected,
 )
@@ -97,6 +99,7 @@ from storage.domain.errors.storage_errors import (
 
 __all__ = [
     "PASSING",
+    "AlignmentsBusy",
     "AlreadyStored",
     "AlreadyUp",
     "AudioUnreadable",
@@ -164,6 +167,7 @@ __all__ = [
     "StaleAttempt",
     "StorageFull",
     "StorageUnreachable",
+    "TextDoesNotMatch",
     "TooManyFromAddress",
     "TooManyOpen",
     "TooManyTries",

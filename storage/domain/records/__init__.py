@@ -24,10 +24,21 @@ from storage.domain.records.span_results import (
     Untranscribed,
     Word,
 )
-from storage.domain.records.transcript_records import Finding, Note, Seam, Transcript, Version
+from storage.domain.records.transcript_records import (
+    AlignedText,
+    AlignmentState,
+    Finding,
+    Note,
+    Seam,
+    TextAlignment,
+    Transcript,
+    Version,
+)
 
 __all__ = [
     "USUAL_FORMATS",
+    "AlignedText",
+    "AlignmentState",
     "ApiKey",
     "AuditRow",
     "CueLimits",
@@ -53,6 +64,7 @@ __all__ = [
     "SpanResult",
     "SpanRow",
     "Stretch",
+    "TextAlignment",
     "Transcript",
     "Turn",
     "Turns",

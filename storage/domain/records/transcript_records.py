@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from storage.domain.records.job_options import Options
 from storage.domain.records.span_results import LanguageGuess, Redecoding, Segment, Untranscribed
@@ -77,6 +78,51 @@ class Version:
     made_at: datetime
     note: str = ""
     changed: int = 0
+
+
+class AlignmentState(StrEnum):
+    """How far a corrected text is; all but the first two are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self not in {AlignmentState.QUEUED, AlignmentState.RUNNING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextAlignment:
+    """A corrected text that gets its times from the sound.
+
+    It becomes the version after `base`. `detail` says why it was refused or failed, or what became of it.
+    """
+
+    id: str
+    job_id: str
+    base: int
+    state: AlignmentState
+    progress: float
+    detail: str
+    made_by: str
+    made_at: datetime
+    flow_run_id: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignedText:
+    """What a worker has made of a corrected text, as stored."""
+
+    segments: tuple[Segment, ...]
+    findings: tuple[Finding, ...]
+    share: float
+    words: int
+    timed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
