@@ -38,7 +38,7 @@ def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str)
         if whole is None:
             raise NotFound("transcript of job", job_id)
         after, changed = edited(whole, draft)
-        if after.segments == whole.segments:
+        if (after.segments, after.pinned_cues) == (whole.segments, whole.pinned_cues):
             with ledger.read() as con:
                 return versions.current(con, job_id)
         return _save(ledger, files, after, changed=changed, note=draft.note, actor=actor, action="transcript.edit")

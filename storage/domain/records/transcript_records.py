@@ -39,6 +39,20 @@ class Seam:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedCue:
+    """A subtitle that a person set: when it is shown, and which words it shows.
+
+    These are the words of this speaker that begin in [from_s, until_s), so that an edit of a word is one of its cue.
+    """
+
+    start_s: float
+    end_s: float
+    from_s: float
+    until_s: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The text of a whole recording, with what is needed to judge its quality."""
 
@@ -62,6 +76,7 @@ class Transcript:
     other_languages: tuple[LanguageGuess, ...] = ()
     seams: tuple[Seam, ...] = ()
     untranscribed: tuple[Untranscribed, ...] = ()
+    pinned_cues: tuple[PinnedCue, ...] = ()  # in order; the exporter makes the other cues
 
     @property
     def text(self) -> str:
