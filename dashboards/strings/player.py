@@ -38,6 +38,7 @@ PLAYER: dict[str, object] = {
         "follows": "Follow",
         "shade": "Uncertain words",
         "doubt": "Next doubtful place",
+        "correct": "Use a corrected text",
     },
     "tool_help": {
         "edit": "Change text and speakers (e)",
@@ -45,6 +46,7 @@ PLAYER: dict[str, object] = {
         "follows": "Keep the current line in view (f)",
         "shade": "Mark words that the model was uncertain about (u)",
         "doubt": "Go to the next word or passage to check (n)",
+        "correct": "Paste or drop the right text: its words get times from the sound",
     },
     "sure": "{percent}% sure",
     "no_doubts": "Nothing here was marked as doubtful.",
@@ -124,6 +126,36 @@ PLAYER: dict[str, object] = {
     "cue_at": "Subtitle at {time}",
     "edge": {"start": "Start", "end": "End"},
     "nudge": {"start": "Start {by} seconds", "end": "End {by} seconds"},
+    "timeline": {
+        "about": "Subtitles over the waveform: the list of keyboard shortcuts says how to move, split and merge them",
+        "acts": {
+            "out": ["−", "Show more of the recording (−)"],
+            "in": ["+", "Zoom in (+)"],
+            "fit": ["Fit", "Show the chosen subtitle large (0)"],
+            "split": ["Split", "Split where the recording is (s)"],
+            "merge": ["Merge with next", "Merge the chosen subtitle with the next one (m)"],
+        },
+        "pinned": "Set by hand",
+        "pinned_about": "Its words and times stay, whatever the settings of a download are",
+        "no_split": "This subtitle cannot be split there: each half needs a word with a time.",
+        "no_merge": "This subtitle cannot be merged: none follows, or somebody else speaks in it.",
+    },
+    "correct": {
+        "open": "Use a corrected text",
+        "lead": "Paste the right text, or drop a text or Word file here. Words that are already in the transcript keep "
+        "their times, the others get theirs from the sound. A line becomes a segment, and “Name: ” before a line names "
+        "its speaker. The text becomes a new version, so it can be undone.",
+        "text": "The right text",
+        "choose": "Choose a file",
+        "send": "Give it times",
+        "cancel": "Cancel",
+        "waiting": "Waiting for a worker…",
+        "running": "{percent}% of the changed passages have their times.",
+        "done": "Saved as version {version}. {detail}.",
+        "ended": "The transcript was not changed: {detail}",
+        "cancelled": "Cancelled. The transcript was not changed.",
+        "unreadable": "No text could be read from {name}. Choose a text file (UTF-8) or a Word file (.docx).",
+    },
     "warnings": {
         "fast": "Too fast to read",
         "wide": "Line of {width} characters",
@@ -162,6 +194,14 @@ PLAYER: dict[str, object] = {
         [["1", "9"], "While editing: name the speaker of the current line (with Alt in a line)"],
         [["Ctrl S"], "Save"],
         [["Ctrl Z", "Ctrl Y"], "Undo, redo"],
+        [
+            ["Shift ←", "→"],
+            "In the waveform of the subtitles: a frame back or forward, or the edge in focus",
+        ],
+        [["[", "]"], "In it: start or end the chosen subtitle here"],
+        [["s", "m"], "In it: split here, or merge with the next one"],
+        [["+", "−", "0"], "In it: zoom in or out, or to the chosen one (Ctrl with the wheel, too)"],
+        [["Shift Enter"], "In a subtitle: split it at the cursor"],
         [["?"], "This list"],
     ],
 }

@@ -109,9 +109,12 @@ def peaks_folder(media_sha256: str) -> str:
     return f"peaks/{media_sha256[:2]}/{media_sha256}/"
 
 
-def peaks_name(media_sha256: str, audio_track: int | None) -> str:
-    """Return the name of the waveform of one of a recording's audio tracks."""
-    return f"{peaks_folder(media_sha256)}track{track(audio_track)}.u8"
+def peaks_name(media_sha256: str, audio_track: int | None, *, fine: bool = False) -> str:
+    """Return the name of the waveform of one of a recording's audio tracks.
+
+    It has a byte for each 100 ms, or a `fine` one for each 10 ms.
+    """
+    return f"{peaks_folder(media_sha256)}track{track(audio_track)}{'.fine' if fine else ''}.u8"
 
 
 def track(audio_track: int | None) -> str:
