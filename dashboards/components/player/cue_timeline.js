@@ -7,7 +7,7 @@
  * @import { Edge } from "./cue_pins.js"
  */
 import { make } from "../shared/dom.js";
-import { clock, fill } from "../shared/format.js";
+import { clock } from "../shared/format.js";
 import { barHeights } from "./waveform.js";
 
 export const NUDGE_S = 0.1;
@@ -55,7 +55,8 @@ export class CueTimeline {
     const button = (/** @type {keyof typeof timeline.acts} */ name, /** @type {() => void} */ act) => {
       const [label, about] = timeline.acts[name];
       const made = make("button", { type: "button", className: `button small ${name}`, onclick: act }, label);
-      if (about) this.player.name(made, about);
+      if (/\p{L}/u.test(label)) made.title = about;
+      else this.player.name(made, about);
       return made;
     };
     return [
@@ -216,7 +217,6 @@ export class CueTimeline {
     region.style.width = `${Math.max(2, this.#x(cue.end) - left)}px`;
     const label = /** @type {HTMLElement} */ (region.firstElementChild);
     if (label.textContent !== cue.text) label.textContent = cue.text;
-    label.ariaLabel = fill(this.player.text.cue_at, { time: clock(cue.start, true) });
     region.classList.toggle("pinned", Boolean(cue.pin));
     region.classList.toggle("warned", this.list.isWarned(at));
     const isChosen = at === this.list.chosen;
