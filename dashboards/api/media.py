@@ -69,12 +69,17 @@ async def source_of(request: Request, job: Job) -> Response:
 
 
 async def peaks(request: Request) -> Response:
-    """Serve the recording's waveform: a byte for each 100 ms, or with `?fine=true` for each 10 ms."""
+    """Serve the recording's waveform: a byte for each 100 ms.
+
+    With `?fine=true` it is one for each 10 ms.
+    """
     return await peaks_of(await _own(request), fine=request.query_params.get("fine") == "true")
 
 
 async def peaks_of(job: Job, *, fine: bool = False) -> Response:
-    """Serve a job's waveform; old recordings have none, or no fine one, in whose place the other is served.
+    """Serve a job's waveform; old recordings have none, or none that is fine.
+
+    Then the other one is served.
 
     Raises:
         NotStored: it has none.

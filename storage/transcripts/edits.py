@@ -141,7 +141,7 @@ def _origin(old: Sequence[Segment], piece: Piece, place: int) -> Sequence[Segmen
 
 
 def changes(before: Transcript, after: Transcript) -> list[Change]:
-    """Return the differences between two versions, those of subtitles' times too, in order of time."""
+    """Return the differences between two versions, with those of subtitles, by time."""
     keys = [_key(segment) for segment in before.segments], [_key(segment) for segment in after.segments]
     found: list[Change] = []
     for kind, old, old_end, new, new_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():

@@ -1,4 +1,4 @@
-"""Compute a recording's waveforms for display: the peak of each 100 ms or 10 ms as one byte."""
+"""Compute a recording's waveforms for display: a byte for each 100 or 10 ms."""
 
 import numpy as np
 
@@ -8,7 +8,10 @@ PEAK_S, FINE_PEAK_S = 0.1, 0.01
 
 
 class Peaks:
-    """Collects peaks from blocks of any length; ten hours take 360 kB, or ten times that."""
+    """Collects peaks from blocks of any length.
+
+    Ten hours take 360,000 bytes, fine ones ten times that.
+    """
 
     def __init__(self, peak_s: float = PEAK_S) -> None:
         self._samples = round(peak_s * SAMPLE_RATE_HZ)
