@@ -1,6 +1,6 @@
 """A corrected text on a wrong transcript: how near its words come to right times.
 
-    python -m benchmarks.bench_alignment SPEECH_FOLDER MODEL_FOLDER [--clips fleurs-en]
+    python -m benchmarks alignment --speech FOLDER --model FOLDER [--clips fleurs-en]
 
 The engine's own transcript is taken as right, with its word times. Some of its words are then made wrong (replaced,
 left out, put in), and its right text is aligned with the sound. Errors are those of the starts of the words that were
@@ -8,6 +8,7 @@ wrong, and those of all words. A text about something else is to be refused.
 """
 
 import argparse
+import os
 import random
 import statistics
 import tempfile
@@ -130,24 +131,27 @@ def strangers(transcript: Transcript, texts: Sequence[Path]) -> Iterator[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("speech", type=Path)
-    parser.add_argument("model", type=Path)
+    set_model, set_speech = (os.environ.get(f"TRANSCRIBER_BENCH_{name}") for name in ("MODEL", "AUDIO"))
+    parser.add_argument("--speech", type=Path, default=set_speech, required=not set_speech, help="folder of clips")
+    parser.add_argument("--model", type=Path, default=set_model, required=not set_model, help="CTranslate2 folder")
     parser.add_argument("--clips", action="append", default=[])
     given = parser.parse_args()
-    resolved = Resolved(name=given.model.name, path=given.model, fingerprint=fingerprint(given.model))
+    model = Path(given.model)
+    resolved = Resolved(name=model.name, path=model, fingerprint=fingerprint(model))
+    print(f"## Times of a corrected text, `{model.name}`\n")
     print("| text | words | start: median error, ms | 95% | most |\n|---|---:|---:|---:|---:|")
     with (
         Engine.from_settings(resolved, EngineSettings(device="cpu")) as engine,
         tempfile.TemporaryDirectory() as folder,
     ):
         for prefix in given.clips or ["fleurs-en", "fleurs-de"]:
-            clips = sorted(path for path in given.speech.glob(f"{prefix}*") if path.suffix != ".txt")
+            clips = sorted(path for path in Path(given.speech).glob(f"{prefix}*") if path.suffix != ".txt")
             path = Path(folder) / f"{prefix}.wav"
             assembled(clips, path)
             language = prefix.rpartition("-")[2]
             case = case_of(path, engine, Files(folder), language)
             measure(case, engine, language, prefix)
-            others = [one for one in sorted(given.speech.glob("*.txt")) if not one.name.startswith(prefix)]
+            others = [one for one in sorted(Path(given.speech).glob("*.txt")) if not one.name.startswith(prefix)]
             most = max(strangers(case.right, others))
             print(f"\n{prefix}: of texts about something else, at most {most:.0%} of the words match\n")
 
