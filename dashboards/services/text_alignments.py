@@ -68,17 +68,13 @@ async def _start(runs: PrefectRuns, job: Job, asked: TextAlignment, stored_as: s
     return run.id
 
 
-async def latest(user: User, job_id: str) -> TextAlignment:
+async def latest(user: User, job_id: str) -> TextAlignment | None:
     """Return the recording's last one, failed if its run ended without a report.
 
     Raises:
-        NotFound: there is none, or no such job for the user.
+        NotFound: there is no such job for the user.
     """
-    job = await db.read(job_access.visible, user, job_id)
-    found = await refreshed(job)
-    if found is None:
-        raise NotFound("alignment of job", job_id)
-    return found
+    return await refreshed(await db.read(job_access.visible, user, job_id))
 
 
 async def refreshed(job: Job) -> TextAlignment | None:

@@ -56,9 +56,10 @@ async def start(request: Request, job_id: str, body: CorrectedText) -> Alignment
 
 
 @router.get("/v1/jobs/{job_id}/alignment")
-async def look(request: Request, job_id: str) -> AlignmentBody:
-    """Return how far the last corrected text is."""
-    return _body(await text_alignments.latest(caller_of(request).the_user(), job_id))
+async def look(request: Request, job_id: str) -> AlignmentBody | None:
+    """Return how far the last corrected text is; null if none was sent."""
+    found = await text_alignments.latest(caller_of(request).the_user(), job_id)
+    return _body(found) if found else None
 
 
 @router.delete("/v1/jobs/{job_id}/alignment")

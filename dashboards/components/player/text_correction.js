@@ -115,9 +115,9 @@ export class TextCorrection {
    */
   async #look({ quiet = false } = {}) {
     try {
-      /** @type {Alignment} */
+      /** @type {Alignment | null} */
       const found = await this.player.ask("/alignment");
-      if (!quiet || ACTIVE.includes(found.state)) this.#show(found);
+      if (found && (!quiet || ACTIVE.includes(found.state))) this.#show(found);
     } catch {
       if (!quiet) this.#again();
     }

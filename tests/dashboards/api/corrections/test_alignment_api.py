@@ -87,7 +87,7 @@ TEXT = "\n".join(["Anna: " + LINES[0], LINES[1].replace("ferry", "big ferry"), *
 
 
 def test_a_text_becomes_the_next_version_and_can_be_undone(desk: Desk) -> None:
-    assert desk.site.client.get(f"{desk.url}/alignment", headers=desk.key).status_code == 404
+    assert desk.get("/alignment") is None
     answer = desk.send(TEXT)
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     assert desk.report(state="running", progress=0.5).json()["progress"] == 0.5
