@@ -16,7 +16,7 @@ from tasks.assembly.word_matching import Match, matches
 from tasks.text.line_breaking import spread
 
 LEAST_SHARE = 0.3
-"""Of the text's words that the transcript has in runs; texts about something else have under 0.1."""
+"""Of the text's words that the transcript has in runs; texts about something else have under 0.15."""
 RUN_WORDS = 2  # a word that matches alone may do so by chance
 CONTEXT_WORDS = 3  # heard words on both sides of a changed stretch, which are aligned with it
 LONGEST_S = 26.0  # of sound that is aligned at once
