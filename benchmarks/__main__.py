@@ -20,7 +20,9 @@ from tasks.models.devices import cuda_count
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
-WANTED = dict.fromkeys(("speech", "first_words", "short_clips"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO"))
+WANTED = dict.fromkeys(
+    ("speech", "first_words", "short_clips", "alignment"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO")
+)
 """Folders: of a model that CTranslate2 loads, and of clips with their text."""
 
 

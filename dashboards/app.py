@@ -25,6 +25,7 @@ from dashboards.api import (
     public_share,
     worker_api,
 )
+from dashboards.api.corrections import alignment_api
 from dashboards.api.event_stream import events
 from dashboards.api.operations import maintenance_api
 from dashboards.auth import login, oidc_routes, signup
@@ -128,6 +129,7 @@ def routes() -> list[BaseRoute]:
         *asr_webservice.ROUTES,
         Mount("/api", jobs_api.api),
         *worker_api.ROUTES,
+        *alignment_api.ROUTES,
         *admin_api.ROUTES,
         *maintenance_api.ROUTES,
         WebSocketRoute("/events", events),

@@ -23,6 +23,7 @@ from dashboards.api import (
     search_api,
     transcript_api,
 )
+from dashboards.api.corrections import alignment_api
 from dashboards.api.form_upload import form_upload
 from dashboards.api.integrations import downloads_api, webhooks_api
 from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_download, order_download
@@ -300,6 +301,7 @@ async def recording(request: Request, job_id: str) -> Response:
 api.include_router(transcript_api.router)
 api.include_router(comments_api.router)
 api.include_router(summary_api.router)
+api.include_router(alignment_api.router)
 api.include_router(search_api.router)
 api.include_router(audit_api.router)
 api.include_router(maintenance_api.router)

@@ -69,17 +69,24 @@ async def source_of(request: Request, job: Job) -> Response:
 
 
 async def peaks(request: Request) -> Response:
-    """Serve the recording's waveform: a byte for each 100 ms."""
-    return await peaks_of(await _own(request))
+    """Serve the recording's waveform: a byte for each 100 ms.
+
+    With `?fine=true` it is one for each 10 ms.
+    """
+    return await peaks_of(await _own(request), fine=request.query_params.get("fine") == "true")
 
 
-async def peaks_of(job: Job) -> Response:
-    """Serve a job's waveform; old recordings have none.
+async def peaks_of(job: Job, *, fine: bool = False) -> Response:
+    """Serve a job's waveform; old recordings have none, or none that is fine.
+
+    Then the other one is served.
 
     Raises:
         NotStored: it has none.
     """
-    name = names.peaks_name(job.media_sha256, job.options.audio_track)
+    name = names.peaks_name(job.media_sha256, job.options.audio_track, fine=fine)
+    if fine and not await db.in_thread(context.files().exists, name):
+        name = names.peaks_name(job.media_sha256, job.options.audio_track)
     body = await db.in_thread(context.files().read, name)
     return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "private, max-age=3600"})
 

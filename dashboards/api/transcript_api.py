@@ -15,7 +15,7 @@ from dashboards.runtime import context, db, security_log
 from dashboards.services import job_access, text_so_far, transcript_changes
 from storage.accounts import users
 from storage.domain.errors import NotFound, NotStored
-from storage.domain.records import Job, Note, Transcript, Version, Word, to_json
+from storage.domain.records import Job, Note, PinnedCue, Transcript, Version, Word, to_json
 from storage.jobs import notes
 from storage.transcripts import edits, transcript_store, versions
 from storage.transcripts.edits import Draft, Piece
@@ -62,6 +62,18 @@ class PieceBody(BaseModel):
         return Piece(**told, origin=origin, words=words)  # type: ignore[arg-type]
 
 
+class CueBody(BaseModel):
+    """A subtitle that is set by hand: its times, and which words it shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start_s: float = Field(description="When it appears.")
+    end_s: float = Field(description="When it disappears; at latest when the next one appears.")
+    from_s: float = Field(description="It shows the words that begin from here …")
+    until_s: float = Field(description="… to before this moment.")
+    speaker: str | None = Field(None, description="Whose words; null for those of nobody who is named.")
+
+
 class EditBody(BaseModel):
     """An edit of the version that was read before: all segments in order of time."""
 
@@ -74,6 +86,13 @@ class EditBody(BaseModel):
         examples=[[0, {"start_s": 1.5, "end_s": 3.0, "text": " Grüße an alle.", "from": [1]}, 2]],
     )
     note: str = Field("", max_length=200, description="What was changed, for the list of versions.")
+    cues: list[CueBody] | None = Field(
+        None,
+        max_length=edits.MAX_SEGMENTS,
+        description="All subtitles with times set by hand, in order; the exporter makes the others. "
+        "Left out: those of this version are kept.",
+        examples=[[{"start_s": 4.1, "end_s": 6.0, "from_s": 4.2, "until_s": 6.3}]],
+    )
 
 
 class RestoreBody(BaseModel):
@@ -175,7 +194,8 @@ async def edit(request: Request, job_id: str, body: EditBody) -> VersionBody:
     version meanwhile: fetch it, reapply the changes and send them again. Downloads follow the new version.
     """
     segments = tuple(one if isinstance(one, int) else one.piece() for one in body.segments)
-    draft = Draft(base=body.version, segments=segments, note=body.note)
+    cues = None if body.cues is None else tuple(PinnedCue(**one.model_dump()) for one in body.cues)
+    draft = Draft(base=body.version, segments=segments, note=body.note, cues=cues)
     version = await db.in_thread(transcript_changes.edit, caller_of(request).the_user(), job_id, draft)
     return await _saved(version)
 

@@ -120,6 +120,21 @@ class PrefectRuns:
         )
         return _run(run)
 
+    async def align(self, job: Job, parameters: dict[str, Any], *, key: str) -> PrefectRun:
+        """Start the alignment of a corrected text; the same key returns the same run.
+
+        Raises:
+            DeploymentMissing, httpx.HTTPError: like `start`.
+        """
+        run = await self._start(
+            Deployment.ALIGN_TEXT,
+            parameters=parameters,
+            name=f"{job.name} · text · {job.id[-6:]}",
+            tags=[f"job:{job.id}"],
+            idempotency_key=key,
+        )
+        return _run(run)
+
     async def _start(self, deployment: Deployment, **asked: Any) -> "FlowRun":
         from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 

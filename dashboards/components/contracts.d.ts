@@ -319,6 +319,24 @@ export interface StoredSeam {
   doubt: string;
 }
 
+export interface PinnedCue {
+  start_s: number;
+  end_s: number;
+  from_s: number;
+  until_s: number;
+  speaker: string | null;
+}
+
+export interface Alignment {
+  id: string;
+  state: string;
+  progress: number;
+  detail: string;
+  base: number;
+  version: number | null;
+  made_at: string;
+}
+
 export interface Edit {
   start_s: number;
   end_s: number;
@@ -629,6 +647,7 @@ export type PlayerText = {
     follows: string;
     shade: string;
     doubt: string;
+    correct: string;
   };
   tool_help: {
     edit: string;
@@ -636,6 +655,7 @@ export type PlayerText = {
     follows: string;
     shade: string;
     doubt: string;
+    correct: string;
   };
   sure: string;
   no_doubts: string;
@@ -733,6 +753,34 @@ export type PlayerText = {
   nudge: {
     start: string;
     end: string;
+  };
+  timeline: {
+    about: string;
+    acts: {
+      out: string[];
+      in: string[];
+      fit: string[];
+      split: string[];
+      merge: string[];
+    };
+    pinned: string;
+    pinned_about: string;
+    no_split: string;
+    no_merge: string;
+  };
+  correct: {
+    open: string;
+    lead: string;
+    text: string;
+    choose: string;
+    send: string;
+    cancel: string;
+    waiting: string;
+    running: string;
+    done: string;
+    ended: string;
+    cancelled: string;
+    unreadable: string;
   };
   warnings: {
     fast: string;

@@ -36,7 +36,7 @@ def limit_of(method: str, path: str) -> BodyLimit:
     """Return the limit of a request's body."""
     if path == "/internal/v1/reports":
         return BodyLimit(size_bytes=REPORT_BYTES, whole_s=SMALL_BODY_S)
-    if path.startswith("/api/v1/jobs/") and path.endswith("/transcript") and method == "PUT":
+    if path.startswith("/api/v1/jobs/") and path.endswith(("/transcript", "/alignment")) and method in {"PUT", "POST"}:
         return BodyLimit(size_bytes=EDIT_BYTES, whole_s=SMALL_BODY_S)
     recording = path in TRANSFERS or path.startswith(("/uploads/", "/v1/audio/"))
     if recording and method in {"POST", "PATCH"}:

@@ -65,6 +65,7 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     f"{JOB}/shares/{{share_id}}": {"DELETE": ADMIN},
     f"{JOB}/collaborators": {"GET": READ},
     f"{JOB}/collaborators/{{name}}": {"PUT": WRITE, "DELETE": WRITE},
+    f"{JOB}/alignment": {"GET": READ, "POST": WRITE, "DELETE": WRITE},
     f"{JOB}/versions": {"GET": READ},
     f"{JOB}/versions/{{number}}": {"GET": READ},
     f"{JOB}/versions/{{number}}/changes": {"GET": READ},

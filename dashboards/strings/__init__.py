@@ -77,6 +77,8 @@ FINDING: dict[str, str] = {
     "speech with no text": "Speech was detected here, but it has no text",
     "possible speech with no text": "This may be quiet speech, and it has no text",
     "text with no speech": "Text without detected speech; it may be invented",
+    "text left out": "The corrected text leaves out what is said here",
+    "text without sound": "The corrected text has words here that nobody has time to say",
     "repetition": "Repeated words; some may be invented",
     "low confidence": "The model was uncertain about these words",
     "seam": "Two parts meet here; a word may be missing or repeated",

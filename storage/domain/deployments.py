@@ -10,6 +10,7 @@ class Deployment(StrEnum):
     TRANSCRIBE_CLIP = "transcribe-clip"
     TRANSCRIBE_SPAN = "transcribe-span"
     TELL_SPEAKERS_APART = "tell-speakers-apart"
+    ALIGN_TEXT = "align-text"
     EXPORT_TRANSCRIPT = "export-transcript"
     INGEST_BATCH = "ingest-batch"
     UPKEEP = "upkeep"

@@ -27,7 +27,7 @@ EXPORTER_VERSION = 11
 """Increment it when the output of `tasks.exports.writers` changes, so that files are rewritten."""
 
 
-PLANS, TRANSCRIPTS = "plans/", "transcripts/"
+PLANS, TRANSCRIPTS, ALIGNMENTS = "plans/", "transcripts/", "alignments/"
 
 
 def required_in(folder: str, name: str) -> str:
@@ -109,14 +109,32 @@ def peaks_folder(media_sha256: str) -> str:
     return f"peaks/{media_sha256[:2]}/{media_sha256}/"
 
 
-def peaks_name(media_sha256: str, audio_track: int | None) -> str:
-    """Return the name of the waveform of one of a recording's audio tracks."""
-    return f"{peaks_folder(media_sha256)}track{track(audio_track)}.u8"
+def peaks_name(media_sha256: str, audio_track: int | None, *, fine: bool = False) -> str:
+    """Return the name of the waveform of one of a recording's audio tracks.
+
+    It has a byte for each 100 ms, or a `fine` one for each 10 ms.
+    """
+    return f"{peaks_folder(media_sha256)}track{track(audio_track)}{'.fine' if fine else ''}.u8"
 
 
 def track(audio_track: int | None) -> str:
     """Return how names tell the audio track; without one the file decides."""
     return "auto" if audio_track is None else str(audio_track)
+
+
+def alignments_folder(job_id: str) -> str:
+    """Return the folder of a job's corrected texts while they get their times."""
+    return f"{ALIGNMENTS}{job_id[-2:]}/{job_id}/"
+
+
+def corrected_text_name(job_id: str, alignment_id: str) -> str:
+    """Return the name of a corrected text as it was sent."""
+    return f"{alignments_folder(job_id)}{alignment_id}.txt"
+
+
+def aligned_text_name(job_id: str, alignment_id: str) -> str:
+    """Return the name of a corrected text with its times."""
+    return f"{alignments_folder(job_id)}{alignment_id}.json"
 
 
 def exports_folder(job_id: str) -> str:

@@ -22,6 +22,7 @@ DELETE_PARTS = (
     "DELETE FROM summaries WHERE job_id = $id",
     "DELETE FROM shares WHERE job_id = $id",
     "DELETE FROM collaborators WHERE job_id = $id",
+    "DELETE FROM alignments WHERE job_id = $id",
     "DELETE FROM answers WHERE job_id = $id",
     "DELETE FROM jobs_by_key WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",
@@ -112,7 +113,7 @@ def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall() if not row[0].startswith(folder)]
     own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, folder]
     own += [names.later_transcript_name(job.id, attempt) for attempt in range(2, job.attempt + 1)]
-    own += [names.partial_folder(job.id), names.summaries_folder(job.id)]
+    own += [names.partial_folder(job.id), names.summaries_folder(job.id), names.alignments_folder(job.id)]
     return tuple(dict.fromkeys(own))
 
 

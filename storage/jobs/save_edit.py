@@ -10,13 +10,13 @@ from storage.domain import names
 from storage.domain.clock import utc_now
 from storage.domain.errors import AlreadyStored, NotFound, TranscriptMoved
 from storage.domain.job_actions import JobAction
-from storage.domain.records import Transcript, Version, from_json, to_json
+from storage.domain.records import AlignedText, Transcript, Version, from_json, to_json
 from storage.files.file_store import Files
 from storage.jobs import job_rows, manifests
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.transcripts import transcript_store, versions
-from storage.transcripts.edits import Draft, edited
+from storage.transcripts.edits import Draft, Piece, edited
 
 FINDER = "system:rebuild"
 _LOCKS = tuple(threading.Lock() for _ in range(64))
@@ -38,7 +38,7 @@ def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str)
         if whole is None:
             raise NotFound("transcript of job", job_id)
         after, changed = edited(whole, draft)
-        if after.segments == whole.segments:
+        if (after.segments, after.pinned_cues) == (whole.segments, whole.pinned_cues):
             with ledger.read() as con:
                 return versions.current(con, job_id)
         return _save(ledger, files, after, changed=changed, note=draft.note, actor=actor, action="transcript.edit")
@@ -59,6 +59,25 @@ def restore(ledger: Ledger, files: Files, job_id: str, number: int, *, base: int
         before = dataclasses.replace(versions.read(files, wanted), version=base + 1)
         note = f"Version {number} restored"
         return _save(ledger, files, before, changed=0, note=note, actor=actor, action="transcript.restore")
+
+
+def align(
+    ledger: Ledger, files: Files, job_id: str, found: AlignedText, *, base: int, note: str, actor: str
+) -> Version:
+    """Save a corrected text with its times as the new current version; see `edit`."""
+    with _lock_of(job_id):
+        with ledger.read() as con:
+            _may_change(con, job_id, base)
+            whole = transcript_store.get(con, job_id)
+        if whole is None:
+            raise NotFound("transcript of job", job_id)
+        checked = tuple(
+            Piece(start_s=one.start_s, end_s=one.end_s, text=one.text, speaker=one.speaker, words=one.words)
+            for one in found.segments
+        )
+        after, changed = edited(whole, Draft(base=base, segments=checked))
+        after = dataclasses.replace(after, findings=found.findings)
+        return _save(ledger, files, after, changed=changed, note=note, actor=actor, action="transcript.align")
 
 
 def _save(

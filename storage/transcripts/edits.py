@@ -6,7 +6,8 @@ from difflib import SequenceMatcher
 from math import isfinite
 
 from storage.domain.errors import BadRequest
-from storage.domain.records import Segment, Transcript, Word
+from storage.domain.records import PinnedCue, Segment, Transcript, Word
+from storage.transcripts import pinned_cues
 from storage.transcripts.word_alignment import aligned, within
 
 MAX_SEGMENTS = 200_000
@@ -38,6 +39,7 @@ class Draft:
     base: int
     segments: tuple[int | Piece, ...]
     note: str = ""
+    cues: tuple[PinnedCue, ...] | None = None  # None keeps those of `base`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,13 @@ def edited(transcript: Transcript, draft: Draft) -> tuple[Transcript, int]:
             raise BadRequest(f"segments[{place}]", "it begins before the one in front of it; put them in order of time")
     before = set(old)
     changed = sum(segment not in before for segment in found) + max(0, len(old) - len(found))
-    return replace(transcript, segments=tuple(found), version=draft.base + 1), changed
+    pinned = transcript.pinned_cues
+    if draft.cues is not None:
+        pinned_cues.check(draft.cues, duration_s=transcript.duration_s + PAST_END_S)
+        changed += len(set(draft.cues) - set(pinned)) or len(set(pinned) - set(draft.cues))
+        pinned = draft.cues
+    pinned = pinned_cues.settled(pinned, found)
+    return replace(transcript, segments=tuple(found), pinned_cues=pinned, version=draft.base + 1), changed
 
 
 def _made(old: Sequence[Segment], piece: Piece, place: int, duration_s: float) -> Segment:
@@ -133,7 +141,7 @@ def _origin(old: Sequence[Segment], piece: Piece, place: int) -> Sequence[Segmen
 
 
 def changes(before: Transcript, after: Transcript) -> list[Change]:
-    """Return the differences between two versions, in order of time."""
+    """Return the differences between two versions, with those of subtitles, by time."""
     keys = [_key(segment) for segment in before.segments], [_key(segment) for segment in after.segments]
     found: list[Change] = []
     for kind, old, old_end, new, new_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
@@ -149,7 +157,14 @@ def changes(before: Transcript, after: Transcript) -> list[Change]:
                 after=tuple(_line(one) for one in now),
             )
         )
-    return found
+    found += [_cue_change(one, removed=True) for one in before.pinned_cues if one not in after.pinned_cues]
+    found += [_cue_change(one, removed=False) for one in after.pinned_cues if one not in before.pinned_cues]
+    return sorted(found, key=lambda change: change.start_s)
+
+
+def _cue_change(cue: PinnedCue, *, removed: bool) -> Change:
+    shown = (f"[{cue.start_s:.3f} – {cue.end_s:.3f}]",)
+    return Change(start_s=cue.start_s, end_s=cue.end_s, before=shown if removed else (), after=() if removed else shown)
 
 
 def _key(segment: Segment) -> tuple[str, str | None, int, int]:

@@ -21,9 +21,9 @@ def aligned(words: Sequence[Word], text: str, *, start_s: float, end_s: float) -
     """
     if not words:
         return ()
-    units, tokens = _units(words), TOKEN.findall(f" {text.strip()}")
+    units, tokens = units_of(words), TOKEN.findall(f" {text.strip()}")
     found: list[Word] = []
-    keys = [_key(_text(unit)) for unit in units], [_key(token) for token in tokens]
+    keys = [key_of(text_of_unit(unit)) for unit in units], [key_of(token) for token in tokens]
     matcher = SequenceMatcher(None, *keys, autojunk=False)
     for kind, old, old_end, new, new_end in matcher.get_opcodes():
         if kind == "equal":
@@ -67,12 +67,12 @@ def within(words: Sequence[Word], start_s: float, end_s: float) -> tuple[Word, .
 
 def _kept(unit: Sequence[Word], token: str) -> list[Word]:
     """Return an unchanged unit, with the new spelling if case or punctuation changed."""
-    if _text(unit).strip() == token.strip():
+    if text_of_unit(unit).strip() == token.strip():
         return list(unit)
     return [Word(start_s=unit[0].start_s, end_s=unit[-1].end_s, text=token, probability=SURE)]
 
 
-def _units(words: Sequence[Word]) -> list[list[Word]]:
+def units_of(words: Sequence[Word]) -> list[list[Word]]:
     """Group the engine's words as the text is split: at spaces and around single characters."""
     units: list[list[Word]] = []
     for word in words:
@@ -80,7 +80,7 @@ def _units(words: Sequence[Word]) -> list[list[Word]]:
         pieces = [word] if len(parts) == 1 else [replace(word, text=w.text, start_s=w.start_s, end_s=w.end_s)
                                                  for w in shared_out(parts, word.start_s, word.end_s)]  # fmt: skip
         for piece in pieces:
-            joined = units and TOKEN.fullmatch(_text(units[-1]) + piece.text)
+            joined = units and TOKEN.fullmatch(text_of_unit(units[-1]) + piece.text)
             if joined:
                 units[-1].append(piece)
             else:
@@ -92,11 +92,11 @@ def _next_start(units: Sequence[Sequence[Word]], at: int, end_s: float) -> float
     return units[at][0].start_s if at < len(units) else end_s
 
 
-def _text(unit: Sequence[Word]) -> str:
+def text_of_unit(unit: Sequence[Word]) -> str:
     return "".join(word.text for word in unit)
 
 
-def _key(token: str) -> str:
+def key_of(token: str) -> str:
     """Return the letters of a word, for comparison without case and punctuation."""
     bare = token.strip().casefold()
     return bare.strip("\"'“”‘’«».,;:!?…()[]-–—¿¡。、，！？") or bare

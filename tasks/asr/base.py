@@ -6,7 +6,7 @@ from typing import Protocol
 
 from storage.domain.errors import BadRequest, ModelCannot
 from storage.domain.model_names import translates
-from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch
+from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch, Word
 from tasks.audio.decode import Samples
 from tasks.models.catalogue import Resolved
 from tasks.models.devices import DevicePlan
@@ -108,6 +108,20 @@ class AsrEngine(Protocol):
         Raises:
             DecodingStopped: `should_stop` returned true.
             OutOfDeviceMemory: even the smallest plan does not fit the device.
+        """
+        ...
+
+    def align(
+        self, pcm: Samples, text: str, *, language: str | None = None, speech: tuple[Stretch, ...] = ()
+    ) -> tuple[Word, ...]:
+        """Return the words of a known text with their times in the sound.
+
+        `pcm` is as for `transcribe`, of at most 28 s; times are seconds from its start. Together the words spell the
+        text. Returns none if the text is too long for so much sound.
+
+        Raises:
+            OutOfDeviceMemory: even the smallest plan does not fit the device.
+            BadRequest: the model does not support the language.
         """
         ...
 

@@ -16,10 +16,11 @@ from typing import Any, Self, TypeVar
 
 from storage.domain.errors import ModelMissing, OutOfDeviceMemory
 from storage.domain.job_messages import encode, text_of
-from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch
+from storage.domain.records import LanguageMismatch, Options, SpanResult, Stretch, Word
 from storage.domain.settings import EngineSettings
 from storage.domain.transcript_notes import RanOnCpu, SmallerBatches, SmallerWeights, SteppedDown, SteppedTo
 from tasks.asr.base import ENGLISH, Capabilities, OnProgress, ShouldStop, language_to_decode
+from tasks.asr.forced_alignment import timed_text
 from tasks.asr.transcribe_windows import language_mismatches, transcribe_windows
 from tasks.asr.whisper_decode import Decoder
 from tasks.audio.decode import Samples
@@ -236,6 +237,19 @@ class Engine(AbstractContextManager["Engine"]):
                 should_stop=should_stop,
             )
         )
+
+    def align(
+        self, pcm: Samples, text: str, *, language: str | None = None, speech: tuple[Stretch, ...] = ()
+    ) -> tuple[Word, ...]:
+        """Return the words of a known text with their times in the sound; see `AsrEngine.align`."""
+        options = Options()
+        spoken = language_to_decode(self, options, language) or ENGLISH
+
+        def work() -> tuple[Word, ...]:
+            decoder = Decoder(model=self.model, options=options)
+            return timed_text(pcm, text, decoder=decoder, language=spoken, speech=speech)
+
+        return self.with_less(work)
 
     def can_step_down(self) -> bool:
         """Return whether there is a smaller plan."""

@@ -165,7 +165,7 @@ class Decoder:
             [token for token in result.sequences_ids[0] if token < prompt.tokenizer.eot]
             for result, prompt in zip(results, prompts, strict=True)
         ]
-        timed = self._timed(tokens, windows, languages)
+        timed = self.timed(tokens, windows, languages)
         return [
             window_text(
                 text=prompt.tokenizer.decode(text_tokens),
@@ -225,7 +225,7 @@ class Decoder:
             return np.ascontiguousarray(pad_or_trim(features, max_frames))
         return np.ascontiguousarray(features[:, : features.shape[1] // 2 * 2])
 
-    def _timed(self, tokens: list[list[int]], windows: Sequence[Encoded], languages: Sequence[str]) -> list[list[Word]]:
+    def timed(self, tokens: list[list[int]], windows: Sequence[Encoded], languages: Sequence[str]) -> list[list[Word]]:
         """Return the words of each window; on a CPU one by one, as in `encoded`."""
         from faster_whisper.transcribe import merge_punctuations
 

@@ -25,7 +25,7 @@ from tasks.audio.decode import PATIENCE, SAMPLE_RATE_HZ, Decoding, Ints, Patienc
 from tasks.audio.offset import OffsetRemover
 from tasks.audio.speech_search import FoundSpeech, SpeechSearch
 from tasks.audio.split import Bounds, Cutter
-from tasks.audio.waveform import Peaks
+from tasks.audio.waveform import FINE_PEAK_S, Peaks
 from tasks.audio.windows import quietest_of
 
 PLAN_VERSION = 11  # count up when decoding, speech detection or cutting changes
@@ -80,6 +80,7 @@ def ingest(
                 on_progress(ingest_pass.length_s)
         plan = ingest_pass.finish(sha256, notes=decoding.notes, media_start_s=decoding.start_s)
     files.write(names.peaks_name(sha256, options.audio_track), ingest_pass.peaks.data())
+    files.write(names.peaks_name(sha256, options.audio_track, fine=True), ingest_pass.fine_peaks.data())
     files.write(plan_name, to_json(plan))
     return plan
 
@@ -152,7 +153,7 @@ class _IngestPass:
         self._spans = 0
         self._offset = OffsetRemover()
         self._channel_names: Sequence[str] = ()
-        self.peaks = Peaks()
+        self.peaks, self.fine_peaks = Peaks(), Peaks(FINE_PEAK_S)
 
     @property
     def length_s(self) -> float:
@@ -168,6 +169,7 @@ class _IngestPass:
             self._begin(block, self._channel_names)
         mixed = self._mixer.mono(block)
         self.peaks.add(mixed)
+        self.fine_peaks.add(mixed)
         if len(self._voices) == 1:
             self._voices[0].read(mixed)
             return

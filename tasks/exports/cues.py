@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from storage.domain.records import CueLimits, Segment, Word
+from storage.domain.records import CueLimits, PinnedCue, Segment, Word
+from storage.transcripts.pinned_cues import Pins
 from tasks.text.line_breaking import fitted, never_between, spread, width, without_spaces
 from tasks.text.word_borders import cut_at_borders
 
@@ -46,6 +47,7 @@ class Cue:
     lines: tuple[tuple[Word, ...], ...]
     speaker: str | None = None
     language: str | None = None
+    pinned: bool = False  # a person set its times
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -57,23 +59,29 @@ class Cue:
         return "\n".join(map(text_of, self.lines))
 
 
-def cues(segments: Sequence[Segment], limits: CueLimits, *, named: bool = False) -> list[Cue]:
+def cues(
+    segments: Sequence[Segment], limits: CueLimits, *, named: bool = False, pinned: Sequence[PinnedCue] = ()
+) -> list[Cue]:
     """Return the cues of a transcript, in order and without overlap.
+
+    Those that a person pinned keep their words and times; lines are broken in all of them.
 
     With `named`, the text itself names the speaker as `Name: ` at every change: for formats without voices.
     """
     result: list[Cue] = []
     last_speaker: str | None = None
-    for heard, speaker, language in runs(segments):
+    for heard, speaker, language, pin in runs(segments, pinned):
         words = cut_at_borders(heard)
         name = speaker if limits.speakers else None
         if named and name and name != last_speaker:
             words[0] = replace(words[0], text=f" {prefix(name)}{words[0].text.lstrip()}")
         last_speaker = name
-        for group in grouped(fitted(words, limits.max_line_width), limits):
+        fitting = fitted(words, limits.max_line_width)
+        for group in [fitting] if pin else grouped(fitting, limits):
+            shown: PinnedCue | Word = pin or group[0]
+            times = {"start_s": shown.start_s, "end_s": pin.end_s if pin else group[-1].end_s}
             broken = lines(group, limits)
-            times = {"start_s": group[0].start_s, "end_s": group[-1].end_s}
-            result.append(Cue(**times, lines=broken, speaker=name, language=language))
+            result.append(Cue(**times, lines=broken, speaker=name, language=language, pinned=pin is not None))
     return timed(result, limits)
 
 
@@ -96,22 +104,27 @@ def _readable(segment: Segment) -> Segment:
     return replace(segment, text=CONTROL.sub("", segment.text), words=words)
 
 
-def runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Word], str | None, str | None]]:
-    """Yield words that may share cues, with their speaker and language.
+Run = tuple[list[Word], str | None, str | None, PinnedCue | None]
 
-    A run has one speaker, also by the marks of its text, one language and no long pause. White space is at the start of
-    a word or nowhere.
+
+def runs(segments: Sequence[Segment], pinned: Sequence[PinnedCue] = ()) -> Iterator[Run]:
+    """Yield words that may share cues, with speaker, language and pinned cue.
+
+    A run has one speaker, also by the marks of its text, one language and no long pause, unless a person pinned it.
+    White space is at the start of a word or nowhere.
     """
     run: list[Word] = []
-    attributes: tuple[str | None, str | None] = (None, None)
+    attributes: tuple[str | None, str | None, PinnedCue | None] = (None, None, None)
+    pins = Pins(pinned)
     spaced = True
     for segment in segments:
         for place, word in enumerate(words_of(_readable(segment))):
-            changed = (segment.speaker, segment.language) != attributes
-            if run and (changed or word.start_s - run[-1].end_s > PAUSE_S or _new_speaker(run[-1].text, word.text)):
+            pin = pins.of(word.start_s, segment.speaker)
+            changed = (segment.speaker, segment.language, pin) != attributes
+            if run and (changed or (pin is None and _parted(run[-1], word))):
                 yield run, *attributes
                 run = []
-            attributes = segment.speaker, segment.language
+            attributes = segment.speaker, segment.language, pin
             spaced = spaced or (place == 0 and not (run and without_spaces(run[-1].text, word.text)))
             text = (" " if spaced or word.text[0].isspace() else "") + " ".join(word.text.split())
             spaced = word.text[-1].isspace()
@@ -251,6 +264,10 @@ def timed(untimed: Sequence[Cue], limits: CueLimits) -> list[Cue]:
     last_end_s = 0.0
     for index, cue in enumerate(untimed):
         start_s = round(max(cue.start_s, last_end_s), 3)
+        if cue.pinned:
+            last_end_s = round(max(cue.end_s, start_s + SHORTEST_S), 3)
+            result.append(replace(cue, start_s=start_s, end_s=last_end_s))
+            continue
         following = untimed[index + 1] if index + 1 < len(untimed) else None
         following_s = following.start_s if following else NEVER
         wished_s = max(limits.min_duration_s, width(cue.text) / limits.max_chars_per_s)
@@ -269,6 +286,11 @@ def timed(untimed: Sequence[Cue], limits: CueLimits) -> list[Cue]:
 def text_of(words: Sequence[Word]) -> str:
     """Return the words as one line of text."""
     return " ".join("".join(word.text for word in words).split())
+
+
+def _parted(before: Word, word: Word) -> bool:
+    """Return whether a pause or another speaker is between two words."""
+    return word.start_s - before.end_s > PAUSE_S or _new_speaker(before.text, word.text)
 
 
 def _new_speaker(before: str, text: str) -> bool:

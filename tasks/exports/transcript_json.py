@@ -18,6 +18,7 @@ from storage.domain.records import (
     Finding,
     LanguageGuess,
     Options,
+    PinnedCue,
     Redecoding,
     Seam,
     Segment,
@@ -29,6 +30,7 @@ from tasks.asr.confidence import LOW_CONFIDENCE, NO_SPEECH, NO_TEXT, REPETITION,
 from tasks.assembly.metrics import quality
 from tasks.assembly.review_findings import DAMAGED, DOUBTED, LANGUAGE, MAYBE_SPEECH, NOTHING_SAID
 from tasks.assembly.seam_audit import SEAM
+from tasks.assembly.text_alignment import TEXT_EXTRA, TEXT_MISSING
 from tasks.exports.cues import words_of
 from tasks.exports.srt_vtt import milliseconds
 
@@ -38,6 +40,8 @@ REVIEW_ORDER = (
     NOTHING_SAID,
     DOUBTED,
     DAMAGED,
+    TEXT_EXTRA,
+    TEXT_MISSING,
     NO_TEXT,
     MAYBE_SPEECH,
     REPETITION,
@@ -64,9 +68,11 @@ def _value(value: Any) -> str:
 def document(transcript: Transcript) -> dict[str, Any]:
     """Return the transcript as a document.
 
-    `segments` have a `language` if the recording has several, and `words` if the job requested word times.
+    `segments` have a `language` if the recording has several, and `words` if the job requested word times. Subtitles
+    that a person set are `pinned_cues`.
     """
     with_words = transcript.options.word_timestamps
+    pinned = [_pinned(one) for one in transcript.pinned_cues]
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -92,7 +98,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "untranscribed": [_placed(one) for one in transcript.untranscribed],
         "given_up": texts_of(transcript.given_up),
         "seams": [_seam(one) for one in transcript.seams],
-    }
+    } | ({"pinned_cues": pinned} if pinned else {})
 
 
 def to_review(unordered: tuple[Finding, ...]) -> list[Finding]:
@@ -146,6 +152,10 @@ def _placed(one: Redecoding | Untranscribed) -> dict[str, Any]:
     return {"start": seconds(record.pop("start_s")), "end": seconds(record.pop("end_s")), **record}
 
 
+def _pinned(one: PinnedCue) -> dict[str, Any]:
+    return {name.removesuffix("_s"): value for name, value in asdict(one).items()}
+
+
 def _seam(one: Seam) -> dict[str, Any]:
     record = asdict(one)
     return {"at": seconds(record.pop("at_s")), **{name.removesuffix("_s"): value for name, value in record.items()}}
@@ -197,7 +207,13 @@ def _transcript(parsed: dict[str, Any]) -> Transcript:
         ),
         given_up=tuple(parsed["given_up"]),
         other_languages=tuple(LanguageGuess(**one) for one in parsed["other_languages"]),
+        pinned_cues=tuple(map(_pinned_cue, parsed.get("pinned_cues", ()))),
     )
+
+
+def _pinned_cue(parsed: dict[str, Any]) -> PinnedCue:
+    times = {f"{name}_s": _moment(parsed[name]) for name in ("start", "end", "from", "until")}
+    return PinnedCue(**times, speaker=parsed.get("speaker"))
 
 
 def _options(parsed: dict[str, Any]) -> Options:

@@ -38,7 +38,7 @@ def each(
     transcript: Transcript, formats: Iterable[ExportFormat], limits: CueLimits
 ) -> Iterator[tuple[ExportFormat, bytes]]:
     """Yield the transcript as a file of each format; shared work is done once."""
-    cues_of = cache(partial(cues, transcript.segments, limits))
+    cues_of = cache(partial(cues, transcript.segments, limits, pinned=transcript.pinned_cues))
     for fmt in formats:
         written = write(fmt, transcript, limits, cues_of)
         if isinstance(written, str):

@@ -1,5 +1,5 @@
 /** What the API answers to the player, put together of the generated parts. */
-import type { EditedWord, StoredRedecoding, StoredSeam, StoredSegment } from "../contracts.js";
+import type { EditedWord, PinnedCue, StoredRedecoding, StoredSeam, StoredSegment } from "../contracts.js";
 
 export type { Chapter, Comment, Edit, HighlightedPassage, Note, Reply, StoredRedecoding, StoredSeam, StoredSegment, SummaryState, Version, VersionChange } from "../contracts.js";
 
@@ -16,6 +16,7 @@ export interface SegmentSource {
 export interface StoredTranscript {
   version?: number;
   segments?: StoredSegment[];
+  pinned_cues?: PinnedCue[];
   reheard?: StoredRedecoding[];
   seams?: StoredSeam[];
 }

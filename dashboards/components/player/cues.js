@@ -3,7 +3,8 @@
  *
  * @import { CueSettings, PlayerText } from "../contracts.js"
  *
- * @typedef {{ start: number, end: number, speaker: string, text: string }} Cue - times are seconds; lines end in \n
+ * @typedef {{ from: number, until: number, speaker: string }} Pin - which words a cue shows that was set by hand
+ * @typedef {{ start: number, end: number, speaker: string, text: string, pin?: Pin }} Cue - times are seconds; lines end in \n
  */
 import { fill } from "../shared/format.js";
 

@@ -2,8 +2,10 @@
  * Edits that are not saved, in this browser: a draft for each recording.
  *
  * @import { Edit } from "./api.js"
+ * @import { Cue } from "./cues.js"
  *
- * @typedef {{ version: number, at: number, segments: (number | Edit)[] }} Draft - which version it is of, and when
+ * @typedef {{ version: number, at: number, segments: (number | Edit)[], cues?: Cue[] }} Draft - which version it is of,
+ *   and when; `cues` are there where some were set
  */
 
 export class DraftStore {

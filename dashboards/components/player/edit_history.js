@@ -1,14 +1,17 @@
 /**
- * What can be undone, and done again: lists of segments, since a change makes new ones.
+ * What can be undone, and done again: lists of segments and of cues, since a change makes new ones.
  *
+ * @import { Cue } from "./cues.js"
  * @import { Segment } from "./segments.js"
+ *
+ * @typedef {{ segments: Segment[], cues: Cue[] | null }} Snapshot - `cues` is null where nobody has looked at them
  */
 const MAX_STEPS = 300;
 
 export class EditHistory {
-  /** @type {Segment[][]} */
+  /** @type {Snapshot[]} */
   #past = [];
-  /** @type {Segment[][]} */
+  /** @type {Snapshot[]} */
   #future = [];
 
   get canUndo() {
@@ -22,7 +25,7 @@ export class EditHistory {
   /**
    * Note what there was before a change.
    *
-   * @param {Segment[]} before
+   * @param {Snapshot} before
    */
   add(before) {
     this.#past.push(before);
@@ -33,13 +36,13 @@ export class EditHistory {
   /**
    * Return what there was before the last change; nothing where there was none.
    *
-   * @param {Segment[]} now
+   * @param {Snapshot} now
    */
   undo(now) {
     return step(this.#past, this.#future, now);
   }
 
-  /** @param {Segment[]} now */
+  /** @param {Snapshot} now */
   redo(now) {
     return step(this.#future, this.#past, now);
   }
@@ -51,12 +54,12 @@ export class EditHistory {
 }
 
 /**
- * @param {Segment[][]} from
- * @param {Segment[][]} to
- * @param {Segment[]} now
+ * @param {Snapshot[]} from
+ * @param {Snapshot[]} to
+ * @param {Snapshot} now
  */
 function step(from, to, now) {
-  const segments = from.pop();
-  if (segments) to.push(now);
-  return segments;
+  const snapshot = from.pop();
+  if (snapshot) to.push(now);
+  return snapshot;
 }

@@ -5,6 +5,8 @@
  * @import { Draft } from "./drafts.js"
  * @import { NoticeButton, Player } from "./player.js"
  * @import { Line } from "./line.js"
+ * @import { Cue } from "./cues.js"
+ * @import { Snapshot } from "./edit_history.js"
  * @import { Segment } from "./segments.js"
  */
 import { closest, make, messageOf } from "../shared/dom.js";
@@ -58,7 +60,13 @@ export class Editor {
   #edits() {
     const { base, segments } = this.script;
     const changed = segments.filter((segment) => segment.changed).length;
-    return changed || (base?.length ?? 0) - segments.length; // none is changed: some may be gone
+    const gone = (base?.length ?? 0) - segments.length;
+    return (changed || Math.max(0, gone)) + this.player.cues.edits; // none is changed: some may be gone
+  }
+
+  /** @returns {Snapshot} */
+  get #now() {
+    return { segments: this.script.segments, cues: this.player.cues.cues };
   }
 
   /** The transcript has come from the server: nothing to undo; perhaps a draft from before. */
@@ -106,27 +114,27 @@ export class Editor {
    * Take new segments as one step that can be undone.
    *
    * @param {Segment[]} segments
+   * @param {Cue[] | null} [cues] - where they change, too
    */
-  change(segments) {
-    this.#history.add(this.script.segments);
-    this.#lastTyped = null;
-    this.script.set(segments);
-    this.#changed();
+  change(segments, cues = null) {
+    this.#history.add(this.#now);
+    this.#show({ segments, cues });
   }
 
   undo() {
-    this.#show(this.#history.undo(this.script.segments));
+    this.#show(this.#history.undo(this.#now));
   }
 
   redo() {
-    this.#show(this.#history.redo(this.script.segments));
+    this.#show(this.#history.redo(this.#now));
   }
 
-  /** @param {Segment[] | undefined} segments */
-  #show(segments) {
-    if (!segments) return;
+  /** @param {Snapshot | undefined} snapshot */
+  #show(snapshot) {
+    if (!snapshot) return;
     this.#lastTyped = null;
-    this.script.set(segments);
+    if (snapshot.segments !== this.script.segments) this.script.set(snapshot.segments);
+    this.player.cues.take(snapshot.cues);
     this.#changed();
   }
 
@@ -143,7 +151,7 @@ export class Editor {
     if (!line) return;
     const now = Date.now();
     if (this.#lastTyped?.line !== line || now - this.#lastTyped.at >= ONE_STEP_MS) {
-      this.#history.add(this.script.segments);
+      this.#history.add(this.#now);
     }
     this.#lastTyped = { line, at: now };
     const text = oneLine(line.words.textContent);
@@ -262,7 +270,7 @@ export class Editor {
     const { text } = this.player;
     const drop = () => {
       this.player.notice(null);
-      this.change(this.script.base ?? []);
+      this.change(this.script.base ?? [], this.player.cues.loadedCues);
       this.keepDraft();
     };
     this.player.notice(text.ask_discard, [[text.save.discard, drop], [text.keep_editing, () => this.player.notice(null), true]], "warn");
@@ -275,7 +283,8 @@ export class Editor {
     this.#saving = true;
     this.#showBar();
     try {
-      await player.ask("/transcript", { method: "PUT", body: { version: script.version, segments: toSave(sent) } });
+      const body = { version: script.version, segments: toSave(sent), cues: player.cues.toSave() };
+      await player.ask("/transcript", { method: "PUT", body });
       this.#saved = sent;
       this.#hasOfferedDraft = false;
       this.keepDraft();
@@ -317,9 +326,10 @@ export class Editor {
       return this.#notSaved(error, () => this.#rebase());
     }
     const [base, mine] = [script.base ?? [], script.segments];
+    const cues = player.cues.edits ? player.cues.cues : null;
     script.take(theirs);
     const { segments, clash } = rebased(base, mine, script.base ?? []);
-    this.change(segments);
+    this.change(segments, cues);
     this.start();
     /** @type {NoticeButton} */
     const save = [text.save.save, () => (player.notice(null), this.save()), true];
@@ -336,7 +346,8 @@ export class Editor {
       if (!this.#hasOfferedDraft) this.drafts.drop();
       return;
     }
-    this.drafts.keep({ version, at: Date.now(), segments: toSave(segments) });
+    const cues = this.player.cues.edits ? (this.player.cues.cues ?? undefined) : undefined;
+    this.drafts.keep({ version, at: Date.now(), segments: toSave(segments), cues });
   }
 
   #offerDraft() {
@@ -368,9 +379,9 @@ export class Editor {
     player.notice(null);
     const mine = draft.segments.map((one) => (typeof one === "number" ? base[one] : segmentOfEdit(one)));
     this.start();
-    if (base === script.base) return this.change(mine);
+    if (base === script.base) return this.change(mine, draft.cues);
     const { segments, clash } = rebased(base, mine, script.base ?? []);
-    this.change(segments);
+    this.change(segments, draft.cues);
     if (clash) player.notice(fill(player.text.both_changed, { all: clash, version: script.version }), [], "warn");
   }
 }

@@ -21,6 +21,7 @@ import { PartialText } from "./partial_text.js";
 import { Passages } from "./passages.js";
 import { SheetTabs } from "./sheet_tabs.js";
 import { ShortcutsDialog } from "./shortcuts_dialog.js";
+import { TextCorrection } from "./text_correction.js";
 import { TranscriptView } from "./transcript_view.js";
 import { ViewFrame } from "./view_frame.js";
 import { Waveform } from "./waveform.js";
@@ -79,9 +80,10 @@ export class Player {
     this.wave = new Waveform(this, this.find(".wave"), data.peaks);
     this.script = new TranscriptView(this);
     this.finder = new FindReplace(this);
-    this.editor = data.may_edit ? new Editor(this) : null;
     this.panels = new Panels(this);
     this.cues = new CueList(this);
+    this.editor = data.may_edit ? new Editor(this) : null;
+    this.correction = data.may_edit ? new TextCorrection(this) : null;
     this.passages = new Passages(this);
     this.partial = data.partial ? new PartialText(this) : null;
     this.#wire();
@@ -125,7 +127,10 @@ export class Player {
   /** All of it is transcribed: the same page, where it is, with all that belongs to a transcript. */
   #becomeFinal() {
     this.find(".partial").hidden = true;
-    if (this.data.may_edit) this.editor = new Editor(this);
+    if (this.data.may_edit) {
+      this.editor = new Editor(this);
+      this.correction = new TextCorrection(this);
+    }
     this.script.showTools();
     this.tabs.show();
     this.open("script");

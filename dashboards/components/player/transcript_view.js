@@ -77,9 +77,11 @@ export class TranscriptView {
       follow: tool("follows", () => this.setFollow(!this.following), this.following),
       shade: tool("shade", () => this.shade(!this.shading), this.shading),
       doubt: tool("doubt", () => this.doubt(1)),
+      correct: tool("correct", () => this.player.correction?.open()),
     };
-    const { edit, ...others } = buttons;
-    this.player.find(".tools").replaceChildren(...(this.player.data.may_edit ? [edit] : []), ...Object.values(others));
+    const { edit, correct, ...others } = buttons;
+    const [first, last] = this.player.data.may_edit ? [[edit], [correct]] : [[], []];
+    this.player.find(".tools").replaceChildren(...first, ...Object.values(others), ...last);
     this.player.root.classList.toggle("shading", this.shading);
     return buttons;
   }

@@ -30,6 +30,7 @@ from storage.domain.errors.account_errors import (
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.errors.job_errors import (
     PASSING,
+    AlignmentsBusy,
     ExportFailed,
     ExportPending,
     JobMoved,
@@ -40,6 +41,7 @@ from storage.domain.errors.job_errors import (
     SpanFailed,
     SpanPutOff,
     StaleAttempt,
+    TextDoesNotMatch,
     TranscriptMoved,
     Unexpected,
 )
@@ -99,6 +101,7 @@ from storage.domain.errors.storage_errors import (
 
 __all__ = [
     "PASSING",
+    "AlignmentsBusy",
     "AlreadyStored",
     "AlreadyUp",
     "AudioUnreadable",
@@ -168,6 +171,7 @@ __all__ = [
     "StorageUnreachable",
     "SummariesOff",
     "SummaryFailed",
+    "TextDoesNotMatch",
     "TooManyFromAddress",
     "TooManyOpen",
     "TooManyTries",

@@ -89,6 +89,37 @@ class TranscriptMoved(TranscriberError):
         )
 
 
+class AlignmentsBusy(TranscriberError):
+    """A corrected text has to wait for another one, or for too many of them."""
+
+    status, code, transient = 409, "alignments_busy", True
+
+    def __init__(self, same_job: bool) -> None:
+        super().__init__(same_job)
+        self.same_job = same_job
+
+    def __str__(self) -> str:
+        if self.same_job:
+            return "another text of this recording is getting its times; wait until it is done, or cancel it"
+        return "too many texts are getting their times at the moment; try again in a minute"
+
+
+class TextDoesNotMatch(TranscriberError):
+    """A text that was to get times is not what the recording says."""
+
+    status, code = 422, "text_does_not_match"
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        self.share = share
+
+    def __str__(self) -> str:
+        return (
+            f"only {self.share:.0%} of the text's words are in the recording in this order, so it is not what is said "
+            "there, and nothing was changed; check that it is the right text"
+        )
+
+
 class StaleAttempt(TranscriberError):
     """A report on an attempt that was cancelled, failed or replaced: the worker must stop."""
 

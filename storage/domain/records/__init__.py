@@ -25,19 +25,25 @@ from storage.domain.records.span_results import (
     Word,
 )
 from storage.domain.records.transcript_records import (
+    AlignedText,
+    AlignmentState,
     Chapter,
     Finding,
     HighlightColour,
     Note,
+    PinnedCue,
     Seam,
     StoredSummary,
     Summary,
+    TextAlignment,
     Transcript,
     Version,
 )
 
 __all__ = [
     "USUAL_FORMATS",
+    "AlignedText",
+    "AlignmentState",
     "ApiKey",
     "AuditRow",
     "Chapter",
@@ -55,6 +61,7 @@ __all__ = [
     "Note",
     "Options",
     "Part",
+    "PinnedCue",
     "Plan",
     "Redecoding",
     "Role",
@@ -67,6 +74,7 @@ __all__ = [
     "StoredSummary",
     "Stretch",
     "Summary",
+    "TextAlignment",
     "Transcript",
     "Turn",
     "Turns",

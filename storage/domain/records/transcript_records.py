@@ -39,6 +39,20 @@ class Seam:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedCue:
+    """A subtitle that a person set: when it is shown, and which words it shows.
+
+    These are the words of this speaker that begin in [from_s, until_s), so that an edit of a word is one of its cue.
+    """
+
+    start_s: float
+    end_s: float
+    from_s: float
+    until_s: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The text of a whole recording, with what is needed to judge its quality."""
 
@@ -62,6 +76,7 @@ class Transcript:
     other_languages: tuple[LanguageGuess, ...] = ()
     seams: tuple[Seam, ...] = ()
     untranscribed: tuple[Untranscribed, ...] = ()
+    pinned_cues: tuple[PinnedCue, ...] = ()  # in order; the exporter makes the other cues
 
     @property
     def text(self) -> str:
@@ -87,6 +102,51 @@ class HighlightColour(StrEnum):
     GREEN = "green"
     BLUE = "blue"
     PINK = "pink"
+
+
+class AlignmentState(StrEnum):
+    """How far a corrected text is; all but the first two are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self not in {AlignmentState.QUEUED, AlignmentState.RUNNING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextAlignment:
+    """A corrected text that gets its times from the sound.
+
+    It becomes the version after `base`. `detail` says why it was refused or failed, or what became of it.
+    """
+
+    id: str
+    job_id: str
+    base: int
+    state: AlignmentState
+    progress: float
+    detail: str
+    made_by: str
+    made_at: datetime
+    flow_run_id: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignedText:
+    """What a worker has made of a corrected text, as stored."""
+
+    segments: tuple[Segment, ...]
+    findings: tuple[Finding, ...]
+    share: float
+    words: int
+    timed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { moveEdge, wordsOfCue, writeCue } from "../../../dashboards/components/player/cue_edits.js";
+import { wordsOfCue, writeCue } from "../../../dashboards/components/player/cue_edits.js";
 import { brokenIntoLines, charsPerSecond, columns, parseVtt, warningsOf } from "../../../dashboards/components/player/cues.js";
 
 const LIMITS = {
@@ -85,24 +85,4 @@ test("a cue's text goes into the words that it shows and leaves the others alone
   assert.deepEqual(written.map((segment) => segment.text), ["one zwei", "drei und four"]);
   assert.deepEqual(written[1].words.at(-1), all[1].words[1]);
   assert.deepEqual(all.map((segment) => segment.text), ["one two", "three four"]);
-});
-
-test("an edge moves by its word, and no further than the words beside it", () => {
-  const all = segments("one two", "three four");
-  const spots = [{ place: 0, first: 1, last: 1 }];
-  const move = (edge, by_s) => moveEdge(all, spots, { cue: cue("two", 0.5, 1), edge, by_s, duration_s: 2 });
-  assert.equal(move("start", -0.1).cue.start, 0.5);
-  assert.equal(move("end", 0.1).cue.end, 1);
-  const later = move("start", 0.1);
-  assert.equal(later.cue.start, 0.6);
-  assert.deepEqual([later.segments[0].timed, later.segments[0].words[1].start, later.segments[0].start], [true, 0.6, 0]);
-  assert.ok(Math.abs(move("start", 10).cue.start - 0.98) < 1e-9, "a word keeps a little of its time");
-});
-
-test("the first word's edge moves its segment, too, and the last ends with the recording", () => {
-  const all = segments("one two");
-  const first = moveEdge(all, [{ place: 0, first: 0, last: 1 }], { cue: cue("one two", 0, 1), edge: "start", by_s: 0.2, duration_s: 1.05 });
-  assert.equal(first.segments[0].start, 0.2);
-  const last = moveEdge(all, [{ place: 0, first: 0, last: 1 }], { cue: cue("one two", 0, 1), edge: "end", by_s: 0.2, duration_s: 1.05 });
-  assert.deepEqual([last.segments[0].end, last.cue.end], [1.05, 1.05]);
 });

@@ -14,6 +14,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 from pydantic import BaseModel
 
 from dashboards.api import transcript_api
+from dashboards.api.corrections import alignment_api
 from dashboards.api.passages import comments_api, summary_api
 from dashboards.components import contracts
 from storage.domain import records
@@ -25,6 +26,8 @@ ANSWERS: dict[str, type] = {
     "StoredSegment": records.Segment,
     "StoredRedecoding": records.Redecoding,
     "StoredSeam": records.Seam,
+    "PinnedCue": records.PinnedCue,
+    "Alignment": alignment_api.AlignmentBody,
     "Edit": transcript_api.PieceBody,
     "EditedWord": transcript_api.WordBody,
     "Note": transcript_api.NoteBody,
@@ -42,7 +45,7 @@ ANSWERS: dict[str, type] = {
 }
 """What the API answers and takes, by the names that the components have for it."""
 PLAIN: dict[Any, str] = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-PLAIN |= {datetime: "string", Any: "unknown"}
+PLAIN |= {datetime: "string", Any: "unknown", records.AlignmentState: "string"}
 
 
 def declarations() -> str:

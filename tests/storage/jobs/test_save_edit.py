@@ -8,7 +8,7 @@ import pytest
 
 from storage.domain import names
 from storage.domain.errors import BadRequest, JobMoved, NotFound, StorageFull, TranscriptMoved
-from storage.domain.records import Job, Transcript, Word, from_json
+from storage.domain.records import Job, PinnedCue, Transcript, Word, from_json
 from storage.files.file_store import Files
 from storage.jobs import job_store, save_edit
 from storage.ledger import audit
@@ -224,3 +224,31 @@ def test_purging_takes_every_version_with_it(ledger: Ledger, files: Files, job: 
     for name in ledger.run(job_store.purge, job.id, actor=ACTOR):
         files.delete(name)
     assert list(files.list("transcripts")) == []
+
+
+def test_pinned_cues_are_saved_with_a_version_kept_by_edits_and_restored(
+    ledger: Ledger, files: Files, job: Job, edit: Callable[..., Any]
+) -> None:
+    pin = PinnedCue(start_s=1.1, end_s=2.4, from_s=1, until_s=1.5, speaker="A")
+    draft = Draft(base=1, segments=(0, 1), cues=(pin,))
+    version = save_edit.edit(ledger, files, job.id, draft, actor=ACTOR)
+    assert (version.number, version.changed) == (2, 1)
+    after = now(ledger, job)
+    assert after.pinned_cues == (pin,)
+    assert [(one.before, one.after) for one in changes(after, after)] == []
+    edit(Piece(start_s=1, end_s=2.5, text="Grüße, Anne", speaker="B", origin=(0,)), 1, base=2)
+    assert [one.speaker for one in now(ledger, job).pinned_cues] == ["B"]
+    same = save_edit.edit(ledger, files, job.id, Draft(base=3, segments=(0, 1)), actor=ACTOR)
+    assert same.number == 3
+    save_edit.edit(ledger, files, job.id, Draft(base=3, segments=(0, 1), cues=()), actor=ACTOR)
+    (change,) = changes(versions_of(ledger, files, job, 3), now(ledger, job))
+    assert (change.before, change.after) == (("[1.100 – 2.400]",), ())
+    save_edit.restore(ledger, files, job.id, 2, base=4, actor=ACTOR)
+    assert now(ledger, job).pinned_cues == (pin,)
+    with pytest.raises(BadRequest, match="cues"):
+        save_edit.edit(ledger, files, job.id, Draft(base=5, segments=(0, 1), cues=(pin, pin)), actor=ACTOR)
+
+
+def versions_of(ledger: Ledger, files: Files, job: Job, number: int) -> Transcript:
+    with ledger.read() as con:
+        return versions.read(files, versions.one_of(con, job.id, number))

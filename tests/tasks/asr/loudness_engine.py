@@ -14,6 +14,7 @@ from storage.domain.job_messages import encode
 from storage.domain.records import LanguageGuess, LanguageMismatch, Options, Segment, SpanResult, Stretch, Word
 from storage.domain.settings import EngineSettings
 from storage.domain.transcript_notes import SmallerBatches, SteppedDown
+from storage.transcripts.word_alignment import shared_out
 from tasks.asr.base import (
     ENGLISH,
     Capabilities,
@@ -116,6 +117,13 @@ class LoudnessEngine:
         return tuple(
             LanguageMismatch(start_s=each.start_s, end_s=each.end_s, language="de", probability=1.0) for each in speech
         )
+
+    def align(
+        self, pcm: Samples, text: str, *, language: str | None = None, speech: tuple[Stretch, ...] = ()
+    ) -> tuple[Word, ...]:
+        language_to_decode(self, Options(), language)
+        stretches = speech or (Stretch(start_s=0.0, end_s=len(pcm) / SAMPLE_RATE_HZ),)
+        return tuple(shared_out([f" {word}" for word in text.split()], stretches[0].start_s, stretches[-1].end_s))
 
     def can_step_down(self) -> bool:
         return self.plan.batch_size > 1

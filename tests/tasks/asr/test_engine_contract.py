@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from flows.runs.engine_pool import EngineOn, EnginePool
 from storage.domain.errors import BadRequest, ModelCannot, ModelMissing, OutOfDeviceMemory
@@ -67,6 +69,16 @@ def test_words_have_times_in_order_and_probabilities(asr: AsrEngine, pcm: Sample
     for segment in found.segments:
         assert segment.text == "".join(word.text for word in segment.words).strip()
         assert (segment.start_s, segment.end_s) == (segment.words[0].start_s, segment.words[-1].end_s)
+
+
+def test_a_known_text_gets_times_from_the_sound(asr: AsrEngine, speech: list[Clip]) -> None:
+    clip = speech[0]
+    sound, _ = soundfile.read(clip.path, dtype="float32")
+    found = asr.align(np.asarray(sound, dtype=np.float32), clip.text, language="en")
+    assert "".join(word.text for word in found).split() == clip.text.split()
+    times = [edge for word in found for edge in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+    assert 0 <= times[0] <= times[-1] <= len(sound) / 16_000
 
 
 def test_text_lies_where_the_caller_knows_of_speech(asr: AsrEngine, pcm: Samples) -> None:

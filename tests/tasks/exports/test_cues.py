@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from storage.domain.records import CueLimits, Segment, Word
+from storage.domain.records import CueLimits, PinnedCue, Segment, Word
 from tasks.exports.cues import CONTROL, Cue, cues, text_of
 from tasks.text.line_breaking import width
 
@@ -298,3 +298,51 @@ def test_text_without_word_times_is_spread_over_its_segment() -> None:
 
 def test_nothing_said_makes_no_cue() -> None:
     assert cues([], LIMITS) == []
+
+
+def pin(start_s: float, end_s: float, from_s: float, until_s: float, speaker: str | None = None) -> PinnedCue:
+    return PinnedCue(start_s=start_s, end_s=end_s, from_s=from_s, until_s=until_s, speaker=speaker)
+
+
+def test_a_pinned_cue_keeps_its_words_and_times_and_the_others_keep_clear() -> None:
+    segments = [sentence("one two three four five six seven eight nine ten eleven twelve")]
+    words = segments[0].words
+    pinned = [pin(1.2, 1.9, words[3].start_s, words[5].start_s), pin(2.0, 2.2, words[5].start_s, words[6].start_s)]
+    found = cues(segments, LIMITS, pinned=pinned)
+    assert [(one.text, one.pinned) for one in found] == [
+        ("one two three", False),
+        ("four five", True),
+        ("six", True),
+        ("seven eight nine ten eleven twelve", False),
+    ]
+    assert [(one.start_s, one.end_s) for one in found[1:3]] == [(1.2, 1.9), (2.0, 2.2)]
+    assert found[0].end_s <= 1.2
+    assert found[3].start_s >= 2.2
+
+
+def test_a_pinned_cue_may_span_a_pause_but_not_two_speakers() -> None:
+    segments = [sentence("one two"), sentence("three", start_s=5.0), sentence("four", start_s=6.0, speaker="B")]
+    found = cues(segments, LIMITS, pinned=[pin(0.0, 5.5, 0.0, 7.0)])
+    assert [(one.text, one.speaker) for one in found] == [("one two three", None), ("four", "B")]
+
+
+@given(spoken, st.lists(st.tuples(st.integers(0, 119), st.integers(1, 8), st.integers(-80, 80)), max_size=6))
+def test_with_pinned_cues_every_word_is_in_exactly_one_and_none_overlap(
+    parts: list[tuple[str, str, tuple[int, int]]], places: list[tuple[int, int, int]]
+) -> None:
+    segments = said(parts)
+    words, pinned, latest_s, until = segments[0].words, [], 0.0, 0
+    for at, size, shift in sorted(places):
+        if at < until or at >= len(words):
+            continue
+        until = min(at + size, len(words))
+        end_s = words[until].start_s if until < len(words) else words[-1].end_s + 1
+        if end_s <= words[at].start_s:
+            continue
+        start_s = max(latest_s, words[at].start_s + shift / 100)
+        latest_s = start_s + 0.5
+        pinned.append(pin(start_s, latest_s, words[at].start_s, end_s))
+    found = cues(segments, LIMITS, pinned=pinned)
+    assert [word for cue in found for word in cue.words] == list(words)
+    assert all(cue.start_s < cue.end_s for cue in found)
+    assert all(before.end_s <= after.start_s for before, after in itertools.pairwise(found))

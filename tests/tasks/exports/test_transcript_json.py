@@ -18,6 +18,7 @@ from storage.domain.records import (
     Finding,
     LanguageGuess,
     Options,
+    PinnedCue,
     Redecoding,
     Seam,
     Segment,
@@ -56,6 +57,7 @@ FULL = Transcript(
         ),
         Segment(start_s=3.0, end_s=4.0, text=" Said without word times."),
     ),
+    pinned_cues=(PinnedCue(start_s=0.9, end_s=2.1, from_s=1.0, until_s=1.5, speaker="Ann"),),
     findings=(
         Finding(kind="low confidence", start_s=1.0, end_s=2.0, detail="1 of 2 words are uncertain"),
         Finding(kind="repetition", start_s=5.0, end_s=6.0, detail="the text repeats itself"),
@@ -112,7 +114,7 @@ def test_a_file_is_as_the_schema_says_and_the_schema_knows_every_field() -> None
     assert set(written["segments"][0]) == properties(SCHEMA, "segments")
     assert set(written["segments"][0]["words"][0]) == properties(SCHEMA, "segments", "words")
     assert set(written["quality"]) == properties(SCHEMA, "quality")
-    for several in ("findings", "reheard", "other_languages", "seams"):
+    for several in ("findings", "reheard", "other_languages", "seams", "pinned_cues"):
         assert set(written[several][0]) == properties(SCHEMA, several)
 
 

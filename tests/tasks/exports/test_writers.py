@@ -18,7 +18,8 @@ from docx import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.domain.records import CueLimits, ExportFormat, Finding, Options, Segment, Transcript, Word
+from storage.domain.records import CueLimits, ExportFormat, Finding, Options, PinnedCue, Segment, Transcript, Word
+from tasks.exports import transcript_json
 from tasks.exports.cues import cues
 from tasks.exports.srt_vtt import milliseconds, vtt_timestamp
 from tasks.exports.writers import export
@@ -310,3 +311,22 @@ def test_any_format_can_be_made_again_with_other_limits() -> None:
 
 def test_times_are_never_negative() -> None:
     assert milliseconds(-0.2) == 0
+
+
+def test_every_subtitle_format_keeps_a_pinned_cue_and_json_says_it() -> None:
+    pinned = PinnedCue(start_s=1.25, end_s=2.75, from_s=1.0, until_s=1.5)
+    plain = transcript(said("One two three."))
+    found = replace(plain, pinned_cues=(pinned,))
+    stamps = {
+        ExportFormat.SRT: "00:00:01,250 --> 00:00:02,750",
+        ExportFormat.VTT: "00:00:01.250 --> 00:00:02.750",
+        ExportFormat.ASS: "0:00:01.25,0:00:02.75",
+        ExportFormat.TTML: 'begin="00:00:01.250" end="00:00:02.750"',
+        ExportFormat.SBV: "0:00:01.250,0:00:02.750",
+    }
+    for fmt, stamp in stamps.items():
+        assert stamp in export(found, fmt).decode(), fmt
+    told = json.loads(export(found, "json"))
+    assert told["pinned_cues"] == [{"start": 1.25, "end": 2.75, "from": 1.0, "until": 1.5, "speaker": None}]
+    assert transcript_json.from_text(export(found, "json")).pinned_cues == (pinned,)
+    assert "pinned_cues" not in json.loads(export(plain, "json"))

@@ -1,0 +1,1 @@
+"""Routes that put a corrected text in the place of a transcript."""

@@ -1,0 +1,82 @@
+/**
+ * The text of a file that somebody chose: plain text, or a Word document (.docx), of which the paragraphs are read.
+ */
+const MOST_BYTES = 20e6;
+const END_OF_DIRECTORY = 0x06054b50;
+const ENTRY = 0x02014b50;
+const DEFLATED = 8;
+const WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
+
+/**
+ * Return the text of a file; nothing where it is none.
+ *
+ * @param {File} file
+ * @returns {Promise<string | null>}
+ */
+export async function textOfFile(file) {
+  if (file.size > MOST_BYTES) return null;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  try {
+    return isZip ? await textOfDocument(bytes) : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+async function textOfDocument(bytes) {
+  const xml = await partOf(bytes, "word/document.xml");
+  const parsed = new DOMParser().parseFromString(new TextDecoder().decode(xml), "application/xml");
+  if (parsed.querySelector("parsererror") || parsed.doctype) throw new Error("no document");
+  return [...parsed.getElementsByTagNameNS(WORD, "p")].map(textOfParagraph).join("\n");
+}
+
+/** @param {Element} paragraph */
+function textOfParagraph(paragraph) {
+  const marks = /** @type {Record<string, string>} */ ({ tab: "\t", br: "\n" });
+  const parts = [...paragraph.getElementsByTagNameNS(WORD, "*")];
+  return parts.map((part) => (part.localName === "t" ? part.textContent : (marks[part.localName] ?? ""))).join("");
+}
+
+/**
+ * Return a part of a ZIP file, by its central directory.
+ *
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {string} name
+ */
+export async function partOf(bytes, name) {
+  const view = new DataView(bytes.buffer);
+  let at = bytes.length - 22;
+  while (at >= 0 && view.getUint32(at, true) !== END_OF_DIRECTORY) at--;
+  if (at < 0) throw new Error("no ZIP");
+  const count = view.getUint16(at + 10, true);
+  let entry = view.getUint32(at + 16, true);
+  for (let n = 0; n < count && view.getUint32(entry, true) === ENTRY; n++) {
+    const [nameBytes, extra, comment] = [28, 30, 32].map((offset) => view.getUint16(entry + offset, true));
+    if (new TextDecoder().decode(bytes.subarray(entry + 46, entry + 46 + nameBytes)) === name) return unpacked(bytes, view, entry);
+    entry += 46 + nameBytes + extra + comment;
+  }
+  throw new Error(`no ${name}`);
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {DataView} view
+ * @param {number} entry
+ */
+async function unpacked(bytes, view, entry) {
+  const [method, packed, start] = [view.getUint16(entry + 10, true), view.getUint32(entry + 20, true), view.getUint32(entry + 42, true)];
+  const data = start + 30 + view.getUint16(start + 26, true) + view.getUint16(start + 28, true);
+  const part = bytes.subarray(data, data + packed);
+  if (method !== DEFLATED) return part;
+  const reader = new Blob([part]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  const chunks = [];
+  let size = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length;
+    if (size > MOST_BYTES) throw new Error("too large");
+    chunks.push(next.value);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}

@@ -1,0 +1,63 @@
+"""A corrected text through the whole platform: the page's server, Prefect, a gpu worker, a version."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import Stack
+from tests.conftest import SAMPLE
+
+pytestmark = pytest.mark.acceptance
+
+
+def key_of(stack: Stack) -> str:
+    def admin(*more: str) -> str:
+        command = [sys.executable, "-m", "flows.cli", "admin", *more]
+        return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    admin("create-user", "corrector")
+    told = admin("create-key", "corrector", "--name", "acceptance")
+    return next(word for word in told.split() if word.startswith("wt_"))
+
+
+def until_final(get: Callable[[], httpx.Response], finals: set[str], *, within_s: float = 120) -> dict[str, object]:
+    end = time.monotonic() + within_s
+    while True:
+        found: dict[str, object] = get().raise_for_status().json()
+        if found["state"] in finals:
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(0.2)
+
+
+def test_a_corrected_text_becomes_a_version_with_times_from_the_sound(stack: Stack) -> None:
+    headers = {"Authorization": f"Bearer {key_of(stack)}"}
+    with httpx.Client(base_url=f"{stack.url}/api/v1", headers=headers, timeout=60) as client:
+        with SAMPLE.open("rb") as opened:
+            sent = client.post("/jobs", files={"file": opened}).raise_for_status()
+        job = f"/jobs/{sent.json()['id']}"
+        until_final(lambda: client.get(job), {"completed", "failed"})
+        before = client.get(f"{job}/transcript").json()
+        words = " ".join(segment["text"].strip() for segment in before["segments"]).split()
+        words[3] = "somebody"
+        asked = client.post(f"{job}/alignment", json={"version": 1, "text": f"Anna: {' '.join(words)}"})
+        assert asked.status_code == 202, asked.text
+        found = until_final(lambda: client.get(f"{job}/alignment"), {"done", "refused", "failed"})
+        assert (found["state"], found["version"]) == ("done", 2), found
+        after = client.get(f"{job}/transcript").json()
+        heard = [word for segment in before["segments"] for word in segment["words"]]
+        placed = [word for segment in after["segments"] for word in segment["words"]]
+        assert [segment["speaker"] for segment in after["segments"]] == ["Anna"]
+        assert placed[3]["text"].strip() == "somebody"
+        assert abs(placed[3]["start_s"] - heard[3]["start_s"]) < 0.5
+        assert [one["start_s"] for at, one in enumerate(placed) if at != 3] == [
+            one["start_s"] for at, one in enumerate(heard) if at != 3
+        ]
+        client.post(f"{job}/alignment", json={"version": 2, "text": "We the people of the United States"})
+        refused = until_final(lambda: client.get(f"{job}/alignment"), {"done", "refused", "failed"})
+        assert refused["state"] == "refused", refused
+        assert client.get(f"{job}/transcript").json()["version"] == 2
