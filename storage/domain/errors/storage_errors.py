@@ -141,6 +141,28 @@ class LedgerUnreadable(TranscriberError):
         )
 
 
+class LedgerNewer(LedgerUnreadable):
+    """The DuckDB file was written by a newer version of the program."""
+
+    code = "ledger_newer"
+
+    def __init__(self, path: str, has: int, knows: int, backup: str | None = None) -> None:
+        super().__init__(path, f"its schema is version {has}")
+        self.args = (path, has, knows, backup)
+        self.has, self.knows, self.backup = has, knows, backup
+
+    def __str__(self) -> str:
+        undo = (
+            f"`transcriber admin restore {self.backup}`, the copy that the update made before it changed anything"
+            if self.backup
+            else "`transcriber admin restore` and a backup that is older than the update"
+        )
+        return (
+            f"{self.path} was written by a newer version of Whisper Transcriber (its schema is version {self.has}, this "
+            f"program knows up to {self.knows}), and was not changed; start that version again, or go back with {undo}"
+        )
+
+
 class NoLedger(TranscriberError):
     """The data dir has no ledger, or one that was never used."""
 
@@ -165,3 +187,29 @@ class LedgerUnreachable(TranscriberError):
 
     def __str__(self) -> str:
         return f"the web process at {self.url} did not answer ({self.reason}); start it, or set TRANSCRIBER_WEB_URL"
+
+
+class BackupUnusable(TranscriberError):
+    """A backup is damaged, or the key is not the one that opens it."""
+
+    status, code = 422, "backup_unusable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"the backup {self.name} cannot be used ({self.reason}); `transcriber admin backups` lists the others"
+
+
+class BackupRunning(TranscriberError):
+    """Another backup or drill of this ledger is running."""
+
+    status, code, transient = 409, "backup_running", True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"a backup or a drill is running in {self.path}; wait until it has ended"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings.audit_settings import AuditSettings
+from storage.domain.settings.backup_settings import BackupSettings
 from storage.domain.settings.engine_settings import EngineSettings
 from storage.domain.settings.oidc_settings import OidcSettings
 from storage.domain.settings.rate_limit_settings import RateLimitSettings
@@ -17,6 +18,7 @@ from storage.domain.settings.web_settings import WebSettings
 
 __all__ = [
     "AuditSettings",
+    "BackupSettings",
     "EngineSettings",
     "MailSettings",
     "OidcSettings",
@@ -55,6 +57,10 @@ class Settings:
     @cached_property
     def audit(self) -> AuditSettings:
         return AuditSettings()
+
+    @cached_property
+    def backup(self) -> BackupSettings:
+        return BackupSettings()
 
     @cached_property
     def outgoing(self) -> OutgoingSettings:
