@@ -26,7 +26,7 @@ from dashboards.api import (
     worker_api,
 )
 from dashboards.api.event_stream import events
-from dashboards.api.operations import maintenance_api
+from dashboards.api.operations import backups_api, maintenance_api
 from dashboards.auth import login, oidc_routes, signup
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
@@ -42,6 +42,7 @@ from dashboards.http.route_methods import NoPage
 from dashboards.http.websocket_fast_path import Straight
 from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
+from dashboards.loops.backup_keeper import keep_backups
 from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
@@ -130,6 +131,7 @@ def routes() -> list[BaseRoute]:
         *worker_api.ROUTES,
         *admin_api.ROUTES,
         *maintenance_api.ROUTES,
+        *backups_api.ROUTES,
         WebSocketRoute("/events", events),
     ]
     return [*ours, NoPage(ours, pages={page.path for page in PAGES.values()})]
@@ -157,6 +159,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(deliver(), "send mails")
         holder.background.start(send_events(), "send webhooks")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
+        holder.background.start(keep_backups(), "backups")
         holder.background.start(security_log.keep_writing(), "security events")
         holder.background.start(_make_files_private(settings), "make files private")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboards.runtime import context, db
+from dashboards.runtime.maintenance import upkeep_gauges
 from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
 from storage.jobs import job_store, platform_pause
@@ -99,6 +100,7 @@ async def metrics(_: Request) -> Response:
     }
     for name, (text, value) in single.items():
         Gauge(name, text, registry=registry).set(value)
+    upkeep_gauges.add_backups(registry, holder)
     lines = generate_latest(registry) + generate_latest(holder.metrics.registry)
     return Response(lines, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

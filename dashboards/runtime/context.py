@@ -24,6 +24,7 @@ from dashboards.runtime.key_requests import KeyRequests
 from dashboards.runtime.limits import Limits
 from dashboards.runtime.list_cache import Lists
 from dashboards.runtime.machine_load import Gauges
+from dashboards.runtime.maintenance.backup_state import BackupState
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
@@ -85,6 +86,7 @@ class Context:
     timings: Timings = field(default_factory=Timings)
     key_requests: KeyRequests = field(default_factory=KeyRequests)
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
+    backups: BackupState = field(default_factory=BackupState)
     share_visits: ShareVisits = field(default_factory=ShareVisits)
     security: EventWindows = field(default_factory=EventWindows)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))

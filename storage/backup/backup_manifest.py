@@ -20,7 +20,7 @@ FIRST = "SELECT hash FROM audit WHERE seq = 1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a ledger has: the version of its schema, the rows of its tables, the head of its audit chain.
+    """What a ledger has: schema version, rows of its tables, head of its audit chain.
 
     `origin` is the hash of the chain's first row, which tells ledgers apart that have their backups at one place.
     """
@@ -73,13 +73,13 @@ def contents_of(con: DuckDBPyConnection) -> Contents:
 
 
 def origin_of(con: DuckDBPyConnection) -> str:
-    """Return the hash of the first row of the audit chain, or "" before there is one."""
+    """Return the hash of the audit chain's first row, or "" without one."""
     row = con.execute(FIRST).fetchone()
     return str(row[0]) if row else ""
 
 
 def contents_and_digest(path: Path) -> tuple[Contents, Packed]:
-    """Return what the ledger in a file has, and the file's checksum; nobody may have it open."""
+    """Return what the ledger in a closed file has, and the file's checksum."""
     with connect(path) as con:
         contents = contents_of(con)
         con.execute("CHECKPOINT").fetchall()

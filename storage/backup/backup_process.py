@@ -1,4 +1,6 @@
-"""The process that packs, stores and tries backups, so that the web process goes on answering.
+"""The process that packs, stores and tries backups.
+
+So the web process goes on answering.
 
 It gets one order as JSON on its standard input, the key among it, and writes one answer to its standard output. It ends
 with the process that started it, and runs at a low priority.
@@ -43,7 +45,9 @@ class Order:
     key: str | None
 
     @classmethod
-    def of(cls, settings: Settings, do: Literal["pack", "drill"], backup_id: str, made_at: datetime, work: Path) -> Self:
+    def of(
+        cls, settings: Settings, do: Literal["pack", "drill"], backup_id: str, made_at: datetime, work: Path
+    ) -> Self:
         backup, storage = settings.backup, settings.storage
         at = (backup.backup_url, backup.backup_endpoint_url) if backup.backup_url else (None, None)
         return cls(
@@ -56,6 +60,9 @@ class Order:
             needs_folder=at[0] is not None,
             key=backup.backup_key.get_secret_value() if backup.backup_key else None,
         )
+
+    def to_bytes(self) -> bytes:
+        return to_json(self)
 
 
 def done(order: Order) -> bytes:

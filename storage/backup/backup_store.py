@@ -59,7 +59,7 @@ class BackupStore:
         return cls(Files.from_settings(settings.storage))
 
     def check(self) -> None:
-        """Refuse a folder that is not there: it may be a disk that is not mounted.
+        """Refuse a folder that is not there, perhaps a disk that is not mounted.
 
         Raises:
             StorageUnreachable: it is not there.
@@ -162,7 +162,7 @@ class BackupStore:
         self.files.write(_name(backup_id, DRILL), to_json(report))
 
     def leftovers(self, *, before: datetime) -> list[str]:
-        """Return the ids of folders without a manifest, which a killed process left before this moment."""
+        """Return the ids of folders without a manifest, left by killed processes before this moment."""
         folders: dict[str, set[str]] = {}
         for name in self.files.list(FOLDER):
             folder, _, last = name.rpartition("/")

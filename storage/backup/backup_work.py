@@ -1,4 +1,4 @@
-"""Take, try and fetch backups: what a process does with a snapshot of the ledger that is its own."""
+"""Take, try and fetch backups, with a snapshot of the ledger."""
 
 import shutil
 import time
@@ -17,7 +17,7 @@ from storage.backup.backup_manifest import BackupManifest, contents_and_digest, 
 from storage.backup.backup_store import BackupStore, DrillReport, id_of
 from storage.backup.rotation import Dated, Kept
 from storage.domain.clock import utc_now
-from storage.domain.errors import BackupRunning, BackupUnusable, NotFound, StorageFull, TranscriberError
+from storage.domain.errors import BackupKeyWrong, BackupRunning, BackupUnusable, NotFound, StorageFull, TranscriberError
 from storage.ledger import audit, backups
 from storage.ledger.database import Ledger
 from storage.ledger.database_file import connect
@@ -31,7 +31,7 @@ LEFT_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A copy of the ledger in a folder of its own, for the time of one backup."""
+    """A copy of the ledger in a folder of its own, for one backup."""
 
     id: str
     made_at: datetime
@@ -40,7 +40,7 @@ class Snapshot:
 
 @contextmanager
 def alone(ledger_path: Path) -> Iterator[Path]:
-    """Hold the lock of backups, and provide an empty folder beside the ledger, which is deleted at the end.
+    """Hold the lock of backups, and provide a temporary folder beside the ledger.
 
     Raises:
         BackupRunning: another process, or thread, holds it.
@@ -120,22 +120,29 @@ def _key_for(manifest: BackupManifest, key: SecretStr | None) -> SecretStr | Non
     if manifest.recipient is None:
         return None
     if key is None:
-        raise BackupUnusable(manifest.id, f"it is encrypted for {manifest.recipient}; set TRANSCRIBER_BACKUP_KEY")
+        raise BackupKeyWrong(manifest.id, f"it is encrypted for {manifest.recipient}; set TRANSCRIBER_BACKUP_KEY")
     if (given := packing.recipient_of(key)) != manifest.recipient:
-        raise BackupUnusable(
+        raise BackupKeyWrong(
             manifest.id, f"it is encrypted for {manifest.recipient}, and TRANSCRIBER_BACKUP_KEY is the key of {given}"
         )
     return key
 
 
 def drill(store: BackupStore, backup_id: str, key: SecretStr | None, work: Path) -> DrillReport:
-    """Restore a backup into `work`, open it with this program, and compare it with its manifest."""
+    """Restore a backup into `work`, open it, and compare it with its manifest.
+
+    Raises:
+        BackupKeyWrong: it cannot be tried without its key.
+        TranscriberError: its place did not answer, or the disk is full.
+    """
     began, at = time.monotonic(), utc_now()
     problems: list[str] = []
     try:
         manifest, path = fetch(store, backup_id, key, work)
         problems += _differences(manifest, path)
         Ledger.open(path).close()
+    except BackupKeyWrong:
+        raise
     except (BackupUnusable, NotFound) as error:
         problems.append(str(error))
     except TranscriberError as error:
@@ -162,7 +169,7 @@ def _differences(manifest: BackupManifest, path: Path) -> Iterator[str]:
 
 
 def prune(store: BackupStore, kept: Kept, *, origin: str, now: datetime) -> list[str]:
-    """Delete this ledger's backups that are no longer kept, and remains of killed processes; return their ids."""
+    """Delete this ledger's outdated backups, and remains of killed processes; return their ids."""
     ours = [one for one in store.all() if one.manifest.contents.origin == origin]
     dated = [
         Dated(id=one.manifest.id, made_at=one.manifest.made_at, failed=one.drill is not None and not one.drill.passed)

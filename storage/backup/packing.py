@@ -161,7 +161,9 @@ def _encrypt(reader: _Compressed, writer: _Counted, key: SecretStr) -> None:
 
 
 def unpack(source: Path, target: Path, key: SecretStr | None, *, name: str, limit_bytes: int) -> Packed:
-    """Write the file that was packed, decrypted if there is a key; return what was written.
+    """Write the file that was packed, decrypting it if there is a key.
+
+    Returns what was written.
 
     Raises:
         BackupUnusable: the key is another one, or the file is damaged.

@@ -1,4 +1,4 @@
-"""Which backups are kept: one a day, a week and a month, as far back as the settings say."""
+"""Which backups are kept: one a day, a week and a month."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

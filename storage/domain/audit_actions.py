@@ -121,6 +121,7 @@ class AuditAction(StrEnum):
     UPLOAD_DELETED = _spec("upload.delete", "upload deleted", AuditKind.PLATFORM)
     CACHES_CLEARED = _spec("cache.clear", "caches cleared", AuditKind.PLATFORM)
     BACKED_UP = _spec("ledger.backup", "ledger backed up", AuditKind.PLATFORM)
+    DRILLED = _spec("ledger.drill", "backup restored on trial", AuditKind.PLATFORM)
     REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
 
     ACCEPTED = _spec("job.accept", "recording accepted")

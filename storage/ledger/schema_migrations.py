@@ -64,7 +64,7 @@ def bring_up_to_date(con: DuckDBPyConnection, path: Path, steps: tuple[Migration
 
 
 def copy_before(path: Path, known: int) -> str | None:
-    """Return the copy of the ledger that a newer program made before it migrated from a version known here."""
+    """Return the copy that a newer program made before it migrated the ledger."""
     found = sorted(backups.folder_of(path).glob("before-*.duckdb"))
     newer = [one for one in found if (number := one.name.split("-")[1]).isdecimal() and int(number) > known]
     return str(newer[-1]) if newer else None

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboards import strings
 from dashboards.clients import prefect_pools
 from dashboards.pages import viewer
-from dashboards.pages.admin import charts
+from dashboards.pages.admin import backup_list, charts
 from dashboards.presenters import formatting
 from dashboards.runtime import context
 from dashboards.runtime.machine_load import Sample
@@ -160,4 +160,5 @@ def page() -> None:
     viewer.required_admin()
     st.title(strings.PAGE["system"], anchor=False)
     parts()
+    backup_list.backups()
     load()

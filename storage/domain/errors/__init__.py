@@ -83,6 +83,7 @@ from storage.domain.errors.recording_errors import (
 )
 from storage.domain.errors.storage_errors import (
     AlreadyStored,
+    BackupKeyWrong,
     BackupRunning,
     BackupUnusable,
     LedgerClosed,
@@ -103,6 +104,7 @@ __all__ = [
     "AlreadyStored",
     "AlreadyUp",
     "AudioUnreadable",
+    "BackupKeyWrong",
     "BackupRunning",
     "BackupUnusable",
     "BadRequest",

@@ -158,8 +158,9 @@ class LedgerNewer(LedgerUnreadable):
             else "`transcriber admin restore` and a backup that is older than the update"
         )
         return (
-            f"{self.path} was written by a newer version of Whisper Transcriber (its schema is version {self.has}, this "
-            f"program knows up to {self.knows}), and was not changed; start that version again, or go back with {undo}"
+            f"{self.path} was written by a newer version of Whisper Transcriber (its schema is version {self.has}, "
+            f"this program knows up to {self.knows}), and was not changed; start that version again, or go back with "
+            f"{undo}"
         )
 
 
@@ -200,6 +201,12 @@ class BackupUnusable(TranscriberError):
 
     def __str__(self) -> str:
         return f"the backup {self.name} cannot be used ({self.reason}); `transcriber admin backups` lists the others"
+
+
+class BackupKeyWrong(BackupUnusable):
+    """A backup is encrypted for another key; that says nothing of the backup."""
+
+    code = "backup_key_wrong"
 
 
 class BackupRunning(TranscriberError):

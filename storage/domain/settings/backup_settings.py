@@ -22,8 +22,8 @@ class BackupSettings(BaseSettings):
     )
     backup_url: str | None = Field(
         None,
-        description="Where backups go, in `backups/`: a folder that exists, or s3://bucket/prefix. Default: the storage "
-        "of recordings.",
+        description="Where backups go, in `backups/`: a folder that exists, or s3://bucket/prefix. Default: the "
+        "storage of recordings.",
     )
     backup_endpoint_url: str | None = Field(
         None, description="Endpoint of an S3-compatible service for backups, if `TRANSCRIBER_BACKUP_URL` is there."
@@ -37,7 +37,9 @@ class BackupSettings(BaseSettings):
     backup_weekly: int = Field(4, ge=0, description="How many weeks have a backup that is kept.")
     backup_monthly: int = Field(12, ge=0, description="How many months have a backup that is kept.")
     backup_drill_days: float = Field(
-        7.0, ge=0, description="Each backup is restored on trial once made, and again after so many days; 0 means never."
+        7.0,
+        ge=0,
+        description="Each backup is restored on trial once made, and again after so many days; 0 means never.",
     )
 
     @field_validator("backup_at")
@@ -46,6 +48,11 @@ class BackupSettings(BaseSettings):
         if value and not AT.fullmatch(value):
             raise BadRequest("TRANSCRIBER_BACKUP_AT", f"{value!r} is no time; write it as HH:MM, in UTC")
         return value
+
+    @field_validator("backup_url", "backup_endpoint_url", "backup_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
 
     @property
     def backup_time(self) -> time | None:

@@ -114,7 +114,7 @@ def damaged(path: Path, how: str) -> None:
             path.write_bytes(data[:-1000])
         case "changed":
             path.write_bytes(data[:-1000] + bytes([data[-1000] ^ 1]) + data[-999:])
-        case "gone":
+        case _:
             path.unlink()
 
 
@@ -253,7 +253,9 @@ def test_a_process_that_is_killed_leaves_no_backup_and_its_remains_go(
     ledger: Ledger, store: BackupStore, take: Take
 ) -> None:
     with ledger.write() as con:  # so much that it is killed before it is done
-        con.execute("CREATE TABLE much AS SELECT sha256(i::VARCHAR) || sha256((-i)::VARCHAR) AS x FROM range(300000) r(i)")
+        con.execute(
+            "CREATE TABLE much AS SELECT sha256(i::VARCHAR) || sha256((-i)::VARCHAR) AS x FROM range(300000) r(i)"
+        )
     with backup_work.alone(ledger.path) as work:
         taken = backup_work.snapshot(ledger, work)
         place = {"url": store.url, "endpoint_url": None, "needs_folder": False, "key": None}
@@ -307,7 +309,7 @@ def test_backups_of_another_ledger_at_the_same_place_are_left_alone(store: Backu
     assert len(store.all()) == 1
 
 
-def test_a_restored_backup_has_what_the_ledger_had(
+def test_a_restored_backup_has_what_the_ledger_had(  # noqa: PLR0917 - fixtures
     ledger: Ledger, take: Take, store: BackupStore, work: Path, make_job: Any, key: SecretStr
 ) -> None:
     job = make_job()

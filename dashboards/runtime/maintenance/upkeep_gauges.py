@@ -1,0 +1,37 @@
+"""Gauges of backups and upkeep, for `/metrics`."""
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from dashboards.runtime.context import Context
+
+
+def add_backups(registry: CollectorRegistry, holder: Context) -> None:
+    """Add the gauges of backups; a time is 0 until there is one."""
+    state, newest = holder.backups, holder.backups.newest
+    passed = state.drill_passed_at
+    told = {
+        "transcriber_backups": ("Backups at the last look", len(state.kept)),
+        "transcriber_backup_made_timestamp_seconds": (
+            "When the newest backup was made",
+            newest.manifest.made_at.timestamp() if newest else 0,
+        ),
+        "transcriber_backup_size_bytes": (
+            "Size of the newest backup",
+            newest.manifest.stored.size_bytes if newest else 0,
+        ),
+        "transcriber_backup_drill_passed_timestamp_seconds": (
+            "When a backup was last restored on trial and was sound",
+            passed.timestamp() if passed else 0,
+        ),
+        "transcriber_backup_drills_failed": ("Backups whose last trial restore failed", state.drills_failed),
+        "transcriber_backup_failing": (
+            "1 if the last backup or trial could not be done",
+            int(bool(state.error)),
+        ),
+        "transcriber_backup_scheduled": (
+            "1 if backups are made every day",
+            int(holder.settings.backup.backup_time is not None),
+        ),
+    }
+    for name, (text, value) in told.items():
+        Gauge(name, text, registry=registry).set(value)
