@@ -26,7 +26,7 @@ from dashboards.api import (
     worker_api,
 )
 from dashboards.api.event_stream import events
-from dashboards.api.operations import backups_api, maintenance_api
+from dashboards.api.operations import backups_api, maintenance_api, retention_api
 from dashboards.auth import login, oidc_routes, signup
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
@@ -47,7 +47,7 @@ from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
-from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.loops.watchers import watch_disks, watch_doors, watch_machine, watch_workers
 from dashboards.loops.webhook_sender import send_events
 from dashboards.pages.registry import PAGES
 from dashboards.pages.script_errors import on_script_error
@@ -132,6 +132,7 @@ def routes() -> list[BaseRoute]:
         *admin_api.ROUTES,
         *maintenance_api.ROUTES,
         *backups_api.ROUTES,
+        *retention_api.ROUTES,
         WebSocketRoute("/events", events),
     ]
     return [*ours, NoPage(ours, pages={page.path for page in PAGES.values()})]
@@ -153,6 +154,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(watch_machine(), "watch the machine")
+        holder.background.start(watch_disks(), "watch the disks")
         holder.background.start(watch_workers(), "watch workers")
         holder.background.start(checkpointer.keep_short(), "checkpoints")
         holder.background.start(search_indexer.keep_up(), "search index")

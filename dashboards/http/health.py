@@ -31,7 +31,8 @@ async def ready(_: Request) -> Response:
     """Report whether the ledger commits, storage answers, and Prefect has answered since the start.
 
     Nothing is accepted without ledger and storage. When Prefect is away later, jobs are accepted and wait for it. They
-    are accepted, too, while the platform is paused for maintenance: it is ready, and `paused` has the reason.
+    are accepted, too, while the platform is paused for maintenance: it is ready, and `paused` has the reason. With a
+    nearly full disk it is ready for all but new recordings, and `disk` says so.
     """
     parts = {
         "ledger": await _ledger_answers(),
@@ -39,8 +40,10 @@ async def ready(_: Request) -> Response:
         "prefect": context.current().prefect_has_answered,
     }
     status = 200 if all(parts.values()) else 503
-    told = {"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}
+    told: dict[str, object] = {"ready": status == 200} | {name: "ok" if ok else "away" for name, ok in parts.items()}
     pause = await db.read(platform_pause.find) if parts["ledger"] else None
+    if context.current().disks.low:
+        told["disk"] = "nearly full"
     return JSONResponse(told | ({"paused": pause.reason} if pause else {}), status)
 
 
@@ -101,6 +104,7 @@ async def metrics(_: Request) -> Response:
     for name, (text, value) in single.items():
         Gauge(name, text, registry=registry).set(value)
     upkeep_gauges.add_backups(registry, holder)
+    upkeep_gauges.add_disks(registry, holder)
     lines = generate_latest(registry) + generate_latest(holder.metrics.registry)
     return Response(lines, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
@@ -25,6 +26,7 @@ from dashboards.runtime.limits import Limits
 from dashboards.runtime.list_cache import Lists
 from dashboards.runtime.machine_load import Gauges
 from dashboards.runtime.maintenance.backup_state import BackupState
+from dashboards.runtime.maintenance.disk_guard import DiskGuard
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
@@ -36,6 +38,7 @@ from storage.files.upload_store import Upload, UploadStore
 from storage.jobs.reports import Started
 from storage.ledger import audit_origin
 from storage.ledger.database import Ledger
+from storage.maintenance.orphans import Swept
 from storage.remote.service_tokens import RotatingSecret, operator_secret
 from storage.remote.worker_registry import Workers
 from storage.search.search_index import SearchIndex
@@ -87,6 +90,9 @@ class Context:
     key_requests: KeyRequests = field(default_factory=KeyRequests)
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     backups: BackupState = field(default_factory=BackupState)
+    orphans: Swept = field(default_factory=Swept)
+    orphans_looked_at: datetime | None = None
+    disks: DiskGuard = field(default_factory=DiskGuard)
     share_visits: ShareVisits = field(default_factory=ShareVisits)
     security: EventWindows = field(default_factory=EventWindows)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))

@@ -15,6 +15,7 @@ from flows.cli import (
     file_modes,
     model_commands,
     platform_commands,
+    retention_commands,
     transcribe_command,
 )
 from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
@@ -157,6 +158,7 @@ app.command(name="export")(export_command.export)
 app.add_typer(model_commands.app, name="models")
 platform_commands.add_to(admin_commands.app)
 backup_commands.add_to(admin_commands.app)
+admin_commands.app.add_typer(retention_commands.app, name="retention")
 app.add_typer(admin_commands.app, name="admin")
 
 

@@ -122,6 +122,10 @@ class AuditAction(StrEnum):
     CACHES_CLEARED = _spec("cache.clear", "caches cleared", AuditKind.PLATFORM)
     BACKED_UP = _spec("ledger.backup", "ledger backed up", AuditKind.PLATFORM)
     DRILLED = _spec("ledger.drill", "backup restored on trial", AuditKind.PLATFORM)
+    HELD = _spec("hold.put", "legal hold placed", AuditKind.PLATFORM)
+    RELEASED = _spec("hold.release", "legal hold released", AuditKind.PLATFORM)
+    RULE_PUT = _spec("retention.put", "retention rule set", AuditKind.PLATFORM)
+    RULE_REMOVED = _spec("retention.remove", "retention rule removed", AuditKind.PLATFORM)
     REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
 
     ACCEPTED = _spec("job.accept", "recording accepted")
@@ -139,6 +143,7 @@ class AuditAction(StrEnum):
     TAGGED = _spec("job.tag", JobAction.TAG.spec.done)
     DELETED = _spec("job.delete", JobAction.DELETE.spec.done)
     RESTORED = _spec("job.restore", JobAction.RESTORE.spec.done)
+    PART_DROPPED = _spec("job.drop", "part no longer kept")
     PURGED = _spec("job.purge", JobAction.PURGE.spec.done)
     JOB_REBUILT = _spec("job.rebuild", "restored from storage")
     EDITED = _spec("transcript.edit", "transcript edited")

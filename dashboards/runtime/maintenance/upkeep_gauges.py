@@ -5,6 +5,16 @@ from prometheus_client import CollectorRegistry, Gauge
 from dashboards.runtime.context import Context
 
 
+def add_disks(registry: CollectorRegistry, holder: Context) -> None:
+    """Add the gauges of disks and of files that belong to no recording."""
+    Gauge("transcriber_disk_low", "1 while a disk is nearly full and nothing new is accepted", registry=registry).set(
+        int(holder.disks.low is not None)
+    )
+    Gauge(
+        "transcriber_orphans", "Files on storage that belong to no recording, at the last look", registry=registry
+    ).set(holder.orphans.found - holder.orphans.deleted)
+
+
 def add_backups(registry: CollectorRegistry, holder: Context) -> None:
     """Add the gauges of backups; a time is 0 until there is one."""
     state, newest = holder.backups, holder.backups.newest

@@ -21,6 +21,22 @@ class StorageFull(TranscriberError):
         return f"storage could not store {self.name} ({self.reason}); free some space, then try again"
 
 
+class DiskNearlyFull(TranscriberError):
+    """A disk has less free space than is spared for what is in progress."""
+
+    status, code, transient = 507, "disk_nearly_full", True
+
+    def __init__(self, folder: str, free_bytes: int, spare_bytes: int) -> None:
+        super().__init__(folder, free_bytes, spare_bytes)
+        self.folder, self.free_bytes, self.spare_bytes = folder, free_bytes, spare_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"nothing new is accepted: the disk has {_mib(self.free_bytes)} free, and {_mib(self.spare_bytes)} are "
+            "kept for what is in progress; try again later, or ask an administrator to free some space"
+        )
+
+
 class RoomReserved(TranscriberError):
     """Open uploads reserve the disk space that a new one needs."""
 
