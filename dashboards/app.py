@@ -54,6 +54,7 @@ from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
+from dashboards.runtime.maintenance import canary
 from dashboards.uploads import dedupe, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
@@ -162,6 +163,8 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(send_events(), "send webhooks")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
         holder.background.start(keep_backups(), "backups")
+        if minutes := settings.upkeep.canary_minutes:
+            holder.background.start(canary.keep_flying(minutes), "canary")
         holder.background.start(security_log.keep_writing(), "security events")
         holder.background.start(_make_files_private(settings), "make files private")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")

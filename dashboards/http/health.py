@@ -104,6 +104,7 @@ async def metrics(_: Request) -> Response:
     for name, (text, value) in single.items():
         Gauge(name, text, registry=registry).set(value)
     upkeep_gauges.add_backups(registry, holder)
+    upkeep_gauges.add_canary(registry, holder)
     upkeep_gauges.add_disks(registry, holder)
     lines = generate_latest(registry) + generate_latest(holder.metrics.registry)
     return Response(lines, media_type=CONTENT_TYPE_PLAIN_0_0_4)

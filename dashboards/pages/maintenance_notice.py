@@ -8,7 +8,7 @@ from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db
 from dashboards.strings import admin as words
-from dashboards.strings import upkeep as upkeep_words
+from dashboards.strings import upkeep_texts
 from storage.jobs import platform_pause
 
 
@@ -19,6 +19,6 @@ def show(me: Viewer) -> None:
     pause = db.look(platform_pause.find)
     if low := context.current().disks.low:
         free, spare = formatting.size(low.free_bytes), formatting.size(low.spare_bytes)
-        st.error(upkeep_words.disk_low(free, spare), icon=":material/hard_drive:")
+        st.error(upkeep_texts.disk_low(free, spare), icon=":material/hard_drive:")
     if pause is not None:
         st.warning(words.maintenance(viewer.plain(pause.reason)), icon=":material/construction:")

@@ -26,6 +26,7 @@ from dashboards.runtime.limits import Limits
 from dashboards.runtime.list_cache import Lists
 from dashboards.runtime.machine_load import Gauges
 from dashboards.runtime.maintenance.backup_state import BackupState
+from dashboards.runtime.maintenance.canary_state import CanaryState
 from dashboards.runtime.maintenance.disk_guard import DiskGuard
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
@@ -92,6 +93,7 @@ class Context:
     backups: BackupState = field(default_factory=BackupState)
     orphans: Swept = field(default_factory=Swept)
     orphans_looked_at: datetime | None = None
+    canary: CanaryState = field(default_factory=CanaryState)
     disks: DiskGuard = field(default_factory=DiskGuard)
     share_visits: ShareVisits = field(default_factory=ShareVisits)
     security: EventWindows = field(default_factory=EventWindows)

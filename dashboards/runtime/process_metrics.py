@@ -9,6 +9,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from storage.accounts.canary_account import CANARY_ID
 from storage.domain.clock import utc_now
 from storage.domain.rate_classes import OF_THE_KEY, RateClass
 from storage.domain.records import Job, JobState
@@ -101,8 +102,10 @@ class ProcessMetrics:
         self._blocked.labels(by).inc()
 
     def job(self, job: Job) -> None:
-        """Count a job that has ended, once for each attempt."""
+        """Count a job that has ended, once for each attempt; the canary's are not work."""
         if not job.state.finished or job.finished_at is None or job.finished_at < self._since:
+            return
+        if job.owner_id == CANARY_ID:
             return
         with self._lock:
             if (job.id, job.attempt) in self._ended:

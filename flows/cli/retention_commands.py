@@ -100,7 +100,7 @@ def _here(ledger: "Ledger", method: str, what: str, order: dict[str, Any]) -> di
         subject = retention.subject_of(con, kind, order["subject"])
         if what == "rules":
             rule = retention.Rule(
-                kind=kind, subject=subject, part=kept_parts.Part(order["part"]), days=order.get("days")
+                kind=kind, subject=subject, part=kept_parts.KeptPart(order["part"]), days=order.get("days")
             )
             (retention.put if method == "PUT" else retention.remove)(con, rule, actor=operator())
         elif method == "PUT":

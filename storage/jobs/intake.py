@@ -15,7 +15,7 @@ from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs import deletion, job_store, kept_parts, manifests, progress
-from storage.jobs.kept_parts import Part
+from storage.jobs.kept_parts import KeptPart
 from storage.jobs.repeated_calls import Repeats
 from storage.ledger.database import Ledger
 
@@ -157,7 +157,7 @@ def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
             files.delete(name)
 
 
-def drop_part(ledger: Ledger, files: Files, job_id: str, part: Part, *, actor: str) -> None:
+def drop_part(ledger: Ledger, files: Files, job_id: str, part: KeptPart, *, actor: str) -> None:
     """Delete a part of a finished job; what jobs of equal bytes keep stays.
 
     Raises:

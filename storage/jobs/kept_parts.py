@@ -12,7 +12,7 @@ from storage.jobs import job_rows, legal_holds
 from storage.ledger import audit
 
 
-class Part(StrEnum):
+class KeptPart(StrEnum):
     """What rules can keep for different times; `recording` is everything."""
 
     RECORDING = "recording"
@@ -38,7 +38,7 @@ ORDER BY ALL
 """
 
 
-def drop(con: DuckDBPyConnection, job_id: str, part: Part, *, actor: str) -> tuple[str, ...]:
+def drop(con: DuckDBPyConnection, job_id: str, part: KeptPart, *, actor: str) -> tuple[str, ...]:
     """Note that a job no longer keeps a part.
 
     Return the storage names to delete after the commit.
@@ -55,7 +55,7 @@ def drop(con: DuckDBPyConnection, job_id: str, part: Part, *, actor: str) -> tup
     legal_holds.require_free(con, job_id)
     con.execute(NOTE, {"id": job_id, "part": part, "now": utc_now()})
     audit.record(con, actor=actor, action="job.drop", subject=job_id, detail={"name": job.name, "part": part})
-    if part is Part.EXPORTS:
+    if part is KeptPart.EXPORTS:
         con.execute(FORGET_EXPORTS, {"id": job_id})
         return (names.exports_folder(job_id),)
     if con.execute(NEEDED, {"sha": job.media_sha256, "id": job_id, "part": part}).fetchall()[0][0]:
@@ -63,9 +63,9 @@ def drop(con: DuckDBPyConnection, job_id: str, part: Part, *, actor: str) -> tup
     return _shared_names(con, job, part)
 
 
-def _shared_names(con: DuckDBPyConnection, job: Job, part: Part) -> tuple[str, ...]:
+def _shared_names(con: DuckDBPyConnection, job: Job, part: KeptPart) -> tuple[str, ...]:
     sha = job.media_sha256
-    if part is Part.SOURCE:
+    if part is KeptPart.SOURCE:
         return (names.peaks_folder(sha), names.media_name(sha))
     found = [names.plans_folder(sha)]  # first: a plan without its spans would mislead the next upload
     for (samples,) in con.execute(OWN_SAMPLES, {"sha": sha}).fetchall():

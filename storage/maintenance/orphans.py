@@ -39,7 +39,7 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _KnownIdents:
     media: frozenset[str]
     samples: frozenset[str]
     jobs: frozenset[str]
@@ -70,17 +70,17 @@ def sweep(ledger: Ledger, files: Files, seen: Path, *, now: datetime) -> Swept:
     return Swept(found=len(found), deleted=len(old))
 
 
-def _known(con: DuckDBPyConnection) -> _Known:
+def _known(con: DuckDBPyConnection) -> _KnownIdents:
     def column(statement: str) -> frozenset[str]:
         return frozenset(row[0] for row in con.execute(statement).fetchall())
 
     without = bool(con.execute(REBUILT).fetchall()[0][0])
-    return _Known(
+    return _KnownIdents(
         media=column(MEDIA), samples=column(SAMPLES), jobs=column(JOBS), purged=column(PURGED), without_spans=without
     )
 
 
-def _orphans(listed: dict[str, list[str]], known: _Known) -> Iterator[str]:
+def _orphans(listed: dict[str, list[str]], known: _KnownIdents) -> Iterator[str]:
     groups: tuple[tuple[tuple[str, ...], Callable[[str], str], frozenset[str]], ...] = (
         (BY_MEDIA, _third, known.media),
         (() if known.without_spans else BY_SAMPLES, _third, known.samples),

@@ -18,7 +18,7 @@ from storage.domain.errors import BadRequest, JobHeld, JobMoved, NotFound
 from storage.domain.tags import SEPARATOR, one_tag
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store, legal_holds
-from storage.jobs.kept_parts import Part
+from storage.jobs.kept_parts import KeptPart
 from storage.jobs.legal_holds import Hold
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -43,7 +43,7 @@ class Rule:
 
     kind: RuleKind
     subject: str
-    part: Part
+    part: KeptPart
     days: float | None
 
 
@@ -54,7 +54,7 @@ class Due:
     job_id: str
     name: str
     finished_at: datetime
-    part: Part
+    part: KeptPart
     rule: Rule
 
 
@@ -83,7 +83,7 @@ ALL = "SELECT kind, subject, part, days FROM retention_rules ORDER BY kind, subj
 def rules(con: DuckDBPyConnection) -> list[Rule]:
     """Return all rules."""
     return [
-        Rule(kind=RuleKind(kind), subject=subject, part=Part(part), days=days)
+        Rule(kind=RuleKind(kind), subject=subject, part=KeptPart(part), days=days)
         for kind, subject, part, days in con.execute(ALL).fetchall()
     ]
 
@@ -157,7 +157,7 @@ def due(con: DuckDBPyConnection, *, now: datetime) -> list[Due]:
 def _due_of(one: _Candidate, given: Sequence[Rule], now: datetime) -> list[Due]:
     """Return what is due of one recording; the whole of it, or parts."""
     found = []
-    for part in Part:
+    for part in KeptPart:
         rule = nearest([rule for rule in given if rule.part is part], one.job_id, one.tags, one.owner_id)
         if rule is None or rule.days is None or part in one.dropped:
             continue
@@ -165,7 +165,7 @@ def _due_of(one: _Candidate, given: Sequence[Rule], now: datetime) -> list[Due]:
             found.append(
                 Due(job_id=one.job_id, name=one.name, finished_at=one.finished_at, part=part, rule=rule),
             )
-            if part is Part.RECORDING:
+            if part is KeptPart.RECORDING:
                 break
     return found
 
@@ -214,7 +214,7 @@ def apply(ledger: Ledger, files: Files, *, now: datetime, most: int = MOST_AT_ON
     count = 0
     for one in found:
         try:
-            if one.part is Part.RECORDING:
+            if one.part is KeptPart.RECORDING:
                 intake.delete(ledger, files, one.job_id, actor=actor)
             else:
                 intake.drop_part(ledger, files, one.job_id, one.part, actor=actor)

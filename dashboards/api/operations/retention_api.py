@@ -14,7 +14,7 @@ from dashboards.runtime import context, db, notify
 from storage.domain.clock import utc_now
 from storage.domain.records import to_json
 from storage.jobs import legal_holds
-from storage.jobs.kept_parts import Part
+from storage.jobs.kept_parts import KeptPart
 from storage.jobs.legal_holds import HoldKind
 from storage.maintenance import retention
 from storage.maintenance.retention import EVERYBODY, RetentionState, Rule, RuleKind
@@ -30,7 +30,7 @@ class RuleOrder(BaseModel):
     actor: str = Field("cli:unknown", pattern=r"^cli:\S{1,100}$")
     kind: RuleKind
     subject: str = Field(EVERYBODY, min_length=1, max_length=200)
-    part: Part
+    part: KeptPart
     days: float | None = None
 
     def rule(self, con: DuckDBPyConnection) -> Rule:

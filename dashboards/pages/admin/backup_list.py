@@ -5,7 +5,7 @@ import streamlit as st
 from dashboards.pages import viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context
-from dashboards.strings import upkeep as words
+from dashboards.strings import upkeep_texts as words
 from storage.backup.backup_store import KeptBackup
 
 EVERY_S = 10.0

@@ -5,6 +5,24 @@ from prometheus_client import CollectorRegistry, Gauge
 from dashboards.runtime.context import Context
 
 
+def add_canary(registry: CollectorRegistry, holder: Context) -> None:
+    """Add the gauges of the canary, if one flies."""
+    if not holder.settings.upkeep.canary_minutes:
+        return
+    state = holder.canary
+    told = {
+        "transcriber_canary_ok": ("1 if the last canary came back right", int(bool(state.at) and not state.problem)),
+        "transcriber_canary_duration_seconds": ("Time of the last right one, to its transcript", state.took_s or 0),
+        "transcriber_canary_passed_timestamp_seconds": (
+            "When the last right one ended",
+            state.passed_at.timestamp() if state.passed_at else 0,
+        ),
+        "transcriber_canary_failures": ("Canaries that failed since the start", state.failures),
+    }
+    for name, (text, value) in told.items():
+        Gauge(name, text, registry=registry).set(value)
+
+
 def add_disks(registry: CollectorRegistry, holder: Context) -> None:
     """Add the gauges of disks and of files that belong to no recording."""
     Gauge("transcriber_disk_low", "1 while a disk is nearly full and nothing new is accepted", registry=registry).set(

@@ -14,6 +14,7 @@ from storage.domain.settings.oidc_settings import OidcSettings
 from storage.domain.settings.rate_limit_settings import RateLimitSettings
 from storage.domain.settings.service_settings import MailSettings, WorkerSettings
 from storage.domain.settings.storage_settings import StorageSettings
+from storage.domain.settings.upkeep_settings import UpkeepSettings
 from storage.domain.settings.web_settings import WebSettings
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "RateLimitSettings",
     "Settings",
     "StorageSettings",
+    "UpkeepSettings",
     "WebSettings",
     "WorkerSettings",
 ]
@@ -61,6 +63,10 @@ class Settings:
     @cached_property
     def backup(self) -> BackupSettings:
         return BackupSettings()
+
+    @cached_property
+    def upkeep(self) -> UpkeepSettings:
+        return UpkeepSettings()
 
     @cached_property
     def outgoing(self) -> OutgoingSettings:

@@ -12,7 +12,7 @@ from storage.domain.errors import BadRequest, JobHeld, NotFound
 from storage.domain.records import Job, User
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store, legal_holds, tagging
-from storage.jobs.kept_parts import Part
+from storage.jobs.kept_parts import KeptPart
 from storage.jobs.legal_holds import HoldKind
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -40,7 +40,7 @@ def done(ledger: Ledger, files: Files, make_job: Any, run_of: Any) -> Callable[.
 
 @pytest.fixture
 def put(ledger: Ledger) -> Callable[..., None]:
-    def rule(part: Part, days: float | None, kind: RuleKind = RuleKind.EVERYBODY, subject: str = EVERYBODY) -> None:
+    def rule(part: KeptPart, days: float | None, kind: RuleKind = RuleKind.EVERYBODY, subject: str = EVERYBODY) -> None:
         ledger.run(retention.put, Rule(kind=kind, subject=subject, part=part, days=days), actor="cli:root")
 
     return rule
@@ -60,9 +60,9 @@ def test_parts_go_apart_and_the_text_stays(
     ledger: Ledger, files: Files, done: Callable[..., Job], put: Callable[..., None]
 ) -> None:
     job = done()
-    put(Part.SOURCE, 10)
-    put(Part.EXPORTS, 30)
-    put(Part.SPANS, 30)
+    put(KeptPart.SOURCE, 10)
+    put(KeptPart.EXPORTS, 30)
+    put(KeptPart.SPANS, 30)
     assert parts(ledger, timedelta(days=9)) == []
     assert parts(ledger, SOON) == [(job.id, "source")]
     assert files.exists(names.media_name(job.media_sha256)), "a dry run deletes nothing"
@@ -83,8 +83,8 @@ def test_equal_bytes_stay_until_no_job_keeps_them(
     ledger: Ledger, files: Files, done: Callable[..., Job], put: Callable[..., None]
 ) -> None:
     first, second = done("same"), done("same")
-    put(Part.SOURCE, 10)
-    put(Part.SOURCE, 30, RuleKind.JOB, second.id)
+    put(KeptPart.SOURCE, 10)
+    put(KeptPart.SOURCE, 30, RuleKind.JOB, second.id)
     assert retention.apply(ledger, files, now=utc_now() + SOON) == 1
     assert files.exists(names.media_name(first.media_sha256))
     assert retention.apply(ledger, files, now=utc_now() + LATER) == 1
@@ -95,8 +95,8 @@ def test_a_whole_recording_is_deleted_as_its_owner_would(
     ledger: Ledger, files: Files, done: Callable[..., Job], put: Callable[..., None]
 ) -> None:
     job = done()
-    put(Part.RECORDING, 10)
-    put(Part.SOURCE, 5)
+    put(KeptPart.RECORDING, 10)
+    put(KeptPart.SOURCE, 5)
     assert parts(ledger, SOON) == [(job.id, "recording")]
     retention.apply(ledger, files, now=utc_now() + SOON)
     with ledger.read() as con:
@@ -107,7 +107,7 @@ def test_a_whole_recording_is_deleted_as_its_owner_would(
 
 def test_the_nearest_rule_decides_and_of_tags_the_longest() -> None:
     def rule(kind: RuleKind, subject: str, days: float | None) -> Rule:
-        return Rule(kind=kind, subject=subject, part=Part.SOURCE, days=days)
+        return Rule(kind=kind, subject=subject, part=KeptPart.SOURCE, days=days)
 
     everybody, person = rule(RuleKind.EVERYBODY, EVERYBODY, 1), rule(RuleKind.PERSON, "ann", 2)
     short, forever, job = rule(RuleKind.TAG, "a", 3), rule(RuleKind.TAG, "b", None), rule(RuleKind.JOB, "j", 4)
@@ -128,12 +128,12 @@ def test_what_is_held_is_deleted_by_nobody(  # noqa: PLR0917 - fixtures
     ledger.run(tagging.set_tags, job.id, ("case 7",), actor="user:x")
     subject = {HoldKind.JOB: job.id, HoldKind.PERSON: ann.id, HoldKind.TAG: "case 7"}[kind]
     ledger.run(legal_holds.put, kind, subject, reason="court order 12", actor="cli:root")
-    put(Part.RECORDING, 0)
+    put(KeptPart.RECORDING, 0)
     assert parts(ledger, SOON) == []
     for forbidden in (
         lambda: intake.delete(ledger, files, job.id, actor="user:x"),
         lambda: intake.throw_out(ledger, files, job.id, actor="user:x"),
-        lambda: intake.drop_part(ledger, files, job.id, Part.SOURCE, actor="user:x"),
+        lambda: intake.drop_part(ledger, files, job.id, KeptPart.SOURCE, actor="user:x"),
     ):
         with pytest.raises(JobHeld, match="court order 12"):
             forbidden()
@@ -159,12 +159,12 @@ def test_one_deleted_before_its_hold_is_not_purged(ledger: Ledger, files: Files,
 def test_what_cannot_be_a_rule_or_a_hold_is_refused(ledger: Ledger, put: Callable[..., None]) -> None:
     for days in (-1, float("nan"), float("inf")):
         with pytest.raises(BadRequest):
-            put(Part.SOURCE, days)
+            put(KeptPart.SOURCE, days)
     with pytest.raises(BadRequest):
         ledger.run(legal_holds.put, HoldKind.TAG, "x", reason=" ", actor="cli:root")
     with pytest.raises(NotFound):
         ledger.run(legal_holds.release, HoldKind.TAG, "x", actor="cli:root")
-    rule = Rule(kind=RuleKind.TAG, subject="x", part=Part.SOURCE, days=1)
+    rule = Rule(kind=RuleKind.TAG, subject="x", part=KeptPart.SOURCE, days=1)
     with pytest.raises(NotFound):
         ledger.run(retention.remove, rule, actor="cli:root")
     with ledger.read() as con, pytest.raises(NotFound):
@@ -175,7 +175,7 @@ def test_a_job_that_is_made_again_is_due_again(
     ledger: Ledger, files: Files, done: Callable[..., Job], put: Callable[..., None]
 ) -> None:
     job = done()
-    put(Part.EXPORTS, 0)
+    put(KeptPart.EXPORTS, 0)
     later = utc_now() + timedelta(minutes=1)
     assert retention.apply(ledger, files, now=later) == 1
     with ledger.write() as con:

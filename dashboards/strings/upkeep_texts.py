@@ -42,3 +42,11 @@ def disk_low(free: str, spare: str) -> str:
         f"The disk is nearly full: {free} are free, and {spare} are kept for what is in progress. New recordings are "
         "not accepted until there is room again; everything else works."
     )
+
+
+# The canary
+CANARY = "Canary"
+
+
+def canary(took_s: float | None) -> str:
+    return "has not flown yet" if took_s is None else f"transcribed in {took_s:.1f} s"
