@@ -115,7 +115,10 @@ class _Body:
                 HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time; send it again", {"Connection": "close"}
             ) from None
         self.ended = message["type"] != "http.request" or not message.get("more_body", False)
-        self.size_bytes += len(message.get("body", b""))
+        size_bytes = len(message.get("body", b""))
+        self.size_bytes += size_bytes
+        if self.limit.whole_s is None and size_bytes:
+            context.current().metrics.received(size_bytes)
         if self.size_bytes > self.limit.size_bytes:
             raise too_large(self.limit)
         return message

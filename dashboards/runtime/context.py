@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 LEDGER_THREADS = 12
 BLOCKING_THREADS = 8
+PROBE_THREADS = 4
 
 
 def _nobody() -> None:
@@ -99,6 +100,7 @@ class Context:
     security: EventWindows = field(default_factory=EventWindows)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
+    probe_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PROBE_THREADS))
     shelf: UploadStore = field(init=False)
     search: SearchIndex = field(init=False)
     operator: RotatingSecret = field(init=False)
