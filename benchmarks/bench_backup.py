@@ -128,7 +128,7 @@ def main() -> None:
     print("\n| of others, ms | median | 99% | longest, wanted < 500 |\n|---|---|---|---|")
     for when, traffic in (("before", quiet), ("meanwhile", busy)):
         for kind, took in traffic.took_ms.items():
-            p99 = statistics.quantiles(took, n=100)[-1]
+            p99 = statistics.quantiles(took, n=100, method="inclusive")[-1]
             print(f"| {kind}, {when} | {statistics.median(took):.1f} | {p99:.1f} | {max(took):.1f} |")
     print(f"\nLoad average {load:.1f} before. `python -m benchmarks backup`.")
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +68,7 @@ class Order:
 
 def done(order: Order) -> bytes:
     """Do what is ordered, and return the manifest or the report as JSON."""
+    tempfile.tempdir = str(order.work)  # where a bucket's file is copied to; the usual place may be small
     store = BackupStore(Files(order.url, order.endpoint_url), needs_folder=order.needs_folder)
     key = SecretStr(order.key) if order.key else None
     if order.do == "drill":

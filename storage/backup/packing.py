@@ -6,6 +6,8 @@ without this program: `age --decrypt -i key.txt ledger.duckdb.zst.age | zstd -d 
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from backports import zstd
 from pydantic import SecretStr
 
-from storage.domain.errors import BackupUnusable, BadSetting
+from storage.domain.errors import BackupUnusable, BadSetting, StorageFull
+from storage.files.local_folder import FULL
 
 if TYPE_CHECKING:
     import pyrage
@@ -140,9 +143,23 @@ def digest_of(path: Path) -> Packed:
         return Packed(size_bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
 
 
+@contextmanager
+def _full_disk_named(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise StorageFull("a backup", f"no space in {target.parent}") from error
+
+
 def pack(source: Path, target: Path, key: SecretStr | None) -> Packed:
-    """Write the compressed file, encrypted if there is a key; return what was written."""
-    with source.open("rb") as plain, target.open("wb") as file:
+    """Write the compressed file, encrypted if there is a key; return what was written.
+
+    Raises:
+        StorageFull: the disk is full.
+    """
+    with _full_disk_named(target), source.open("rb") as plain, target.open("wb") as file:
         reader, writer = _Compressed(plain), _Counted(file)
         if key is None:
             shutil.copyfileobj(reader, writer, BLOCK_BYTES)
@@ -167,8 +184,9 @@ def unpack(source: Path, target: Path, key: SecretStr | None, *, name: str, limi
 
     Raises:
         BackupUnusable: the key is another one, or the file is damaged.
+        StorageFull: the disk is full, which says nothing of the backup.
     """
-    with source.open("rb") as packed, target.open("wb") as file:
+    with _full_disk_named(target), source.open("rb") as packed, target.open("wb") as file:
         counted = _Counted(file)
         writer = _Expanded(counted, limit_bytes)
         try:

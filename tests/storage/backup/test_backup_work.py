@@ -249,6 +249,20 @@ def test_a_full_disk_here_is_noticed_before_and_costs_the_ledger_nothing(
     assert not list(small_disk.rglob("*.part"))
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_full_disk_during_a_drill_says_nothing_of_the_backup(
+    small_disk: Path, store: BackupStore, take: Take, key: SecretStr, *, encrypted: bool
+) -> None:
+    manifest = take(key if encrypted else None)
+    work = small_disk / "work"
+    work.mkdir()
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free - 8_192))
+    with pytest.raises(StorageFull, match="no space in"):
+        backup_work.drill(store, manifest.id, key, work)
+    (small_disk / "filler").unlink()
+    assert backup_work.drill(store, manifest.id, key, work).passed
+
+
 def test_a_process_that_is_killed_leaves_no_backup_and_its_remains_go(
     ledger: Ledger, store: BackupStore, take: Take
 ) -> None:
