@@ -27,7 +27,7 @@ from dashboards.api import (
 )
 from dashboards.api.corrections import alignment_api
 from dashboards.api.event_stream import events
-from dashboards.api.operations import maintenance_api
+from dashboards.api.operations import backups_api, maintenance_api, retention_api
 from dashboards.auth import login, oidc_routes, signup
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
@@ -43,17 +43,19 @@ from dashboards.http.route_methods import NoPage
 from dashboards.http.websocket_fast_path import Straight
 from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
+from dashboards.loops.backup_keeper import keep_backups
 from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
-from dashboards.loops.watchers import watch_doors, watch_machine, watch_workers
+from dashboards.loops.watchers import watch_disks, watch_doors, watch_machine, watch_workers
 from dashboards.loops.webhook_sender import send_events
 from dashboards.pages.registry import PAGES
 from dashboards.pages.script_errors import on_script_error
 from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
+from dashboards.runtime.maintenance import canary
 from dashboards.uploads import dedupe, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
@@ -132,6 +134,8 @@ def routes() -> list[BaseRoute]:
         *alignment_api.ROUTES,
         *admin_api.ROUTES,
         *maintenance_api.ROUTES,
+        *backups_api.ROUTES,
+        *retention_api.ROUTES,
         WebSocketRoute("/events", events),
     ]
     return [*ours, NoPage(ours, pages={page.path for page in PAGES.values()})]
@@ -153,12 +157,16 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(conduct(dispatcher, reconciler), "dispatch and reconcile")
         holder.background.start(watch_doors(), "watch sessions")
         holder.background.start(watch_machine(), "watch the machine")
+        holder.background.start(watch_disks(), "watch the disks")
         holder.background.start(watch_workers(), "watch workers")
         holder.background.start(checkpointer.keep_short(), "checkpoints")
         holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
         holder.background.start(send_events(), "send webhooks")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
+        holder.background.start(keep_backups(), "backups")
+        if minutes := settings.upkeep.canary_minutes:
+            holder.background.start(canary.keep_flying(minutes), "canary")
         holder.background.start(security_log.keep_writing(), "security events")
         holder.background.start(_make_files_private(settings), "make files private")
         holder.background.start(_every(ERASE_EVERY_S, erase_leavers), "delete accounts")

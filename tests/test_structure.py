@@ -33,6 +33,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "transcripts": {"domain", "files"},
         "jobs": {"accounts", "domain", "files", "ledger", "transcripts"},
         "maintenance": {"accounts", "domain", "files", "jobs", "ledger", "transcripts"},
+        "backup": {"domain", "files", "ledger"},
         "remote": {"domain", "jobs", "ledger"},
     },
     "tasks": {

@@ -5,7 +5,6 @@ They need the operator token, which only users with access to the data dir can r
 
 import json
 import secrets
-from pathlib import Path
 from typing import Any, TypeVar
 
 from duckdb import DuckDBPyConnection
@@ -17,11 +16,11 @@ from starlette.routing import Route
 from dashboards.http.error_responses import bad_request
 from dashboards.runtime import context, db, notify
 from storage.accounts import api_keys, sessions, users, worker_tokens
-from storage.domain.errors import BadRequest, NotFound
+from storage.domain.errors import NotFound
 from storage.domain.records import KeyGrant, Role, to_json
 from storage.domain.scopes import Scope, in_order
 from storage.jobs import renaming
-from storage.maintenance import audit_heads, housekeeping, rebuild
+from storage.maintenance import audit_heads, rebuild
 from storage.maintenance.audit_heads import AuditHead
 from storage.remote import secret_rotation
 
@@ -78,12 +77,6 @@ class RotateSecret(_Order):
 
     name: str
     overlap_hours: float = secret_rotation.OVERLAP_HOURS
-
-
-class Backup(_Order):
-    """Copy the ledger to the file `to`, by default in `backups` next to it."""
-
-    to: Path | None = None
 
 
 async def _read(request: Request, kind: type[T]) -> T:
@@ -166,16 +159,6 @@ async def rename_job(request: Request) -> Response:
     return JSONResponse({"id": job.id, "name": job.name})
 
 
-async def backup(request: Request) -> Response:
-    """Copy the ledger while it serves."""
-    order = await _read(request, Backup)
-    try:
-        path = await db.in_thread(housekeeping.backup, context.ledger(), order.to, actor=order.actor)
-    except FileExistsError as error:
-        raise BadRequest("to", str(error)) from error
-    return JSONResponse({"path": str(path)})
-
-
 class KeptHead(BaseModel):
     """A head of the audit chain that was kept elsewhere."""
 
@@ -223,7 +206,6 @@ ROUTES = [
     Route("/internal/v1/admin/worker-tokens", create_worker_token, methods=["POST"]),
     Route("/internal/v1/admin/secrets", rotate_secret, methods=["POST"]),
     Route("/internal/v1/admin/names", rename_job, methods=["POST"]),
-    Route("/internal/v1/admin/backups", backup, methods=["POST"]),
     Route("/internal/v1/admin/audit", verify_audit, methods=["GET", "POST"]),
     Route("/internal/v1/admin/rebuild", rebuild_ledger, methods=["POST"]),
 ]

@@ -19,10 +19,12 @@ from dashboards.runtime import context, db, notify, upkeep
 from dashboards.services import accept_recording, jobs
 from dashboards.services.accept_recording import NewRecording
 from storage.accounts import users
+from storage.accounts.canary_account import CANARY_ID
 from storage.domain import batch_sources
 from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.jobs import job_store, reports
+from storage.jobs.reports import Report
 from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 from storage.transcripts import transcript_store
 
@@ -69,8 +71,20 @@ async def report(request: Request) -> Response:
     holder = context.current()
     actor = _actor(request, f"worker:{told.worker}")
     job = await db.in_ledger(reports.apply, holder.ledger, holder.files, told, actor=actor)
+    _count(told, job)
     notify.announce(job)
     return json_of(job)
+
+
+def _count(told: Report, job: Job) -> None:
+    """Count spans and further attempts; the canary's are not work."""
+    if job.owner_id == CANARY_ID:
+        return
+    metrics = context.current().metrics
+    if isinstance(told, reports.SpanHeard):
+        metrics.span(told.engine_s, found=told.reused)
+    elif isinstance(told, reports.Started) and told.attempt > 1:
+        metrics.retry()
 
 
 async def heartbeat(request: Request) -> Response:

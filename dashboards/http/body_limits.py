@@ -13,12 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.error_responses import error_answer
+from dashboards.http.traffic import Traffic, traffic_of
 from dashboards.runtime import context
+from storage.domain.errors import DiskNearlyFull
 
 MIB = 1 << 20
 USUAL_BYTES, EDIT_BYTES, REPORT_BYTES = 1 * MIB, 32 * MIB, 16 * MIB
 FORM_EXTRA_BYTES = 2 * MIB
 PAUSE_S, SMALL_BODY_S = 60.0, 120.0
+RETRY_AFTER_S = 60
 TRANSFERS = ("/uploads", "/internal/v1/jobs", "/api/v1/jobs", "/asr", "/detect-language")
 """Paths that take recordings, beside those below `/uploads/` and `/v1/audio/`; their own limits are below this one."""
 
@@ -54,6 +57,9 @@ class Bounded:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if _brings_a_recording(scope["method"], scope["path"]) and context.current().disks.low:
+            await _refused(scope, receive, send)
+            return
         limit = limit_of(scope["method"], scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > limit.size_bytes:
@@ -67,6 +73,20 @@ class Bounded:
             )(scope, receive, send)
             return
         await self.app(scope, _Body(receive, limit).receive, send)
+
+
+def _brings_a_recording(method: str, path: str) -> bool:
+    return method == "POST" and (traffic_of(method, path) is Traffic.UPLOAD or path in {"/internal/v1/jobs", "/share"})
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a new recording because a disk is nearly full."""
+    try:
+        context.current().disks.require_room()
+    except DiskNearlyFull as error:
+        headers = {"Connection": "close", "Retry-After": str(RETRY_AFTER_S)}
+        answer = error_answer(error.status, code=error.code, message=str(error), headers=headers, scope=scope)
+        await answer(scope, receive, send)
 
 
 class _Body:
@@ -95,7 +115,10 @@ class _Body:
                 HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time; send it again", {"Connection": "close"}
             ) from None
         self.ended = message["type"] != "http.request" or not message.get("more_body", False)
-        self.size_bytes += len(message.get("body", b""))
+        size_bytes = len(message.get("body", b""))
+        self.size_bytes += size_bytes
+        if self.limit.whole_s is None and size_bytes:
+            context.current().metrics.received(size_bytes)
         if self.size_bytes > self.limit.size_bytes:
             raise too_large(self.limit)
         return message

@@ -96,10 +96,13 @@ class Headers:
             holder.metrics.request(scope["method"], route, status, took_s)
         if scope["path"].startswith(QUIET) and status < 400:
             return
+        told = {"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")}
+        if job_id := scope.get("path_params", {}).get("job_id"):
+            told["job"] = job_id
         logger.info(
             "%s %s %s",
             scope.get("method", "WEBSOCKET"),
             security_log.without_secret(scope["path"]),
             status,
-            extra={"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")},
+            extra=told,
         )

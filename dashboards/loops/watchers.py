@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 import psutil
@@ -16,6 +17,7 @@ from storage.remote.worker_troubles import troubles
 logger = logging.getLogger(__name__)
 EVERY_S = 0.5
 WORKERS_EVERY_S = 1.0
+DISKS_EVERY_S = 3.0
 
 
 async def watch_doors() -> None:
@@ -54,6 +56,29 @@ async def watch_workers(every_s: float = WORKERS_EVERY_S) -> None:
             known = found
             holder.bus.look_again()
         await asyncio.sleep(every_s)
+
+
+async def look_at_disks() -> None:
+    """Look whether a disk is nearly full; tell pages and log of a change."""
+    holder = context.current()
+    storage = holder.settings.storage
+    if await db.in_thread(holder.disks.look, [storage.data_dir, Path(storage.root_url)], storage.disk_spare_bytes):
+        holder.bus.look_again()
+        if low := holder.disks.low:
+            free, spare = low.free_bytes >> 20, low.spare_bytes >> 20
+            logger.error("nothing new is accepted: %d MiB are free in %s, %d are spared", free, low.folder, spare)
+        else:
+            logger.warning("the disks have room again, and new recordings are accepted")
+
+
+async def watch_disks() -> None:
+    """Look at the disks every few seconds."""
+    while True:
+        try:
+            await look_at_disks()
+        except OSError as error:
+            logger.warning("the disks could not be looked at: %s", error)
+        await asyncio.sleep(DISKS_EVERY_S)
 
 
 async def watch_machine() -> None:

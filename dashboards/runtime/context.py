@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
@@ -24,6 +25,9 @@ from dashboards.runtime.key_requests import KeyRequests
 from dashboards.runtime.limits import Limits
 from dashboards.runtime.list_cache import Lists
 from dashboards.runtime.machine_load import Gauges
+from dashboards.runtime.maintenance.backup_state import BackupState
+from dashboards.runtime.maintenance.canary_state import CanaryState
+from dashboards.runtime.maintenance.disk_guard import DiskGuard
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
@@ -35,6 +39,7 @@ from storage.files.upload_store import Upload, UploadStore
 from storage.jobs.reports import Started
 from storage.ledger import audit_origin
 from storage.ledger.database import Ledger
+from storage.maintenance.orphans import Swept
 from storage.remote.service_tokens import RotatingSecret, operator_secret
 from storage.remote.worker_registry import Workers
 from storage.search.search_index import SearchIndex
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 
 LEDGER_THREADS = 12
 BLOCKING_THREADS = 8
+PROBE_THREADS = 4
 
 
 def _nobody() -> None:
@@ -86,10 +92,16 @@ class Context:
     timings: Timings = field(default_factory=Timings)
     key_requests: KeyRequests = field(default_factory=KeyRequests)
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
+    backups: BackupState = field(default_factory=BackupState)
+    orphans: Swept = field(default_factory=Swept)
+    orphans_looked_at: datetime | None = None
+    canary: CanaryState = field(default_factory=CanaryState)
+    disks: DiskGuard = field(default_factory=DiskGuard)
     share_visits: ShareVisits = field(default_factory=ShareVisits)
     security: EventWindows = field(default_factory=EventWindows)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
+    probe_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PROBE_THREADS))
     shelf: UploadStore = field(init=False)
     search: SearchIndex = field(init=False)
     operator: RotatingSecret = field(init=False)

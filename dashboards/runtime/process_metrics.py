@@ -9,6 +9,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from storage.accounts.canary_account import CANARY_ID
 from storage.domain.clock import utc_now
 from storage.domain.rate_classes import OF_THE_KEY, RateClass
 from storage.domain.records import Job, JobState
@@ -16,6 +17,8 @@ from storage.domain.records import Job, JobState
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 JOB_BUCKETS_S = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
+SPAN_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+SPAN_RESULTS = ("transcribed", "found")
 LOGINS = ("password", "share link", "rate limit")
 MOST_CODES, OTHER = 200, "other"
 REMEMBERED_JOBS = 10_000
@@ -59,6 +62,17 @@ class ProcessMetrics:
         self._audio = Counter(
             "transcriber_audio_seconds", "Length of the recordings that were transcribed", registry=registry
         )
+        self._spans = Histogram(
+            "transcriber_span_duration_seconds",
+            "Time of the engine for a span, by whether it was transcribed or its result found",
+            ["result"],
+            buckets=SPAN_BUCKETS_S,
+            registry=registry,
+        )
+        self._retries = Counter("transcriber_job_retries", "Further attempts at jobs that began", registry=registry)
+        self._received = Counter("transcriber_upload_bytes", "Bytes of recordings that arrived", registry=registry)
+        for result in SPAN_RESULTS:
+            self._spans.labels(result)
         for kind in (*RateClass, OF_THE_KEY):
             self._rate_limited.labels(kind)
         for by in LOGINS:
@@ -96,13 +110,27 @@ class ProcessMetrics:
         """Count an answer that could be kept."""
         self._answers.labels("hit" if kept else "miss").inc()
 
+    def span(self, took_s: float, *, found: bool) -> None:
+        """Count a span that was transcribed, or whose result was found on storage."""
+        self._spans.labels(SPAN_RESULTS[found]).observe(took_s)
+
+    def retry(self) -> None:
+        """Count an attempt at a job that is not its first."""
+        self._retries.inc()
+
+    def received(self, size_bytes: int) -> None:
+        """Count bytes of a recording that arrived."""
+        self._received.inc(size_bytes)
+
     def login_blocked(self, by: str) -> None:
         """Count a log-in that was refused unseen after too many tries."""
         self._blocked.labels(by).inc()
 
     def job(self, job: Job) -> None:
-        """Count a job that has ended, once for each attempt."""
+        """Count a job that has ended, once for each attempt; the canary's are not work."""
         if not job.state.finished or job.finished_at is None or job.finished_at < self._since:
+            return
+        if job.owner_id == CANARY_ID:
             return
         with self._lock:
             if (job.id, job.attempt) in self._ended:

@@ -7,15 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from dashboards.runtime import context, db
+from dashboards.runtime.context import Context
 from dashboards.runtime.head_publisher import HeadPublisher
 from storage.domain.clock import utc_now
 from storage.domain.records import to_json
 from storage.jobs import intake
-from storage.maintenance import housekeeping
+from storage.maintenance import housekeeping, orphans, retention
+from storage.maintenance.orphans import Swept
 
 logger = logging.getLogger(__name__)
 
 FIRST_AFTER_S, EVERY_S = 300.0, 3600.0
+ORPHANS_EVERY = timedelta(hours=12)
 
 
 async def tidy() -> dict[str, Any]:
@@ -26,9 +29,26 @@ async def tidy() -> dict[str, Any]:
     told["uploads"] = await db.in_thread(holder.shelf.sweep)
     before = utc_now() - timedelta(days=holder.settings.web.deleted_kept_days)
     told["purged"] = await db.in_thread(intake.purge_deleted, holder.ledger, holder.files, before=before)
+    told["not_kept"] = await db.in_thread(retention.apply, holder.ledger, holder.files, now=utc_now())
     told["partial_texts"] = await db.in_thread(intake.drop_partials, holder.ledger, holder.files)
+    holder.orphans = await _sweep_orphans(holder)
+    told["orphans"] = holder.orphans.deleted
     told["half_written"] = await db.in_thread(context.files().sweep)
     return told
+
+
+async def _sweep_orphans(holder: Context) -> Swept:
+    """Look once a day for files that belong to no recording."""
+    now = utc_now()
+    if holder.orphans_looked_at and now - holder.orphans_looked_at < ORPHANS_EVERY:
+        return holder.orphans
+    swept = await db.in_thread(
+        orphans.sweep, holder.ledger, holder.files, holder.settings.storage.orphans_path, now=now
+    )
+    holder.orphans_looked_at = now
+    if swept.unsafe:
+        logger.warning("no orphans are deleted: %s", swept.unsafe)
+    return swept
 
 
 async def keep_tidy(*, first_after_s: float = FIRST_AFTER_S, every_s: float = EVERY_S) -> None:

@@ -280,6 +280,7 @@ PROCESS = "Web process"
 PAGES_CHART = "Open pages"
 PAGES = "Pages"
 
+
 # Performance
 REQUESTS_BY_ROUTE = "Requests by route"
 NO_REQUESTS = "No request has been answered yet."

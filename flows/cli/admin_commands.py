@@ -1,11 +1,10 @@
-"""`transcriber admin`: accounts, keys, backups and the audit chain.
+"""`transcriber admin`: accounts, keys and the audit chain.
 
 Commands go through the web process if it runs, and open the ledger otherwise.
 """
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,6 @@ from flows.platform.os_user import operator
 
 if TYPE_CHECKING:
     from storage.ledger.database import Ledger
-    from storage.maintenance.rebuild import Rebuilt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -189,29 +187,6 @@ def rotate_secret(
     typer.echo(f"{name} is new; the one before holds until {until:%Y-%m-%d %H:%M} UTC; {next_step}")
 
 
-@app.command()
-def backup(
-    to: Annotated[
-        Path | None, typer.Argument(help="File to write. Default: a new one in `backups` in the data dir.")
-    ] = None,
-) -> None:
-    """Copy the ledger to a file; also works while the platform runs."""
-    from storage.domain.errors import BadRequest
-    from storage.maintenance import housekeeping
-
-    target = to.absolute() if to else None
-    ledger = open_used()
-    if ledger is None:
-        path = ask("POST", "backups", {"to": str(target)} if target else {})["path"]
-    else:
-        with ledger:
-            try:
-                path = housekeeping.backup(ledger, target, actor=operator())
-            except FileExistsError as error:
-                raise BadRequest("TO", f"{target} already exists; choose another name") from error
-    typer.echo(f"the ledger is copied to {path}")
-
-
 @app.command(name="rename")
 def rename(
     job: Annotated[str, typer.Argument(help="The recording's id, as its page's address has it.")],
@@ -227,42 +202,6 @@ def rename(
         with ledger:
             renamed = ledger.run(renaming.rename, job, name=name, actor=operator()).name
     typer.echo(f"{job} is named {renamed}")
-
-
-@app.command()
-def restore(backup_file: Annotated[Path, typer.Argument(help="A file written by `backup`.")]) -> None:
-    """Replace the ledger with a backup.
-
-    What storage has and the backup lacks is brought in. The platform must be stopped. The old ledger is kept.
-    """
-    from storage.domain.settings import Settings
-    from storage.files.file_store import Files
-    from storage.ledger.database import Ledger
-    from storage.maintenance import housekeeping
-    from storage.maintenance.rebuild import rebuild as run
-
-    settings = Settings().storage
-    aside = housekeeping.restore(backup_file, settings.ledger_path)
-    typer.echo(f"restored from {backup_file}" + (f"; the previous ledger is at {aside}" if aside else ""))
-    with Ledger.open(settings.ledger_path) as ledger:
-        _say_what_is_newer(run(ledger, Files.from_settings(settings)))
-
-
-def _say_what_is_newer(rebuilt: "Rebuilt") -> None:
-    """Print how storage and the restored ledger differed."""
-    if rebuilt.jobs or rebuilt.updated:
-        typer.echo(
-            f"storage was newer than the backup: {rebuilt.jobs} recordings were brought in, {rebuilt.updated} updated"
-        )
-    else:
-        typer.echo("storage has nothing that the backup had not")
-    if rebuilt.missing:
-        typer.echo(
-            f"{rebuilt.missing} recordings of the backup are no longer described on storage: they were deleted "
-            "permanently since, or TRANSCRIBER_STORAGE_URL points elsewhere; delete them, or correct it"
-        )
-    for name in rebuilt.skipped:
-        typer.echo(f"{name} could not be read and is left out", err=True)
 
 
 @app.command(name="verify-audit")

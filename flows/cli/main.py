@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import admin_commands, export_command, file_modes, model_commands, platform_commands, transcribe_command
+from flows.cli import (
+    admin_commands,
+    backup_commands,
+    export_command,
+    file_modes,
+    model_commands,
+    platform_commands,
+    retention_commands,
+    transcribe_command,
+)
 from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
 from flows.platform.parent_death import die_with_supervisor
 from storage.domain.errors import TranscriberError
@@ -148,6 +157,8 @@ app.command(name="transcribe")(transcribe_command.transcribe)
 app.command(name="export")(export_command.export)
 app.add_typer(model_commands.app, name="models")
 platform_commands.add_to(admin_commands.app)
+backup_commands.add_to(admin_commands.app)
+admin_commands.app.add_typer(retention_commands.app, name="retention")
 app.add_typer(admin_commands.app, name="admin")
 
 

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import tempfile
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,6 +77,15 @@ def prepare() -> None:
         keep_blank(database)
 
 
+def place_ui(home: Path, packages: Path) -> None:
+    """Let Prefect write its pages into the data dir where its package is read-only.
+
+    It writes them beside its code otherwise, and does not start in a container with a read-only root.
+    """
+    if not os.access(packages / "prefect" / "server", os.W_OK):
+        os.environ.setdefault("PREFECT_SERVER_UI_STATIC_DIRECTORY", str(home / "ui"))
+
+
 def build(*, rotating: bool = False) -> ASGIApp:
     """Return Prefect's server behind our door; `rotating` if its secret came from the data dir."""
     from prefect.server.api.server import create_app
@@ -102,6 +111,8 @@ def main() -> None:
         prepare()
         return
     die_with_supervisor()
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    place_ui(home, Path(str(distribution("prefect").locate_file(""))))
     import uvicorn
     from prefect.settings import get_current_settings
 

@@ -9,7 +9,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import JobMoved
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, Lane
-from storage.jobs import job_rows
+from storage.jobs import job_rows, legal_holds
 from storage.ledger import audit
 
 DELETE_PARTS = (
@@ -25,6 +25,7 @@ DELETE_PARTS = (
     "DELETE FROM alignments WHERE job_id = $id",
     "DELETE FROM answers WHERE job_id = $id",
     "DELETE FROM jobs_by_key WHERE job_id = $id",
+    "DELETE FROM dropped_parts WHERE job_id = $id",
     "DELETE FROM jobs WHERE id = $id",
 )
 
@@ -43,11 +44,13 @@ def delete(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
 
     Raises:
         JobMoved: it is not finished; cancel it first.
+        JobHeld: a legal hold covers it.
     """
     job = job_rows.get(con, job_id)
     if job.deleted_at:
         return job
     JobAction.DELETE.require(job)
+    legal_holds.require_free(con, job_id)
     now = utc_now()
     con.execute(MARK, {"id": job_id, "deleted_at": now, "now": now})
     audit.record(con, actor=actor, action="job.delete", subject=job_id, detail={"name": job.name, "state": job.state})
@@ -68,11 +71,17 @@ def restore(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
     return job_rows.get(con, job_id)
 
 
-OVERDUE = "SELECT id FROM jobs WHERE deleted_at < $before ORDER BY deleted_at LIMIT $limit"
+OVERDUE = """
+SELECT id FROM jobs WHERE deleted_at < $before AND id NOT IN (SELECT id FROM held_jobs)
+ORDER BY deleted_at LIMIT $limit
+"""
 
 
 def overdue(con: DuckDBPyConnection, before: datetime, *, limit: int = 1000) -> list[str]:
-    """Return the ids of jobs that were deleted before this time, oldest first."""
+    """Return the ids of jobs that were deleted before this time, oldest first.
+
+    What a legal hold covers stays.
+    """
     return [row[0] for row in con.execute(OVERDUE, {"before": before, "limit": limit}).fetchall()]
 
 
@@ -84,8 +93,10 @@ def purge(con: DuckDBPyConnection, job_id: str, *, actor: str) -> tuple[str, ...
 
     Raises:
         JobMoved: it is not finished; cancel it first.
+        JobHeld: a legal hold covers it.
     """
     job = job_rows.get(con, job_id)
+    legal_holds.require_free(con, job_id)
     if job.state not in JobAction.PURGE.spec.states:  # a deleted account also purges jobs that are not deleted yet
         raise JobMoved(job_id, job.state, JobAction.PURGE.spec.done)
     free = _own_names(con, job) + _unshared_names(con, job)

@@ -14,7 +14,8 @@ from storage.domain import names
 from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
-from storage.jobs import deletion, job_store, manifests, progress
+from storage.jobs import deletion, job_store, kept_parts, manifests, progress
+from storage.jobs.kept_parts import KeptPart
 from storage.jobs.repeated_calls import Repeats
 from storage.ledger.database import Ledger
 
@@ -153,6 +154,20 @@ def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
         sha256 = job_store.get(con, job_id).media_sha256
     with _lock_of(sha256):
         for name in ledger.run(job_store.purge, job_id, actor=actor):
+            files.delete(name)
+
+
+def drop_part(ledger: Ledger, files: Files, job_id: str, part: KeptPart, *, actor: str) -> None:
+    """Delete a part of a finished job; what jobs of equal bytes keep stays.
+
+    Raises:
+        JobMoved, JobHeld: it is not finished, or a legal hold covers it.
+        StorageUnreachable: some of the files are left; they only cost space.
+    """
+    with ledger.read() as con:
+        sha256 = job_store.get(con, job_id).media_sha256
+    with _lock_of(sha256):
+        for name in ledger.run(kept_parts.drop, job_id, part, actor=actor):
             files.delete(name)
 
 

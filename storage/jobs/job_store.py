@@ -214,7 +214,8 @@ def deleted(con: DuckDBPyConnection, *, owner_id: str | None = None, limit: int 
 
 
 COUNTS = """
-SELECT state, count(*) FROM jobs WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id) GROUP BY state
+SELECT state, count(*) FROM jobs
+WHERE deleted_at IS NULL AND ($owner_id IS NULL AND owner_id <> 'canary' OR owner_id = $owner_id) GROUP BY state
 """
 
 

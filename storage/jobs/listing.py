@@ -56,7 +56,7 @@ class JobFilter:
     text: str = ""
 
 
-OWNED = "deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)"
+OWNED = "deleted_at IS NULL AND ($owner_id IS NULL AND owner_id <> 'canary' OR owner_id = $owner_id)"
 OWNED_OR_SHARED = """
 deleted_at IS NULL AND (owner_id = $owner_id AND NOT $only_shared OR id IN (SELECT unnest($shared::VARCHAR[])))
 """
@@ -137,7 +137,7 @@ CHOICES = """
 SELECT list(DISTINCT language ORDER BY language), list(DISTINCT name ORDER BY name) FROM (
     SELECT language, owner_id, deleted_at, split_part(rtrim(model, '/'), '/', -1) AS name FROM jobs
 )
-WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+WHERE deleted_at IS NULL AND ($owner_id IS NULL AND owner_id <> 'canary' OR owner_id = $owner_id)
 """
 
 

@@ -33,7 +33,7 @@ HOURS = """
 SELECT date_trunc('hour', finished_at) AS hour,
     count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
     coalesce(sum(duration_s) FILTER (WHERE state = 'completed'), 0)
-FROM jobs WHERE finished_at >= $since AND state IN ('completed', 'failed')
+FROM jobs WHERE finished_at >= $since AND state IN ('completed', 'failed') AND owner_id <> 'canary'
 GROUP BY hour ORDER BY hour
 """
 
@@ -56,6 +56,7 @@ def _hour(start: datetime, row: tuple[datetime, int, int, float] | None) -> Hour
 SPEED = """
 SELECT sum(duration_s) / nullif(sum(epoch(finished_at) - epoch(started_at)), 0)
 FROM jobs WHERE state = 'completed' AND finished_at >= $since AND started_at IS NOT NULL
+    AND owner_id <> 'canary'
 """
 
 
@@ -83,7 +84,7 @@ def backlog(con: DuckDBPyConnection) -> list[Backlog]:
 
 STORED = """
 SELECT count(*), coalesce(sum(size_bytes), 0)::BIGINT
-FROM (SELECT max(media_bytes) AS size_bytes FROM jobs GROUP BY media_sha256)
+FROM (SELECT max(media_bytes) AS size_bytes FROM jobs WHERE owner_id <> 'canary' GROUP BY media_sha256)
 """
 
 

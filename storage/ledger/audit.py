@@ -44,6 +44,11 @@ STRETCH = """
 SELECT seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash FROM audit
 WHERE seq > $after AND seq <= $upto ORDER BY seq
 """
+STRETCH_BEFORE_ORIGINS = """
+SELECT seq, happened_at, actor, action, subject, detail, NULL, NULL, NULL, NULL, hash FROM audit
+WHERE seq > $after AND seq <= $upto ORDER BY seq
+"""
+HAS_ORIGINS = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'audit' AND column_name = 'key_id'"
 EXTENT = "SELECT count(*), min(seq) FROM audit"
 CHUNK = 20_000
 NAMES = ("seq", "happened_at", "actor", "action", "subject", "detail", "address", "agent", "request_id", "key_id")
@@ -136,13 +141,17 @@ def counts(con: DuckDBPyConnection, actions: Sequence[str], *, now: datetime) ->
 
 
 def verify(con: DuckDBPyConnection, *, chunk: int = CHUNK) -> int | None:
-    """Check the whole chain; return the first wrong or missing `seq`, or None."""
+    """Check the whole chain; return the first wrong or missing `seq`, or None.
+
+    It may be the chain of an old ledger that was not migrated.
+    """
     count, last = head(con)
     rows_there, first = con.execute(EXTENT).fetchall()[0]
     if rows_there and first != 1:
         return min(int(first), 1)
     seq, digest = 0, ""
-    while rows := con.execute(STRETCH, {"after": seq, "upto": seq + chunk}).fetchall():
+    stretch = STRETCH if con.execute(HAS_ORIGINS).fetchall() else STRETCH_BEFORE_ORIGINS
+    while rows := con.execute(stretch, {"after": seq, "upto": seq + chunk}).fetchall():
         for row in rows:
             if row[0] != seq + 1 or row[-1] != _digest(digest, row[:-1]):
                 return seq + 1

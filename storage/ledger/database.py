@@ -45,6 +45,14 @@ class Checkpoints:
     last_s: float = 0.0
 
 
+@dataclass(slots=True, kw_only=True)
+class Writes:
+    """How many writes committed, and how long they took, waiting included."""
+
+    count: int = 0
+    total_s: float = 0.0
+
+
 class Ledger:
     """An open ledger; share it between threads, never across a fork.
 
@@ -55,6 +63,7 @@ class Ledger:
     def __init__(self, file: DatabaseFile) -> None:
         self.path = file.path
         self.checkpoints = Checkpoints()
+        self.writes = Writes()
         self.changes = 0
         """Grows before and after each commit, and so is odd during one; equal even counts mean that nothing changed."""
         self._file = file
@@ -128,6 +137,7 @@ class Ledger:
         me = threading.get_ident()
         if self._writer == me:
             raise RuntimeError("a write is open on this thread already; pass its connection on instead")
+        began = time.perf_counter()
         with self._write_lock, self.cursor() as con:
             self._writer = me
             con.execute("BEGIN TRANSACTION")
@@ -137,6 +147,8 @@ class Ledger:
                 with self._counted():
                     con.execute("COMMIT")
                 self._commits_fail = False
+                self.writes.count += 1
+                self.writes.total_s += time.perf_counter() - began
             except BaseException:
                 _roll_back(con)
                 raise

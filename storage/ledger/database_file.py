@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -87,6 +87,13 @@ def connect(path: Path) -> Iterator[DuckDBPyConnection]:
             yield con
     finally:
         file.close()
+
+
+def refuse_if_held(path: Path) -> None:
+    """Raise `LedgerHeld` if a process has the file open; it may be damaged."""
+    if path.exists():
+        with suppress(LedgerUnreadable), connect(path):
+            pass
 
 
 def _connect(path: Path) -> DuckDBPyConnection:

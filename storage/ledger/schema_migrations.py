@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from storage.domain.clock import utc_now
-from storage.domain.errors import LedgerUnreadable
+from storage.domain.errors import LedgerNewer
 from storage.ledger import backups
 
 VERSIONS = """
@@ -45,14 +45,14 @@ def bring_up_to_date(con: DuckDBPyConnection, path: Path, steps: tuple[Migration
     A step and its record are one transaction, so a failing step leaves the file as the previous step left it.
 
     Raises:
-        LedgerUnreadable: the file's version is newer than every known step.
+        LedgerNewer: the file's version is newer than every known step.
     """
     steps = shipped() if steps is None else steps
     con.execute(VERSIONS)
     have = version_of(con)
     known = max((step.version for step in steps), default=0)
     if have > known:
-        raise LedgerUnreadable(str(path), f"its schema is version {have}, this program knows up to {known}; update it")
+        raise LedgerNewer(str(path), have, known, copy_before(path, known))
     missing = [step for step in steps if step.version > have]
     if missing and have:
         backups.copy_database(con, backups.folder_of(path) / f"before-{missing[-1].version:04d}-{_stamp()}.duckdb")
@@ -61,6 +61,13 @@ def bring_up_to_date(con: DuckDBPyConnection, path: Path, steps: tuple[Migration
     if missing:
         con.execute("CHECKPOINT").fetchall()
     return known
+
+
+def copy_before(path: Path, known: int) -> str | None:
+    """Return the copy that a newer program made before it migrated the ledger."""
+    found = sorted(backups.folder_of(path).glob("before-*.duckdb"))
+    newer = [one for one in found if (number := one.name.split("-")[1]).isdecimal() and int(number) > known]
+    return str(newer[-1]) if newer else None
 
 
 def version_of(con: DuckDBPyConnection) -> int:

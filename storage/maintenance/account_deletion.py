@@ -62,6 +62,9 @@ def who(con: DuckDBPyConnection) -> list[str]:
 
 
 JOBS = "SELECT id FROM jobs WHERE owner_id = $id ORDER BY id LIMIT 100"
+FREE_JOBS = """
+SELECT id FROM jobs WHERE owner_id = $id AND id NOT IN (SELECT id FROM held_jobs) ORDER BY id LIMIT 100
+"""
 GONE = "DELETE FROM users WHERE id = $id"
 GONE_TOO = (
     "DELETE FROM usage WHERE user_id = $id",
@@ -72,9 +75,12 @@ GONE_TOO = (
 
 
 def erase(ledger: Ledger, files: Files, user_id: str) -> int:
-    """Delete a leaving user's recordings, then the account; return the number of recordings."""
+    """Delete a leaving user's recordings, then the account; return the number of recordings.
+
+    What a legal hold covers stays, and the closed account with it, until the hold is released.
+    """
     actor, count = "system:leaving", 0
-    while found := _some_jobs(ledger, user_id):
+    while found := _free_jobs(ledger, user_id):
         for job_id in found:
             _throw_out(ledger, files, job_id, actor=actor)
         count += len(found)
@@ -82,9 +88,9 @@ def erase(ledger: Ledger, files: Files, user_id: str) -> int:
     return count
 
 
-def _some_jobs(ledger: Ledger, user_id: str) -> list[str]:
+def _free_jobs(ledger: Ledger, user_id: str) -> list[str]:
     with ledger.read() as con:
-        return [row[0] for row in con.execute(JOBS, {"id": user_id}).fetchall()]
+        return [row[0] for row in con.execute(FREE_JOBS, {"id": user_id}).fetchall()]
 
 
 def _throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from storage.domain.clock import new_id, utc_now
-from storage.domain.errors import LedgerUnreadable
+from storage.domain.errors import LedgerNewer, LedgerUnreadable
 from storage.ledger import audit, backups, schema_migrations
 from storage.ledger.database import Ledger
 from storage.ledger.database_file import connect
@@ -90,8 +90,8 @@ def _examine(path: Path) -> None:
         if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'").fetchall():
             raise LedgerUnreadable(str(path), "it is a DuckDB file, but no ledger of ours")
         newest = schema_migrations.shipped()[-1].version
-        if schema_migrations.version_of(con) > newest:
-            raise LedgerUnreadable(str(path), f"its schema is newer than version {newest}; update the program")
+        if (version := schema_migrations.version_of(con)) > newest:
+            raise LedgerNewer(str(path), version, newest)
         if (broken := audit.verify(con)) is not None:
             raise LedgerUnreadable(str(path), f"its audit chain is broken at row {broken}")
 

@@ -84,6 +84,11 @@ class Workers:
             self._wanted = {name: at for name, at in self._wanted.items() if now - at < ALIVE_FOR}
             return tuple(name for name in self._wanted if name not in ready)
 
+    def ages(self, now: datetime) -> list[tuple[WorkerBeat, timedelta]]:
+        """Return how long ago each known worker sent its last heartbeat."""
+        with self._lock:
+            return [(beat, max(timedelta(0), now - at)) for at, beat in self._beats.values()]
+
     def gone(self, name: str) -> None:
         """Remove a worker that signed off."""
         with self._lock:

@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context
 from storage.accounts import users
 from storage.domain.export_formats import USUAL_FORMATS
 from storage.domain.records import Job, Transcript, from_json
 from storage.jobs import job_store
+from storage.ledger import backups, schema_migrations
+from storage.ledger.database import Ledger
+from storage.ledger.database_file import connect
+from storage.maintenance import housekeeping
 from storage.transcripts import transcript_store
 from tasks.exports.writers import export
 from tests.dashboards.services.test_make_exports import PlayedRuns, stored
@@ -37,6 +42,24 @@ def old_site(tmp_path: Path) -> Iterator[Site]:
             time.sleep(0.01)
         context.current().runs = PlayedRuns()  # type: ignore[assignment]
         yield site
+
+
+def test_the_update_is_undone_by_the_copy_that_it_made_before(tmp_path: Path) -> None:
+    with tarfile.open(OLD_DATA) as packed:
+        packed.extractall(tmp_path, filter="data")
+    path = next(tmp_path.rglob("ledger.duckdb"))
+    with connect(path) as con:
+        before = schema_migrations.version_of(con), job_rows(con)
+    with Ledger.open(path) as ledger, ledger.read() as con:
+        assert schema_migrations.version_of(con) > before[0]
+    (copy,) = backups.folder_of(path).glob("before-*.duckdb")
+    housekeeping.restore(copy, path)
+    with connect(path) as con:
+        assert (schema_migrations.version_of(con), job_rows(con)) == before
+
+
+def job_rows(con: DuckDBPyConnection) -> list[tuple[str, str]]:
+    return con.execute("SELECT id, name FROM jobs ORDER BY id").fetchall()
 
 
 def the_job() -> Job:

@@ -13,11 +13,12 @@ import streamlit as st
 from dashboards import strings
 from dashboards.clients import prefect_pools
 from dashboards.pages import viewer
-from dashboards.pages.admin import charts
+from dashboards.pages.admin import backup_list, charts
 from dashboards.presenters import formatting
 from dashboards.runtime import context
 from dashboards.runtime.machine_load import Sample
 from dashboards.strings import admin as words
+from dashboards.strings import upkeep_texts
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
@@ -39,6 +40,8 @@ def parts() -> None:
         (words.WORKERS, _workers),
         (words.SEARCH_INDEX, _search),
     ]
+    if context.settings().upkeep.canary_minutes:
+        checks.append((upkeep_texts.CANARY, _canary))
     with st.container(key="tiles-parts"):
         columns = st.columns(len(checks))
     for column, (name, look) in zip(columns, checks, strict=True):
@@ -90,6 +93,24 @@ def _workers() -> str:
         raise WorkersTroubled(found)
     alive = context.workers().alive(now)
     return words.workers(len(alive), hosts=len({beat.host for beat in alive}))
+
+
+def _canary() -> str:
+    state = context.current().canary
+    if state.problem:
+        raise CanaryFailed(state.problem)
+    return upkeep_texts.canary(state.took_s)
+
+
+class CanaryFailed(TranscriberError):
+    """The last canary did not come back right."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return formatting.sentence(self.problem)
 
 
 class WorkersTroubled(TranscriberError):
@@ -160,4 +181,5 @@ def page() -> None:
     viewer.required_admin()
     st.title(strings.PAGE["system"], anchor=False)
     parts()
+    backup_list.backups()
     load()

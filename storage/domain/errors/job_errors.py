@@ -21,6 +21,19 @@ WANTED = (marked("queued again"), marked("read along"))
 """What cannot be done in a state, beside the actions on jobs."""
 
 
+class JobHeld(TranscriberError):
+    """A legal hold covers the recording."""
+
+    status, code = 409, "job_held"
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(job_id, reason)
+        self.job_id, self.reason = job_id, reason
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} is under a legal hold ({self.reason}); ask an administrator to release it first"
+
+
 class NotFound(TranscriberError):
     """No such job, user, key, session or upload, or the caller may not see it."""
 

@@ -30,6 +30,24 @@ class StorageFull(TranscriberError):
         )
 
 
+class DiskNearlyFull(TranscriberError):
+    """A disk has less free space than is spared for what is in progress."""
+
+    status, code, transient = 507, "disk_nearly_full", True
+
+    def __init__(self, folder: str, free_bytes: int, spare_bytes: int) -> None:
+        super().__init__(folder, free_bytes, spare_bytes)
+        self.folder, self.free_bytes, self.spare_bytes = folder, free_bytes, spare_bytes
+
+    def __str__(self) -> str:
+        return _(
+            "nothing new is accepted: the disk has {free} free, and {spare} are kept for what is in progress; "
+            "try again later, or ask an administrator to free some space",
+            free=_mib(self.free_bytes),
+            spare=_mib(self.spare_bytes),
+        )
+
+
 class RoomReserved(TranscriberError):
     """Open uploads reserve the disk space that a new one needs."""
 
@@ -178,6 +196,29 @@ class LedgerUnreadable(TranscriberError):
         )
 
 
+class LedgerNewer(LedgerUnreadable):
+    """The DuckDB file was written by a newer version of the program."""
+
+    code = "ledger_newer"
+
+    def __init__(self, path: str, has: int, knows: int, backup: str | None = None) -> None:
+        super().__init__(path, f"its schema is version {has}")
+        self.args = (path, has, knows, backup)
+        self.has, self.knows, self.backup = has, knows, backup
+
+    def __str__(self) -> str:
+        undo = (
+            f"`transcriber admin restore {self.backup}`, the copy that the update made before it changed anything"
+            if self.backup
+            else "`transcriber admin restore` and a backup that is older than the update"
+        )
+        return (
+            f"{self.path} was written by a newer version of Whisper Transcriber (its schema is version {self.has}, "
+            f"this program knows up to {self.knows}), and was not changed; start that version again, or go back with "
+            f"{undo}"
+        )
+
+
 class NoLedger(TranscriberError):
     """The data dir has no ledger, or one that was never used."""
 
@@ -210,3 +251,39 @@ class LedgerUnreachable(TranscriberError):
             url=self.url,
             reason=self.reason,
         )
+
+
+class BackupUnusable(TranscriberError):
+    """A backup is damaged, or the key is not the one that opens it."""
+
+    status, code = 422, "backup_unusable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return _(
+            "the backup {name} cannot be used ({reason}); `transcriber admin backups` lists the others",
+            name=self.name,
+            reason=self.reason,
+        )
+
+
+class BackupKeyWrong(BackupUnusable):
+    """A backup is encrypted for another key; that says nothing of the backup."""
+
+    code = "backup_key_wrong"
+
+
+class BackupRunning(TranscriberError):
+    """Another backup or drill of this ledger is running."""
+
+    status, code, transient = 409, "backup_running", True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return _("a backup or a drill is running in {path}; wait until it has ended", path=self.path)

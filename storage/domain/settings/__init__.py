@@ -8,16 +8,19 @@ from pathlib import Path
 
 from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings.audit_settings import AuditSettings
+from storage.domain.settings.backup_settings import BackupSettings
 from storage.domain.settings.engine_settings import EngineSettings
 from storage.domain.settings.oidc_settings import OidcSettings
 from storage.domain.settings.rate_limit_settings import RateLimitSettings
 from storage.domain.settings.service_settings import MailSettings, WorkerSettings
 from storage.domain.settings.storage_settings import StorageSettings
 from storage.domain.settings.summary_settings import SummarySettings
+from storage.domain.settings.upkeep_settings import UpkeepSettings
 from storage.domain.settings.web_settings import WebSettings
 
 __all__ = [
     "AuditSettings",
+    "BackupSettings",
     "EngineSettings",
     "MailSettings",
     "OidcSettings",
@@ -26,6 +29,7 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "SummarySettings",
+    "UpkeepSettings",
     "WebSettings",
     "WorkerSettings",
 ]
@@ -57,6 +61,14 @@ class Settings:
     @cached_property
     def audit(self) -> AuditSettings:
         return AuditSettings()
+
+    @cached_property
+    def backup(self) -> BackupSettings:
+        return BackupSettings()
+
+    @cached_property
+    def upkeep(self) -> UpkeepSettings:
+        return UpkeepSettings()
 
     @cached_property
     def outgoing(self) -> OutgoingSettings:

@@ -23,6 +23,13 @@ class StorageSettings(BaseSettings):
         None, description="Endpoint of an S3-compatible service; credentials come from the usual AWS_… variables."
     )
 
+    disk_spare_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="With less free space than this on the disk of the data dir or of the storage folder, nothing new "
+        "is accepted. Default: 2% of the disk, at most 2 GiB.",
+    )
+
     @property
     def root_url(self) -> str:
         return self.storage_url or str((self.data_dir / "store").absolute())
@@ -34,6 +41,10 @@ class StorageSettings(BaseSettings):
     @property
     def search_path(self) -> Path:
         return self.data_dir / "search.sqlite3"
+
+    @property
+    def orphans_path(self) -> Path:
+        return self.data_dir / "orphans.json"
 
     @property
     def uploads_dir(self) -> Path:

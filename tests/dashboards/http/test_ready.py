@@ -1,14 +1,17 @@
 """Readiness before Prefect has answered, and while the disk is full."""
 
+import asyncio
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from httpx2 import Response
 
-from dashboards.runtime import context
+from dashboards.runtime import context, db
 from tests.dashboards.site import Site
 
 
@@ -26,7 +29,13 @@ def test_nothing_is_ready_before_prefect_has_answered_once(site: Site) -> None:
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (
         503,
-        {"ready": False, "ledger": "ok", "storage": "ok", "prefect": "away"},
+        {
+            "ready": False,
+            "ledger": "ok",
+            "storage": "ok",
+            "prefect": "away",
+            "reasons": {"prefect": "no answer since the start"},
+        },
     )
     context.current().prefect_has_answered = True
     assert site.client.get("/readyz").status_code == 200
@@ -47,6 +56,31 @@ def test_a_full_disk_is_said_and_the_process_is_ready_again_by_itself(small_disk
     assert "free some space" in refused.text
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json()["ledger"]) == (503, "away")
+    assert answer.json()["reasons"] == {"ledger": "storage_full"}
     filler.unlink()
     assert site.client.get("/readyz").status_code == 200
     assert save("Carla").status_code == 200
+
+
+def test_a_probe_is_answered_while_all_threads_are_busy(site: Site) -> None:
+    """Whoever looks after the process must not kill it because it works."""
+    holder = context.current()
+    holder.prefect_has_answered = True
+    ends = threading.Event()
+    portal = site.client.portal
+    assert portal is not None
+
+    async def keep_busy() -> None:
+        work = [db.in_ledger(ends.wait, 30) for _ in range(int(holder.ledger_threads.total_tokens))]
+        work += [db.in_thread(ends.wait, 30) for _ in range(int(holder.blocking_threads.total_tokens))]
+        await asyncio.gather(*work)
+
+    busy = portal.start_task_soon(keep_busy)
+    try:
+        while holder.ledger_threads.available_tokens:
+            time.sleep(0.01)
+        assert site.client.get("/livez").status_code == 200
+        assert site.client.get("/readyz").status_code == 200
+    finally:
+        ends.set()
+        busy.result()

@@ -136,6 +136,25 @@ def test_a_backup_comes_back(env: dict[str, str], tmp_path: Path) -> None:
     assert gone.stderr.startswith("transcriber: there is no user ada")
 
 
+def test_a_packed_backup_comes_back_into_an_empty_data_dir(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    key = run(env, "admin", "backup-key").stdout.strip()
+    env |= {"TRANSCRIBER_BACKUP_URL": str(tmp_path / "place"), "TRANSCRIBER_BACKUP_KEY": key}
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    made = run(env, "admin", "backup")
+    assert made.returncode == 0, made.stderr
+    drilled = run(env, "admin", "drill")
+    assert drilled.returncode == 0, drilled.stderr
+    assert "encrypted  0 recordings  passed its drill" in run(env, "admin", "backups").stdout
+    empty = env | {"TRANSCRIBER_DATA_DIR": str(tmp_path / "new")}
+    restored = run(empty, "admin", "restore", "latest")
+    assert restored.returncode == 0, restored.stderr
+    assert restored.stdout.startswith("restored from backup 2")
+    assert run(empty, "admin", "reset-password", "grace").returncode == 0
+    other = run(empty | {"TRANSCRIBER_BACKUP_KEY": ""}, "admin", "restore", "latest")
+    assert "it is encrypted for age1" in other.stderr
+
+
 @pytest.mark.parametrize("command", [("backup",), ("verify-audit",), ("reset-password", "admin")])
 def test_an_empty_or_wrong_data_dir_is_refused_and_left_as_it_is(env: dict[str, str], command: tuple[str, ...]) -> None:
     data = Path(env["TRANSCRIBER_DATA_DIR"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.domain.errors import LedgerUnreadable
+from storage.domain.errors import LedgerNewer
 from storage.ledger import audit, backups, schema_migrations
 from storage.ledger.database import Ledger
 from storage.ledger.database_file import connect
@@ -54,7 +54,12 @@ def test_a_file_of_a_newer_program_is_refused_and_left_alone(ledger: Ledger) -> 
     with ledger.write() as con:
         con.execute("INSERT INTO schema_version VALUES (9999, 'future', current_timestamp)")
     ledger.close()
-    with pytest.raises(LedgerUnreadable, match="9999"):
+    with pytest.raises(LedgerNewer, match=r"9999.*`transcriber admin restore` and a backup"):
+        Ledger.open(ledger.path)
+    copy = backups.folder_of(ledger.path) / "before-9999-20260101T000000Z.duckdb"
+    copy.parent.mkdir()
+    copy.touch()
+    with pytest.raises(LedgerNewer, match=f"restore {copy}`"):
         Ledger.open(ledger.path)
     with connect(ledger.path) as con:
         assert audit.head(con)[0] == 1

@@ -1,0 +1,1 @@
+"""What `/metrics` says of the platform's state, read when somebody asks."""

@@ -1,0 +1,1 @@
+"""Backups of the ledger: packed, checked against a manifest, kept by age, and restored."""

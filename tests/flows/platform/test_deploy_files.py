@@ -1,0 +1,60 @@
+"""The files of `deploy/` name settings, modules and paths that there are."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from flows.platform.prefect_server import place_ui
+from storage.domain import settings
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+OF_THE_FILES = {"TRANSCRIBER_VERSION", "TRANSCRIBER_UPSTREAM"}
+"""Variables of Compose and of the Caddyfile alone."""
+
+
+def test_every_setting_that_is_named_is_one() -> None:
+    classes = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)]
+    known = {f"TRANSCRIBER_{name.upper()}" for kind in classes for name in kind.model_fields}
+    for path in (path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".json"):
+        named = set(re.findall(r"TRANSCRIBER_[A-Z_]+", path.read_text()))
+        assert named - known - OF_THE_FILES == set(), path
+
+
+def test_services_cannot_write_their_root_and_have_a_limit() -> None:
+    assert {"web", "prefect", "worker-cpu", "worker-transcribe", "worker-gpu"} <= set(COMPOSE["services"])
+    for name, service in COMPOSE["services"].items():
+        assert service["deploy"]["resources"]["limits"]["memory"], name
+        if "whisper-transcriber" in service["image"]:
+            assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            if source.startswith("./") and "secrets" not in source:
+                assert (DEPLOY / source).exists(), volume
+
+
+def test_commands_of_units_and_images_are_there() -> None:
+    units = list((DEPLOY / "systemd").glob("*.service"))
+    assert len(units) == 4
+    told = "\n".join(path.read_text() for path in (*units, DEPLOY / "Dockerfile", DEPLOY / "compose.yaml"))
+    for module in set(re.findall(r"-m[\" ,]+(flows[\w.]+)", told)):
+        assert find_spec(module), module
+
+
+def test_prefects_pages_go_to_the_data_dir_where_its_package_is_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", raising=False)
+    (tmp_path / "prefect" / "server").mkdir(parents=True)
+    set_to = []
+    for writable in (True, False):
+        monkeypatch.setattr("os.access", lambda *_, writable=writable: writable)
+        environment: dict[str, str] = {}
+        monkeypatch.setattr("os.environ", environment)
+        place_ui(tmp_path / "home", tmp_path)
+        set_to.append(environment.get("PREFECT_SERVER_UI_STATIC_DIRECTORY"))
+    assert set_to == [None, str(tmp_path / "home" / "ui")]
