@@ -18,7 +18,8 @@ from storage.domain.job_messages import text_of
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, to_json
 from storage.files.zip_stream import ZipStream
-from storage.jobs import collaborators, comments, job_store, notes
+from storage.jobs import collaborators, job_store
+from storage.jobs.annotations import comments, notes
 from storage.ledger import audit
 from storage.transcripts import transcript_store
 

@@ -16,7 +16,7 @@ from dashboards.services import job_access, text_so_far, transcript_changes
 from storage.accounts import users
 from storage.domain.errors import NotFound, NotStored
 from storage.domain.records import Job, Note, PinnedCue, Transcript, Version, Word, to_json
-from storage.jobs import notes
+from storage.jobs.annotations import notes
 from storage.transcripts import edits, transcript_store, versions
 from storage.transcripts.edits import Draft, Piece
 

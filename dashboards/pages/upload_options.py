@@ -22,7 +22,7 @@ from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.domain.translation import number
 from storage.files import upload_room
-from storage.jobs import tagging
+from storage.jobs.annotations import tagging
 from storage.media.headerless import HIGHEST_HZ, LOWEST_HZ, MAX_CHANNELS, InputFormat
 
 AUTO = "auto"

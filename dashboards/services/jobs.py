@@ -11,7 +11,8 @@ from storage.domain.batch_outcomes import BatchOutcome, KnownRecording
 from storage.domain.errors import BadRequest, NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, User
-from storage.jobs import intake, job_store, known_recordings, renaming, tagging
+from storage.jobs import intake, job_store, known_recordings, renaming
+from storage.jobs.annotations import tagging
 
 
 def perform(action: JobAction, user: User, job_id: str) -> Job:

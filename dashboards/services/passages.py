@@ -9,8 +9,8 @@ from typing import Any
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain.records import HighlightColour, Job, Note, User
-from storage.jobs import comments
-from storage.jobs.comments import Passage, Unseen
+from storage.jobs.annotations import comments
+from storage.jobs.annotations.comments import Passage, Unseen
 
 
 def comment(user: User, job_id: str, passage: Passage, text: str) -> Note:

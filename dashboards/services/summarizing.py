@@ -20,7 +20,7 @@ from storage.domain.errors import SummariesOff, SummaryFailed, TranscriberError,
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Chapter, Job, Summary, Transcript, User, Version
 from storage.domain.settings import SummarySettings
-from storage.jobs import summaries
+from storage.jobs.annotations import summaries
 from storage.transcripts import versions
 
 MAX_TITLE_CHARS = 200

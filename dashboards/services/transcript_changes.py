@@ -7,7 +7,8 @@ from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Note, User, Version
-from storage.jobs import notes, save_edit
+from storage.jobs import save_edit
+from storage.jobs.annotations import notes
 from storage.transcripts.edits import Draft
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from storage.domain.records import Job, JobState
-from storage.jobs import job_rows, tagging
+from storage.jobs import job_rows
+from storage.jobs.annotations import tagging
 
 SOME = "SELECT * FROM job_rows WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 

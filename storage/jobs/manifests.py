@@ -10,7 +10,8 @@ from storage.accounts import users
 from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.names import job_manifest_name
 from storage.domain.records import Job, Note, Role, StoredSummary, Version, to_json
-from storage.jobs import job_rows, job_store, notes, summaries
+from storage.jobs import job_rows, job_store
+from storage.jobs.annotations import notes, summaries
 from storage.transcripts import transcript_store, versions
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from storage.domain.job_messages import Restored, encode
 from storage.domain.records import ExportFormat, Job, JobState, Transcript, Version, from_json, to_json
 from storage.domain.tags import SEPARATOR
 from storage.files.file_store import Files
-from storage.jobs import notes, save_edit, summaries
+from storage.jobs import save_edit
+from storage.jobs.annotations import notes, summaries
 from storage.jobs.manifests import Manifest
 from storage.ledger import audit
 from storage.ledger.database import Ledger

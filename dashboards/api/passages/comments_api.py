@@ -14,8 +14,8 @@ from dashboards.presenters import passage_text
 from dashboards.runtime import db, security_log
 from dashboards.services import job_access, passages
 from storage.domain.records import HighlightColour, Job, Note, User
-from storage.jobs import comments, notes
-from storage.jobs.comments import MAX_QUOTE_CHARS, Passage, Unseen
+from storage.jobs.annotations import comments, notes
+from storage.jobs.annotations.comments import MAX_QUOTE_CHARS, Passage, Unseen
 
 router = APIRouter(tags=["comments"])
 

@@ -17,7 +17,7 @@ from dashboards.services import job_access, summarizing
 from storage.domain.errors import NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, Summary, User, to_json
-from storage.jobs import summaries
+from storage.jobs.annotations import summaries
 from storage.transcripts import versions
 
 router = APIRouter(tags=["summaries"])

@@ -25,7 +25,7 @@ from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import ExportFormat, Job, JobState, Transcript
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.domain.translation import gettext as _
-from storage.jobs import comments, notes, summaries, tagging
+from storage.jobs.annotations import comments, notes, summaries, tagging
 from storage.transcripts import versions
 
 FILES = "files"

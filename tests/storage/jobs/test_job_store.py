@@ -258,6 +258,7 @@ def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, r
         names.exports_folder(job.id),
         names.partial_folder(job.id),
         names.summaries_folder(job.id),
+        names.alignments_folder(job.id),
         names.plans_folder(job.media_sha256),
         names.span_name("00aa"),
         names.results_folder("00aa"),

@@ -11,7 +11,8 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, JobHeld, NotFound
 from storage.domain.records import Job, User
 from storage.files.file_store import Files
-from storage.jobs import intake, job_store, legal_holds, tagging
+from storage.jobs import intake, job_store, legal_holds
+from storage.jobs.annotations import tagging
 from storage.jobs.kept_parts import KeptPart
 from storage.jobs.legal_holds import HoldKind
 from storage.ledger import audit

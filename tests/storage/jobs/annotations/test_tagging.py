@@ -7,7 +7,8 @@ import pytest
 from storage.domain.errors import BadRequest
 from storage.domain.records import Job, User
 from storage.domain.tags import MAX_TAGS, clean_tags, split_tags
-from storage.jobs import job_store, listing, tagging
+from storage.jobs import job_store, listing
+from storage.jobs.annotations import tagging
 from storage.jobs.listing import JobFilter
 from storage.ledger import audit
 from storage.ledger.database import Ledger

@@ -8,8 +8,8 @@ import pytest
 from storage.domain.errors import BadRequest, NotAllowed, NotFound
 from storage.domain.records import HighlightColour
 from storage.files.file_store import Files
-from storage.jobs import comments, notes
-from storage.jobs.comments import Passage
+from storage.jobs.annotations import comments, notes
+from storage.jobs.annotations.comments import Passage
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.maintenance.rebuild import rebuild

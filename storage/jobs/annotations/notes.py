@@ -1,6 +1,6 @@
 """Notes about a recording or one of its moments, kept in its manifest.
 
-Comments and highlights are rows of the same table; `storage.jobs.comments` has what is done to them.
+Comments and highlights are rows of the same table; `storage.jobs.annotations.comments` has what is done to them.
 """
 
 import dataclasses

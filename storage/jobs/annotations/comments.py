@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import BadRequest, NotAllowed, NotFound
 from storage.domain.records import HighlightColour, Note
-from storage.jobs import job_rows, notes
+from storage.jobs import job_rows
+from storage.jobs.annotations import notes
 
 MAX_QUOTE_CHARS = 2000
 MAX_OF_A_JOB = 5000

@@ -7,7 +7,7 @@ import pytest
 
 from storage.domain.errors import BadRequest, NotFound
 from storage.files.file_store import Files
-from storage.jobs import notes
+from storage.jobs.annotations import notes
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.maintenance.rebuild import rebuild

@@ -6,7 +6,8 @@ from typing import Any
 from storage.domain.clock import utc_now
 from storage.domain.records import Chapter, Summary
 from storage.files.file_store import Files
-from storage.jobs import intake, summaries
+from storage.jobs import intake
+from storage.jobs.annotations import summaries
 from storage.ledger.database import Ledger
 from storage.maintenance.rebuild import rebuild
 

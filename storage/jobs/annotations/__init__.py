@@ -1,0 +1,1 @@
+"""What people say of recordings: notes, comments and highlights, tags, summaries."""
