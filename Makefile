@@ -11,8 +11,8 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Files in the order of their names, the long ones not last; one worker more than cores, since tests wait a good deal,
-# but not beside whole platforms, which have processes enough.
+# By file, the long ones first (tests/spread.py); one worker more than cores, since tests wait a good deal, but not beside
+# whole platforms, which have processes enough.
 SPREAD := --dist loadfile --no-loadscope-reorder
 WORKERS := $(shell expr $$(nproc) + 1)
 RETRY := --last-failed --last-failed-no-failures=none -n0 --maxfail=1 -v
@@ -72,6 +72,6 @@ bench: install  ## measure what benchmarks/README.md reports (takes long; wants 
 	$(RUN) python -m benchmarks $(ARGS)
 
 browser:  # tests drive a real Chromium: the one on this machine, else Debian's, else Playwright's
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
-	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null; } || \
 	  $(RUN) playwright install chromium

@@ -23,8 +23,12 @@ FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-medi
 
 
 def chromium_path() -> str | None:
-    """Return this machine's Chromium; None lets Playwright take its own."""
-    return shutil.which("chromium") or shutil.which("google-chrome")
+    """Return this machine's Chromium; None lets Playwright take its own.
+
+    The headless shell draws no window, and takes less than half of the processor time for a page.
+    """
+    found = map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))
+    return next(filter(None, found), None)
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from tasks.asr.engine import Engine
 from tasks.diarization import speaker_models
 from tasks.models.catalogue import Resolved, fingerprint
 from tasks.models.model_sources import fetch_packaged
+from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks: pytest finds them here
 
 TINY_VOCABULARY = Path(__file__).parent / "assets" / "tiny_vocabulary"
 TINY_MODEL = TINY_VOCABULARY / "tiny-vocabulary.en"

@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -79,9 +80,32 @@ MAX_LINES = 400
 OURS = {"flows", "tasks", "dashboards", "storage", "tests", "benchmarks"}
 
 
-def modules_imported_by(source: str) -> set[str]:
+@pytest.fixture(scope="module", autouse=True)
+def nothing_parsed_stays() -> Iterator[None]:
+    yield
+    parsed.cache_clear()
+    nodes.cache_clear()
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a file, which most of these tests go through."""
+    return tuple(ast.walk(parsed(path)))
+
+
+@cache
+def files_of(package: str) -> tuple[Path, ...]:
+    return tuple(sorted((ROOT / package).rglob("*.py")))
+
+
+def modules_imported_by(path: Path) -> set[str]:
     imported: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -91,15 +115,15 @@ def modules_imported_by(source: str) -> set[str]:
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_imports_point_down(package: str) -> None:
-    for path in (ROOT / package).rglob("*.py"):
-        ours = {name.split(".")[0] for name in modules_imported_by(path.read_text())} & OURS
+    for path in files_of(package):
+        ours = {name.split(".")[0] for name in modules_imported_by(path)} & OURS
         assert ours <= MAY_IMPORT[package], f"{path.relative_to(ROOT)} reaches for {ours - MAY_IMPORT[package]}"
 
 
 def modules() -> dict[str, Path]:
     found = {}
     for package in MAY_IMPORT:
-        for path in (ROOT / package).rglob("*.py"):
+        for path in files_of(package):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             found[name.removesuffix(".__init__")] = path
     return found
@@ -121,7 +145,7 @@ def arrows(package: str) -> dict[str, set[str]]:
 def targets(path: Path, known: Collection[str]) -> set[str]:
     """Return the modules of ours that a file imports, or imports something of."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             inside = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= (inside & set(known)) or {node.module}
@@ -163,12 +187,7 @@ def test_every_module_has_a_name_of_its_own() -> None:
 
 
 def test_every_class_has_a_name_of_its_own() -> None:
-    names = Counter(
-        node.name
-        for path in modules().values()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-    )
+    names = Counter(node.name for path in modules().values() for node in nodes(path) if isinstance(node, ast.ClassDef))
     assert [name for name, n in names.items() if n > 1] == []
 
 
@@ -187,7 +206,7 @@ def test_routes_and_pages_change_jobs_through_services_alone() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
         for room in ("api", "auth", "http", "pages", "uploads")
         for path in (ROOT / "dashboards" / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
         if node.attr in kept.get(node.value.id, ())
     ]
@@ -198,7 +217,7 @@ def test_only_the_ledger_connects_to_duckdb() -> None:
     connecting = {
         str(path.relative_to(ROOT))
         for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
+        for path in files_of(package)
         if "duckdb.connect(" in path.read_text()
     }
     assert connecting == {"storage/ledger/database_file.py"}
@@ -209,7 +228,7 @@ def test_only_the_ledger_makes_cursors_of_connections() -> None:
     making = {
         str(path.relative_to(ROOT))
         for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
+        for path in files_of(package)
         if re.search(r"con\.cursor\(", path.read_text())
     }
     assert making == {"storage/ledger/database_file.py"}
@@ -220,8 +239,8 @@ def test_sql_stands_in_storage_alone() -> None:
     elsewhere = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for package in MAY_IMPORT.keys() - {"storage"}
-        for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path in files_of(package)
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value)
     ]
     assert elsewhere == []
@@ -240,8 +259,8 @@ def test_one_package_knows_the_engine_and_its_model() -> None:
     knowing = {
         str(path.relative_to(ROOT))
         for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
-        if "faster_whisper" in modules_imported_by(path.read_text()) or ".model.model" in path.read_text()
+        for path in files_of(package)
+        if "faster_whisper" in modules_imported_by(path) or ".model.model" in path.read_text()
     }
     assert knowing
     assert all(path.startswith("tasks/asr/") for path in knowing), knowing
@@ -260,8 +279,8 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
-        if not ast.get_docstring(ast.parse(path.read_text()))
+        for path in files_of(package)
+        if not ast.get_docstring(parsed(path))
     ]
     assert silent == []
 
@@ -269,8 +288,8 @@ def test_every_module_says_what_it_is_for() -> None:
 def test_docstrings_begin_with_a_short_sentence() -> None:
     too_long = []
     for package in MAY_IMPORT:
-        for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+        for path in files_of(package):
+            for node in nodes(path):
                 if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                     continue
                 first = re.split(r"(?<=[.!?])\s", ast.get_docstring(node) or "", maxsplit=1)[0]
@@ -296,15 +315,14 @@ def test_make_runs_all_acceptance_tests() -> None:
 def test_what_pages_say_stands_in_one_place() -> None:
     """No phrase in a module that draws with Streamlit, but for logs, exceptions and markup."""
     phrases = []
-    for path in (ROOT / "dashboards").rglob("*.py"):
+    for path in files_of("dashboards"):
         source = path.read_text()
         if "import streamlit as st" not in source or path.parent.name == "components" or path.name == "app.py":
             continue
-        tree = ast.parse(source)
-        apart = {id(node) for held in ast.walk(tree) if not_for_readers(held) for node in ast.walk(held)}
+        apart = {id(node) for held in nodes(path) if not_for_readers(held) for node in ast.walk(held)}
         phrases += [
             f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
-            for node in ast.walk(tree)
+            for node in nodes(path)
             if isinstance(node, ast.Constant) and id(node) not in apart
             if isinstance(node.value, str) and re.search(r"[a-z]{2} [a-z]{2}", node.value) and "<" not in node.value
         ]
@@ -323,8 +341,8 @@ def test_tests_patch_no_constant_and_nothing_private() -> None:
     """Pauses and limits are parameters; `os.write` and other people's functions may be patched."""
     patched = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path in files_of("tests")
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr")
         if (name := patched_name(node)).isupper() or (name.startswith("_") and not name.startswith("__"))
     ]
@@ -335,8 +353,8 @@ def test_tests_type_with_the_keyboard() -> None:
     """Playwright's `fill` sets a value past all key handlers, so a field that swallows keys passes."""
     filled = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path in files_of("tests")
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill"
     ]
     assert filled == []

@@ -13,6 +13,7 @@ from storage.domain.errors import LedgerClosed
 from storage.ledger.slow_queries import SEEN
 
 WAIT_S = 30.0
+CHECKPOINT_WAIT_S = 1.0
 WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",  # a crash may cost the last transactions, never the file
@@ -97,10 +98,14 @@ class SearchFile:
                 raise
 
     def checkpoint(self) -> None:
-        """Checkpoint the write-ahead log, as far as readers allow."""
+        """Checkpoint the write-ahead log, as far as readers allow within a moment."""
         with self._lock:
             if not self._closed.is_set():
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._writer.execute(f"PRAGMA busy_timeout = {round(CHECKPOINT_WAIT_S * 1000)}")
+                try:
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    self._writer.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
 
     def close(self) -> None:
         """Interrupt the running statement, and close the file."""

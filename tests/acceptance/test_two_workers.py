@@ -12,7 +12,6 @@ import pytest
 
 from storage.domain.records import Transcript, from_json
 from tasks.diarization import speaker_models
-from tasks.models.downloads import INCOMING
 from tests.acceptance.conftest import Stack, make_stack
 from tests.conftest import TINY_MODEL, Assembly, Clip
 from tests.tasks.babel import write_model
@@ -112,18 +111,3 @@ def test_a_model_that_cannot_translate_says_so(two_workers: Stack, speech: list[
     job = two_workers.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
     assert (job["state"], job["error_code"]) == ("failed", "model_cannot")
     assert f"model {TINY_MODEL.name} cannot translate; choose a multilingual one" in job["error"]
-
-
-def test_without_diarization_the_text_comes_with_a_note(stack: Stack, speech: list[Clip]) -> None:
-    models = stack.data_dir / "models"
-    in_the_way = models / INCOMING / f"{speaker_models.NAME}.lock"
-    for folder in (models, models / INCOMING, in_the_way):  # where the models would be fetched
-        folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        job_id, found = heard(stack, speech[0].path, diarize=True)
-    finally:
-        in_the_way.rmdir()
-    assert found.text
-    assert {segment.speaker for segment in found.segments} == {None}
-    (note,) = stack.job(job_id)["given_up"]
-    assert note.startswith("speakers were not told apart: the models could not be fetched: ")

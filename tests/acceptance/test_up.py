@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 import srt
 import webvtt
@@ -60,16 +59,6 @@ def test_demo_with_no_model_and_no_source_says_what_to_do(own_stack: Stack) -> N
     assert own_stack.processes() == []
 
 
-def test_a_second_up_says_who_holds_the_data(stack: Stack) -> None:
-    second = transcriber(stack, "up")
-
-    assert second.returncode == 1
-    assert stack.process is not None
-    assert str(stack.process.pid) in second.stderr
-    assert "Traceback" not in second.stderr
-    assert httpx.get(f"{stack.url}/livez").status_code == 200
-
-
 def test_sigterm_stops_everything(own_stack: Stack) -> None:
     own_stack.start()
 
@@ -87,9 +76,3 @@ def test_kill_9_of_the_supervisor_leaves_no_process_behind(own_stack: Stack) -> 
         time.sleep(0.2)
 
     assert own_stack.processes() == []
-
-
-def test_doctor_finds_a_running_platform_well(stack: Stack) -> None:
-    examined = transcriber(stack, "doctor")
-
-    assert examined.returncode == 0, examined.stdout + examined.stderr

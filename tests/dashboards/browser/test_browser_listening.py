@@ -13,6 +13,8 @@ from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served
 from tests.dashboards.site import PASSWORD
 
+pytestmark = pytest.mark.acceptance
+
 MANY = [LINES[place % len(LINES)] for place in range(400)]
 
 

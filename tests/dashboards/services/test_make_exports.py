@@ -151,7 +151,7 @@ def test_a_file_that_takes_long_is_asked_for_again(site: Site, played: PlayedRun
 
 def test_it_is_said_when_nobody_is_there_to_make_it(site: Site, played: PlayedRuns, get: Callable[..., Any]) -> None:
     context.current().limits = Limits(export_wait_for_nobody_s=0.2)
-    context.workers().gone("cpu-here")
+    context.workers().gone("cpu-1")
     played.may_work.clear()
     answer = get(f"/downloads/{hear(site.user('ada')).id}/docx")
     assert answer.status_code == 503

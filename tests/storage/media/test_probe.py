@@ -1,8 +1,9 @@
 """Probing uploads: accepted and rejected files, and the web process's safety."""
 
 import re
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -202,8 +203,9 @@ def test_a_child_that_breaks_over_the_file_is_the_files_fault(
 
 
 @pytest.fixture
-def as_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def as_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Return a function that lets a shell script take the child's place."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with `&` ignores it
 
     def take(script: str) -> None:
         path = tmp_path / "child"
@@ -212,7 +214,8 @@ def as_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         monkeypatch.setattr(sys, "executable", str(path))
         monkeypatch.setattr(sandbox, "fork", sandbox.start)
 
-    return take
+    yield take
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_child_gets_no_secrets(

@@ -1,0 +1,68 @@
+"""How the tests are spread over processes: by file, the long files first, and those of one server together.
+
+Every process that meets a test of a shared server starts that server, and keeps it until its last test.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+ROOT = Path(__file__).parents[1]
+PREFECT = "files that share a Prefect server"
+PLATFORM = "files that share a platform"
+FIRST = (
+    PREFECT,
+    PLATFORM,
+    "tests/acceptance/test_recovery.py",
+    "tests/dashboards/browser/test_browser_job.py",
+    "tests/dashboards/browser/test_browser_accounts.py",
+    "tests/dashboards/browser/test_browser_accessible.py",
+    "tests/dashboards/browser/test_browser_lists.py",
+    "tests/dashboards/browser/test_browser_upload.py",
+    "tests/fuzz/test_fuzz.py",
+    "tests/tasks/models/test_package_index.py",
+    "tests/test_recipes.py",
+    "tests/test_structure.py",
+    "tests/storage/search/test_ranking.py",
+    "tests/tasks/test_same_everywhere.py",
+    "tests/storage/files/test_s3_bucket.py",
+    "tests/flows/runs/test_read_recording.py",
+    "tests/tasks/models/test_want_of_memory.py",
+    "tests/dashboards/loops/test_dispatcher.py",
+    "tests/tasks/asr/test_language.py",
+)
+"""What takes long: none of it should begin when all the rest is over."""
+
+
+@cache
+def scope_of(nodeid: str) -> str:
+    """Return what goes to one process as a whole: a file, or the files that share a server."""
+    file = nodeid.split("::", 1)[0]
+    text = (ROOT / file).read_text()
+    if file.startswith("tests/flows/") and "server: Server" in text:
+        return PREFECT
+    if file.startswith("tests/acceptance/") and not any(words in text for words in ("make_stack(", "own_stack")):
+        return PLATFORM
+    return file
+
+
+class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Send all tests of a scope to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedScheduling:
+    return SharedScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bring the long files to the front, where several processes share the work."""
+    if hasattr(config, "workerinput"):
+        place = {scope: number for number, scope in enumerate(FIRST)}
+        items.sort(key=lambda item: place.get(scope_of(item.nodeid), len(FIRST)))
