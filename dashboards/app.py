@@ -28,6 +28,7 @@ from dashboards.api import (
 from dashboards.api.event_stream import events
 from dashboards.api.operations import maintenance_api
 from dashboards.auth import login, oidc_routes, signup
+from dashboards.clients import prefect_events
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
 from dashboards.http import error_responses, health, pwa
@@ -204,6 +205,7 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
                 context.current().runs = runs
                 group.create_task(dispatcher.run(runs))
                 group.create_task(reconciler.run(runs))
+                group.create_task(prefect_events.watch(reconciler.wake))
         except Exception:
             logger.exception("dispatcher and reconciler start again")
             context.current().runs = None

@@ -92,6 +92,7 @@ export interface JobProgress {
   kind: string;
   label: string;
   active: boolean;
+  held: boolean;
   progress: number;
   left: string;
   error: string | null;
@@ -104,6 +105,7 @@ export interface JobRow {
   kind: string;
   label: string;
   active: boolean;
+  held: boolean;
   progress: number;
   left: string;
   error: string | null;
@@ -130,6 +132,7 @@ export interface ListAction {
   confirm: string | null;
   deleted: boolean;
   shared: boolean;
+  held: boolean | null;
   states: string[];
 }
 

@@ -127,6 +127,7 @@ class JobProgress(TypedDict):
     kind: str
     label: str
     active: bool
+    held: bool
     progress: float
     left: str
     error: str | None
@@ -157,7 +158,8 @@ class ListFilter(TypedDict):
 class ListAction(TypedDict):
     """An action on several jobs and their states.
 
-    `deleted` applies it to deleted ones, `shared` also to those of others.
+    `deleted` applies it to deleted ones, `shared` also to those of others; `held` to paused ones alone, or to those
+    that are not.
     """
 
     name: str
@@ -165,6 +167,7 @@ class ListAction(TypedDict):
     confirm: str | None
     deleted: bool
     shared: bool
+    held: bool | None
     states: Sequence[str]
 
 

@@ -127,6 +127,7 @@ def _action(action: JobAction) -> ListAction:
         "confirm": spec.confirm,
         "deleted": spec.on_deleted,
         "shared": spec.needs <= Access.READ,
+        "held": spec.on_held,
         "states": sorted(spec.states),
     }
 

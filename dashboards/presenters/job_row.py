@@ -45,6 +45,7 @@ def moving(job: Job, left_s: float | None = None) -> "JobProgress":
         "kind": kind(job.state),
         "label": label(job),
         "active": not job.state.finished and job.state is not JobState.QUEUED,
+        "held": job.held and not job.state.finished,
         "progress": round(job.progress, 3),
         "left": f"{roughly(left_s)} left" if left_s is not None and not job.state.finished else "",
         "error": sentence(text_of(job.error)) if job.state is JobState.FAILED and job.error else None,

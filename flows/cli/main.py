@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import admin_commands, export_command, file_modes, model_commands, platform_commands, transcribe_command
+from flows.cli import (
+    admin_commands,
+    export_command,
+    file_modes,
+    job_commands,
+    model_commands,
+    platform_commands,
+    transcribe_command,
+)
 from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
 from flows.platform.parent_death import die_with_supervisor
 from storage.domain.errors import TranscriberError
@@ -149,6 +157,7 @@ app.command(name="export")(export_command.export)
 app.add_typer(model_commands.app, name="models")
 platform_commands.add_to(admin_commands.app)
 app.add_typer(admin_commands.app, name="admin")
+app.add_typer(job_commands.app, name="jobs")
 
 
 def main() -> None:

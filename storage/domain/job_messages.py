@@ -88,8 +88,15 @@ class MaintenancePause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPaused:
+    """Somebody paused this job."""
+
+    code: Literal["job_paused"] = "job_paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
-    """Somebody paused the job's flow run in Prefect."""
+    """Somebody paused a flow run of the job in Prefect, which paused the job."""
 
     code: Literal["run_paused"] = "run_paused"
 
@@ -243,6 +250,7 @@ JobMessage = (
     | WaitingForPrefect
     | LanePaused
     | MaintenancePause
+    | JobPaused
     | RunPaused
     | WaitingToRetry
     | Reading
@@ -321,8 +329,10 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             return "paused in Prefect (" + (f"queue {queue} of " if queue else "") + f"pool {pool})"
         case MaintenancePause(reason=reason):
             return f"paused for maintenance: {reason}"
+        case JobPaused():
+            return "paused; resume it to go on"
         case RunPaused():
-            return "paused in Prefect; resume its flow run there, or cancel the job"
+            return "its flow run was paused in Prefect; resume the recording here to go on"
         case WaitingToRetry(every_s=every_s, cause=cause):
             return f"waiting: retrying every {roughly(every_s)}; {cause}"
         case Reading(read_s=read_s):

@@ -23,9 +23,9 @@ WITH owners AS (
 ), waiting AS (
     SELECT id AS job_id, owner_id, lane, row_number() OVER earlier AS place,
         sum(coalesce(duration_s, $unknown_s)) OVER earlier - coalesce(duration_s, $unknown_s) AS ahead_s
-    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT list_contains($without, lane)
+    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held AND NOT list_contains($without, lane)
         AND ($models IS NULL OR list_contains($models, options ->> '$.model'))
-    WINDOW earlier AS (PARTITION BY owner_id, lane ORDER BY id)
+    WINDOW earlier AS (PARTITION BY owner_id, lane ORDER BY moved_up_at DESC NULLS LAST, id)
 ), held AS (
     SELECT owner_id, sum(busy) AS of_all_lanes FROM owners GROUP BY owner_id
 ), turns AS (
@@ -60,9 +60,9 @@ def next_queued(
 
     Lanes come one after the other. Within a lane users take turns by seconds of audio: the user with fewer of them in
     flight there (including those earlier in this list) comes first, then the one served longest ago, then the older
-    job. Jobs that request
-    other models than `models`, and those of the lanes in `without`, stand aside. So do those of a user who would have
-    more than `each` in flight over all lanes.
+    job. A user's own jobs come in the order of their upload, after those that were moved to the front. Paused jobs,
+    those that request other models than `models`, and those of the lanes in `without`, stand aside. So do those of a
+    user who would have more than `each` in flight over all lanes.
     """
     chosen = _chosen(None if models is None else list(models), [lane.value for lane in without])
     con.execute(NEXT_QUEUED, {"limit": limit, "each": each, **chosen})
@@ -73,7 +73,10 @@ def _chosen(models: list[str] | None, without: list[str]) -> dict[str, Any]:
     return {"models": models, "without": without, "unknown_s": UNKNOWN_S}
 
 
-WANTED = "SELECT DISTINCT options ->> '$.model' FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL ORDER BY ALL"
+WANTED = """
+SELECT DISTINCT options ->> '$.model' FROM jobs
+WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held ORDER BY ALL
+"""
 
 
 def wanted_models(con: DuckDBPyConnection) -> list[str]:
@@ -83,7 +86,7 @@ def wanted_models(con: DuckDBPyConnection) -> list[str]:
 
 NOTE_ALL = """
 UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
-WHERE state = 'queued' AND flow_run_id IS NULL AND detail <> $detail
+WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held AND detail <> $detail
     AND list_contains($models, options ->> '$.model') AND ($lane IS NULL OR lane = $lane)
 RETURNING id
 """
