@@ -146,6 +146,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
     files = Files.from_settings(settings.storage)
     holder = Context(settings=settings, ledger=ledger, files=files, limits=limits)
     with context.use(holder):
+        holder.shelf.drop_forms()
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
         holder.adopt, holder.land = dispatcher.adopt, finish_upload.land

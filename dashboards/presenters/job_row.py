@@ -52,11 +52,12 @@ def moving(job: Job, left_s: float | None = None) -> "JobProgress":
     }
 
 
-def in_line(place: int | None) -> str:
-    """Return a queue position in words; 0 is next."""
+def in_line(place: int | None, wait_s: float | None = None) -> str:
+    """Return a queue position in words, with when it will be done; 0 is next."""
     if place is None:
         return ""
-    return "next in the queue" if place == 0 else f"{place:,} ahead of it"
+    said = "next in the queue" if place == 0 else f"{place:,} ahead of it"
+    return said if wait_s is None else f"{said}, done in about {roughly(wait_s)}"
 
 
 def job_row(
@@ -67,6 +68,7 @@ def job_row(
     shared: bool = False,
     left_s: float | None = None,
     place: int | None = None,
+    wait_s: float | None = None,
 ) -> "JobRow":
     """Return a job as the list component's row; `shared` if it is somebody else's."""
     shown = moving(job, left_s)
@@ -77,7 +79,7 @@ def job_row(
         "owner": owner,
         "tags": job.tags,
         "shared": shared,
-        "left": shown["left"] or in_line(place),
+        "left": shown["left"] or in_line(place, wait_s),
         "when": when(job.created_at, zone),
         "when_exact": exactly(job.created_at, zone),
         "created": job.created_at.isoformat(),

@@ -33,6 +33,7 @@ def describe(job: Job) -> None:
     """Send the job's state to open pages; lists use `row` unchanged."""
     paces = current().paces
     paces.note(job)
+    current().queue_speed.note(job)
     current().metrics.job(job)
     tell(
         job.id,
