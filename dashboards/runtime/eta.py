@@ -108,9 +108,9 @@ class QueueSpeed:
         return self._known
 
     def wait_s(self, through_s: float) -> float | None:
-        """Return in how many seconds a waiting recording will be done; None while the speed is unknown.
+        """Return when a waiting recording will be done, in seconds from now.
 
-        `through_s` is the audio of those before it and its own.
+        It is None while the speed is unknown. `through_s` is the audio of those before it and its own.
         """
         with self._lock:
             speed = self._measure(self._clock())

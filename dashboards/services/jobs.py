@@ -79,7 +79,9 @@ def change_tags(user: User, job_id: str, *, add: Iterable[str] = (), remove: Ite
 
 
 def order(action: JobAction, job_id: str, *, actor: str, lane: Lane | None = None) -> Job:
-    """Perform an action for the platform's operator at the command line; with `lane`, move the job there.
+    """Perform an action for the platform's operator at the command line.
+
+    With `lane`, move the job there.
 
     Raises:
         NotFound: there is no such job, or the action is not one of the command line's.

@@ -106,7 +106,10 @@ def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A waiting job's place in the queue: how many are before it, and their seconds of audio with its own."""
+    """A waiting job's place in the queue.
+
+    `number` jobs are before it; `through_s` is their seconds of audio and its own.
+    """
 
     number: int
     through_s: float

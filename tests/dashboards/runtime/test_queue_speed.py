@@ -1,13 +1,13 @@
 """When a waiting recording will be done, estimated from measured speed."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from dashboards.runtime.eta import QueueSpeed
 from storage.domain.records import Job, JobState
+from tests.dashboards.desk import Desk
 
 SLOTS, SPAN_S, SPEED = 3, 60.0, 12.0
 
@@ -67,12 +67,10 @@ class Simulated:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nine_estimates_in_ten_are_right_within_a_factor_of_one_and_a_half(
-    make_job: Callable[..., Job], seed: int
-) -> None:
+def test_nine_estimates_in_ten_are_right_within_a_factor_of_one_and_a_half(desk: Desk, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     lengths_s = [10.0 * 360.0 ** chance.random() for _ in range(80)]  # from 10 seconds to an hour
-    queue = Simulated(make_job(), lengths_s, chance)
+    queue = Simulated(desk.job(desk.user()), lengths_s, chance)
     queue.run()
     ratios = [wait_s / (queue.ended[job_id] - at) for job_id, at, wait_s in queue.estimates]
     right = sum(1 / 1.5 <= ratio <= 1.5 for ratio in ratios)
@@ -80,12 +78,16 @@ def test_nine_estimates_in_ten_are_right_within_a_factor_of_one_and_a_half(
     assert right >= 0.9 * len(ratios)
 
 
-def test_an_idle_night_makes_nobody_slow(make_job: Callable[..., Job]) -> None:
+def test_an_idle_night_makes_nobody_slow(desk: Desk) -> None:
     now = 0.0
     speed = QueueSpeed(lambda: now)
     assert speed.wait_s(100.0) is None
-    job = replace(
-        make_job(), state=JobState.TRANSCRIBING, flow_run_id="run", duration_s=200.0, speech_s=100.0, read_s=200.0
+    length = {"duration_s": 200.0, "speech_s": 100.0, "read_s": 200.0}
+    job = replace(desk.job(desk.user()), state=JobState.TRANSCRIBING, flow_run_id="run", **length)
+        flow_run_id="run",
+        duration_s=200.0,
+        speech_s=100.0,
+        read_s=200.0,
     )
     speed.note(replace(job, done_s=0.0))
     now = 20.0
