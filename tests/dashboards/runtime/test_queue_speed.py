@@ -84,11 +84,6 @@ def test_an_idle_night_makes_nobody_slow(desk: Desk) -> None:
     assert speed.wait_s(100.0) is None
     length = {"duration_s": 200.0, "speech_s": 100.0, "read_s": 200.0}
     job = replace(desk.job(desk.user()), state=JobState.TRANSCRIBING, flow_run_id="run", **length)
-        flow_run_id="run",
-        duration_s=200.0,
-        speech_s=100.0,
-        read_s=200.0,
-    )
     speed.note(replace(job, done_s=0.0))
     now = 20.0
     speed.note(replace(job, done_s=50.0))
