@@ -163,9 +163,12 @@ class JobAction(StrEnum):
 
     def fits(self, job: Job) -> bool:
         """Return whether the job's state allows this action."""
-        spec = self.spec
-        is_held_right = spec.on_held is None or spec.on_held == job.held
-        return job.state in spec.states and is_held_right and (job.deleted_at is not None) == spec.on_deleted
+        return self._fits_held(job) and (
+            job.state in self.spec.states and (job.deleted_at is not None) == self.spec.on_deleted
+        )
+
+    def _fits_held(self, job: Job) -> bool:
+        return self.spec.on_held is None or self.spec.on_held == job.held
 
     def require(self, job: Job) -> None:
         """Check that the job's state allows this action.
