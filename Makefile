@@ -26,7 +26,7 @@ define acceptance
   echo "==== PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine ===="; }
 endef
 
-.PHONY: help install demo up test check bench browser format
+.PHONY: help install demo up test check bench chaos browser format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ format: install  ## let ruff mend what it can
 
 bench: install  ## measure what benchmarks/README.md reports (takes long; wants a quiet machine)
 	$(RUN) python -m benchmarks $(ARGS)
+
+chaos: install  ## kill random processes of a platform at work, twenty seeds (ARGS="--seeds 3 --jobs 24")
+	$(RUN) python -m benchmarks chaos $(if $(ARGS),-- $(ARGS))
 
 browser:  # tests drive a real Chromium: the one on this machine, else Debian's, else Playwright's
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v google-chrome >/dev/null || \

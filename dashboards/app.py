@@ -29,6 +29,7 @@ from dashboards.api.corrections import alignment_api
 from dashboards.api.event_stream import events
 from dashboards.api.operations import backups_api, maintenance_api, retention_api
 from dashboards.auth import login, oidc_routes, signup
+from dashboards.clients import prefect_events
 from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
 from dashboards.http import error_responses, health, pwa
@@ -151,6 +152,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
     files = Files.from_settings(settings.storage)
     holder = Context(settings=settings, ledger=ledger, files=files, limits=limits)
     with context.use(holder):
+        holder.shelf.drop_forms()
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
         holder.adopt, holder.land = dispatcher.adopt, finish_upload.land
@@ -214,6 +216,7 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
                 context.current().runs = runs
                 group.create_task(dispatcher.run(runs))
                 group.create_task(reconciler.run(runs))
+                group.create_task(prefect_events.watch(reconciler.wake))
         except Exception:
             logger.exception("dispatcher and reconciler start again")
             context.current().runs = None

@@ -5,6 +5,7 @@ They need the operator token, which only users with access to the data dir can r
 
 import json
 import secrets
+from functools import partial
 from typing import Any, TypeVar
 
 from duckdb import DuckDBPyConnection
@@ -15,16 +16,20 @@ from starlette.routing import Route
 
 from dashboards.http.error_responses import bad_request
 from dashboards.runtime import context, db, notify
+from dashboards.services import jobs
 from storage.accounts import api_keys, sessions, users, worker_tokens
 from storage.domain.errors import NotFound
-from storage.domain.records import KeyGrant, Role, to_json
+from storage.domain.job_actions import JobAction
+from storage.domain.job_messages import text_of
+from storage.domain.records import Job, JobState, KeyGrant, Lane, Role, to_json
 from storage.domain.scopes import Scope, in_order
-from storage.jobs import renaming
+from storage.jobs import job_store, renaming
 from storage.maintenance import audit_heads, rebuild
 from storage.maintenance.audit_heads import AuditHead
 from storage.remote import secret_rotation
 
 T = TypeVar("T", bound=BaseModel)
+MAX_LISTED = 1000
 
 
 class _Order(BaseModel):
@@ -70,6 +75,14 @@ class Rename(_Order):
 
     job: str
     name: str
+
+
+class JobOrder(_Order):
+    """Perform an action on a job, or move it to another lane."""
+
+    job: str
+    action: JobAction
+    lane: Lane | None = None
 
 
 class RotateSecret(_Order):
@@ -159,6 +172,26 @@ async def rename_job(request: Request) -> Response:
     return JSONResponse({"id": job.id, "name": job.name})
 
 
+def shown(job: Job) -> dict[str, Any]:
+    """Return what the command line shows of a job."""
+    told = {"id": job.id, "name": job.name, "state": job.state.value, "lane": job.lane.value, "held": job.held}
+    return told | {"progress": round(job.progress, 3), "detail": text_of(job.detail)}
+
+
+async def order_job(request: Request) -> Response:
+    """Cancel, pause, resume, retry or reorder a job; return it as it is then."""
+    order = await _read(request, JobOrder)
+    job = await db.in_thread(jobs.order, order.action, order.job, actor=order.actor, lane=order.lane)
+    return JSONResponse(shown(job))
+
+
+async def list_jobs(_: Request) -> Response:
+    """Return the unfinished jobs, newest first."""
+    states = [state for state in JobState if not state.finished]
+    found = await db.read(partial(job_store.page, state=states, limit=MAX_LISTED))
+    return JSONResponse({"jobs": list(map(shown, found))})
+
+
 class KeptHead(BaseModel):
     """A head of the audit chain that was kept elsewhere."""
 
@@ -206,6 +239,8 @@ ROUTES = [
     Route("/internal/v1/admin/worker-tokens", create_worker_token, methods=["POST"]),
     Route("/internal/v1/admin/secrets", rotate_secret, methods=["POST"]),
     Route("/internal/v1/admin/names", rename_job, methods=["POST"]),
+    Route("/internal/v1/admin/jobs", list_jobs, methods=["GET"]),
+    Route("/internal/v1/admin/jobs", order_job, methods=["POST"]),
     Route("/internal/v1/admin/audit", verify_audit, methods=["GET", "POST"]),
     Route("/internal/v1/admin/rebuild", rebuild_ledger, methods=["POST"]),
 ]

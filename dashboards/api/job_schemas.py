@@ -26,6 +26,7 @@ class JobBody(BaseModel):
     lane: Lane
     options: OptionsForm
     progress: float = Field(description="Fraction of the speech that is transcribed, 0 to 1.")
+    held: bool = Field(description="Whether it is paused, until somebody resumes it.")
     detail: str = Field(description="What the job is doing or waiting for.")
     error: str | None = Field(description="What happened and what to do, if the job has failed.")
     attempt: int
@@ -79,13 +80,19 @@ class TextSoFar(BaseModel):
 
 
 class JobChange(BaseModel):
-    """Another name or other tags for a recording; what is left out stays."""
+    """Another name, other tags or another lane for a recording; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS, examples=["Board meeting"])
     tags: list[str] | None = Field(
         None, max_length=10 * MAX_TAGS, description=f"All of its tags, {TAGS}.", examples=[["board", "2026"]]
+    )
+    lane: Lane | None = Field(
+        None,
+        description="Its priority while it is unfinished. One that is under way goes back into the queue first; what "
+        "is transcribed stays.",
+        examples=["batch"],
     )
 
 

@@ -231,12 +231,15 @@ async def get_job(request: Request, job_id: str) -> JobBody:
 
 @api.patch("/v1/jobs/{job_id}", tags=["jobs"])
 async def change(request: Request, job_id: str, body: JobChange) -> JobBody:
-    """Rename a job's recording, or set its tags.
+    """Rename a job's recording, set its tags, or move it to another lane.
 
     The ending of its file stays, whether or not the new name has it.
     """
-    user = caller_of(request).the_user()
-    return JobBody.of(await db.in_thread(jobs.change, user, job_id, name=body.name, tags=body.tags))
+    caller = caller_of(request)
+    if body.lane not in {None, Lane.INTERACTIVE}:
+        caller.require(Scope.BATCH)
+    asked: dict[str, Any] = {"name": body.name, "tags": body.tags, "lane": body.lane}
+    return JobBody.of(await db.in_thread(jobs.change, caller.the_user(), job_id, **asked))
 
 
 @api.get("/v1/jobs/{job_id}/media", tags=["jobs"])
@@ -261,6 +264,27 @@ async def cancel(request: Request, job_id: str) -> JobBody:
 async def retry(request: Request, job_id: str) -> JobBody:
     """Queue a failed or cancelled job again; transcribed spans are reused."""
     return JobBody.of(await _perform(JobAction.RETRY, request, job_id))
+
+
+@api.post("/v1/jobs/{job_id}/pause", tags=["jobs"])
+async def pause(request: Request, job_id: str) -> JobBody:
+    """Pause a job until it is resumed.
+
+    One that is under way goes back into the queue; what is transcribed stays.
+    """
+    return JobBody.of(await _perform(JobAction.PAUSE, request, job_id))
+
+
+@api.post("/v1/jobs/{job_id}/resume", tags=["jobs"])
+async def resume(request: Request, job_id: str) -> JobBody:
+    """Let a paused job go on."""
+    return JobBody.of(await _perform(JobAction.RESUME, request, job_id))
+
+
+@api.post("/v1/jobs/{job_id}/first", tags=["jobs"])
+async def first(request: Request, job_id: str) -> JobBody:
+    """Put a waiting job before its owner's others of the same lane."""
+    return JobBody.of(await _perform(JobAction.FIRST, request, job_id))
 
 
 @api.delete("/v1/jobs/{job_id}", tags=["jobs"], status_code=HTTPStatus.NO_CONTENT)

@@ -93,6 +93,7 @@ export interface JobProgress {
   kind: string;
   label: string;
   active: boolean;
+  held: boolean;
   progress: number;
   left: string;
   error: string | null;
@@ -105,6 +106,7 @@ export interface JobRow {
   kind: string;
   label: string;
   active: boolean;
+  held: boolean;
   progress: number;
   left: string;
   error: string | null;
@@ -131,6 +133,7 @@ export interface ListAction {
   confirm: string | null;
   deleted: boolean;
   shared: boolean;
+  held: boolean | null;
   states: string[];
 }
 

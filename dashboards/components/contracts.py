@@ -128,6 +128,7 @@ class JobProgress(TypedDict):
     kind: str
     label: str
     active: bool
+    held: bool
     progress: float
     left: str
     error: str | None
@@ -158,7 +159,8 @@ class ListFilter(TypedDict):
 class ListAction(TypedDict):
     """An action on several jobs and their states.
 
-    `deleted` applies it to deleted ones, `shared` also to those of others.
+    `deleted` applies it to deleted ones, `shared` also to those of others; `held` to paused ones alone, or to those
+    that are not.
     """
 
     name: str
@@ -166,6 +168,7 @@ class ListAction(TypedDict):
     confirm: str | None
     deleted: bool
     shared: bool
+    held: bool | None
     states: Sequence[str]
 
 

@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from storage.domain.errors import BadRequest, UploadTooLarge
-from storage.files.upload_store import raise_if_no_room, write_all
+from storage.files.upload_store import FORM, raise_if_no_room, write_all
 
 FLUSH_BYTES = 1 << 20
 MAX_FIELD_BYTES = 256 * 1024
@@ -72,7 +72,7 @@ async def received(
     if declared > limit_bytes + MAX_FIELDS * MAX_FIELD_BYTES:
         raise UploadTooLarge(declared, limit_bytes)
     raise_if_no_room(folder, declared, "the upload")
-    form = Form(path=folder / f"{uuid4().hex}.form")
+    form = Form(path=folder / f"{uuid4().hex}{FORM}")
     try:
         with form.path.open("wb", buffering=0) as sink:
             await _read(request, _Reader(form, sink, limit_bytes, on_field))

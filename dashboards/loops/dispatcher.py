@@ -235,6 +235,8 @@ class Dispatcher:
             except StaleAttempt:
                 return False  # cancelled meanwhile; the reconciler cancels the run
         notify.announce(job)
+        if job.flow_run_id is None:
+            return False  # paused meanwhile
         logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
         return True
 

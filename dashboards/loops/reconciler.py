@@ -16,21 +16,18 @@ from duckdb import DuckDBPyConnection
 from dashboards.runtime import context, db, notify
 from storage.domain.clock import utc_now
 from storage.domain.errors import PASSING, JobMoved, NotFound
-from storage.domain.job_messages import (
+from storage.domain.interruptions import (
     CommandSilent,
     Interruption,
-    JobMessage,
     QueueDeleted,
     RunAbandoned,
     RunEnded,
     RunMissing,
-    RunPaused,
     RunPostponed,
-    WaitingToRetry,
-    text_of,
 )
+from storage.domain.job_messages import JobMessage, RunPaused, WaitingToRetry, text_of
 from storage.domain.records import Job, JobState
-from storage.jobs import job_store, manifests
+from storage.jobs import job_store, manifests, queue_control
 
 if TYPE_CHECKING:
     from dashboards.clients.prefect_runs import PrefectRun, PrefectRuns
@@ -85,6 +82,11 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Somebody paused the run in Prefect; the job waits until it is resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
     """How often and since when a job was postponed, and until when the last time."""
 
@@ -106,7 +108,7 @@ def verdict(
     now: datetime,
     put_off: PutOff | None = None,
     grace: Grace = GRACE,
-) -> Requeue | Wait | Cancel | None:
+) -> Requeue | Wait | Cancel | Hold | None:
     """Decide what to do with an unfinished job, given its flow run.
 
     None means "continue"; `held` is None if not every worker has reported its runs.
@@ -122,10 +124,12 @@ def verdict(
 
 def _before_the_end(
     job: Job, run: "PrefectRun", *, held: Collection[str] | None, now: datetime, grace: Grace
-) -> Requeue | Wait | None:
-    """Judge a run that has not ended: paused, without a queue, without a worker."""
+) -> Requeue | Cancel | Hold | None:
+    """Judge a run that has not ended: stopped, paused, without a queue or worker."""
+    if run.state == "cancelling":
+        return Cancel()  # by somebody in Prefect: we cancel no run of the present attempt before its job
     if run.state == "paused":
-        return Wait(detail=RunPaused())
+        return Hold()
     if is_homeless(run, now=now, grace=grace):
         return Requeue(reason=QueueDeleted(), crashed=False)
     nobodys = held is not None and run.id not in held and run.state in {"pending", "running", "cancelling"}
@@ -143,10 +147,10 @@ def _after_the_end(
     run: "PrefectRun", *, now: datetime, put_off: PutOff | None, grace: Grace
 ) -> Requeue | Wait | Cancel | None:
     """Judge a run that ended before its job: report late, lost, or postponed."""
-    if now - run.since < grace.report_within:
-        return None
     if run.state == "cancelled":
         return Cancel()
+    if now - run.since < grace.report_within:
+        return None
     cause = run.message[:MAX_CAUSE_CHARS]
     if run.name in NAMES_OF_PASSING and not (put_off and now - put_off.since > grace.patient_for):
         pause = min(grace.longest_wait, grace.first_wait * 2 ** min(put_off.times if put_off else 0, 10))
@@ -215,12 +219,12 @@ class Reconciler:
             await self._settle_for_span(run, unfinished)
 
     async def _settle_for_span(self, run: "PrefectRun", unfinished: Collection[Job]) -> None:
-        """Requeue a job whose span's run has no queue; say if it is paused."""
+        """Requeue a job whose span's run has no queue; pause it if that is paused."""
         job = next((each for each in unfinished if each.id == run.job_id and each.flow_run_id != run.id), None)
         if job is None or run.attempt != job.attempt:
             return
         if run.state == "paused":
-            await self._carry_out(job, Wait(detail=RunPaused()), utc_now())
+            await self._carry_out(job, Hold(), utc_now())
         elif is_homeless(run, now=utc_now(), grace=self._grace):
             await self._carry_out(job, Requeue(reason=QueueDeleted(), crashed=False), utc_now())
 
@@ -230,13 +234,15 @@ class Reconciler:
         if decision is not None:
             await self._carry_out(job, decision, now)
 
-    async def _carry_out(self, job: Job, decision: Requeue | Wait | Cancel, now: datetime) -> None:
+    async def _carry_out(self, job: Job, decision: Requeue | Wait | Cancel | Hold, now: datetime) -> None:
         if isinstance(decision, Wait):
             await notify.note(job, decision.detail)
             return
         try:
             if isinstance(decision, Cancel):
-                job = await db.write(job_store.cancel, job.id, actor=ACTOR)
+                job = await db.write(_cancel_if_still, job)
+            elif isinstance(decision, Hold):
+                job = await db.write(_hold_if_still, job)
             else:
                 job = await db.write(_requeue_if_still, job, decision)
                 self._remember(job, decision, now)
@@ -272,9 +278,28 @@ class Reconciler:
             await runs.stop(run, why=why, at_once=disobeys or nobodys)
 
 
+def _cancel_if_still(con: DuckDBPyConnection, job: Job) -> Job:
+    """Cancel the job, unless it is at another attempt than when it was read."""
+    _require_attempt(con, job, "cancelled")
+    return job_store.cancel(con, job.id, actor=ACTOR)
+
+
+def _hold_if_still(con: DuckDBPyConnection, job: Job) -> Job:
+    """Pause the job, unless it is at another attempt than when it was read."""
+    _require_attempt(con, job, "paused")
+    return queue_control.hold(con, job.id, actor=ACTOR, detail=RunPaused())
+
+
+def _require_attempt(con: DuckDBPyConnection, job: Job, wanted: str) -> Job:
+    now = job_store.get(con, job.id)
+    if (now.attempt, now.flow_run_id) != (job.attempt, job.flow_run_id):
+        raise JobMoved(job.id, now.state, wanted)
+    return now
+
+
 def _requeue_if_still(con: DuckDBPyConnection, job: Job, decision: Requeue) -> Job:
     """Requeue the job, unless it has changed since it was read."""
-    now = job_store.get(con, job.id)
-    if (now.attempt, now.flow_run_id) != (job.attempt, job.flow_run_id) or now.updated_at != job.updated_at:
+    now = _require_attempt(con, job, "queued again")
+    if now.updated_at != job.updated_at:
         raise JobMoved(job.id, now.state, "queued again")
     return job_store.requeue(con, job.id, actor=ACTOR, reason=decision.reason, crashed=decision.crashed)

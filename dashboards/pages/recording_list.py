@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Never
+from typing import Any, Never
 
 import streamlit as st
 from duckdb import DuckDBPyConnection
@@ -28,6 +28,7 @@ from storage.domain.translation import gettext as _
 from storage.domain.translation import language, number
 from storage.jobs import collaborators, job_store, listing, queue_order
 from storage.jobs.listing import FilterChoices, Statistics
+from storage.jobs.queue_order import Place
 
 PAGE_ROWS = 25
 TURNS = threading.BoundedSemaphore(3)
@@ -95,7 +96,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
             people.get(job.owner_id),
             shared=job.owner_id != owner and not me.is_admin,
             left_s=paces.left_s(job),
-            place=places.get(job.id),
+            **_in_line(places.get(job.id)),
         )
         for job in found
     ]
@@ -129,6 +130,7 @@ def _action(action: JobAction) -> ListAction:
         "confirm": _(spec.confirm) if spec.confirm else None,
         "deleted": spec.on_deleted,
         "shared": spec.needs <= Access.READ,
+        "held": spec.on_held,
         "states": sorted(spec.states),
     }
 
@@ -205,7 +207,14 @@ def _choices(path: str, owner: str | None) -> FilterChoices:  # noqa: ARG001
     return db.look(listing.choices, owner)
 
 
-def _places(waiting: Sequence[str]) -> Mapping[str, int]:
+def _in_line(place: Place | None) -> dict[str, Any]:
+    """Return a waiting recording's place and when it will be done, for its row."""
+    if place is None:
+        return {}
+    return {"place": place.number, "wait_s": context.current().queue_speed.wait_s(place.through_s)}
+
+
+def _places(waiting: Sequence[str]) -> Mapping[str, Place]:
     """Return the queue positions of waiting jobs."""
     path = str(context.ledger().path)
     kept = _kept_places(path) if waiting else {}
@@ -216,7 +225,7 @@ def _places(waiting: Sequence[str]) -> Mapping[str, int]:
 
 
 @counted("places", st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
-def _kept_places(path: str) -> dict[str, int]:  # noqa: ARG001
+def _kept_places(path: str) -> dict[str, Place]:  # noqa: ARG001
     return db.look(queue_order.places)
 
 

@@ -46,17 +46,19 @@ def moving(job: Job, left_s: float | None = None) -> "JobProgress":
         "kind": kind(job.state),
         "label": label(job),
         "active": not job.state.finished and job.state is not JobState.QUEUED,
+        "held": job.held and not job.state.finished,
         "progress": round(job.progress, 3),
         "left": _("{time} left", time=roughly(left_s)) if left_s is not None and not job.state.finished else "",
         "error": sentence(text_of(job.error)) if job.state is JobState.FAILED and job.error else None,
     }
 
 
-def in_line(place: int | None) -> str:
-    """Return a queue position in words; 0 is next."""
+def in_line(place: int | None, wait_s: float | None = None) -> str:
+    """Return a queue position in words, with when it will be done; 0 is next."""
     if place is None:
         return ""
-    return _("next in the queue") if place == 0 else _("{place:,} ahead of it", place=place)
+    said = _("next in the queue") if place == 0 else _("{place:,} ahead of it", place=place)
+    return said if wait_s is None else _("{said}, done in about {time}", said=said, time=roughly(wait_s))
 
 
 def job_row(
@@ -67,6 +69,7 @@ def job_row(
     shared: bool = False,
     left_s: float | None = None,
     place: int | None = None,
+    wait_s: float | None = None,
 ) -> "JobRow":
     """Return a job as the list component's row; `shared` if it is somebody else's."""
     shown = moving(job, left_s)
@@ -77,7 +80,7 @@ def job_row(
         "owner": owner,
         "tags": job.tags,
         "shared": shared,
-        "left": shown["left"] or in_line(place),
+        "left": shown["left"] or in_line(place, wait_s),
         "when": when(job.created_at, zone),
         "when_exact": exactly(job.created_at, zone),
         "created": job.created_at.isoformat(),

@@ -18,7 +18,7 @@ from dashboards.runtime import page_origin
 from dashboards.runtime.answer_cache import Answers
 from dashboards.runtime.audiences import Audiences
 from dashboards.runtime.background import Background, SummaryRuns
-from dashboards.runtime.eta import Paces
+from dashboards.runtime.eta import Paces, QueueSpeed
 from dashboards.runtime.event_bus import Bus
 from dashboards.runtime.event_windows import EventWindows
 from dashboards.runtime.key_requests import KeyRequests
@@ -78,6 +78,7 @@ class Context:
     adopt: Callable[[Started], Awaitable[None]] | None = None
     writers: Writers = field(default_factory=Writers)
     paces: Paces = field(default_factory=Paces)
+    queue_speed: QueueSpeed = field(default_factory=QueueSpeed)
     answers: Answers = field(default_factory=Answers)
     lists: Lists = field(default_factory=Lists)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)

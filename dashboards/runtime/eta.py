@@ -1,14 +1,19 @@
-"""Estimates the remaining time of running jobs from their measured speed."""
+"""Estimates the remaining time of running and of waiting jobs from measured speed."""
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from storage.domain.records import Job, JobState
+from storage.jobs.queue_order import UNKNOWN_S
 
 ENOUGH_S = 3.0
 WINDOW_S = 60.0
+QUEUE_WINDOW_S = 300.0
+QUEUE_ENOUGH_S = 10.0
+"""A speed that was measured for less than this says nothing yet."""
 
 
 @dataclass(slots=True)
@@ -55,3 +60,59 @@ class Paces:
             return None
         since_s = (self._clock() if now is None else now) - pace.last[0]
         return max(0.0, (whole_s - job.done_s) * took_s / heard_s - since_s)
+
+
+class QueueSpeed:
+    """Seconds of audio a second, of all recordings that are under way; thread-safe.
+
+    Time in which nothing was under way does not count.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._under_way: dict[str, tuple[float, float]] = {}  # how many seconds of audio are done, of how many
+        self._gains: deque[tuple[float, float]] = deque()
+        self._busy_since: float | None = None
+        self._known: float | None = None
+
+    def note(self, job: Job) -> None:
+        """Record how far a job is."""
+        now, whole_s = self._clock(), job.duration_s or UNKNOWN_S
+        is_waiting = job.state is JobState.QUEUED and job.flow_run_id is None
+        with self._lock:
+            before_s, _ = self._under_way.pop(job.id, (0.0, whole_s))
+            done_s = whole_s * job.progress
+            if not job.state.finished and not is_waiting:
+                if not self._under_way and self._busy_since is None:
+                    self._busy_since = now
+                self._under_way[job.id] = done_s, whole_s
+            if self._busy_since is not None and done_s > before_s and job.state is not JobState.CANCELLED:
+                self._gains.append((now, done_s - before_s))
+            if not self._under_way:
+                self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        """Keep the speed for the next busy time."""
+        self._measure(now)
+        self._busy_since = None
+        self._gains.clear()
+
+    def _measure(self, now: float) -> float | None:
+        if self._busy_since is None:
+            return self._known
+        since = max(self._busy_since, now - QUEUE_WINDOW_S)
+        while self._gains and self._gains[0][0] < since:
+            self._gains.popleft()
+        if now - since >= QUEUE_ENOUGH_S and self._gains:
+            self._known = sum(gain for _, gain in self._gains) / (now - since)
+        return self._known
+
+    def wait_s(self, through_s: float) -> float | None:
+        """Return when a waiting recording will be done, in seconds from now.
+
+        It is None while the speed is unknown. `through_s` is the audio of those before it and its own.
+        """
+        with self._lock:
+            speed = self._measure(self._clock())
+            left_s = sum(whole_s - done_s for done_s, whole_s in self._under_way.values())
+        return (left_s + through_s) / speed if speed else None

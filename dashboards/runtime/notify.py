@@ -25,14 +25,16 @@ def announce(job: Job) -> None:
     describe(job)
     if job.state.finished or (job.state is JobState.QUEUED and job.flow_run_id is None):
         wake()
-    if job.state is JobState.CANCELLED:
-        current().wake_reconciler()
+    is_back = job.state is JobState.QUEUED and job.flow_run_id is None and job.attempt > 1
+    if is_back or job.state is JobState.CANCELLED:
+        current().wake_reconciler()  # flow runs have to stop
 
 
 def describe(job: Job) -> None:
     """Send the job's state to open pages; lists use `row` unchanged."""
     paces = current().paces
     paces.note(job)
+    current().queue_speed.note(job)
     current().metrics.job(job)
     left_s = paces.left_s(job)
 

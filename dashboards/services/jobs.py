@@ -10,8 +10,8 @@ from dashboards.services import job_access
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording
 from storage.domain.errors import BadRequest, NotFound
 from storage.domain.job_actions import JobAction
-from storage.domain.records import Job, User
-from storage.jobs import intake, job_store, known_recordings, renaming
+from storage.domain.records import Job, Lane, User
+from storage.jobs import intake, job_store, known_recordings, queue_control, renaming
 from storage.jobs.annotations import tagging
 
 
@@ -33,26 +33,37 @@ def perform(action: JobAction, user: User, job_id: str) -> Job:
     return job
 
 
-def change(user: User, job_id: str, *, name: str | None = None, tags: Iterable[str] | None = None) -> Job:
-    """Rename a recording or replace its tags; return the job.
+def change(
+    user: User, job_id: str, *, name: str | None = None, tags: Iterable[str] | None = None, lane: Lane | None = None
+) -> Job:
+    """Rename a recording, replace its tags, or move it to another lane; return the job.
 
     Raises:
         NotAllowed, NotFound: the user may not change the recording.
-        JobMoved: it is deleted.
+        JobMoved: it is deleted, or finished and so in no lane.
         BadRequest: nothing is left of the name, or the tags are not acceptable.
     """
-    for action in [JobAction.RENAME] * (name is not None) + [JobAction.TAG] * (tags is not None):
+    asked = {JobAction.RENAME: name, JobAction.TAG: tags, JobAction.LANE: lane}
+    for action in [action for action, value in asked.items() if value is not None]:
         db.look(job_access.permitted, user, action, job_id)
-    changed = db.change(_change_facts, job_id, name, tags, actor=user.actor)
+    changed = db.change(_change_facts, job_id, name, tags, lane, actor=user.actor)
     notify.announce(changed)
     return changed
 
 
 def _change_facts(
-    con: DuckDBPyConnection, job_id: str, name: str | None, tags: Iterable[str] | None, *, actor: str
+    con: DuckDBPyConnection,
+    job_id: str,
+    name: str | None,
+    tags: Iterable[str] | None,
+    lane: Lane | None,
+    *,
+    actor: str,
 ) -> Job:
-    if name is None and tags is None:
-        raise BadRequest("body", "it changes nothing; give a name or tags")
+    if name is None and tags is None and lane is None:
+        raise BadRequest("body", "it changes nothing; give a name, tags or a lane")
+    if lane is not None:
+        queue_control.change_lane(con, job_id, lane, actor=actor)
     if name is not None:
         renaming.rename(con, job_id, name=name, actor=actor)
     if tags is not None:
@@ -66,6 +77,24 @@ def change_tags(user: User, job_id: str, *, add: Iterable[str] = (), remove: Ite
     tagged = db.change(tagging.change_tags, job.id, add=add, remove=remove, actor=user.actor)
     notify.announce(tagged)
     return tagged
+
+
+def order(action: JobAction, job_id: str, *, actor: str, lane: Lane | None = None) -> Job:
+    """Perform an action for the platform's operator at the command line.
+
+    With `lane`, move the job there.
+
+    Raises:
+        NotFound: there is no such job, or the action is not one of the command line's.
+        JobMoved: the job's state does not allow it.
+    """
+    job = db.look(job_store.get, job_id)
+    if lane is not None:
+        job = db.change(queue_control.change_lane, job_id, lane, actor=actor)
+    else:
+        job = _change(action, job, actor=actor)
+    notify.announce(job)
+    return job
 
 
 def known_to_batch(owner_id: str, key: str, *, again: bool, actor: str) -> KnownRecording:
@@ -107,10 +136,8 @@ def delete_part(part_id: str, whole: Job, *, actor: str) -> None:
 def _change(action: JobAction, job: Job, *, actor: str) -> Job:
     ledger, files = context.ledger(), context.files()
     match action:
-        case JobAction.CANCEL:
-            return ledger.run(job_store.cancel, job.id, actor=actor)
-        case JobAction.RETRY:
-            return ledger.run(job_store.retry, job.id, actor=actor)
+        case JobAction.CANCEL | JobAction.RETRY | JobAction.PAUSE | JobAction.RESUME | JobAction.FIRST:
+            return ledger.run(queue_control.ORDERS[action], job.id, actor=actor)
         case JobAction.DELETE:
             return intake.delete(ledger, files, job.id, actor=actor)
         case JobAction.RESTORE:
@@ -120,7 +147,15 @@ def _change(action: JobAction, job: Job, *, actor: str) -> Job:
                 raise NotFound("deleted job", job.id)
             intake.throw_out(ledger, files, job.id, actor=actor)
             return job
-        case JobAction.DOWNLOAD | JobAction.EDIT | JobAction.RENAME | JobAction.TAG | JobAction.SHARE | JobAction.GRANT:
+        case (
+            JobAction.DOWNLOAD
+            | JobAction.EDIT
+            | JobAction.RENAME
+            | JobAction.TAG
+            | JobAction.LANE
+            | JobAction.SHARE
+            | JobAction.GRANT
+        ):
             raise NotFound("action", action)
         case _:
             assert_never(action)

@@ -173,6 +173,9 @@ UNDER_WAY = {
     JobState.EXPORTING: "Transcription is done. Stitching the text and writing the files.",
 }
 LISTENING = "Transcribing."
+PRIORITY = "Priority"
+PRIORITIES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free", Lane.BACKFILL: "Last"}
+PRIORITY_HELP = "Recordings with the first one come before all others. What is already transcribed is kept."
 NO_REASON = "It failed for an unknown reason"
 CANCELLED = "This recording was cancelled. It is kept and can be started again."
 DOWNLOAD = "Download"

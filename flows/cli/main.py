@@ -13,6 +13,7 @@ from flows.cli import (
     backup_commands,
     export_command,
     file_modes,
+    job_commands,
     model_commands,
     platform_commands,
     retention_commands,
@@ -160,6 +161,7 @@ platform_commands.add_to(admin_commands.app)
 backup_commands.add_to(admin_commands.app)
 admin_commands.app.add_typer(retention_commands.app, name="retention")
 app.add_typer(admin_commands.app, name="admin")
+app.add_typer(job_commands.app, name="jobs")
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ class ActionSpec:
     changing: str
     states: frozenset[JobState]
     on_deleted: bool = False  # applies to deleted jobs; all other actions apply to the others
+    on_held: bool | None = None  # applies to paused jobs alone, or to those that are not; None: to both
     readers: bool = False  # read-only accounts may do it too
     needs: Access = Access.OWN
     in_lists: bool = True
@@ -71,6 +72,26 @@ class JobAction(StrEnum):
         changing="cancelling",
         states=UNFINISHED,
         confirm="Cancel {n}? Finished parts are kept for another attempt.",
+    )
+    PAUSE = ActionSpec(name="pause", label="Pause", done="paused", changing="pausing", states=UNFINISHED, on_held=False)
+    RESUME = ActionSpec(
+        name="resume", label="Resume", done="resumed", changing="resuming", states=UNFINISHED, on_held=True
+    )
+    FIRST = ActionSpec(
+        name="first",
+        label="To the front",
+        done="moved to the front",
+        changing="changing the order",
+        states=frozenset({JobState.QUEUED}),
+        on_held=False,
+    )
+    LANE = ActionSpec(
+        name="lane",
+        label="Priority",
+        done="given another priority",
+        changing="changing the priority",
+        states=UNFINISHED,
+        in_lists=False,
     )
     RETRY = ActionSpec(
         name="retry",
@@ -142,7 +163,12 @@ class JobAction(StrEnum):
 
     def fits(self, job: Job) -> bool:
         """Return whether the job's state allows this action."""
-        return job.state in self.spec.states and (job.deleted_at is not None) == self.spec.on_deleted
+        return self._fits_held(job) and (
+            job.state in self.spec.states and (job.deleted_at is not None) == self.spec.on_deleted
+        )
+
+    def _fits_held(self, job: Job) -> bool:
+        return self.spec.on_held is None or self.spec.on_held == job.held
 
     def require(self, job: Job) -> None:
         """Check that the job's state allows this action.
@@ -151,7 +177,8 @@ class JobAction(StrEnum):
             JobMoved: it does not.
         """
         if not self.fits(job):
-            raise JobMoved(job.id, "deleted" if job.deleted_at else job.state, self.spec.done)
+            now = "deleted" if job.deleted_at else job.state if job.state.finished or not job.held else "paused"
+            raise JobMoved(job.id, now, self.spec.done)
 
     def allows(self, role: Role) -> bool:
         """Return whether accounts of this role may do this to their own jobs."""

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never, cast
 
-from storage.domain import errors, transcript_notes
+from storage.domain import errors, interruptions, transcript_notes
 from storage.domain.durations import roughly
+from storage.domain.interruptions import (
+    CommandSilent,
+    Interruption,
+    QueueDeleted,
+    RunAbandoned,
+    RunEnded,
+    RunMissing,
+    RunPostponed,
+)
 from storage.domain.model_names import display_name
 from storage.domain.transcript_notes import TranscriptNote
 from storage.domain.translation import gettext as _
@@ -89,8 +98,15 @@ class MaintenancePause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPaused:
+    """Somebody paused this job."""
+
+    code: Literal["job_paused"] = "job_paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
-    """Somebody paused the job's flow run in Prefect."""
+    """Somebody paused a flow run of the job in Prefect, which paused the job."""
 
     code: Literal["run_paused"] = "run_paused"
 
@@ -140,57 +156,6 @@ class Restored:
     """The job was rebuilt from storage."""
 
     code: Literal["restored"] = "restored"
-
-
-# Why an attempt ended without a result
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandSilent:
-    """The command line that transcribed it stopped reporting."""
-
-    code: Literal["command_silent"] = "command_silent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunMissing:
-    """Prefect no longer has the flow run."""
-
-    code: Literal["run_missing"] = "run_missing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueDeleted:
-    """Somebody deleted the flow run's queue in Prefect."""
-
-    code: Literal["queue_deleted"] = "queue_deleted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunAbandoned:
-    """No worker is running the flow run."""
-
-    code: Literal["run_abandoned"] = "run_abandoned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded:
-    """The flow run ended without a result; `cause` is its own message."""
-
-    state: str
-    cause: str = ""
-    code: Literal["run_ended"] = "run_ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPostponed:
-    """Something was unavailable for a while; `cause` is the flow run's own message."""
-
-    cause: str
-    code: Literal["run_postponed"] = "run_postponed"
-
-
-Interruption = CommandSilent | RunMissing | QueueDeleted | RunAbandoned | RunEnded | RunPostponed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +209,7 @@ JobMessage = (
     | WaitingForPrefect
     | LanePaused
     | MaintenancePause
+    | JobPaused
     | RunPaused
     | WaitingToRetry
     | Reading
@@ -328,8 +294,10 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             return _("paused in Prefect (pool {pool})", pool=pool)
         case MaintenancePause(reason=reason):
             return _("paused for maintenance: {reason}", reason=reason)
+        case JobPaused():
+            return _("paused; resume it to go on")
         case RunPaused():
-            return _("paused in Prefect; resume its flow run there, or cancel the job")
+            return _("its flow run was paused in Prefect; resume the recording here to go on")
         case WaitingToRetry(every_s=every_s, cause=cause):
             return _("waiting: retrying every {every_s}; {cause}", every_s=roughly(every_s), cause=cause)
         case Reading(read_s=read_s):
@@ -346,19 +314,8 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             return _("restored")
         case Requeued(reason=reason):
             return _("again: {reason}", reason=words(reason))
-        case CommandSilent():
-            return _("the command that was transcribing it stopped reporting")
-        case RunMissing():
-            return _("Prefect no longer has its flow run")
-        case QueueDeleted():
-            return _("its queue was deleted in Prefect")
-        case RunAbandoned():
-            return _("no worker is running its flow run")
-        case RunEnded(state=state, cause=cause):
-            ended = _("its flow run {state} without a result", state=_(state))
-            return ended + (f" ({cause})" if cause else "")
-        case RunPostponed(cause=cause):
-            return cause
+        case CommandSilent() | RunMissing() | QueueDeleted() | RunAbandoned() | RunEnded() | RunPostponed():
+            return interruptions.words(message)
         case CrashedTooOften(times=times, last=last):
             return _(
                 "the work on this recording broke off {times} times (last: {last}); see the log of the workers and "

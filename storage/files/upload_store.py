@@ -22,6 +22,8 @@ IDENT = re.compile(r"[0-9a-f]{32}")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 COPY_BYTES = 64 << 20
 ABANDONED_AFTER_S = 24 * 3600.0
+FORM = ".form"
+"""Suffix of a form in progress, which lives as long as its request."""
 ROOM_TO_SPARE_BYTES = 64 << 20
 """Disk space that uploads leave free, since the ledger needs it too."""
 
@@ -230,6 +232,16 @@ class UploadStore:
             gone += path.suffix == ".json"
             path.unlink(missing_ok=True)
         return gone
+
+    def drop_forms(self) -> int:
+        """Delete what a process that died had received of forms; return their number.
+
+        Call it before requests are served: nobody can continue a form.
+        """
+        left = list(self.folder.glob(f"*{FORM}"))
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def touched_s(self, upload: Upload) -> float:
         """Return when bytes last arrived, in seconds since the epoch."""

@@ -11,16 +11,9 @@ from duckdb import DuckDBPyConnection
 from storage.accounts import api_key_usage, quotas, vocabulary
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import JobMoved, KeyReused, StaleAttempt
+from storage.domain.interruptions import Interruption
 from storage.domain.job_actions import JobAction
-from storage.domain.job_messages import (
-    Cancelled,
-    CrashedTooOften,
-    Interruption,
-    JobMessage,
-    Requeued,
-    encode,
-    for_audit,
-)
+from storage.domain.job_messages import Cancelled, CrashedTooOften, JobMessage, Requeued, encode, for_audit
 from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
 from storage.domain.tags import SEPARATOR, clean_tags, one_tag
 from storage.jobs import job_rows
@@ -46,6 +39,7 @@ __all__ = [
     "note",
     "page",
     "purge",
+    "put_back",
     "requeue",
     "restore",
     "retry",
@@ -249,7 +243,8 @@ def submitted(
 ) -> Job:
     """Record the job's flow run and model; repeating it changes nothing.
 
-    Progress continues from the previous attempt, unless the model has changed.
+    Progress continues from the previous attempt, unless the model has changed. A job that was paused meanwhile goes to
+    its next attempt instead, so that this flow run is outdated.
 
     Raises:
         StaleAttempt: the job is finished or at another attempt; cancel the flow run.
@@ -257,6 +252,9 @@ def submitted(
     job = get(con, job_id)
     if job.state.finished or job.attempt != attempt:
         raise StaleAttempt(job_id, attempt)
+    if job.held:
+        put_back(con, job, stays_held=True, detail=job.detail)
+        return get(con, job_id)
     if (job.flow_run_id, job.model, job.fingerprint) == (flow_run_id, model, fingerprint):
         return job
     if job.fingerprint not in {None, fingerprint}:
@@ -284,9 +282,9 @@ def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
 
 
 REQUEUE = """
-UPDATE jobs SET state = 'queued', attempt = attempt + 1, version = version + 1, crashes = $crashes,
-    flow_run_id = NULL, detail = $detail, error = NULL, error_code = NULL, finished_at = NULL, parts = 0,
-    updated_at = $now
+UPDATE jobs SET state = 'queued', attempt = attempt + 1, version = version + 1, crashes = coalesce($crashes, crashes),
+    flow_run_id = NULL, held = held AND $stays_held, detail = $detail, error = NULL, error_code = NULL,
+    finished_at = NULL, parts = 0, updated_at = $now
 WHERE id = $id
 """
 DROP_LIVE = "UPDATE spans SET live_s = 0 WHERE job_id = $id AND live_s > 0"
@@ -326,9 +324,17 @@ def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: Interru
     return job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
 
 
-def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: str, actor: str, action: str) -> Job:
+def put_back(
+    con: DuckDBPyConnection, job: Job, *, crashes: int | None = None, stays_held: bool = False, detail: str = ""
+) -> None:
+    """Queue an unfinished or ended job as its next attempt; the caller records why."""
     con.execute(DROP_LIVE, {"id": job.id})
-    con.execute(REQUEUE, {"id": job.id, "crashes": crashes, "detail": detail, "now": utc_now()})
+    values = {"id": job.id, "crashes": crashes, "stays_held": stays_held, "detail": detail, "now": utc_now()}
+    con.execute(REQUEUE, values)
+
+
+def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: str, actor: str, action: str) -> Job:
+    put_back(con, job, crashes=crashes, detail=detail)
     again = get(con, job.id)
     told = {"from": job.state, "attempt": again.attempt} | ({"reason": for_audit(detail)} if detail else {})
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)

@@ -1,6 +1,8 @@
 """Order the queue: lane by lane, users in turn."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -21,15 +23,16 @@ WITH owners AS (
         max(submitted_at) AS served_at
     FROM jobs GROUP BY owner_id, lane
 ), waiting AS (
-    SELECT id AS job_id, owner_id, lane, row_number() OVER earlier AS place,
+    SELECT id AS job_id, owner_id, lane, coalesce(duration_s, $unknown_s) AS audio_s,
+        row_number() OVER earlier AS place,
         sum(coalesce(duration_s, $unknown_s)) OVER earlier - coalesce(duration_s, $unknown_s) AS ahead_s
-    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT list_contains($without, lane)
+    FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held AND NOT list_contains($without, lane)
         AND ($models IS NULL OR list_contains($models, options ->> '$.model'))
-    WINDOW earlier AS (PARTITION BY owner_id, lane ORDER BY id)
+    WINDOW earlier AS (PARTITION BY owner_id, lane ORDER BY moved_up_at DESC NULLS LAST, id)
 ), held AS (
     SELECT owner_id, sum(busy) AS of_all_lanes FROM owners GROUP BY owner_id
 ), turns AS (
-    SELECT job_id, lane AS of_lane, busy, coalesce(busy_s, 0) + ahead_s AS turn_s, served_at,
+    SELECT job_id, audio_s, lane AS of_lane, busy, coalesce(busy_s, 0) + ahead_s AS turn_s, served_at,
         of_all_lanes + row_number() OVER (
             PARTITION BY owner_id
             ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, place
@@ -42,10 +45,10 @@ ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, 
     served_at NULLS FIRST, job_id
 """
 JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
-IDS_OF_TURNS = "SELECT job_id FROM turns"
+LENGTHS_OF_TURNS = "SELECT job_id, audio_s FROM turns"
 WITHIN_LIMIT = " WHERE $each IS NULL OR owners_number <= $each "
 NEXT_QUEUED = WAITING + JOBS_OF_TURNS + WITHIN_LIMIT + IN_ORDER + "LIMIT $limit"
-PLACES = WAITING + IDS_OF_TURNS + IN_ORDER
+PLACES = WAITING + LENGTHS_OF_TURNS + IN_ORDER
 
 
 def next_queued(
@@ -60,9 +63,9 @@ def next_queued(
 
     Lanes come one after the other. Within a lane users take turns by seconds of audio: the user with fewer of them in
     flight there (including those earlier in this list) comes first, then the one served longest ago, then the older
-    job. Jobs that request
-    other models than `models`, and those of the lanes in `without`, stand aside. So do those of a user who would have
-    more than `each` in flight over all lanes.
+    job. A user's own jobs come in the order of their upload, after those that were moved to the front. Paused jobs,
+    those that request other models than `models`, and those of the lanes in `without`, stand aside. So do those of a
+    user who would have more than `each` in flight over all lanes.
     """
     chosen = _chosen(None if models is None else list(models), [lane.value for lane in without])
     con.execute(NEXT_QUEUED, {"limit": limit, "each": each, **chosen})
@@ -73,7 +76,10 @@ def _chosen(models: list[str] | None, without: list[str]) -> dict[str, Any]:
     return {"models": models, "without": without, "unknown_s": UNKNOWN_S}
 
 
-WANTED = "SELECT DISTINCT options ->> '$.model' FROM jobs WHERE state = 'queued' AND flow_run_id IS NULL ORDER BY ALL"
+WANTED = """
+SELECT DISTINCT options ->> '$.model' FROM jobs
+WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held ORDER BY ALL
+"""
 
 
 def wanted_models(con: DuckDBPyConnection) -> list[str]:
@@ -83,7 +89,7 @@ def wanted_models(con: DuckDBPyConnection) -> list[str]:
 
 NOTE_ALL = """
 UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
-WHERE state = 'queued' AND flow_run_id IS NULL AND detail <> $detail
+WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held AND detail <> $detail
     AND list_contains($models, options ->> '$.model') AND ($lane IS NULL OR lane = $lane)
 RETURNING id
 """
@@ -98,6 +104,22 @@ def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], l
     return [row[0] for row in con.execute(NOTE_ALL, values).fetchall()]
 
 
-def places(con: DuckDBPyConnection) -> dict[str, int]:
-    """Return the queue position of every job that waits to be submitted; 0 is next."""
-    return {row[0]: place for place, row in enumerate(con.execute(PLACES, _chosen(None, [])).fetchall())}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A waiting job's place in the queue.
+
+    `number` jobs are before it; `through_s` is their seconds of audio and its own.
+    """
+
+    number: int
+    through_s: float
+
+
+def places(con: DuckDBPyConnection) -> dict[str, Place]:
+    """Return the place of every job that waits to be submitted; 0 is next."""
+    rows = con.execute(PLACES, _chosen(None, [])).fetchall()
+    sums_s = accumulate(audio_s for _, audio_s in rows)
+    return {
+        job_id: Place(number=number, through_s=through_s)
+        for number, ((job_id, _), through_s) in enumerate(zip(rows, sums_s, strict=True))
+    }

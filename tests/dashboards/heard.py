@@ -13,7 +13,7 @@ import soundfile
 
 from dashboards.runtime import context, notify
 from storage.domain import names
-from storage.domain.job_messages import RunMissing
+from storage.domain.interruptions import RunMissing
 from storage.domain.records import (
     Finding,
     Job,

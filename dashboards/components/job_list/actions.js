@@ -18,8 +18,19 @@ export function actionsOn(actions, deleted) {
  * Return the ids of those jobs that an action fits.
  *
  * @param {ListAction} action
- * @param {{ id: string, state: string, shared: boolean }[]} jobs
+ * @param {{ id: string, state: string, shared: boolean, held: boolean }[]} jobs
  */
 export function idsFor(action, jobs) {
-  return jobs.filter((job) => action.states.includes(job.state) && (action.shared || !job.shared)).map((job) => job.id);
+  return jobs.filter((job) => fits(action, job)).map((job) => job.id);
+}
+
+/**
+ * Return whether the action can be performed on the job now.
+ *
+ * @param {ListAction} action
+ * @param {{ state: string, shared: boolean, held: boolean }} job
+ */
+function fits(action, job) {
+  const heldRight = action.held === null || action.held === job.held;
+  return heldRight && action.states.includes(job.state) && (action.shared || !job.shared);
 }

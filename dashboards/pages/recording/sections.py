@@ -119,7 +119,35 @@ def under_way(job: Job, me: Viewer) -> None:
             st.caption(viewer.plain(formatting.sentence(text_of(job.detail))))
         if job.attempt > 1:
             st.caption(words.attempt(job.attempt))
-        _offer(JobAction.CANCEL, job, me, ":material/close:", "secondary")
+        with st.container(horizontal=True):
+            _offer(JobAction.PAUSE, job, me, ":material/pause:", "secondary")
+            _offer(JobAction.RESUME, job, me, ":material/play_arrow:")
+            if not job.flow_run_id:
+                _offer(JobAction.FIRST, job, me, ":material/vertical_align_top:", "secondary")
+            _offer(JobAction.CANCEL, job, me, ":material/close:", "secondary")
+        _lane(job, me)
+
+
+def _lane(job: Job, me: Viewer) -> None:
+    """Let the owner choose another lane for an unfinished job."""
+    if not job_access.may(me.user, JobAction.LANE, job):
+        return
+    chosen = st.selectbox(
+        words.PRIORITY,
+        list(words.PRIORITIES),
+        index=list(words.PRIORITIES).index(job.lane),
+        format_func=words.PRIORITIES.__getitem__,
+        help=words.PRIORITY_HELP,
+        key=f"lane-{job.id}-{job.lane}",
+    )
+    if chosen is None or chosen == job.lane:
+        return
+    try:
+        jobs.change(me.user, job.id, lane=chosen)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    st.rerun()
 
 
 def broken_off(job: Job, me: Viewer) -> None:

@@ -45,6 +45,7 @@ class Job:
     parts: int = 0
     media_start_s: float = 0.0
     tags: tuple[str, ...] = ()
+    held: bool = False  # paused by somebody, until it is resumed
 
     @property
     def expected_speech_s(self) -> float | None:

@@ -61,12 +61,15 @@ test("an address names only settings that differ and that shape its file", () =>
 });
 
 test("an action is for deleted jobs or for the others, and fits the states that it names", () => {
-  const retry = { name: "retry", label: "Try again", confirm: null, deleted: false, states: ["failed", "cancelled"] };
+  const retry = { name: "retry", label: "Try again", confirm: null, deleted: false, held: null, states: ["failed", "cancelled"] };
   const restore = { ...retry, name: "restore", deleted: true };
   assert.deepEqual(actionsOn([retry, restore], false), [retry]);
   assert.deepEqual(actionsOn([retry, restore], true), [restore]);
   const jobs = [{ id: "a", state: "failed" }, { id: "b", state: "completed" }, { id: "c", state: "cancelled" }];
   assert.deepEqual(idsFor(retry, jobs), ["a", "c"]);
+  const waiting = [{ id: "d", state: "queued", held: true }, { id: "e", state: "queued", held: false }];
+  assert.deepEqual(idsFor({ ...retry, held: true, states: ["queued"] }, waiting), ["d"]);
+  assert.deepEqual(idsFor({ ...retry, held: false, states: ["queued"] }, waiting), ["e"]);
 });
 
 test("the list leaves the server alone for forty times what a look takes, and longer where many look", () => {

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Completed, Crashed, Failed, Paused, Running
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running
 from prefect.testing.utilities import prefect_test_harness
 
 from dashboards.clients.prefect_runs import CLIP_S, DeploymentMissing, PrefectRuns, deployment_of, unless_busy
@@ -25,21 +25,12 @@ from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.deployments import Deployment
 from storage.domain.errors import ModelMissing, NotReady
-from storage.domain.job_messages import (
-    LanePaused,
-    QueueDeleted,
-    Requeued,
-    RunMissing,
-    RunPaused,
-    RunPostponed,
-    WaitingForWorker,
-    encode,
-    text_of,
-)
+from storage.domain.interruptions import QueueDeleted, RunMissing, RunPostponed
+from storage.domain.job_messages import LanePaused, Requeued, RunPaused, WaitingForWorker, encode, text_of
 from storage.domain.records import Job, JobState, Lane, Options
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
-from storage.jobs import job_store, platform_pause, reports
+from storage.jobs import job_store, platform_pause, queue_control, reports
 from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
@@ -532,13 +523,29 @@ async def test_a_span_whose_queue_is_deleted_sends_its_job_round_again(
     assert (now(holder, job).attempt, now(holder, job).detail) == (2, encode(Requeued(reason=QueueDeleted())))
 
 
-async def test_a_run_that_somebody_paused_in_prefect_is_waited_for(
+async def test_a_run_that_somebody_paused_in_prefect_pauses_its_job(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
 ) -> None:
     job = await handed_out(holder, runs, queue)
     await put(runs, UUID(job.flow_run_id), Paused(timeout_seconds=3600))
     await Reconciler(NO_GRACE).look(runs)
-    assert (now(holder, job).attempt, now(holder, job).detail) == (1, encode(RunPaused()))
+    paused = now(holder, job)
+    assert (paused.held, paused.attempt, paused.detail) == (True, 2, encode(RunPaused()))
+    assert await Dispatcher().hand_out(runs) == 0
+    await Reconciler(NO_GRACE).look(runs)
+    assert {run.state for run in await runs.active() if run.job_id == job.id} == set()
+    holder.ledger.run(queue_control.release, job.id, actor="user:ada")
+    assert await Dispatcher().hand_out(runs) == 1
+
+
+async def test_a_run_that_somebody_cancels_in_prefect_cancels_its_job_at_once(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    job = await handed_out(holder, runs, queue)
+    await put(runs, UUID(job.flow_run_id), Running())
+    await put(runs, UUID(job.flow_run_id), Cancelling())
+    await Reconciler().look(runs)  # with its usual grace
+    assert now(holder, job).state is JobState.CANCELLED
 
 
 async def test_a_job_waits_while_storage_is_away_and_says_so(

@@ -7,7 +7,7 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import notify
 from dashboards.runtime.eta import Paces
-from storage.domain.job_messages import RunEnded
+from storage.domain.interruptions import RunEnded
 from storage.domain.records import Finding, Job, JobState, Options, Role, Span, Stretch
 from storage.jobs import job_store, progress
 from tests.dashboards.desk import Desk, button, component, has, labels, words

@@ -154,6 +154,7 @@ def test_what_was_received_before_a_kill_becomes_a_job_after_it(web: Web, tone: 
         lane=Lane.BATCH,
     )
     shelf.data(shelf.save(first).id).write_bytes(received)
+    (shelf.folder / "0f3a.form").write_bytes(received)  # of a request that nobody can go on with
     sha256 = hashlib.sha256(stored).hexdigest()
     second = replace(first, id=new_ident(), name="second.wav", length_bytes=len(stored), sha256=sha256)
     shelf.save(second)
@@ -172,6 +173,7 @@ def test_what_was_received_before_a_kill_becomes_a_job_after_it(web: Web, tone: 
         "first.wav": (ids["first.wav"], len(received), Lane.BATCH),
         "second.wav": (ids["second.wav"], len(stored), Lane.BATCH),
     }
+    assert not list(shelf.folder.glob("*.form"))
 
 
 def test_a_second_web_process_says_who_holds_the_ledger(web: Web) -> None:

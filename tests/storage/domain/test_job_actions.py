@@ -20,8 +20,8 @@ def in_state(make_job: Callable[..., Job]) -> Callable[..., Job]:
 @pytest.mark.parametrize(
     ("state", "actions"),
     [
-        (JobState.QUEUED, {"cancel", "rename", "tag", "grant"}),
-        (JobState.TRANSCRIBING, {"cancel", "rename", "tag", "grant"}),
+        (JobState.QUEUED, {"cancel", "pause", "first", "lane", "rename", "tag", "grant"}),
+        (JobState.TRANSCRIBING, {"cancel", "pause", "lane", "rename", "tag", "grant"}),
         (JobState.COMPLETED, {"download", "edit", "share", "delete", "rename", "tag", "grant"}),
         (JobState.FAILED, {"retry", "delete", "rename", "tag", "grant"}),
         (JobState.CANCELLED, {"retry", "delete", "rename", "tag", "grant"}),
@@ -29,6 +29,14 @@ def in_state(make_job: Callable[..., Job]) -> Callable[..., Job]:
 )
 def test_a_state_says_what_fits(in_state: Callable[..., Job], state: JobState, actions: set[str]) -> None:
     assert {action for action in JobAction if action.fits(in_state(state))} == actions
+
+
+def test_a_paused_job_can_be_resumed_or_cancelled(in_state: Callable[..., Job]) -> None:
+    paused = replace(in_state(JobState.QUEUED), held=True)
+    fitting = {action for action in JobAction if action.fits(paused)}
+    assert fitting == {"cancel", "resume", "lane", "rename", "tag", "grant"}
+    with pytest.raises(JobMoved, match="is paused, so it cannot be moved to the front"):
+        JobAction.FIRST.require(paused)
 
 
 def test_a_deleted_job_can_be_restored_or_purged_and_nothing_else(in_state: Callable[..., Job]) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from storage.domain import names
 from storage.domain.errors import BadRequest, JobMoved, NotFound, StaleAttempt
-from storage.domain.job_messages import Diarizing, DownloadingModel, RunEnded, RunMissing, RunPostponed, text_of
+from storage.domain.interruptions import RunEnded, RunMissing, RunPostponed
+from storage.domain.job_messages import Diarizing, DownloadingModel, text_of
 from storage.domain.records import CueLimits, Job, JobState, Lane, Options, User
 from storage.jobs import job_store, queue_order
 from storage.ledger import audit

@@ -127,4 +127,6 @@ def test_places_in_line_are_the_dispatchers_order(
     make_job(ben, content="b", name="b")
     with ledger.read() as con:
         order = [job.id for job in queue_order.next_queued(con, 10)]
-        assert queue_order.places(con) == {job_id: place for place, job_id in enumerate(order)}
+        places = queue_order.places(con)
+    assert {job_id: place.number for job_id, place in places.items()} == {job_id: n for n, job_id in enumerate(order)}
+    assert [places[job_id].through_s for job_id in order] == [queue_order.UNKNOWN_S * (n + 1) for n in range(4)]

@@ -8,7 +8,7 @@ import pytest
 
 from storage.domain import names
 from storage.domain.errors import BadRequest, NotFound, NotStored, StaleAttempt
-from storage.domain.job_messages import RunMissing
+from storage.domain.interruptions import RunMissing
 from storage.domain.records import Job, JobState, Span, from_json, to_json
 from storage.files.file_store import Files
 from storage.jobs import job_store, reports

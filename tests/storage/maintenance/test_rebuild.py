@@ -10,7 +10,7 @@ import pytest
 from storage.accounts import users
 from storage.domain import names
 from storage.domain.errors import NotFound, StorageUnreachable, TranscriptMoved
-from storage.domain.job_messages import RunMissing
+from storage.domain.interruptions import RunMissing
 from storage.domain.records import Job, JobState, Options, Role, User, to_json
 from storage.files.file_store import Files
 from storage.jobs import job_store, manifests, queue_order, save_edit
