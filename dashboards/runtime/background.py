@@ -3,10 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 logger = logging.getLogger(__name__)
 TOLD_AGAIN_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedTask:
+    """A task that works for a user."""
+
+    owner_id: str
+    task: asyncio.Task[None]
 
 
 class Background:

@@ -80,6 +80,14 @@ class LanePaused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """Its owner has as many recordings in progress as one person may have."""
+
+    each: int
+    code: Literal["held_back"] = "held_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenancePause:
     """An administrator paused the whole platform, and why."""
 
@@ -242,6 +250,7 @@ JobMessage = (
     | DownloadingModel
     | WaitingForPrefect
     | LanePaused
+    | HeldBack
     | MaintenancePause
     | RunPaused
     | WaitingToRetry
@@ -319,6 +328,8 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             return "waiting for the Prefect server" + (" to be told of the deployments" if missing else "")
         case LanePaused(pool=pool, queue=queue):
             return "paused in Prefect (" + (f"queue {queue} of " if queue else "") + f"pool {pool})"
+        case HeldBack(each=each):
+            return f"waiting for other recordings of its owner: at most {each} of one person are in progress at a time"
         case MaintenancePause(reason=reason):
             return f"paused for maintenance: {reason}"
         case RunPaused():

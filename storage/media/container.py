@@ -23,6 +23,8 @@ from storage.media.wav_parts import WavPart, wav_parts
 
 MAX_TRACKS = 64
 MAX_TITLE_CHARS = 80
+LEAST_RATE_HZ = 1000
+"""A header that claims less makes hours of a few kilobytes."""
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
 PCM = {f"{kind}{bits}{order}" for kind in "suf" for bits in (16, 24, 32, 64) for order in ("le", "be")}
 HEADERLESS = {
@@ -164,8 +166,11 @@ def audio_of(container: Any, name: str, track: int) -> Any:
         raise NoAudioTrack(name)
     if not 0 <= track < len(streams):
         raise NoSuchTrack(name, track, tuple(str(each) for each in tracks_of(container)))
-    if streams[track].codec_context is None:
+    codec = streams[track].codec_context
+    if codec is None:
         raise CodecUnknown(name, container.format.long_name)
+    if 0 < codec.sample_rate < LEAST_RATE_HZ:
+        raise AudioUnreadable(name, f"by its header it has {codec.sample_rate} samples a second, too few for speech")
     only(container, [streams[track]])
     return streams[track]
 
