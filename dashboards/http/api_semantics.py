@@ -7,6 +7,7 @@ routes: those and Streamlit's middleware would take most of its time.
 import re
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +19,7 @@ from dashboards.runtime.answer_cache import KeptAnswer
 
 KEPT = re.compile(r"/api/v1/jobs(/[^/]+)?")
 """Routes that answer from the ledger alone, and to which it is the same who asked before."""
-ZIPPED_FROM_BYTES = 500
+ZIPPED_FROM_BYTES = 1000
 """As Streamlit's compression has it."""
 KEPT_WITH_304 = {"etag", "cache-control", "vary", "content-location", "date", "expires"}
 
@@ -69,17 +70,18 @@ class KeptAnswers:
 
 async def _sent_again(key: Hashable, kept: KeptAnswer, scope: Scope, send: Send) -> None:
     """Send a kept answer as the routes would: 304, for HEAD, or compressed."""
-    asked, headers, body, status = Headers(scope=scope), list(kept.start["headers"]), kept.body, 200
-    is_zipped = len(body) >= ZIPPED_FROM_BYTES and "gzip" in asked.get("accept-encoding", "")
+    asked, headers, body, status = Headers(scope=scope), list(kept.start["headers"]), kept.body, int(HTTPStatus.OK)
+    may_zip = len(body) >= ZIPPED_FROM_BYTES
     if fits(", ".join(asked.getlist("if-none-match")) or None, kept.tag):
-        status, body = 304, b""
+        status, body = int(HTTPStatus.NOT_MODIFIED), b""
         headers = [one for one in headers if one[0].decode().lower() in KEPT_WITH_304]
-    elif is_zipped:
+    elif may_zip and "gzip" in asked.get("accept-encoding", ""):
         headers = [one for one in headers if one[0] != b"content-length"]
         if scope["method"] == "GET":
             body = context.current().answers.zipped(key, kept)
-            told = (b"content-encoding", b"gzip"), (b"content-length", str(len(body)).encode())
-            headers += [*told, (b"vary", b"Accept-Encoding")]
+            headers += [(b"content-encoding", b"gzip"), (b"content-length", str(len(body)).encode())]
+    if may_zip and status == HTTPStatus.OK:
+        headers.append((b"vary", b"Accept-Encoding"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
 

@@ -19,6 +19,8 @@ from storage.domain.records import ApiKey, User
 MOST_BYTES = 32 * 2**20
 LARGEST_BYTES = 2**20
 KEPT_S = 600.0
+ZIP_LEVEL = 5
+"""Streamlit's, which compresses what is not kept."""
 MOST_KEYS, KEY_KEPT_S = 10_000, 30.0
 FOREVER = datetime.max.replace(tzinfo=UTC)
 OVERHEAD_BYTES = 2048
@@ -100,7 +102,7 @@ class Answers:
         """Return the answer's body compressed, which is done once."""
         if answer.zipped is not None:
             return answer.zipped
-        body = gzip.compress(answer.body, compresslevel=6, mtime=0)
+        body = gzip.compress(answer.body, compresslevel=ZIP_LEVEL, mtime=0)
         self.keep(key, replace(answer, zipped=body))
         return body
 

@@ -15,7 +15,7 @@ from storage.domain.errors import BadRequest, NotFound, TranscriberError
 from storage.domain.records import Job, Lane, Options, User, from_json
 from storage.files import listed_sources
 from storage.jobs import batches
-from storage.jobs.batches import MOST_ITEMS, Batch, Item, ItemState, NewItem, Outcome
+from storage.jobs.batches import MOST_ITEMS, Batch, Item, ItemOutcome, ItemState, NewItem
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ async def _advance(batch: Batch) -> None:
             await _drop(one.download_id)
 
 
-async def _begin(batch: Batch, item: Item, owner: User) -> Outcome | None:
+async def _begin(batch: Batch, item: Item, owner: User) -> ItemOutcome | None:
     """Begin an item's download; None if there is no room for it now."""
     try:
         upload = await url_download.order(
@@ -163,26 +163,26 @@ async def _begin(batch: Batch, item: Item, owner: User) -> Outcome | None:
     except TranscriberError as error:
         if error.transient:
             raise
-        return Outcome(number=item.number, state=ItemState.FAILED, error_code=error.code, error=str(error))
-    return Outcome(number=item.number, state=ItemState.DOWNLOADING, download_id=upload.id)
+        return ItemOutcome(number=item.number, state=ItemState.FAILED, error_code=error.code, error=str(error))
+    return ItemOutcome(number=item.number, state=ItemState.DOWNLOADING, download_id=upload.id)
 
 
-def _outcome_of(item: Item) -> Outcome | None:
+def _outcome_of(item: Item) -> ItemOutcome | None:
     """Return what became of a download, or None while it goes on."""
     shelf = context.current().shelf
     told = {"number": item.number, "download_id": item.download_id}
     try:
         upload = shelf.load(item.download_id or "")
     except NotFound:
-        return Outcome(**told, state=ItemState.CANCELLED)  # by hand, since it is no longer there
+        return ItemOutcome(**told, state=ItemState.CANCELLED)  # by hand, since it is no longer there
     if upload.job_id:
-        return Outcome(**told, state=ItemState.ACCEPTED, job_id=upload.job_id)
+        return ItemOutcome(**told, state=ItemState.ACCEPTED, job_id=upload.job_id)
     if refusal := upload.refusal:
-        return Outcome(**told, state=ItemState.FAILED, error_code=refusal.code, error=refusal.message)
+        return ItemOutcome(**told, state=ItemState.FAILED, error_code=refusal.code, error=refusal.message)
     return None
 
 
-def _tidy(outcomes: Sequence[Outcome]) -> None:
+def _tidy(outcomes: Sequence[ItemOutcome]) -> None:
     """Delete the notes of ended downloads, whose outcome is in the ledger now."""
     for one in outcomes:
         if one.download_id:
@@ -195,7 +195,7 @@ async def _end(batch: Batch, getting: Sequence[Item]) -> None:
     for item in getting:
         outcome = await db.in_thread(_outcome_of, item)
         if outcome is None and await _drop(item.download_id):
-            outcome = Outcome(number=item.number, state=ItemState.CANCELLED)
+            outcome = ItemOutcome(number=item.number, state=ItemState.CANCELLED)
         outcomes += [outcome] if outcome else []
     if outcomes:
         await db.write(batches.settle, batch.id, outcomes)

@@ -97,7 +97,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ItemOutcome:
     """What became of an item."""
 
     number: int
@@ -312,7 +312,7 @@ RETURNING number
 """
 
 
-def settle(con: DuckDBPyConnection, batch_id: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def settle(con: DuckDBPyConnection, batch_id: str, outcomes: Sequence[ItemOutcome]) -> list[ItemOutcome]:
     """Record how far items are; return those whose batch was cancelled meanwhile."""
     late = []
     for one in outcomes:

@@ -7,7 +7,7 @@ import pytest
 from storage.domain.errors import BadRequest, KeyReused
 from storage.domain.records import JobState, Lane, Options, User, to_json
 from storage.jobs import batches, job_store
-from storage.jobs.batches import MOST_ITEMS, Batch, BatchState, ItemState, NewItem, Outcome
+from storage.jobs.batches import MOST_ITEMS, Batch, BatchState, ItemOutcome, ItemState, NewItem
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from tests.storage.conftest import MakeJob
@@ -31,7 +31,7 @@ def standing(ledger: Ledger, batch: Batch) -> tuple[BatchState, dict[str, int]]:
         return batches.state_of(batches.get(con, batch.id), counted), {k: v for k, v in counted.items() if v}
 
 
-def settle(ledger: Ledger, batch: Batch, *outcomes: Outcome) -> list[Outcome]:
+def settle(ledger: Ledger, batch: Batch, *outcomes: ItemOutcome) -> list[ItemOutcome]:
     return ledger.run(batches.settle, batch.id, outcomes)
 
 
@@ -52,11 +52,11 @@ def test_ten_thousand_recordings_are_one_batch_and_a_repeated_key_finds_it(ledge
 
 def test_a_batch_is_what_its_items_and_jobs_are(ledger: Ledger, ann: User, make_job: MakeJob) -> None:
     batch, job = make(ledger, ann, 3), make_job(content="one")
-    accepted = Outcome(number=1, state=ItemState.ACCEPTED, job_id=job.id)
-    failed = Outcome(number=2, state=ItemState.FAILED, error_code="bad_request", error="status 404")
-    settle(ledger, batch, accepted, failed, Outcome(number=3, state=ItemState.DOWNLOADING, download_id="d"))
+    accepted = ItemOutcome(number=1, state=ItemState.ACCEPTED, job_id=job.id)
+    failed = ItemOutcome(number=2, state=ItemState.FAILED, error_code="bad_request", error="status 404")
+    settle(ledger, batch, accepted, failed, ItemOutcome(number=3, state=ItemState.DOWNLOADING, download_id="d"))
     assert standing(ledger, batch) == (BatchState.WORKING, {"queued": 1, "failed": 1, "downloading": 1})
-    settle(ledger, batch, Outcome(number=3, state=ItemState.FAILED, error_code="x", error="y"))
+    settle(ledger, batch, ItemOutcome(number=3, state=ItemState.FAILED, error_code="x", error="y"))
     ledger.run(job_store.cancel, job.id, actor=ACTOR)
     assert standing(ledger, batch) == (BatchState.FAILED, {"cancelled": 1, "failed": 2})
     ledger.run(batches.retry, batch.id, actor=ACTOR)
@@ -72,12 +72,14 @@ def test_cancelling_ends_what_waits_at_once_and_jobs_in_steps(ledger: Ledger, an
     batch = make(ledger, ann, 70)
     jobs = [make_job(content=f"{number}") for number in range(60)]
     settle(
-        ledger, batch, *(Outcome(number=n + 1, state=ItemState.ACCEPTED, job_id=one.id) for n, one in enumerate(jobs))
+        ledger,
+        batch,
+        *(ItemOutcome(number=n + 1, state=ItemState.ACCEPTED, job_id=one.id) for n, one in enumerate(jobs)),
     )
     cancelled = ledger.run(batches.cancel, batch.id, actor=ACTOR)
     assert ledger.run(batches.cancel, batch.id, actor=ACTOR) == cancelled
     assert standing(ledger, batch) == (BatchState.CANCELLING, {"queued": 60, "cancelled": 10})
-    late = Outcome(number=70, state=ItemState.DOWNLOADING, download_id="begun meanwhile")
+    late = ItemOutcome(number=70, state=ItemState.DOWNLOADING, download_id="begun meanwhile")
     assert settle(ledger, batch, late) == [late]
     changed = [len(ledger.run(batches.cancel_some, cancelled)) for _ in range(3)]
     assert changed == [50, 10, 0]
@@ -89,7 +91,7 @@ def test_cancelling_ends_what_waits_at_once_and_jobs_in_steps(ledger: Ledger, an
 
 def test_failed_jobs_are_queued_again_once(ledger: Ledger, ann: User, make_job: MakeJob) -> None:
     batch, job = make(ledger, ann, 1), make_job()
-    settle(ledger, batch, Outcome(number=1, state=ItemState.ACCEPTED, job_id=job.id))
+    settle(ledger, batch, ItemOutcome(number=1, state=ItemState.ACCEPTED, job_id=job.id))
     with ledger.write() as con:
         con.execute("UPDATE jobs SET state = 'failed', finished_at = now() - INTERVAL 1 MINUTE")
     asked = ledger.run(batches.retry, batch.id, actor=ACTOR)
