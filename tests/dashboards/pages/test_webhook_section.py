@@ -89,7 +89,7 @@ def test_an_administrator_sees_everybodys_webhooks_and_disables_one(desk: Desk) 
     }
     desk.ledger.run(webhooks.create, webhook_id="one", user_id=ada.id, secret_mark="", actor="system:test", **asked)
     at = desk.page("people", root)
-    assert "https://hooks.example" in words(at)
+    assert "https://hooks.example" in [one.value for one in at.text]
     assert "secret-path" not in words(at)
     at.button(key="enable-everybodys-one").click()
     at.run()
