@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -170,7 +171,7 @@ async def _begin(batch: Batch, item: Item, owner: User) -> ItemOutcome | None:
 def _outcome_of(item: Item) -> ItemOutcome | None:
     """Return what became of a download, or None while it goes on."""
     shelf = context.current().shelf
-    told = {"number": item.number, "download_id": item.download_id}
+    told: dict[str, Any] = {"number": item.number, "download_id": item.download_id}
     try:
         upload = shelf.load(item.download_id or "")
     except NotFound:

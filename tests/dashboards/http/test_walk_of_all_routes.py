@@ -47,14 +47,14 @@ def ended(site: Site, kind: str) -> dict[str, str]:
     expires_at = utc_now() + timedelta(milliseconds=1) if kind == "expired key" else None
     grant = KeyGrant(expires_at=expires_at)
     secret, key = ledger.run(api_keys.create, user_id=bob.id, name="test", grant=grant, actor=ACTOR)
-    token, session = ledger.run(sessions.start, bob, client="test", now=utc_now(), max_days=1)
+    cookie, session = ledger.run(sessions.start, bob, client="test", now=utc_now(), max_days=1)
     if kind == "revoked key":
         ledger.run(api_keys.revoke, key.id, actor=ACTOR)
     if kind == "ended session":
         ledger.run(sessions.end, session.id, actor=ACTOR)
     if kind.startswith("disabled"):
         ledger.run(users.set_disabled, bob.id, disabled=True, actor=ACTOR)
-    return ORIGIN | {"Cookie": f"{COOKIE}={token}"} if "session" in kind else bearer(secret)
+    return ORIGIN | {"Cookie": f"{COOKIE}={cookie}"} if "session" in kind else bearer(secret)
 
 
 @pytest.mark.parametrize("kind", ENDED)
@@ -88,9 +88,15 @@ def belongings(site: Site) -> dict[str, str]:
     hook: dict[str, Any] = {"url": f"https://hooks.example/{MARK}", "events": ["job.completed"], "everybody": False}
     ledger.run(webhooks.create, webhook_id="adas", user_id=ada.id, secret_mark="", actor=ACTOR, **hook)
     item = NewItem(source=f"https://media.example/{MARK}", name=None, options=to_json(Options()).decode())
-    asked = {"name": MARK, "lane": Lane.BATCH, "key": None, "asked_sha256": "", "api_key_id": None}
+    asked: dict[str, Any] = {"name": MARK, "lane": Lane.BATCH, "key": None, "asked_sha256": "", "api_key_id": None}
     batch = ledger.run(batches.create, [item], owner_id=ada.id, actor=ACTOR, **asked)
-    kept = {"owner_id": ada.id, "length_bytes": 9, "name": MARK, "options": Options(), "lane": Lane.BATCH}
+    kept: dict[str, Any] = {
+        "owner_id": ada.id,
+        "length_bytes": 9,
+        "name": MARK,
+        "options": Options(),
+        "lane": Lane.BATCH,
+    }
     shelf, source = context.current().shelf, UrlSource(url="https://media.example/x", until_s=0, next_s=1e12)
     upload, download = Upload(id=new_ident(), **kept), Upload(id=new_ident(), source=source, **kept)
     for one in (upload, download):
