@@ -9,7 +9,7 @@ from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime import context
 from storage.accounts import api_keys, sessions, users, webhooks, worker_tokens
 from storage.domain.clock import utc_now
-from storage.domain.records import JobState, KeyGrant, Lane, Options, to_json
+from storage.domain.records import JobState, Lane, Options, to_json
 from storage.files.upload_store import Upload, UrlSource, new_ident
 from storage.jobs import batches, manifests, share_links
 from storage.jobs.batches import NewItem
@@ -44,10 +44,11 @@ def ended(site: Site, kind: str) -> dict[str, str]:
         secret, token = ledger.run(worker_tokens.create, name="old-box", actor=ACTOR)
         ledger.run(worker_tokens.revoke, token.id, actor=ACTOR)
         return bearer(secret)
-    expires_at = utc_now() + timedelta(milliseconds=1) if kind == "expired key" else None
-    grant = KeyGrant(expires_at=expires_at)
-    secret, key = ledger.run(api_keys.create, user_id=bob.id, name="test", grant=grant, actor=ACTOR)
+    secret, key = ledger.run(api_keys.create, user_id=bob.id, name="test", actor=ACTOR)
     cookie, session = ledger.run(sessions.start, bob, client="test", now=utc_now(), max_days=1)
+    if kind == "expired key":
+        with ledger.write() as con:
+            con.execute("UPDATE api_keys SET expires_at = now() - INTERVAL 1 HOUR WHERE id = $id", {"id": key.id})
     if kind == "revoked key":
         ledger.run(api_keys.revoke, key.id, actor=ACTOR)
     if kind == "ended session":
