@@ -31,7 +31,7 @@ class BatchItemOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str | None = Field(None, max_length=MAX_URL_CHARS)
+    url: str | None = Field(None, max_length=MAX_URL_CHARS, examples=["https://media.example.org/talk.mp3"])
     path: str | None = Field(None, max_length=MAX_URL_CHARS, description=f"{PATH} A folder stands for its files.")
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS, description="Default: the source's end.")
     options: dict[str, Any] | None = Field(None, description="Options that differ from the batch's.")
@@ -43,7 +43,7 @@ class BatchOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     items: list[BatchItemOrder] = Field(min_length=1, max_length=MOST_ITEMS)
-    name: str = Field("", max_length=MAX_NAME_CHARS)
+    name: str = Field("", max_length=MAX_NAME_CHARS, examples=["Monday"])
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.BATCH
     recursive: bool = Field(False, description="Whether folders stand for the files of their folders, too.")
