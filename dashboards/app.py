@@ -34,6 +34,7 @@ from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
 from dashboards.http import error_responses, health, pwa
 from dashboards.http.access_middleware import Authentication, Gate
+from dashboards.http.api_semantics import KeptAnswers
 from dashboards.http.body_limits import Bounded
 from dashboards.http.cross_origin import CrossOrigin
 from dashboards.http.forwarding import Forwarding, SubPath
@@ -57,7 +58,7 @@ from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
 from dashboards.runtime.maintenance import canary
-from dashboards.uploads import dedupe, finish_upload, tus, url_uploads
+from dashboards.uploads import batch_uploads, dedupe, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
@@ -101,6 +102,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None, lim
             Middleware(Authentication, token=worker_secret(settings)),
             Middleware(RateLimits, settings=settings.rates),
             Middleware(Gate),
+            Middleware(KeptAnswers),
             Middleware(Straight),
             Middleware(Bounded),
             Middleware(Shell),
@@ -176,6 +178,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(_every(SWEEP_EVERY_S, finish_upload.resume, finish_upload.sweep), "look after uploads")
         downloads = _every(limits.download_look_every_s, url_uploads.continue_downloads)
         holder.background.start(downloads, "look after downloads")
+        holder.background.start(batch_uploads.keep_going(), "look after batches")
         try:
             yield
         finally:

@@ -25,7 +25,7 @@ from dashboards.api import (
 )
 from dashboards.api.corrections import alignment_api
 from dashboards.api.form_upload import form_upload
-from dashboards.api.integrations import downloads_api, webhooks_api
+from dashboards.api.integrations import batches_api, downloads_api, webhooks_api
 from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_download, order_download
 from dashboards.api.job_schemas import TAGS, JobBody, JobChange, JobList, Me, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
@@ -210,8 +210,8 @@ async def submit(request: Request) -> JobBody | Response:
     """Upload a recording; it is queued, and the response returns at once.
 
     A request with the header `Idempotency-Key` can be repeated and creates one job; with another recording or other
-    options it is 422 `idempotency_key_reused`. With a JSON body, this server gets the recording from the address in it:
-    the response is 202, and `/api/v1/downloads/{id}` says how far it is and which job it became.
+    options it is 422 `idempotency_key_reused`. With a JSON body, this server gets the recording from the address or
+    path in it: the response is 202, and `/api/v1/downloads/{id}` says how far it is and which job it became.
     """
     if asks_for_a_download(request):
         return await order_download(request)
@@ -332,6 +332,7 @@ api.include_router(maintenance_api.router)
 api.include_router(keys_api.router)
 api.include_router(accounts_api.router)
 api.include_router(downloads_api.router)
+api.include_router(batches_api.router)
 api.include_router(webhooks_api.router)
 api.include_router(event_stream.router)
 

@@ -163,8 +163,9 @@ async def request(
     `patience_s`; what is not read is not received.
 
     Raises:
-        BadRequest, OutgoingRefused: the address, or that of a redirect, is none or is not allowed.
-        HostUnreachable: no answer came, or too many redirects.
+        BadRequest, OutgoingRefused: the address, or that of a redirect, is none or is not allowed, or too many follow
+            each other; the same would come of another try.
+        HostUnreachable: no answer came.
     """
     where = parsed(url)
     async with AsyncExitStack() as stack:
@@ -180,7 +181,7 @@ async def request(
                 return
             await hop.aclose()
             where = _next(where, target)
-    raise HostUnreachable(where.host, f"more than {max_redirects} redirects")
+    raise OutgoingRefused("url", f"it leads to more than {max_redirects} redirects; name the address at their end")
 
 
 async def _sent(
@@ -225,9 +226,9 @@ def _next(where: httpx.URL, target: str) -> httpx.URL:
     try:
         found = parsed(str(where.join(target)))
     except (BadRequest, httpx.InvalidURL, ValueError) as error:
-        raise HostUnreachable(where.host, "it redirects to something that is no address") from error
+        raise OutgoingRefused("url", f"{where.host} redirects to something that is no address") from error
     if where.scheme == "https" and found.scheme == "http":
-        raise HostUnreachable(where.host, "it redirects from https to http")
+        raise OutgoingRefused("url", f"{where.host} redirects from https to http, where others could read along")
     return found
 
 

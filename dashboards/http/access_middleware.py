@@ -141,10 +141,22 @@ class Authentication:
             if name:
                 return Caller(by=By.WORKER, worker=name)
         if secret.startswith(api_keys.MARK):
-            found = await db.in_ledger(api_keys.lookup, context.ledger(), secret)
+            found = await _key_of(secret)
             if found:
                 return await _by_key(*found, scope, headers)
         raise NotSignedIn("this key is not valid (unknown, revoked or expired)")
+
+
+async def _key_of(secret: str) -> tuple[ApiKey, User] | None:
+    """Return a valid key and its user, from memory until anything is committed."""
+    holder, now = context.current(), utc_now()
+    stamp = holder.ledger.changes  # before anything is read
+    if known := holder.known_keys.find(secret, stamp, now):
+        return known
+    found = await db.in_ledger(api_keys.lookup, holder.ledger, secret)
+    if found:
+        holder.known_keys.keep(secret, stamp, *found)
+    return found
 
 
 async def _by_key(key: ApiKey, user: User, scope: Scope, headers: Headers) -> Caller:

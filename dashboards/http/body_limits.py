@@ -18,7 +18,7 @@ from dashboards.runtime import context
 from storage.domain.errors import DiskNearlyFull
 
 MIB = 1 << 20
-USUAL_BYTES, EDIT_BYTES, REPORT_BYTES = 1 * MIB, 32 * MIB, 16 * MIB
+USUAL_BYTES, EDIT_BYTES, REPORT_BYTES, BATCH_BYTES = 1 * MIB, 32 * MIB, 16 * MIB, 4 * MIB
 FORM_EXTRA_BYTES = 2 * MIB
 PAUSE_S, SMALL_BODY_S = 60.0, 120.0
 RETRY_AFTER_S = 60
@@ -41,6 +41,8 @@ def limit_of(method: str, path: str) -> BodyLimit:
         return BodyLimit(size_bytes=REPORT_BYTES, whole_s=SMALL_BODY_S)
     if path.startswith("/api/v1/jobs/") and path.endswith(("/transcript", "/alignment")) and method in {"PUT", "POST"}:
         return BodyLimit(size_bytes=EDIT_BYTES, whole_s=SMALL_BODY_S)
+    if path == "/api/v1/batches" and method == "POST":
+        return BodyLimit(size_bytes=BATCH_BYTES, whole_s=SMALL_BODY_S)
     recording = path in TRANSFERS or path.startswith(("/uploads/", "/v1/audio/"))
     if recording and method in {"POST", "PATCH"}:
         return BodyLimit(size_bytes=context.settings().web.max_upload_bytes + FORM_EXTRA_BYTES, whole_s=None)

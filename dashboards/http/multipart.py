@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
@@ -82,15 +82,15 @@ async def received(
 
 
 async def _read(request: Request, reader: "_Reader") -> None:
-    parser = reader.parser(request.headers.get("content-type", ""))
     try:
+        parser = reader.parser(request.headers.get("content-type", ""))
         async for chunk in request.stream():
             parser.write(chunk)
             if reader.pending_bytes >= FLUSH_BYTES:
                 await asyncio.to_thread(reader.flush)
         parser.finalize()
         await asyncio.to_thread(reader.flush)
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise BadRequest("body", f"the form is broken ({error})") from error
     reader.finish()
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from dashboards.http.error_responses import bad_request
 from storage.domain.errors import BadRequest, BadSetting, ModelCannot
-from storage.domain.languages import NAMES
+from storage.domain.languages import ALSO_KNOWN_AS, NAMES
 from storage.domain.model_names import MODEL_NAME, display_name, translates
 from storage.domain.records import CueLimits, ExportFormat, Lane, Options
 
@@ -21,7 +21,7 @@ def _known_language(code: str | None) -> str | None:
     if code is None or code.strip().lower() in {"", "auto"}:
         return None
     wanted = code.strip().lower().split("-")[0]
-    wanted = next((known for known, name in NAMES.items() if name == wanted), wanted)
+    wanted = ALSO_KNOWN_AS.get(wanted) or next((known for known, name in NAMES.items() if name == wanted), wanted)
     if wanted not in NAMES:
         raise ValueError(f"{code} is not a language code that the models know, such as en, de or ja")
     return wanted

@@ -176,6 +176,8 @@ class Dispatcher:
         for job in await self._next(ready):
             started += await self._start(runs, job, ready[job.options.model])
         await self._set_aside(choices)
+        if each := context.settings().web.jobs_in_flight_per_user:
+            await notify.note_held_back(each, models=ready, without=self._paused)
         await self._learn_pauses(runs, ready)
         return started
 

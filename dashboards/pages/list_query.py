@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from storage.domain.records import JobState
+from storage.domain.tags import clean_tag
 from storage.jobs.listing import JobFilter, Sort
 
 GOING_ON = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
@@ -56,7 +57,9 @@ def asked(zone: tzinfo, owner: str | None) -> ListQuery:
     """Parse the query, ignoring invalid values; `owner` always applies."""
     told = {name: st.query_params[name][:MAX_CHARS] for name in FIELDS if st.query_params.get(name)}
     since, until = _day(told.get("from")), _day(told.get("to"))
-    show = told.get("show", "all")
+    show, tag = told.get("show", "all"), clean_tag(told.get("tag", ""))
+    if not tag:
+        told.pop("tag", None)
     show = show if show in FILTERS else "all"
     wanted = JobFilter(
         owner_id=owner or told.get("owner"),
@@ -66,7 +69,7 @@ def asked(zone: tzinfo, owner: str | None) -> ListQuery:
         until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
         language=told.get("language"),
         model=told.get("model"),
-        tag=told.get("tag"),
+        tag=tag or None,
         text=told.get("name", ""),
     )
     sort = Sort(told["sort"]) if told.get("sort") in list(Sort) else Sort.NEWEST

@@ -1,19 +1,28 @@
-"""Answers of the API, kept for their caller until anything is committed to the ledger.
+"""Answers of the API and valid keys, kept until anything is committed to the ledger.
 
 An answer that is found was read after the last commit: whatever changes a job, and whether it tells anybody, is a
 commit. See `docs/decisions/0013-answers-are-kept-until-a-commit.md`.
 """
 
+import gzip
+import hashlib
 import threading
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from cachetools import TTLCache
 
+from storage.domain.records import ApiKey, User
+
 MOST_BYTES = 32 * 2**20
 LARGEST_BYTES = 2**20
 KEPT_S = 600.0
+ZIP_LEVEL = 5
+"""Streamlit's, which compresses what is not kept."""
+MOST_KEYS, KEY_KEPT_S = 10_000, 30.0
+FOREVER = datetime.max.replace(tzinfo=UTC)
 OVERHEAD_BYTES = 2048
 """About what an answer takes besides its body: headers, key, and its place among the others."""
 
@@ -26,10 +35,40 @@ class KeptAnswer:
     start: dict[str, Any]
     body: bytes
     route: Any
+    root_path: str = ""
+    tag: str = ""
+    zipped: bytes | None = None
 
     @property
     def size_bytes(self) -> int:
-        return len(self.body) + OVERHEAD_BYTES
+        return len(self.body) + len(self.zipped or b"") + OVERHEAD_BYTES
+
+
+class KnownKeys:
+    """Valid API keys by the hash of their secret; used on the event loop.
+
+    One is asked for again after half a minute, so that its last use is recorded.
+    """
+
+    def __init__(self) -> None:
+        self._kept: TTLCache[bytes, tuple[int, datetime, ApiKey, User]] = TTLCache(MOST_KEYS, KEY_KEPT_S)
+
+    def find(self, secret: str, stamp: int, now: datetime) -> tuple[ApiKey, User] | None:
+        """Return a key and its user, unless something was committed since or it ended."""
+        found = self._kept.get(_digest_of(secret))
+        if found is None or found[0] != stamp or is_changing(stamp) or now >= found[1]:
+            return None
+        return found[2], found[3]
+
+    def keep(self, secret: str, stamp: int, key: ApiKey, user: User) -> None:
+        """Keep a key that was valid when the ledger's count was `stamp`."""
+        if not is_changing(stamp):
+            ends = [one for one in (key.grant.expires_at, key.previous_until) if one]
+            self._kept[_digest_of(secret)] = (stamp, min(ends, default=FOREVER), key, user)
+
+
+def _digest_of(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 class Answers:
@@ -58,6 +97,14 @@ class Answers:
             return
         with self._lock:
             self._kept[key] = answer
+
+    def zipped(self, key: Hashable, answer: KeptAnswer) -> bytes:
+        """Return the answer's body compressed, which is done once."""
+        if answer.zipped is not None:
+            return answer.zipped
+        body = gzip.compress(answer.body, compresslevel=ZIP_LEVEL, mtime=0)
+        self.keep(key, replace(answer, zipped=body))
+        return body
 
     def clear(self) -> None:
         """Forget all answers; the counters stay."""

@@ -12,6 +12,14 @@ SUMMARIES_AT_ONCE = 2
 KEPT_PROBLEMS = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedTask:
+    """A task that works for a user."""
+
+    owner_id: str
+    task: asyncio.Task[None]
+
+
 class Background:
     """Holds tasks until they are done, and logs their failures."""
 

@@ -15,9 +15,9 @@ from anyio import CapacityLimiter
 
 from dashboards.clients.oidc import Provider
 from dashboards.runtime import page_origin
-from dashboards.runtime.answer_cache import Answers
+from dashboards.runtime.answer_cache import Answers, KnownKeys
 from dashboards.runtime.audiences import Audiences
-from dashboards.runtime.background import Background, SummaryRuns
+from dashboards.runtime.background import Background, OwnedTask, SummaryRuns
 from dashboards.runtime.eta import Paces, QueueSpeed
 from dashboards.runtime.event_bus import Bus
 from dashboards.runtime.event_windows import EventWindows
@@ -80,10 +80,11 @@ class Context:
     paces: Paces = field(default_factory=Paces)
     queue_speed: QueueSpeed = field(default_factory=QueueSpeed)
     answers: Answers = field(default_factory=Answers)
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
     lists: Lists = field(default_factory=Lists)
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
     land: Callable[[Upload], Awaitable[Upload]] | None = None
-    downloads: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    downloads: dict[str, OwnedTask] = field(default_factory=dict)
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None
     prefect_has_answered: bool = False

@@ -1,6 +1,6 @@
 """Notify open pages and background loops of changes to jobs and sessions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -9,8 +9,8 @@ from dashboards.presenters import job_row
 from dashboards.runtime import db
 from dashboards.runtime.context import current
 from storage.domain import translation
-from storage.domain.job_messages import JobMessage, encode, text_of
-from storage.domain.records import Job, JobState
+from storage.domain.job_messages import HeldBack, JobMessage, encode, text_of
+from storage.domain.records import Job, JobState, Lane
 from storage.jobs import job_store, queue_order
 from storage.jobs.reports import Started
 
@@ -86,6 +86,16 @@ async def note_all(detail: JobMessage | None, **which: Any) -> None:
     """
     noted = await db.write(queue_order.note_all, encode(detail) if detail else "", **which)
     for job in await db.read(_jobs, noted[:TOLD_AT_ONCE]):
+        describe(job)
+
+
+async def note_held_back(each: int, *, models: Collection[str], without: Collection[Lane]) -> None:
+    """Have waiting jobs say that the limit for one person holds them, while it does."""
+    detail = encode(HeldBack(each=each))
+    found = await db.read(queue_order.mistold, detail, each=each, models=models, without=without)
+    if found:
+        await db.write(queue_order.tell_right, detail, found)
+    for job in await db.read(_jobs, found[:TOLD_AT_ONCE]):
         describe(job)
 
 

@@ -1,4 +1,4 @@
-"""Download recordings from addresses that users name: bounded, resumed, and kept across restarts.
+"""Get recordings from addresses and listed paths: bounded, resumed, and kept across restarts.
 
 A download is an upload whose bytes this server gets itself: its state is the upload's JSON file, and its offset the
 length of the bytes on disk, so that a killed process continues where it was. An interrupted one is resumed with `Range`
@@ -10,9 +10,11 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
+from typing import BinaryIO
 from urllib.parse import unquote
 
 import httpx
@@ -20,8 +22,10 @@ import httpx
 from dashboards.clients import outgoing_http
 from dashboards.clients.outgoing_http import OutgoingAnswer
 from dashboards.runtime import context, db
+from dashboards.runtime.background import OwnedTask
 from dashboards.services import accept_recording
 from storage.accounts import users
+from storage.domain import batch_sources
 from storage.domain.errors import (
     BadRequest,
     EmptyUpload,
@@ -36,6 +40,7 @@ from storage.domain.errors import (
 from storage.domain.job_messages import encode, raised
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Lane, Options, User
+from storage.files import listed_sources
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import Refusal, Upload, UploadStore, UrlSource, new_ident, raise_if_no_room, write_all
 
@@ -47,21 +52,28 @@ WITHIN_S = 24 * 3600.0
 WRITE_BYTES = 1 << 20
 MAY_PASS = frozenset({408, 425, 429})
 RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
+PATHS = ("/", batch_sources.BUCKETS)
 SENT_WITH = {"User-Agent": "whisper-transcriber", "Accept": "*/*"}
 
 
+class TooManyDownloads(BadRequest):
+    """A person has as many open downloads as one may have."""
+
+
 async def order(
-    user: User, url: str, *, name: str | None, options: Options, lane: Lane, key: str | None, api_key_id: str | None
+    user: User, source: str, *, name: str | None, options: Options, lane: Lane, key: str | None, api_key_id: str | None
 ) -> Upload:
     """Begin a download in the background; the same `key` finds the one before.
 
+    The source is an address, or a path that an administrator listed for this user.
+
     Raises:
-        NotAllowed, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `accept_recording.admit`.
+        NotAllowed, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `accept_recording.admit`; or the path is not listed.
         BadRequest, OutgoingRefused: the address is not accepted, or too many downloads are open.
         KeyReused: the key began another download.
     """
     holder = context.current()
-    where = outgoing_http.checked(holder.settings.outgoing.targets, url)
+    where = checked_source(user, source)
     ident = hashlib.sha256(f"url\0{user.id}\0{key}".encode()).hexdigest()[:32] if key else new_ident()
     wanted = Upload(
         id=ident,
@@ -83,6 +95,25 @@ async def order(
     return made
 
 
+def is_path(source: str) -> bool:
+    """Return whether a source is a path on storage, and no address."""
+    return source.startswith(PATHS)
+
+
+def checked_source(user: User, source: str) -> str:
+    """Return an address in its usual form, or a path that this user may read.
+
+    Raises:
+        BadRequest, OutgoingRefused: the address is none, or not allowed.
+        NotAllowed: the path is not listed for this user.
+    """
+    settings = context.settings()
+    if not is_path(source):
+        return outgoing_http.checked(settings.outgoing.targets, source)
+    batch_sources.allowed(batch_sources.parse(settings.web.batch_sources), source, user.name)
+    return source
+
+
 def _known(shelf: UploadStore, wanted: Upload) -> Upload | None:
     if not shelf.exists(wanted.id):
         return None
@@ -95,7 +126,7 @@ def _known(shelf: UploadStore, wanted: Upload) -> Upload | None:
 
 def _begin(shelf: UploadStore, upload: Upload) -> Upload:
     if sum(1 for one in of_user(shelf, upload.owner_id) if not one.settled) >= MOST_OPEN:
-        raise BadRequest("url", f"{MOST_OPEN} downloads of yours have not ended; wait for one of them")
+        raise TooManyDownloads("url", f"{MOST_OPEN} downloads of yours have not ended; wait for one of them")
     shelf.data(upload.id).touch()
     return shelf.save(upload)
 
@@ -122,14 +153,19 @@ async def cancel(upload: Upload) -> None:
     holder = context.current()
     if upload.id in holder.landings:
         raise BadRequest("id", "all of it came already, and it is becoming a job; cancel that one")
-    if task := holder.downloads.get(upload.id):
-        task.cancel()
-        await asyncio.wait([task])
+    await _stop(upload.id)
     await db.in_thread(holder.shelf.remove, upload.id)
 
 
+async def _stop(ident: str) -> None:
+    if running := context.current().downloads.get(ident):
+        running.task.cancel()
+        await asyncio.wait([running.task])
+
+
 async def resume() -> None:
-    """Continue what is due: after a pause, or left by an earlier process."""
+    """Continue what is due, after a pause or a restart; end what disabled accounts began."""
+    await _end_those_of_disabled()
     shelf, now_s = context.current().shelf, time.time()
     for upload in await db.in_thread(lambda: [one for one in shelf.all() if one.source and not one.settled]):
         if upload.source and upload.source.next_s <= now_s and not (upload.sha256 or shelf.whole(upload)):
@@ -142,12 +178,31 @@ def start(upload: Upload) -> None:
     `resume` comes again.
     """
     holder, ident = context.current(), upload.id
-    name = f"download of {upload.owner_id}"
-    theirs = sum(task.get_name() == name for task in holder.downloads.values())
+    theirs = sum(one.owner_id == upload.owner_id for one in holder.downloads.values())
     if ident in holder.downloads or len(holder.downloads) >= AT_ONCE or theirs >= AT_ONCE_EACH:
         return
-    task = holder.downloads[ident] = holder.background.start(_fetch(ident), name)
+    task = holder.background.start(_fetch(ident), f"download {ident}")
+    holder.downloads[ident] = OwnedTask(owner_id=upload.owner_id, task=task)
     task.add_done_callback(lambda _: holder.downloads.pop(ident, None))
+
+
+def of_a_disabled_account() -> NotAllowed:
+    """Return the error that ends the downloads of a disabled account."""
+    return NotAllowed("downloading for a disabled account", "an enabled one")
+
+
+async def _end_those_of_disabled() -> None:
+    """End running downloads of accounts that are disabled or gone.
+
+    What came completely becomes a job.
+    """
+    holder = context.current()
+    running = {ident: one.owner_id for ident, one in holder.downloads.items() if ident not in holder.landings}
+    enabled = await db.read(users.enabled_of, set(running.values())) if running else set[str]()
+    for ident in [ident for ident, owner_id in running.items() if owner_id not in enabled]:
+        await _stop(ident)
+        if holder.shelf.exists(ident) and not holder.shelf.load(ident).settled:
+            await db.in_thread(_failed, holder.shelf, ident, of_a_disabled_account(), 0)
 
 
 async def _fetch(ident: str) -> None:
@@ -190,29 +245,66 @@ async def _download(upload: Upload) -> Upload:
     assert source is not None  # noqa: S101
     user = await db.read(users.get, upload.owner_id)
     if user.disabled:
-        raise NotAllowed("downloading for a disabled account", "an enabled one")
-    have, headers = holder.shelf.offset(upload), dict(SENT_WITH)
-    if have and source.validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": source.validator}
+        raise of_a_disabled_account()
+    get = _copied if is_path(source.url) else _received
     try:
-        async with (
-            asyncio.timeout(max(0.0, source.until_s - time.time())),
-            outgoing_http.request(holder.settings.outgoing.targets, "GET", source.url, headers=headers) as answer,
-        ):
-            begin, length = _extent(answer, have)
-            upload = replace(upload, source=replace(source, validator=_validator_of(answer)))
-            upload = await _expect(upload, user, begin, length)
-            await _write(upload, answer, begin, length)
+        async with asyncio.timeout(max(0.0, source.until_s - time.time())):
+            upload, length = await get(upload, user)
     except TimeoutError:
         raise OutgoingRefused("url", f"it did not come within {WITHIN_S / 3600:g} hours") from None
     stored = holder.shelf.offset(upload)
     if length is not None and stored < length:
-        raise HostUnreachable(answer.url.host, f"the connection ended after {stored} of {length} bytes")
+        where = source.url if is_path(source.url) else httpx.URL(source.url).host
+        raise HostUnreachable(where, f"it ended after {stored} of {length} bytes")
     if not stored:
         raise EmptyUpload(upload.name)
     if not upload.deferred and stored == upload.length_bytes:
         return upload
     return await db.in_thread(holder.shelf.save, replace(upload, deferred=False, length_bytes=stored))
+
+
+async def _received(upload: Upload, user: User) -> tuple[Upload, int | None]:
+    """Receive what is missing; return the upload and the whole's length if known."""
+    holder, source = context.current(), upload.source
+    assert source is not None  # noqa: S101
+    have, headers = holder.shelf.offset(upload), dict(SENT_WITH)
+    if have and source.validator:
+        headers |= {"Range": f"bytes={have}-", "If-Range": source.validator}
+    targets = holder.settings.outgoing.targets
+    async with outgoing_http.request(targets, "GET", source.url, headers=headers) as answer:
+        begin, length = _extent(answer, have)
+        upload = replace(upload, source=replace(source, validator=_validator_of(answer)))
+        upload = await _expect(upload, user, begin, length)
+        await _write(upload, answer.body, begin, length)
+    return upload, length
+
+
+async def _copied(upload: Upload, user: User) -> tuple[Upload, int]:
+    """Copy a listed file from its start.
+
+    Whether it is listed is asked again, since that may have changed.
+    """
+    settings, source = context.settings(), upload.source
+    assert source is not None  # noqa: S101
+    listed = batch_sources.allowed(batch_sources.parse(settings.web.batch_sources), source.url, user.name)
+    endpoint = settings.storage.storage_endpoint_url
+    with ExitStack() as stack:  # what a thread opened is closed, whenever this is cancelled
+        length, file = await db.in_thread(_opened_in, stack, source.url, listed.root, endpoint)
+        upload = await _expect(upload, user, 0, length)
+        await _write(upload, _blocks_of(file, length), 0, length)
+    return upload, length
+
+
+def _opened_in(stack: ExitStack, path: str, root: str, endpoint: str | None) -> tuple[int, BinaryIO]:
+    length, file = listed_sources.opened(path, root, endpoint)
+    return length, stack.enter_context(file)
+
+
+async def _blocks_of(file: BinaryIO, length: int) -> AsyncIterator[bytes]:
+    """Yield what the file has up to this length, without what is appended meanwhile."""
+    while length and (block := await db.in_thread(file.read, min(WRITE_BYTES, length))):
+        length -= len(block)
+        yield block
 
 
 def _extent(answer: OutgoingAnswer, have: int) -> tuple[int, int | None]:
@@ -263,7 +355,7 @@ async def _expect(upload: Upload, user: User, begin: int, length: int | None) ->
     return ready
 
 
-async def _write(upload: Upload, answer: OutgoingAnswer, begin: int, length: int | None) -> None:
+async def _write(upload: Upload, body: AsyncIterator[bytes], begin: int, length: int | None) -> None:
     """Append the body; bytes that came before a failure are kept."""
     holder = context.current()
     web = holder.settings.web
@@ -280,7 +372,7 @@ async def _write(upload: Upload, answer: OutgoingAnswer, begin: int, length: int
 
     with holder.shelf.data(upload.id).open("ab", buffering=0) as sink:
         try:
-            async for block in answer.body:
+            async for block in body:
                 left -= len(block)
                 if left < 0:
                     raise UploadTooLarge(most - left, most)
@@ -295,4 +387,6 @@ async def _write(upload: Upload, answer: OutgoingAnswer, begin: int, length: int
 
 def _name_of(url: str) -> str:
     """Return the last part of an address's path, as a name."""
+    if is_path(url):
+        return url.rstrip("/").rpartition("/")[2][-200:] or "recording"
     return unquote(httpx.URL(url).path).rstrip("/").rpartition("/")[2][:200] or "recording"

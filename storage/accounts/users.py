@@ -171,6 +171,14 @@ def names_of(con: DuckDBPyConnection, user_ids: Iterable[str]) -> dict[str, str]
     return dict(con.execute(NAMES, {"ids": list(user_ids)}).fetchall())
 
 
+ENABLED = "SELECT id FROM users WHERE list_contains($ids, id) AND NOT disabled"
+
+
+def enabled_of(con: DuckDBPyConnection, user_ids: Iterable[str]) -> set[str]:
+    """Return those of the ids whose accounts exist and are not disabled."""
+    return {row[0] for row in con.execute(ENABLED, {"ids": list(user_ids)}).fetchall()}
+
+
 CAN_TYPE_ONE = "SELECT password_hash NOT IN ('lost', 'elsewhere') FROM users WHERE id = $id"
 
 

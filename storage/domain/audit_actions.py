@@ -129,6 +129,9 @@ class AuditAction(StrEnum):
     RULE_REMOVED = _spec("retention.remove", "retention rule removed", AuditKind.PLATFORM)
     REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
 
+    BATCH_CREATED = _spec("batch.create", "batch of recordings ordered")
+    BATCH_CANCELLED = _spec("batch.cancel", "batch cancelled")
+    BATCH_RETRIED = _spec("batch.retry", "batch's failed recordings queued again")
     ACCEPTED = _spec("job.accept", "recording accepted")
     SUBMITTED = _spec("job.submit", "sent to the workers")
     STARTED = _spec("job.start", "work started")

@@ -90,6 +90,14 @@ class LanePaused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """Its owner has as many recordings in progress as one person may have."""
+
+    each: int
+    code: Literal["held_back"] = "held_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenancePause:
     """An administrator paused the whole platform, and why."""
 
@@ -208,6 +216,7 @@ JobMessage = (
     | DownloadingModel
     | WaitingForPrefect
     | LanePaused
+    | HeldBack
     | MaintenancePause
     | JobPaused
     | RunPaused
@@ -292,6 +301,11 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
             if queue:
                 return _("paused in Prefect (queue {queue} of pool {pool})", queue=queue, pool=pool)
             return _("paused in Prefect (pool {pool})", pool=pool)
+        case HeldBack(each=each):
+            return _(
+                "waiting for other recordings of its owner: at most {each} of one person are in progress at a time",
+                each=each,
+            )
         case MaintenancePause(reason=reason):
             return _("paused for maintenance: {reason}", reason=reason)
         case JobPaused():

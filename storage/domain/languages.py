@@ -113,6 +113,17 @@ UNDETERMINED = "und"
 LANGUAGES = {code: name.title() for code, name in sorted(NAMES.items(), key=lambda item: item[1])}
 """The same for display: capitalised names, in alphabetical order."""
 
+ALSO_KNOWN_AS = {
+    "cmn": "zh",
+    "fil": "tl",
+    "in": "id",
+    "iw": "he",
+    "ji": "yi",
+    "jv": "jw",
+    "nb": "no",
+}
+"""Codes that clients send for languages that the models know by another: older, newer and narrower ones."""
+
 
 def named(code: str) -> str:
     """Return a language's name for the reader; the code if it is unknown."""

@@ -1,5 +1,6 @@
 """Tags of recordings: how they are written, and how many a recording may have."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -8,14 +9,21 @@ from storage.domain.errors import BadRequest
 MAX_TAGS = 20
 MAX_TAG_CHARS = 40
 SEPARATOR = ","
+JOINERS = "\u200c\u200d"
+JOINERS_TO_DROP = re.compile(
+    rf"(?<![\u0590-\U0001faff])[{JOINERS}]+|[{JOINERS}]+(?![\u0590-\U0001faff])|(?<=[{JOINERS}])[{JOINERS}]"
+)
+"""Beside letters of Western scripts and at the ends of words they do nothing but make look-alikes."""
 
 
 def clean_tag(tag: str) -> str:
     """Return a tag as it is stored, or an empty text if nothing is left.
 
-    It is in lower case, without a leading `#`, commas and needless spaces.
+    It is in lower case, without a leading `#`, commas and needless spaces. Zero-width joiners stay where a script needs
+    them, and are dropped elsewhere, so that two tags that look the same are the same.
     """
-    printable = (char if char.isprintable() else " " for char in unicodedata.normalize("NFC", tag))
+    joined = JOINERS_TO_DROP.sub("", unicodedata.normalize("NFC", tag))
+    printable = (char if char.isprintable() or char in JOINERS else " " for char in joined)
     return " ".join("".join(printable).replace(SEPARATOR, " ").lower().split()).lstrip("# ")
 
 
@@ -46,4 +54,4 @@ def one_tag(text: str) -> str:
 
 def split_tags(text: str | None) -> tuple[str, ...]:
     """Return the tags of a text with commas between them; raises as `clean_tags` does."""
-    return clean_tags(tag for tag in (text or "").split(SEPARATOR) if tag.strip("# "))
+    return clean_tags(tag for tag in (text or "").split(SEPARATOR) if clean_tag(tag))

@@ -15,6 +15,7 @@ from storage.domain.tags import SEPARATOR
 from storage.ledger import audit
 
 GET = "SELECT * FROM job_rows WHERE id = $id"
+HAS_TAG = " AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ',')) "
 FINISH = """
 UPDATE jobs SET state = $state, detail = $detail, error = $error, error_code = $error_code, version = version + 1,
     updated_at = $now, finished_at = $now, parts = 0

@@ -163,15 +163,14 @@ def accept(
 
 get = job_rows.get
 
-PAGE = """
+OWNED = """
 SELECT * FROM job_rows
 WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
   AND ($ids IS NULL OR list_contains($ids::VARCHAR[], id))
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
-  AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
-  AND ($before IS NULL OR id < $before)
-ORDER BY id DESC LIMIT $limit
 """
+NEWEST_FIRST = " AND ($before IS NULL OR id < $before) ORDER BY id DESC LIMIT $limit"
+PAGE = OWNED + job_rows.HAS_TAG + NEWEST_FIRST
 
 
 def page(

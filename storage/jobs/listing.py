@@ -65,7 +65,6 @@ deleted_at IS NULL AND (owner_id = $owner_id AND NOT $only_shared OR id IN (SELE
 FITS = """
   AND ($since IS NULL OR created_at >= $since) AND ($until IS NULL OR created_at < $until)
   AND ($language IS NULL OR language = $language)
-  AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ','))
   AND ($model IS NULL OR split_part(rtrim(model, '/'), '/', -1) = $model)
   AND ($text IS NULL OR contains(lower(strip_accents(name)), lower(strip_accents($text))))
 """
@@ -207,7 +206,7 @@ def _has_shared(wanted: JobFilter) -> bool:
 
 def _fitting(wanted: JobFilter) -> str:
     """Return the condition that a filter stands for, without its states."""
-    return (OWNED_OR_SHARED if _has_shared(wanted) else OWNED) + FITS
+    return (OWNED_OR_SHARED if _has_shared(wanted) else OWNED) + job_rows.HAS_TAG + FITS
 
 
 def _asked(wanted: JobFilter) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Order the queue: lane by lane, users in turn."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -102,6 +102,37 @@ def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], l
     """
     values = {"detail": detail, "now": utc_now(), "models": list(models), "lane": lane and lane.value}
     return [row[0] for row in con.execute(NOTE_ALL, values).fetchall()]
+
+
+MISTOLD = """
+WITH busy AS (
+    SELECT owner_id FROM jobs WHERE flow_run_id IS NOT NULL AND state NOT IN ('completed', 'failed', 'cancelled')
+    GROUP BY owner_id HAVING count(*) >= $each
+), told AS (
+    SELECT id, detail, flow_run_id IS NULL AND NOT list_contains($without, lane)
+        AND list_contains($models, options ->> '$.model') AND owner_id IN (SELECT owner_id FROM busy) AS held
+    FROM jobs WHERE state = 'queued'
+)
+SELECT id FROM told WHERE held <> (detail = $detail) AND (held OR detail = $detail) ORDER BY id
+"""
+TOLD_RIGHT = """
+UPDATE jobs SET detail = CASE WHEN detail = $detail THEN '' ELSE $detail END, updated_at = $now, version = version + 1
+WHERE id IN (SELECT unnest($ids::VARCHAR[])) AND state = 'queued'
+"""
+
+
+def mistold(
+    con: DuckDBPyConnection, detail: str, *, each: int, models: Collection[str], without: Collection[Lane]
+) -> list[str]:
+    """Return the waiting jobs whose line about that limit is missing or out of date."""
+    lanes = [lane.value for lane in without]
+    asked = {"detail": detail, "each": each, "models": list(models), "without": lanes}
+    return [row[0] for row in con.execute(MISTOLD, asked).fetchall()]
+
+
+def tell_right(con: DuckDBPyConnection, detail: str, job_ids: Sequence[str]) -> None:
+    """Turn the status line of these jobs on or off, see `mistold`."""
+    con.execute(TOLD_RIGHT, {"detail": detail, "ids": list(job_ids), "now": utc_now()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from storage.accounts import sessions, users, webhooks
 from storage.domain.errors import BadRequest, JobMoved
 from storage.domain.records import Role
 from storage.files.file_store import Files
-from storage.jobs import intake, job_store
+from storage.jobs import batches, intake, job_store
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 
@@ -48,6 +48,7 @@ def leave(con: DuckDBPyConnection, user_id: str, *, actor: str) -> list[str]:
     for statement in FORGET:
         con.execute(statement, {"id": user_id})
     webhooks.forget(con, user_id)
+    batches.forget(con, user_id)
     con.execute(SHUT, {"id": user_id})
     audit.record(con, actor=actor, action="user.leave", subject=user_id)
     return ended

@@ -25,6 +25,8 @@ ENCRYPTION_KEY = "enc_key_id"
 """What FFmpeg notes of an encrypted track of Matroska or WebM, whose packets it hands out as they are."""
 MAX_TRACKS = 64
 MAX_TITLE_CHARS = 80
+LEAST_RATE_HZ = 1000
+"""A header that claims less makes hours of a few kilobytes."""
 PLAYLISTS = {"hls", "concat", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp", "rtp"}
 PCM = {f"{kind}{bits}{order}" for kind in "suf" for bits in (16, 24, 32, 64) for order in ("le", "be")}
 HEADERLESS = {
@@ -168,8 +170,11 @@ def audio_of(container: Any, name: str, track: int) -> Any:
         raise NoSuchTrack(name, track, tuple(str(each) for each in tracks_of(container)))
     if ENCRYPTION_KEY in streams[track].metadata:
         raise RecordingEncrypted(name)
-    if streams[track].codec_context is None:
+    codec = streams[track].codec_context
+    if codec is None:
         raise CodecUnknown(name, container.format.long_name)
+    if 0 < codec.sample_rate < LEAST_RATE_HZ:
+        raise AudioUnreadable(name, f"by its header it has {codec.sample_rate} samples a second, too few for speech")
     only(container, [streams[track]])
     return streams[track]
 

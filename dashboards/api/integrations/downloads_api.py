@@ -34,21 +34,23 @@ class DownloadState(StrEnum):
 
 
 class DownloadOrder(BaseModel):
-    """A recording to get from an address."""
+    """A recording to get from an address, or from a path that an administrator listed."""
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(max_length=MAX_URL_CHARS)
+    url: str | None = Field(None, max_length=MAX_URL_CHARS)
+    path: str | None = Field(None, max_length=MAX_URL_CHARS)
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS)
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.INTERACTIVE
 
 
+PATH = "Instead of `url`: a file or `s3://bucket/key` within `TRANSCRIBER_BATCH_SOURCES`, listed for the caller."
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["url"],
     "properties": {
         "url": {"type": "string", "maxLength": MAX_URL_CHARS, "example": "https://media.example.org/talk.mp3"},
+        "path": {"type": "string", "maxLength": MAX_URL_CHARS, "description": PATH},
         "name": {"type": "string", "maxLength": MAX_NAME_CHARS, "description": "Default: the address's end."},
         "options": {"type": "object", "description": "As in the form.", "example": {"language": "en"}},
         "lane": {"type": "string", "enum": [lane.value for lane in Lane], "default": "interactive"},
@@ -68,7 +70,7 @@ class DownloadBody(BaseModel):
     """A recording that this server gets from an address, and the job that it became."""
 
     id: str
-    url: str
+    url: str = Field(description="The address or the path.")
     name: str
     state: DownloadState
     received_bytes: int
@@ -108,6 +110,21 @@ def asks_for_a_download(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
+def source_of(url: str | None, path: str | None) -> str:
+    """Return the one source that was given.
+
+    Raises:
+        BadRequest: there is none or there are two, or the path is not absolute.
+    """
+    if (url is None) == (path is None):
+        raise BadRequest("url", "give either the url or the path of a recording")
+    if path is not None and not url_download.is_path(path):
+        raise BadRequest("path", "write it from the root, as /folder/file or s3://bucket/key")
+    if url is not None and url_download.is_path(url):
+        raise BadRequest("url", "it is no address; a file of the server's is a path")
+    return str(url if path is None else path)
+
+
 async def order_download(request: Request) -> Response:
     """Begin the download that a request for a job names."""
     body = bytearray()
@@ -124,7 +141,7 @@ async def order_download(request: Request) -> Response:
         caller.require(Scope.BATCH)
     made = await url_download.order(
         caller.the_user(),
-        asked.url,
+        source_of(asked.url, asked.path),
         name=asked.name,
         options=asked.options.options(),
         lane=asked.lane,

@@ -6,13 +6,13 @@ import streamlit as st
 
 from dashboards import strings
 from dashboards.pages import viewer
-from dashboards.pages.admin import all_api_keys, all_share_links, invite_people
+from dashboards.pages.admin import all_api_keys, all_share_links, all_webhooks, invite_people
 from dashboards.pages.admin.pager import Pager
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.runtime import context, db, notify
 from dashboards.strings import accounts as words
-from dashboards.strings import recordings
+from dashboards.strings import integrations, recordings
 from storage.accounts import api_keys, profiles, quotas, sessions, users
 from storage.domain.browser_names import address_of, browser_of
 from storage.domain.errors import TranscriberError
@@ -182,15 +182,17 @@ def _try(work: Callable[[], object], user: User) -> None:
 
 
 def page() -> None:
-    """Show accounts, for administrators: people, invitations, API keys, share links."""
+    """Show accounts, for administrators: people, invitations, API keys, share links, webhooks."""
     me = viewer.required_admin()
     if person := st.query_params.get(PERSON):
         manage(person, me)
         return
     st.title(strings.PAGE["people"], anchor=False)
     invite_people.show_handover()
-    everybody, invited, programs, shared = st.tabs(
-        [words.PEOPLE, words.INVITE, words.API_KEYS, recordings.ALL_LINKS], key="part", bind="query-params"
+    everybody, invited, programs, shared, told = st.tabs(
+        [words.PEOPLE, words.INVITE, words.API_KEYS, recordings.ALL_LINKS, integrations.ALL_WEBHOOKS],
+        key="part",
+        bind="query-params",
     )
     with everybody:
         listing()
@@ -205,3 +207,5 @@ def page() -> None:
         all_api_keys.listing()
     with shared:
         all_share_links.listing()
+    with told:
+        all_webhooks.listing()

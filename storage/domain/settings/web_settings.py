@@ -77,8 +77,8 @@ class WebSettings(BaseSettings):
     )
     batch_sources: str = Field(
         "",
-        description="What the deployment `ingest-batch` may read, and who owns the recordings: "
-        "`owner=/folder, owner=s3://bucket/prefix`. Read by cpu workers.",
+        description="What the deployment `ingest-batch` and the API may read, and who owns the recordings: "
+        "`owner=/folder, owner=s3://bucket/prefix`. Read by cpu workers and the web process.",
     )
     model_aliases: str = Field(
         DEFAULT_ALIASES,

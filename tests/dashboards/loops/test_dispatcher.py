@@ -347,6 +347,26 @@ async def test_a_paused_platform_hands_out_nothing_and_waiting_jobs_say_why(
     assert await dispatcher.hand_out(runs) == 1
 
 
+async def test_a_job_that_the_limit_for_one_person_holds_back_says_so(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    holder.settings.__dict__["web"] = holder.settings.web.model_copy(update={"jobs_in_flight_per_user": 1})
+    workers_come(holder)
+    first, second, third = (queue(f"{number}.wav") for number in range(3))
+    other = queue("other.wav", owner="bob")
+    dispatcher = Dispatcher()
+    assert await dispatcher.hand_out(runs) == 2
+    held = [text_of(now(holder, job).detail) for job in (first, second, third, other)]
+    said = "waiting for other recordings of its owner: at most 1 of one person are in progress at a time"
+    assert held == ["", said, said, ""]
+    changes = holder.ledger.changes
+    await dispatcher.hand_out(runs)
+    assert holder.ledger.changes == changes  # what is said already is not written again
+    holder.ledger.run(job_store.cancel, first.id, actor="system:test")
+    assert await dispatcher.hand_out(runs) == 1
+    assert [text_of(now(holder, job).detail) for job in (second, third)] == ["", said]
+
+
 @pytest.mark.parametrize("how", [{"is_paused": True}, {"concurrency_limit": 0}])
 async def test_a_paused_queue_holds_up_its_own_lane_alone(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job], prefect_api: str, how: dict[str, Any]

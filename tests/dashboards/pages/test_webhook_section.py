@@ -9,6 +9,7 @@ from storage.accounts.webhook_deliveries import Attempt, DeliveryState
 from storage.accounts.webhooks import DisabledBecause, Webhook
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Role, User
+from storage.ledger import audit
 from tests.dashboards.desk import Desk, button, labels, words
 
 
@@ -77,3 +78,23 @@ def test_a_reader_makes_no_webhooks_and_only_administrators_get_everybodys(desk:
     assert "Events of all users' jobs" not in boxes
     boxes = [one.label for one in desk.page("settings", desk.user("root", role=Role.ADMIN)).checkbox]
     assert "Events of all users' jobs" in boxes
+
+
+def test_an_administrator_sees_everybodys_webhooks_and_disables_one(desk: Desk) -> None:
+    ada, root = desk.user(), desk.user("root", Role.ADMIN)
+    asked: dict[str, Any] = {
+        "url": "https://hooks.example/secret-path",
+        "events": ["job.completed"],
+        "everybody": False,
+    }
+    desk.ledger.run(webhooks.create, webhook_id="one", user_id=ada.id, secret_mark="", actor="system:test", **asked)
+    at = desk.page("people", root)
+    assert "https://hooks.example" in [one.value for one in at.text]
+    assert "secret-path" not in words(at)
+    at.button(key="enable-everybodys-one").click()
+    at.run()
+    assert not at.exception, at.exception
+    assert not the_hook(desk, ada).enabled
+    with desk.ledger.read() as con:
+        change = audit.page(con, subject="one")[0]
+    assert (change.action, change.actor, change.detail["enabled"]) == ("webhook.change", root.actor, False)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -38,6 +38,7 @@ class Web:
     settings: Settings
     port: int
     process: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -50,6 +51,7 @@ class Web:
             "TRANSCRIBER_DATA_DIR": str(self.settings.storage.data_dir),
             "TRANSCRIBER_PORT": str(self.port),
             "TRANSCRIBER_WORKER_TOKEN": TOKEN,
+            **self.more,
         }
 
     def run(self) -> subprocess.CompletedProcess[str]:

@@ -334,3 +334,9 @@ def test_what_cannot_be_read_says_why_in_its_own_words(
     with pytest.raises(kind, match=re.escape(said)) as caught:
         probe.check(path, path.name, max_hours=1.0)
     assert text_of(encode(raised(caught.value))) == str(caught.value)
+
+
+def test_a_header_that_claims_a_few_samples_a_second_is_refused_at_once(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "slow.wav", np.zeros(30_000, dtype=np.int16), 1)
+    with pytest.raises(AudioUnreadable, match="too few for speech"):
+        check(tmp_path / "slow.wav")

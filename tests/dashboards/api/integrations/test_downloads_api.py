@@ -11,7 +11,7 @@ import pytest
 from dashboards.runtime import context
 from dashboards.runtime.limits import Limits
 from dashboards.services.url_download import AT_ONCE_EACH
-from storage.accounts import profiles
+from storage.accounts import profiles, users
 from storage.domain import names
 from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings import Settings
@@ -178,6 +178,10 @@ def test_what_is_too_long_or_no_recording_or_not_there_is_refused(reaching: Sett
                 serve(handler, b"no recording")
             case "/away":
                 handler.send_error(503)
+            case "/circle":
+                handler.send_response(302)
+                handler.send_header("Location", "/circle")
+                handler.end_headers()
             case _:
                 handler.send_error(404)
 
@@ -185,7 +189,7 @@ def test_what_is_too_long_or_no_recording_or_not_there_is_refused(reaching: Sett
     with running(reaching, LIMITS) as site:
         codes = {
             path: ended(site, order(site, f"{receiver.url}/{path}")["id"])["error"]["code"]
-            for path in ("announced", "endless", "text", "away", "missing")
+            for path in ("announced", "endless", "text", "away", "missing", "circle")
         }
         assert codes == {
             "announced": "upload_too_large",
@@ -193,9 +197,11 @@ def test_what_is_too_long_or_no_recording_or_not_there_is_refused(reaching: Sett
             "text": "audio_unreadable",
             "away": "host_unreachable",
             "missing": "bad_request",
+            "circle": "outgoing_refused",
         }
         assert not list(context.current().shelf.folder.glob("*.part"))
-    assert [got.path for got in receiver.got].count("/away") == 3
+    asked = [got.path for got in receiver.got]
+    assert (asked.count("/away"), asked.count("/circle")) == (3, 6)  # a circle is not tried again
 
 
 def test_a_download_is_cancelled_and_a_repeated_call_finds_it(site: Site, receiver: Receiver) -> None:
@@ -238,6 +244,25 @@ def test_slow_servers_of_one_user_hold_up_nobody_else(
     told = ended(site, order(site, f"{receiver.url}/talk.wav")["id"])
     assert told["state"] == "completed"
     assert sum(ident in context.current().downloads for ident in slow) == AT_ONCE_EACH
+    over.set()
+
+
+def test_disabling_an_account_ends_its_running_downloads(site: Site, receiver: Receiver) -> None:
+    over = threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        serve(handler, b"x" * 1000, upto=100)
+        over.wait(30)
+
+    receiver.gets = slow
+    made = order(site, f"{receiver.url}/slow.wav")
+    receiver.wait_for(1)
+    context.ledger().run(users.set_disabled, site.user().id, disabled=True, actor="system:test")
+    until = time.monotonic() + 20
+    while not (refusal := context.current().shelf.load(made["id"]).refusal):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert (refusal.code, context.current().downloads) == ("not_allowed", {})
     over.set()
 
 

@@ -25,6 +25,12 @@ ACTOR = "user:ann"
         ("a\u0308", ("ä",)),
         ("x\u0007y", ("x y",)),
         (" , #,", ()),
+        (
+            "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            ("\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",),
+        ),
+        ("\u0915\u094d\u200d\u0937\u200d", ("\u0915\u094d\u200d\u0937",)),
+        ("bo\u200dard\u200c, board, \u200d", ("board",)),
     ],
 )
 def test_tags_are_normalised(typed: str, stored: tuple[str, ...]) -> None:
