@@ -36,7 +36,10 @@ WEIGHTS = {REPETITION: 4.0, NO_SPEECH: 3.0, NO_TEXT: 3.0, TOO_FAST: 2.0, LOW_CON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowText:
-    """One decoding of one window; word times are seconds from the span's start."""
+    """One decoding of one window; word times are seconds from the span's start.
+
+    `ended` tells that the model ended the text, not the limit of tokens.
+    """
 
     text: str
     words: tuple[Word, ...]
@@ -46,6 +49,7 @@ class WindowText:
     compression_ratio: float
     temperature: float
     language: str = "en"
+    ended: bool = True
 
 
 def doubts(decoded: WindowText, window: Window, speech: Sequence[Stretch]) -> tuple[str, ...]:
@@ -95,6 +99,7 @@ def together(parts: Sequence[WindowText]) -> WindowText:
         no_speech_prob=max((part.no_speech_prob for part in parts), default=0.0),
         compression_ratio=compression_ratio(text),
         temperature=max((part.temperature for part in parts), default=0.0),
+        ended=all(part.ended for part in parts),
     )
 
 

@@ -30,7 +30,7 @@ from tasks.models.devices import DevicePlan, fitted, plan_device, prepare_librar
 
 logger = logging.getLogger(__name__)
 
-DECODING_VERSION = 9  # count up when windows, decoding, checks or word times change
+DECODING_VERSION = 10  # count up when windows, decoding, checks or word times change
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {DECODING_VERSION}"
 )

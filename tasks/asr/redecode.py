@@ -2,10 +2,11 @@
 
 Text that seems invented is first stripped of its echoes, which costs nothing; if that alone is enough, only the audio
 after the first echo is decoded again. Otherwise the window is encoded again, padded with silence to the length that the
-model was trained on, which ends most loops. Text that still seems invented is decoded with no three tokens repeated,
-and what stays doubtful is decoded in narrower parts, which recovers dropped sentences. Speech that still has no text is
-decoded on its own, then with its surroundings. Where none of this helps, as with singing, the attempt ends early and
-the reason is recorded. What may be speech though the detector did not find it is decoded last, for its sure words.
+model was trained on, which ends most loops; what repeats the same words then was said. Text that still seems invented
+is decoded with no three tokens repeated, and what stays doubtful is decoded in narrower parts, which recovers dropped
+sentences. Speech that still has no text is decoded on its own, then with its surroundings. Where none of this helps, as
+with singing, the attempt ends early and the reason is recorded. What may be speech though the detector did not find it
+is decoded last, for its sure words.
 """
 
 from collections.abc import Sequence
@@ -78,9 +79,10 @@ def redecode_doubtful(
         return second_passes.get(index, first_passes[index])
 
     def retry(indices: Sequence[int], search: Search) -> None:
-        for index, candidate in zip(
+        for index, heard in zip(
             indices, decode_takes([takes[index] for index in indices], search, span_decoder), strict=True
         ):
+            candidate = confirmed(heard, first_passes[index]) if search is PADDED else heard
             second_passes[index] = better(second_passes[index], candidate) if index in second_passes else candidate
 
     retry([index for index in doubtful if latest(index)[1]], PADDED)
@@ -104,6 +106,19 @@ def redecode_doubtful(
 
 def best_of(first: Candidate, second: Candidate) -> Candidate:
     return first if first is second else better(first, second)
+
+
+def confirmed(second: Candidate, first: Candidate) -> Candidate:
+    """Return the padded hearing, without doubt if it repeats the first one.
+
+    A loop goes on to the limit of tokens, or ends elsewhere in another encoding. A hearing that may not repeat itself
+    would lose what was said.
+    """
+    (text, reasons), (first_text, first_reasons) = second, first
+    is_same = [bare(word) for word in text.words] == [bare(word) for word in first_text.words]
+    if reasons == (REPETITION,) and REPETITION in first_reasons and is_same and text.ended and first_text.ended:
+        return text, ()
+    return second
 
 
 def redecode_after_loop(

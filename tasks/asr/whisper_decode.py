@@ -146,8 +146,10 @@ class Decoder:
         return encoded
 
     def languages(self, windows: Sequence[Encoded]) -> list[dict[str, float]]:
-        """Return the probability of each language that the model supports, for each window."""
-        answers = self.model.model.detect_language(_together(windows))
+        """Return the probability of each language for each window."""
+        halves = [replace(window, states=window.states[:, ::2]) for window in windows]  # they tell it as well as all
+        batches = _in_batches(halves, self._at_once(len(halves)))  # one by one on a CPU, as in `encoded`
+        answers = [answer for batch in batches for answer in self.model.model.detect_language(_together(batch))]
         return [{token[2:-2]: float(probability) for token, probability in answer} for answer in answers]
 
     def texts(self, windows: Sequence[Encoded], languages: Sequence[str], search: Search) -> list[WindowText]:
@@ -159,8 +161,8 @@ class Decoder:
         states = _together(windows, more=MORE_SILENT_STATES)
         results = self._generated(states, prompts, search, limit)
         if any(self._cut_short(result, prompt, limit) for result, prompt in zip(results, prompts, strict=True)):
-            self.dense = True  # the rest of this speaker or language will need it too
-            results = self._generated(states, prompts, search, high_limit)
+            self.dense, limit = True, high_limit  # the rest of this speaker or language will need it too
+            results = self._generated(states, prompts, search, limit)
         tokens = [
             [token for token in result.sequences_ids[0] if token < prompt.tokenizer.eot]
             for result, prompt in zip(results, prompts, strict=True)
@@ -173,6 +175,7 @@ class Decoder:
                 result=result,
                 temperature=search.temperature,
                 language=language,
+                limit=limit,
             )
             for text_tokens, words, result, prompt, language in zip(
                 tokens, timed, results, prompts, languages, strict=True
@@ -181,7 +184,8 @@ class Decoder:
 
     def _generated(self, states: Any, prompts: Sequence[Prompt], search: Search, tokens: int) -> list[Any]:
         """Generate at most this many tokens for each window."""
-        search_options: dict[str, Any] = {"beam_size": self.options.beam_size}
+        # without a length penalty, CTranslate2 ends a search with its best text, not after five texts
+        search_options: dict[str, Any] = {"beam_size": self.options.beam_size, "length_penalty": 0.0}
         if search.temperature:
             search_options = {
                 "beam_size": 1,
@@ -343,18 +347,22 @@ def inside(window: Window, speech: Sequence[Stretch]) -> list[Stretch]:
     ]
 
 
-def window_text(*, text: str, words: Sequence[Word], result: Any, temperature: float, language: str) -> WindowText:
-    """Return a decoded window as one value."""
+def window_text(
+    *, text: str, words: Sequence[Word], result: Any, temperature: float, language: str, limit: int
+) -> WindowText:
+    """Return a decoded window as one value; it could have `limit` tokens."""
     length = len(result.sequences_ids[0])
+    total = float(result.scores[0]) * (length if temperature else 1)  # of samples, the score is the mean
     return WindowText(
         text=text.strip(),
         words=tuple(words),
         tokens=length,
-        avg_logprob=float(result.scores[0]) * length / (length + 1),
+        avg_logprob=total / (length + 1),
         no_speech_prob=float(result.no_speech_prob),
         compression_ratio=compression_ratio(text),
         temperature=temperature,
         language=language,
+        ended=length < limit,
     )
 
 

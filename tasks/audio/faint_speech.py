@@ -52,46 +52,31 @@ _CHANGES = _RATES_HZ >= SLOWEST_HZ
 class FaintSpeechFinder:
     """Finds what may be speech between two moments of a stream of 16 kHz samples.
 
-    The size of the blocks does not change the result.
+    Only the silences that are asked about are analysed. The size of the blocks does not change the result.
     """
 
     def __init__(self) -> None:
-        self._rest = np.zeros(0, dtype=np.int16)
-        self._last = np.zeros((0, int(_IN_BAND.sum())))  # the latest spectra, to compare with
-        self._levels: Levels = np.zeros((0, BANDS))
-        self._alike: Levels = np.zeros(0)
-        self._first = 0  # number of the first frame held
+        self._blocks: list[Ints] = []
+        self._first = self._behind = 0  # numbers of the first sample held, and of the one after the last
 
     def push(self, block: Ints) -> None:
         """Take the next samples."""
-        samples = np.concatenate((self._rest, block))
-        count = max(0, (len(samples) - FRAME) // HOP + 1)
-        self._rest = samples[count * HOP :]
-        if not count:
-            return
-        frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP][:count]
-        power = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)[:, _IN_BAND]) ** 2
-        shapes = np.sqrt(power) / np.sqrt(power.sum(axis=1, keepdims=True) + TINY)
-        compared = np.concatenate((self._last, shapes))
-        alike = (compared[APART:] * compared[:-APART]).sum(axis=1)[-count:]
-        self._last = compared[-APART:]
-        self._levels = np.concatenate((self._levels, np.round(10 * np.log10(_in_bands(power) + TINY), 3)))
-        self._alike = np.concatenate((self._alike, np.zeros(count - len(alike)), np.round(alike, 4)))
+        self._blocks.append(block)
+        self._behind += len(block)
 
     def forget_before(self, moment_s: float) -> None:
-        """Discard what no later question needs."""
-        surplus = min(len(self._levels), int(moment_s / HOP_S) - self._first)
-        if surplus > 0:
-            self._levels, self._alike = self._levels[surplus:], self._alike[surplus:]
-            self._first += surplus
+        """Discard the blocks that no question about later moments needs."""
+        while self._blocks and self._first + len(self._blocks[0]) <= int(moment_s * SAMPLE_RATE_HZ):
+            self._first += len(self._blocks.pop(0))
 
     def between(self, start_s: float, end_s: float) -> list[Stretch]:
         """Return what may be speech in a silence of the detector, not at its edges."""
-        first = max(0, int(np.ceil((start_s + BESIDE_S) / HOP_S)) - self._first)
-        behind = int((end_s - BESIDE_S - FRAME / SAMPLE_RATE_HZ) / HOP_S) + 1 - self._first
+        first = max(0, int(np.ceil((start_s + BESIDE_S) / HOP_S)))
+        behind = int((end_s - BESIDE_S - FRAME / SAMPLE_RATE_HZ) / HOP_S) + 1
+        behind = min(behind, (self._behind - FRAME) // HOP + 1)
         if behind - first < LOOK:
             return []
-        levels, alike = self._levels[first:behind], self._alike[first:behind]
+        levels, alike = self._analysed(first, behind)
         above = np.clip(levels - np.percentile(levels, ROOM_PERCENTILE, axis=0), 0.0, MOST_DB)
         spoken = [
             _is_like_speech(above[place : place + LOOK], alike[place : place + LOOK])
@@ -100,15 +85,35 @@ class FaintSpeechFinder:
         found: list[Stretch] = []
         for begin, end in _runs(spoken):
             begin_frame, end_frame = begin * STEP, (end - 1) * STEP + LOOK
-            at = self._first + first
-            stretch = _loud_part(above[begin_frame:end_frame], (at + begin_frame) * HOP_S)
+            stretch = _loud_part(above[begin_frame:end_frame], (first + begin_frame) * HOP_S)
             if found and stretch.start_s - found[-1].end_s < JOIN_S:
                 stretch = Stretch(start_s=found.pop().start_s, end_s=stretch.end_s)
             found.append(stretch)
         return found
 
+    def _analysed(self, first: int, behind: int) -> tuple[Levels, Levels]:
+        """Return the frames' levels, and their likeness to earlier frames."""
+        begin = max(0, first - APART)
+        samples = self._samples(begin * HOP, (behind - 1) * HOP + FRAME)
+        frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+        power = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)[:, _IN_BAND]) ** 2
+        shapes = np.sqrt(power) / np.sqrt(power.sum(axis=1, keepdims=True) + TINY)
+        alike = np.zeros(len(frames))  # nothing is like what came before the first sample
+        alike[APART:] = (shapes[APART:] * shapes[:-APART]).sum(axis=1)
+        levels = np.round(10 * np.log10(in_bands(power) + TINY), 3)
+        return levels[first - begin :], np.round(alike, 4)[first - begin :]
 
-def _in_bands(power: Levels) -> Levels:
+    def _samples(self, first: int, behind: int) -> Ints:
+        """Return the samples between two numbers, from the blocks that hold them."""
+        parts, at = [], self._first
+        for block in self._blocks:
+            if at < behind and at + len(block) > first:
+                parts.append(block[max(0, first - at) : behind - at])
+            at += len(block)
+        return np.concatenate(parts)
+
+
+def in_bands(power: Levels) -> Levels:
     """Return the mean power in each band."""
     return np.asarray(np.add.reduceat(power, _BEGINS, axis=1) / _WIDTHS, dtype=np.float64)
 

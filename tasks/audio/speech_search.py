@@ -58,7 +58,7 @@ class SpeechSearch:
         else:
             silent_s = min(settled_s, settled_s if open_since_s is None else open_since_s)
             maybe += self._parts(silent_s)
-        self._faint.forget_before(self._judged_s)
+        self._faint.forget_before(self.settled_s)
         return FoundSpeech(speech=tuple(speech), maybe=tuple(maybe))
 
     def finish(self) -> FoundSpeech:

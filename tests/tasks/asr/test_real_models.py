@@ -3,6 +3,7 @@
 import re
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,12 @@ from storage.domain.records import Options
 from storage.domain.settings import EngineSettings
 from storage.files.file_store import Files
 from tasks.asr.engine import Engine
+from tasks.asr.whisper_decode import Decoder, Search
 from tasks.audio.vad import find_speech
 from tasks.pipeline import transcribe_file
 from tests.conftest import JFK, JFK_TEXT
 from tests.tasks.asr.loudness_engine import LoudnessEngine, write_model
-from tests.tasks.sounds import decoded, tone
+from tests.tasks.sounds import RATE_HZ, decoded, tone
 
 SPANISH = Path(__file__).parents[1] / "speech" / "es.flac"
 
@@ -85,3 +87,44 @@ def test_a_multilingual_model_that_is_here_tells_the_language(
     assert told["und"] == [
         "it sounds like German, but model tiny.en knows only English: transcribe it again with a multilingual model"
     ]
+
+
+def test_a_language_is_told_by_half_of_the_states(base_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ctranslate2.models import Whisper  # not before the engine has prepared its libraries
+
+    asked: list[tuple[int, ...]] = []
+    detect = Whisper.detect_language
+
+    def watched(model: Any, states: Any) -> Any:
+        asked.append(tuple(states.shape))
+        return detect(model, states)
+
+    monkeypatch.setattr(Whisper, "detect_language", watched)
+    decoder = Decoder(model=base_engine.model, options=Options())
+    windows = decoder.encoded([decoded(JFK)[: 5 * RATE_HZ], decoded(SPANISH)[: 3 * RATE_HZ]])
+    english, spanish = decoder.languages(windows)
+    assert english["en"] > 0.9
+    assert spanish["es"] > 0.9
+    assert asked == [(1, (window.states.shape[1] + 1) // 2, window.states.shape[2]) for window in windows]
+
+
+def test_a_search_that_ends_with_its_best_text_finds_the_same(
+    base_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ctranslate2.models import Whisper
+
+    longer: list[Any] = []
+    generate = Whisper.generate
+
+    def watched(model: Any, *given: Any, length_penalty: float, **named: Any) -> Any:
+        assert length_penalty == 0.0
+        longer.extend(generate(model, *given, length_penalty=1.0, **named))
+        return generate(model, *given, length_penalty=length_penalty, **named)
+
+    monkeypatch.setattr(Whisper, "generate", watched)
+    decoder = Decoder(model=base_engine.model, options=Options())
+    (text,) = decoder.texts(decoder.encoded([decoded(JFK)[: 5 * RATE_HZ]]), ["en"], Search())
+    (result,) = longer
+    tokens = result.sequences_ids[0]
+    assert text.text == decoder.prompt("en").tokenizer.decode(tokens).strip()
+    assert text.avg_logprob == pytest.approx(result.scores[0] * len(tokens) / (len(tokens) + 1), abs=1e-3)

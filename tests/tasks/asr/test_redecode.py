@@ -3,19 +3,30 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
 from storage.domain.records import Options
-from tasks.asr.confidence import NO_TEXT, REPETITION, TOO_FAST, UNTRANSCRIBED_S, Candidate, WindowText, doubts
+from tasks.asr import redecode
+from tasks.asr.confidence import (
+    NO_TEXT,
+    REPETITION,
+    TOO_FAST,
+    UNTRANSCRIBED_S,
+    Candidate,
+    WindowText,
+    doubts,
+    loops,
+)
 from tasks.asr.engine import Engine
-from tasks.asr.redecode import PADDED, PARTS_A_WINDOW, PATIENCE, Filled, fill_gaps, redecode_doubtful
+from tasks.asr.redecode import NO_LOOPS, PADDED, PARTS_A_WINDOW, PATIENCE, Filled, fill_gaps, redecode_doubtful
 from tasks.asr.whisper_decode import Decoder, Encoded, Search, SpanDecoder, Take, inside
 from tasks.asr.word_timing import bare
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 from tasks.audio.vad import find_speech
 from tasks.audio.windows import pack, quietest_in
 from tests.conftest import Assembly, Clip
-from tests.tasks.sounds import read_wav
+from tests.tasks.sounds import RATE_HZ, read_wav, silence
 
 Assemble = Callable[..., Assembly]
 
@@ -85,6 +96,28 @@ def test_a_loop_is_decoded_again_padded_with_silence(talk: Talk) -> None:
     assert talk.decoder.searches == [PADDED]
     assert talk.decoder.encodings == 1
     assert (found[1][0].text, found[1][1]) == (talk.firsts[1][0].text, ())
+
+
+@pytest.mark.parametrize("changed", ["nothing", "words", "cut short"])
+def test_what_two_hearings_repeat_in_the_same_words_was_said(
+    engine: Engine, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Nothing in the sound shows the repetition; a hearing that may not repeat itself would win."""
+    monkeypatch.setattr(redecode, "only_said", lambda *_: False)
+    (_, start_s, _), (_, _, end_s) = speech[0].words[:2]
+    phrase = read_wav(speech[0].path)[int(start_s * RATE_HZ) : int(end_s * RATE_HZ)]
+    again = talk_of(engine, np.concatenate([part for _ in range(5) for part in (phrase, silence(0.2))]))
+    ((text, _),) = again.firsts
+    assert loops([word.text for word in text.words])
+    first = {
+        "nothing": text,
+        "words": replace(text, words=text.words[:-1]),
+        "cut short": replace(text, ended=False),
+    }[changed]
+    found, why = again.again([(first, (REPETITION,))])[0]
+    assert (NO_LOOPS in again.decoder.searches) == (changed != "nothing")
+    if changed == "nothing":
+        assert ([bare(word) for word in found.words], why) == ([bare(word) for word in text.words], ())
 
 
 def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:

@@ -7,9 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from storage.domain.records import Stretch
+from tasks.audio import faint_speech
 from tasks.audio.channels import as_ints
 from tasks.audio.decode import Samples
 from tasks.audio.faint_speech import FaintSpeechFinder
+from tasks.audio.gain_control import FRAME
 from tasks.audio.speech_search import FoundSpeech, SpeechSearch, joined, search
 from tasks.audio.vad import SpeechFinder, Voice
 from tests.conftest import JFK, Clip
@@ -25,6 +27,13 @@ class Deaf(Voice):
 
     def probabilities(self, samples: Samples) -> NDArray[np.float32]:
         return np.zeros(len(super().probabilities(samples)), dtype=np.float32)
+
+
+class Sure(Voice):
+    """Hears somebody all the time."""
+
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        return np.ones(len(samples) // FRAME, dtype=np.float32)
 
 
 def seconds(found: Sequence[Stretch], from_s: float, to_s: float) -> float:
@@ -77,6 +86,22 @@ def in_blocks(sound: Samples, size: int, finder: SpeechFinder | None = None) -> 
 @pytest.mark.parametrize("size", [30_000, 10_000_000])
 def test_the_size_of_the_blocks_changes_nothing(talk: Samples, size: int) -> None:
     assert in_blocks(talk, size) == search(talk)
+
+
+def test_only_silences_are_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+    in_bands = faint_speech.in_bands
+
+    def watched(power: NDArray[np.float64]) -> NDArray[np.float64]:
+        judged.append(len(power))
+        return in_bands(power)
+
+    monkeypatch.setattr(faint_speech, "in_bands", watched)
+    sound = noise(60.0, 0.1)
+    assert in_blocks(sound, 160_000, SpeechFinder(Sure())).maybe == ()
+    assert judged == []
+    in_blocks(sound[: 10 * RATE_HZ], 160_000, SpeechFinder(Deaf()))
+    assert sum(judged) * faint_speech.HOP_S < 10.0
 
 
 def test_what_a_detector_misses_everywhere_may_be_speech_in_order(talk: Samples) -> None:
