@@ -184,8 +184,7 @@ class Decoder:
 
     def _generated(self, states: Any, prompts: Sequence[Prompt], search: Search, tokens: int) -> list[Any]:
         """Generate at most this many tokens for each window."""
-        # without a length penalty, CTranslate2 ends a search with its best text, not after five texts
-        search_options: dict[str, Any] = {"beam_size": self.options.beam_size, "length_penalty": 0.0}
+        search_options: dict[str, Any] = {"beam_size": self.options.beam_size}
         if search.temperature:
             search_options = {
                 "beam_size": 1,
@@ -352,12 +351,11 @@ def window_text(
 ) -> WindowText:
     """Return a decoded window as one value; it could have `limit` tokens."""
     length = len(result.sequences_ids[0])
-    total = float(result.scores[0]) * (length if temperature else 1)  # of samples, the score is the mean
     return WindowText(
         text=text.strip(),
         words=tuple(words),
         tokens=length,
-        avg_logprob=total / (length + 1),
+        avg_logprob=float(result.scores[0]) * length / (length + 1),
         no_speech_prob=float(result.no_speech_prob),
         compression_ratio=compression_ratio(text),
         temperature=temperature,

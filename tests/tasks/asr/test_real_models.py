@@ -13,7 +13,7 @@ from storage.domain.records import Options
 from storage.domain.settings import EngineSettings
 from storage.files.file_store import Files
 from tasks.asr.engine import Engine
-from tasks.asr.whisper_decode import Decoder, Search
+from tasks.asr.whisper_decode import Decoder
 from tasks.audio.vad import find_speech
 from tasks.pipeline import transcribe_file
 from tests.conftest import JFK, JFK_TEXT
@@ -106,25 +106,3 @@ def test_a_language_is_told_by_half_of_the_states(base_engine: Engine, monkeypat
     assert english["en"] > 0.9
     assert spanish["es"] > 0.9
     assert asked == [(1, (window.states.shape[1] + 1) // 2, window.states.shape[2]) for window in windows]
-
-
-def test_a_search_that_ends_with_its_best_text_finds_the_same(
-    base_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ctranslate2.models import Whisper
-
-    longer: list[Any] = []
-    generate = Whisper.generate
-
-    def watched(model: Any, *given: Any, length_penalty: float, **named: Any) -> Any:
-        assert length_penalty == 0.0
-        longer.extend(generate(model, *given, length_penalty=1.0, **named))
-        return generate(model, *given, length_penalty=length_penalty, **named)
-
-    monkeypatch.setattr(Whisper, "generate", watched)
-    decoder = Decoder(model=base_engine.model, options=Options())
-    (text,) = decoder.texts(decoder.encoded([decoded(JFK)[: 5 * RATE_HZ]]), ["en"], Search())
-    (result,) = longer
-    tokens = result.sequences_ids[0]
-    assert text.text == decoder.prompt("en").tokenizer.decode(tokens).strip()
-    assert text.avg_logprob == pytest.approx(result.scores[0] * len(tokens) / (len(tokens) + 1), abs=1e-3)
