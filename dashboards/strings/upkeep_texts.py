@@ -1,5 +1,10 @@
 """Texts about backups and upkeep, on the administrators' page System."""
 
+from dashboards.strings.translated_module import translate_constants
+from storage.domain.translation import gettext as _
+
+translate_constants(__name__)
+
 # Backups
 BACKUPS = "Backups"
 FOLDER = "the storage folder"
@@ -20,27 +25,30 @@ BACKUP_RUNNING = {"backup": "A backup is being made.", "drill": "A backup is bei
 
 
 def backups_about(url: str, at: str) -> str:
-    when = f"Every day at {at} UTC" if at else "Only by `transcriber admin backup`"
-    return f"{when}, to {url}. Each is restored on trial and compared."
+    if at:
+        return _("Every day at {at} UTC, to {url}. Each is restored on trial and compared.", at=at, url=url)
+    return _("Only by `transcriber admin backup`, to {url}. Each is restored on trial and compared.", url=url)
 
 
 def backup_failed(when: str, why: str) -> str:
-    return f"Failed {when}: {why}"
+    return _("Failed {when}: {why}", when=when, why=why)
 
 
 def trial_passed(when: str) -> str:
-    return f"passed {when}"
+    return _("passed {when}", when=when)
 
 
 def trial_failed(problems: str) -> str:
-    return f"failed: {problems}"
+    return _("failed: {problems}", problems=problems)
 
 
 # A disk that is nearly full
 def disk_low(free: str, spare: str) -> str:
-    return (
-        f"The disk is nearly full: {free} are free, and {spare} are kept for what is in progress. New recordings are "
-        "not accepted until there is room again; everything else works."
+    return _(
+        "The disk is nearly full: {free} are free, and {spare} are kept for what is in progress. New recordings are "
+        "not accepted until there is room again; everything else works.",
+        free=free,
+        spare=spare,
     )
 
 
@@ -49,4 +57,6 @@ CANARY = "Canary"
 
 
 def canary(took_s: float | None) -> str:
-    return "has not flown yet" if took_s is None else f"transcribed in {took_s:.1f} s"
+    if took_s is None:
+        return _("has not run yet")
+    return _("transcribed in {took_s:.1f} s", took_s=took_s)

@@ -22,7 +22,7 @@ class HoldKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class LegalHold:
     """A hold; `subject` is the id of a job or a person, or a tag."""
 
     kind: HoldKind
@@ -35,11 +35,11 @@ class Hold:
 ALL = "SELECT kind, subject, reason, made_by, made_at FROM holds ORDER BY made_at, subject"
 
 
-def all_of(con: DuckDBPyConnection) -> list[Hold]:
+def all_of(con: DuckDBPyConnection) -> list[LegalHold]:
     """Return all holds, oldest first."""
     names = ("kind", "subject", "reason", "made_by", "made_at")
     rows = [dict(zip(names, row, strict=True)) for row in con.execute(ALL).fetchall()]
-    return [Hold(**row | {"kind": HoldKind(row["kind"])}) for row in rows]
+    return [LegalHold(**row | {"kind": HoldKind(row["kind"])}) for row in rows]
 
 
 PUT = """
