@@ -19,7 +19,7 @@ from storage.domain.tags import SEPARATOR, one_tag
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store, legal_holds
 from storage.jobs.kept_parts import KeptPart
-from storage.jobs.legal_holds import Hold
+from storage.jobs.legal_holds import LegalHold
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 
@@ -63,7 +63,7 @@ class RetentionState:
     """The rules, the holds, and what is due."""
 
     rules: tuple[Rule, ...]
-    holds: tuple[Hold, ...]
+    holds: tuple[LegalHold, ...]
     due: tuple[Due, ...]
 
 
