@@ -135,7 +135,7 @@ def test_a_format_is_a_spec_and_a_writer(tree: Path) -> None:
     assert found["written"] == "[1.50]Hello.\n"
     assert "talk.lrc" in found["in_zip"]
     assert found["name"].endswith(".lrc")
-    assert ["lrc", "LRC"] in found["lists"]
+    assert found["lists"]["lrc"] == "LRC"
     assert found["command"] == ["lrc"]
     assert "lrc" in found["form"]
 
