@@ -38,6 +38,7 @@ KEYWORDS = {
     "NotReady": (0,),
     "NotSignedIn": (0,),
     "RegistrationClosed": (0,),
+    "SummaryFailed": (1,),
 }
 """The functions and errors whose arguments are translated, and which of them."""
 WORD = re.compile(r"[^\W\d_]{2}")

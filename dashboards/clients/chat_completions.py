@@ -15,18 +15,24 @@ from dashboards.clients.outgoing_http import OutgoingAnswer
 from storage.domain.errors import HostUnreachable, OutgoingRefused, SummaryFailed
 from storage.domain.settings import SummarySettings
 from storage.domain.settings.summary_settings import ALLOWED
+from storage.domain.translation import marked
 
 MAX_ANSWER_BYTES = 4 << 20
 THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 """What some models write before their answer."""
 REASONS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "it does not accept the key; an administrator can correct TRANSCRIBER_SUMMARY_KEY",
-    HTTPStatus.FORBIDDEN: "it does not allow this to the key; an administrator can correct TRANSCRIBER_SUMMARY_KEY",
-    HTTPStatus.NOT_FOUND: "it has no such model or address; an administrator can correct TRANSCRIBER_SUMMARY_MODEL and "
-    "TRANSCRIBER_SUMMARY_URL",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the text is too long for it; an administrator can lower "
-    "TRANSCRIBER_SUMMARY_MAX_CHARS",
-    HTTPStatus.TOO_MANY_REQUESTS: "it has too many requests at the moment; try again later",
+    HTTPStatus.UNAUTHORIZED: marked("it does not accept the key; an administrator can correct TRANSCRIBER_SUMMARY_KEY"),
+    HTTPStatus.FORBIDDEN: marked(
+        "it does not allow this to the key; an administrator can correct TRANSCRIBER_SUMMARY_KEY"
+    ),
+    HTTPStatus.NOT_FOUND: marked(
+        "it has no such model or address; an administrator can correct TRANSCRIBER_SUMMARY_MODEL and "
+        "TRANSCRIBER_SUMMARY_URL"
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: marked(
+        "the text is too long for it; an administrator can lower TRANSCRIBER_SUMMARY_MAX_CHARS"
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: marked("it has too many requests at the moment; try again later"),
 }
 
 
@@ -54,16 +60,20 @@ async def complete(settings: SummarySettings, messages: Sequence[Mapping[str, st
         async with asyncio.timeout(patience_s), sent as answer:
             return _said(host, await _body(host, answer))
     except TimeoutError:
-        raise SummaryFailed(host, f"it took longer than {patience_s:g} s; try again later") from None
+        raise SummaryFailed(
+            host, "it took longer than {patience_s:g} s; try again later", {"patience_s": patience_s}
+        ) from None
     except OutgoingRefused as error:
-        raise SummaryFailed(host, f"its address is not public; an administrator can list it in {ALLOWED}") from error
+        raise SummaryFailed(
+            host, "its address is not public; an administrator can list it in {setting}", {"setting": ALLOWED}
+        ) from error
     except HostUnreachable as error:
-        raise SummaryFailed(host, f"{error.reason}; try again later") from error
+        raise SummaryFailed(host, "{reason}; try again later", {"reason": error.reason}) from error
 
 
 async def _body(host: str, answer: OutgoingAnswer) -> bytes:
     if answer.status != HTTPStatus.OK:
-        raise SummaryFailed(host, _refusal(answer.status))
+        raise _refusal(host, answer.status)
     found = b""
     async for block in answer.body:
         found += block
@@ -72,9 +82,12 @@ async def _body(host: str, answer: OutgoingAnswer) -> bytes:
     return found
 
 
-def _refusal(status: int) -> str:
-    usual = f"it answers with an error of its own (HTTP {status}); try again later"
-    return REASONS.get(HTTPStatus(status), usual) if status in set(HTTPStatus) else usual
+def _refusal(host: str, status: int) -> SummaryFailed:
+    if status in REASONS:
+        return SummaryFailed(host, REASONS[status])
+    return SummaryFailed(
+        host, "it answers with an error of its own (HTTP {status}); try again later", {"status": status}
+    )
 
 
 def _said(host: str, body: bytes) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.domain.errors import TranscriberError
+
 logger = logging.getLogger(__name__)
 TOLD_AGAIN_AFTER_S = 1.0
 SUMMARIES_AT_ONCE = 2
@@ -59,7 +61,7 @@ class SummaryRuns:
     """The runs by job; used on the loop of the web process alone."""
 
     running: dict[str, SummaryRun] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, TranscriberError] = field(default_factory=dict)
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SUMMARIES_AT_ONCE))
 
     def begin(self, job_id: str, parts: int) -> SummaryRun:
@@ -68,7 +70,7 @@ class SummaryRuns:
         self.running[job_id] = run = SummaryRun(parts=parts)
         return run
 
-    def end(self, job_id: str, problem: str | None) -> None:
+    def end(self, job_id: str, problem: TranscriberError | None) -> None:
         """Note that a summary has ended; without a problem there is one now."""
         self.running.pop(job_id, None)
         if problem:

@@ -99,7 +99,7 @@ async def order(user: User, job_id: str, number: int) -> None:
     transcript = await db.in_thread(versions.read, holder.files, version)
     parts = parts_of(transcript, settings.summary_max_chars)
     if not parts:
-        raise SummaryFailed(settings.host, "the transcript has no text to summarise")
+        raise SummaryFailed(settings.host, "the transcript has no text to summarize")
     if job.id in holder.summary_runs.running:
         return
     run = holder.summary_runs.begin(job.id, len(parts))
@@ -118,7 +118,8 @@ class _Work:
 
 
 async def _run(work: _Work, transcript: Transcript, parts: Sequence[TextPart]) -> None:
-    holder, problem = context.current(), "it was interrupted; try again"
+    holder = context.current()
+    problem: TranscriberError | None = SummaryFailed(work.settings.host, "it was interrupted; try again")
     try:
         async with holder.summary_runs.room:
             text, chapters, chars = await _summarized(work, transcript, parts)
@@ -135,9 +136,9 @@ async def _run(work: _Work, transcript: Transcript, parts: Sequence[TextPart]) -
             made_at=utc_now(),
         )
         await db.in_thread(summaries.keep, holder.ledger, holder.files, made)
-        problem = ""
+        problem = None
     except TranscriberError as error:
-        problem = str(error)
+        problem = error
     finally:
         holder.summary_runs.end(work.job.id, problem)
         notify.tell(work.job.id, work.job.owner_id)

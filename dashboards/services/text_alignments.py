@@ -8,10 +8,11 @@ import httpx
 from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRuns
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
-from storage.domain import names
+from storage.domain import job_messages, names
 from storage.domain.errors import BadRequest, NotFound, PrefectAway, TranscriberError
 from storage.domain.job_actions import JobAction
 from storage.domain.records import AlignedText, AlignmentState, Job, TextAlignment, User, from_json
+from storage.domain.text_timing_notes import TextNotTimed, TextTimed
 from storage.jobs import alignments, job_store, save_edit
 from storage.remote.alignment_reports import AlignmentReport
 from storage.transcripts import versions
@@ -20,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 PREFECT = "PREFECT_API_URL"
 MAX_TEXT_CHARS = 1_000_000
-NOTE = "Aligned text: {share:.0%} of {words} words heard as written, {timed} timed from the sound"
-LOST = "its run ended without a result; try again"
 
 
 async def ask(user: User, job_id: str, text: str, *, base: int) -> TextAlignment:
@@ -35,7 +34,7 @@ async def ask(user: User, job_id: str, text: str, *, base: int) -> TextAlignment
     """
     job = await db.read(job_access.permitted, user, JobAction.EDIT, job_id)
     if not text.strip() or len(text) > MAX_TEXT_CHARS:
-        raise BadRequest("text", f"send the words that are said, at most {MAX_TEXT_CHARS} characters")
+        raise BadRequest("text", "send the words that are said, at most {most:,} characters", {"most": MAX_TEXT_CHARS})
     if job.options.task == "translate":
         raise BadRequest("text", "this transcript is a translation, whose words are not in the sound")
     runs = context.current().runs
@@ -49,7 +48,7 @@ async def ask(user: User, job_id: str, text: str, *, base: int) -> TextAlignment
         await db.in_thread(context.files().write, sent_as, text.encode())
         run_id = await _start(runs, job, asked, version.stored_as)
     except (TranscriberError, httpx.HTTPError, DeploymentMissing) as error:
-        await _end(job, asked, AlignmentState.FAILED, "it could not be sent to the workers; try again")
+        await _end(job, asked, AlignmentState.FAILED, job_messages.encode(TextNotTimed(sent=False)))
         if isinstance(error, TranscriberError):
             raise
         raise PrefectAway(PREFECT, str(error)) from error
@@ -90,7 +89,9 @@ async def refreshed(job: Job) -> TextAlignment | None:
     if run is not None and not run.ended:
         return found
     again = await db.read(alignments.get, found.id)  # its report may have come in between
-    return again if again.state.finished else await _end(job, again, AlignmentState.FAILED, LOST)
+    if again.state.finished:
+        return again
+    return await _end(job, again, AlignmentState.FAILED, job_messages.encode(TextNotTimed()))
 
 
 async def cancel(user: User, job_id: str) -> TextAlignment:
@@ -124,16 +125,17 @@ async def _save(job: Job, found: TextAlignment) -> TextAlignment:
     try:
         stored = await db.in_thread(context.files().read, names.aligned_text_name(job.id, found.id))
         aligned = from_json(AlignedText, stored)
-        note = NOTE.format(share=aligned.share, words=aligned.words, timed=aligned.timed)
+        done = TextTimed(share=aligned.share, words=aligned.words, timed=aligned.timed)
+        note = job_messages.words(done)  # in English, as all that is stored
         save = (context.ledger(), context.files(), job.id, aligned)
         version = await db.in_ledger(save_edit.align, *save, base=found.base, note=note, actor=found.made_by)
     except TranscriberError as error:
         if error.transient:
             raise
-        return await _end(job, found, AlignmentState.REFUSED, str(error))
-    done = await _end(job, found, AlignmentState.DONE, note, version=version.number)
+        return await _end(job, found, AlignmentState.REFUSED, job_messages.encode(job_messages.raised(error)))
+    ended = await _end(job, found, AlignmentState.DONE, job_messages.encode(done), version=version.number)
     notify.tell(job.id, job.owner_id, version=version.number)
-    return done
+    return ended
 
 
 async def _end(

@@ -313,14 +313,18 @@ def _extent(answer: OutgoingAnswer, have: int) -> tuple[int, int | None]:
     if status in MAY_PASS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise HostUnreachable(host, f"status {status}")
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise BadRequest("url", f"{host} compresses the recording although it was asked not to")
+        raise BadRequest("url", "{host} compresses the recording although it was asked not to", {"host": host})
     if status == HTTPStatus.PARTIAL_CONTENT and (found := RANGE.fullmatch(answer.headers.get("content-range", ""))):
         if int(found[1]) == have:
             return have, None if found[2] == "*" else int(found[2])
     elif status == HTTPStatus.OK:
         length = answer.headers.get("content-length", "")
         return 0, int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
-    raise BadRequest("url", f"{host} answers with status {status}; open the address in a browser to see why")
+    raise BadRequest(
+        "url",
+        "{host} answers with status {status}; open the address in a browser to see why",
+        {"host": host, "status": status},
+    )
 
 
 def _validator_of(answer: OutgoingAnswer) -> str | None:

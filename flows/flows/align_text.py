@@ -15,6 +15,7 @@ from flows.worker.abandoned_runs import DEATHS
 from storage.domain import names
 from storage.domain.deployments import Deployment
 from storage.domain.errors import AlreadyStored, TextDoesNotMatch, TranscriberError
+from storage.domain.job_messages import encode, raised
 from storage.domain.records import AlignedText, AlignmentState, Plan, Transcript, Word, from_json, to_json
 from storage.remote.alignment_reports import AlignmentReporter
 
@@ -113,7 +114,7 @@ async def align_text(alignment_id: str, stored_as: str, text: str, result: str) 
         work = TextAlignmentRun(here, flag, reporter, deaths=int(run.labels.get(DEATHS, 0)))
 
         async def report(state: AlignmentState, error: TranscriberError) -> None:
-            await in_thread(lambda: reporter.send(state, detail=str(error)))
+            await in_thread(lambda: reporter.send(state, detail=encode(raised(error))))
 
         try:
             if (await in_thread(lambda: reporter.send(AlignmentState.RUNNING))).state.finished:

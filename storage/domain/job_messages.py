@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never, cast
 
-from storage.domain import errors, interruptions, transcript_notes
+from storage.domain import errors, interruptions, text_timing_notes, transcript_notes
 from storage.domain.durations import roughly
 from storage.domain.interruptions import (
     CommandSilent,
@@ -22,6 +22,7 @@ from storage.domain.interruptions import (
     RunPostponed,
 )
 from storage.domain.model_names import display_name
+from storage.domain.text_timing_notes import TextTimingNote
 from storage.domain.transcript_notes import TranscriptNote
 from storage.domain.translation import gettext as _
 
@@ -232,6 +233,7 @@ JobMessage = (
     | ModelUnavailable
     | Raised
     | TranscriptNote
+    | TextTimingNote
 )
 
 
@@ -280,6 +282,8 @@ def words(message: JobMessage) -> str:  # noqa: PLR0911, PLR0912 - a line for ea
     """Put a message into words."""
     if isinstance(message, TranscriptNote):
         return transcript_notes.words(message)
+    if isinstance(message, TextTimingNote):
+        return text_timing_notes.words(message)
     match message:
         case Sentence():
             return message.text

@@ -5,6 +5,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from storage.domain import job_messages
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import AlignmentsBusy, NotFound, TranscriptMoved
 from storage.domain.job_actions import JobAction
@@ -96,15 +97,18 @@ def end(
     actor: str,
     version: int | None = None,
 ) -> TextAlignment:
-    """Note how it ended; the first end counts. Saving the version has an audit row of its own."""
+    """Note how it ended, with a message as `job_messages.encode` returns it; the first end counts.
+
+    Saving the version has an audit row of its own.
+    """
     found = get(con, alignment_id)
     if found.state.finished:
         return found
     progress = 1.0 if state is AlignmentState.DONE else found.progress
     values: dict[str, Any] = {"id": alignment_id, "state": state.value, "progress": progress}
-    con.execute(END, values | {"detail": detail[:500], "version": version})
+    con.execute(END, values | {"detail": detail, "version": version})
     if state is not AlignmentState.DONE:
-        told = {"alignment": alignment_id, "state": state.value, "detail": detail[:500]}
+        told = {"alignment": alignment_id, "state": state.value, "detail": job_messages.for_audit(detail)}
         audit.record(con, actor=actor, action="alignment.end", subject=found.job_id, detail=told)
     return get(con, alignment_id)
 

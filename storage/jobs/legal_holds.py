@@ -56,7 +56,7 @@ def put(con: DuckDBPyConnection, kind: HoldKind, subject: str, *, reason: str, a
     """
     reason = reason.strip()
     if not 1 <= len(reason) <= MAX_REASON_CHARS or not reason.isprintable():
-        raise BadRequest("reason", f"say in 1 to {MAX_REASON_CHARS} characters, on one line, why")
+        raise BadRequest("reason", "say in 1 to {most} characters, on one line, why", {"most": MAX_REASON_CHARS})
     con.execute(PUT, {"kind": kind, "subject": subject, "reason": reason, "actor": actor, "now": utc_now()})
     audit.record(con, actor=actor, action="hold.put", subject=subject, detail={"kind": kind, "reason": reason})
 

@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboards.http.identity import caller_of
+from dashboards.http.identity import caller_of, language_of
 from dashboards.services import text_alignments
+from storage.domain import translation
+from storage.domain.job_messages import text_of
 from storage.domain.records import AlignmentState, TextAlignment, to_json
 from storage.remote import alignment_reports
 
@@ -52,25 +54,26 @@ async def start(request: Request, job_id: str, body: CorrectedText) -> Alignment
     before can be restored.
     """
     user = caller_of(request).the_user()
-    return _body(await text_alignments.ask(user, job_id, body.text, base=body.version))
+    return await _body(request, await text_alignments.ask(user, job_id, body.text, base=body.version))
 
 
 @router.get("/v1/jobs/{job_id}/alignment")
 async def look(request: Request, job_id: str) -> AlignmentBody | None:
     """Return how far the last corrected text is; null if none was sent."""
     found = await text_alignments.latest(caller_of(request).the_user(), job_id)
-    return _body(found) if found else None
+    return await _body(request, found) if found else None
 
 
 @router.delete("/v1/jobs/{job_id}/alignment")
 async def cancel(request: Request, job_id: str) -> AlignmentBody:
     """Cancel the corrected text in progress; one that ended stays as it is."""
-    return _body(await text_alignments.cancel(caller_of(request).the_user(), job_id))
+    return await _body(request, await text_alignments.cancel(caller_of(request).the_user(), job_id))
 
 
-def _body(found: TextAlignment) -> AlignmentBody:
-    names = AlignmentBody.model_fields
-    return AlignmentBody(**{name: getattr(found, name) for name in names})
+async def _body(request: Request, found: TextAlignment) -> AlignmentBody:
+    with translation.speaking(await language_of(request)):
+        said = {"detail": text_of(found.detail)}
+    return AlignmentBody(**{name: getattr(found, name) for name in AlignmentBody.model_fields} | said)
 
 
 async def report(request: Request) -> Response:

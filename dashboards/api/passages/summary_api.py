@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.api.passages.passage_files import answer
 from dashboards.api.transcript_api import actor_names
-from dashboards.http.identity import caller_of
+from dashboards.http.identity import caller_of, language_of
 from dashboards.presenters import passage_text
 from dashboards.runtime import context, db, security_log
 from dashboards.services import job_access, summarizing
+from storage.domain import translation
 from storage.domain.errors import NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, Summary, User, to_json
@@ -84,7 +85,7 @@ class SummaryState(BaseModel):
 async def get_summary(request: Request, job_id: str) -> SummaryState:
     """Return the newest summary, and what would be sent where for another one."""
     user = caller_of(request).the_user()
-    return await _state(user, await _own(request, job_id))
+    return await _state(request, user, await _own(request, job_id))
 
 
 @router.post("/v1/jobs/{job_id}/summary", status_code=202)
@@ -96,7 +97,7 @@ async def order_summary(request: Request, job_id: str, body: SummaryOrder) -> Su
     """
     user = caller_of(request).the_user()
     await summarizing.order(user, job_id, body.version)
-    return await _state(user, await db.read(job_access.visible, user, job_id))
+    return await _state(request, user, await db.read(job_access.visible, user, job_id))
 
 
 @router.get("/v1/jobs/{job_id}/summary/export", response_class=Response)
@@ -122,15 +123,17 @@ async def _own(request: Request, job_id: str) -> Job:
     return job
 
 
-async def _state(user: User, job: Job) -> SummaryState:
+async def _state(request: Request, user: User, job: Job) -> SummaryState:
     runs = context.current().summary_runs  # looked at first: what has ended by now can be read below
     running, problem = runs.running.get(job.id), runs.problems.get(job.id)
     made, offered = await asyncio.gather(db.in_thread(_newest, job), db.in_thread(_offer, user, job))
     names = await db.read(actor_names, [made.made_by]) if made else {}
+    with translation.speaking(await language_of(request)):
+        why = str(problem) if problem and offered else None
     return SummaryState(
         summary=_shown(made, names) if made else None,
         running=RunBody(part=running.part, parts=running.parts) if running else None,
-        problem=problem if offered else None,
+        problem=why,
         offer=offered,
     )
 

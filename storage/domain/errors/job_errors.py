@@ -31,7 +31,11 @@ class JobHeld(TranscriberError):
         self.job_id, self.reason = job_id, reason
 
     def __str__(self) -> str:
-        return f"job {self.job_id} is under a legal hold ({self.reason}); ask an administrator to release it first"
+        return _(
+            "job {job_id} is under a legal hold ({reason}); ask an administrator to release it first",
+            job_id=self.job_id,
+            reason=self.reason,
+        )
 
 
 class NotFound(TranscriberError):
@@ -113,8 +117,8 @@ class AlignmentsBusy(TranscriberError):
 
     def __str__(self) -> str:
         if self.same_job:
-            return "another text of this recording is getting its times; wait until it is done, or cancel it"
-        return "too many texts are getting their times at the moment; try again in a minute"
+            return _("another text of this recording is getting its times; wait until it is done, or cancel it")
+        return _("too many texts are getting their times at the moment; try again in a minute")
 
 
 class TextDoesNotMatch(TranscriberError):
@@ -127,9 +131,10 @@ class TextDoesNotMatch(TranscriberError):
         self.share = share
 
     def __str__(self) -> str:
-        return (
-            f"only {self.share:.0%} of the text's words are in the recording in this order, so it is not what is said "
-            "there, and nothing was changed; check that it is the right text"
+        return _(
+            "only {share:.0%} of the text's words are in the recording in this order, so it is not what is said there, "
+            "and nothing was changed; check that it is the right text",
+            share=self.share,
         )
 
 

@@ -77,16 +77,19 @@ class HostUnreachable(TranscriberError):
 
 
 class SummaryFailed(TranscriberError):
-    """The server that an administrator named for summaries gave none."""
+    """The server that an administrator named for summaries gave none.
+
+    `values` are those in the `{places}` of the reason, so that it can be translated.
+    """
 
     status, code, transient = 502, "summary_failed", True
 
-    def __init__(self, host: str, reason: str) -> None:
-        super().__init__(host, reason)
-        self.host, self.reason = host, reason
+    def __init__(self, host: str, reason: str, values: dict[str, object] | None = None) -> None:
+        super().__init__(host, reason, *([values] if values else []))
+        self.host, self.reason, self.values = host, reason, values or {}
 
     def __str__(self) -> str:
-        return f"{self.host} made no summary: {self.reason}"
+        return _("{host} made no summary: {reason}", host=self.host, reason=_(self.reason, **self.values))
 
 
 class SummariesOff(TranscriberError):
@@ -95,7 +98,7 @@ class SummariesOff(TranscriberError):
     status, code = 409, "summaries_off"
 
     def __str__(self) -> str:
-        return (
+        return _(
             "summaries are off; an administrator can set TRANSCRIBER_SUMMARY_URL and TRANSCRIBER_SUMMARY_MODEL to an "
             "OpenAI-compatible server"
         )

@@ -208,14 +208,20 @@ class LedgerNewer(LedgerUnreadable):
 
     def __str__(self) -> str:
         undo = (
-            f"`transcriber admin restore {self.backup}`, the copy that the update made before it changed anything"
+            _(
+                "`transcriber admin restore {backup}`, the copy that the update made before it changed anything",
+                backup=self.backup,
+            )
             if self.backup
-            else "`transcriber admin restore` and a backup that is older than the update"
+            else _("`transcriber admin restore` and a backup that is older than the update")
         )
-        return (
-            f"{self.path} was written by a newer version of Whisper Transcriber (its schema is version {self.has}, "
-            f"this program knows up to {self.knows}), and was not changed; start that version again, or go back with "
-            f"{undo}"
+        return _(
+            "{path} was written by a newer version of Whisper Transcriber (its schema is version {has}, this program "
+            "knows up to {knows}), and was not changed; start that version again, or go back with {undo}",
+            path=self.path,
+            has=self.has,
+            knows=self.knows,
+            undo=undo,
         )
 
 

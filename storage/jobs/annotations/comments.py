@@ -37,7 +37,7 @@ class Passage:
         """
         quote = " ".join(self.quote.split())
         if not 1 <= len(quote) <= MAX_QUOTE_CHARS:
-            raise BadRequest("quote", f"use 1 to {MAX_QUOTE_CHARS} characters of the text")
+            raise BadRequest("quote", "use 1 to {most} characters of the text", {"most": MAX_QUOTE_CHARS})
         if not 0 <= self.start_s <= self.end_s:
             raise BadRequest("end_s", "it is before the start of the passage")
         return dataclasses.replace(self, quote=quote)
@@ -116,7 +116,7 @@ def _passage_note(passage: Passage, *, text: str, actor: str) -> Note:
 def _put(con: DuckDBPyConnection, job_id: str, note: Note, action: str) -> Note:
     job = job_rows.get(con, job_id)
     if count(con, job_id) >= MAX_OF_A_JOB:
-        raise BadRequest("comments", f"a recording has at most {MAX_OF_A_JOB}; delete some first")
+        raise BadRequest("comments", "a recording has at most {most}; delete some first", {"most": MAX_OF_A_JOB})
     if note.made_by == f"user:{job.owner_id}":
         note = dataclasses.replace(note, seen_at=note.made_at)
     notes.put(con, job_id, note)

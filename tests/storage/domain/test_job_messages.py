@@ -36,6 +36,7 @@ from storage.domain.job_messages import (
     raised,
     text_of,
 )
+from storage.domain.text_timing_notes import TextNotTimed, TextTimed
 from storage.domain.transcript_notes import (
     BreaksOff,
     ClockDrift,
@@ -54,6 +55,7 @@ from storage.domain.transcript_notes import (
     TrackChosen,
     TracksMixed,
 )
+from storage.domain.translation import speaking
 
 SAID: dict[JobMessage, str] = {
     Sentence(text="reading: 2 min so far"): "reading: 2 min so far",
@@ -127,6 +129,10 @@ SAID: dict[JobMessage, str] = {
     OtherLanguage(
         asked="de", used="en", model="tiny.en"
     ): "German was requested, English was transcribed: model tiny.en supports no other language",
+    TextTimed(
+        share=0.971, words=1200, timed=35
+    ): "Aligned text: 97% of 1200 words heard as written, 35 timed from the sound",
+    TextNotTimed(): "its run ended without a result; try again",
 }
 
 
@@ -147,6 +153,7 @@ def test_a_message_survives_storing_and_is_put_into_words(message: JobMessage, s
         errors.AudioUnreadable("a.wav", "no RIFF"),
         errors.NoSuchTrack("a.mkv", 3, ("English", "German")),
         errors.RecordingTooLong("a.wav", 30.25, 24),
+        errors.TextDoesNotMatch(0.04),
         errors.SpanFailed("span 3", "the worker died", "out_of_device_memory"),
         errors.Unexpected("transcribe-recording", "KeyError('x')"),
     ],
@@ -155,6 +162,15 @@ def test_an_error_is_stored_by_class_and_arguments(error: errors.TranscriberErro
     stored = encode(raised(error))
     assert str(error) not in stored
     assert text_of(stored) == str(error)
+
+
+def test_what_is_stored_is_said_in_the_readers_language() -> None:
+    stored = [encode(TextNotTimed(sent=False)), encode(raised(errors.TextDoesNotMatch(0.04)))]
+    assert text_of(stored[0]) == "it could not be sent to the workers; try again"
+    with speaking("de"):
+        unsent, refused = map(text_of, stored)
+    assert unsent == "er konnte nicht an die Worker gesendet werden; versuchen Sie es noch einmal"
+    assert refused.startswith("nur 4% der Wörter des Textes")
 
 
 def test_an_error_with_other_arguments_is_stored_as_its_sentence() -> None:
