@@ -17,14 +17,15 @@ SPREAD := --dist loadfile --no-loadscope-reorder
 WORKERS := $(shell expr $$(nproc) + 1)
 RETRY := --last-failed --last-failed-no-failures=none -n0 --maxfail=1 -v
 
-# The acceptance tests of a folder, with so many workers; what fails runs once more.
-define acceptance
-@$(RUN) pytest $(SPREAD) -n $(2) -m acceptance $(1) || { \
+# The tests of a folder with a mark, with so many workers; what fails runs once more.
+define tests
+@$(RUN) pytest $(SPREAD) -n $(2) -m "$(3)" $(1) || { \
   [ $$? = 1 ] && \
   echo "==== RETRY: what failed above runs once more, each test alone ====" && \
-  $(RUN) pytest $(RETRY) -m acceptance $(1) && \
+  $(RUN) pytest $(RETRY) -m "$(3)" $(1) && \
   echo "==== PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine ===="; }
 endef
+acceptance = $(call tests,$(1),$(2),acceptance)
 
 .PHONY: help install demo up test check bench chaos browser format
 
@@ -48,7 +49,7 @@ test: install browser  ## all tests: real engine, ledger, Prefect server, S3 ser
 ifdef ARGS
 	$(RUN) pytest $(ARGS)
 else
-	$(RUN) pytest $(SPREAD) -n $(WORKERS) -m "not acceptance"
+	$(call tests,,$(WORKERS),not acceptance)
 	$(call acceptance,tests/dashboards/browser,$(WORKERS))
 	$(call acceptance,tests/acceptance,2)
 endif

@@ -1,6 +1,7 @@
 """Prefect's events of flow runs that somebody stopped or paused, as they happen."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 WATCHED = [f"prefect.flow-run.{name}" for name in ("Cancelling", "Cancelled", "Paused", "Suspended")]
 AGAIN_AFTER_S = 2.0
+CLOSED_WITHIN_S = 2.0
 
 
 async def watch(on_event: Callable[[], None]) -> None:
@@ -26,9 +28,15 @@ async def watch(on_event: Callable[[], None]) -> None:
 
 async def _listen(on_event: Callable[[], None]) -> None:
     events = await asyncio.to_thread(_subscriber)
-    async with events as received:
-        async for _ in received:
+    opening = asyncio.ensure_future(events.__aenter__())
+    try:
+        async for _ in await asyncio.shield(opening):
             on_event()
+    finally:  # a connection that is cancelled while it opens would never be closed
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSED_WITHIN_S):
+                await opening
+                await events.__aexit__(None, None, None)
 
 
 def _subscriber() -> "PrefectEventSubscriber":

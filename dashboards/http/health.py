@@ -1,6 +1,7 @@
 """Liveness, readiness and metrics (Prometheus text format)."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,6 +18,7 @@ from storage.domain.errors import TranscriberError
 from storage.jobs import platform_pause
 
 READY_WITHIN_S = 5.0
+T = TypeVar("T")
 
 
 async def live(_: Request) -> Response:
@@ -42,15 +44,24 @@ async def ready(_: Request) -> Response:
         told["reasons"] = away
     if context.current().disks.low:
         told["disk"] = "nearly full"
-    pause = None if "ledger" in away else await db.read(platform_pause.find)
+    pause = None if "ledger" in away else await _soon(lambda: db.look(platform_pause.find))
     return JSONResponse(told | ({"paused": pause.reason} if pause else {}), 503 if away else 200)
+
+
+async def _soon(work: Callable[[], T]) -> T:
+    """Run blocking `work` in a thread that nothing else uses.
+
+    Raises:
+        TimeoutError: it did not end in time.
+    """
+    with anyio.fail_after(READY_WITHIN_S):
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=context.current().probe_threads)
 
 
 async def _reason(work: Callable[[], object]) -> str | None:
     """Return why something does not work, or None; the answer comes soon."""
     try:
-        with anyio.fail_after(READY_WITHIN_S):
-            await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=context.current().probe_threads)
+        await _soon(work)
     except TimeoutError:
         return f"no answer within {READY_WITHIN_S:g} s"
     except TranscriberError as error:

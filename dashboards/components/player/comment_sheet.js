@@ -59,7 +59,7 @@ export class CommentSheet {
       const button = make("button", { type: "button", className: "button small", onclick: () => passages.comment() }, words.comment_line);
       parts.push(make("p", {}, button));
     }
-    parts.push(make("h3", {}, words.highlights), ...this.#highlights());
+    parts.push(make("h2", {}, words.highlights), ...this.#highlights());
     this.place.replaceChildren(...parts);
   }
 

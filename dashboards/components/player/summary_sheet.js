@@ -65,7 +65,7 @@ export class SummarySheet {
       player.script.reach(at_s);
     };
     const rows = summary.chapters.map((one) => make("li", { className: "row" }, momentButton(player, one.start_s, reach), make("span", {}, one.title)));
-    const chapters = rows.length ? [make("h3", {}, words.chapters), make("ol", { className: "rows" }, ...rows)] : [];
+    const chapters = rows.length ? [make("h2", {}, words.chapters), make("ol", { className: "rows" }, ...rows)] : [];
     const links = /** @type {const} */ (["md", "vtt", "json"]).flatMap((format) => [
       make("a", { href: `${player.data.api}/summary/export?format=${format}`, download: "" }, words.formats[format]),
       " ",
@@ -96,7 +96,7 @@ export class SummarySheet {
       fill(words.where, { url: offer.url }),
       fill(words.not_sent, { host: offer.host }),
     ];
-    const title = make("h3", {}, fill(words.offer, { model: offer.model }));
+    const title = make("h2", {}, fill(words.offer, { model: offer.model }));
     return make("section", { className: "offer" }, title, ...lines.map((line) => make("p", { className: "small" }, line)), button);
   }
 }

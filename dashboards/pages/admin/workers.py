@@ -29,8 +29,9 @@ def listing() -> None:
         (words.MACHINES, str(hosts)),
         (words.SLOTS_BUSY, words.out_of(busy, slots)),
     )
-    for column, (name, value) in zip(st.columns(3), figures, strict=True):
-        column.metric(name, value, border=True)
+    with st.container(key="tiles-workers"):
+        for column, (name, value) in zip(st.columns(3), figures, strict=True):
+            column.metric(name, value, border=True)
     for beat in alive:
         _worker(beat)
 

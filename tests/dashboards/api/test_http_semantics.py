@@ -61,7 +61,7 @@ def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], ton
     assert (form.status_code, form.json()["param"]) == (400, "langauge")
     for method, path, body in (
         ("PUT", "/api/v1/vocabulary", {"words": "Nuuk", "word": "x"}),
-        ("PATCH", "/api/v1/jobs/x", {"name": "a", "lane": "batch"}),
+        ("PATCH", "/api/v1/jobs/x", {"name": "a", "owner": "bob"}),
         ("POST", "/api/v1/keys", {"name": "a", "scope": ["read"]}),
     ):
         answer = site.client.request(method, path, headers=ada, json=body)

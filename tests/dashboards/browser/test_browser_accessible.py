@@ -142,7 +142,7 @@ def look_at(page: Page, name: str, troubles: Troubles) -> None:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         expect(page.locator("[data-testid=stApp]"), f"{name} in {theme}").to_have_css("background-color", GROUND[theme])
         drawn(page)
-        shift = page.evaluate("window.shift") if number == 0 else 0  # a change of theme is no loading
+        shift = page.evaluate("window.shift ?? 0") if number == 0 else 0  # a change of theme is no loading
         keep_picture(page, f"{name}-{theme}")
         wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
         said = violations(page)

@@ -14,6 +14,8 @@ from httpx2 import Response
 from dashboards.runtime import context, db
 from tests.dashboards.site import Site
 
+BUSY_S = 60
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -71,16 +73,18 @@ def test_a_probe_is_answered_while_all_threads_are_busy(site: Site) -> None:
     assert portal is not None
 
     async def keep_busy() -> None:
-        work = [db.in_ledger(ends.wait, 30) for _ in range(int(holder.ledger_threads.total_tokens))]
-        work += [db.in_thread(ends.wait, 30) for _ in range(int(holder.blocking_threads.total_tokens))]
+        work = [db.in_ledger(ends.wait, BUSY_S) for _ in range(int(holder.ledger_threads.total_tokens))]
+        work += [db.in_thread(ends.wait, BUSY_S) for _ in range(int(holder.blocking_threads.total_tokens))]
         await asyncio.gather(*work)
 
     busy = portal.start_task_soon(keep_busy)
     try:
         while holder.ledger_threads.available_tokens:
             time.sleep(0.01)
+        asked_at = time.monotonic()
         assert site.client.get("/livez").status_code == 200
         assert site.client.get("/readyz").status_code == 200
+        assert time.monotonic() - asked_at < BUSY_S / 2  # whoever waits for a thread waits for all of it
     finally:
         ends.set()
         busy.result()

@@ -27,7 +27,8 @@ def test_an_unfinished_recording_says_how_far_it_is(desk: Desk, state: JobState,
     ada = desk.user()
     at = desk.page("job", ada, id=desk.job(ada, state).id)
     assert said in at.get("progress")[0].proto.text
-    assert labels(at) == ["Rename", "Save", "Cancel"]
+    ahead = ["To the front"] if state is JobState.QUEUED else []
+    assert labels(at) == ["Rename", "Save", "Pause", *ahead, "Cancel"]
     assert component(at, "live")["job"]
 
 
