@@ -62,10 +62,6 @@ def is_recording(run: dict[str, Any]) -> bool:
     return "slots" in run["parameters"]
 
 
-def is_span(run: dict[str, Any]) -> bool:
-    return "index" in run["parameters"]
-
-
 def within(condition: Callable[[], bool], what: str) -> None:
     """Wait until it holds, for the promised seconds, or longer where the machine has other work."""
     until = time.monotonic() + WITHIN_S * BUSY_MACHINE
@@ -130,10 +126,6 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
     command("jobs", "resume", job_id)
     under_way()
 
-    prefect.set_state(job_id, is_span, type="CANCELLING", name="Cancelling")
-    quiet("cancelled")
-    api("POST", "/retry")
-    under_way()
     prefect.set_state(job_id, is_recording, type="CANCELLING", name="Cancelling")
     quiet("cancelled")
     api("POST", "/retry")
