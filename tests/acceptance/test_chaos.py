@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: a dozen recordings while something of every kind is killed."""
+"""The short form of `make chaos`: eight recordings while something of every kind is killed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from benchmarks.chaos.victims import Platform
 
 pytestmark = pytest.mark.acceptance
 
-JOBS, STRIKES_FOR_S = 12, 25.0
+JOBS, STRIKES_FOR_S = 8, 15.0
 
 
 def test_nothing_is_lost_while_processes_storage_and_network_fail(tmp_path: Path) -> None:
