@@ -77,7 +77,8 @@ def show(
 
 def _filters(me: viewer.Viewer) -> dict[str, Any]:
     fresh = PAGES.restart
-    who_at, what_at, on_at, from_at, when_at = st.columns(5)
+    with st.container(key="filters-audit"):
+        who_at, what_at, on_at, from_at, when_at = st.columns(5)
     who = who_at.text_input(words.WHO, placeholder=words.ANYBODY, help=words.WHO_HELP, **fresh)
     actions = [ANYTHING, *db.look(audit.recorded_actions)]
     action = what_at.selectbox(

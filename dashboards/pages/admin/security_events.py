@@ -51,7 +51,8 @@ def listing() -> None:
     """Show the filtered events, newest first, and offer them as a file."""
     me = viewer.required_admin()
     fresh = PAGES.restart
-    kind_at, who_at, from_at, when_at = st.columns(4)
+    with st.container(key="filters-security"):
+        kind_at, who_at, from_at, when_at = st.columns(4)
     kind = kind_at.selectbox(
         words.KIND,
         [None, *SECURITY_KINDS],
