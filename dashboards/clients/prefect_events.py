@@ -17,13 +17,16 @@ CLOSED_WITHIN_S = 2.0
 
 
 async def watch(on_event: Callable[[], None]) -> None:
-    """Call `on_event` at each event, forever; a server that is away is asked again."""
+    """Call `on_event` at each event, forever; a server that is away is asked again.
+
+    It begins a moment after the start, when the reconciler has just looked at all runs.
+    """
     while True:
+        await asyncio.sleep(AGAIN_AFTER_S)
         try:
             await _listen(on_event)
         except Exception as error:  # noqa: BLE001 - the reconciler looks every few seconds meanwhile
             logger.info("no events from Prefect: %s: %s", type(error).__name__, error)
-        await asyncio.sleep(AGAIN_AFTER_S)
 
 
 async def _listen(on_event: Callable[[], None]) -> None:
