@@ -9,10 +9,11 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.api.media import visible
 from dashboards.http.conditional import kept_by_clients, not_modified, weak_tag
 from dashboards.http.identity import caller_of
-from dashboards.runtime import context, db, security_log
-from dashboards.services import job_access, text_so_far, transcript_changes
+from dashboards.runtime import context, db
+from dashboards.services import text_so_far, transcript_changes
 from storage.accounts import users
 from storage.domain.errors import NotFound, NotStored
 from storage.domain.records import Job, Note, PinnedCue, Transcript, Version, Word, to_json
@@ -155,7 +156,7 @@ async def transcript(
     changed, or the returned `after` differs from yours, start again. Before the first text the response is 404; after a
     failed or cancelled job it is 409 `job_moved`; after completion it is the transcript.
     """
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     if partial and (so_far := await text_so_far.of(job, after)):
         return await packed(request, so_far, {"Cache-Control": "no-store"})
     return await current_transcript(request, job)
@@ -203,7 +204,7 @@ async def edit(request: Request, job_id: str, body: EditBody) -> VersionBody:
 @router.get("/v1/jobs/{job_id}/versions", tags=["results"])
 async def list_versions(request: Request, job_id: str) -> list[VersionBody]:
     """List the versions of the transcript, current one first; version 1 is the engine's."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     found = await db.read(versions.list_of, job.id)
     names = await db.read(actor_names, [one.made_by for one in found])
     return [_version(one, names) for one in found]
@@ -212,7 +213,7 @@ async def list_versions(request: Request, job_id: str) -> list[VersionBody]:
 @router.get("/v1/jobs/{job_id}/versions/{number}", tags=["results"], response_class=Response)
 async def one_version(request: Request, job_id: str, number: int) -> Response:
     """Return one version of the transcript."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     version = await db.read(versions.one_of, job.id, number)
     return await packed(request, await db.in_thread(context.files().read, version.stored_as), {})
 
@@ -227,7 +228,7 @@ async def changes(
     ] = None,
 ) -> list[ChangeBody]:
     """Return the differences between a version and the previous one, or any other."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     pair = [await db.read(versions.one_of, job.id, n) for n in (since or max(1, number - 1), number)]
     found = await db.in_thread(_compared, *pair)
     return [ChangeBody(**asdict(one)) for one in found]
@@ -244,7 +245,7 @@ async def restore_version(request: Request, job_id: str, number: int, body: Rest
 @router.get("/v1/jobs/{job_id}/notes", tags=["notes"])
 async def list_notes(request: Request, job_id: str) -> list[NoteBody]:
     """List the notes on a recording: those about all of it first, then by moment."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     found = await db.read(notes.list_of, job.id)
     names = await db.read(actor_names, [one.made_by for one in found])
     return [_note(one, names) for one in found]
@@ -270,13 +271,6 @@ async def change_note(request: Request, job_id: str, note_id: str, body: NoteTex
 async def remove_note(request: Request, job_id: str, note_id: str) -> None:
     """Delete a note."""
     await db.in_ledger(transcript_changes.remove_note, caller_of(request).the_user(), job_id, note_id)
-
-
-async def _own(request: Request, job_id: str) -> Job:
-    user = caller_of(request).the_user()
-    job = await db.read(job_access.visible, user, job_id)
-    security_log.others_read(user, job)
-    return job
 
 
 async def _saved(version: Version) -> VersionBody:

@@ -111,14 +111,8 @@ class PrefectRuns:
         Raises:
             DeploymentMissing, httpx.HTTPError: like `start`.
         """
-        run = await self._start(
-            Deployment.EXPORT_TRANSCRIPT,
-            parameters=parameters,
-            name=f"{job.name} · {' '.join(parameters['formats'])} · {job.id[-6:]}",
-            tags=[f"job:{job.id}"],
-            idempotency_key=key,
-        )
-        return _run(run)
+        name = f"{job.name} · {' '.join(parameters['formats'])} · {job.id[-6:]}"
+        return await self._start_for(job, Deployment.EXPORT_TRANSCRIPT, parameters, name=name, key=key)
 
     async def align(self, job: Job, parameters: dict[str, Any], *, key: str) -> PrefectRun:
         """Start the alignment of a corrected text; the same key returns the same run.
@@ -126,14 +120,14 @@ class PrefectRuns:
         Raises:
             DeploymentMissing, httpx.HTTPError: like `start`.
         """
-        run = await self._start(
-            Deployment.ALIGN_TEXT,
-            parameters=parameters,
-            name=f"{job.name} · text · {job.id[-6:]}",
-            tags=[f"job:{job.id}"],
-            idempotency_key=key,
-        )
-        return _run(run)
+        name = f"{job.name} · text · {job.id[-6:]}"
+        return await self._start_for(job, Deployment.ALIGN_TEXT, parameters, name=name, key=key)
+
+    async def _start_for(
+        self, job: Job, deployment: Deployment, parameters: dict[str, Any], *, name: str, key: str
+    ) -> PrefectRun:
+        tags = [f"job:{job.id}"]
+        return _run(await self._start(deployment, parameters=parameters, name=name, tags=tags, idempotency_key=key))
 
     async def _start(self, deployment: Deployment, **asked: Any) -> "FlowRun":
         from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError

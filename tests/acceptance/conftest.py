@@ -174,3 +174,17 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
     made = make_stack(tmp_path)
     yield made
     made.kill_everything()
+
+
+@pytest.fixture(scope="module")
+def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A platform with short spans and one hearing at a time, so that there is time to kill something."""
+    made = make_stack(
+        tmp_path_factory.mktemp("patient"),
+        TRANSCRIBER_SPAN_MAX_S="30",
+        TRANSCRIBER_NUM_WORKERS="1",
+        TRANSCRIBER_CPU_THREADS="1",
+    )
+    made.start()
+    yield made
+    made.kill_everything()

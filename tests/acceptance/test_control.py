@@ -4,14 +4,14 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.acceptance.conftest import Stack, make_stack
+from tests.acceptance.conftest import Stack
 from tests.conftest import Assembly, Clip
 
 pytestmark = pytest.mark.acceptance
@@ -19,19 +19,6 @@ pytestmark = pytest.mark.acceptance
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 WITHIN_S = 5.0
 BUSY_MACHINE = 8.0
-
-
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = make_stack(
-        tmp_path_factory.mktemp("control"),
-        TRANSCRIBER_SPAN_MAX_S="30",
-        TRANSCRIBER_NUM_WORKERS="1",
-        TRANSCRIBER_CPU_THREADS="1",
-    )
-    made.start()
-    yield made
-    made.kill_everything()
 
 
 class Console:
@@ -71,9 +58,9 @@ def within(condition: Callable[[], bool], what: str) -> None:
 
 
 def test_what_people_decide_holds_in_the_middle_of_a_span(
-    control: Stack, speech: list[Clip], assemble: Callable[..., Assembly], tmp_path: Path
+    patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly], tmp_path: Path
 ) -> None:
-    stack, prefect = control, Console(control)
+    stack, prefect = patient_stack, Console(patient_stack)
     clips = list(itertools.islice(itertools.cycle(speech), 300))
     job_id = stack.submit(assemble(clips).path)
 

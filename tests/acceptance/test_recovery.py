@@ -2,13 +2,13 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.acceptance.conftest import Stack, make_stack
+from tests.acceptance.conftest import Stack
 from tests.conftest import Assembly, Clip
 
 pytestmark = pytest.mark.acceptance
@@ -23,20 +23,6 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "everything": lambda stack: stack.processes(),
 }
 RECORDING_CLIPS = 48
-
-
-@pytest.fixture(scope="module")
-def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A platform with short spans and one hearing at a time, so that there is time to kill something."""
-    made = make_stack(
-        tmp_path_factory.mktemp("patient"),
-        TRANSCRIBER_SPAN_MAX_S="30",
-        TRANSCRIBER_NUM_WORKERS="1",
-        TRANSCRIBER_CPU_THREADS="1",
-    )
-    made.start()
-    yield made
-    made.kill_everything()
 
 
 def recording(victim: str, speech: list[Clip], assemble: Callable[..., Assembly]) -> Assembly:

@@ -1,6 +1,7 @@
 """A real ledger and folder for each test, with shortcuts to jobs and reports."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,3 +88,15 @@ def lost(ledger: Ledger, files: Files, tmp_path: Path) -> Callable[[], Ledger]:
         return Ledger.open(tmp_path / "new" / "ledger.duckdb")
 
     return lose
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -7,11 +7,12 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.api.media import visible
 from dashboards.api.passages.passage_files import answer
 from dashboards.api.transcript_api import actor_names
 from dashboards.http.identity import caller_of
 from dashboards.presenters import passage_text
-from dashboards.runtime import db, security_log
+from dashboards.runtime import db
 from dashboards.services import job_access, passages
 from storage.domain.records import HighlightColour, Job, Note, User
 from storage.jobs.annotations import comments, notes
@@ -113,7 +114,7 @@ class UnseenBody(BaseModel):
 async def list_comments(request: Request, job_id: str) -> list[CommentBody]:
     """List the comments on passages of a recording by their start, each with its replies."""
     user = caller_of(request).the_user()
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     return await db.read(_threads, job, user)
 
 
@@ -178,14 +179,14 @@ async def unseen_comments(request: Request) -> list[UnseenBody]:
 async def list_highlights(request: Request, job_id: str) -> list[HighlightBody]:
     """List the highlights of a recording by their start."""
     user = caller_of(request).the_user()
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     return await db.read(_highlights, job, user)
 
 
 @router.get("/v1/jobs/{job_id}/highlights/export", response_class=Response)
 async def export_highlights(request: Request, job_id: str, format: Literal["md", "txt"] = "md") -> Response:  # noqa: A002 - the parameter's name
     """Return the highlights with times as Markdown or plain text."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     found = await db.read(comments.highlights_of, job.id)
     return answer(passage_text.highlights(job.name, found, fmt=format), f"{job.name}.highlights", format)
 
@@ -210,13 +211,6 @@ async def change_highlight(request: Request, job_id: str, highlight_id: str, bod
 async def remove_highlight(request: Request, job_id: str, highlight_id: str) -> None:
     """Remove a highlight of one's own; the owner of the recording may remove all."""
     await db.in_ledger(passages.unhighlight, caller_of(request).the_user(), job_id, highlight_id)
-
-
-async def _own(request: Request, job_id: str) -> Job:
-    user = caller_of(request).the_user()
-    job = await db.read(job_access.visible, user, job_id)
-    security_log.others_read(user, job)
-    return job
 
 
 async def _thread(user: User, job_id: str, comment_id: str) -> CommentBody:

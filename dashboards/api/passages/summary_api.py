@@ -8,11 +8,12 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.api.media import visible
 from dashboards.api.passages.passage_files import answer
 from dashboards.api.transcript_api import actor_names
 from dashboards.http.identity import caller_of, language_of
 from dashboards.presenters import passage_text
-from dashboards.runtime import context, db, security_log
+from dashboards.runtime import context, db
 from dashboards.services import job_access, summarizing
 from storage.domain import translation
 from storage.domain.errors import NotFound
@@ -85,7 +86,7 @@ class SummaryState(BaseModel):
 async def get_summary(request: Request, job_id: str) -> SummaryState:
     """Return the newest summary, and what would be sent where for another one."""
     user = caller_of(request).the_user()
-    return await _state(request, user, await _own(request, job_id))
+    return await _state(request, user, await visible(request, job_id))
 
 
 @router.post("/v1/jobs/{job_id}/summary", status_code=202)
@@ -105,7 +106,7 @@ async def export_summary(request: Request, job_id: str, format: Literal["md", "v
     """Return the newest summary as a file.
 
     Markdown and JSON have its chapters; WebVTT is the chapters alone."""
-    job = await _own(request, job_id)
+    job = await visible(request, job_id)
     made = await db.in_thread(_newest, job)
     if made is None:
         raise NotFound("summary of job", job.id)
@@ -114,13 +115,6 @@ async def export_summary(request: Request, job_id: str, format: Literal["md", "v
     if format == "vtt":
         return answer(passage_text.chapters(made.chapters), f"{job.name}.chapters", format)
     return answer(passage_text.summary(job.name, made), f"{job.name}.summary", format)
-
-
-async def _own(request: Request, job_id: str) -> Job:
-    user = caller_of(request).the_user()
-    job = await db.read(job_access.visible, user, job_id)
-    security_log.others_read(user, job)
-    return job
 
 
 async def _state(request: Request, user: User, job: Job) -> SummaryState:

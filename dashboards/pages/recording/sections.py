@@ -1,6 +1,7 @@
 """The sections of a recording's page: progress, next step, files and provenance."""
 
 import html
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import PurePath
@@ -74,12 +75,7 @@ def _rename(job: Job, me: Viewer) -> None:
             words.NAME, PurePath(job.name).stem, max_chars=MAX_NAME_CHARS, key=f"name-{job.id}-{job.name}"
         )
         if st.form_submit_button(_(JobAction.RENAME.spec.label), type="primary"):
-            try:
-                jobs.change(me.user, job.id, name=name)
-            except TranscriberError as error:
-                viewer.refused(error)
-                return
-            st.rerun()
+            _apply(lambda: jobs.change(me.user, job.id, name=name))
 
 
 def _tags(job: Job, me: Viewer) -> None:
@@ -102,12 +98,7 @@ def _tags(job: Job, me: Viewer) -> None:
             key=f"tags-{job.id}-{','.join(job.tags)}",
         )
         if st.form_submit_button(words.SAVE, type="primary"):
-            try:
-                jobs.change(me.user, job.id, tags=split_tags(",".join(chosen)))
-            except TranscriberError as error:
-                viewer.refused(error)
-                return
-            st.rerun()
+            _apply(lambda: jobs.change(me.user, job.id, tags=split_tags(",".join(chosen))))
 
 
 def under_way(job: Job, me: Viewer) -> None:
@@ -142,8 +133,13 @@ def _lane(job: Job, me: Viewer) -> None:
     )
     if chosen is None or chosen == job.lane:
         return
+    _apply(lambda: jobs.change(me.user, job.id, lane=chosen))
+
+
+def _apply(change: Callable[[], object]) -> None:
+    """Make a change and show the page anew, or say why it is refused."""
     try:
-        jobs.change(me.user, job.id, lane=chosen)
+        change()
     except TranscriberError as error:
         viewer.refused(error)
         return
