@@ -138,6 +138,7 @@ NOT_LOADED = "could not be loaded"
 
 # Queues
 BACKLOG = "Backlog"
+NOTHING_WAITS = "nothing waits"
 BACKLOG_ABOUT = "Waiting recordings are in the ledger; Prefect receives a few at a time, in the order of the lanes."
 LANE: dict[Lane, str] = {
     Lane.INTERACTIVE: "Now",

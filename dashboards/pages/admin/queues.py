@@ -32,7 +32,8 @@ def backlog() -> None:
     with st.container(key="tiles-backlog"):
         columns = st.columns(len(Lane))
     for column, lane in zip(columns, db.look(statistics.backlog), strict=True):
-        since = words.oldest(formatting.roughly((utc_now() - lane.oldest).total_seconds())) if lane.oldest else None
+        waited = (utc_now() - lane.oldest).total_seconds() if lane.oldest else None
+        since = words.NOTHING_WAITS if waited is None else words.oldest(formatting.roughly(waited))
         column.metric(
             words.LANE[lane.lane],
             number(lane.waiting),
