@@ -4,8 +4,7 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -24,9 +23,8 @@ BUSY_MACHINE = 8.0
 class Console:
     """Prefect's API, as its pages use it."""
 
-    def __init__(self, stack: Stack) -> None:
-        user, _, password = stack.prefect_auth.partition(":")
-        self.http = httpx.Client(base_url=f"{stack.prefect}/api", auth=(user, password), timeout=30)
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
 
     def active(self, job_id: str) -> list[dict[str, Any]]:
         query = {"flow_runs": {"tags": {"all_": [f"job:{job_id}"]}}, "sort": "ID_DESC", "limit": 200}
@@ -45,6 +43,13 @@ class Console:
         raise AssertionError(f"no run of {job_id} could be set to {state}")
 
 
+@pytest.fixture
+def prefect(patient_stack: Stack) -> Iterator[Console]:
+    user, _, password = patient_stack.prefect_auth.partition(":")
+    with httpx.Client(base_url=f"{patient_stack.prefect}/api", auth=(user, password), timeout=30) as http:
+        yield Console(http)
+
+
 def is_recording(run: dict[str, Any]) -> bool:
     return "slots" in run["parameters"]
 
@@ -58,9 +63,9 @@ def within(condition: Callable[[], bool], what: str) -> None:
 
 
 def test_what_people_decide_holds_in_the_middle_of_a_span(
-    patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly], tmp_path: Path
+    patient_stack: Stack, prefect: Console, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:
-    stack, prefect = patient_stack, Console(patient_stack)
+    stack = patient_stack
     clips = list(itertools.islice(itertools.cycle(speech), 300))
     job_id = stack.submit(assemble(clips).path)
 

@@ -1,5 +1,7 @@
 """A platform that runs: a second `up`, `doctor`, and speakers without their models."""
 
+import time
+
 import httpx
 import pytest
 
@@ -24,7 +26,9 @@ def test_a_second_up_says_who_holds_the_data(stack: Stack) -> None:
 
 
 def test_doctor_finds_a_running_platform_well(stack: Stack) -> None:
-    examined = transcriber(stack, "doctor")
+    until = time.monotonic() + 60  # on a busy machine a worker's heartbeat may be late for once
+    while (examined := transcriber(stack, "doctor")).returncode and time.monotonic() < until:
+        time.sleep(5)
 
     assert examined.returncode == 0, examined.stdout + examined.stderr
 
