@@ -27,7 +27,7 @@ define tests
 endef
 acceptance = $(call tests,$(1),$(2),acceptance)
 
-.PHONY: help install demo up test check bench chaos browser format
+.PHONY: help install demo up test check bench chaos browser docs format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,7 @@ $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv-$(UV_VERSION) uv==$(UV_VERSION)
 
 install: $(UV)  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
-	@$(UV) sync --locked --inexact --quiet --all-groups --compile-bytecode $(EXTRAS)
+	@$(UV) sync --locked --inexact --quiet --all-groups --no-group docs --compile-bytecode $(EXTRAS)
 	@$(RUN) python -m flows.platform.prefect_server prepare
 
 demo: install  ## start everything, transcribe the sample, go on serving (ARGS=--exit stops after it)
@@ -64,6 +64,9 @@ check: install node_modules/.package-lock.json  ## lint, format and types, of Py
 node_modules/.package-lock.json: package-lock.json | install
 	@$(NPM) ci --silent --no-audit --no-fund
 	@touch $@
+
+docs: $(UV)  ## build the documentation site into artifacts/site; a broken link fails
+	$(UV) run --isolated --locked --only-group docs python docs/build_site.py
 
 format: install  ## let ruff mend what it can
 	$(RUN) ruff check --fix .

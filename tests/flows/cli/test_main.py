@@ -47,6 +47,10 @@ def test_help_names_every_command(env: dict[str, str]) -> None:
     assert all(re.search(rf"^. {command} ", done.stdout, re.MULTILINE) for command in COMMANDS)
 
 
+def test_the_version_is_the_installed_one(env: dict[str, str]) -> None:
+    assert run(env, "--version").stdout.strip() == f"transcriber {OWN_VERSION}"
+
+
 def test_help_loads_no_engine_and_no_server(env: dict[str, str]) -> None:
     heavy = "('prefect', 'ctranslate2', 'faster_whisper', 'streamlit', 'duckdb', 'httpx', 'numpy', 'pydantic')"
     probe = f"import sys, flows.cli.main; print([name for name in {heavy} if name in sys.modules])"
