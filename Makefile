@@ -27,7 +27,7 @@ define tests
 endef
 acceptance = $(call tests,$(1),$(2),acceptance)
 
-.PHONY: help install demo up test check bench chaos browser docs format
+.PHONY: help install demo up test check bench chaos browser docs release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,13 @@ node_modules/.package-lock.json: package-lock.json | install
 
 docs: $(UV)  ## build the documentation site into artifacts/site; a broken link fails
 	$(UV) run --isolated --locked --only-group docs python docs/build_site.py
+
+release: $(UV)  ## build the wheel, its SBOM (CycloneDX) and the licences of all that is shipped into dist
+	$(UV) build --quiet --out-dir dist
+	$(UV) export --quiet --locked --all-extras --no-default-groups --format cyclonedx1.5 --preview-features sbom-export -o dist/sbom.json
+	{ $(UV) run --isolated --locked --all-extras --no-default-groups --with pip-licenses==5.5.5 \
+	  pip-licenses --format=markdown --with-urls --ignore-packages pip-licenses prettytable wcwidth; \
+	  printf '\nIn the pages:\n\n'; cat dashboards/components/vendor/README.txt; } > dist/LICENCES.md
 
 format: install  ## let ruff mend what it can
 	$(RUN) ruff check --fix .
