@@ -23,6 +23,7 @@ PAGE: dict[str, str] = {
     "machines": "Machines",
     "queues": "Queues",
     "incoming": "Unfinished uploads",
+    "retention": "Retention",
     "system": "System",
     "performance": "Performance",
     "audit": "Audit log",

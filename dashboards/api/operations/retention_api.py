@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboards.http.error_responses import bad_request
-from dashboards.runtime import context, db, notify
+from dashboards.runtime import db
+from dashboards.services import retention_rules
 from storage.domain.clock import utc_now
 from storage.domain.records import to_json
 from storage.jobs import legal_holds
@@ -86,10 +87,7 @@ async def change_hold(request: Request) -> Response:
 
 async def run(_: Request) -> Response:
     """Delete what is due now, rather than within the hour."""
-    holder = context.current()
-    done = await db.in_thread(retention.apply, holder.ledger, holder.files, now=utc_now())
-    notify.wake()
-    return JSONResponse({"deleted": done})
+    return JSONResponse({"deleted": await db.in_thread(retention_rules.apply_by_operator)})
 
 
 def _told(state: RetentionState) -> Response:
