@@ -24,7 +24,9 @@ def state(user: User) -> RetentionState:
 
 
 def set_rule(user: User, kind: RuleKind, named: str, part: KeptPart, days: float | None) -> None:
-    """Set a rule for a job, a tag, a person or everybody; no days means forever.
+    """Set a rule for a job, a tag, a person or everybody.
+
+    Without days it keeps forever.
 
     Raises:
         NotAllowed: the user is no administrator.
