@@ -10,6 +10,7 @@ from storage.domain.errors import LedgerHeld, LedgerUnreadable
 from storage.domain.settings import Settings, WebSettings
 from storage.files import privacy
 from storage.ledger.database import Ledger
+from storage.remote import tracing
 
 if TYPE_CHECKING:
     import uvicorn
@@ -25,6 +26,7 @@ def serve(settings: Settings | None = None) -> int:
     """Serve until a signal; return the exit status, with errors on stderr."""
     settings = settings or Settings()
     json_logs.set_up()
+    tracing.start("web")
     privacy.close(settings.storage)
     try:
         listening = _listen(settings.web.host, settings.web.port)

@@ -6,6 +6,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.error_responses import on_anything_else
 from dashboards.runtime import context, request_timings, security_log
+from storage.remote import tracing
 
 logger = logging.getLogger("dashboards.access")
 
@@ -69,16 +72,18 @@ class Headers:
                 self._dress(MutableHeaders(scope=message), scope)
             await send(message)
 
-        try:
-            await self.app(scope, receive, dressed)
-        except ClientDisconnect:
-            logger.info("the client left before the answer", extra={"request_id": scope["request_id"]})
-        except Exception as error:
-            if status or scope["type"] != "http":
-                raise
-            await (await on_anything_else(Request(scope), error))(scope, receive, dressed)
-        finally:
-            self._log(scope, status, time.perf_counter() - began)
+        with _traced(scope) as answered:
+            try:
+                await self.app(scope, receive, dressed)
+            except ClientDisconnect:
+                logger.info("the client left before the answer", extra={"request_id": scope["request_id"]})
+            except Exception as error:
+                if status or scope["type"] != "http":
+                    raise
+                await (await on_anything_else(Request(scope), error))(scope, receive, dressed)
+            finally:
+                answered(request_timings.template_of(scope), status)
+                self._log(scope, status, time.perf_counter() - began)
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
         for name, value in self.fixed.items():
@@ -106,3 +111,13 @@ class Headers:
             status,
             extra=told,
         )
+
+
+def _traced(scope: Scope) -> AbstractContextManager[Callable[[str, int], None]]:
+    """Return the trace of a request.
+
+    WebSockets, and what monitoring asks all the time, have none.
+    """
+    if scope["type"] != "http" or scope["path"].startswith(QUIET):
+        return nullcontext(lambda _route, _status: None)
+    return tracing.request(scope["method"])

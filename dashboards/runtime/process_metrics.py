@@ -13,6 +13,7 @@ from storage.accounts.canary_account import CANARY_ID
 from storage.domain.clock import utc_now
 from storage.domain.rate_classes import OF_THE_KEY, RateClass
 from storage.domain.records import Job, JobState
+from storage.remote import tracing
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -127,10 +128,11 @@ class ProcessMetrics:
         self._blocked.labels(by).inc()
 
     def job(self, job: Job) -> None:
-        """Count a job that has ended, once for each attempt; the canary's are not work."""
+        """Count and trace a job that has ended, once for each attempt.
+
+        The canary's are not counted: they are no work.
+        """
         if not job.state.finished or job.finished_at is None or job.finished_at < self._since:
-            return
-        if job.owner_id == CANARY_ID:
             return
         with self._lock:
             if (job.id, job.attempt) in self._ended:
@@ -138,6 +140,9 @@ class ProcessMetrics:
             self._ended[job.id, job.attempt] = None
             if len(self._ended) > REMEMBERED_JOBS:
                 self._ended.popitem(last=False)
+        tracing.ended(job)
+        if job.owner_id == CANARY_ID:
+            return
         self._jobs.labels(job.state.value).inc()
         self._job_durations.labels(job.state.value).observe((job.finished_at - job.created_at).total_seconds())
         if job.state is JobState.COMPLETED:

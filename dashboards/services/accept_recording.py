@@ -11,12 +11,14 @@ from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.accounts import api_key_usage, quotas
 from storage.domain import names
+from storage.domain.clock import utc_now
 from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotStored, SpaceUsedUp
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Job, Lane, Options, User
 from storage.jobs import intake, job_store, manifests, repeated_calls
 from storage.jobs.repeated_calls import Repeats
 from storage.media import probe
+from storage.remote import tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,9 @@ async def accept_checked(new: NewRecording, path: Path, *, sha256: str, size_byt
         KeyReused: the idempotency key was used for other bytes or options.
         SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
     """
+    since = utc_now()
     job = await db.in_thread(_take_in, new, path, sha256, size_bytes)
+    tracing.accepted(job, since=since)
     notify.announce(job)
     return job
 
@@ -139,7 +143,9 @@ async def accept_stored(new: NewRecording, *, sha256: str, size_bytes: int, in_h
         NotStored: the bytes are missing.
         KeyReused, SpaceUsedUp, HoursUsedUp: see `accept_checked`.
     """
+    since = utc_now()
     job = await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand)
+    tracing.accepted(job, since=since)
     notify.announce(job)
     return job
 

@@ -30,6 +30,7 @@ from storage.domain.job_messages import encode, raised
 from storage.domain.records import Job, Span, SpanResult, Transcript
 from storage.jobs import intake
 from storage.jobs.reports import Completed, Exporting, Failed, SpanHeard, Started
+from storage.remote import tracing
 from storage.transcripts import transcript_files
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class RecordingAttempt:
         speaker_turns = await self.transcribe(transcription)
         self.raise_if_stopped()
         await self.report_exporting()
-        return await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
+        with tracing.span("stitch and export", self.job.id, self.job.attempt):
+            return await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
 
     def transcription_of(self, reading: RecordingReader, language: str | None) -> SpansTranscription:
         return SpansTranscription(self, reading, language)
@@ -179,7 +181,8 @@ async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, atte
         if job.state.finished:
             return AttemptOutcome()  # an earlier run reported the end and was lost before Prefect recorded it
         made = attempt_at(here, flag, job)
-        transcript = await with_retries(made.run, flag=flag)
+        with tracing.span("attempt", job_id, attempt, worker=here.name, flow=deployment.value):
+            transcript = await with_retries(made.run, flag=flag)
         return AttemptOutcome(transcript=transcript, artifacts=made.artifacts)
     except Stopped:
         return AttemptOutcome(state=cancelled("stopped on request"))

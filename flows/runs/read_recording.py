@@ -12,6 +12,7 @@ from storage.domain.errors import StaleAttempt, TranscriberError
 from storage.domain.job_messages import Reading, encode
 from storage.domain.records import Job, Plan, Span
 from storage.jobs.reports import Noted
+from storage.remote import tracing
 
 SAY_EVERY_S = 5.0
 
@@ -81,7 +82,8 @@ class RecordingReader:
     async def _read(self) -> Plan:
         loop = asyncio.get_running_loop()
         try:
-            return await unless_stopped(lambda: self._ingest(loop), flag=self.flag)
+            with tracing.span("read and cut", self.job.id, self.job.attempt):
+                return await unless_stopped(lambda: self._ingest(loop), flag=self.flag)
         finally:
             self._cut.put_nowait(None)
 

@@ -14,6 +14,7 @@ from storage.domain import names
 from storage.domain.errors import StaleAttempt, TranscriberError
 from storage.domain.records import Options, SpanResult, Stretch, from_json, to_json
 from storage.jobs.reports import Advanced, SpanHeard
+from storage.remote import tracing
 
 REPORT_EVERY_S = 1.0
 
@@ -136,8 +137,11 @@ class SpanTranscription:
         if await in_thread(lambda: self.here.files.exists(self.result)):
             return from_json(SpanResult, await in_thread(lambda: self.here.files.read(self.result))), True
         reporting = asyncio.create_task(self.keep_reporting())
+        speech_s = sum(each.end_s - each.start_s for each in self.speech)
+        facts: dict[str, str | float] = {"index": self.index, "speech_s": speech_s, "model": self.model}
         try:
-            return await in_thread(self.transcribe), False
+            with tracing.span("transcribe span", self.job_id, self.attempt, worker=self.here.name, **facts):
+                return await in_thread(self.transcribe), False
         finally:
             reporting.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from flows.platform.parent_death import die_with
 from flows.runs.process_state import Resident, current, install
+from storage.remote import tracing
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,7 @@ def main() -> None:
     die_with(arguments.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
     keep_logs()
+    tracing.start(f"worker-{arguments.pool}")
     line = WorkerConnection(arguments.fd)
     resident = Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu")
     resident.on_transcribed = lambda speech_s: line.say(op="transcribed", speech_s=speech_s)
