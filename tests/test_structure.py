@@ -35,6 +35,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "jobs": {"accounts", "domain", "files", "ledger", "transcripts"},
         "maintenance": {"accounts", "domain", "files", "jobs", "ledger", "transcripts"},
         "backup": {"domain", "files", "ledger"},
+        "datasets": {"backup", "domain", "files", "ledger", "media"},
         "remote": {"domain", "jobs", "ledger"},
     },
     "tasks": {

@@ -127,6 +127,10 @@ class AuditAction(StrEnum):
     RELEASED = _spec("hold.release", "legal hold released", AuditKind.PLATFORM)
     RULE_PUT = _spec("retention.put", "retention rule set", AuditKind.PLATFORM)
     RULE_REMOVED = _spec("retention.remove", "retention rule removed", AuditKind.PLATFORM)
+    DATASETS_EXPORTED = _spec("datasets.export", "datasets exported", AuditKind.PLATFORM)
+    DATASETS_QUERIED = _spec("datasets.query", "datasets queried with SQL", AuditKind.READING)
+    QUERY_SAVED = _spec("query.save", "query saved", AuditKind.PLATFORM)
+    QUERY_DELETED = _spec("query.delete", "saved query deleted", AuditKind.PLATFORM)
     REBUILT = _spec("ledger.rebuild", "ledger rebuilt from storage", AuditKind.PLATFORM)
 
     BATCH_CREATED = _spec("batch.create", "batch of recordings ordered")

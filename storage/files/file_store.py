@@ -10,7 +10,7 @@ from storage.domain.errors import AlreadyStored, BadRequest, NotStored
 from storage.domain.settings import StorageSettings
 
 MAX_NAME_CHARS = 500
-PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=-]{0,199}")
 
 
 class Root(Protocol):
@@ -32,7 +32,7 @@ class Root(Protocol):
 class Files:
     """Stored files by name; safe to share between threads.
 
-    Names are relative, with "/" between parts of letters, digits, ".", "_" and "-" (`storage.domain.names`).
+    Names are relative, with "/" between parts of letters, digits, ".", "_", "=" and "-" (`storage.domain.names`).
 
     All operations raise `BadRequest` for an invalid name and `StorageUnreachable` if the root does not answer; writes
     raise `StorageFull`, reads `NotStored`.

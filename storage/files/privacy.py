@@ -15,6 +15,7 @@ OURS = (
     "store",
     "logs",
     "backups",
+    "datasets*",
     "prefect",
     "models",
     "demo",

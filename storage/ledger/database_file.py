@@ -7,7 +7,7 @@ can reach the connection that lives as long as the file. This is the only module
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -87,6 +87,14 @@ def connect(path: Path) -> Iterator[DuckDBPyConnection]:
             yield con
     finally:
         file.close()
+
+
+@contextmanager
+def scratch(config: Mapping[str, str]) -> Iterator[DuckDBPyConnection]:
+    """Provide a database in memory, which ends with the block."""
+    with duckdb.connect(config={**CONFIG, **config}) as con:
+        con.execute("SET GLOBAL TimeZone='UTC'").fetchall()
+        yield con
 
 
 def refuse_if_held(path: Path) -> None:

@@ -28,6 +28,13 @@ from storage.domain.errors.account_errors import (
     UnknownHost,
 )
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.errors.dataset_errors import (
+    DatasetsOfAnother,
+    DatasetsRunning,
+    QueriesBusy,
+    QueryRefused,
+    QueryStopped,
+)
 from storage.domain.errors.job_errors import (
     PASSING,
     AlignmentsBusy,
@@ -118,6 +125,8 @@ __all__ = [
     "BadSetting",
     "CodecUnknown",
     "CrossSite",
+    "DatasetsOfAnother",
+    "DatasetsRunning",
     "DecoderKilled",
     "DiskNearlyFull",
     "EmptyUpload",
@@ -165,6 +174,9 @@ __all__ = [
     "PortTaken",
     "PrefectAway",
     "ProviderUnreachable",
+    "QueriesBusy",
+    "QueryRefused",
+    "QueryStopped",
     "RateLimited",
     "RecordingEncrypted",
     "RecordingTooLong",

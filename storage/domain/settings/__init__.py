@@ -9,6 +9,7 @@ from pathlib import Path
 from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings.audit_settings import AuditSettings
 from storage.domain.settings.backup_settings import BackupSettings
+from storage.domain.settings.dataset_settings import DatasetSettings
 from storage.domain.settings.engine_settings import EngineSettings
 from storage.domain.settings.oidc_settings import OidcSettings
 from storage.domain.settings.rate_limit_settings import RateLimitSettings
@@ -21,6 +22,7 @@ from storage.domain.settings.web_settings import WebSettings
 __all__ = [
     "AuditSettings",
     "BackupSettings",
+    "DatasetSettings",
     "EngineSettings",
     "MailSettings",
     "OidcSettings",
@@ -65,6 +67,10 @@ class Settings:
     @cached_property
     def backup(self) -> BackupSettings:
         return BackupSettings()
+
+    @cached_property
+    def datasets(self) -> DatasetSettings:
+        return DatasetSettings()
 
     @cached_property
     def upkeep(self) -> UpkeepSettings:

@@ -1,0 +1,182 @@
+"""Export datasets: each month that changed is written again, then the manifest.
+
+A partition is copied by DuckDB into a local file and takes the place of the former one whole. If the export is
+interrupted, the manifest still has the marks of before, and the next export writes the rest.
+"""
+
+import calendar
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from storage.backup.backup_manifest import origin_of, program_version
+from storage.backup.packing import digest_of
+from storage.datasets import dataset_sql
+from storage.datasets.dataset_manifest import DatasetManifest, Partition, columns
+from storage.datasets.dataset_place import DatasetPlace
+from storage.datasets.dataset_schema import DATASET_VERSION, DATASETS, Dataset
+from storage.domain.clock import utc_now
+from storage.domain.errors import DatasetsOfAnother, DatasetsRunning
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+
+WORK = "datasets-work-"
+_running = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export did."""
+
+    manifest: DatasetManifest
+    url: str
+    written: tuple[Partition, ...]
+    deleted: tuple[str, ...]
+    took_s: float
+
+    @property
+    def rows(self) -> int:
+        return sum(one.rows for one in self.written)
+
+
+Month = tuple[str, date]
+"""A dataset, and the first day of a month of it."""
+
+
+def export(
+    ledger: Ledger, place: DatasetPlace, *, actor: str, full: bool = False, device_hour_cost: float | None = None
+) -> Exported:
+    """Export what changed since the last export, or everything, and record it.
+
+    Raises:
+        DatasetsRunning: another export of this process is running.
+        DatasetsOfAnother: the place has the datasets of another ledger; `full` replaces them.
+        StorageFull, StorageUnreachable: the place does not take them; what is there stays readable.
+    """
+    with _alone(ledger.path) as work:
+        done = _Export(ledger=ledger, place=place, work=work, full=full, device_hour_cost=device_hour_cost).run()
+    told = {"url": done.url, "partitions": len(done.written), "deleted": len(done.deleted), "rows": done.rows}
+    ledger.run(audit.record, actor=actor, action="datasets.export", subject="datasets", detail=told | {"full": full})
+    return done
+
+
+@contextmanager
+def _alone(ledger_path: Path) -> Iterator[Path]:
+    """Hold the lock of exports, and provide a private folder beside the ledger."""
+    if not _running.acquire(blocking=False):
+        raise DatasetsRunning
+    try:
+        folder = ledger_path.absolute().parent
+        for left in folder.glob(f"{WORK}*"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(prefix=WORK, dir=folder, ignore_cleanup_errors=True) as work:
+            yield Path(work)
+    finally:
+        _running.release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Export:
+    """One export: from which ledger, to which place, with files in which folder."""
+
+    ledger: Ledger
+    place: DatasetPlace
+    work: Path
+    full: bool
+    device_hour_cost: float | None
+
+    def run(self) -> Exported:
+        began, before = utc_now(), self.place.manifest()
+        with self.ledger.read() as con:
+            origin, audit_rows = origin_of(con), audit.head(con)[0]
+            marks = {
+                (one.name, month): self._mark(con, one.name, month) for one in DATASETS for month in _months(con, one)
+            }
+        if before and before.origin != origin and not self.full:
+            raise DatasetsOfAnother(self.place.url)
+        there = self.place.partitions()
+        kept = {key: one for key, one in self._known(before, there).items() if marks.get(key) == one.mark}
+        written = self._write(marks.keys() - kept.keys())
+        current = kept | written
+        gone = sorted(there - {one.name for one in current.values()})
+        for name in gone:
+            self.place.delete(name)
+        manifest = DatasetManifest(
+            program=program_version(),
+            origin=origin,
+            exported_at=began,
+            audit_rows=audit_rows,
+            columns=columns(),
+            partitions=tuple(current[key] for key in sorted(current)),
+        )
+        self.place.keep_manifest(manifest)
+        return Exported(
+            manifest=manifest,
+            url=self.place.url,
+            written=tuple(written[key] for key in sorted(written)),
+            deleted=tuple(gone),
+            took_s=round((utc_now() - began).total_seconds(), 3),
+        )
+
+    def _known(self, before: DatasetManifest | None, there: set[str]) -> dict[Month, Partition]:
+        """Return the partitions that need not be written if their rows are the same."""
+        if self.full or before is None or before.dataset_version != DATASET_VERSION:
+            return {}
+        whole = [one for one in before.partitions if one.name in there and self.place.size(one) == one.size_bytes]
+        return {(one.dataset, date(one.year, one.month, 1)): one for one in whole}
+
+    def _write(self, due: set[Month]) -> dict[Month, Partition]:
+        """Write these months, each month's partitions from one snapshot of the ledger.
+
+        A partition may have no rows, so that its columns are there. While a month is read, the ledger's log cannot be
+        checkpointed.
+        """
+        written: dict[Month, Partition] = {}
+        for month in sorted({month for _, month in due}):
+            with self.ledger.read() as con:
+                made = [self._copy(con, one.name, month) for one in DATASETS if (one.name, month) in due]
+            for one in made:
+                self.place.put(one, self._file(one.dataset))
+                written[one.dataset, month] = one
+        return written
+
+    def _file(self, dataset: str) -> Path:
+        return self.work / f"{dataset}.parquet"
+
+    def _copy(self, con: DuckDBPyConnection, dataset: str, month: date) -> Partition:
+        path, wanted = self._file(dataset), self._range(dataset, month)
+        statement = dataset_sql.COPY.format(dataset_sql.OF[dataset].rows, dataset, DATASET_VERSION)
+        rows = int(con.execute(statement, wanted | {"path": str(path)}).fetchall()[0][0])
+        path.chmod(0o600)
+        packed = digest_of(path)
+        return Partition(
+            dataset=dataset,
+            year=month.year,
+            month=month.month,
+            rows=rows,
+            size_bytes=packed.size_bytes,
+            sha256=packed.sha256,
+            mark=self._mark(con, dataset, month),
+        )
+
+    def _mark(self, con: DuckDBPyConnection, dataset: str, month: date) -> str:
+        row = con.execute(dataset_sql.OF[dataset].mark, self._range(dataset, month)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _range(self, dataset: str, month: date) -> dict[str, Any]:
+        """Return the values of a dataset's statements for a month."""
+        since = datetime(month.year, month.month, 1, tzinfo=UTC)
+        until = since + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+        return {"since": since, "until": until} | ({"cost": self.device_hour_cost} if dataset == "usage" else {})
+
+
+def _months(con: DuckDBPyConnection, dataset: Dataset) -> list[date]:
+    return [row[0] for row in con.execute(dataset_sql.OF[dataset.name].months).fetchall()]

@@ -1,0 +1,119 @@
+"""The statements that select datasets from the ledger, and those that tell what changed.
+
+Each selects the rows of [$since, $until). What tells changes returns a month, and a text that differs if any row of it
+does: for short datasets a checksum of the rows, for those of transcripts one of the transcripts' versions.
+"""
+
+from dataclasses import dataclass
+
+JOBS = """
+SELECT jobs.id AS job_id, jobs.name, jobs.owner_id, users.name AS owner, jobs_by_key.key_id AS api_key_id,
+    api_keys.name AS api_key, lane, state, coalesce(held, false) AS held, model, fingerprint, language,
+    language_probability, duration_s, speech_s, work.spans::INTEGER AS spans, work.reused::INTEGER AS spans_reused,
+    work.device_s, media_sha256, media_bytes, attempt, error_code, error,
+    list_filter(string_split(coalesce(tags, ''), ','), lambda tag: tag <> '') AS tags,
+    edits.number AS transcript_version, jobs.created_at, started_at, finished_at
+FROM jobs
+LEFT JOIN users ON users.id = jobs.owner_id
+LEFT JOIN jobs_by_key ON jobs_by_key.job_id = jobs.id
+LEFT JOIN api_keys ON api_keys.id = jobs_by_key.key_id
+LEFT JOIN (
+    SELECT job_id, count(*) AS spans, count(*) FILTER (WHERE reused) AS reused,
+        round(coalesce(sum(engine_s) FILTER (WHERE NOT reused), 0), 3) AS device_s
+    FROM spans GROUP BY job_id
+) work ON work.job_id = jobs.id
+LEFT JOIN (
+    SELECT transcripts.job_id, coalesce(max(versions.number), 1) AS number
+    FROM transcripts LEFT JOIN versions ON versions.job_id = transcripts.job_id GROUP BY transcripts.job_id
+) edits ON edits.job_id = jobs.id
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND jobs.created_at >= $since AND jobs.created_at < $until
+ORDER BY jobs.created_at, jobs.id
+"""
+SEGMENTS = """
+SELECT segments.job_id, idx AS segment, start_s, end_s, speaker, segments.language, text,
+    json_array_length(words)::INTEGER AS words, avg_logprob, compression_ratio, no_speech_prob, temperature
+FROM segments JOIN jobs ON jobs.id = segments.job_id
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+"""
+WORDS = """
+SELECT job_id, segment, (place - 1)::INTEGER AS word, one[1]::DOUBLE AS start_s, one[2]::DOUBLE AS end_s,
+    one[3] AS text, one[4]::DOUBLE AS probability, speaker
+FROM (
+    SELECT job_id, segment, unnest(listed) AS one, generate_subscripts(listed, 1) AS place, speaker FROM (
+        SELECT segments.job_id, idx AS segment, from_json(words, '[["VARCHAR"]]') AS listed, speaker
+        FROM segments JOIN jobs ON jobs.id = segments.job_id
+        WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+    )
+)
+"""
+SPEAKERS = """
+SELECT segments.job_id, speaker, count(*)::INTEGER AS segments, sum(json_array_length(words))::INTEGER AS words,
+    round(sum(end_s - start_s), 3) AS spoken_s, min(start_s) AS first_s, max(end_s) AS last_s
+FROM segments JOIN jobs ON jobs.id = segments.job_id
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+    AND speaker IS NOT NULL
+GROUP BY segments.job_id, speaker ORDER BY segments.job_id, first_s, speaker
+"""
+USAGE = """
+SELECT owner_id, users.name AS owner, key_id AS api_key_id, api_keys.name AS api_key, model,
+    recordings::INTEGER AS recordings, failed::INTEGER AS failed, audio_s, speech_s, device_s,
+    device_s / 3600 * $cost::DOUBLE AS cost
+FROM (
+    SELECT owner_id, key_id, model, count(*) FILTER (WHERE state = 'completed') AS recordings,
+        count(*) FILTER (WHERE state = 'failed') AS failed,
+        round(coalesce(sum(duration_s) FILTER (WHERE state = 'completed'), 0), 3) AS audio_s,
+        round(coalesce(sum(speech_s) FILTER (WHERE state = 'completed'), 0), 3) AS speech_s,
+        round(coalesce(sum(work.s), 0), 3) AS device_s
+    FROM jobs LEFT JOIN jobs_by_key ON jobs_by_key.job_id = jobs.id LEFT JOIN (
+        SELECT job_id, sum(engine_s) AS s FROM spans WHERE NOT reused GROUP BY job_id
+    ) work ON work.job_id = jobs.id
+    WHERE deleted_at IS NULL AND owner_id <> 'canary' AND finished_at >= $since AND finished_at < $until
+    GROUP BY owner_id, key_id, model
+)
+LEFT JOIN users ON users.id = owner_id LEFT JOIN api_keys ON api_keys.id = key_id
+ORDER BY owner_id, key_id, model
+"""
+AUDIT = """
+SELECT seq, happened_at, actor, action, subject, detail::VARCHAR AS detail, address, agent, request_id, key_id, hash
+FROM audit WHERE happened_at >= $since AND happened_at < $until ORDER BY seq
+"""
+
+ROWS_HASHED = "SELECT count(*) || '-' || coalesce(bit_xor(hash(dataset_row)), 0) FROM ({}) AS dataset_row"
+JOB_MONTHS = """
+SELECT DISTINCT date_trunc('month', created_at)::DATE FROM jobs
+WHERE deleted_at IS NULL AND owner_id <> 'canary' ORDER BY ALL
+"""
+USAGE_MONTHS = """
+SELECT DISTINCT date_trunc('month', finished_at)::DATE FROM jobs
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND finished_at IS NOT NULL ORDER BY ALL
+"""
+AUDIT_MONTHS = "SELECT DISTINCT date_trunc('month', happened_at)::DATE FROM audit ORDER BY ALL"
+TRANSCRIPTS_HASHED = """
+SELECT count(*) || '-' || coalesce(bit_xor(hash(jobs.id, transcripts.stored_as, transcripts.created_at)), 0)
+FROM transcripts JOIN jobs ON jobs.id = transcripts.job_id
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND jobs.created_at >= $since AND jobs.created_at < $until
+"""
+AUDIT_HASHED = """
+SELECT count(*) || '-' || coalesce(arg_max(hash, seq), '') FROM audit
+WHERE happened_at >= $since AND happened_at < $until
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """How to select a dataset, which months it has, and what tells that one changed."""
+
+    rows: str
+    months: str
+    mark: str
+
+
+OF = {
+    "jobs": Statements(rows=JOBS, months=JOB_MONTHS, mark=ROWS_HASHED.format(JOBS)),
+    "segments": Statements(rows=SEGMENTS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
+    "words": Statements(rows=WORDS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
+    "speakers": Statements(rows=SPEAKERS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
+    "usage": Statements(rows=USAGE, months=USAGE_MONTHS, mark=ROWS_HASHED.format(USAGE)),
+    "audit": Statements(rows=AUDIT, months=AUDIT_MONTHS, mark=AUDIT_HASHED),
+}
+COPY = "COPY ({}) TO $path (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{dataset: '{}', version: '{}'}})"
