@@ -80,6 +80,7 @@ PAGES = {
     "machines": _admin("machines", "machines", "memory", Group.PLATFORM, "admin.workers:page"),
     "system": _admin("system", "system", "vital_signs", Group.PLATFORM, "admin.system:page"),
     "performance": _admin("performance", "performance", "speed", Group.PLATFORM, "admin.performance:page"),
+    "datasets": _admin("datasets", "datasets", "database", Group.PLATFORM, "admin.datasets.datasets_page:page"),
     "configuration": _admin(
         "configuration", "configuration", "settings_applications", Group.PLATFORM, "admin.configuration:page"
     ),

@@ -27,6 +27,7 @@ from dashboards.runtime.list_cache import Lists
 from dashboards.runtime.machine_load import Gauges
 from dashboards.runtime.maintenance.backup_state import BackupState
 from dashboards.runtime.maintenance.canary_state import CanaryState
+from dashboards.runtime.maintenance.dataset_state import DatasetState
 from dashboards.runtime.maintenance.disk_guard import DiskGuard
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
@@ -95,6 +96,7 @@ class Context:
     key_requests: KeyRequests = field(default_factory=KeyRequests)
     metrics: ProcessMetrics = field(default_factory=ProcessMetrics)
     backups: BackupState = field(default_factory=BackupState)
+    datasets: DatasetState = field(default_factory=DatasetState)
     orphans: Swept = field(default_factory=Swept)
     orphans_looked_at: datetime | None = None
     canary: CanaryState = field(default_factory=CanaryState)

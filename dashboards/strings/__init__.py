@@ -26,6 +26,7 @@ PAGE: dict[str, str] = {
     "retention": "Retention",
     "system": "System",
     "performance": "Performance",
+    "datasets": "Datasets",
     "audit": "Audit log",
     "security": "Security events",
     "site": "Sign-in",

@@ -11,6 +11,7 @@ import typer
 from flows.cli import (
     admin_commands,
     backup_commands,
+    dataset_commands,
     export_command,
     file_modes,
     job_commands,
@@ -173,6 +174,7 @@ def _know_prefects_secret() -> None:
 
 app.command(name="transcribe")(transcribe_command.transcribe)
 app.command(name="export")(export_command.export)
+app.command(name="export-dataset")(dataset_commands.export_dataset)
 app.add_typer(model_commands.app, name="models")
 platform_commands.add_to(admin_commands.app)
 backup_commands.add_to(admin_commands.app)

@@ -14,6 +14,7 @@ class Deployment(StrEnum):
     EXPORT_TRANSCRIPT = "export-transcript"
     INGEST_BATCH = "ingest-batch"
     UPKEEP = "upkeep"
+    EXPORT_DATASETS = "export-datasets"
 
     @property
     def full_name(self) -> str:

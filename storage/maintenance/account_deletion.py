@@ -28,6 +28,7 @@ FORGET = (
     "DELETE FROM known_devices WHERE user_id = $id",
     "DELETE FROM device_notices WHERE user_id = $id",
     "DELETE FROM collaborators WHERE user_id = $id",
+    "DELETE FROM saved_queries WHERE owner_id = $id",
 )
 OTHER_ADMINS = "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND id <> $id"
 

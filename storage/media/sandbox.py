@@ -31,7 +31,9 @@ def start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
     """Start `python -m module`, which must call `confine` first; its output is a pipe."""
     command = [sys.executable, "-m", module, *arguments]
     nowhere = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere, bufsize=0, env=_env())
+    return subprocess.Popen(
+        command, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere, bufsize=0, env=clean_environment()
+    )
 
 
 def fork(module: str, *arguments: str) -> "ForkedChild | subprocess.Popen[bytes]":
@@ -42,13 +44,13 @@ def fork(module: str, *arguments: str) -> "ForkedChild | subprocess.Popen[bytes]
     return (_fork_server.fork(module, *arguments) if sys.platform == "linux" else None) or start(module, *arguments)
 
 
-def confine(cpu_s: int) -> None:
+def confine(cpu_s: int, *, memory_bytes: int = MAX_MEMORY_BYTES, open_files: int = MAX_OPEN_FILES) -> None:
     """Limit this process; after `cpu_s` seconds of processor time it gets SIGXCPU."""
     import resource
 
     for limit, most in (
-        (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
-        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_NOFILE, open_files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
@@ -56,7 +58,8 @@ def confine(cpu_s: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
 
 
-def _env() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """Return the environment variables that a child may have."""
     return {name: value for name, value in os.environ.items() if name in PASSED_ON}
 
 
@@ -134,7 +137,7 @@ class _ForkServerClient:
             with theirs:
                 command = [sys.executable, "-m", "storage.media.fork_server", str(theirs.fileno())]
                 nowhere = subprocess.DEVNULL
-                env = _env() | {"OPENBLAS_NUM_THREADS": "1"}  # a fork keeps no threads
+                env = clean_environment() | {"OPENBLAS_NUM_THREADS": "1"}  # a fork keeps no threads
                 self._process = subprocess.Popen(
                     command, stdin=nowhere, stdout=nowhere, stderr=nowhere, env=env, pass_fds=[theirs.fileno()]
                 )

@@ -29,6 +29,7 @@ from storage.domain.errors.account_errors import (
 )
 from storage.domain.errors.base_error import TranscriberError
 from storage.domain.errors.dataset_errors import (
+    DatasetsFailed,
     DatasetsOfAnother,
     DatasetsRunning,
     QueriesBusy,
@@ -125,6 +126,7 @@ __all__ = [
     "BadSetting",
     "CodecUnknown",
     "CrossSite",
+    "DatasetsFailed",
     "DatasetsOfAnother",
     "DatasetsRunning",
     "DecoderKilled",

@@ -16,6 +16,19 @@ class DatasetsRunning(TranscriberError):
         return _("an export of datasets is running; wait until it has ended")
 
 
+class DatasetsFailed(TranscriberError):
+    """An export of datasets that a flow began did not come to its end."""
+
+    code = "datasets_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return _("the datasets were not exported ({reason}); mend that, and run the export again", reason=self.reason)
+
+
 class DatasetsOfAnother(TranscriberError):
     """The place of an export has the datasets of another ledger."""
 

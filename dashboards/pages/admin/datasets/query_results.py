@@ -1,0 +1,69 @@
+"""The result of a query: a table, a file, and a chart."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboards.services.datasets import dataset_queries
+from dashboards.services.datasets.dataset_queries import Answered
+from dashboards.strings import dataset_texts as words
+
+CHART_HEIGHT = 360
+
+
+def show(found: Answered) -> None:
+    """Show what a query found."""
+    st.caption(words.found(found.rows, found.took_s))
+    if not found.rows:
+        st.info(words.NO_ROWS)
+        return
+    if found.cut:
+        st.warning(words.cut(found.rows), icon=":material/content_cut:")
+    table, chart = st.tabs([words.TABLE, words.CHART])
+    with table:
+        st.dataframe(found.columns, hide_index=True, key="query-result", height="content" if found.rows < 14 else 520)
+        st.download_button(
+            words.DOWNLOAD,
+            lambda: dataset_queries.as_csv(found),
+            file_name="query.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    with chart:
+        _chart(found)
+
+
+def _chart(found: Answered) -> None:
+    numbers = [name for name, values in found.columns.items() if _is_numeric(values)]
+    if not numbers:
+        st.info(words.NO_NUMBERS)
+        return
+    others = [name for name in found.columns if name not in numbers]
+    with st.container(horizontal=True):
+        kind = st.selectbox(words.CHART_KIND, [*words.CHART_KINDS], format_func=words.CHART_KINDS.get, key="chart-kind")
+        across = st.selectbox(words.ACROSS, [*others, *numbers], key="chart-across")
+        up = st.selectbox(words.UP, numbers, index=len(numbers) - 1, key="chart-up")
+    color = next((name for name in others if name != across), None)
+    values: list[dict[str, Any]] = [
+        {"across": _axis(x), "up": y, "color": str(c)}
+        for x, y, c in zip(found.columns[across], found.columns[up], found.columns[color or across], strict=True)
+    ]
+    spec = {
+        "mark": {"type": kind, "tooltip": True},
+        "encoding": {
+            "x": {"field": "across", "type": "quantitative" if across in numbers else "nominal", "title": across},
+            "y": {"field": "up", "type": "quantitative", "title": up},
+        }
+        | ({"color": {"field": "color", "type": "nominal", "title": color}} if color else {}),
+    }
+    st.vega_lite_chart(values, spec, height=CHART_HEIGHT, key="query-chart")
+
+
+def _is_numeric(values: list[Any]) -> bool:
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
+
+
+def _axis(value: Any) -> Any:
+    return value if isinstance(value, int | float) else str(value)
