@@ -22,7 +22,7 @@ def export_dataset(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Write everything again, not only what changed.")] = False,
 ) -> None:
-    """Export jobs, segments, words, speakers, usage and the audit log as Parquet, a file a month.
+    """Export recordings, texts, usage and the audit log as Parquet, a file a month.
 
     Works with a running platform, and without one. Only months that changed since the last export to the same place are
     written. docs/datasets.md has the columns.

@@ -100,7 +100,7 @@ class _Export:
             marks = {
                 (one.name, month): self._mark(con, one.name, month) for one in DATASETS for month in _months(con, one)
             }
-        if before and before.origin != origin and not self.full:
+        if before and before.origin not in {"", origin} and not self.full:  # "" is that of an unused ledger
             raise DatasetsOfAnother(self.place.url)
         there = self.place.partitions()
         kept = {key: one for key, one in self._known(before, there).items() if marks.get(key) == one.mark}

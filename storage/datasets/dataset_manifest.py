@@ -35,7 +35,10 @@ class DatasetColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetManifest:
-    """What was exported; `origin` says from which ledger, `audit_rows` up to which row of its audit log."""
+    """What was exported.
+
+    `origin` says from which ledger, `audit_rows` up to which row of its audit log.
+    """
 
     dataset_version: int = DATASET_VERSION
     program: str

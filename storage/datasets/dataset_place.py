@@ -73,7 +73,7 @@ class DatasetPlace:
         self.files.put(self._prefix + partition.name, path, move=True)
 
     def partitions(self) -> set[str]:
-        """Return the names of all partitions that are there, also of those that no manifest has."""
+        """Return the names of all partitions, also of those that no manifest has."""
         names = (name.removeprefix(self._prefix) for name in self.files.list(self._prefix))
         return {name for name in names if OURS.fullmatch(name)}
 

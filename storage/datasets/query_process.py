@@ -1,4 +1,6 @@
-"""The process of one query over the datasets: without our secrets, the ledger, other files or a network.
+"""The process of one query, which has nothing but the datasets.
+
+It has none of our secrets, no ledger, no other files and no network.
 
 It gets an order as JSON on its standard input, and writes rows or the reason of a refusal. The files of the datasets
 are views; then DuckDB gives up all access to anything else, and its configuration is locked. The operating system
@@ -96,7 +98,7 @@ def answer_of(order: QueryOrder) -> dict[str, Any]:
 
 
 def refusal(con: DuckDBPyConnection, statement: str) -> str | None:
-    """Return why a statement may not run, or None: it has to be one that only reads."""
+    """Return why a statement may not run, or None if it only reads."""
     if len(statement) > MAX_STATEMENT_CHARS:
         return f"it is longer than {MAX_STATEMENT_CHARS} characters"
     try:

@@ -1,4 +1,4 @@
-"""Runs a query over the datasets in a process of its own, and stops it at its limits."""
+"""Runs a query in a process of its own, and stops it at its limits."""
 
 import json
 import os

@@ -49,7 +49,9 @@ REPLACE = "UPDATE saved_queries SET statement = $statement, changed_at = $now WH
 
 
 def save(con: DuckDBPyConnection, *, owner_id: str, name: str, statement: str, actor: str) -> str:
-    """Save a query under a name, replacing the owner's query of this name; return its id.
+    """Save a query under a name, and return its id.
+
+    It replaces the owner's query of this name.
 
     Raises:
         BadRequest: the name or the statement is empty or too long, or there are too many.

@@ -39,7 +39,7 @@ class Answered:
 
 
 def run(user: User, statement: str) -> Answered:
-    """Run a query and record it: its text, how long it took, and how many rows were shown.
+    """Run a query and record it, with its text, its time and its rows.
 
     Raises:
         NotAllowed: the user is no administrator.
@@ -97,7 +97,10 @@ def _value(value: Any, read: Callable[[str], Any] | None) -> Any:
 
 
 def as_csv(found: Answered) -> bytes:
-    """Return the rows as a file for spreadsheets, which take no text for a formula (OWASP, CSV injection)."""
+    """Return the rows as a CSV file.
+
+    Spreadsheets take no text in it for a formula (OWASP, CSV injection).
+    """
     text = io.StringIO()
     out = csv.writer(text)
     out.writerow([_safe(name) for name in found.columns])

@@ -40,7 +40,7 @@ def export_now(user: User) -> Exported:
 
 
 def begin(*, actor: str, full: bool, url: str | None = None) -> bool:
-    """Begin an export behind the answer, for the command line or the flow; return False if one is running."""
+    """Begin an export behind the answer; return False if one is running."""
     target = DatasetPlace.at(url, context.settings()) if url else place()
     if not state().begin():
         return False

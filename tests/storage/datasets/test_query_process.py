@@ -37,8 +37,8 @@ def answer(paths: Paths) -> Callable[[str], dict[str, Any]]:
     """Return a function that asks as the process does, without starting one."""
 
     def ask(statement: str, max_rows: int = 100) -> dict[str, Any]:
-        given = {"memory_mb": 128, "seconds": 5.0, "max_rows": max_rows}
-        return query_process.answer_of(QueryOrder(statement=statement, paths=paths, **given))
+        order = QueryOrder(statement=statement, paths=paths, memory_mb=128, seconds=5, max_rows=max_rows)
+        return query_process.answer_of(order)
 
     return ask
 

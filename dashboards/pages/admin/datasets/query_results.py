@@ -41,7 +41,7 @@ def _chart(found: Answered) -> None:
         return
     others = [name for name in found.columns if name not in numbers]
     with st.container(horizontal=True):
-        kind = st.selectbox(words.CHART_KIND, [*words.CHART_KINDS], format_func=words.CHART_KINDS.get, key="chart-kind")
+        kind = st.selectbox(words.CHART_KIND, list(words.CHART_KINDS), format_func=_kind, key="chart-kind")
         across = st.selectbox(words.ACROSS, [*others, *numbers], key="chart-across")
         up = st.selectbox(words.UP, numbers, index=len(numbers) - 1, key="chart-up")
     color = next((name for name in others if name != across), None)
@@ -58,6 +58,10 @@ def _chart(found: Answered) -> None:
         | ({"color": {"field": "color", "type": "nominal", "title": color}} if color else {}),
     }
     st.vega_lite_chart(values, spec, height=CHART_HEIGHT, key="query-chart")
+
+
+def _kind(kind: str) -> str:
+    return words.CHART_KINDS[kind]
 
 
 def _is_numeric(values: list[Any]) -> bool:
