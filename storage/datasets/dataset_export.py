@@ -94,17 +94,15 @@ class _Export:
     device_hour_cost: float | None
 
     def run(self) -> Exported:
-        began, before = utc_now(), self.place.manifest()
+        began, before, there = utc_now(), self.place.manifest(), self.place.partitions()
+        known = self._known(before, there)
         with self.ledger.read() as con:
             origin, audit_rows = origin_of(con), audit.head(con)[0]
-            marks = {
-                (one.name, month): self._mark(con, one.name, month) for one in DATASETS for month in _months(con, one)
-            }
+            months = {(one.name, month) for one in DATASETS for month in _months(con, one)}
+            kept = {key: one for key, one in known.items() if key in months and self._mark(con, *key) == one.mark}
         if before and before.origin not in {"", origin} and not self.full:  # "" is that of an unused ledger
             raise DatasetsOfAnother(self.place.url)
-        there = self.place.partitions()
-        kept = {key: one for key, one in self._known(before, there).items() if marks.get(key) == one.mark}
-        written = self._write(marks.keys() - kept.keys())
+        written = self._write(months - kept.keys())
         current = kept | written
         gone = sorted(there - {one.name for one in current.values()})
         for name in gone:
@@ -152,7 +150,7 @@ class _Export:
         return self.work / f"{dataset}.parquet"
 
     def _copy(self, con: DuckDBPyConnection, dataset: str, month: date) -> Partition:
-        path, wanted = self._file(dataset), self._range(dataset, month)
+        path, wanted = self._file(dataset), self._range(con, dataset, month)
         statement = dataset_sql.COPY.format(dataset_sql.OF[dataset].rows, dataset, DATASET_VERSION)
         rows = int(con.execute(statement, wanted | {"path": str(path)}).fetchall()[0][0])
         path.chmod(0o600)
@@ -168,14 +166,26 @@ class _Export:
         )
 
     def _mark(self, con: DuckDBPyConnection, dataset: str, month: date) -> str:
-        row = con.execute(dataset_sql.OF[dataset].mark, self._range(dataset, month)).fetchone()
+        row = con.execute(dataset_sql.OF[dataset].mark, self._range(con, dataset, month)).fetchone()
         return str(row[0]) if row else ""
 
-    def _range(self, dataset: str, month: date) -> dict[str, Any]:
+    def _range(self, con: DuckDBPyConnection, dataset: str, month: date) -> dict[str, Any]:
         """Return the values of a dataset's statements for a month."""
         since = datetime(month.year, month.month, 1, tzinfo=UTC)
         until = since + timedelta(days=calendar.monthrange(month.year, month.month)[1])
-        return {"since": since, "until": until} | ({"cost": self.device_hour_cost} if dataset == "usage" else {})
+        return values(con, dataset, since, until, self.device_hour_cost)
+
+
+def values(
+    con: DuckDBPyConnection, dataset: str, since: datetime, until: datetime, device_hour_cost: float | None
+) -> dict[str, Any]:
+    """Return the values of a dataset's statements for [since, until)."""
+    found: dict[str, Any] = {"since": since, "until": until}
+    bounds = dataset_sql.OF[dataset].bounds
+    row = con.execute(bounds, found).fetchone() if bounds else None
+    if row is not None:
+        found |= {"first": row[0], "last": row[1]}
+    return found | ({"cost": device_hour_cost} if dataset == "usage" else {})
 
 
 def _months(con: DuckDBPyConnection, dataset: Dataset) -> list[date]:

@@ -1,7 +1,9 @@
 """The statements that select datasets from the ledger, and those that tell what changed.
 
-Each selects the rows of [$since, $until). What tells changes returns a month, and a text that differs if any row of it
-does: for short datasets a checksum of the rows, for those of transcripts one of the transcripts' versions.
+Each selects the rows of [$since, $until). Ids grow with time, so that those of a month are together in the ledger; with
+their bounds $first and $last, DuckDB reads only this part of the large tables. What tells changes returns a text that
+differs if any row of the month does: for short datasets a checksum of the rows, for those of transcripts one of the
+transcripts' versions.
 """
 
 from dataclasses import dataclass
@@ -20,11 +22,12 @@ LEFT JOIN api_keys ON api_keys.id = jobs_by_key.key_id
 LEFT JOIN (
     SELECT job_id, count(*) AS spans, count(*) FILTER (WHERE reused) AS reused,
         round(coalesce(sum(engine_s) FILTER (WHERE NOT reused), 0), 3) AS device_s
-    FROM spans GROUP BY job_id
+    FROM spans WHERE job_id BETWEEN $first AND $last GROUP BY job_id
 ) work ON work.job_id = jobs.id
 LEFT JOIN (
     SELECT transcripts.job_id, coalesce(max(versions.number), 1) AS number
-    FROM transcripts LEFT JOIN versions ON versions.job_id = transcripts.job_id GROUP BY transcripts.job_id
+    FROM transcripts LEFT JOIN versions ON versions.job_id = transcripts.job_id
+    WHERE transcripts.job_id BETWEEN $first AND $last GROUP BY transcripts.job_id
 ) edits ON edits.job_id = jobs.id
 WHERE deleted_at IS NULL AND owner_id <> 'canary' AND jobs.created_at >= $since AND jobs.created_at < $until
 ORDER BY jobs.created_at, jobs.id
@@ -33,7 +36,8 @@ SEGMENTS = """
 SELECT segments.job_id, idx AS segment, start_s, end_s, speaker, segments.language, text,
     json_array_length(words)::INTEGER AS words, avg_logprob, compression_ratio, no_speech_prob, temperature
 FROM segments JOIN jobs ON jobs.id = segments.job_id
-WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+WHERE segments.job_id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
+    AND created_at >= $since AND created_at < $until
 """
 WORDS = """
 SELECT job_id, segment, (place - 1)::INTEGER AS word, one[1]::DOUBLE AS start_s, one[2]::DOUBLE AS end_s,
@@ -42,7 +46,8 @@ FROM (
     SELECT job_id, segment, unnest(listed) AS one, generate_subscripts(listed, 1) AS place, speaker FROM (
         SELECT segments.job_id, idx AS segment, from_json(words, '[["VARCHAR"]]') AS listed, speaker
         FROM segments JOIN jobs ON jobs.id = segments.job_id
-        WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+        WHERE segments.job_id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
+            AND created_at >= $since AND created_at < $until
     )
 )
 """
@@ -50,7 +55,8 @@ SPEAKERS = """
 SELECT segments.job_id, speaker, count(*)::INTEGER AS segments, sum(json_array_length(words))::INTEGER AS words,
     round(sum(end_s - start_s), 3) AS spoken_s, min(start_s) AS first_s, max(end_s) AS last_s
 FROM segments JOIN jobs ON jobs.id = segments.job_id
-WHERE deleted_at IS NULL AND owner_id <> 'canary' AND created_at >= $since AND created_at < $until
+WHERE segments.job_id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
+    AND created_at >= $since AND created_at < $until
     AND speaker IS NOT NULL
 GROUP BY segments.job_id, speaker ORDER BY segments.job_id, first_s, speaker
 """
@@ -65,7 +71,8 @@ FROM (
         round(coalesce(sum(speech_s) FILTER (WHERE state = 'completed'), 0), 3) AS speech_s,
         round(coalesce(sum(work.s), 0), 3) AS device_s
     FROM jobs LEFT JOIN jobs_by_key ON jobs_by_key.job_id = jobs.id LEFT JOIN (
-        SELECT job_id, sum(engine_s) AS s FROM spans WHERE NOT reused GROUP BY job_id
+        SELECT job_id, sum(engine_s) AS s FROM spans
+        WHERE NOT reused AND job_id BETWEEN $first AND $last GROUP BY job_id
     ) work ON work.job_id = jobs.id
     WHERE deleted_at IS NULL AND owner_id <> 'canary' AND finished_at >= $since AND finished_at < $until
     GROUP BY owner_id, key_id, model
@@ -78,6 +85,12 @@ SELECT seq, happened_at, actor, action, subject, detail::VARCHAR AS detail, addr
 FROM audit WHERE happened_at >= $since AND happened_at < $until ORDER BY seq
 """
 
+UPLOADED = (
+    "SELECT coalesce(min(id), ''), coalesce(max(id), '') FROM jobs WHERE created_at >= $since AND created_at < $until"
+)
+FINISHED = (
+    "SELECT coalesce(min(id), ''), coalesce(max(id), '') FROM jobs WHERE finished_at >= $since AND finished_at < $until"
+)
 ROWS_HASHED = "SELECT count(*) || '-' || coalesce(bit_xor(hash(dataset_row)), 0) FROM ({}) AS dataset_row"
 JOB_MONTHS = """
 SELECT DISTINCT date_trunc('month', created_at)::DATE FROM jobs
@@ -91,7 +104,8 @@ AUDIT_MONTHS = "SELECT DISTINCT date_trunc('month', happened_at)::DATE FROM audi
 TRANSCRIPTS_HASHED = """
 SELECT count(*) || '-' || coalesce(bit_xor(hash(jobs.id, transcripts.stored_as, transcripts.created_at)), 0)
 FROM transcripts JOIN jobs ON jobs.id = transcripts.job_id
-WHERE deleted_at IS NULL AND owner_id <> 'canary' AND jobs.created_at >= $since AND jobs.created_at < $until
+WHERE transcripts.job_id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
+    AND jobs.created_at >= $since AND jobs.created_at < $until
 """
 AUDIT_HASHED = """
 SELECT count(*) || '-' || coalesce(arg_max(hash, seq), '') FROM audit
@@ -101,11 +115,12 @@ WHERE happened_at >= $since AND happened_at < $until
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """How to select a dataset, which months it has, and what tells that one changed."""
+    """How to select a dataset, which months it has, what tells that one changed, and the bounds of its ids."""
 
     rows: str
     months: str
     mark: str
+    bounds: str | None = UPLOADED
 
 
 OF = {
@@ -113,7 +128,7 @@ OF = {
     "segments": Statements(rows=SEGMENTS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
     "words": Statements(rows=WORDS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
     "speakers": Statements(rows=SPEAKERS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
-    "usage": Statements(rows=USAGE, months=USAGE_MONTHS, mark=ROWS_HASHED.format(USAGE)),
-    "audit": Statements(rows=AUDIT, months=AUDIT_MONTHS, mark=AUDIT_HASHED),
+    "usage": Statements(rows=USAGE, months=USAGE_MONTHS, mark=ROWS_HASHED.format(USAGE), bounds=FINISHED),
+    "audit": Statements(rows=AUDIT, months=AUDIT_MONTHS, mark=AUDIT_HASHED, bounds=None),
 }
 COPY = "COPY ({}) TO $path (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{dataset: '{}', version: '{}'}})"
