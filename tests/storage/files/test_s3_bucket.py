@@ -21,10 +21,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from storage.backup.packing import digest_of
+from storage.datasets import dataset_export
+from storage.datasets.dataset_place import DatasetPlace
 from storage.domain import names
 from storage.domain.errors import AlreadyStored, BadRequest, NotStored, StorageUnreachable
 from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
+from storage.ledger.database import Ledger
 from tasks.audio.ingest import read_span
 
 KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -358,3 +362,21 @@ def test_a_service_that_does_not_answer_is_unreachable(monkeypatch: pytest.Monke
     gone = Files("s3://store/x", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(StorageUnreachable, match="TRANSCRIBER_STORAGE_URL"):
         gone.read("a")
+
+
+def test_datasets_are_exported_to_a_bucket_and_read_from_copies(
+    remote: Files, tmp_path: Path, empty_ledger: Path
+) -> None:
+    place, cache = DatasetPlace(remote, "datasets"), tmp_path / "cache"
+    shutil.copyfile(empty_ledger, tmp_path / "ledger.duckdb")
+    with Ledger.open(tmp_path / "ledger.duckdb") as ledger:
+        first = dataset_export.export(ledger, place, actor="system:test")  # the audit log has no row yet
+        assert place.partitions() == {one.name for one in first.manifest.partitions}
+        done = dataset_export.export(ledger, place, actor="system:test")
+    (partition,) = done.manifest.partitions
+    assert place.partitions() == {partition.name}
+    assert place.manifest() == done.manifest
+    for _ in range(2):
+        (copy,) = place.local_paths(done.manifest, cache)["audit"]
+    assert digest_of(copy).sha256 == partition.sha256
+    assert copy.stat().st_mode & 0o077 == 0
