@@ -115,7 +115,10 @@ WHERE happened_at >= $since AND happened_at < $until
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """How to select a dataset, which months it has, what tells that one changed, and the bounds of its ids."""
+    """The statements of one dataset.
+
+    They select its rows, its months, the mark of a month that changed, and the bounds of its ids.
+    """
 
     rows: str
     months: str
