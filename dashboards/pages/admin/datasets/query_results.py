@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboards.pages.admin.charts import COLORS
 from dashboards.services.datasets import dataset_queries
 from dashboards.services.datasets.dataset_queries import Answered
 from dashboards.strings import dataset_texts as words
@@ -50,9 +51,15 @@ def _chart(found: Answered) -> None:
         for x, y, c in zip(found.columns[across], found.columns[up], found.columns[color or across], strict=True)
     ]
     spec = {
-        "mark": {"type": kind, "tooltip": True},
+        "mark": {"type": kind, "tooltip": True, "color": COLORS[0]},
+        "height": CHART_HEIGHT,
         "encoding": {
-            "x": {"field": "across", "type": "quantitative" if across in numbers else "nominal", "title": across},
+            "x": {
+                "field": "across",
+                "type": "quantitative" if across in numbers else "nominal",
+                "title": across,
+                "sort": None,  # the query's order
+            },
             "y": {"field": "up", "type": "quantitative", "title": up},
         }
         | ({"color": {"field": "color", "type": "nominal", "title": color}} if color else {}),
