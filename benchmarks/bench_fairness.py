@@ -36,6 +36,7 @@ class Batch:
     """The recordings of the batch in their order, and what was foretold of each, and when."""
 
     ids: list[str]
+    length_s: float
     speed: QueueSpeed = field(default_factory=QueueSpeed)
     ended: dict[str, float] = field(default_factory=dict)
     foretold: list[tuple[str, float, float]] = field(default_factory=list)
@@ -71,8 +72,6 @@ class Batch:
             through_s += self.length_s
             if (wait_s := self.speed.wait_s(through_s)) is not None:
                 self.foretold.append((job_id, time.monotonic(), wait_s))
-
-    length_s: float = 90.0
 
     def ratios(self) -> list[float]:
         """Return foretold over real waits, as factors of at least 1."""

@@ -1,6 +1,6 @@
 """One and two workers, the model of them, and what the model says of a thousand.
 
-python -m benchmarks.bench_scaling [--spans 16] [--short 4] [--idle 20] [--database URL] [--hours 1000000]
+python -m benchmarks.bench_scaling [--workers 1 2] [--spans 16] [--short 4] [--idle 20] [--database URL]
 
 Each worker has one thread and one slot. With each number of workers: one long recording, then some short ones at once.
 The costs come from one worker and its long recording; the model then foretells the others, and is compared with them.
@@ -159,16 +159,16 @@ def foretold_s(costs: Costs, found: Phase, workers: int) -> float:
     return simulation.run(found.arrivals())
 
 
-def speed_up(one: Measured, two: Measured) -> Iterator[str]:
-    yield "### One and two workers of one thread, one slot each\n"
+def speed_up(found: Sequence[Measured]) -> Iterator[str]:
+    yield "### Workers of one thread, one slot each\n"
     yield "| workers | spans | speech-seconds a second | times | a span's flow run beside the engine, median ms | 90% |"
     yield "|---|---|---|---|---|---|"
-    for each in (one, two):
+    for each in found:
         costs_ms = sorted(1000 * cost_s for cost_s in span_costs_s(each.long))
         shown = f"{statistics.median(costs_ms):.0f} | {costs_ms[int(0.9 * len(costs_ms))]:.0f}"
         if each.workers > 1:
             shown = "– | –"  # they take turns
-        times = each.long.speech_a_second / one.long.speech_a_second
+        times = each.long.speech_a_second / found[0].long.speech_a_second
         yield f"| {each.workers} | {len(each.long.spans)} | {each.long.speech_a_second:.1f} | {times:.2f} | {shown} |"
 
 
@@ -184,16 +184,17 @@ def comparison(costs: Costs, found: Sequence[Measured]) -> Iterator[str]:
             yield f"{row}| {said_s:.1f} | {said_s / part.took_s:.2f} |"
 
 
-def costs_table(costs: Costs, one: Measured, two: Measured) -> Iterator[str]:
+def costs_table(costs: Costs, one: Measured) -> Iterator[str]:
     yield "\n### Measured costs of the shared parts\n"
-    yield "| | a recording | a span | a worker that waits, a second |"
+    yield "| | a recording | a span | a second without work |"
     yield "|---|---|---|---|"
     for name, title in (("web_s", "web process, processor ms"), ("prefect_s", "Prefect server, processor ms")):
         a_job, a_span = solved(one.long, one.short, name)
-        waiting = (getattr(two.idle, name) - getattr(one.idle, name)) / one.idle_s
-        yield f"| {title} | {1000 * a_job:.0f} | {1000 * a_span:.0f} | {1000 * waiting:.1f} |"
+        idle_ms = 1000 * getattr(one.idle, name) / one.idle_s
+        yield f"| {title} | {1000 * a_job:.0f} | {1000 * a_span:.0f} | {idle_ms:.0f} |"
     yield f"| ledger, writes | {costs.reports_a_job:.1f} | {costs.reports_a_span:.1f} | |"
-    yield f"\nA write of the ledger took {1000 * costs.ledger_report_s:.1f} ms with its commit and its wait; reading "
+    yield f"\nA flow run cost the Prefect server {1000 * costs.prefect_run_s:.0f} ms of its processor, all in all; a "
+    yield f"write of the ledger took {1000 * costs.ledger_report_s:.1f} ms with its commit and its wait; reading "
     yield f"{costs.reading_speed:.0f} s of speech a second; a recording beside its spans {costs.job_beside_s:.2f} s."
 
 
@@ -223,6 +224,7 @@ def simulated_row(costs: Costs, machines: int, hours: float, *, label: str = "")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers, first one")
     parser.add_argument("--spans", type=int, default=16, help="of the long recording")
     parser.add_argument("--short", type=int, default=4, help="recordings of three spans")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds in which workers have nothing to do")
@@ -231,29 +233,19 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": asked.database} if asked.database else {}
     load = os.getloadavg()[0]
-    found = []
-    for workers in (1, 2):
+    found: list[Measured] = []
+    for workers in asked.workers:
         found.append(measure(workers, spans=asked.spans, short=asked.short, idle_s=asked.idle, settings=settings))
-        print(f"{workers}: {found[-1].long.took_s:.1f} s, {found[-1].short.took_s:.1f} s", file=sys.stderr)
-    one, two = found
-    costs = costs_of(one)
+        costs = costs_of(found[0])
+        lines = [*speed_up(found), *comparison(costs, found), *costs_table(costs, found[0])]
+        print("\n".join(lines), file=sys.stderr, flush=True)
     print(f"## Workers, and a model of many; Prefect on {'PostgreSQL' if asked.database else 'SQLite'}\n")
-    for line in (
-        *speed_up(one, two),
-        *comparison(costs, found),
-        *costs_table(costs, one, two),
-        *foretold(costs, asked.hours),
-    ):
-        print(line)
+    print("\n".join([*lines, *foretold(costs, asked.hours)]))
+    print(f"\nRecordings of {LENGTH_S / 60:g} minutes on average in spans of {SPAN_S:g} s; a machine is assumed to")
     print(
-        f"\nRecordings of {LENGTH_S / 60:g} minutes on average in spans of {SPAN_S:g} s; a machine is assumed to ",
-        end="",
+        f"transcribe {MACHINE_SPEED:g} s of speech a second. Load average {load:.1f} before, {os.getloadavg()[0]:.1f}"
     )
-    print(
-        f"transcribe {MACHINE_SPEED:g} s of speech a second. Load average {load:.1f} before, {os.getloadavg()[0]:.1f} ",
-        end="",
-    )
-    print("after: other work ran beside, so only ratios within this run count.")
+    print("after: other work ran beside, so only ratios within this run count. `python -m benchmarks scaling`.")
 
 
 if __name__ == "__main__":

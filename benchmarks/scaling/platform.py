@@ -73,7 +73,7 @@ def workers(platform: Running, count: int, *, settings: Mapping[str, str]) -> It
 
 
 def _wait_for_slots(platform: Running, count: int) -> None:
-    until = time.monotonic() + 300
+    until = time.monotonic() + 900
     with client(platform) as http:
         while time.monotonic() < until:
             if f'transcriber_worker_slots{{pool="gpu"}} {count}.0' in http.get("/metrics").text:

@@ -139,7 +139,7 @@ def auth() -> tuple[str, str]:
 
 def in_the_middle(stack: Stack, job_id: str) -> None:
     """Wait until some of its spans are transcribed and others are not."""
-    stack.wait_for(job_id, lambda job: job["state"] == "transcribing" and any(results(stack, job_id)))
+    soon(lambda: any(results(stack, job_id)), f"no span is transcribed: {stack.job(job_id)}")
     assert not all(results(stack, job_id))
 
 
@@ -149,7 +149,7 @@ def results(stack: Stack, job_id: str) -> list[bool]:
 
 def complete(stack: Stack, job_id: str, text: str) -> None:
     """Wait for its end; its text is what was said."""
-    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"}, wait_s=240)
+    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"}, wait_s=600)
     assert job["state"] == "completed", job
     said = stack.transcript(job_id).text.split()
     assert abs(len(said) - len(text.split())) <= 0.05 * len(text.split()) + 1
