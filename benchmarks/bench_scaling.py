@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -118,7 +117,7 @@ def span_costs_s(found: Phase) -> list[float]:
 def reading_speed(found: Phase) -> float:
     """Return the seconds of speech that were read and cut in a second."""
     runs = sorted(found.runs[0], key=lambda run: run.created)
-    return sum(run.speech_s for run in runs[1:]) / (runs[-1].created - runs[0].created) * timedelta(seconds=1)
+    return sum(run.speech_s for run in runs[1:]) / (runs[-1].created - runs[0].created).total_seconds()
 
 
 def solved(long: Phase, short: Phase, field: str) -> tuple[float, float]:
@@ -222,6 +221,12 @@ def simulated_row(costs: Costs, machines: int, hours: float, *, label: str = "")
     return f"| {machines}{label} | {hours:,.0f} | {done:,.0f} | {shares} | {simulation.median_wait_s():.0f} |"
 
 
+def tables(found: Sequence[Measured]) -> list[str]:
+    """Return what was measured, and how far the model is right."""
+    costs = costs_of(found[0])
+    return [*speed_up(found), *comparison(costs, found), *costs_table(costs, found[0])]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers, first one")
@@ -233,14 +238,12 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": asked.database} if asked.database else {}
     load = os.getloadavg()[0]
-    found: list[Measured] = []
+    found = list[Measured]()
     for workers in asked.workers:
         found.append(measure(workers, spans=asked.spans, short=asked.short, idle_s=asked.idle, settings=settings))
-        costs = costs_of(found[0])
-        lines = [*speed_up(found), *comparison(costs, found), *costs_table(costs, found[0])]
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        print("\n".join(tables(found)), file=sys.stderr, flush=True)
     print(f"## Workers, and a model of many; Prefect on {'PostgreSQL' if asked.database else 'SQLite'}\n")
-    print("\n".join([*lines, *foretold(costs, asked.hours)]))
+    print("\n".join([*tables(found), *foretold(costs_of(found[0]), asked.hours)]))
     print(f"\nRecordings of {LENGTH_S / 60:g} minutes on average in spans of {SPAN_S:g} s; a machine is assumed to")
     print(
         f"transcribe {MACHINE_SPEED:g} s of speech a second. Load average {load:.1f} before, {os.getloadavg()[0]:.1f}"
