@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,12 @@ class Running:
 
 @contextlib.contextmanager
 def up(
-    data_dir: Path, stopped_s: list[float], *, checkout: Path = REPO, model: str = str(TINY_MODEL)
+    data_dir: Path,
+    stopped_s: list[float],
+    *,
+    checkout: Path = REPO,
+    model: str = str(TINY_MODEL),
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """Start everything of a checkout, and stop it at the end; appends the seconds that stopping took."""
     port, prefect_port = free_port(), free_port()
@@ -71,6 +76,7 @@ def up(
         "TRANSCRIBER_ADMIN_PASSWORD": "of no importance",
         "PREFECT_SERVER_API_PORT": str(prefect_port),
         "PYTHONPATH": str(checkout),
+        **(settings or {}),
     }
     started = time.monotonic()
     with subprocess.Popen(
@@ -89,7 +95,7 @@ def up(
         finally:
             stopping = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
             stopped_s.append(time.monotonic() - stopping)
 
 

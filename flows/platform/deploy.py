@@ -3,6 +3,7 @@
 Uses plain HTTP instead of Prefect's client, whose import alone takes longer than all of these calls.
 """
 
+import asyncio
 import hashlib
 import os
 import time
@@ -47,6 +48,24 @@ def prefect_http(api_url: str, *, auth: str | None = None, timeout_s: float = 20
     user, colon, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
     basic = httpx.BasicAuth(user, password) if colon else None
     return RetryingClient(base_url=api_url, timeout=timeout_s, auth=basic)
+
+
+async def apply_when_possible(api_url: str, *, auth: str | None, within_s: float) -> None:
+    """Apply the file like `apply`, retrying while the server is late or its database away.
+
+    Raises:
+        httpx.HTTPError: the server still does not answer after `within_s`, or refuses.
+    """
+
+    async def attempt() -> None:
+        await asyncio.to_thread(apply, api_url, auth=auth)
+
+    def may_pass(error: Exception) -> bool:
+        if isinstance(error, httpx.HTTPStatusError):
+            return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+        return isinstance(error, httpx.TransportError)
+
+    await retries.call_async(attempt, may_pass=may_pass, pauses_s=retries.growing(0.2, 2.0, within_s=within_s))
 
 
 def apply(api_url: str, *, auth: str | None = None, path: Path = PREFECT_YAML) -> list[str]:

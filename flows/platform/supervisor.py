@@ -165,7 +165,7 @@ class Platform:
 
         await _answers(f"{self.prefect.api_url}/health")
         auth = environment(self.settings, self.prefect).get(CLIENT_AUTH)
-        await asyncio.to_thread(deploy.apply, self.prefect.api_url, auth=auth)
+        await deploy.apply_when_possible(self.prefect.api_url, auth=auth, within_s=START_WITHIN_S)
         if "prefect" in self.services:
             self.services["prefect"].ready.set()
 

@@ -42,6 +42,24 @@ class Console:
                 return
         raise AssertionError(f"no run of {job_id} could be set to {state}")
 
+    def pause_queue(self, pool: str, queue: str, *, is_paused: bool) -> None:
+        path = f"/work_pools/{pool}/queues/{queue}"
+        self.http.patch(path, json={"is_paused": is_paused}).raise_for_status()
+
+    def cancel_waiting_span(self, job_id: str) -> None:
+        """Cancel a span's run that no worker takes, because its queue is paused."""
+        run = self._waiting_span(job_id)
+        self.http.post(f"/flow_runs/{run['id']}/set_state", json={"state": {"type": "CANCELLING"}}).raise_for_status()
+
+    def _waiting_span(self, job_id: str) -> dict[str, Any]:
+        until = time.monotonic() + WITHIN_S * BUSY_MACHINE
+        while time.monotonic() < until:
+            spans = [row for row in self.active(job_id) if "index" in row["parameters"]]
+            if spans and all(row["state_type"] == "SCHEDULED" for row in spans):
+                return spans[0]
+            time.sleep(0.1)
+        raise AssertionError("no span waits")
+
 
 @pytest.fixture
 def prefect(patient_stack: Stack) -> Iterator[Console]:
@@ -116,6 +134,13 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
     assert "paused in Prefect" in job("detail")
     assert "paused" in command("jobs", "list")
     command("jobs", "resume", job_id)
+    under_way()
+
+    prefect.pause_queue("gpu", "batch", is_paused=True)
+    prefect.cancel_waiting_span(job_id)
+    quiet("cancelled")
+    prefect.pause_queue("gpu", "batch", is_paused=False)
+    api("POST", "/retry")
     under_way()
 
     prefect.set_state(job_id, is_recording, type="CANCELLING", name="Cancelling")

@@ -28,9 +28,9 @@ http {{
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
-def documented(language: str) -> list[str]:
+def documented(language: str, document: Path = DOCUMENT) -> list[str]:
     """Return the examples in this language, in the order of the document."""
-    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
 
 
 def documented_server(port: int, app: str, *, below: str = "/") -> str:

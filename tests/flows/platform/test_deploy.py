@@ -1,5 +1,6 @@
 """prefect.yaml applied to a real server."""
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -30,6 +31,23 @@ def test_a_busy_server_is_asked_again(method: str) -> None:
     with deploy.RetryingClient(base_url="http://prefect", transport=httpx.MockTransport(busy_once)) as http:
         assert http.request(method, "/flows/", json=body).is_success
     assert [json.loads(each) for each in asked] == [body, body]
+
+
+async def test_a_server_whose_database_is_away_is_asked_again_and_one_that_refuses_is_not() -> None:
+    answers = ["", "500 Internal Server Error", "401 Unauthorized", "not asked"]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answer := answers.pop(0):
+            writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(httpx.HTTPStatusError, match="401"):
+            await deploy.apply_when_possible(f"http://127.0.0.1:{port}/api", auth=None, within_s=60)
+    assert answers == ["not asked"]
 
 
 def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prefect.events import Event
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Failed, Running
+from prefect.states import Cancelled, Failed, Running
 
 from flows.runs.gpu_runs import GpuRuns
 from flows.runs.prefect_retry import PATIENCE_S
@@ -140,6 +140,15 @@ async def test_a_failed_span_has_its_siblings_cancelled(tmp_path: Path) -> None:
         await hear(gpu_runs(prefect, Files(str(tmp_path))), "a", "b", "c")
 
     assert failure.value.span_code == "audio_unreadable"
+    assert prefect.cancelled == {"a", "c"}
+
+
+async def test_a_span_run_that_somebody_cancels_stops_the_recording_and_its_siblings(tmp_path: Path) -> None:
+    prefect = FakePrefect(a=Running(), b=Cancelled(), c=Running())
+
+    with pytest.raises(Stopped):
+        await hear(gpu_runs(prefect, Files(str(tmp_path))), "a", "b", "c")
+
     assert prefect.cancelled == {"a", "c"}
 
 

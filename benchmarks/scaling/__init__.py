@@ -1,0 +1,1 @@
+"""A platform with some workers, and a model of one with many."""
