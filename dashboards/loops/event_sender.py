@@ -1,4 +1,7 @@
-"""Background loop that sends events of ended jobs and batches to Prefect, where automations act on them."""
+"""Background loop that sends events of ended jobs and batches to Prefect.
+
+Automations act on them there.
+"""
 
 import asyncio
 import logging

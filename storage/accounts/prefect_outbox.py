@@ -1,6 +1,7 @@
-"""Events for Prefect, written by the transaction that makes them and deleted when they are sent.
+"""Events for Prefect, written by the transaction that makes them.
 
-A restart loses none; one that was just being sent may be sent twice, with the same id, which Prefect stores once.
+They are deleted when they are sent. A restart loses none; one that was just being sent may be sent twice, with the same
+id, which Prefect stores once.
 https://docs.prefect.io/v3/concepts/events
 """
 

@@ -1,4 +1,7 @@
-"""Batches that have ended, each told to Prefect once, and once more after a retry of the batch."""
+"""Batches that have ended, each told to Prefect once.
+
+A batch that is retried is told once more.
+"""
 
 from duckdb import DuckDBPyConnection
 

@@ -56,7 +56,7 @@ class TranscribedFile(Body):
 
 
 class TranscribedPrefix(Body):
-    """A finished batch, and its recordings with their jobs or the reasons why there are none."""
+    """A finished batch, and its recordings with their jobs or errors."""
 
     batch: Batch
     items: tuple[BatchItem, ...]
