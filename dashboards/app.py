@@ -47,6 +47,7 @@ from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
 from dashboards.loops.backup_keeper import keep_backups
 from dashboards.loops.dispatcher import Dispatcher
+from dashboards.loops.event_sender import send_to_prefect
 from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
 from dashboards.loops.reconciler import Reconciler
@@ -168,6 +169,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")
         holder.background.start(send_events(), "send webhooks")
+        holder.background.start(send_to_prefect(), "send events to Prefect")
         holder.background.start(upkeep.keep_tidy(), "maintenance")
         holder.background.start(keep_backups(), "backups")
         if minutes := settings.upkeep.canary_minutes:

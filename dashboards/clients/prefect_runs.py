@@ -199,6 +199,14 @@ class PrefectRuns:
                     found[Lane(queue.name)] = LanePaused(pool=pool.name, queue=queue.name)
         return found
 
+    async def emit(self, events: Sequence[dict[str, Any]]) -> None:
+        """Send events as Prefect's API takes them; one with a known id is stored once.
+
+        Raises:
+            httpx.HTTPError: the server did not answer, or refused them.
+        """
+        await unless_busy(partial(self._client._client.post, "/events", json=list(events)))
+
     async def stop(self, run: PrefectRun, *, why: str, at_once: bool = False) -> None:
         """Ask the run's worker to cancel it, or end it `at_once` without one."""
         from prefect.states import Cancelled, Cancelling

@@ -20,6 +20,7 @@ class Limits:
     mail_pauses_s: tuple[float, ...] = mail_queue.PAUSES_S
     webhook_look_every_s: float = 1.0
     webhook_answer_s: float = 15.0
+    prefect_look_every_s: float = 1.0
     webhook_pauses_s: tuple[float, ...] = webhook_deliveries.PAUSES_S
     download_pauses_s: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0, 1800.0)
     download_look_every_s: float = 5.0

@@ -16,6 +16,7 @@ from dashboards.services import accept_recording, added_headers
 from dashboards.services.accept_recording import NewRecording
 from storage.domain.errors import EmptyUpload, TranscriberError
 from storage.domain.job_messages import encode, raised
+from storage.domain.records import to_json
 from storage.files.upload_store import Refusal, Upload
 from storage.media.headerless import Headerless, InputFormat
 
@@ -134,7 +135,8 @@ async def _make_job(upload: Upload) -> Upload:
         lane=upload.lane,
         tags=upload.tags,
         actor=f"user:{upload.owner_id}",
-        key=f"upload:{upload.id}",
+        key=upload.key or f"upload:{upload.id}",
+        asked_sha256=hashlib.sha256(to_json(upload.options)).hexdigest() if upload.key else None,
         api_key_id=upload.api_key_id,
         duration_s=duration_s,
     )

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from dashboards.http.error_responses import error_answer
 from dashboards.http.identity import caller_of, language_of
+from dashboards.http.request_options import idempotency_key
 from dashboards.runtime import context, db
 from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.site_paths import site_path
@@ -26,11 +27,19 @@ from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
 from dashboards.uploads.upload_metadata import UploadMetadata
 from storage.domain import translation
-from storage.domain.errors import BadRequest, EmptyUpload, NotFound, UploadConflict, UploadTooLarge
+from storage.domain.errors import BadRequest, EmptyUpload, KeyReused, NotFound, UploadConflict, UploadTooLarge
 from storage.domain.job_messages import text_of
 from storage.domain.scopes import Scope
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
-from storage.files.upload_store import ABANDONED_AFTER_S, Upload, UploadStore, new_ident, raise_if_no_room, write_all
+from storage.files.upload_store import (
+    ABANDONED_AFTER_S,
+    Upload,
+    UploadStore,
+    ident_of,
+    new_ident,
+    raise_if_no_room,
+    write_all,
+)
 
 VERSION = "1.0.0"
 TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
@@ -69,23 +78,45 @@ async def create(request: Request) -> Response:
     length = 0 if deferred else _whole_number(request, "upload-length")
     if not deferred:
         _check_length(length)
-    shelf = _shelf()
-    coming = await db.in_thread(reserved, shelf, by=user.id)
-    key_id = caller_of(request).key_id
-    await accept_recording.admit(user, more_bytes=length + coming.to_come_bytes, api_key_id=key_id)
+    shelf, key = _shelf(), idempotency_key(request)
     upload = Upload(
-        id=new_ident(),
+        id=ident_of(user.id, key) if key else new_ident(),
         owner_id=user.id,
         length_bytes=length,
         partial=concat == "partial",
         deferred=deferred,
-        api_key_id=key_id,
+        api_key_id=caller_of(request).key_id,
+        key=key,
         **UploadMetadata.of(request).fields(),
     )
+    if key and shelf.exists(upload.id) and not shelf.load(upload.id).refusal:
+        return await _go_on(request, upload)
+    coming = await db.in_thread(reserved, shelf, by=user.id)
+    more_bytes = length + coming.to_come_bytes
+    await accept_recording.admit(user, more_bytes=more_bytes, key=key, api_key_id=upload.api_key_id)
     await db.in_thread(_make_room, upload)
     if request.headers.get("content-type") == BYTES_TYPE:
         return await _take(request, upload, 0, status=HTTPStatus.CREATED)
     return await _answer(request, shelf.load(upload.id), HTTPStatus.CREATED, 0)
+
+
+async def _go_on(request: Request, asked: Upload) -> Response:
+    """Answer a creation that is sent again; the client continues at the offset.
+
+    Raises:
+        KeyReused: the key was used for another recording or other options.
+    """
+    shelf = _shelf()
+    await _writers().stop(asked.id)
+    upload = shelf.load(asked.id, asked.owner_id)
+    same = ("length_bytes", "options", "input", "partial", "deferred")
+    if any(getattr(upload, field) != getattr(asked, field) for field in same):
+        raise KeyReused("Idempotency-Key", "it began another upload; use a new one")
+    if request.headers.get("content-type") == BYTES_TYPE and not upload.settled and shelf.offset(upload) == 0:
+        return await _take(request, upload, 0, status=HTTPStatus.CREATED)
+    async for _ in request.stream():  # a body that is not read would break the connection, and the answer with it
+        pass
+    return await _answer(request, upload, HTTPStatus.CREATED, shelf.offset(upload))
 
 
 async def look(request: Request) -> Response:
@@ -248,6 +279,8 @@ def _asked_for(request: Request) -> Upload:
 def _make_room(upload: Upload) -> None:
     shelf = _shelf()
     with _MAKING_ROOM:  # otherwise two uploads could reserve the same space
+        if shelf.exists(upload.id) and not shelf.load(upload.id).refusal:  # the same creation, sent twice at once
+            return
         raise_if_reserved(shelf, upload, share=context.settings().web.upload_share)
         shelf.data(upload.id).touch()
         shelf.save(upload)

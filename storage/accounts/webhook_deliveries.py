@@ -96,12 +96,12 @@ ON CONFLICT DO NOTHING
 def want(con: DuckDBPyConnection, job: Job) -> None:
     """Queue the event of a job that has just ended."""
     if event := EVENT_OF.get(job.state):
-        _queue(con, event, job, job.attempt, _facts(job))
+        _queue(con, event, job, job.attempt, facts_of(job))
 
 
 def want_changed(con: DuckDBPyConnection, job: Job, *, version: int) -> None:
     """Queue the event of a transcript that has just been edited or restored."""
-    _queue(con, WebhookEvent.TRANSCRIPT_CHANGED, job, version, _facts(job) | {"version": version})
+    _queue(con, WebhookEvent.TRANSCRIPT_CHANGED, job, version, facts_of(job) | {"version": version})
 
 
 def queue_test(con: DuckDBPyConnection, webhook_id: str) -> Delivery:
@@ -137,7 +137,7 @@ def _add(
     return ident
 
 
-def _facts(job: Job) -> dict[str, Any]:
+def facts_of(job: Job) -> dict[str, Any]:
     """Return what an event says about a job; never its text."""
     return {
         "job_id": job.id,

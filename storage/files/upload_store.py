@@ -5,6 +5,7 @@ refused uploads keep their JSON file for a while, so that a client that missed t
 """
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -67,7 +68,8 @@ class Upload:
 
     A `partial` upload is a part of another; a whole one may list the `parts` that it is assembled from, with their
     lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent. A
-    recording without a header is stored with one, which makes `stored_bytes` of it.
+    recording without a header is stored with one, which makes `stored_bytes` of it. `key` is the idempotency key that
+    the client gave, if it gave one.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Upload:
     job_id: str | None = None
     refusal: Refusal | None = None
     source: UrlSource | None = None
+    key: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -97,6 +100,11 @@ class Upload:
 
 def new_ident() -> str:
     return uuid4().hex
+
+
+def ident_of(owner_id: str, key: str) -> str:
+    """Return the id of the upload that an account makes with an idempotency key."""
+    return hashlib.sha256(f"{owner_id}/{key}".encode()).hexdigest()[:32]
 
 
 class UploadStore:

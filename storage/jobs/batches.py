@@ -252,6 +252,7 @@ def cancel(con: DuckDBPyConnection, batch_id: str, *, actor: str) -> Batch:
 
 
 RETRY = "UPDATE batches SET retry_at = $now, asked_by = $actor WHERE id = $id"
+TELL_AGAIN = "DELETE FROM batch_ends WHERE batch_id = $id"
 RETRY_ITEMS = """
 UPDATE batch_items SET state = 'waiting', tries = tries + 1, download_id = NULL, error = NULL, error_code = NULL
 WHERE batch_id = $id AND state = 'failed'
@@ -269,6 +270,7 @@ def retry(con: DuckDBPyConnection, batch_id: str, *, actor: str) -> Batch:
         raise BadRequest("batch", "it is cancelled" if batch.cancelled_at else "nothing in it has failed")
     con.execute(RETRY, {"id": batch_id, "now": utc_now(), "actor": actor})
     con.execute(RETRY_ITEMS, {"id": batch_id})
+    con.execute(TELL_AGAIN, {"id": batch_id})
     audit.record(con, actor=actor, action="batch.retry", subject=batch_id, detail={"failed": counted["failed"]})
     return get(con, batch_id)
 

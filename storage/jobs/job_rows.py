@@ -6,7 +6,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import mail_queue, webhook_deliveries
+from storage.accounts import mail_queue, prefect_outbox, webhook_deliveries
 from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.job_messages import for_audit
@@ -66,7 +66,7 @@ def finish(
     error: str | None = None,
     error_code: str | None = None,
 ) -> Job:
-    """Move the job to a final state, with audit row, mail and webhooks."""
+    """Move the job to a final state, with audit row, mail, webhooks and an event."""
     values = {
         "id": job.id,
         "state": state,
@@ -83,4 +83,5 @@ def finish(
     ended = get(con, job.id)
     mail_queue.want(con, ended)
     webhook_deliveries.want(con, ended)
+    prefect_outbox.want(con, ended)
     return ended

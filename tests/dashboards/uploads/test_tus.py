@@ -685,3 +685,38 @@ def test_a_description_that_cannot_be_is_refused_before_a_byte(
 ) -> None:
     answer = create(signed_in, 8000, **described)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
+
+
+def begin(site: Site, key: str, length: int, *, content: bytes | None = None, **values: str) -> Response:
+    headers = (TUS if content is None else BYTES) | {"Upload-Length": str(length), "Idempotency-Key": key}
+    told = metadata(**({"filename": "talk.wav"} | values))
+    return site.client.post("/uploads", content=content, headers=headers | {"Upload-Metadata": told})
+
+
+def test_a_repeated_creation_finds_the_upload_and_its_job(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    data = tone()
+    first = begin(signed_in, "monday", len(data))
+    send(signed_in, first.headers["location"], data[:1000])
+    again = begin(signed_in, "monday", len(data), filename="other.wav")
+    assert (again.status_code, again.headers["location"]) == (201, first.headers["location"])
+    assert again.headers["upload-offset"] == "1000"
+    done = send(signed_in, first.headers["location"], data[1000:], 1000)
+    late = begin(signed_in, "monday", len(data), content=data)
+    assert late.headers["x-job-id"] == done.headers["x-job-id"]
+    with context.ledger().read() as con:
+        assert len(job_store.page(con)) == 1
+    other = begin(signed_in, "monday", len(data), options='{"language": "de"}')
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+def test_an_idempotency_key_is_one_for_forms_and_uploads(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    data, key = tone(), {"Idempotency-Key": "tuesday"}
+    form = signed_in.client.post("/api/v1/jobs", files={"file": ("a.wav", data)}, headers=ORIGIN | key)
+    sent = begin(signed_in, "tuesday", len(data), content=data)
+    assert sent.headers["x-job-id"] == form.json()["id"]
+
+
+def test_a_refused_upload_may_be_sent_again_with_its_key(signed_in: Site, tone: Callable[..., bytes]) -> None:
+    refused = begin(signed_in, "wednesday", 5, content=b"words")
+    assert refused.status_code == 415
+    assert begin(signed_in, "wednesday", len(tone()), content=tone()).headers["x-job-id"]
