@@ -1,6 +1,6 @@
 """What a browser loads for the first page, how far pages shift, and how fast many files go up.
 
-    python -m benchmarks browser [--baseline 01b573e] [--files 500] [--rounds 1]
+    python -m benchmarks browser [--baseline 01b573e] [--files 500] [--rounds 1] [--no-shift]
 
 Serves the web process of each checkout, with one completed recording, to Chromium. Loaded is what comes over the
 network from the log-in page to the first page drawn after it, with an empty cache. Shift is the page's cumulative
@@ -123,7 +123,7 @@ def _drag_in(page: Page, folder: Path) -> None:
 
 
 def measured(
-    sides: dict[str, Path], room: Path, folders: list[Path]
+    sides: dict[str, Path], room: Path, folders: list[Path], *, shift: bool
 ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Return what is measured of each checkout, and the layout shift of each page of the first."""
     with ExitStack() as stack:
@@ -133,7 +133,8 @@ def measured(
         chromium = stack.enter_context(browser())  # ends first: its open pages would keep the servers
         first_pages = {name: loaded(chromium, url) for name, (url, _) in served.items()}
         url, job_id = next(iter(served.values()))
-        shift = shifts(chromium, url, [*next(iter(first_pages.values()))[1], f"{url}/job?id={job_id}"])
+        pages = [*next(iter(first_pages.values()))[1], f"{url}/job?id={job_id}"]
+        shifted = shifts(chromium, url, pages) if shift else {}
         sent: dict[str, list[tuple[float, ...]]] = {name: [] for name in sides}
         for folder in folders:
             for name, (url, _) in served.items():
@@ -149,7 +150,7 @@ def measured(
             "a key meanwhile, ms: median": key_ms,
             "a key meanwhile, ms: 95%": slow_key_ms,
         }
-    return found, shift
+    return found, shifted
 
 
 def main() -> None:
@@ -158,6 +159,7 @@ def main() -> None:
     parser.add_argument("--baseline", default=BASELINE, help="commit; empty: none")
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--no-shift", action="store_true", help="leave out the layout shift of every page")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-browser-") as place:
         room = Path(place)
@@ -168,7 +170,7 @@ def main() -> None:
         sides = {"now": REPO}
         if asked.baseline:
             sides[asked.baseline] = checked_out(asked.baseline, room)
-        found, shift = measured(sides, room, folders)
+        found, shift = measured(sides, room, folders, shift=not asked.no_shift)
     now = found["now"]
     print(f"## In a browser: the first page, and {asked.files} files from one folder\n")
     print(f"| | {' | '.join(found)} |{' now / then |' if asked.baseline else ''}")
@@ -177,7 +179,8 @@ def main() -> None:
         values = [side[name] for side in found.values()]
         ratio = f" {value / values[-1]:.2f} |" if asked.baseline and values[-1] else ""
         print(f"| {name} | {' | '.join(f'{each:,.0f}' for each in values)} |{ratio}")
-    print(f"\nLayout shift, the worse of desktop and phone (wanted: under 0.1): {_told(shift)}.")
+    if shift:
+        print(f"\nLayout shift, the worse of desktop and phone (wanted: under 0.1): {_told(shift)}.")
     print(f"\nLoad average {os.getloadavg()[0]:.1f} at the end. `python -m benchmarks browser`.")
 
 
