@@ -2,10 +2,10 @@
 
     python -m benchmarks editing [--lines 1760] [--baseline 01b573e] [--rounds 3]
 
-Serves the web process of each checkout in turn, with one completed recording of that many lines, and works on its page
-in Chromium by the keyboard; nothing but the page's own work runs in it (`expect` would read all of it). Blocked is the
-sum of the page's long tasks (50 ms and more) from the key to two frames after its effect; the table has the median of
-the rounds, each in a page that was loaded anew.
+Serves the web process of each checkout, with one completed recording of that many lines, and works on its page in
+Chromium by the keyboard; nothing but the page's own work runs in it (`expect` would read all of it). Blocked is the sum
+of the page's long tasks (50 ms and more) from the key to two frames after its effect; the table has the median of the
+rounds, which the checkouts take in turn, each in a page that was loaded anew.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -137,15 +137,27 @@ def worked_on(page: Page, number: int) -> dict[str, float]:
     return found
 
 
-def measured(checkout: Path, folder: Path, *, count: int, rounds: int) -> dict[str, float]:
-    """Return the median of the rounds for each action."""
-    with serving(checkout, folder, count) as (url, job_id), browser() as chromium:
-        page = signed_in(chromium.new_context(viewport=DESK).new_page(), url)
-        found = []
+def measured(sides: dict[str, Path], folder: Path, *, count: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Return the median of the rounds for each side and action; each round is one of every side."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    with ExitStack() as stack:
+        served = {
+            name: stack.enter_context(serving(checkout, folder / f"data-{name}", count))
+            for name, checkout in sides.items()
+        }
+        chromium = stack.enter_context(browser())  # ends first: its open pages would keep the servers
+        pages = {
+            name: (signed_in(chromium.new_context(viewport=DESK).new_page(), url), url, job_id)
+            for name, (url, job_id) in served.items()
+        }
         for number in range(rounds):
-            open_page(page, url, job_id)
-            found.append(worked_on(page, number))
-    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+            for name, (page, url, job_id) in pages.items():
+                open_page(page, url, job_id)
+                found[name].append(worked_on(page, number))
+    return {
+        name: {act: statistics.median(one[act] for one in all_of) for act in all_of[0]}
+        for name, all_of in found.items()
+    }
 
 
 def main() -> None:
@@ -160,10 +172,7 @@ def main() -> None:
         sides = {"now": REPO}
         if asked.baseline:
             sides[asked.baseline] = checked_out(asked.baseline, folder)
-        found = {
-            name: measured(checkout, folder / f"data-{name}", count=asked.lines, rounds=asked.rounds)
-            for name, checkout in sides.items()
-        }
+        found = measured(sides, folder, count=asked.lines, rounds=asked.rounds)
     print(f"## Editing a transcript of {asked.lines:,} lines\n")
     print(f"| milliseconds that the page is blocked | {' | '.join(found)} | wanted |")
     print(f"|---|{'---|' * (len(found) + 1)}")

@@ -70,6 +70,7 @@ export interface InputFormatChoice {
   value: string;
   label: string;
   rate_hz: number | null;
+  endings: string[];
 }
 
 export interface HeaderlessChoices {
@@ -673,6 +674,7 @@ export type PlayerText = {
   found: string;
   found_at: string;
   replaced: string;
+  replaced_one: string;
   undo: string;
   no_pattern: string;
   endless: string;

@@ -100,6 +100,7 @@ class InputFormatChoice(TypedDict):
     value: str
     label: str
     rate_hz: int | None
+    endings: Sequence[str]
 
 
 class HeaderlessChoices(TypedDict):

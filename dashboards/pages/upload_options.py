@@ -56,7 +56,15 @@ def headerless() -> HeaderlessChoices:
     """Return what can be said of files that have no header."""
     names = words.INPUT_FORMATS
     return {
-        "formats": [{"value": each.value, "label": names[each], "rate_hz": each.spec.rate_hz} for each in InputFormat],
+        "formats": [
+            {
+                "value": each.value,
+                "label": names[each],
+                "rate_hz": each.spec.rate_hz,
+                "endings": list(each.spec.endings),
+            }
+            for each in InputFormat
+        ],
         "lowest_hz": LOWEST_HZ,
         "highest_hz": HIGHEST_HZ,
         "max_channels": MAX_CHANNELS,

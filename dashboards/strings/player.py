@@ -53,7 +53,7 @@ PLAYER: dict[str, object] = {
         "follows": "Keep the current line in view (f)",
         "shade": "Mark words that the model was uncertain about (u)",
         "doubt": "Go to the next word or passage to check (n)",
-        "correct": "Paste or drop the right text: its words get times from the sound",
+        "correct": "Paste or drop a corrected text: its words get their times from the sound",
     },
     "sure": "{percent}% sure",
     "no_doubts": "Nothing here is marked as doubtful.",
@@ -68,6 +68,7 @@ PLAYER: dict[str, object] = {
     "found": "{all} found",
     "found_at": "{at} of {all}",
     "replaced": "{all} places replaced.",
+    "replaced_one": "1 place replaced.",
     "undo": "Undo",
     "no_pattern": "Invalid regular expression",
     "endless": "This pattern is too slow",
@@ -136,10 +137,10 @@ PLAYER: dict[str, object] = {
     "timeline": {
         "about": "Subtitles over the waveform: the list of keyboard shortcuts says how to move, split and merge them",
         "acts": {
-            "out": ["−", "Show more of the recording (−)"],
+            "out": ["−", "Zoom out (−)"],
             "in": ["+", "Zoom in (+)"],
-            "fit": ["Fit", "Show the chosen subtitle large (0)"],
-            "split": ["Split", "Split where the recording is (s)"],
+            "fit": ["Fit", "Zoom to the chosen subtitle (0)"],
+            "split": ["Split", "Split at the playback position (s)"],
             "merge": ["Merge with next", "Merge the chosen subtitle with the next one (m)"],
         },
         "pinned": "Set by hand",
@@ -149,12 +150,12 @@ PLAYER: dict[str, object] = {
     },
     "correct": {
         "open": "Use a corrected text",
-        "lead": "Paste the right text, or drop a text or Word file here. Words that are already in the transcript keep "
-        "their times, the others get theirs from the sound. A line becomes a segment, and “Name: ” before a line names "
-        "its speaker. The text becomes a new version, so it can be undone.",
-        "text": "The right text",
+        "lead": "Paste the corrected text, or drop a text or Word file here. Words that are already in the transcript "
+        "keep their times, the others get theirs from the sound. A line becomes a segment, and “Name: ” before a line "
+        "names its speaker. The text becomes a new version, so it can be undone.",
+        "text": "Corrected text",
         "choose": "Choose a file",
-        "send": "Give it times",
+        "send": "Add times",
         "cancel": "Cancel",
         "waiting": "Waiting for a worker…",
         "running": "{percent}% of the changed passages have their times.",
@@ -198,7 +199,7 @@ PLAYER: dict[str, object] = {
         [["Enter"], "While editing: next line"],
         [["Shift Enter"], "While editing: split the line at the cursor"],
         [["Backspace"], "At the start of a line: merge it with the one before"],
-        [["1", "9"], "While editing: name the speaker of the current line (with Alt in a line)"],
+        [["1–9"], "While editing: name the speaker of the current line (with Alt in a line)"],
         [["Ctrl S"], "Save"],
         [["Ctrl Z", "Ctrl Y"], "Undo, redo"],
         [["c"], "Comment on the selected words or the current line"],
@@ -206,11 +207,11 @@ PLAYER: dict[str, object] = {
         [["t"], "Copy the selected words or the current line with time"],
         [
             ["Shift ←", "→"],
-            "In the waveform of the subtitles: a frame back or forward, or the edge in focus",
+            "On the subtitle waveform: one frame back or forward, or move the edge in focus",
         ],
-        [["[", "]"], "In it: start or end the chosen subtitle here"],
-        [["s", "m"], "In it: split here, or merge with the next one"],
-        [["+", "−", "0"], "In it: zoom in or out, or to the chosen one (Ctrl with the wheel, too)"],
+        [["[", "]"], "On the subtitle waveform: start or end the chosen subtitle here"],
+        [["s", "m"], "On the subtitle waveform: split here, or merge with the next one"],
+        [["+", "−", "0"], "On the subtitle waveform: zoom in, out, or to the chosen one (also Ctrl with the wheel)"],
         [["Shift Enter"], "In a subtitle: split it at the cursor"],
         [["?"], "This list"],
     ],

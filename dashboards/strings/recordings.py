@@ -175,7 +175,7 @@ UNDER_WAY = {
 LISTENING = "Transcribing."
 PRIORITY = "Priority"
 PRIORITIES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free", Lane.BACKFILL: "Last"}
-PRIORITY_HELP = "Recordings with the first one come before all others. What is already transcribed is kept."
+PRIORITY_HELP = "“Now” comes before everything else. What is already transcribed is kept."
 NO_REASON = "It failed for an unknown reason"
 CANCELLED = "This recording was cancelled. It is kept and can be started again."
 DOWNLOAD = "Download"
@@ -247,7 +247,7 @@ def links_over(n: int) -> str:
 COLLEAGUES = "Colleagues"
 COLLEAGUES_HELP = "They find it in their own list. Only you can delete, rename or share it."
 COLLEAGUE = "User name"
-COLLEAGUE_RIGHT = "May"
+COLLEAGUE_RIGHT = "Access"
 RIGHTS = {False: "read", True: "read and edit"}
 END_SHARING = "Stop sharing"
 

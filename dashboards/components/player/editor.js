@@ -43,6 +43,7 @@ export class Editor {
     const { panel } = this.script;
     player.on(panel, "input", (event) => this.#typed(event));
     player.on(panel, "keydown", (event) => this.#keyInLine(/** @type {KeyboardEvent} */ (event)));
+    player.on(panel, "focusout", (event) => this.#left(event));
     player.on(panel, "paste", (event) => this.#pasted(/** @type {ClipboardEvent} */ (event)));
     player.on(panel, "click", (event) => {
       const line = lineOf(event.target);
@@ -158,6 +159,18 @@ export class Editor {
     this.script.swap(line, withText(line.segment, text, this.script.base));
     line.element.classList.toggle("changed", line.segment.changed);
     this.#changed();
+  }
+
+  /**
+   * A line that was typed in shows its text as it is saved: places in it count by that.
+   *
+   * @param {Event} event
+   */
+  #left(event) {
+    const line = closest(event, ".words") && lineOf(event.target);
+    if (!line || line.words.textContent === line.segment.text) return;
+    this.script.list.draw(line);
+    this.script.list.drawn();
   }
 
   /** @param {ClipboardEvent} event */

@@ -149,7 +149,8 @@ export class FindReplace {
     );
     if (every) {
       const undo = /** @type {const} */ ([text.undo, () => editor.undo()]);
-      this.player.notice(fill(text.replaced, { all: chosen.length }), [undo, [text.close, () => this.player.notice(null)]]);
+      const said = fill(chosen.length === 1 ? text.replaced_one : text.replaced, { all: chosen.length });
+      this.player.notice(said, [undo, [text.close, () => this.player.notice(null)]]);
     }
     this.refresh();
     if (!every && this.matches.length) {

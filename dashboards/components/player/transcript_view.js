@@ -16,8 +16,11 @@ import { identityOf, lastBegun, segmentOf } from "./segments.js";
 const HANDS_OFF_MS = 4000;
 const SCROLLING = ["PageUp", "PageDown", "Home", "End"];
 const OFFER_FOLLOW_MS = 60000;
+const STILL_PX = 4;
 
 export class TranscriptView {
+  #pressed = { x: 0, y: 0 };
+
   /** @param {Player} player */
   constructor(player) {
     this.player = player;
@@ -97,6 +100,10 @@ export class TranscriptView {
     }
     player.on(document, "keydown", (event) => {
       if (SCROLLING.includes(/** @type {KeyboardEvent} */ (event).key)) this.handsOn = Date.now();
+    });
+    player.on(panel, "pointerdown", (event) => {
+      const { clientX: x, clientY: y } = /** @type {PointerEvent} */ (event);
+      this.#pressed = { x, y };
     });
     player.on(panel, "click", (event) => this.#clicked(/** @type {MouseEvent} */ (event)));
     player.on(panel, "pointerover", (event) => this.#split(lineOf(event.target)));
@@ -195,10 +202,20 @@ export class TranscriptView {
     if (line && !line.split && !this.player.editor?.on) this.list.draw(line, true);
   }
 
+  /**
+   * Whether this click is the end of a selection by the mouse.
+   *
+   * @param {MouseEvent} event
+   */
+  #hasSelected({ clientX, clientY }) {
+    const moved = Math.hypot(clientX - this.#pressed.x, clientY - this.#pressed.y) > STILL_PX;
+    return moved && this.player.passages.selection.range() !== null;
+  }
+
   /** @param {MouseEvent} event */
   #clicked(event) {
     const line = lineOf(event.target);
-    if (!line || !getSelection()?.isCollapsed) return;
+    if (!line || this.#hasSelected(event)) return;
     const onTime = /** @type {Element} */ (event.target).closest(".time");
     if (this.player.editor?.on && !onTime) return;
     this.#split(line);

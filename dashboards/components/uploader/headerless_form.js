@@ -11,24 +11,28 @@ import { make } from "../shared/dom.js";
 const USUAL_HZ = 8000;
 
 /**
- * Return a form that asks; what it is told is passed on.
+ * Return a form that asks; what it is told is passed on. The format that a file's name speaks for stands there first.
  *
+ * @param {string} name - the file's
  * @param {HeaderlessChoices} choices
  * @param {UploaderText} text
  * @param {(described: InputDescription) => void} onDescribed
  */
-export function headerlessForm({ formats, lowest_hz, highest_hz, max_channels }, text, onDescribed) {
+export function headerlessForm(name, { formats, lowest_hz, highest_hz, max_channels }, text, onDescribed) {
   const format = make("select", {}, ...formats.map(({ value, label }) => make("option", { value }, label)));
   const rate = numberInput(USUAL_HZ, lowest_hz, highest_hz);
   const channels = numberInput(1, 1, max_channels);
   const fixed = () => formats[format.selectedIndex].rate_hz;
-  format.onchange = () => {
+  const followFormat = () => {
     const only = fixed();
     rate.disabled = channels.disabled = only !== null;
     if (only === null) return;
     rate.value = String(only);
     channels.value = "1";
   };
+  format.onchange = followFormat;
+  format.selectedIndex = Math.max(0, formats.findIndex(({ endings }) => endings.some((ending) => name.toLowerCase().endsWith(ending))));
+  followFormat();
   return make(
     "form",
     {

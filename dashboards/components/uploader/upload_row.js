@@ -79,8 +79,8 @@ export function drawUpload(row, upload, view) {
  * @param {Upload} upload
  * @param {View} view
  */
-function formFor({ key }, { data, uploads }) {
-  return headerlessForm(data.headerless, data.text, (described) => uploads.describe(key, described));
+function formFor({ key, name }, { data, uploads }) {
+  return headerlessForm(name, data.headerless, data.text, (described) => uploads.describe(key, described));
 }
 
 /**

@@ -182,7 +182,7 @@ def test_the_waveform_zooms_by_keys_buttons_and_wheel(cues: Page) -> None:
     cues.wait_for_timeout(300)
     larger = width()
     assert larger > before * 1.3
-    cues.get_by_role("button", name="Show more of the recording").click()
+    cues.get_by_role("button", name="Zoom out").click()
     cues.wait_for_timeout(300)
     assert width() == pytest.approx(before, abs=2)
     stage.hover()
@@ -207,7 +207,7 @@ def test_cues_and_corrected_text_fit_and_pass_axe(
     assert violations(page) == []
     page.locator(".player [data-tab=script]").click()
     page.get_by_role("button", name="Use a corrected text").click()
-    expect(page.get_by_label("The right text")).to_be_focused()
+    expect(page.get_by_label("Corrected text")).to_be_focused()
     keep_picture(page, f"corrected-{name}")
     assert violations(page) == []
     assert watch.troubles == []
@@ -272,19 +272,19 @@ def test_a_corrected_text_is_pasted_followed_and_shown(chromium: Browser, served
     context.current().runs = runs  # type: ignore[assignment]
     page.locator(".player [data-tab=script]").click()
     page.get_by_role("button", name="Use a corrected text").click()
-    write(page.get_by_label("The right text"), "Carla: something else")
-    page.get_by_role("button", name="Give it times").click()
+    write(page.get_by_label("Corrected text"), "Carla: something else")
+    page.get_by_role("button", name="Add times").click()
     expect(page.locator(".correcting .progress")).to_have_text("Waiting for a worker…")
     runs.report(served, served.settings, {"state": "refused", "detail": "only 0% of the text's words are said"})
     expect(page.locator(".correcting .progress")).to_contain_text("was not changed: only 0%")
-    field = page.get_by_label("The right text")
+    field = page.get_by_label("Corrected text")
     choose(page, "torn.docx", document("Carla: Grüße")[:-40])
     expect(page.locator(".correcting .progress")).to_contain_text("No text could be read from torn.docx")
     choose(page, "right.docx", document("Carla: Grüße", "an alle"))
     expect(field).to_have_value("Carla: Grüße\nan alle")
     choose(page, "right.txt", "Carla: Grüße".encode())
     expect(field).to_have_value("Carla: Grüße")
-    page.get_by_role("button", name="Give it times").click()
+    page.get_by_role("button", name="Add times").click()
     expect(page.locator(".correcting .progress")).to_have_text("Waiting for a worker…")
     assert len(runs.asked) == 2
     runs.report(served, served.settings, {"state": "running", "progress": 0.5})

@@ -133,6 +133,17 @@ def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) ->
     assert desk.watch.troubles == []
 
 
+def test_a_line_that_is_left_shows_its_text_as_it_is_saved(desk: Desk) -> None:
+    page = desk.page
+    page.keyboard.press("e")
+    desk.words(1).click()
+    page.keyboard.press("Home")
+    page.keyboard.type("So  now ,  ")
+    page.keyboard.press("Enter")
+    expect(desk.words(2)).to_be_focused()
+    assert desk.words(1).text_content() == f"So now , {LINES[1]}"
+
+
 def test_undo_goes_back_through_typing_splitting_merging_and_naming(desk: Desk) -> None:
     page = desk.page
     page.keyboard.press("e")
@@ -393,6 +404,9 @@ def test_the_keyboard_reaches_the_downloads_below_a_transcript_on_a_phone(chromi
 
 def test_everything_fits_on_a_phone(chromium: Browser, served: Served) -> None:
     desk = sit_down(chromium, served, recording_of(), phone=True)
+    first = desk.line(0).bounding_box()
+    assert first
+    assert first["y"] < 300
     for sheet in ("script", "cues", "review", "notes", "versions"):
         desk.tab(sheet)
         wide = desk.page.evaluate("document.documentElement.scrollWidth")

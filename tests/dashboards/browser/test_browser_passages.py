@@ -56,6 +56,23 @@ def select(page: Page, first: int, start: int, last: int, end: int) -> None:
     expect(page.locator(".player .passagebar")).to_be_visible()
 
 
+def test_selecting_words_with_the_mouse_plays_nothing(chromium: Browser, served: Served, job: Job) -> None:
+    page, watch = open_job(chromium, served, job, "ada")
+    box = line(page, 1).locator(".words").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 4, box["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 12, steps=4)
+    page.mouse.up()
+    expect(page.locator(".player .passagebar")).to_be_visible()
+    expect(page.locator(".player video")).to_have_js_property("paused", True)
+    expect(page.locator(".player video")).to_have_js_property("currentTime", 0)
+    line(page, 1).locator(".words").click()
+    expect(page.locator(".player video")).to_have_js_property("paused", False)
+    assert watch.troubles == []
+    page.context.close()
+
+
 def painted(page: Page) -> list[str]:
     """Return which colours of highlights are on the page, once there are any."""
     until = time.monotonic() + 30

@@ -200,6 +200,7 @@ def test_a_file_without_a_header_is_asked_about_and_taken_as_described(
         drop(page, [call])
         form = page.locator(".queue form.describe")
         expect(form).to_be_visible()
+        expect(form.get_by_label("Format")).to_have_value("alaw")  # its name says so, and is not believed unasked
         form.get_by_label("Format").select_option(label="GSM 06.10")
         expect(form.get_by_label("Sample rate (Hz)")).to_be_disabled()
         form.get_by_label("Format").select_option(label="A-law (G.711)")
