@@ -145,7 +145,7 @@ class BatchRun:
     def _noted(self, outcome: Outcome) -> Outcome:
         """Put an outcome into the table; the same content as another file's is said."""
         file, before = self._pending.pop(outcome.name, None), self.table.get(outcome.name)
-        if outcome.became is BatchOutcome.KNOWN and outcome.job_id:
+        if outcome.became in WITH_JOB and outcome.job_id:
             other = self.table.same_content(outcome.name, outcome.job_id)
             outcome = replace(outcome, reason=SAME_CONTENT.format(other=other)) if other else outcome
         relative = file.relative if file else before.relative if before else outcome.name

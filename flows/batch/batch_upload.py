@@ -244,8 +244,11 @@ class Sender:
         except RemoteError as error:
             became = BatchOutcome.NO_RECORDING if error.code in NO_RECORDING else BatchOutcome.REFUSED
             return Outcome(name=file.name, became=became, reason=str(error))
-        except (TranscriberError, OSError) as error:
+        except TranscriberError as error:
             return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=str(error))
+        except OSError as error:
+            reason = f"it cannot be read ({error.strerror or error}); mend that, and repeat the batch"
+            return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=reason)
 
     def _read_and_sent(self, file: BatchFile, version: str | None, *, replaces: str | None) -> Outcome:
         with file.local() as original, with_header(original, self._options.headerless) as path:
