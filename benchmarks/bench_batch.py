@@ -3,7 +3,8 @@
     python -m benchmarks.bench_batch [--objects 100000] [--known 0.9] [--checkout FOLDER]
 
 Each side has a web process and a data dir of its own, and reads the same bucket of an S3 service on this machine
-(moto). The known objects are sent once; then the others are put beside them, and `transcriber batch` lists all. No worker runs, so that jobs wait. Memory is the peak of the command's resident set.
+(moto). The known objects are sent once; then the others are put beside them, and `transcriber batch` lists all. No
+worker runs, so that jobs wait. Memory is the peak of the command's resident set.
 """
 
 import argparse
