@@ -22,6 +22,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import soundfile
 
 from benchmarks.bench_latency import REPO
@@ -40,13 +41,15 @@ class Checkout:
     name: str
     folder: Path
     env: dict[str, str]
+    web: psutil.Process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Seconds of a command, the peak of its memory in MiB, and its last line."""
+    """Seconds of a command, processor seconds with the web process's, its peak memory in MiB, and its last line."""
 
     seconds: float
+    processor_s: float
     peak_mib: float
     said: str
 
@@ -69,11 +72,11 @@ def await_url(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], url: str, **how: object) -> Iterator[None]:
+def running(command: list[str], url: str, **how: object) -> Iterator[psutil.Process]:
     process = subprocess.Popen(command, **QUIET, **how)  # type: ignore[call-overload]
     try:
         await_url(url)
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(60)
@@ -89,13 +92,19 @@ def side(name: str, checkout: Path, folder: Path, s3_url: str) -> Iterator[Check
     env |= {"TRANSCRIBER_STORAGE_ENDPOINT_URL": s3_url, "TRANSCRIBER_WEB_URL": f"http://127.0.0.1:{port}"}
     env |= {"TRANSCRIBER_ADMIN_PASSWORD": "first-password"}
     web = [sys.executable, "-m", "flows.cli", "web"]
-    with running(web, f"http://127.0.0.1:{port}/livez", env=env, cwd=checkout):
-        yield Checkout(name=name, folder=checkout, env=env)
+    with running(web, f"http://127.0.0.1:{port}/livez", env=env, cwd=checkout) as process:
+        yield Checkout(name=name, folder=checkout, env=env, web=process)
+
+
+def used_s(process: psutil.Process) -> float:
+    """Return the processor seconds of a process and of its children."""
+    alive = sum(sum(each.cpu_times()[:2]) for each in process.children(recursive=True))
+    return float(sum(process.cpu_times()[:4]) + alive)
 
 
 def batch(checkout: Checkout) -> Measured:
     """Run `transcriber batch` over the bucket."""
-    began = time.monotonic()
+    began, web_s = time.monotonic(), used_s(checkout.web)
     command = [sys.executable, "-m", "flows.cli", "batch", SOURCE, "--recursive"]
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
@@ -106,7 +115,12 @@ def batch(checkout: Checkout) -> Measured:
         out.seek(0)
         said = [line for line in out.read().splitlines() if " accepted" in line]
     assert process.returncode == 0, (checkout.name, process.returncode, said)
-    return Measured(seconds=time.monotonic() - began, peak_mib=usage.ru_maxrss / 1024, said=said[-1].partition(";")[0])
+    return Measured(
+        seconds=time.monotonic() - began,
+        processor_s=usage.ru_utime + usage.ru_stime + used_s(checkout.web) - web_s,
+        peak_mib=usage.ru_maxrss / 1024,
+        said=said[-1].partition(";")[0],
+    )
 
 
 def put(s3_url: str, numbers: range) -> None:
@@ -132,18 +146,21 @@ def measure(sides: list[Checkout], s3_url: str, objects: int, known: int) -> dic
 
 
 def show(objects: int, known: int, found: dict[str, list[Measured]]) -> None:
+    """Print Markdown: a row for each run of a checkout."""
     ours = found["this checkout"]
-    print(f"## A batch of {objects:,} objects, of which {known:,} are known\n")
-    print(f"| checkout | {known:,} new, s | {objects:,} of which {known:,} known, s | its / ours | ", end="")
-    print(f"all {objects:,} known, s | its / ours | peak of the command, MiB |")
+    runs = (f"{known:,} objects, all new", f"{objects:,} objects, {known:,} known", f"{objects:,} objects, all known")
+    print(f"## A batch of {objects:,} objects in a bucket\n")
+    print("| run | checkout | seconds | its / ours | processor s, command and web | its / ours | command, MiB |")
     print("|---|---|---|---|---|---|---|")
-    for name, (first, most, all_known) in found.items():
-        ratios = [its.seconds / own.seconds for its, own in zip((most, all_known), ours[1:], strict=True)]
-        peaks = " / ".join(f"{each.peak_mib:.0f}" for each in (first, most, all_known))
-        print(f"| {name} | {first.seconds:.1f} | {most.seconds:.1f} | {ratios[0]:.1f} | ", end="")
-        print(f"{all_known.seconds:.1f} | {ratios[1]:.1f} | {peaks} |")
-    for name, each in found.items():
-        print(f"\n{name}: {each[1].said}; then {each[2].said}.")
+    for place, what in enumerate(runs):
+        for name, measured in found.items():
+            its, own = measured[place], ours[place]
+            print(
+                f"| {what} | {name} | {its.seconds:.1f} | {its.seconds / own.seconds:.1f} | {its.processor_s:.1f} ",
+                end="",
+            )
+            print(f"| {its.processor_s / own.processor_s:.1f} | {its.peak_mib:.0f} |")
+    print("\n" + "; ".join(f"{name}: {each[1].said}, then {each[2].said}" for name, each in found.items()) + ".")
 
 
 def main() -> None:

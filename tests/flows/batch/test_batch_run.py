@@ -36,11 +36,10 @@ class PlayedPlatform:
     def __init__(self) -> None:
         self.came: list[tuple[str, dict[str, Any]]] = []
         self.jobs: dict[str, str] = {}
-        self.state, self.on_send = JobState.COMPLETED, lambda: None
+        self.state = JobState.COMPLETED
         self._lock = threading.Lock()
 
     def send_file(self, _: Settings, path: Path, *, key: str, **told: Any) -> Any:
-        self.on_send()
         with self._lock:
             self.came.append((told["name"] or path.name, told["options"]))
             return SimpleNamespace(id=self.jobs.setdefault(key, f"job-{len(self.jobs) + 1}"))
@@ -100,8 +99,14 @@ def test_known_files_are_neither_read_nor_sent_again(
     platform: PlayedPlatform, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(folder, recursive=True) == ("3 of 3 accepted", {})
-    read = []
-    monkeypatch.setattr(batch_upload, "content_of", lambda path: read.append(path.name) or path.name)
+    read: list[str] = []
+    content_of = batch_upload.content_of
+
+    def counted(path: Path) -> str:
+        read.append(path.name)
+        return content_of(path)
+
+    monkeypatch.setattr(batch_upload, "content_of", counted)
     assert run(folder, recursive=True) == ("0 of 3 accepted, 3 known already", {})
     assert read == []
     old(folder / "b.wav", b"other content")
@@ -191,7 +196,7 @@ def s3() -> Iterator[str]:
         server.start()
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        httpx.put(f"{url}/store").raise_for_status()
+        httpx.put(f"{url}/store", timeout=60).raise_for_status()
         yield url
         server.stop()
 
@@ -201,7 +206,7 @@ def test_odd_keys_are_read_or_rejected_and_results_go_into_the_bucket(
 ) -> None:
     monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
     for key in ("in/a.wav", "in//b.wav", "in/folder/", "in/é?#%.wav"):
-        httpx.put(f"{s3}/store/{quote(key)}", content=key.encode()).raise_for_status()
+        httpx.put(f"{s3}/store/{quote(key)}", content=key.encode(), timeout=60).raise_for_status()
     summary, reasons = run("s3://store/in", recursive=True, dest="s3://store/out", formats=["txt"])
     assert summary == "3 of 4 accepted, 1 refused"
     assert list(reasons) == ["s3://store/in/folder/"]
@@ -237,7 +242,7 @@ class Pages(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/away"):
             self.send_response(302)
-            self.send_header("Location", f"http://127.0.0.2:{self.server.server_address[1]}/a.wav")
+            self.send_header("Location", f"http://127.0.0.2:{self.connection.getsockname()[1]}/a.wav")
             self.end_headers()
             return
         super().do_GET()
