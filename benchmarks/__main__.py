@@ -24,7 +24,7 @@ WANTED = dict.fromkeys(
     ("speech", "first_words", "short_clips", "alignment"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO")
 )
 """Folders: of a model that CTranslate2 loads, and of clips with their text."""
-BY_NAME = {"chaos"}
+BY_NAME = {"batch", "chaos"}
 """Those that take hours run only if they are named."""
 
 

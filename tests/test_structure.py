@@ -51,9 +51,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "flows": {
         "platform": set(),
         "runs": set(),
+        "batch": {"platform"},
         "worker": {"platform", "runs"},
-        "cli": {"platform", "worker"},
-        "flows": {"platform", "runs", "worker"},
+        "cli": {"batch", "platform", "worker"},
+        "flows": {"batch", "runs", "worker"},
     },
     "dashboards": {
         "clients": set(),

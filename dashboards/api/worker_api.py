@@ -21,14 +21,17 @@ from dashboards.services.accept_recording import NewRecording
 from storage.accounts import users
 from storage.accounts.canary_account import CANARY_ID
 from storage.domain import batch_sources
+from storage.domain.batch_outcomes import MOST_KEYS, KnownState
 from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
-from storage.jobs import job_store, reports
+from storage.domain.tags import split_tags
+from storage.jobs import job_store, known_recordings, reports
 from storage.jobs.reports import Report
 from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 from storage.transcripts import transcript_store
 
 _BEAT: TypeAdapter[WorkerBeat] = TypeAdapter(WorkerBeat)
+_STATES: TypeAdapter[list[KnownState]] = TypeAdapter(list[KnownState])
 
 
 class StoredRecording(BaseModel):
@@ -56,6 +59,15 @@ class AskedRecording(BaseModel):
     key: str
     again: bool = False
     actor: str = "worker:http"
+
+
+class AskedRecordings(BaseModel):
+    """The keys of many recordings of a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = "admin"
+    keys: list[str] = Field(max_length=MOST_KEYS)
 
 
 def json_of(record: object) -> Response:
@@ -145,6 +157,17 @@ async def known(request: Request) -> Response:
     return json_of(await db.in_thread(jobs.known_to_batch, owner.id, asked.key, again=asked.again, actor=actor))
 
 
+async def known_many(request: Request) -> Response:
+    """Say what earlier batches did with many recordings, and how far their jobs are."""
+    try:
+        asked = AskedRecordings.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise bad_request(error) from error
+    owner = await _owner(request, asked.owner)
+    found = await db.read(known_recordings.find_many, owner.id, asked.keys)
+    return Response(_STATES.dump_json(found), media_type="application/json")
+
+
 async def _submit_file(request: Request) -> Job:
     settings = context.settings()
     uploads_dir = settings.storage.uploads_dir
@@ -157,6 +180,7 @@ async def _submit_file(request: Request) -> Job:
             lane=lane_from(form.first("lane")),
             actor=_actor(request, form.first("actor") or "worker:http"),
             key=form.first("idempotency_key"),
+            tags=split_tags(form.first("tags")),
         )
         part_id = form.first("replaces")
         job = await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)
@@ -245,6 +269,7 @@ ROUTES = [
     Route("/internal/v1/heartbeats/{name}", good_bye, methods=["DELETE"]),
     Route("/internal/v1/jobs", submit, methods=["POST"]),
     Route("/internal/v1/known-recordings", known, methods=["POST"]),
+    Route("/internal/v1/known-recordings/many", known_many, methods=["POST"]),
     Route("/internal/v1/jobs/{job_id}", job, methods=["GET"]),
     Route("/internal/v1/jobs/{job_id}/exports", exports, methods=["GET"]),
     Route("/internal/v1/jobs/{job_id}/spans", spans, methods=["GET"]),

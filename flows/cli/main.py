@@ -11,6 +11,7 @@ import typer
 from flows.cli import (
     admin_commands,
     backup_commands,
+    batch_command,
     dataset_commands,
     export_command,
     file_modes,
@@ -20,7 +21,6 @@ from flows.cli import (
     retention_commands,
     transcribe_command,
 )
-from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
 from flows.platform.parent_death import die_with_supervisor
 from storage.domain.errors import TranscriberError
 
@@ -119,40 +119,6 @@ def worker(
 
 
 @app.command()
-def batch(  # noqa: PLR0917 - a command's options are its parameters
-    source: Annotated[str, typer.Argument(help="A folder of recordings, one file, or s3://bucket/prefix.")],
-    model: Annotated[str, typer.Option(help="Model to transcribe with; auto is the platform's default.")] = "auto",
-    language: Annotated[str | None, typer.Option(help="Language code, such as en. Default: detected.")] = None,
-    owner: Annotated[str, typer.Option(help="User who will own the jobs.")] = "admin",
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Retry what failed, and transcribe what was deleted.")] = False,
-    input_format: FormatOption = None,
-    rate: RateOption = None,
-    input_channels: ChannelsOption = None,
-) -> None:
-    """Upload a folder or S3 prefix to the running platform, in the batch lane.
-
-    Repeating the command creates no second job: files are recognised by their content, owner and options, and are not
-    sent again. Files that are not recordings and those that were deleted before are listed and skipped, and files that
-    others are still writing come last. The exit status is 0 if every recording is accepted or known, 1 if one was
-    refused, is still being written or was not sent, and 3 if one has failed before.
-    TRANSCRIBER_STORAGE_ENDPOINT_URL is the address of an S3 service other than Amazon's.
-    """
-    from flows.platform.batch_upload import send_folder
-
-    status = send_folder(
-        source,
-        model=model,
-        language=language,
-        owner=owner,
-        recursive=recursive,
-        again=again,
-        headerless=headerless_of(input_format, rate, input_channels),
-    )
-    raise typer.Exit(status)
-
-
-@app.command()
 def doctor() -> None:
     """Find problems with this installation, and say how to fix them.
 
@@ -172,6 +138,7 @@ def _know_prefects_secret() -> None:
     know_secret(Settings())
 
 
+app.command(name="batch")(batch_command.batch)
 app.command(name="transcribe")(transcribe_command.transcribe)
 app.command(name="export")(export_command.export)
 app.command(name="export-dataset")(dataset_commands.export_dataset)

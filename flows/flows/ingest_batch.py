@@ -1,24 +1,30 @@
-"""`ingest-batch`: makes jobs of a worker's folder or an S3 prefix, in the batch lane."""
+"""`ingest-batch`: makes jobs of a listed source, and writes their results."""
 
 import contextlib
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_markdown_artifact
+from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+from pydantic import Field
 
-from flows.platform.batch_upload import BatchFile, BatchOptions, recordings_in, send_all
+from flows.batch.batch_parameters import ordered
+from flows.batch.batch_run import BatchRun
+from flows.batch.written_results import BESIDE
 from flows.runs.process_state import current, in_thread
 from flows.runs.run_outcomes import cancelled, failed, this_run
 from storage.domain import batch_sources
-from storage.domain.batch_outcomes import REFUSED_STATUS, Outcome, exit_status, printable, summary
+from storage.domain.batch_outcomes import REFUSED_STATUS, BatchOutcome, printable
+from storage.domain.batch_sources import SETTING, TARGETS_SETTING, BatchSource
 from storage.domain.deployments import Deployment
 from storage.domain.errors import TranscriberError
+from storage.domain.settings import Settings
+from storage.files.batch_table import BatchRow, BatchTable
 from storage.remote.service_tokens import worker_token
 
-SHOWN_ROWS = 1000
+ROWS_EACH, MOST_TABLES = 1000, 10
 
 
 @flow(name=Deployment.INGEST_BATCH.value, persist_result=False)
@@ -29,66 +35,102 @@ async def ingest_batch(  # noqa: PLR0917 - Prefect calls it by name
     language: str | None = None,
     recursive: bool = False,
     again: bool = False,
+    task: str = "transcribe",
+    prompt: str | None = None,
+    tags: str | None = None,
+    dest: str | None = None,
+    template: str | None = None,
+    formats: Annotated[tuple[str, ...], Field(max_length=20)] = ("srt", "vtt", "txt", "json"),
+    overwrite: bool = False,
+    rejects: str | None = None,
+    wait: bool = False,
 ) -> State[Any]:
-    """Make a job of every recording under `source`; repeats create no second job.
+    """Make a job of every recording in `source`; repeats create no second job.
 
-    Recordings that failed or were deleted stay so, unless `again` is set.
+    Recordings that failed or were deleted stay so, unless `again` is set. With `dest`, the results of jobs that are
+    complete are written there, and with `wait` the run goes on until all are.
 
-    `TRANSCRIBER_BATCH_SOURCES` decides what may be read and whose it is; `owner` only chooses between its entries.
+    `TRANSCRIBER_BATCH_SOURCES` decides what may be read and whose it is, `TRANSCRIBER_BATCH_TARGETS` where results go;
+    `owner` only chooses between the entries.
     """
     here, flag = current(), current().flag(this_run().id)
     try:
-        listed = batch_sources.allowed(batch_sources.parse(here.settings.web.batch_sources), source, owner)
+        listed = _listed(here.settings, source, owner, dest, rejects)
+        plan, options = ordered(
+            source,
+            listed.owner,
+            model,
+            language,
+            task,
+            prompt,
+            tags,
+            recursive,
+            again,
+            dest,
+            template,
+            formats,
+            overwrite,
+            rejects,
+            wait,
+            actor=f"worker:{here.name}",
+            token=worker_token(here.settings),  # a flow has no more rights than its worker, wherever that runs
+        )
     except TranscriberError as error:
         return failed(error)
-    batch_options = BatchOptions(
-        owner=listed.owner,
-        model=model,
-        language=language,
-        actor=f"worker:{here.name}",
-        again=again,
-        token=worker_token(here.settings),  # a flow has no more rights than its worker, wherever that runs
-    )
-    batch_files: list[BatchFile] = []
-    by_name: dict[str, Outcome] = {}
-
-    def send() -> None:
-        batch_files.extend(recordings_in(source, here.settings.storage, recursive=recursive, within=Path(listed.root)))
-        for outcome in send_all(here.settings, batch_files, batch_options):
-            by_name[outcome.name] = outcome
-            if flag.is_raised():
-                return
-
+    may_read = partial(_root, here.settings.web.batch_sources, SETTING, listed.owner)
+    may_write = partial(_root, here.settings.web.batch_targets, TARGETS_SETTING, listed.owner)
     problem: TranscriberError | None = None
-    try:
-        await in_thread(send)
-    except TranscriberError as error:
-        problem = error
-    outcomes = list(by_name.values())
-    summary_line = summary(outcomes, len(batch_files))
-    get_run_logger().info("%s: %s", source, summary_line)
-    if outcomes:
+    run = BatchRun(here.settings, plan, options, may_read=may_read, may_write=may_write, stop=flag.is_raised)
+    with run:
+        try:
+            await in_thread(run.run)
+        except TranscriberError as error:
+            problem = error
+        get_run_logger().info("%s: %s", source, run.summary)
         with contextlib.suppress(Exception):  # the jobs exist, whether or not this can be shown
-            await acreate_markdown_artifact(
-                markdown(outcomes, summary_line), key=f"batch-{this_run().id}", description=f"What became of {source}"
-            )
-    if problem is not None:
-        return failed(problem)
-    if len(outcomes) < len(batch_files):
-        return cancelled(f"stopped on request: {summary_line}")
-    refused = exit_status(outcomes) == REFUSED_STATUS
-    return (Failed if refused else Completed)(message=summary_line)
+            await _show(run.table, run.summary, source)
+        if problem is not None:
+            return failed(problem)
+        if flag.is_raised():
+            return cancelled(f"stopped on request: {run.summary}")
+        return (Failed if run.exit_status == REFUSED_STATUS else Completed)(message=run.summary)
 
 
-def markdown(outcomes: list[Outcome], summary_line: str) -> str:
-    """Return a table of the files' outcomes, with those that have a reason first."""
-    ordered = sorted(outcomes, key=lambda outcome: not outcome.became.spec.is_named)
-    cells = [(printable(each.name), each.became.spec.words, each.job_id or "", each.reason) for each in ordered]
-    rows = [f"| {' | '.join(map(_cell, row))} |" for row in cells]
-    more = [f"\n… and {len(rows) - SHOWN_ROWS} more"] if len(rows) > SHOWN_ROWS else []
-    head = [f"{summary_line}\n", "| file | outcome | job | reason |", "|---|---|---|---|"]
-    return "\n".join([*head, *rows[:SHOWN_ROWS], *more])
+def _listed(settings: Settings, source: str, owner: str | None, dest: str | None, rejects: str | None) -> BatchSource:
+    """Return the entry that holds the source; targets are listed for its owner, too.
+
+    Raises:
+        BadRequest, NotAllowed: one is not listed.
+    """
+    listed = batch_sources.allowed(batch_sources.parse(settings.web.batch_sources), source, owner)
+    for target in (dest, rejects):
+        if target is not None and target != BESIDE:
+            _root(settings.web.batch_targets, TARGETS_SETTING, listed.owner, target)
+    return listed
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _root(listed: str, setting: str, owner: str, place: str) -> str:
+    return batch_sources.allowed(batch_sources.parse(listed, setting), place, owner, setting).root
+
+
+async def _show(table: BatchTable, summary_line: str, source: str) -> None:
+    """Show every file's state as tables of the run, without any transcript's text."""
+    for number in range(MOST_TABLES):
+        rows = table.rows(ROWS_EACH, number * ROWS_EACH)
+        if not rows and number:
+            return
+        key = f"batch-{this_run().id}" + (f"-{number + 1}" if number else "")
+        description = f"What became of {source}: {summary_line}" + (f" (part {number + 1})" if number else "")
+        await acreate_table_artifact([shown(row) for row in rows], key=key, description=description)
+
+
+def shown(row: BatchRow) -> dict[str, str]:
+    """Return a file's row for people."""
+    became = BatchOutcome(row.became).spec.words
+    return {
+        "file": printable(row.name),
+        "outcome": became,
+        "state": row.state,
+        "job": row.job_id or "",
+        "reason": printable(row.reason),
+    }

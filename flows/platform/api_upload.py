@@ -1,20 +1,25 @@
 """Upload files to a running platform, for `transcriber batch` and the demo."""
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from flows.platform.os_user import operator
-from storage.domain.batch_outcomes import KnownRecording, printable
+from storage.domain.batch_outcomes import MOST_KEYS, KnownRecording, KnownState, printable
 from storage.domain.errors import LedgerUnreachable, RemoteError
 from storage.domain.records import Job, from_json
 from storage.domain.settings import Settings
+from storage.domain.tags import SEPARATOR
 from storage.remote.service_tokens import strongest_token
 
 TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+KEPT_S = 2.0
+_STATES: TypeAdapter[list[KnownState]] = TypeAdapter(list[KnownState])
 
 
 def send_file(
@@ -28,6 +33,8 @@ def send_file(
     actor: str | None = None,
     replaces: str | None = None,
     token: SecretStr | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
 ) -> Job:
     """Upload one file and return its job; a repeated `key` creates no second job.
 
@@ -43,8 +50,10 @@ def send_file(
         form["idempotency_key"] = key
     if replaces is not None:
         form["replaces"] = replaces
+    if tags:
+        form["tags"] = SEPARATOR.join(tags)
     with path.open("rb") as opened:
-        body = _post(settings, "jobs", token, data=form, files={"file": (printable(path.name), opened)})
+        body = _post(settings, "jobs", token, data=form, files={"file": (printable(name or path.name), opened)})
     return from_json(Job, body)
 
 
@@ -61,14 +70,36 @@ def known_recording(
     return from_json(KnownRecording, _post(settings, "known-recordings", token, json=asked))
 
 
+def known_states(
+    settings: Settings, *, owner: str, keys: Sequence[str], token: SecretStr | None = None
+) -> list[KnownState]:
+    """Return what earlier batches did with many recordings, in the order of their keys.
+
+    Raises:
+        RemoteError: the web process refused to say it.
+        LedgerUnreachable: it does not answer.
+    """
+    found: list[KnownState] = []
+    for start in range(0, len(keys), MOST_KEYS):
+        asked = {"owner": owner, "keys": list(keys[start : start + MOST_KEYS])}
+        found += _STATES.validate_json(_post(settings, "known-recordings/many", token, json=asked))
+    return found
+
+
+@cache
+def _client() -> httpx.Client:
+    """Return the client of this process; connections are left before the server closes them."""
+    limits = httpx.Limits(keepalive_expiry=KEPT_S)
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, limits=limits)
+
+
 def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any) -> bytes:
     url = settings.web.base_url
     headers = {"Authorization": f"Bearer {(token or strongest_token(settings)).get_secret_value()}"}
-    with httpx.Client(timeout=TIMEOUT, trust_env=False, headers=headers) as http:
-        try:
-            answer = http.post(f"{url}/internal/v1/{path}", **content)
-        except httpx.TransportError as error:
-            raise LedgerUnreachable(url, str(error) or type(error).__name__) from error
+    try:
+        answer = _client().post(f"{url}/internal/v1/{path}", headers=headers, **content)
+    except httpx.TransportError as error:
+        raise LedgerUnreachable(url, str(error) or type(error).__name__) from error
     if answer.is_success:
         return answer.content
     try:

@@ -113,7 +113,7 @@ def read(path: Path) -> dict[str, Any]:
     version = hashlib.sha256(f"{text}{formats}".encode()).hexdigest()[:16]
     for each in config["deployments"]:
         each["version"] = version
-        if each["name"] == Deployment.EXPORT_TRANSCRIPT:
+        if each["name"] in {Deployment.EXPORT_TRANSCRIPT, Deployment.INGEST_BATCH}:
             each["parameter_openapi_schema"]["properties"]["formats"]["items"]["enum"] = formats
     return config
 
@@ -166,11 +166,25 @@ def _deploy(http: httpx.Client, config: dict[str, Any]) -> str:
         "work_queue_name": config["work_pool"]["work_queue_name"],
         "pull_steps": [],
         "parameter_openapi_schema": config.get("parameter_openapi_schema", {"type": "object", "properties": {}}),
-        "enforce_parameter_schema": False,
+        "enforce_parameter_schema": config.get("enforce_parameter_schema", False),
         "schedules": [_schedule(each) for each in config.get("schedules", [])],
     }
+    body["schedules"] += _others_schedules(http, config)
     http.post("/deployments/", json=body).raise_for_status()
     return f"{config['flow_name']}/{config['name']}"
+
+
+KEPT_OF_SCHEDULES = ("schedule", "active", "max_scheduled_runs", "parameters", "slug")
+
+
+def _others_schedules(http: httpx.Client, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schedules that people made, which Prefect would delete with those of the file."""
+    answer = http.get(f"/deployments/name/{config['flow_name']}/{config['name']}")
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return []
+    ours = {each["slug"] for each in config.get("schedules", [])}
+    found = answer.raise_for_status().json()["schedules"]
+    return [{key: each[key] for key in KEPT_OF_SCHEDULES} for each in found if each["slug"] not in ours]
 
 
 def _schedule(config: dict[str, Any]) -> dict[str, Any]:

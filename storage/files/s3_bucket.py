@@ -8,6 +8,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
@@ -38,6 +39,18 @@ S3_OPTIONS = {
         "response_checksum_validation": "when_required",
     },
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectEntry:
+    """An object of a listing.
+
+    Its version changes with its bytes, and is None where nothing tells.
+    """
+
+    name: str
+    size_bytes: int | None
+    version: str | None
 
 
 class Bucket:
@@ -155,11 +168,42 @@ class Bucket:
             if path.startswith(f"{self._base}/"):  # without the object that is named like the root
                 yield path.removeprefix(f"{self._base}/")
 
+    def entries(self, *, recursive: bool) -> Iterator[ObjectEntry]:
+        """Yield the objects below the root, page by page, so that memory stays flat."""
+        with _mapped(self._base):
+            if self._is_s3():
+                yield from self._pages(recursive=recursive)
+                return
+            found = self._fs.find(self._base, maxdepth=None if recursive else 1, detail=True)
+            for path in sorted(found):
+                yield entry_of(path.removeprefix(f"{self._base}/"), found[path])
+
+    def _pages(self, *, recursive: bool) -> Iterator[ObjectEntry]:
+        bucket, _, prefix = self._base.partition("/")
+        prefix = f"{prefix}/" if prefix else ""
+        asked = {"Bucket": bucket, "Prefix": prefix} | ({} if recursive else {"Delimiter": "/"})
+        while True:
+            page = self._fs.call_s3("list_objects_v2", **asked)
+            for each in page.get("Contents", ()):
+                yield entry_of(each["Key"].removeprefix(prefix), each)
+            if not page.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = page["NextContinuationToken"]
+
+    def entry(self, name: str) -> ObjectEntry | None:
+        """Return an object as a listing has it, or None."""
+        try:
+            with _mapped(name):
+                info = self._fs.info(self._at(name))
+        except NotStored:
+            return None
+        return entry_of(name, info) if info["type"] == "file" else None
+
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         """Provide a temporary local copy."""
         with tempfile.TemporaryDirectory(prefix="transcriber-") as folder:
-            path = Path(folder, _file_name(name))
+            path = Path(folder, file_name(name))
             with _mapped(name):
                 self._fs.get_file(self._at(name), str(path))
             yield path
@@ -181,6 +225,20 @@ class Bucket:
         return self._ranges is not False
 
 
+TIMES = ("LastModified", "mtime", "last_modified", "updated", "Last-Modified")
+MARKS = ("ETag", "etag", "md5", "Content-MD5", "generation")
+
+
+def entry_of(name: str, info: dict[str, Any]) -> ObjectEntry:
+    """Return a listing's entry; services name what tells versions apart in their own ways."""
+    size = info.get("Size", info.get("size"))
+    mark = next((str(info[each]) for each in MARKS if info.get(each)), "")
+    time = next((info[each] for each in TIMES if info.get(each)), "")
+    time = int(time.timestamp()) if hasattr(time, "timestamp") else time
+    version = f"{mark} {size} {time}" if mark or time else None
+    return ObjectEntry(name=name, size_bytes=size, version=version)
+
+
 def _bucket_and_key(fs: Any, path: str) -> tuple[str, str, None]:
     """Split a path as s3fs does, except that `?versionId=` is a part of the key."""
     plain = fs._strip_protocol(path).lstrip("/")
@@ -190,7 +248,7 @@ def _bucket_and_key(fs: Any, path: str) -> tuple[str, str, None]:
     return bucket, key + path[len(path.rstrip("/")) :], None
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return the last part of an object's name, cut to what a file may have."""
     last = name.rsplit("/", 1)[-1]
     if len(last.encode()) <= MAX_FILE_NAME_BYTES:

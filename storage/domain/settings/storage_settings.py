@@ -43,6 +43,10 @@ class StorageSettings(BaseSettings):
         return self.data_dir / "search.sqlite3"
 
     @property
+    def batch_index_path(self) -> Path:
+        return self.data_dir / "batch-index.sqlite3"
+
+    @property
     def orphans_path(self) -> Path:
         return self.data_dir / "orphans.json"
 

@@ -78,7 +78,12 @@ class WebSettings(BaseSettings):
     batch_sources: str = Field(
         "",
         description="What the deployment `ingest-batch` and the API may read, and who owns the recordings: "
-        "`owner=/folder, owner=s3://bucket/prefix`. Read by cpu workers and the web process.",
+        "`owner=/folder, owner=s3://bucket/prefix, owner=https://host/path/`. Read by cpu workers and the web process.",
+    )
+    batch_targets: str = Field(
+        "",
+        description="Where the deployment `ingest-batch` may write results and reject files, and for whose recordings: "
+        "`owner=/folder, owner=s3://bucket/prefix`. Read by cpu workers. Default: nowhere.",
     )
     model_aliases: str = Field(
         DEFAULT_ALIASES,

@@ -342,3 +342,24 @@ def test_a_whole_file_takes_the_place_of_its_part(site: Site, tone: Callable[...
         assert job_store.get(con, part.id).deleted_at
         assert job_store.get(con, other.id).deleted_at is None
         assert [row.actor for row in audit.page(con, subject=part.id)][:2] == ["cli:anna", "cli:anna"]
+
+
+def test_many_recordings_of_a_batch_are_known_by_their_keys_in_order(
+    site: Site, tone: Callable[..., bytes], batch_of_ada: None
+) -> None:
+    made = submit(site, tone(), owner="ada", idempotency_key="k", actor="cli:anna", tags="news,radio")
+    assert made.tags == ("news", "radio")
+
+    def asked(owner: str, keys: list[str]) -> Any:
+        body = {"owner": owner, "keys": keys}
+        return site.client.post("/internal/v1/known-recordings/many", json=body, headers=site.worker)
+
+    unknown, known = asked("ada", ["other", "k"]).raise_for_status().json()
+    assert unknown["outcome"] is None
+    assert (known["outcome"], known["job_id"], known["state"], known["stored_as"]) == ("known", made.id, "queued", None)
+    context.ledger().run(job_store.cancel, made.id, actor="user:ada")
+    assert asked("ada", ["k"]).json()[0]["outcome"] == "failed_before"
+    context.ledger().run(job_store.delete, made.id, actor="user:ada")
+    assert asked("ada", ["k"]).json()[0] | {"error": None} == unknown | {"outcome": "deleted_before"}
+    assert asked("bob", ["k"]).status_code == 403
+    assert asked("ada", ["k"] * 1001).status_code == 400

@@ -1,20 +1,22 @@
 """The summary of a batch and its exit status."""
 
+from collections import Counter
+
 import pytest
 
-from storage.domain.batch_outcomes import BatchOutcome, Outcome, exit_status, printable, summary
+from storage.domain.batch_outcomes import BatchOutcome, exit_status, printable, summary
 
 
-def outcomes(*became: BatchOutcome) -> list[Outcome]:
-    return [Outcome(name="a.wav", became=one, reason="so it is") for one in became]
+def outcomes(*became: BatchOutcome) -> dict[str, int]:
+    return Counter(became)
 
 
 def test_a_summary_counts_every_outcome_and_what_was_not_sent() -> None:
-    assert summary(outcomes(*BatchOutcome, BatchOutcome.KNOWN), 12) == (
-        "1 of 12 accepted, 1 retried, 2 known already, 1 skipped: not recordings, 1 skipped: deleted before, "
-        "1 failed before, 1 still being written, 1 refused, 3 not sent"
+    assert summary(outcomes(*BatchOutcome, BatchOutcome.KNOWN), 14) == (
+        "1 of 14 accepted, 1 retried, 2 known already, 1 skipped: not recordings, 1 skipped: deleted before, "
+        "1 failed before, 1 failed, 1 transcribed, results not written, 1 still being written, 1 refused, 3 not sent"
     )
-    assert summary([], 2) == "0 of 2 accepted, 2 not sent"
+    assert summary({}, 2) == "0 of 2 accepted, 2 not sent"
 
 
 @pytest.mark.parametrize(

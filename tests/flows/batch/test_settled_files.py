@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from flows.platform import batch_upload
-from flows.platform.batch_upload import BatchOptions, WritersPatience, recordings_in, send_all
-from flows.platform.settled_files import SETTLED_AFTER_S, Settling
+from flows.batch import batch_upload
+from flows.batch.batch_upload import BatchOptions, WritersPatience, send_all
+from flows.batch.settled_files import SETTLED_AFTER_S, Settling
+from flows.batch.source_files import SourceReader
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording
 from storage.domain.records import Job
 from storage.domain.settings import Settings
@@ -92,7 +93,7 @@ QUICK = WritersPatience(look_every_s=0.01, settled_after_s=0.2)
 def sent(folder: Path, patience: WritersPatience = QUICK) -> dict[str, str]:
     """Send a folder, and return what became of each file."""
     settings = Settings()
-    files = recordings_in(str(folder), settings.storage, recursive=False)
+    files = SourceReader(settings).files(str(folder), recursive=False)
     outcomes = send_all(settings, files, OPTIONS, patience=patience)
     return {Path(one.name).name: one.job_id or one.reason for one in outcomes}
 

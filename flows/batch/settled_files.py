@@ -23,7 +23,7 @@ class FileState:
 
 
 class Settling:
-    """Remembers when each file was first found as it is now."""
+    """Remembers when each file that is not complete was first found as it is now."""
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class Settling:
         Its own time of change says so, unless it lies in the future of this machine's clock; then two looks do.
         """
         state, at_s = FileState.of(path), self._clock()
-        known, since_s = self._seen.get(path, (state, at_s))
+        known, since_s = self._seen.pop(path, (state, at_s))
         if known != state:
             since_s = at_s
+        if at_s - since_s >= self._after_s or self._now() - state.changed_ns / 1e9 >= self._after_s:
+            return True
         self._seen[path] = state, since_s
-        return at_s - since_s >= self._after_s or self._now() - state.changed_ns / 1e9 >= self._after_s
+        return False

@@ -14,10 +14,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from flows.batch import batch_run
+from flows.batch.batch_upload import send_all
 from flows.cli.main import app
-from flows.platform import batch_upload
+from flows.platform import deploy
 from storage.domain.batch_outcomes import BatchOutcome, Outcome
-from storage.domain.errors import BadRequest, LedgerUnreachable
+from storage.domain.errors import BadRequest, LedgerUnreachable, NotAllowed
 from tests.conftest import Clip
 from tests.flows.conftest import ROOT, Server, answers, free_port, until
 
@@ -43,7 +45,8 @@ class Platform:
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Return all jobs by their id."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        found = httpx.get(f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers).raise_for_status()
+        found = httpx.get(f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers, timeout=60)
+        found.raise_for_status()
         return {job["id"]: job for job in found.json()["jobs"]}
 
 
@@ -186,8 +189,7 @@ def test_outcomes_are_printed_even_if_the_web_process_stops(folder: Path, monkey
     """The first file is sent, as far as the command knows; then nobody answers."""
     monkeypatch.setenv("TRANSCRIBER_WEB_URL", "http://127.0.0.1:9")
     sent = [Outcome(name="a.wav", became=BatchOutcome.ACCEPTED, job_id="j1")]
-    real = batch_upload.send_all
-    monkeypatch.setattr(batch_upload, "send_all", lambda *what: chain(sent, real(*what)))
+    monkeypatch.setattr(batch_run, "send_all", lambda *what, **how: chain(sent, send_all(*what, **how)))
 
     result = CliRunner().invoke(app, ["batch", str(folder)])
 
@@ -214,7 +216,7 @@ def test_the_deployment_does_the_same_on_a_worker(platform: Platform, server: Se
 
     shown = server.http.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [done["id"]]}}}).json()
     assert len(shown) == 1
-    assert shown[0]["data"].count("| known already | ") == 2
+    assert shown[0]["data"].count('"outcome": "known already"') == 2
 
     gone = run(folder / "gone")
     assert gone["state_type"] == "FAILED"
@@ -241,3 +243,53 @@ def test_files_without_a_header_are_sent_as_the_options_say(platform: Platform, 
     assert made["name"] == "call.wav"
     assert "1 known already" in platform.batch(tmp_path, *said).stdout
     assert "1 of 1 accepted" in platform.batch(tmp_path, "--input-format", "mulaw", "--rate", "16000").stdout
+
+
+def test_a_schedule_is_one_of_the_deployment_in_utc_and_outlives_an_upgrade(
+    server: Server, folder: Path, tmp_path: Path
+) -> None:
+    """What Prefect is told is what the flow takes: its form refuses everything else."""
+    env = server.env | {"TRANSCRIBER_BATCH_TARGETS": f"admin={tmp_path}"}
+
+    def batch(*arguments: str) -> Result:
+        return CliRunner(env=env).invoke(app, ["batch", str(folder), "--dest", f"{tmp_path}/out", *arguments])
+
+    def deployment() -> dict[str, Any]:
+        found: dict[str, Any] = server.http.get("/deployments/name/ingest-batch/ingest-batch").raise_for_status().json()
+        return found
+
+    for cron in ("17 3 * * *", "18 3 * * *"):
+        assert batch("--schedule", cron).exit_code == 0
+    upgraded = tmp_path / "prefect.yaml"
+    upgraded.write_text(deploy.PREFECT_YAML.read_text() + "\n# another version\n")
+    deploy.apply(server.api_url, path=upgraded)
+    deploy.apply(server.api_url)
+    (made,) = deployment()["schedules"]
+    assert (made["schedule"]["cron"], made["schedule"]["timezone"]) == ("18 3 * * *", "UTC")
+    assert made["parameters"]["dest"] == f"{tmp_path}/out"
+    url = f"/deployments/{deployment()['id']}/create_flow_run"
+    for wrong in ({"source": ""}, {"source": "/x", "task": "sing"}, {"source": "/x", "langauge": "en"}):
+        assert server.http.post(url, json={"parameters": wrong}).status_code == httpx.codes.CONFLICT
+
+    assert isinstance(batch("--schedule", "daily").exception, BadRequest)
+    assert isinstance(batch("--schedule", "17 3 * * *", "--rejects", "/etc/x").exception, NotAllowed)
+    assert batch("--schedule", "off").exit_code == 0
+    assert deployment()["schedules"] == []
+
+
+def test_a_batch_started_twice_at_once_and_killed_makes_each_job_once(
+    platform: Platform, tmp_path: Path, speech: list[Clip]
+) -> None:
+    for number, clip in enumerate(speech[:4]):
+        (tmp_path / f"{number}.wav").write_bytes(clip.path.read_bytes())
+        (tmp_path / f"{number}-again.wav").write_bytes(clip.path.read_bytes())
+    before = platform.jobs().keys()
+    command = [sys.executable, "-m", "flows.cli", "batch", str(tmp_path), "--language", "fr"]
+    start = partial(subprocess.Popen[bytes], command, cwd=ROOT, env=platform.env, stdout=subprocess.DEVNULL)
+    killed, running = start(), start()
+    until(lambda: platform.jobs().keys() - before, within_s=120)
+    killed.kill()
+    killed.wait()
+    assert running.wait(120) == 0
+    assert "0 of 8 accepted, 8 known already" in platform.batch(tmp_path, "--language", "fr").stdout
+    assert len(platform.jobs().keys() - before) == 4

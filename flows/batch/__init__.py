@@ -1,0 +1,1 @@
+"""Batches: where their files come from, sending them, their results and schedules."""

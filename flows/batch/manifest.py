@@ -1,0 +1,226 @@
+"""Read manifests of batches: CSV or JSONL with a row for each file."""
+
+import csv
+import json
+import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from flows.batch.source_files import WEB, BatchFile, FileNotes, SourceReader, rejected
+from storage.domain.errors import BadRequest, TranscriberError
+from storage.domain.records import Options
+from storage.domain.result_template import META
+from storage.domain.tags import split_tags
+
+ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+MAX_ROW_CHARS = 1 << 20
+NOT_BY_ROW = {"cues", "formats"}
+OWN = ("source", "name", "tags")
+OPTION_TYPES = {name: kind for name, kind in get_type_hints(Options).items() if name not in NOT_BY_ROW}
+COLUMNS = (*OWN, *(each.name for each in fields(Options) if each.name not in NOT_BY_ROW))
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in OPTION_TYPES.items()}
+
+
+def format_of(source: str) -> str | None:
+    """Return the format of a manifest by its ending, or None for what is none."""
+    return ENDINGS.get(posixpath.splitext(source.lower())[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """A row: its number in the file, and what it says of a source."""
+
+    number: int
+    source: str
+    notes: FileNotes
+
+
+class BatchManifest:
+    """A manifest at a path or address; its relative sources count from its own folder."""
+
+    def __init__(self, place: str, opened: Callable[[], Any]) -> None:
+        self._place, self._opened = place, opened
+        self._base = place.rpartition("/")[0]
+        self._is_local = "://" not in place
+
+    def files(self, reader: SourceReader) -> Iterator[BatchFile]:
+        """Yield the file of each row.
+
+        A wrong row is a rejected file that names row and column.
+
+        Raises:
+            BadRequest: the columns of a CSV are wrong; nothing was read.
+        """
+        with self._opened() as file:
+            for row in (_csv_rows if format_of(self._place) == "csv" else _json_rows)(_lines(file)):
+                if isinstance(row, ManifestRow):
+                    yield self._file(reader, row)
+                else:
+                    yield rejected(f"{self._place}:{row.row}", str(row))
+
+    def _file(self, reader: SourceReader, row: ManifestRow) -> BatchFile:
+        try:
+            url, relative = self._resolved(row.source)
+            return reader.one(url, relative=relative, notes=row.notes)
+        except TranscriberError as error:
+            return rejected(row.source, f"row {row.number}: {error}")
+
+    def _resolved(self, source: str) -> tuple[str, str]:
+        """Return a row's source, and the path that its results are named after."""
+        if "\0" in source:
+            raise BadRequest("source", "it has a character that no name has")
+        if "://" in source:
+            if source.startswith("file://") and not self._is_local:
+                raise BadRequest("source", "a manifest at an address names no files of this machine")
+            return source, source.partition("://")[2].partition("/")[2].split("?")[0] or source
+        if source.startswith("/"):
+            if not self._is_local:
+                raise BadRequest("source", "a manifest at an address names no files of this machine; write an address")
+            return source, posixpath.basename(source)
+        if not self._is_local and ".." in source.split("/"):
+            raise BadRequest("source", "a relative source stays below the manifest's folder; leave out ..")
+        base = self._base if self._base or not self._place.startswith("/") else "/"
+        return (f"{base}/{source}" if base else source), source
+
+
+class WrongRow(Exception):
+    """A wrong row; the message names it and the column."""
+
+    def __init__(self, row: int, column: str, problem: str) -> None:
+        super().__init__(row, column, problem)
+        self.row, self.column, self.problem = row, column, problem
+
+    def __str__(self) -> str:
+        where = f"row {self.row}, column {self.column!r}" if self.column else f"row {self.row}"
+        return f"{where}: {self.problem}"
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Yield lines of a bounded length; bytes that are no UTF-8 become lone surrogates."""
+    first = True
+    while line := file.readline(MAX_ROW_CHARS):
+        if len(line) >= MAX_ROW_CHARS:
+            raise BadRequest("manifest", f"a line has more than {MAX_ROW_CHARS} bytes; is this a manifest?")
+        text = line.decode("utf-8", errors="surrogateescape")
+        yield text.removeprefix("\ufeff") if first else text
+        first = False
+
+
+def _csv_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
+    read = csv.reader(lines, strict=True)
+    try:
+        header = [name.strip() for name in next(read, [])]
+    except csv.Error as error:
+        raise BadRequest("manifest", f"row 1 is no CSV ({error})") from error
+    _check_header(header)
+    while True:
+        number = read.line_num + 1
+        try:
+            cells = next(read, None)
+        except csv.Error as error:
+            yield WrongRow(number, "", f"it is no CSV ({error})")
+            continue
+        if cells is None:
+            return
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            yield WrongRow(number, "", f"it has {len(cells)} columns, and the first row has {len(header)}")
+            continue
+        filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
+        yield _row(number, filled)
+
+
+def _check_header(header: list[str]) -> None:
+    if "source" not in header:
+        shown = ", ".join(map(repr, header[:10])) or "nothing"
+        raise BadRequest("manifest", f"row 1 has no column 'source', but {shown}; it names the columns")
+    for number, name in enumerate(header, 1):
+        if problem := _problem_of(name):
+            raise BadRequest("manifest", f"row 1, column {number}: {problem}")
+        if header.count(name) > 1:
+            raise BadRequest("manifest", f"row 1: the column {name!r} is there twice")
+
+
+def _problem_of(name: str) -> str:
+    if name in COLUMNS or (name.startswith(META) and name.isidentifier()):
+        return ""
+    near = get_close_matches(name, COLUMNS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COLUMNS)} and {META}…"
+    return f"there is no column {name[:60]!r}; {hint}"
+
+
+def _json_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield WrongRow(number, "", f"it is no JSON ({error})")
+            continue
+        if not isinstance(values, dict):
+            yield WrongRow(number, "", "it is no JSON object")
+            continue
+        yield _flat_row(number, values)
+
+
+def _flat_row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
+    """Return a row whose options and metadata may stand in objects of their own."""
+    flat = {name: value for name, value in values.items() if name not in {"options", "metadata"}}
+    for name, prefix in (("options", ""), ("metadata", META)):
+        inner = values.get(name, {})
+        if not isinstance(inner, dict):
+            return WrongRow(number, name, "it is no JSON object")
+        flat |= {f"{prefix}{key}": value for key, value in inner.items()}
+    return _row(number, {name: value for name, value in flat.items() if value is not None})
+
+
+def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
+    for name, value in values.items():
+        if problem := _problem_of(name):
+            return WrongRow(number, name, problem)
+        if isinstance(value, str) and not value.isprintable() and any(0xDC80 <= ord(char) <= 0xDCFF for char in value):
+            return WrongRow(number, name, "it is no UTF-8; save the manifest as UTF-8")
+    source = values.get("source")
+    if not isinstance(source, str) or not source.strip():
+        return WrongRow(number, "source", "it is empty; it names a file")
+    options = {}
+    for name in OPTION_TYPES:
+        if name in values:
+            try:
+                options[name] = _ADAPTERS[name].validate_python(values[name])
+            except ValidationError as error:
+                return WrongRow(number, name, error.errors()[0]["msg"])
+    try:
+        tags = _tags(values.get("tags"))
+    except BadRequest as error:
+        return WrongRow(number, "tags", error.problem)
+    metadata = {name.removeprefix(META): str(value) for name, value in values.items() if name.startswith(META)}
+    title = values.get("name")
+    notes = FileNotes(options=options, title=str(title) if title is not None else None, tags=tags, metadata=metadata)
+    return ManifestRow(number=number, source=source.strip(), notes=notes)
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return split_tags(",".join(map(str, value)) if isinstance(value, list) else None if value is None else str(value))
+
+
+@contextmanager
+def opened_file(reader: SourceReader, place: str) -> Iterator[IO[bytes]]:
+    """Open a manifest as a stream of bytes.
+
+    Raises:
+        BadRequest: there is none.
+    """
+    found = reader.one(place, relative=posixpath.basename(place))
+    if not place.startswith(WEB) and "://" not in place and not Path(place).is_file():
+        raise BadRequest("SOURCE", f"there is no manifest {place}")
+    with found.local() as path, path.open("rb") as file:
+        yield file

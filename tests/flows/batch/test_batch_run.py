@@ -1,0 +1,296 @@
+"""A batch's run: known files, rejected ones, and results, from folders, a bucket and an index page."""
+
+import functools
+import json
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from flows.batch import batch_run, batch_upload
+from flows.batch.batch_parameters import ordered
+from flows.batch.batch_run import BatchRun
+from storage.domain import names
+from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownState
+from storage.domain.errors import BadRequest, HostUnreachable, NotAllowed, OutgoingRefused
+from storage.domain.records import JobState, to_json
+from storage.domain.settings import Settings
+from storage.files.file_store import Files
+from storage.files.s3_bucket import Bucket
+from tests.flows.batch.test_settled_files import old
+from tests.golden.transcripts import MEETING
+
+STORED_AS = names.transcript_name(MEETING.job_id)
+
+
+class PlayedPlatform:
+    """Takes recordings and transcribes them at once; `came` are those that were read and sent."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, dict[str, Any]]] = []
+        self.jobs: dict[str, str] = {}
+        self.state = JobState.COMPLETED
+        self._lock = threading.Lock()
+
+    def send_file(self, _: Settings, path: Path, *, key: str, **told: Any) -> Any:
+        with self._lock:
+            self.came.append((told["name"] or path.name, told["options"]))
+            return SimpleNamespace(id=self.jobs.setdefault(key, f"job-{len(self.jobs) + 1}"))
+
+    def known(self, _: Settings, *, key: str, **__: Any) -> KnownRecording:
+        if key not in self.jobs:
+            return KnownRecording()
+        job: Any = SimpleNamespace(id=self.jobs[key], state=self.state, error=None)
+        return KnownRecording(outcome=BatchOutcome.KNOWN, job=job)
+
+    def states(self, _: Settings, *, keys: list[str], **__: Any) -> list[KnownState]:
+        return [self._state(key) for key in keys]
+
+    def _state(self, key: str) -> KnownState:
+        if key not in self.jobs:
+            return KnownState()
+        job_id, stored = self.jobs[key], STORED_AS if self.state is JobState.COMPLETED else None
+        return KnownState(
+            outcome=BatchOutcome.KNOWN, job_id=job_id, state=self.state, stored_as=stored, language="en", model="base"
+        )
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PlayedPlatform:
+    played = PlayedPlatform()
+    monkeypatch.setattr(batch_upload, "send_file", played.send_file)
+    monkeypatch.setattr(batch_upload, "known_recording", played.known)
+    monkeypatch.setattr(batch_upload, "known_states", played.states)
+    monkeypatch.setattr(batch_run, "known_states", played.states)
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path / "data"))
+    Files.from_settings(Settings().storage).write(STORED_AS, to_json(MEETING))
+    return played
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    for name in ("a.wav", "b.wav", "sub/c.wav"):
+        old(tmp_path / "in" / name, name.encode())
+    return tmp_path / "in"
+
+
+def run(source: object, **chosen: Any) -> tuple[str, dict[str, str]]:
+    """Run a batch; return its summary and the reasons of rejected files by their names."""
+    plan, options = ordered(str(source), "admin", actor="test", **({"formats": ["srt", "txt"]} | chosen))
+    with BatchRun(Settings(), plan, options) as running:
+        running.run()
+        reasons = {row.name: row.reason for rows in running.table.rejected() for row in rows}
+        return running.summary, reasons
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_known_files_are_neither_read_nor_sent_again(
+    platform: PlayedPlatform, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(folder, recursive=True) == ("3 of 3 accepted", {})
+    read: list[str] = []
+    content_of = batch_upload.content_of
+
+    def counted(path: Path) -> str:
+        read.append(path.name)
+        return content_of(path)
+
+    monkeypatch.setattr(batch_upload, "content_of", counted)
+    assert run(folder, recursive=True) == ("0 of 3 accepted, 3 known already", {})
+    assert read == []
+    old(folder / "b.wav", b"other content")
+    assert run(folder, recursive=True)[0] == "1 of 3 accepted, 2 known already"
+    assert read == ["b.wav"]
+
+
+def test_results_are_written_below_the_target_once_and_never_over_others(
+    platform: PlayedPlatform, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    (out / "sub" / "c.txt").write_text("somebody's own")
+    summary, reasons = run(folder, recursive=True, dest=str(out), rejects=f"{tmp_path}/rejects.jsonl")
+    assert summary == "2 of 3 accepted, 1 transcribed, results not written"
+    assert list(reasons) == [f"{folder}/sub/c.wav"]
+    assert "is there already" in reasons[f"{folder}/sub/c.wav"]
+    (row,) = map(json.loads, (tmp_path / "rejects.jsonl").read_text().splitlines())
+    assert (row["source"], row["outcome"]) == (f"{folder}/sub/c.wav", "not_written")
+    assert below(out) == {"a.srt", "a.txt", "b.srt", "b.txt", "sub/c.srt", "sub/c.txt"}
+    assert "Good morning" in (out / "a.srt").read_text()
+    assert (out / "sub" / "c.txt").read_text() == "somebody's own"
+
+    with pytest.raises(BadRequest, match=r"rejects.jsonl is there already"):
+        run(folder, rejects=f"{tmp_path}/rejects.jsonl")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("a.*")}
+    assert run(folder, recursive=True, dest=str(out), overwrite=True)[1] == {}
+    assert "Good morning" in (out / "sub" / "c.txt").read_text()
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("a.*")} == before
+
+
+def test_results_beside_the_sources_are_no_sources_of_the_next_run(platform: PlayedPlatform, folder: Path) -> None:
+    assert run(folder, dest="beside")[0] == "2 of 2 accepted"
+    assert {"a.srt", "a.txt", "b.srt", "b.txt"} <= below(folder)
+    assert run(folder, dest="beside")[0] == "0 of 2 accepted, 2 known already"
+
+
+def test_a_target_that_is_a_source_or_another_files_is_refused(platform: PlayedPlatform, folder: Path) -> None:
+    old(folder / "a.mp3", b"another sound")
+    _, reasons = run(folder, dest="beside", template="{stem}.wav", formats=["txt"], overwrite=True)
+    assert set(reasons) == {f"{folder}/a.mp3", f"{folder}/a.wav", f"{folder}/b.wav"}
+    assert all("never written over" in reason for reason in reasons.values())
+    _, reasons = run(folder, dest=f"{folder}/../out")
+    assert len(reasons) == 1
+    assert "is the place of the result of" in next(iter(reasons.values()))
+    assert (folder / "a.wav").read_bytes() == b"a.wav"
+
+
+def test_a_run_that_does_not_wait_leaves_the_rest_to_the_next_one(
+    platform: PlayedPlatform, folder: Path, tmp_path: Path
+) -> None:
+    platform.state = JobState.QUEUED
+    assert run(folder, dest=str(tmp_path / "out"), wait=False)[0] == "2 of 2 accepted; 2 not transcribed yet"
+    platform.state = JobState.COMPLETED
+    assert run(folder, dest=str(tmp_path / "out"), wait=False)[0] == "0 of 2 accepted, 2 known already"
+    assert len(below(tmp_path / "out")) == 4
+
+
+def test_two_names_of_one_content_have_one_job_and_a_result_each(
+    platform: PlayedPlatform, folder: Path, tmp_path: Path
+) -> None:
+    old(folder / "same.wav", b"a.wav")
+    summary, reasons = run(folder, dest=str(tmp_path / "out"), formats=["txt"])
+    assert summary == "2 of 3 accepted, 1 known already"
+    assert "same content as" in next(iter(reasons.values()))
+    assert below(tmp_path / "out") == {"a.txt", "b.txt", "same.txt"}
+
+
+def test_a_manifests_rows_have_options_and_its_wrong_rows_are_rejected(platform: PlayedPlatform, folder: Path) -> None:
+    rows = ["source,language,name", "in/a.wav,de,First", "in/b.wav", "in/gone.wav,,", "in/a.wav,en,"]
+    (folder.parent / "list.csv").write_text("\n".join(rows))
+    summary, reasons = run(folder.parent / "list.csv")
+    assert summary == "1 of 4 accepted, 3 refused"
+    assert platform.came == [("First", {"model": "auto", "language": "de"})]
+    wrong = "\n".join(reasons.values())
+    assert "row 3: it has 1 columns, and the first row has 3" in wrong
+    assert "it cannot be read (No such file or directory)" in wrong
+    assert "an earlier row names the same source" in wrong
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "access")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        server = ThreadedMotoServer(port=0)
+        server.start()
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        httpx.put(f"{url}/store", timeout=60).raise_for_status()
+        yield url
+        server.stop()
+
+
+def test_odd_keys_are_read_or_rejected_and_results_go_into_the_bucket(
+    platform: PlayedPlatform, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
+    for key in ("in/a.wav", "in//b.wav", "in/folder/", "in/é?#%.wav"):
+        httpx.put(f"{s3}/store/{quote(key)}", content=key.encode(), timeout=60).raise_for_status()
+    summary, reasons = run("s3://store/in", recursive=True, dest="s3://store/out", formats=["txt"])
+    assert summary == "3 of 4 accepted, 1 refused"
+    assert list(reasons) == ["s3://store/in/folder/"]
+    assert "ends with a slash" in reasons["s3://store/in/folder/"]
+    assert "Good morning" in Bucket("s3://store/out", s3).read("a.txt").decode()
+    came = len(platform.came)
+    assert run("s3://store/in", recursive=True)[0] == "0 of 4 accepted, 3 known already, 1 refused"
+    assert len(platform.came) == came
+
+
+def test_an_object_that_changes_while_it_is_read_is_not_sent_in_parts(
+    platform: PlayedPlatform, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
+    bucket = Bucket("s3://store/moving", s3)
+    bucket.write("a.wav", [b"first"])
+    content_of = batch_upload.content_of
+
+    def changed(path: Path) -> str:
+        bucket.write("a.wav", [path.read_bytes() + b"+"])
+        return content_of(path)
+
+    monkeypatch.setattr(batch_upload, "content_of", changed)
+    summary, reasons = run("s3://store/moving")
+    assert summary == "0 of 1 accepted, 1 still being written"
+    assert reasons == {"s3://store/moving/a.wav": batch_upload.CHANGED}
+    assert platform.came == []
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Serves a folder with index pages, and leads `/away` to another address of this machine."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/away"):
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.2:{self.connection.getsockname()[1]}/a.wav")
+            self.end_headers()
+            return
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def pages(folder: Path) -> Iterator[str]:
+    (folder / "with space.wav").write_bytes(b"spaced")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Pages, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_index_page_is_a_source_if_its_host_is_allowed(
+    platform: PlayedPlatform, pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises((OutgoingRefused, HostUnreachable)):
+        run(f"{pages}/", recursive=True)
+    monkeypatch.setenv("TRANSCRIBER_OUTGOING_ALLOWED", "127.0.0.1")
+    assert run(f"{pages}/")[0] == "3 of 3 accepted"
+    assert run(f"{pages}/", recursive=True)[0] == "1 of 4 accepted, 3 known already"
+    assert sorted(name for name, _ in platform.came) == ["a.wav", "b.wav", "c.wav", "with space.wav"]
+    summary, reasons = run(f"{pages}/away.wav")
+    assert summary == "0 of 1 accepted, 1 refused"
+    assert len(reasons) == 1
+    summary, reasons = run(f"{pages}/gone.wav")
+    assert "status 404" in reasons[f"{pages}/gone.wav"]
+
+
+def test_a_worker_reads_and_writes_only_what_is_listed(platform: PlayedPlatform, folder: Path, tmp_path: Path) -> None:
+    def refuse(place: str) -> str:
+        if not place.startswith(str(folder)):
+            raise NotAllowed(f"reading {place}", "an entry")
+        return str(folder)
+
+    (folder / "list.csv").write_text(f"source\n{tmp_path}/secret.wav\na.wav\n")
+    plan, options = ordered(
+        str(folder / "list.csv"), "admin", actor="test", dest=str(tmp_path / "out"), formats=["txt"]
+    )
+    with BatchRun(Settings(), plan, options, may_read=refuse, may_write=refuse) as running:
+        with pytest.raises(NotAllowed):
+            running.run()
+        assert platform.came == []
+    plan, options = ordered(str(folder / "list.csv"), "admin", actor="test")
+    with BatchRun(Settings(), plan, options, may_read=refuse) as running:
+        running.run()
+        assert running.summary == "1 of 2 accepted, 1 refused"

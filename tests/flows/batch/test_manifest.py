@@ -1,0 +1,103 @@
+"""Manifests of batches: rows, wrong rows and a million of them."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from flows.batch.manifest import BatchManifest, opened_file
+from flows.batch.source_files import BatchFile, SourceReader
+from storage.domain.errors import BadRequest
+from storage.domain.settings import Settings
+
+
+def read(path: Path) -> list[BatchFile]:
+    reader = SourceReader(Settings())
+    return list(BatchManifest(str(path), lambda: opened_file(reader, str(path))).files(reader))
+
+
+def written(tmp_path: Path, text: str | bytes, name: str = "list.csv") -> Path:
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return tmp_path / name
+
+
+def test_a_row_has_a_source_options_tags_and_metadata(tmp_path: Path) -> None:
+    header = "\ufeffsource,language,task,beam_size,word_timestamps,tags,name,meta_speaker\r\n"
+    rows = 'in/a.wav,de,translate,3,false,"news, radio",Monday,Ann\r\n/b.wav,,,,,,,\r\n'
+    first, second = read(written(tmp_path, header + rows))
+    assert (first.name, first.relative) == (f"{tmp_path}/in/a.wav", "in/a.wav")
+    assert first.notes.options == {"language": "de", "task": "translate", "beam_size": 3, "word_timestamps": False}
+    assert (first.notes.title, first.notes.tags) == ("Monday", ("news", "radio"))
+    assert first.notes.metadata == {"speaker": "Ann"}
+    assert (second.name, second.relative, second.notes.options) == ("/b.wav", "b.wav", {})
+
+    row = {"source": "s3://bucket/a//b.wav", "options": {"model": "base"}, "metadata": {"n": 1}, "tags": ["x"]}
+    (line,) = read(written(tmp_path, json.dumps(row) + "\n\n", "list.jsonl"))
+    assert (line.name, line.relative) == ("s3://bucket/a//b.wav", "a//b.wav")
+    assert (line.notes.options, line.notes.metadata, line.notes.tags) == ({"model": "base"}, {"n": "1"}, ("x",))
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("source,langauge", "row 1, column 2: there is no column 'langauge'; did you mean 'language'?"),
+        ("path,language", "row 1 has no column 'source', but 'path', 'language'"),
+        ("source,source", "row 1: the column 'source' is there twice"),
+        ("", "row 1 has no column 'source', but nothing"),
+    ],
+)
+def test_wrong_columns_are_refused_and_named(tmp_path: Path, header: str, problem: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(written(tmp_path, f"{header}\na.wav,en\n"))
+    assert problem in str(refused.value)
+
+
+def test_a_wrong_row_is_rejected_by_itself_with_row_and_column(tmp_path: Path) -> None:
+    rows = [b"source,beam_size", b"a.wav,3", b"b.wav,many", b",1", b"c.wav", b"d\xff.wav,1", b"e.wav,"]
+    found = read(written(tmp_path, b"\n".join(rows)))
+    assert [file.problem.partition(":")[0] for file in found] == [
+        "",
+        "row 3, column 'beam_size'",
+        "row 4, column 'source'",
+        "row 5",
+        "row 6, column 'source'",
+        "",
+    ]
+    lines = ['{"source": "a.wav"}', "[]", "{", '{"source": 1}', '{"source": "b", "speed": 1}', '{"source": "ftp:"}']
+    wrong = [file.problem for file in read(written(tmp_path, "\n".join(lines), "list.jsonl"))]
+    assert [bool(problem) for problem in wrong] == [False, True, True, True, True, False]
+    assert wrong[4].startswith("row 5, column 'speed': there is no column 'speed'")
+
+
+def test_a_manifest_at_an_address_names_no_files_of_this_machine() -> None:
+    lines = ['{"source": "/etc/passwd"}', '{"source": "file:///etc/passwd"}', '{"source": "../x.wav"}']
+
+    class Opened:
+        def __enter__(self) -> "Opened":
+            self.lines = [line.encode() + b"\n" for line in lines]
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def readline(self, _: int) -> bytes:
+            return self.lines.pop(0) if self.lines else b""
+
+    found = list(BatchManifest("https://host/list.jsonl", Opened).files(SourceReader(Settings())))
+    assert all(file.problem for file in found)
+    assert len(found) == 3
+
+
+def test_the_rows_of_a_large_manifest_are_read_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    with path.open("w") as file:
+        file.write("source,language\n")
+        file.writelines(f"in/{number}.wav,en\n" for number in range(20_000))
+    reader = SourceReader(Settings())
+    rows = BatchManifest(str(path), lambda: opened_file(reader, str(path))).files(reader)
+    next(rows)
+    tracemalloc.start()
+    assert sum(not file.problem for file in rows) == 19_999
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
