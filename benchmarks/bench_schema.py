@@ -1,6 +1,6 @@
 """Requests that Schemathesis makes from our OpenAPI document, sent to a whole running platform.
 
-    python -m benchmarks.bench_schema [--requests 20000] [--seed 1] [--only SUBSTRING]
+    uv run --with schemathesis python -m benchmarks.bench_schema [--requests 20000] [--seed 1] [--only SUBSTRING]
 
 Half of the requests of an operation fit the document and half do not; of the ids in their paths every second is that
 of something that is there. An administrator, a member and nobody send them. What must not happen: a 5xx, and a status,
@@ -97,15 +97,17 @@ def ask(operation: APIOperation, mode: GenerationMode, number: int, start: int, 
     each()
 
 
-class As(requests.auth.AuthBase):
-    """Sends a caller's key whatever was made up for it; nobody keeps what was made up."""
+Prepared = requests.PreparedRequest
 
-    def __init__(self, headers: dict[str, str]) -> None:
-        self.headers = headers
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.update(self.headers)
+def sent_by(headers: dict[str, str]) -> Callable[[Prepared], Prepared]:
+    """Return what sends a caller's key whatever was made up for it; nobody keeps what was made up."""
+
+    def signed(request: Prepared) -> Prepared:
+        request.headers.update(headers)
         return request
+
+    return signed
 
 
 class Sender:
@@ -125,7 +127,7 @@ class Sender:
         if case.path_parameters and self.random.random() < 0.5:
             case.path_parameters = {name: self.ids.get(name, value) for name, value in case.path_parameters.items()}
             self.seen.known_ids += 1
-        self.session.auth = As(self.random.choice(self.callers))
+        self.session.auth = sent_by(self.random.choice(self.callers))
         try:
             response = case.call(base_url=f"{self.url}/api", session=self.session, timeout=60)
         except requests.RequestException as error:
@@ -195,7 +197,7 @@ def tell(seen: Seen, operations: int, seconds: float, grown_bytes: int) -> None:
     print(
         f"Statuses: {by_status}. Schemathesis {schemathesis.SCHEMATHESIS_VERSION}, {seconds:.0f} s, "
         f"load average {os.getloadavg()[0]:.1f}. A fault is a status, content type or body that the document does "
-        "not have.\n`python -m benchmarks schema`."
+        "not have.\n`uv run --with schemathesis python -m benchmarks schema`."
     )
 
 

@@ -85,7 +85,7 @@ def test_a_key_that_was_used_a_moment_ago_ends_at_once(site: Site, kind: str) ->
 
 NOT_THINGS = {"fmt", "number", "name", "rest:path", "name:path", "path:path", "build", "token"}
 NOT_THINGS |= {"alignment_id", "session_id", "file_id", "file_id:path"}
-"""Parameters that name nobody's thing: a format, a version, a file of the app; what workers and Streamlit's pages ask."""
+"""Parameters that name nobody's thing: a format, a version, a file of the app, what workers and Streamlit ask."""
 
 
 def test_every_parameter_of_a_path_is_walked(site: Site) -> None:
