@@ -66,7 +66,7 @@ def served(folder: Path) -> Iterator[tuple[Running, dict[str, str], list[dict[st
         ids = walk.belongings(running, heard.hear(running.user("ada"), lines=heard.LINES))
         ids["user_id"] = running.user("bob").id
         callers = [running.key_of(running.user(name)) for name in ("root", "root", "ada")] + [{}]
-    with up(made.storage.data_dir, [], more=LIMITS) as running_platform:
+    with up(made.storage.data_dir, [], settings=LIMITS) as running_platform:
         yield running_platform, ids, callers
 
 
