@@ -97,13 +97,10 @@ def ask(operation: APIOperation, mode: GenerationMode, number: int, start: int, 
     each()
 
 
-Prepared = requests.PreparedRequest
-
-
-def sent_by(headers: dict[str, str]) -> Callable[[Prepared], Prepared]:
+def sent_by(headers: dict[str, str]) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
     """Return what sends a caller's key whatever was made up for it; nobody keeps what was made up."""
 
-    def signed(request: Prepared) -> Prepared:
+    def signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.update(headers)
         return request
 
