@@ -74,7 +74,7 @@ def web_process(platform: Running) -> psutil.Process:
     """Return the platform's web process."""
     port = int(platform.url.rpartition(":")[2])
     listening = (one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
-    return psutil.Process(next(one.pid for one in listening if one.laddr.port == port))
+    return psutil.Process(next(one.pid for one in listening if one.laddr and one.laddr.port == port))
 
 
 def rank(operation: APIOperation) -> tuple[bool, bool, bool]:
