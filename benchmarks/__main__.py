@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,8 @@ def able() -> list[str]:
         missing = [each for each in WANTED.get(name, ()) if each not in os.environ]
         if name == "gpu" and not cuda_count():
             missing = ["a GPU"]
+        if name == "schema" and find_spec("schemathesis") is None:
+            missing = ["schemathesis: uv run --with schemathesis …"]
         if missing:
             print(f"left out: {name} wants {' and '.join(missing)}", file=sys.stderr)
         else:

@@ -82,17 +82,21 @@ def running(command: list[str], port: int, path: str, **where: object) -> Iterat
     out = subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=out, stderr=out, **where)  # type: ignore[call-overload]
     try:
-        while True:
-            assert process.poll() is None, command
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code == 200:
-                    break
-            except httpx.TransportError:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            while not _answers(client, path):
+                assert process.poll() is None, command
                 time.sleep(0.2)
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _answers(client: httpx.Client, path: str) -> bool:
+    try:
+        return client.get(path).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager
@@ -112,9 +116,10 @@ def platform(name: str, checkout: Path) -> Iterator[Side]:
                 [*admin, "create-key", "bench", "--name", "bench"], check=True, capture_output=True, text=True, **where
             ).stdout
             side = Side(name=name, port=port, process=process, secret=re.findall(r"wt_\S+", told)[0])
-            for number in range(JOBS):
-                made = httpx.post(f"http://127.0.0.1:{port}/api/v1/jobs", timeout=60, **form(side, number))  # type: ignore[arg-type]
-                side.job = made.json()["id"]
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                for number in range(JOBS):
+                    made = client.post("/api/v1/jobs", **form(side, number))  # type: ignore[arg-type]
+                    side.job = made.json()["id"]
             yield side
 
 
@@ -143,9 +148,9 @@ class Connection:
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         self.writer.write(f"{method} {path} HTTP/1.1\r\n{self.head}{more}{length}\r\n".encode() + body)
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        assert head[9] == "2", head
         size = re.search(r"(?i)content-length: (\d+)", head)
-        await self.reader.readexactly(int(size[1]) if size else 0)
+        told = await self.reader.readexactly(int(size[1]) if size else 0)
+        assert head[9] == "2", (self.head, head[:40], told)
 
 
 async def load(side: Side, clients: int, seconds: float, one: Callable[[Connection], Awaitable[None]]) -> Rate:

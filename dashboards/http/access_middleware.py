@@ -58,6 +58,8 @@ OPEN_PATHS = {
     "/_stcore/host-config",
 }
 ASSETS = "/assets/"
+NEVER_A_PAGE = ("/api/", "/v1/")
+"""What programs ask for, which is spared a look at all routes."""
 SHARED = "/shared/"  # share links: their token grants access, see `public_share.py`
 SESSION = "/auth/session"
 WAYS_IN = {SESSION, "/auth/register", "/auth/reset"}
@@ -132,6 +134,8 @@ class Authentication:
         return Caller(by=By.ADDRESS, user=user)
 
     async def _bearer(self, secret: str, scope: Scope, headers: Headers) -> Caller:
+        if secret.startswith(api_keys.MARK) and (found := await _key_of(secret)):
+            return await _by_key(*found, scope, headers)
         if self.token.holds(secret):
             return Caller(by=By.WORKER)
         if context.current().operator.holds(secret):
@@ -140,10 +144,6 @@ class Authentication:
             name = await db.in_ledger(worker_tokens.lookup, context.ledger(), secret)
             if name:
                 return Caller(by=By.WORKER, worker=name)
-        if secret.startswith(api_keys.MARK):
-            found = await _key_of(secret)
-            if found:
-                return await _by_key(*found, scope, headers)
         raise NotSignedIn("this key is not valid (unknown, revoked or expired)")
 
 
@@ -287,7 +287,7 @@ def _is_open(scope: Scope) -> bool:
         return True  # what tus can do here
     if path in WAYS_IN or path == SHARE:
         return bool(scope["method"] == "POST")
-    if scope["method"] not in SAFE_METHODS:
+    if scope["method"] not in SAFE_METHODS or path.startswith(NEVER_A_PAGE):
         return False
     return path in OPEN_PATHS or path in PROVIDER_PATHS or path.startswith(ASSETS) or _only_the_shell(scope)
 

@@ -1,7 +1,7 @@
 """For all routes of `/api`: HEAD like GET without a body, entity tags, 304.
 
-Answers with jobs and lists of jobs are kept in memory, see `answer_cache.py`, and sent before a request gets to the
-routes: those and Streamlit's middleware would take most of its time.
+Answers with jobs, lists of jobs and the caller are kept in memory, see `answer_cache.py`, and sent before a request
+gets to the routes: those and Streamlit's middleware would take most of its time.
 """
 
 import re
@@ -17,7 +17,7 @@ from dashboards.http.identity import Caller
 from dashboards.runtime import context
 from dashboards.runtime.answer_cache import KeptAnswer
 
-KEPT = re.compile(r"/api/v1/jobs(/[^/]+)?")
+KEPT = re.compile(r"/api/v1/(?:me|jobs(?:/[^/]+)?)")
 """Routes that answer from the ledger alone, and to which it is the same who asked before."""
 ZIPPED_FROM_BYTES = 1000
 """As Streamlit's compression has it."""

@@ -56,7 +56,8 @@ class Headers:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.fixed = FIXED | {"Content-Security-Policy": content_security_policy()}
+        fixed = FIXED | {"Content-Security-Policy": content_security_policy()}
+        self.fixed = [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -86,8 +87,8 @@ class Headers:
                 self._log(scope, status, time.perf_counter() - began)
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
-        for name, value in self.fixed.items():
-            headers.setdefault(name, value)
+        there = {name for name, _ in headers.raw}
+        headers.raw.extend(one for one in self.fixed if one[0] not in there)
         headers["X-Request-ID"] = scope["request_id"]
         if scope.get("secure"):
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -4,7 +4,7 @@ A route that keys may call and that is not here is refused to keys, and a test f
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from starlette.routing import compile_path
 
@@ -12,6 +12,7 @@ from dashboards.http.identity import Caller
 from storage.domain.errors import NotAllowed
 from storage.domain.scopes import Scope
 
+LONGEST_KNOWN = 200
 READ, WRITE, DELETE, ADMIN = Scope.READ, Scope.WRITE, Scope.DELETE, Scope.ADMIN
 JOB = "/api/v1/jobs/{job_id}"
 HOOK = "/api/v1/webhooks/{webhook_id}"
@@ -114,13 +115,17 @@ def require(caller: Caller, method: str, path: str) -> None:
         NotAllowed: no entry says which one is needed.
     """
     method = "GET" if method == "HEAD" and not path.startswith("/uploads/") else method
-    for pattern, scope in _patterns().get(method, ()):
-        if pattern.match(path):
-            if scope is not None:
-                caller.require(scope)
-            return
-    if not path.startswith(WITHOUT_A_ROUTE):
+    is_there, scope = _found(method, path) if len(path) <= LONGEST_KNOWN else _found.__wrapped__(method, path)
+    if scope is not None:
+        caller.require(scope)
+    if not is_there and not path.startswith(WITHOUT_A_ROUTE):
         raise NotAllowed(path, "a browser session")
+
+
+@lru_cache(maxsize=2048)
+def _found(method: str, path: str) -> tuple[bool, Scope | None]:
+    """Return whether there is an entry, and its scope."""
+    return next(((True, scope) for pattern, scope in _patterns().get(method, ()) if pattern.match(path)), (False, None))
 
 
 @cache

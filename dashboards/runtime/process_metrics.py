@@ -84,6 +84,7 @@ class ProcessMetrics:
             if state.finished:
                 self._jobs.labels(state.value)
                 self._job_durations.labels(state.value)
+        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._lock = threading.Lock()
         self._codes: set[str] = set()
         self._ended: OrderedDict[tuple[str, int], None] = OrderedDict()
@@ -92,8 +93,16 @@ class ProcessMetrics:
     def request(self, method: str, route: str, status: int, took_s: float) -> None:
         """Count a request."""
         method = method if method in METHODS else OTHER
-        self._requests.labels(method, route, str(status)).inc()
-        self._durations.labels(method, route).observe(took_s)
+        of_request = (method, route, status)
+        if of_request not in self._of_requests:  # finding what has these labels takes longer than counting
+            counter, histogram = (
+                self._requests.labels(method, route, str(status)),
+                self._durations.labels(method, route),
+            )
+            self._of_requests[of_request] = (counter, histogram)
+        counter, histogram = self._of_requests[of_request]
+        counter.inc()
+        histogram.observe(took_s)
 
     def error(self, code: str) -> None:
         """Count an error response."""

@@ -3,11 +3,13 @@
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from storage.domain.errors import BadRequest
 
 SETTING = "TRANSCRIBER_TRUSTED_PROXIES"
 MOST_HOPS = 10
+LONGEST_ADDRESS = 80
 V6_NETWORK_BITS = 64
 """One subscriber has at least so many addresses, which are counted together."""
 
@@ -87,6 +89,11 @@ def address_of(text: str) -> Address | None:
 
     IPv4 in IPv6 is IPv4.
     """
+    return _known_address(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _known_address(text: str) -> Address | None:
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -13,7 +13,7 @@ from dashboards.runtime.answer_cache import LARGEST_BYTES, Answers, KeptAnswer
 from dashboards.services import cache_clearing
 from storage.accounts import users
 from storage.domain.errors import NotAllowed
-from storage.domain.records import Job, JobState
+from storage.domain.records import Job, JobState, Role
 from storage.domain.scopes import Scope
 from storage.jobs import renaming
 from storage.ledger import audit
@@ -55,6 +55,15 @@ def test_an_answer_is_kept_until_anything_is_committed(site: Site, job: Job) -> 
     routes = {one.route for one in context.current().timings.all()}
     assert "GET /api/v1/jobs/{job_id}" in routes
     assert 'transcriber_answer_cache_total{result="hit"} 6.0' in site.client.get("/metrics", headers=site.worker).text
+
+
+def test_who_asks_is_kept_until_the_role_changes(site: Site) -> None:
+    ada = site.user("ada")
+    key = site.key_of(ada)
+    assert [site.client.get("/api/v1/me", headers=key).json()["role"] for _ in range(2)] == ["member"] * 2
+    assert hits() == 1
+    context.ledger().run(users.set_role, ada.id, role=Role.READER, actor="system:test")
+    assert site.client.get("/api/v1/me", headers=key).json()["role"] == "reader"
 
 
 def test_answers_are_never_kept_for_others(site: Site, job: Job) -> None:

@@ -41,6 +41,18 @@ def test_a_user_that_is_gone_is_nobody(desk: Desk) -> None:
     assert titles(at.run()) == ["Log in"]
 
 
+def test_every_page_shows_the_login_alone_to_a_disabled_account(desk: Desk) -> None:
+    root = desk.user("root", Role.ADMIN)
+    desk.user("other", Role.ADMIN)
+    at = desk.page("jobs", root)
+    desk.ledger.run(users.set_disabled, root.id, disabled=True, actor="system:test")
+    for key, spec in PAGES.items():
+        if spec.role is not None:
+            go_to(at, key)
+            assert titles(at.run()) == ["Log in"], key
+            assert not has(at, "dock"), key
+
+
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.READER])
 def test_only_administrators_have_the_pages_of_administration(desk: Desk, role: Role) -> None:
     at = desk.page("jobs", desk.user(role=role))
