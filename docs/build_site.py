@@ -22,12 +22,19 @@ LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 
 
 def assemble() -> None:
-    """Copy all documents into one folder, with links from page to page."""
+    """Copy all documents into one folder, with links from page to page.
+
+    Raises:
+        ValueError: The contents of the site do not name a document.
+    """
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(ROOT / "docs", SOURCE, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     pages = {ROOT / document: SOURCE / page for document, page in PAGES.items()}
     pages |= {path: SOURCE / path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
+    contents = (ROOT / "zensical.toml").read_text(encoding="utf-8")
     for document, page in pages.items():
+        if page.parent == SOURCE and f'"{page.name}"' not in contents:
+            raise ValueError(f"zensical.toml does not name {page.name}")
         page.write_text(_as_page(document, page), encoding="utf-8")
 
 

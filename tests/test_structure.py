@@ -269,8 +269,8 @@ def test_one_package_knows_the_engine_and_its_model() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    readme = (ROOT / "README.md").read_text()
-    documented = set(re.findall(r"^\| `(TRANSCRIBER_[A-Z0-9_]+)` \|", readme, re.MULTILINE))
+    table = (ROOT / "docs" / "configuration.md").read_text()
+    documented = set(re.findall(r"^\| `(TRANSCRIBER_[A-Z0-9_]+)` \|", table, re.MULTILINE))
     classes = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)]
     fields = {name: field for kind in classes if kind is not BaseSettings for name, field in kind.model_fields.items()}
     assert documented == {f"TRANSCRIBER_{name.upper()}" for name in fields}
