@@ -236,14 +236,17 @@ def deployment_of(job: Job) -> Deployment:
 
 
 async def unless_busy(call: Callable[[], Awaitable[T]]) -> T:
-    """Call, retrying shortly while the server returns 503, as its busy SQLite file does."""
+    """Call, retrying shortly while the server is busy or has closed an idle connection.
 
-    def is_busy(error: Exception) -> bool:
-        return isinstance(error, httpx.HTTPStatusError) and (
-            error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        )
+    It returns 503 while its SQLite file is busy. Only calls that may be repeated are made this way.
+    """
 
-    return await retries.call_async(call, may_pass=is_busy, pauses_s=BUSY_PAUSES_S)
+    def may_pass(error: Exception) -> bool:
+        if isinstance(error, httpx.HTTPStatusError):
+            return error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        return isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+
+    return await retries.call_async(call, may_pass=may_pass, pauses_s=BUSY_PAUSES_S)
 
 
 def _client(api_url: str | None) -> "PrefectClient":

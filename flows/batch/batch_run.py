@@ -108,7 +108,7 @@ class BatchRun:
     def summary(self) -> str:
         """Return one line about the outcomes, with the jobs that still go on."""
         states, line = self.table.states(), summary(self.counts, self.total)
-        going = sum(count for state, count in states.items() if not JobState(state).finished) if states else 0
+        going = sum(count for state, count in states.items() if not (state and JobState(state).finished))
         return f"{line}; {going} not transcribed yet" if going and self._plan.results else line
 
     @property

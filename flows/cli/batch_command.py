@@ -1,6 +1,8 @@
 """`transcriber batch`: make jobs of many files, write their results, and schedule that."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -93,18 +95,25 @@ def batch(  # noqa: PLR0917 - a command's options are its parameters
         typer.echo(set_schedule(schedule, source=source, **chosen))
         return
     headerless = headerless_of(input_format, rate, input_channels)
-    status = _send(source, headerless=headerless, wait=wait, **chosen)
-    while watch is not None:
-        _pause(watch)
-        status = _send(source, headerless=headerless, wait=wait, **chosen)
-    raise typer.Exit(status)
+    send = partial(_send, source, headerless=headerless, wait=wait, **chosen)
+    if watch is not None:
+        _watch(send, watch)
+    raise typer.Exit(send())
 
 
-def _pause(seconds: float) -> None:
+def _watch(send: Callable[[], int], every_s: float) -> NoReturn:
+    """Send again and again until Ctrl-C; what is away now is asked again later."""
     import time
 
+    from storage.domain.errors import HostUnreachable, LedgerUnreachable, StorageUnreachable
+
     try:
-        time.sleep(seconds)
+        while True:
+            try:
+                send()
+            except (HostUnreachable, LedgerUnreachable, StorageUnreachable) as error:
+                typer.echo(f"transcriber: {error}; looking again in {every_s:g} s", err=True)
+            time.sleep(every_s)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -133,10 +142,10 @@ def _send(source: str, *, headerless: Any, wait: bool, **chosen: Any) -> int:
 
                 run.run(show)
         finally:
-            for rows in run.table.rejected():
-                for line in filter(None, map(line_of, rows)):
-                    typer.echo(line, err=True)
             if run.total:
+                for rows in run.table.rejected():
+                    for line in filter(None, map(line_of, rows)):
+                        typer.echo(line, err=True)
                 typer.echo(f"{run.summary}; follow them at {settings.web.base_url}")
         return run.exit_status
 

@@ -42,7 +42,7 @@ def left() -> int:
 
 
 def until_left(count: int) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while left() != count:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -1,5 +1,6 @@
 """Batch uploads by command and flow: real web process, worker and S3 service."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,17 @@ def test_a_folder_becomes_jobs_once_and_notes_are_skipped(platform: Platform, fo
     assert again.exit_code == 0
     assert "0 of 3 accepted, 2 known already, 1 skipped: not recordings" in again.stdout
     assert platform.jobs().keys() == made.keys()
+
+
+def test_a_folder_is_watched_until_ctrl_c(platform: Platform, folder: Path, speech: list[Clip]) -> None:
+    before = platform.jobs().keys()
+    command = [sys.executable, "-m", "flows.cli", "batch", str(folder), "--watch", "1", "--language", "de"]
+    watching = subprocess.Popen(command, env=platform.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: len(platform.jobs().keys() - before) == 2, within_s=60)
+    (folder / "late.wav").write_bytes(speech[2].path.read_bytes())
+    until(lambda: len(platform.jobs().keys() - before) == 3, within_s=60)
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(30) == 0
 
 
 def test_what_failed_or_was_deleted_comes_back_only_when_asked(platform: Platform, folder: Path) -> None:

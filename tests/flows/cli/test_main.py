@@ -183,7 +183,7 @@ def test_a_ledger_that_nobody_ever_used_is_not_backed_up(env: dict[str, str]) ->
     ("arguments", "message"),
     [
         (("batch", "tests/flows"), "did not answer"),
-        (("batch", "no-such-folder"), "'no-such-folder' does not exist"),
+        (("batch", "no-such-folder"), "no-such-folder' does not exist"),
         (("models", "fetch", "no-such-model"), "no-such-model is not on this machine"),
         (("models", "remove", "tiny.en"), "tiny.en is not on this machine"),
         (("admin", "create-user", "x", "--role", "king"), "use one of admin, member, reader"),

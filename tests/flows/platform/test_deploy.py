@@ -123,7 +123,7 @@ def test_every_deployment_says_what_it_does(server: Server) -> None:
 
     assert {row["name"] for row in rows} == OURS
     assert all(row["description"] and row["tags"] for row in rows)
-    assert [schedule["active"] for row in rows for schedule in row["schedules"]] == [True]
+    assert [schedule["active"] for row in rows for schedule in row["schedules"]] == [True, True]
 
 
 def test_prefect_deploy_takes_the_same_file(server: Server) -> None:
