@@ -207,7 +207,7 @@ def test_cues_and_corrected_text_fit_and_pass_axe(
     assert violations(page) == []
     page.locator(".player [data-tab=script]").click()
     page.get_by_role("button", name="Use a corrected text").click()
-    expect(page.get_by_label("Corrected text")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Corrected text")).to_be_focused()
     keep_picture(page, f"corrected-{name}")
     assert violations(page) == []
     assert watch.troubles == []
@@ -272,12 +272,12 @@ def test_a_corrected_text_is_pasted_followed_and_shown(chromium: Browser, served
     context.current().runs = runs  # type: ignore[assignment]
     page.locator(".player [data-tab=script]").click()
     page.get_by_role("button", name="Use a corrected text").click()
-    write(page.get_by_label("Corrected text"), "Carla: something else")
+    write(page.get_by_role("textbox", name="Corrected text"), "Carla: something else")
     page.get_by_role("button", name="Add times").click()
     expect(page.locator(".correcting .progress")).to_have_text("Waiting for a worker…")
     runs.report(served, served.settings, {"state": "refused", "detail": "only 0% of the text's words are said"})
     expect(page.locator(".correcting .progress")).to_contain_text("was not changed: only 0%")
-    field = page.get_by_label("Corrected text")
+    field = page.get_by_role("textbox", name="Corrected text")
     choose(page, "torn.docx", document("Carla: Grüße")[:-40])
     expect(page.locator(".correcting .progress")).to_contain_text("No text could be read from torn.docx")
     choose(page, "right.docx", document("Carla: Grüße", "an alle"))
