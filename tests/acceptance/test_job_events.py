@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -14,6 +15,18 @@ from transcriber.client.prefect import trigger_of
 pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parents[2]
+
+
+def until_told(prefect: httpx.Client, job_id: str) -> list[dict[str, Any]]:
+    """Return the job's events; Prefect stores them a moment after automations have seen them."""
+    wanted = {"filter": {"event": {"prefix": ["transcriber."]}, "order": "DESC"}}
+    end = time.monotonic() + 60
+    while True:
+        events = prefect.post("/events/filter", json=wanted).raise_for_status().json()["events"]
+        if told := [one for one in events if one["payload"].get("job_id") == job_id]:
+            return list(told)
+        assert time.monotonic() < end, "Prefect stored no event of the job"
+        time.sleep(0.5)
 
 
 def test_a_completed_job_starts_a_flow_downstream(stack: Stack, tmp_path: Path) -> None:
@@ -41,10 +54,9 @@ def test_a_completed_job_starts_a_flow_downstream(stack: Stack, tmp_path: Path) 
             while not (tmp_path / job_id).exists():
                 assert time.monotonic() < end, prefect.post("/flow_runs/filter", json={}).text
                 time.sleep(0.1)
-            events = prefect.post("/events/filter", json={"filter": {"event": {"prefix": ["transcriber."]}}}).json()
+            told = until_told(prefect, job_id)
         finally:
             prefect.delete(f"/automations/{made}")
             prefect.delete(f"/deployments/{deployment}")
-    told = [one for one in events["events"] if one["payload"]["job_id"] == job_id]
     assert [one["event"] for one in told] == ["transcriber.job.completed"]
     assert "meeting" not in str(told)  # what is said in the sample
