@@ -65,4 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Bring the long files to the front, where several processes share the work."""
     if hasattr(config, "workerinput"):
         place = {scope: number for number, scope in enumerate(FIRST)}
-        items.sort(key=lambda item: place.get(scope_of(item.nodeid), len(FIRST)))
+        items.sort(key=lambda item: (place.get(scope_of(item.nodeid), len(FIRST)), not _is_patient(item)))
+
+
+def _is_patient(item: pytest.Item) -> bool:
+    """Return whether a test needs the platform with short spans, which ends before the shared one starts."""
+    return "patient_stack" in getattr(item, "fixturenames", ())

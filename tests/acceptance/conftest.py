@@ -188,3 +188,14 @@ def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made.start()
     yield made
     made.kill_everything()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Function) -> None:
+    """End the shared platform after its last test: idle, it would cost the others a quarter of a core."""
+    items = item.session.items
+    later = items[items.index(item) + 1 :]
+    if "stack" in item.fixturenames and not any("stack" in getattr(each, "fixturenames", ()) for each in later):
+        shared = item.funcargs["stack"]
+        assert isinstance(shared, Stack)
+        shared.kill_everything()
