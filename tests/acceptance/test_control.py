@@ -84,7 +84,7 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
     patient_stack: Stack, prefect: Console, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:
     stack = patient_stack
-    clips = list(itertools.islice(itertools.cycle(speech), 240))
+    clips = list(itertools.islice(itertools.cycle(speech), 300))
     job_id = stack.submit(assemble(clips).path)
 
     def job(field: str) -> Any:
