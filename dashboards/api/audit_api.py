@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dashboards.http.identity import Caller, caller_of
+from dashboards.presenters import csv_text
 from dashboards.runtime import context, db
 from storage.domain.audit_actions import SECURITY_KINDS, AuditAction, AuditKind, of_kinds
 from storage.domain.clock import utc_now
@@ -31,7 +32,6 @@ FIELDS = (
 )
 SECURITY = "security"
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
-RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
 class AuditFilter(BaseModel):
@@ -121,13 +121,8 @@ def _csv(filters: dict[str, Any]) -> Iterator[str]:
         out = csv.writer(text)
         for row in rows:
             values = _values(row) | {"detail": json.dumps(row.detail, ensure_ascii=False)}
-            out.writerow(["" if values[name] is None else _harmless(str(values[name])) for name in FIELDS])
+            out.writerow(["" if values[name] is None else csv_text.cell(str(values[name])) for name in FIELDS])
         yield text.getvalue()
-
-
-def _harmless(value: str) -> str:
-    """Keep spreadsheets from interpreting a value as a formula (OWASP, CSV injection)."""
-    return f"'{value}" if value.startswith(RISKY) else value
 
 
 class AuditPageOrder(AuditFilter):

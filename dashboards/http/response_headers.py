@@ -83,8 +83,9 @@ class Headers:
                     raise
                 await (await on_anything_else(Request(scope), error))(scope, receive, dressed)
             finally:
-                answered(request_timings.template_of(scope), status)
-                self._log(scope, status, time.perf_counter() - began)
+                route = request_timings.template_of(scope)
+                answered(route, status)
+                self._log(scope, route, status, time.perf_counter() - began)
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
         there = {name for name, _ in headers.raw}
@@ -95,9 +96,9 @@ class Headers:
         if scope.get("caller_known"):
             headers.setdefault("Cache-Control", "private, no-store")
 
-    def _log(self, scope: Scope, status: int, took_s: float) -> None:
+    def _log(self, scope: Scope, route: str, status: int, took_s: float) -> None:
         if scope["type"] == "http" and context.is_up():
-            holder, route = context.current(), request_timings.template_of(scope)
+            holder = context.current()
             holder.timings.note(request_timings.route_of(scope), status, took_s)
             holder.metrics.request(scope["method"], route, status, took_s)
         if scope["path"].startswith(QUIET) and status < 400:

@@ -12,7 +12,6 @@ import httpx
 
 from dashboards.runtime import context, db
 from storage.accounts import prefect_outbox
-from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.maintenance import batch_ends
 
@@ -40,7 +39,6 @@ async def _look() -> None:
     while waiting := await db.read(prefect_outbox.waiting, limit=AT_ONCE):
         runs = context.current().runs
         if runs is None:
-            await db.write(prefect_outbox.remove_old, now=utc_now())
             return
         try:
             await runs.emit([event.body for event in waiting])

@@ -9,6 +9,7 @@ from typing import Any
 from dashboards.runtime import context, db
 from dashboards.runtime.context import Context
 from dashboards.runtime.head_publisher import HeadPublisher
+from storage.accounts import prefect_outbox
 from storage.domain.clock import utc_now
 from storage.domain.records import to_json
 from storage.jobs import intake
@@ -24,6 +25,7 @@ ORPHANS_EVERY = timedelta(hours=12)
 async def tidy() -> dict[str, Any]:
     """Purge deleted jobs, and delete old uploads, sessions, login attempts and answers; return how many."""
     tidied = await db.write(housekeeping.tidy, now=utc_now())
+    await db.write(prefect_outbox.remove_old, now=utc_now())
     told: dict[str, Any] = json.loads(to_json(tidied))
     holder = context.current()
     told["uploads"] = await db.in_thread(holder.shelf.sweep)

@@ -15,6 +15,7 @@ from uuid import uuid4
 from duckdb import DuckDBPyConnection
 
 from storage.accounts import webhook_deliveries
+from storage.accounts.canary_account import CANARY_ID
 from storage.domain.clock import utc_now
 from storage.domain.records import Job, JobState
 
@@ -23,7 +24,6 @@ JOB_EVENTS = {
     JobState.FAILED: "transcriber.job.failed",
     JobState.CANCELLED: "transcriber.job.cancelled",
 }
-CANARY = "canary"
 KEPT_FOR = timedelta(days=7)
 """What Prefect could not take for so long is of no use to an automation any more."""
 
@@ -42,7 +42,7 @@ ADD = "INSERT INTO prefect_events (id, body, created_at) VALUES ($id, $body, $no
 def want(con: DuckDBPyConnection, job: Job) -> None:
     """Queue the event of a job that has just ended; never its text."""
     event = JOB_EVENTS.get(job.state)
-    if event is None or job.owner_id == CANARY:
+    if event is None or job.owner_id == CANARY_ID:
         return
     related = [_related(f"prefect.tag.{tag}", "tag") for tag in job.tags]
     if job.flow_run_id:

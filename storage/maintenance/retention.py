@@ -26,6 +26,7 @@ from storage.ledger.database import Ledger
 ACTOR = "system:retention"
 EVERYBODY = "*"
 MOST_AT_ONCE = 1000
+MOST_DAYS = 100_000
 
 
 class RuleKind(StrEnum):
@@ -102,7 +103,7 @@ def put(con: DuckDBPyConnection, rule: Rule, *, actor: str) -> None:
     Raises:
         BadRequest: the days are no number of days.
     """
-    if rule.days is not None and not (math.isfinite(rule.days) and 0 <= rule.days <= 100_000):
+    if rule.days is not None and not (math.isfinite(rule.days) and 0 <= rule.days <= MOST_DAYS):
         raise BadRequest("days", "say a number of days from 0 to 100000, or nothing for ever")
     told = {"kind": rule.kind, "subject": rule.subject, "part": rule.part, "days": rule.days}
     con.execute(PUT, told | {"actor": actor, "now": utc_now()})

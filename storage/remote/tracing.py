@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from storage.domain.records import Job
+from storage.domain.records import Job, JobState
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -97,7 +97,7 @@ def ended(job: Job) -> None:
     finally:
         _given.reset(token)
     whole.set_attribute("job.state", job.state.value)
-    whole.set_status(Status(StatusCode.ERROR if job.state.value == "failed" else StatusCode.OK))
+    whole.set_status(Status(StatusCode.ERROR if job.state is JobState.FAILED else StatusCode.OK))
     whole.end(_ns(job.finished_at))
 
 

@@ -12,11 +12,10 @@ from dashboards.strings import admin
 from dashboards.strings import upkeep_texts as words
 from storage.accounts import users
 from storage.jobs.kept_parts import KeptPart
-from storage.jobs.legal_holds import HoldKind, LegalHold
-from storage.maintenance.retention import Due, RetentionState, Rule, RuleKind
+from storage.jobs.legal_holds import MAX_REASON_CHARS, HoldKind, LegalHold
+from storage.maintenance.retention import MOST_DAYS, Due, RetentionState, Rule, RuleKind
 
 SHOWN = 100
-MOST_DAYS = 100_000
 
 
 def page() -> None:
@@ -84,7 +83,7 @@ def _holds(state: RetentionState, people: dict[str, str], me: Viewer) -> None:
             words.RULE_FOR, list(HoldKind), 0, format_func=lambda kind: words.RULE_KIND[RuleKind(kind)]
         )
         named = st.text_input(words.RULE_NAME, help=words.RULE_NAME_HELP, max_chars=200)
-        reason = st.text_input(words.HOLD_REASON, max_chars=300)
+        reason = st.text_input(words.HOLD_REASON, max_chars=MAX_REASON_CHARS)
         if st.form_submit_button(words.PLACE_HOLD, icon=":material/gavel:") and kind:
             with viewer.saving(words.HOLD_PLACED):
                 retention_rules.place_hold(me.user, kind, named, reason)

@@ -1,7 +1,5 @@
 """Runs and keeps administrators' queries over the datasets."""
 
-import csv
-import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +18,6 @@ from storage.ledger import audit
 
 CACHE = "datasets-cache"
 DOING = "querying datasets"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 READ: dict[str, Callable[[str], Any]] = {
     "DATE": date.fromisoformat,
     "TIMESTAMP": datetime.fromisoformat,
@@ -94,22 +91,6 @@ def _value(value: Any, read: Callable[[str], Any] | None) -> Any:
         return read(value)
     except ValueError:  # a moment before Christ, or after the year 9999
         return value
-
-
-def as_csv(found: Answered) -> bytes:
-    """Return the rows as a CSV file.
-
-    Spreadsheets take no text in it for a formula (OWASP, CSV injection).
-    """
-    text = io.StringIO()
-    out = csv.writer(text)
-    out.writerow([_safe(name) for name in found.columns])
-    out.writerows([_safe(value) for value in row] for row in zip(*found.columns.values(), strict=True))
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def save(user: User, name: str, statement: str) -> str:

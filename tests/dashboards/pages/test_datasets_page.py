@@ -2,6 +2,7 @@
 
 import pytest
 
+from dashboards.presenters import csv_text
 from dashboards.runtime import context
 from dashboards.services.datasets import dataset_queries
 from storage.datasets.saved_queries import MAX_NAME_CHARS
@@ -71,4 +72,4 @@ def test_queries_are_saved_and_deleted_by_their_owner(desk: Desk, root: User) ->
 
 def test_spreadsheets_take_no_text_for_a_formula() -> None:
     found = dataset_queries.Answered(columns={"=a": ["=1+1", -1, None]}, rows=3, cut=False, took_s=0)
-    assert dataset_queries.as_csv(found).decode("utf-8-sig").splitlines() == ["'=a", "'=1+1", "-1", '""']
+    assert csv_text.table(found.columns).decode("utf-8-sig").splitlines() == ["'=a", "'=1+1", "-1", '""']

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards.pages.admin.charts import COLORS
-from dashboards.services.datasets import dataset_queries
+from dashboards.presenters import csv_text
 from dashboards.services.datasets.dataset_queries import Answered
 from dashboards.strings import dataset_texts as words
 
@@ -25,7 +25,7 @@ def show(found: Answered) -> None:
         st.dataframe(found.columns, hide_index=True, key="query-result", height="content" if found.rows < 14 else 520)
         st.download_button(
             words.DOWNLOAD,
-            lambda: dataset_queries.as_csv(found),
+            lambda: csv_text.table(found.columns),
             file_name="query.csv",
             mime="text/csv",
             icon=":material/download:",

@@ -1,0 +1,23 @@
+"""CSV for spreadsheets, which take no text in it for a formula (OWASP, CSV injection)."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell(text: str) -> str:
+    """Keep spreadsheets from interpreting a text as a formula."""
+    return f"'{text}" if text.startswith(RISKY) else text
+
+
+def table(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Return a CSV file of columns of one length, with their names in its first line."""
+    text = io.StringIO()
+    out = csv.writer(text)
+    out.writerow([cell(name) for name in columns])
+    rows = zip(*columns.values(), strict=True)
+    out.writerows([cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
