@@ -14,7 +14,7 @@ def cell(text: str) -> str:
 
 
 def table(columns: Mapping[str, Sequence[Any]]) -> bytes:
-    """Return a CSV file of columns of one length, with their names in its first line."""
+    """Return columns of one length as a CSV file with a header."""
     text = io.StringIO()
     out = csv.writer(text)
     out.writerow([cell(name) for name in columns])
