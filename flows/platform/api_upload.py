@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from storage.remote.service_tokens import strongest_token
 
 TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 KEPT_S = 2.0
+_making_client = Lock()
 _STATES: TypeAdapter[list[KnownState]] = TypeAdapter(list[KnownState])
 
 
@@ -87,10 +89,15 @@ def known_states(
 
 
 @cache
-def _client() -> httpx.Client:
-    """Return the client of this process; connections are left before the server closes them."""
-    limits = httpx.Limits(keepalive_expiry=KEPT_S)
+def _shared_client() -> httpx.Client:
+    limits = httpx.Limits(keepalive_expiry=KEPT_S)  # connections are left before the server closes them
     return httpx.Client(timeout=TIMEOUT, trust_env=False, limits=limits)
+
+
+def _client() -> httpx.Client:
+    """Return the client of this process, one for all threads: two that ask at once would each make their own."""
+    with _making_client:
+        return _shared_client()
 
 
 def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any) -> bytes:
