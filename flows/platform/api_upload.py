@@ -95,7 +95,7 @@ def _shared_client() -> httpx.Client:
 
 
 def _client() -> httpx.Client:
-    """Return the client of this process, one for all threads: two that ask at once would each make their own."""
+    """Return the one client of this process, also to threads that ask for it at the same time."""
     with _making_client:
         return _shared_client()
 
