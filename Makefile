@@ -11,23 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-# By file, the long ones first (tests/spread.py); one worker more than cores, since tests wait a good deal, but not beside
-# whole platforms, which have processes enough.
-SPREAD := --dist loadfile --no-loadscope-reorder
-WORKERS := $(shell expr $$(nproc) + 1)
-RETRY := --last-failed --last-failed-no-failures=none -n0 --maxfail=1 -v
-
-# The tests of a folder with a mark, with so many workers; what fails runs once more.
-define tests
-@$(RUN) pytest $(SPREAD) -n $(2) -m "$(3)" $(1) || { \
-  [ $$? = 1 ] && \
-  echo "==== RETRY: what failed above runs once more, each test alone ====" && \
-  $(RUN) pytest $(RETRY) -m "$(3)" $(1) && \
-  echo "==== PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine ===="; }
-endef
-acceptance = $(call tests,$(1),$(2),acceptance)
-
-.PHONY: help install demo up test check bench chaos browser docs release format
+.PHONY: help install demo up test nightly check bench chaos browser docs release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,14 +29,15 @@ demo: install  ## start everything, transcribe the sample, go on serving (ARGS=-
 up: install  ## start everything on this machine
 	$(RUN) transcriber up $(ARGS)
 
-test: install browser  ## all tests: real engine, ledger, Prefect server, S3 servers and Chromium
+test: install browser  ## the tests: real engine, ledger, Prefect server, S3 servers and Chromium
 ifdef ARGS
 	$(RUN) pytest $(ARGS)
 else
-	$(call tests,,$(WORKERS),not acceptance)
-	$(call acceptance,tests/dashboards/browser,$(WORKERS))
-	$(call acceptance,tests/acceptance,2)
+	$(RUN) python -m tests.run_all
 endif
+
+nightly: install browser  ## the tests that take minutes or look a second time
+	$(RUN) pytest -m nightly $(ARGS)
 
 check: install node_modules/.package-lock.json  ## lint, format and types, of Python and JavaScript
 	$(RUN) ruff check .

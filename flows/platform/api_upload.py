@@ -95,7 +95,7 @@ def _shared_client() -> httpx.Client:
 
 
 def _client() -> httpx.Client:
-    """Return the one client of this process, also to threads that ask for it at the same time."""
+    """Return the one client of this process; threads may ask for it at once."""
     with _making_client:
         return _shared_client()
 

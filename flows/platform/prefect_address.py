@@ -2,12 +2,15 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from storage.domain.settings import Settings
 from storage.remote.service_tokens import kept_prefect_auth, prefect_auth
 
 SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
+AUTHORITIES = "PREFECT_API_SSL_CERT_FILE"
+NO_AUTHORITY = Path(__file__).with_name("signs_nothing.pem")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - these are recognised, not listened on
 
@@ -43,6 +46,16 @@ class PrefectAddress:
         return [f"http://{name}:{self.port}" for name in names]
 
 
+def lean_tls(prefect: PrefectAddress) -> dict[str, str]:
+    """Return the variable that gives Prefect's clients one certificate that vouches for nobody.
+
+    On this machine, over plain HTTP, no certificate is checked, yet each client reads all authorities first: 20 ms,
+    twice for each span. A server elsewhere may redirect to HTTPS.
+    """
+    plain = prefect.local and urlsplit(prefect.api_url).scheme == "http"
+    return {AUTHORITIES: str(NO_AUTHORITY)} if plain else {}
+
+
 def secrets_of(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
     """Return the variables with our server's secret. A given secret is kept."""
     if not prefect.ours:
@@ -63,6 +76,8 @@ def know_secret(settings: Settings) -> None:
 
     Call it before Prefect is imported. A server elsewhere is not sent our secret.
     """
-    kept = kept_prefect_auth(settings)
-    if kept and not os.environ.get(CLIENT_AUTH) and PrefectAddress.from_environment().local:
+    prefect, kept = PrefectAddress.from_environment(), kept_prefect_auth(settings)
+    if kept and not os.environ.get(CLIENT_AUTH) and prefect.local:
         os.environ[CLIENT_AUTH] = kept.get_secret_value()
+    for name, value in lean_tls(prefect).items():
+        os.environ.setdefault(name, value)

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import httpx
 
 from flows.platform import ports
-from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, keeps_secret, secrets_of
+from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, keeps_secret, lean_tls, secrets_of
 from flows.platform.prefect_server import ROTATING
 from flows.platform.service import Service
 from storage.domain.errors import AlreadyUp, NotStarted, TranscriberError
@@ -77,7 +77,7 @@ def environment(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and registering takes a second
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(prefect.origins),  # Prefect's default admits every page
     }
-    return {**unless_set, **os.environ, **ours, **secrets_of(settings, prefect)}
+    return {**unless_set, **lean_tls(prefect), **os.environ, **ours, **secrets_of(settings, prefect)}
 
 
 @dataclass(kw_only=True)

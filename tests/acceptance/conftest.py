@@ -17,7 +17,7 @@ import pytest
 
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.records import Transcript, from_json
-from tests.conftest import TINY_MODEL
+from tests.conftest import PLAIN, TINY_MODEL
 
 ADMIN_PASSWORD = "first-password-of-the-admin"
 
@@ -98,7 +98,7 @@ class Stack:
         until = time.monotonic() + 30
         while True:
             try:
-                answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **kwargs)
+                answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, verify=PLAIN, **kwargs)
                 return answer.raise_for_status()
             except httpx.TransportError:
                 if time.monotonic() > until:
@@ -138,7 +138,7 @@ class Stack:
         while time.monotonic() < until:
             if done(job := self.job(job_id)):
                 return job
-            time.sleep(0.1)
+            time.sleep(0.2)
         raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.acceptance
 JOBS, STRIKES_FOR_S = 8, 15.0
 
 
+@pytest.mark.nightly
 def test_nothing_is_lost_while_processes_storage_and_network_fail(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     made = samples(tmp_path / "made", JOBS, seed=1)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import Stack
-from tests.conftest import Assembly, Clip
+from tests.conftest import PLAIN, Assembly, Clip
 
 pytestmark = pytest.mark.acceptance
 
@@ -105,7 +105,9 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
     key = {"Authorization": f"Bearer {command('admin', 'create-key', 'admin').strip()}"}
 
     def api(method: str, path: str = "", **body: str) -> None:
-        httpx.request(method, f"{stack.url}/api/v1/jobs/{job_id}{path}", headers=key, json=body or None, timeout=30)
+        httpx.request(
+            method, f"{stack.url}/api/v1/jobs/{job_id}{path}", headers=key, json=body or None, timeout=30, verify=PLAIN
+        )
 
     def quiet(state: str) -> None:
         within(lambda: job("state") == state, f"the job is not {state}")

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import Stack, free_port, make_stack
-from tests.conftest import Assembly, Clip
+from tests.conftest import PLAIN, Assembly, Clip
 from tests.dashboards.nginx import documented, needs_nginx, nginx
 from tests.postgresql import PostgreSQL, needs_postgresql, postgresql
 
@@ -48,7 +48,7 @@ def prefect_server(folder: Path, port: int, database: PostgreSQL) -> Iterator["s
 def answers(port: int) -> None:
     """Wait until the server is there."""
     address = f"http://127.0.0.1:{port}/api/health"
-    soon(lambda: httpx.get(address, auth=auth()).is_success, f"no Prefect server on port {port}")
+    soon(lambda: httpx.get(address, auth=auth(), verify=PLAIN).is_success, f"no Prefect server on port {port}")
 
 
 def documented_proxy(port: int, first: int, second: int) -> str:
@@ -111,7 +111,7 @@ def start_services(stack: Stack, running: ExitStack) -> None:
         running.callback(process.wait)
         running.callback(process.kill)
         soon((stack.data_dir / "operator-token").exists, "the web process has not started")
-    soon(lambda: httpx.get(f"{stack.url}/readyz").is_success, "the web process is not ready")
+    soon(lambda: httpx.get(f"{stack.url}/readyz", verify=PLAIN).is_success, "the web process is not ready")
     for pool in ("cpu", "gpu"):
         line = f'transcriber_worker_slots{{pool="{pool}"}} '
         soon(lambda line=line: f"{line}0.0" not in (text := metrics(stack)) and line in text, f"no {pool} worker")  # type: ignore[misc]

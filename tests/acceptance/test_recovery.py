@@ -22,6 +22,7 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "process that hears": lambda stack: stack.processes_like("flows.worker.child_main", "--pool", "gpu"),
     "everything": lambda stack: stack.processes(),
 }
+SLOW_TO_REPLACE = {"cpu worker", "gpu worker"}
 RECORDING_CLIPS = 48
 
 
@@ -39,7 +40,9 @@ def results(stack: Stack, job_id: str) -> dict[Path, float]:
     return {path: path.stat().st_mtime for name in names if (path := stack.data_dir / "store" / name)}
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    "victim", [pytest.param(name, marks=pytest.mark.nightly if name in SLOW_TO_REPLACE else ()) for name in VICTIMS]
+)
 def test_a_job_survives_kill_9(
     victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_full_disk_refuses_the_upload_and_serves_on(cramped_stack: Stack, tmp_
     assert job["state"] == "completed", job
 
 
+@pytest.mark.nightly
 def test_a_job_outlasts_a_disk_that_is_full_for_longer_than_any_retry(
     cramped_stack: Stack, tmp_path: Path, speech: list[Clip]
 ) -> None:

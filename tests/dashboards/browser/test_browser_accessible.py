@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -162,12 +162,21 @@ def look_at(page: Page, name: str, troubles: Troubles) -> None:
         found.extend(f"{name}-{theme}: {one}" for one in said)
 
 
+LOOKS: list[Any] = [
+    ("desk", tuple(GROUND), "light"),
+    ("desk", tuple(GROUND), "dark"),
+    ("phone", ("light",), "light"),
+    pytest.param("phone", ("dark",), "dark", marks=pytest.mark.nightly),
+]
+"""A size, the themes in which each page that is opened is looked at, and the one that the test is about."""
+
+
 @pytest.fixture(scope="module")
-def seen_by_root(served: Served, chromium: Browser, job: Job) -> Callable[[str], Troubles]:
-    """Return `seen_by_root(size)`: what is wrong with all pages; each page is opened once for both themes."""
+def seen_by_root(served: Served, chromium: Browser, job: Job) -> Callable[[str, Sequence[Theme]], Troubles]:
+    """Return `seen_by_root(size, themes)`: what is wrong with all pages; each page is opened once for all themes."""
 
     @cache
-    def seen(size: str) -> Troubles:
+    def seen(size: str, themes: Sequence[Theme]) -> Troubles:
         in_browser = chromium.new_context(viewport=SIZES[size])
         in_browser.add_init_script(path=AXE)
         in_browser.add_init_script(WATCH_SHIFT)
@@ -175,26 +184,30 @@ def seen_by_root(served: Served, chromium: Browser, job: Job) -> Callable[[str],
         page = watch.over(in_browser.new_page())
         page.goto(served.url)
         expect(page.get_by_role("button", name="Log in")).to_be_visible()
-        troubles: Troubles = {theme: [] for theme in GROUND}
+        troubles: Troubles = {theme: [] for theme in themes}
         look_at(page, f"login-{size}", troubles)
         log_in(page, "root", PASSWORD)
         expect(page.get_by_role("button", name="Log out")).to_be_attached()
         assert page.locator("[data-testid=stSidebarNavLink]").count() > 12
-        inside = walk(page, served, size, list(GROUND), f"/job?id={job.id}")
+        inside = walk(page, served, size, themes, f"/job?id={job.id}")
         in_browser.close()
         noted = [one for one in watch.troubles if not one.endswith("/peaks")]  # nobody has drawn this one's waveform
-        return {theme: troubles[theme] + inside[theme] + noted for theme in GROUND}
+        return {theme: troubles[theme] + inside[theme] + noted for theme in themes}
 
     return seen
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_can_be_used_by_everybody(seen_by_root: Callable[[str], Troubles], theme: Theme, size: str) -> None:
-    assert not (troubles := seen_by_root(size)[theme]), "\n".join(troubles)
+@pytest.mark.parametrize(("size", "themes", "theme"), LOOKS)
+def test_every_page_can_be_used_by_everybody(
+    seen_by_root: Callable[[str, Sequence[Theme]], Troubles], size: str, themes: Sequence[Theme], theme: Theme
+) -> None:
+    assert not (troubles := seen_by_root(size, themes)[theme]), "\n".join(troubles)
 
 
-@pytest.mark.parametrize(("name", "size", "theme"), [("ada", "desk", "dark"), ("rex", "phone", "light")])
+@pytest.mark.parametrize(
+    ("name", "size", "theme"),
+    [pytest.param("ada", "desk", "dark", marks=pytest.mark.nightly), ("rex", "phone", "light")],
+)
 def test_so_can_the_empty_pages_of_somebody_new(
     served: Served, chromium: Browser, name: str, size: str, theme: Theme
 ) -> None:

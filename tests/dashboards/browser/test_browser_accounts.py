@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -23,7 +23,7 @@ from storage.domain.records import Lane, Options, Role
 from storage.domain.settings import OidcSettings, Settings
 from storage.jobs import job_store
 from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in, write
-from tests.dashboards.browser.test_browser_accessible import AXE, GROUND, SIZES, Theme, Troubles, visit
+from tests.dashboards.browser.test_browser_accessible import AXE, LOOKS, SIZES, Theme, Troubles, visit
 from tests.dashboards.provider import CLIENT, SECRET, provider
 from tests.dashboards.served import Served, serving, sign_in
 from tests.dashboards.site import PASSWORD, make_settings
@@ -294,15 +294,15 @@ def test_a_reader_has_no_way_to_upload(settings: Settings, chromium: Browser) ->
 @pytest.fixture(scope="module")
 def seen_by_boss(
     tmp_path_factory: pytest.TempPathFactory, seeded: Path, chromium: Browser
-) -> Callable[[str], Troubles]:
-    """Return `seen_by_boss(size)`: what is wrong with the pages of accounts; each is opened once for both themes."""
+) -> Callable[[str, Sequence[Theme]], Troubles]:
+    """Return `seen_by_boss(size, themes)`: what is wrong with account pages; each is opened once for all themes."""
 
     @cache
-    def seen(size: str) -> Troubles:
+    def seen(size: str, themes: Sequence[Theme]) -> Troubles:
         settings = make_settings(tmp_path_factory.mktemp(size))
         settings.storage.data_dir.mkdir()
         shutil.copyfile(seeded, settings.storage.ledger_path)
-        troubles: Troubles = {theme: [] for theme in GROUND}
+        troubles: Troubles = {theme: [] for theme in themes}
         with serving(settings) as served, tab(chromium, served, viewport=SIZES[size]) as page:
             page.context.add_init_script(path=AXE)
             visit_account_pages(page, served, size, troubles)
@@ -330,9 +330,8 @@ def visit_account_pages(page: Page, served: Served, size: str, troubles: Trouble
         expect(page.get_by_role("heading", name="Log in")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "themes", "theme"), LOOKS)
 def test_the_pages_fit_and_can_be_used_by_everybody(
-    seen_by_boss: Callable[[str], Troubles], theme: Theme, size: str
+    seen_by_boss: Callable[[str, Sequence[Theme]], Troubles], size: str, themes: Sequence[Theme], theme: Theme
 ) -> None:
-    assert not (troubles := seen_by_boss(size)[theme]), "\n".join(troubles)
+    assert not (troubles := seen_by_boss(size, themes)[theme]), "\n".join(troubles)

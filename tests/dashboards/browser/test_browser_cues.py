@@ -193,7 +193,15 @@ def test_the_waveform_zooms_by_keys_buttons_and_wheel(cues: Page) -> None:
     assert width() > before * 1.3
 
 
-@pytest.mark.parametrize(("phone", "dark"), [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("phone", "dark"),
+    [
+        (False, False),
+        (True, True),
+        pytest.param(False, True, marks=pytest.mark.nightly),
+        pytest.param(True, False, marks=pytest.mark.nightly),
+    ],
+)
 def test_cues_and_corrected_text_fit_and_pass_axe(
     chromium: Browser, served: Served, job: Job, *, phone: bool, dark: bool
 ) -> None:

@@ -209,7 +209,11 @@ def test_several_are_downloaded_as_one_zip(shown: Shown, tmp_path: Path) -> None
         assert packed.read("one.txt") == b"one.wav as txt"
 
 
-@pytest.mark.parametrize("shown", ["desk", "desk-dark", "phone", "phone-dark"], indirect=True)
+@pytest.mark.parametrize(
+    "shown",
+    ["desk", "phone-dark", *(pytest.param(how, marks=pytest.mark.nightly) for how in ("desk-dark", "phone"))],
+    indirect=True,
+)
 def test_a_search_leads_to_the_moment(shown: Shown, request: pytest.FixtureRequest) -> None:
     how = request.node.callspec.params["shown"]
     a_dozen(shown.user)

@@ -159,6 +159,7 @@ def test_what_another_app_shares_becomes_a_job_and_its_page(settings: Settings, 
         assert [job.name for job in all_jobs()] == ["talk.wav"]
 
 
+@pytest.mark.nightly
 def test_an_upload_outlives_a_killed_server(
     web: Web,  # noqa: F811
     chromium: Browser,

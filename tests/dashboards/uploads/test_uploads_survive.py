@@ -22,6 +22,7 @@ from storage.files.file_store import Files
 from storage.files.upload_store import Upload, UploadStore, new_ident
 from storage.jobs import job_store
 from storage.ledger.database import Ledger
+from tests.conftest import PLAIN
 from tests.dashboards.served import secret_of, serving
 from tests.dashboards.site import TOKEN
 from tests.dashboards.uploads.test_tus import metadata
@@ -63,7 +64,7 @@ class Web:
         for _ in range(1200):
             assert self.process.poll() is None
             try:
-                if httpx.get(f"{self.url}/livez").status_code == 200:
+                if httpx.get(f"{self.url}/livez", verify=PLAIN).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -21,7 +21,7 @@ from flows.cli.main import app
 from flows.platform import deploy
 from storage.domain.batch_outcomes import BatchOutcome, Outcome
 from storage.domain.errors import BadRequest, LedgerUnreachable, NotAllowed
-from tests.conftest import Clip
+from tests.conftest import PLAIN, Clip
 from tests.flows.conftest import ROOT, Server, answers, free_port, until
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -46,7 +46,9 @@ class Platform:
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Return all jobs by their id."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        found = httpx.get(f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers, timeout=60)
+        found = httpx.get(
+            f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers, timeout=60, verify=PLAIN
+        )
         found.raise_for_status()
         return {job["id"]: job for job in found.json()["jobs"]}
 

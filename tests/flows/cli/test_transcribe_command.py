@@ -24,7 +24,7 @@ from storage.domain.records import AuditRow, Job, JobState
 from storage.jobs import job_store
 from storage.ledger import audit
 from storage.ledger.database import Ledger
-from tests.conftest import TINY_MODEL, Clip
+from tests.conftest import PLAIN, TINY_MODEL, Clip
 from tests.tasks.index_server import use
 from tests.tasks.sounds import read_wav, tone, write_media, write_wav
 
@@ -125,7 +125,7 @@ def in_repo() -> dict[str, str]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/livez", timeout=2).is_success
+        return httpx.get(f"{url}/livez", timeout=2, verify=PLAIN).is_success
     except httpx.TransportError:
         return False
 

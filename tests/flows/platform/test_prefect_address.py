@@ -1,12 +1,20 @@
 """Who knows the Prefect server's secret."""
 
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flows.platform.prefect_address import CLIENT_AUTH, SERVER_AUTH, PrefectAddress, keeps_secret, know_secret
+from flows.platform.prefect_address import (
+    AUTHORITIES,
+    CLIENT_AUTH,
+    SERVER_AUTH,
+    PrefectAddress,
+    keeps_secret,
+    know_secret,
+)
 from flows.platform.supervisor import environment
 from storage.domain.settings import Settings
 from storage.remote.service_tokens import prefect_auth
@@ -14,7 +22,7 @@ from storage.remote.service_tokens import prefect_auth
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    for name in (CLIENT_AUTH, SERVER_AUTH, "PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"):
+    for name in (AUTHORITIES, CLIENT_AUTH, SERVER_AUTH, "PREFECT_API_URL", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
@@ -69,3 +77,35 @@ def test_a_worker_on_this_machine_finds_the_secret(
     know_secret(settings)
 
     assert os.environ[CLIENT_AUTH] == made
+
+
+@pytest.mark.parametrize(
+    ("url", "lean"),
+    [
+        (None, True),
+        ("http://localhost:4200/api", True),
+        ("https://localhost:4200/api", False),
+        ("http://prefect.example.org:4200/api", False),  # it may redirect to HTTPS
+    ],
+)
+def test_clients_read_no_authorities_where_none_is_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str | None, lean: bool
+) -> None:
+    if url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+    know_secret(settings)
+    env = environment(settings, PrefectAddress.from_environment())
+
+    assert (AUTHORITIES in env) == (AUTHORITIES in os.environ) == lean
+    if lean:
+        known = ssl.create_default_context(cafile=env[AUTHORITIES]).get_ca_certs()
+        assert len(known) == 1
+        assert "signs nothing" in str(known)
+
+
+def test_authorities_of_the_users_own_stay(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(AUTHORITIES, "/etc/company.pem")
+    know_secret(settings)
+
+    assert os.environ[AUTHORITIES] == "/etc/company.pem"
+    assert environment(settings, PrefectAddress.from_environment())[AUTHORITIES] == "/etc/company.pem"

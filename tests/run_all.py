@@ -1,0 +1,71 @@
+"""Run all tests as `make test` does: whole platforms, which mostly wait, beside the tests that compute.
+
+What fails runs once more at the end, each test alone, because a browser or a worker may be late on a busy machine.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOGS = Path("artifacts") / "tests"
+SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
+RETRY = ("--last-failed", "--last-failed-no-failures=none", "-n0", "--maxfail=1", "-v")
+SOME_FAILED = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Tests that run as one: a folder, a mark, and how many processes share them."""
+
+    name: str
+    marks: str
+    workers: int
+    folder: str = ""
+    pytest: tuple[str, ...] = field(default=(sys.executable, "-m", "pytest"))
+
+    def command(self, *more: str) -> list[str]:
+        cache = ("-o", f"cache_dir=.pytest_cache/{self.name}")  # each part keeps its own failures
+        return [*self.pytest, *more, *cache, "-m", self.marks, *([self.folder] if self.folder else [])]
+
+    def start(self, **output: object) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self.command(*SPREAD, "-n", str(self.workers)), **output)  # type: ignore[call-overload, no-any-return]
+
+
+CORES = os.cpu_count() or 1
+PLATFORMS = Part(name="platforms", marks="acceptance and not nightly", folder="tests/acceptance", workers=2)
+FAST = Part(name="fast", marks="not acceptance and not nightly", workers=CORES)
+BROWSER = Part(name="browser", marks="acceptance and not nightly", folder="tests/dashboards/browser", workers=CORES + 1)
+
+
+def main() -> int:
+    """Run every part, then what failed; return the exit status."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{PLATFORMS.name}.log"
+    with log.open("wb") as opened:
+        beside = PLATFORMS.start(stdout=opened, stderr=subprocess.STDOUT)
+        statuses = {part: part.start().wait() for part in (FAST, BROWSER)}
+        statuses[PLATFORMS] = beside.wait()
+    sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")
+    sys.stdout.flush()
+    return max(_after_retry(part, status) for part, status in statuses.items())
+
+
+def _after_retry(part: Part, status: int) -> int:
+    if status != SOME_FAILED:
+        return status
+    _say(f"RETRY of {part.name}: what failed above runs once more, each test alone")
+    again = subprocess.run(part.command(*RETRY), check=False).returncode
+    if again == 0:
+        _say("PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine")
+    return again
+
+
+def _say(what: str) -> None:
+    sys.stdout.write(f"==== {what} ====\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
