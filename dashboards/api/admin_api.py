@@ -24,7 +24,7 @@ from storage.domain.job_messages import text_of
 from storage.domain.records import Job, JobState, KeyGrant, Lane, Role, to_json
 from storage.domain.scopes import Scope, in_order
 from storage.jobs import job_store, renaming
-from storage.maintenance import audit_heads, rebuild
+from storage.maintenance import audit_heads, legacy_import, rebuild
 from storage.maintenance.audit_heads import AuditHead
 from storage.remote import secret_rotation
 
@@ -228,6 +228,30 @@ async def rebuild_ledger(request: Request) -> Response:
     return JSONResponse(told)
 
 
+class Imports(_Order):
+    """Take over described jobs: their ids there, by their ids here.
+
+    With `check`, only say which are known.
+    """
+
+    jobs: dict[str, str] = Field(max_length=MAX_LISTED)
+    check: bool = False
+
+
+async def import_jobs(request: Request) -> Response:
+    """Bring jobs of the older application into the ledger, or say which are in it."""
+    order = await _read(request, Imports)
+    found = await db.read(legacy_import.known, list(order.jobs))
+    told = {"here": sorted(found.here), "purged": sorted(found.purged), "imported": list[str]()}
+    if not order.check:
+        ledger, files = context.ledger(), context.files()
+        told["imported"] = await db.in_thread(
+            partial(legacy_import.bring_in, ledger, files, order.jobs, actor=order.actor)
+        )
+        notify.wake()
+    return JSONResponse(told)
+
+
 def _chosen(password: SecretStr | None) -> str:
     return password.get_secret_value() if password else secrets.token_urlsafe(12)
 
@@ -242,5 +266,6 @@ ROUTES = [
     Route("/internal/v1/admin/jobs", list_jobs, methods=["GET"]),
     Route("/internal/v1/admin/jobs", order_job, methods=["POST"]),
     Route("/internal/v1/admin/audit", verify_audit, methods=["GET", "POST"]),
+    Route("/internal/v1/admin/imports", import_jobs, methods=["POST"]),
     Route("/internal/v1/admin/rebuild", rebuild_ledger, methods=["POST"]),
 ]

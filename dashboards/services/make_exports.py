@@ -14,7 +14,7 @@ import httpx
 from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRun, PrefectRuns
 from dashboards.runtime import context, db
 from storage.domain import names
-from storage.domain.errors import ExportFailed, ExportPending, NotFound, NotStored
+from storage.domain.errors import ExportFailed, ExportPending, NotFound, NotStored, TimesNotMeasured
 from storage.domain.records import CueLimits, ExportFormat, Job
 from storage.transcripts import transcript_store
 
@@ -32,6 +32,7 @@ async def made(job: Job, fmt: ExportFormat, cues: CueLimits) -> str:
         NotFound: there is no transcript yet.
         ExportPending: it is not ready within half a minute; the export continues.
         ExportFailed: the worker could not make it.
+        TimesNotMeasured: the format has times, and the transcript has not.
     """
     stored_as = await db.read(transcript_store.stored_as, job.id)
     if stored_as is None:
@@ -39,6 +40,9 @@ async def made(job: Job, fmt: ExportFormat, cues: CueLimits) -> str:
     name = names.export_name(job.id, stored_as, fmt, cues)
     if await db.in_thread(context.files().exists, name):
         return name
+    head = await db.read(transcript_store.head, job.id) if fmt.spec.timed else None
+    if head is not None and not head.timed:
+        raise TimesNotMeasured(job.name)
     making = _making(job, name, stored_as, fmt, cues)
     try:
         async with asyncio.timeout(_wait_s()):

@@ -9,13 +9,13 @@ from dashboards.clients.prefect_runs import DeploymentMissing, PrefectRuns
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.domain import job_messages, names
-from storage.domain.errors import BadRequest, NotFound, PrefectAway, TranscriberError
+from storage.domain.errors import BadRequest, NotFound, PrefectAway, TimesNotMeasured, TranscriberError
 from storage.domain.job_actions import JobAction
 from storage.domain.records import AlignedText, AlignmentState, Job, TextAlignment, User, from_json
 from storage.domain.text_timing_notes import TextNotTimed, TextTimed
 from storage.jobs import alignments, job_store, save_edit
 from storage.remote.alignment_reports import AlignmentReport
-from storage.transcripts import versions
+from storage.transcripts import transcript_store, versions
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ async def ask(user: User, job_id: str, text: str, *, base: int) -> TextAlignment
         NotAllowed, NotFound: as `job_access.permitted`.
         BadRequest: the text has no words or too many, or the transcript is a translation.
         TranscriptMoved, JobMoved, AlignmentsBusy: as `alignments.ask`.
+        TimesNotMeasured: the transcript's own words have no times that could be anchors.
         PrefectAway: no flow run can be started now.
     """
     job = await db.read(job_access.permitted, user, JobAction.EDIT, job_id)
@@ -37,6 +38,9 @@ async def ask(user: User, job_id: str, text: str, *, base: int) -> TextAlignment
         raise BadRequest("text", "send the words that are said, at most {most:,} characters", {"most": MAX_TEXT_CHARS})
     if job.options.task == "translate":
         raise BadRequest("text", "this transcript is a translation, whose words are not in the sound")
+    head = await db.read(transcript_store.head, job.id)
+    if head is not None and not head.timed:
+        raise TimesNotMeasured(job.name)
     runs = context.current().runs
     if runs is None:
         raise PrefectAway(PREFECT, "it is not reached yet")

@@ -75,6 +75,7 @@ DOWNLOADS = {
 UNKNOWN_LANGUAGE = "Language unknown"
 
 FINDING: dict[str, str] = {
+    "times not measured": "Nobody measured when these words are said; transcribe the recording again for times",
     "doubted throughout": "The model doubted most words; this may be another language than it knows",
     "speech with no text": "Speech was detected here, but it has no text",
     "possible speech with no text": "This may be quiet speech, and it has no text",

@@ -15,6 +15,7 @@ from flows.cli import (
     dataset_commands,
     export_command,
     file_modes,
+    import_command,
     job_commands,
     model_commands,
     platform_commands,
@@ -145,6 +146,7 @@ app.command(name="export-dataset")(dataset_commands.export_dataset)
 app.add_typer(model_commands.app, name="models")
 platform_commands.add_to(admin_commands.app)
 backup_commands.add_to(admin_commands.app)
+import_command.add_to(admin_commands.app)
 admin_commands.app.add_typer(retention_commands.app, name="retention")
 app.add_typer(admin_commands.app, name="admin")
 app.add_typer(job_commands.app, name="jobs")

@@ -158,6 +158,7 @@ class AuditAction(StrEnum):
     PART_DROPPED = _spec("job.drop", "part no longer kept")
     PURGED = _spec("job.purge", JobAction.PURGE.spec.done)
     JOB_REBUILT = _spec("job.rebuild", "restored from storage")
+    JOB_IMPORTED = _spec("job.import", "taken over from the older application")
     EDITED = _spec("transcript.edit", "transcript edited")
     VERSION_RESTORED = _spec("transcript.restore", "earlier version restored")
     VERSION_RECOVERED = _spec("transcript.recover", "version brought in from storage")

@@ -32,6 +32,7 @@ class FormatSpec:
     usual: bool = False  # written when a job that requested no formats ends
     shared: bool = False  # offered to visitors of a share link
     archive: bool = False  # contains the files of all other formats
+    timed: bool = True  # says when each text is said, so it cannot be had of a text without times
 
 
 class ExportFormat(StrEnum):
@@ -67,6 +68,7 @@ class ExportFormat(StrEnum):
         media_type="text/plain; charset=utf-8",
         label="Plain text to read or paste",
         settings=SPEAKERS | TEXT,
+        timed=False,
         usual=True,
         shared=True,
     )
@@ -75,6 +77,7 @@ class ExportFormat(StrEnum):
         media_type="application/json; charset=utf-8",
         label="Everything, with word times",
         settings=NO_SETTINGS,
+        timed=False,
         usual=True,
     )
     TSV = FormatSpec(
@@ -89,6 +92,7 @@ class ExportFormat(StrEnum):
         media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         label="Document with times and speakers",
         settings=SPEAKERS,
+        timed=False,
         shared=True,
     )
     ASS = FormatSpec(
@@ -114,6 +118,7 @@ class ExportFormat(StrEnum):
         media_type="application/zip",
         label="All of these in one file",
         settings=ALL_SETTINGS,
+        timed=False,
         archive=True,
     )
 

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -122,6 +124,23 @@ def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
     return Rebuilt(jobs=new, updated=updated, transcripts=heard, users=owners, skipped=tuple(skipped), missing=missing)
 
 
+def restore_one(
+    ledger: Ledger, files: Files, job_id: str, *, actor: str, action: str, detail: Mapping[str, Any]
+) -> bool:
+    """Bring in one described job, and return whether it is there.
+
+    It is not if it was purged meanwhile.
+
+    Raises:
+        NotStored: storage does not describe it.
+    """
+    with ledger.read() as con:
+        since = audit.head(con)[0]
+    found = _found(files, from_json(Manifest, files.read(names.job_manifest_name(job_id))))
+    restored = ledger.run(_restore, found, since=since, actor=actor, action=action, detail=detail)
+    return restored is not None
+
+
 def _known(con: DuckDBPyConnection) -> _Known:
     rows = con.execute(VERSIONS).fetchall()
     return _Known(
@@ -194,7 +213,15 @@ def _later(files: Files, manifest: Manifest, transcript: Transcript) -> tuple[Ma
     return manifest, transcript
 
 
-def _restore(con: DuckDBPyConnection, found: _StoredJob, *, since: int) -> bool | None:
+def _restore(
+    con: DuckDBPyConnection,
+    found: _StoredJob,
+    *,
+    since: int,
+    actor: str = ACTOR,
+    action: str = "job.rebuild",
+    detail: Mapping[str, Any] = MappingProxyType({}),
+) -> bool | None:
     """Put the job's rows in place of older ones.
 
     Return whether its owner is new, or None if the job was purged meanwhile.
@@ -210,7 +237,7 @@ def _restore(con: DuckDBPyConnection, found: _StoredJob, *, since: int) -> bool 
             user_id=manifest.job.owner_id,
             name=manifest.owner_name,
             role=manifest.owner_role,
-            actor=ACTOR,
+            actor=actor,
         )
     job = dataclasses.replace(_as_restored(manifest.job, transcript), owner_id=owner.id)
     for statement in FORGET:
@@ -226,7 +253,7 @@ def _restore(con: DuckDBPyConnection, found: _StoredJob, *, since: int) -> bool 
         notes.put(con, job.id, note)
     for summary in manifest.summaries:
         summaries.put(con, job.id, summary)
-    audit.record(con, actor=ACTOR, action="job.rebuild", subject=job.id, detail={"state": job.state})
+    audit.record(con, actor=actor, action=action, subject=job.id, detail={"state": job.state, **detail})
     return new_owner
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from storage.domain.records import Finding, Transcript
+from storage.domain.records import NOT_TIMED, Finding, Transcript
 from tasks.asr.confidence import NO_SPEECH, NO_TEXT
 from tasks.assembly.review_findings import DAMAGED, DOUBTED, MAYBE_SPEECH, NOTHING_SAID, UNSURE_WORD
 from tasks.text.line_breaking import width
 
-OF_THE_WHOLE = {DAMAGED, NOTHING_SAID, DOUBTED}
+OF_THE_WHOLE = {DAMAGED, NOTHING_SAID, DOUBTED, NOT_TIMED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

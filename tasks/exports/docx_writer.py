@@ -33,7 +33,8 @@ def docx(transcript: Transcript, *, speakers: bool = True) -> bytes:
     for segments in paragraphs(transcript.segments):
         name = segments[0].speaker if speakers else None
         paragraph = document.add_paragraph()
-        paragraph.add_run(f"[{clock(segments[0].start_s, hours=True)}] ").italic = True
+        if transcript.timed:
+            paragraph.add_run(f"[{clock(segments[0].start_s, hours=True)}] ").italic = True
         if name and name != last_speaker:
             paragraph.add_run(xml_text(prefix(name))).bold = True
         last_speaker = name
@@ -54,7 +55,7 @@ def provenance(transcript: Transcript) -> Iterator[str]:
     """Yield the provenance of the text: recording, length, language, model and speakers."""
     yield f"Recording: {transcript.name}, {clock(transcript.duration_s, hours=True)}"
     probability = transcript.language_probability
-    yield f"Language: {transcript.language}" + (f" ({100 * probability:.0f}% sure)" if probability else "")
+    yield f"Language: {transcript.language or 'unknown'}" + (f" ({100 * probability:.0f}% sure)" if probability else "")
     translated = ", translated into English" if transcript.options.task == "translate" else ""
     yield f"Transcribed by: model {display_name(transcript.model)} with {transcript.engine}{translated}"
     names = sorted({segment.speaker for segment in transcript.segments if segment.speaker})

@@ -13,6 +13,7 @@ from storage.domain.errors import BadRequest
 from storage.domain.job_messages import texts_of
 from storage.domain.model_names import display_name
 from storage.domain.records import (
+    NOT_TIMED,
     CueLimits,
     ExportFormat,
     Finding,
@@ -37,6 +38,7 @@ from tasks.exports.srt_vtt import milliseconds
 SCHEMA = "whisper-transcriber/transcript"
 SCHEMA_VERSION = 1
 REVIEW_ORDER = (
+    NOT_TIMED,
     NOTHING_SAID,
     DOUBTED,
     DAMAGED,

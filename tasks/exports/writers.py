@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Protocol, assert_never
 
 from storage.domain import names
+from storage.domain.errors import TimesNotMeasured
 from storage.domain.export_formats import SINGLE_FORMATS, TEXT, USUAL_FORMATS
 from storage.domain.records import CueLimits, ExportFormat, Segment, Transcript
 from storage.files.file_store import Files
@@ -48,7 +49,13 @@ def each(
 
 
 def write(fmt: ExportFormat, transcript: Transcript, limits: CueLimits, cues_of: CuesOf) -> str | bytes:  # noqa: PLR0911 - one writer a format
-    """Return the transcript in this format; mypy rejects a format without a writer."""
+    """Return the transcript in this format; mypy rejects a format without a writer.
+
+    Raises:
+        TimesNotMeasured: the format has times, and the transcript has not.
+    """
+    if fmt.spec.timed and not transcript.timed:
+        raise TimesNotMeasured(transcript.name)
     named = limits.speakers and any(segment.speaker for segment in transcript.segments)
     spoken = None if transcript.options.task == "translate" else transcript.language
     match fmt:
@@ -122,8 +129,9 @@ def tsv(segments: Iterable[Segment]) -> str:
 
 
 def packed(transcript: Transcript, limits: CueLimits) -> bytes:
-    """Return a ZIP of the transcript in every other format, named after the recording."""
+    """Return a ZIP of the transcript in every other format that it can have."""
     zipped, stem = ZipStream(dated=ZIP_DATE), stem_of(transcript.name)
-    for fmt, body in each(transcript, SINGLE_FORMATS, limits):
+    formats = [fmt for fmt in SINGLE_FORMATS if transcript.timed or not fmt.spec.timed]
+    for fmt, body in each(transcript, formats, limits):
         zipped.add(f"{stem}.{fmt}", body)
     return zipped.close()

@@ -230,3 +230,20 @@ class UploadConflict(TranscriberError):
             stored_bytes=self.stored_bytes,
             offset_bytes=self.offset_bytes,
         )
+
+
+class TimesNotMeasured(TranscriberError):
+    """A transcript has text without times, as one that was imported."""
+
+    status, code = 409, "times_not_measured"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return _(
+            "nobody measured when the words of {name} are said, so it has no subtitles; transcribe the recording "
+            "again, or take TXT, JSON or DOCX",
+            name=self.name,
+        )

@@ -293,3 +293,21 @@ class BackupRunning(TranscriberError):
 
     def __str__(self) -> str:
         return _("a backup or a drill is running in {path}; wait until it has ended", path=self.path)
+
+
+class LegacyDatabaseUnreadable(TranscriberError):
+    """The file is no database of the older application, or a damaged one."""
+
+    status, code = 400, "legacy_database_unreadable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return _(
+            "{path} cannot be read as the older application's database ({reason}); name its SQLite file, and repair a "
+            "damaged one first with `sqlite3 FILE .recover`",
+            path=self.path,
+            reason=self.reason,
+        )

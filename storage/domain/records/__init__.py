@@ -25,6 +25,7 @@ from storage.domain.records.span_results import (
     Word,
 )
 from storage.domain.records.transcript_records import (
+    NOT_TIMED,
     AlignedText,
     AlignmentState,
     Chapter,
@@ -41,6 +42,7 @@ from storage.domain.records.transcript_records import (
 )
 
 __all__ = [
+    "NOT_TIMED",
     "USUAL_FORMATS",
     "AlignedText",
     "AlignmentState",

@@ -7,6 +7,9 @@ from enum import StrEnum
 from storage.domain.records.job_options import Options
 from storage.domain.records.span_results import LanguageGuess, Redecoding, Segment, Untranscribed
 
+NOT_TIMED = "times not measured"
+"""The kind of finding of a text whose times nobody measured; its segments may be anywhere in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -77,6 +80,11 @@ class Transcript:
     seams: tuple[Seam, ...] = ()
     untranscribed: tuple[Untranscribed, ...] = ()
     pinned_cues: tuple[PinnedCue, ...] = ()  # in order; the exporter makes the other cues
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of its text were measured."""
+        return all(finding.kind != NOT_TIMED for finding in self.findings)
 
     @property
     def text(self) -> str:

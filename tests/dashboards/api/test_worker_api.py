@@ -17,9 +17,11 @@ from storage.domain.records import Job, JobState, from_json, to_json
 from storage.jobs import job_store
 from storage.jobs.reports import Exporting, Failed, Report, Started
 from storage.ledger import audit
+from storage.maintenance import legacy_database, legacy_import
 from storage.remote.worker_registry import ModelState, WorkerBeat
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
+from tests.storage.maintenance.legacy import LegacyApp
 
 
 def submit(site: Site, data: bytes, **fields: str) -> Job:
@@ -312,6 +314,31 @@ def test_a_rebuild_keeps_the_jobs_that_the_ledger_has(site: Site, job: Job) -> N
     assert (answer.status_code, answer.json()["jobs"]) == (200, 0)
     with context.ledger().read() as con:
         assert job_store.get(con, job.id).name == "talk.wav"
+
+
+def test_an_imported_text_without_times_has_no_subtitles(site: Site, tmp_path: Path) -> None:
+    older = LegacyApp(tmp_path / "older")
+    older.add_job("a1", user_id="none")
+    (legacy,) = legacy_database.read(older.database)
+    assert isinstance(legacy, legacy_database.LegacyJob)
+    ready = legacy_import.prepared(legacy, older.folder, owner="ada", max_hours=1, queue=False)
+    assert isinstance(ready, legacy_import.Prepared)
+    legacy_import.take_over(context.files(), ready)
+    order = {"jobs": {ready.job_id: "a1"}, "actor": "cli:ada"}
+    answers = [
+        site.client.post("/internal/v1/admin/imports", json=order | more, headers=site.operator).json()
+        for more in ({}, {"check": True}, {})
+    ]
+    assert [answer["imported"] for answer in answers] == [[ready.job_id], [], []]
+    assert answers[1]["here"] == [ready.job_id]
+    key = site.key_of(site.user("ada"))
+    job = site.client.get(f"/api/v1/jobs/{ready.job_id}", headers=key).json()
+    assert (job["state"], job["created_at"][:10]) == ("completed", "2025-11-01")
+    refused = site.client.get(f"/api/v1/jobs/{ready.job_id}/exports/srt", headers=key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "times_not_measured")
+    aligned = {"text": "Good morning.", "version": 1}
+    refused = site.client.post(f"/api/v1/jobs/{ready.job_id}/alignment", json=aligned, headers=key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "times_not_measured")
 
 
 def test_orders_that_are_not_understood_are_refused(site: Site) -> None:
