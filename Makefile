@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo up test nightly check bench chaos browser docs release format
+.PHONY: help install demo up test nightly check bench chaos browser docs chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ node_modules/.package-lock.json: package-lock.json | install
 
 docs: $(UV)  ## build the documentation site into artifacts/site; a broken link fails
 	$(UV) run --isolated --locked --only-group docs python docs/build_site.py
+
+chart: $(UV)  ## render the Helm chart by Helm itself, and validate it against Kubernetes' schemas
+	$(UV) run --isolated --locked --only-group chart python deploy/check_chart.py
 
 release: $(UV)  ## build the wheel, its SBOM (CycloneDX) and the licences of all that is shipped into dist
 	$(UV) build --quiet --out-dir dist
