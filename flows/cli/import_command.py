@@ -3,8 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -43,18 +44,19 @@ def import_legacy(  # noqa: PLR0917 - Typer makes options of them
     ledger = open_used()
     run = _Import(ledger, files or database.parent, owner=owner, queue=transcribe, dry_run=dry_run)
     try:
-        with rejects.open("w", encoding="utf-8") as written:
-            run.all_of(database, written.write)
+        run.all_of(database)
     finally:
         if ledger is not None:
             ledger.close()
+        if run.rejected:
+            rejects.write_text("".join(f"{json.dumps(asdict(one))}\n" for one in run.rejected), encoding="utf-8")
     counts = run.counts
-    told = f"{counts['taken']} taken over, {counts['here']} already here, {counts['purged']} deleted here for good"
-    typer.echo(f"{'dry run, nothing is changed: ' if dry_run else ''}{told}, {counts['rejected']} rejected")
-    if counts["rejected"]:
+    told = f"{counts['taken']} taken over ({counts['bytes'] / 1e6:,.1f} MB), {counts['here']} already here"
+    left_out = f"{counts['purged']} deleted here for good, {len(run.rejected)} rejected"
+    typer.echo(f"{'dry run, nothing is changed: ' if dry_run else ''}{told}, {left_out}")
+    if run.rejected:
         typer.echo(f"why: {rejects}", err=True)
         raise typer.Exit(1)
-    rejects.unlink()
 
 
 class _Import:
@@ -68,16 +70,15 @@ class _Import:
         self.settings: Settings = Settings()
         self.stored = Files.from_settings(self.settings.storage)
         self.counts: Counter[str] = Counter()
+        self.rejected: list[Rejected] = []
 
-    def all_of(self, database: Path, write: Any) -> None:
-        """Take over what the database has, the rejected ones by `write`."""
+    def all_of(self, database: Path) -> None:
+        """Take over what the database has."""
         from storage.maintenance import legacy_database
 
         jobs = list(legacy_database.read(database))  # a database that is damaged at its end imports nothing
         for start in range(0, len(jobs), AT_ONCE):
-            for rejected in self._some(jobs[start : start + AT_ONCE]):
-                self.counts["rejected"] += 1
-                write(json.dumps({"job": rejected.job, "name": rejected.name, "reason": rejected.reason}) + "\n")
+            self.rejected += self._some(jobs[start : start + AT_ONCE])
 
     def _some(self, jobs: "Sequence[LegacyJob | Rejected]") -> "Iterator[Rejected]":
         from storage.maintenance import legacy_import
@@ -97,6 +98,7 @@ class _Import:
                 ready.append(one)
         for job in sorted(ready, key=lambda job: job.job_id):
             typer.echo(_line(job))
+            self.counts["bytes"] += job.media.stat().st_size
         self.counts["taken"] += len(ready) if self.dry_run else self._take_over(ready)
 
     def _prepared(self, job: "LegacyJob") -> "Prepared | Rejected":

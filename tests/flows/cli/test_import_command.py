@@ -160,7 +160,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(
     assert run(app, dry_run=True) == 1
     told = capsys.readouterr().out
     assert "'talk.wav' for grace: 2 s, text of 32 characters, without times" in told
-    assert "nothing is changed: 1 taken over, 0 already here, 0 deleted here for good, 1 rejected" in told
+    assert "nothing is changed: 1 taken over (0.0 MB), 0 already here, 0 deleted here for good, 1 rejected" in told
     assert set(rejects()) == {"a2"}
     assert imported() == []
     assert list(Files.from_settings(Settings().storage).list("")) == []
