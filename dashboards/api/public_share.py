@@ -215,6 +215,7 @@ async def _data(token: str, job: Job) -> dict[str, Any]:
 
 
 async def _body(token: str, job: Job, share: Share) -> str:
+    head = await db.read(transcript_store.head, job.id)
     facts = [formatting.length(job.duration_s), formatting.language(job.language)]
     until = f"{formatting.until(share.expires_at, UTC)} UTC"
     told = " · ".join(
@@ -224,6 +225,7 @@ async def _body(token: str, job: Job, share: Share) -> str:
         f'<a class="button small" download href="{site_path(PREFIX)}{token}/files/{fmt}">'
         f"{fmt.upper()}<span>{html.escape(_(fmt.spec.label))}</span></a>"
         for fmt in SHARED_FORMATS
+        if head is None or head.timed or not fmt.spec.timed
     )
     player = (HERE / "player" / "player.html").read_text(encoding="utf-8")
     title = html.escape(job.name)

@@ -198,6 +198,7 @@ export interface RecordingFacts {
   media_start_s: number;
   language: string | null;
   translated: boolean;
+  timed: boolean;
   name: string;
   findings: FindingRow[];
   limits: CueSettings;
@@ -210,6 +211,7 @@ export interface PlayerData {
   media_start_s: number;
   language: string | null;
   translated: boolean;
+  timed: boolean;
   name: string;
   findings: FindingRow[];
   limits: CueSettings;

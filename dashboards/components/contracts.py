@@ -218,7 +218,10 @@ class PartialProgress(TypedDict):
 
 
 class RecordingFacts(TypedDict):
-    """What the player needs of a recording wherever it is shown."""
+    """What the player needs of a recording wherever it is shown.
+
+    It is not `timed` if nobody measured when its words are said.
+    """
 
     api: str
     transcript: str
@@ -226,6 +229,7 @@ class RecordingFacts(TypedDict):
     media_start_s: float
     language: str | None
     translated: bool
+    timed: bool
     name: str
     findings: Sequence[FindingRow]
     limits: CueSettings

@@ -21,6 +21,7 @@ def of(job: Job, transcript: Transcript | None, *, base: str) -> "contracts.Reco
         "media_start_s": job.media_start_s,
         "language": job.language,
         "translated": job.options.task == "translate",
+        "timed": transcript is None or transcript.timed,
         "name": job.name,
         "findings": [formatting.finding(one) for one in found],
         "limits": cast("contracts.CueSettings", asdict(limits)),

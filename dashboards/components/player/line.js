@@ -65,6 +65,7 @@ export function drawLine(player, line, { split, doubted }) {
   const language = line.foreign ? [make("span", { className: "language", title: text.language }, languageName(line.foreign))] : [];
   words.lang = line.foreign && !data.translated ? line.foreign : "";
   drawWords(player, line, split && segment.words.length > 0);
+  line.time.style.visibility = data.timed ? "" : "hidden"; // its column stays
   line.time.textContent = clock(segment.start);
   line.time.ariaLabel = fill(text.play_from, { time: clock(segment.start) });
   for (const part of [...line.body.childNodes]) if (part !== words) part.remove();

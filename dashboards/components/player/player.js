@@ -83,7 +83,7 @@ export class Player {
     this.panels = new Panels(this);
     this.cues = new CueList(this);
     this.editor = data.may_edit ? new Editor(this) : null;
-    this.correction = data.may_edit ? new TextCorrection(this) : null;
+    this.correction = data.may_edit && data.timed ? new TextCorrection(this) : null;
     this.passages = new Passages(this);
     this.partial = data.partial ? new PartialText(this) : null;
     this.#wire();

@@ -83,7 +83,8 @@ export class TranscriptView {
       correct: tool("correct", () => this.player.correction?.open()),
     };
     const { edit, correct, ...others } = buttons;
-    const [first, last] = this.player.data.may_edit ? [[edit], [correct]] : [[], []];
+    const { may_edit: mayEdit, timed: isTimed } = this.player.data;
+    const [first, last] = [mayEdit ? [edit] : [], mayEdit && isTimed ? [correct] : []];
     this.player.find(".tools").replaceChildren(...first, ...Object.values(others), ...last);
     this.player.root.classList.toggle("shading", this.shading);
     return buttons;
@@ -232,7 +233,7 @@ export class TranscriptView {
    * @param {HTMLElement | null} [lit]
    */
   show(now, lit = null) {
-    if (!this.segments.length) return;
+    if (!this.segments.length || !this.player.data.timed) return;
     const at = lastBegun(this.segments, now);
     if (at !== this.line) {
       this.lit?.classList.remove("on");

@@ -67,10 +67,11 @@ def completed(job: Job, me: viewer.Viewer, above: Place, text: Place, side: Plac
     transcript = db.look(transcript_store.head, job.id)
     with above:
         sections.warnings(job)
+        sections.without_times(transcript)
     with text:
         sections.player(job, me, transcript)
     with side:
-        sections.files(job)
+        sections.files(job, timed=transcript is None or transcript.timed)
         share_panel.panel(job, me)
         provenance.show(job, db.look(job_store.spans_of, job.id), transcript)
         sections.delete_button(job, me)

@@ -23,7 +23,7 @@ from storage.domain.errors import TranscriberError
 from storage.domain.job_actions import JobAction
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.recording_names import MAX_NAME_CHARS
-from storage.domain.records import ExportFormat, Job, JobState, Transcript
+from storage.domain.records import NOT_TIMED, ExportFormat, Job, JobState, Transcript
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.domain.translation import gettext as _
 from storage.jobs.annotations import comments, notes, summaries, tagging
@@ -159,6 +159,8 @@ def broken_off(job: Job, me: Viewer) -> None:
 def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     """Show player and transcript, editable for users with the right."""
     sheets = ["script", "cues", "review", "notes", "comments", "versions"]
+    if transcript is not None and not transcript.timed:
+        sheets.remove("cues")
     if context.settings().summary.is_on or db.look(summaries.list_of, job.id):
         sheets.append("summary")
     data: PlayerData = {
@@ -207,8 +209,14 @@ def warnings(job: Job) -> None:
         st.info(words.made_do(what), icon=":material/memory:")
 
 
-def files(job: Job) -> None:
-    """Offer each format for download."""
+def without_times(transcript: Transcript | None) -> None:
+    """Say of a text without times that it has none."""
+    if transcript is not None and not transcript.timed:
+        st.info(strings.FINDING[NOT_TIMED], icon=":material/timer_off:")
+
+
+def files(job: Job, *, timed: bool = True) -> None:
+    """Offer each format for download that the transcript can have."""
     stem = PurePath(job.name).stem or "transcript"
     st.html(f'<h2 id="{FILES}" tabindex="-1">{words.DOWNLOAD}</h2>')
     rows: list[DownloadFile] = [
@@ -220,6 +228,7 @@ def files(job: Job) -> None:
             "settings": sorted(fmt.spec.settings),
         }
         for fmt in ExportFormat
+        if timed or not fmt.spec.timed
     ]
     original: DownloadFile = {
         "url": site_path(f"/recordings/{job.id}?download=1"),

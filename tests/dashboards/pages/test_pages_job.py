@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 from dashboards.runtime import notify
 from dashboards.runtime.eta import Paces
 from storage.domain.interruptions import RunEnded
-from storage.domain.records import Finding, Job, JobState, Options, Role, Span, Stretch
+from storage.domain.records import NOT_TIMED, Finding, Job, JobState, Options, Role, Span, Stretch
 from storage.jobs import job_store, progress
 from tests.dashboards.desk import Desk, button, component, has, labels, words
 from tests.factories import WORKER
@@ -148,6 +148,16 @@ def test_doubtful_stretches_are_worth_checking(desk: Desk) -> None:
     shown = component(desk.page("job", ada, id=job.id), "player")["findings"]
     assert "Repeated words" in shown[0]["words"]
     assert shown[1]["words"] == "Something odd."
+
+
+def test_a_text_without_times_shows_none_and_offers_no_subtitles(desk: Desk) -> None:
+    ada = desk.user()
+    untimed = Finding(kind=NOT_TIMED, start_s=0.0, end_s=60.0, detail="")
+    at = desk.page("job", ada, id=desk.job(ada, JobState.COMPLETED, findings=[untimed]).id)
+    player = component(at, "player")
+    assert (player["timed"], "cues" in player["sheets"]) == (False, False)
+    assert [one["format"] for one in component(at, "downloads")["files"]] == ["txt", "json", "docx", "zip", "file"]
+    assert "Nobody measured when these words are said" in at.info[0].value
 
 
 def test_requested_options_are_shown(desk: Desk) -> None:
