@@ -140,6 +140,8 @@ def past_the_door(stack: Stack, file: Malformed) -> str:
     media = stack.data_dir / "store" / names.media_name(sha256)
     media.parent.mkdir(parents=True, exist_ok=True)
     media.write_bytes(file.data)
+    media.chmod(0o600)
+    media.parent.chmod(0o700)
     asked = {"name": file.name, "media_sha256": sha256, "media_bytes": len(file.data)}
     return str(stack.call("POST", "/internal/v1/jobs", json=asked).json()["id"])
 
