@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo up test nightly check bench chaos browser docs chart release format
+.PHONY: help install demo up test nightly coverage check bench chaos browser docs chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ endif
 
 nightly: install browser  ## the tests that take minutes or look a second time
 	$(RUN) pytest -m nightly $(ARGS)
+
+coverage: install  ## the lines of flows, tasks, dashboards and storage that the fast tests run in their own process
+	$(RUN) --with pytest-cov==7.1.0 python -m pytest -n auto --dist loadfile -m "not acceptance and not nightly" \
+	  --cov flows --cov tasks --cov dashboards --cov storage --cov-report term:skip-covered $(ARGS)
 
 check: install node_modules/.package-lock.json  ## lint, format and types, of Python and JavaScript
 	$(RUN) ruff check .
