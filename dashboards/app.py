@@ -46,6 +46,7 @@ from dashboards.http.websocket_fast_path import Straight
 from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
 from dashboards.loops.backup_keeper import keep_backups
+from dashboards.loops.campaign_runner import run_campaigns
 from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.event_sender import send_to_prefect
 from dashboards.loops.key_counter import write_counts
@@ -182,6 +183,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         downloads = _every(limits.download_look_every_s, url_uploads.continue_downloads)
         holder.background.start(downloads, "look after downloads")
         holder.background.start(batch_uploads.keep_going(), "look after batches")
+        holder.background.start(_every(limits.campaign_look_every_s, run_campaigns), "look after campaigns")
         try:
             yield
         finally:

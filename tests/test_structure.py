@@ -34,6 +34,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "search": {"domain", "ledger"},
         "transcripts": {"domain", "files"},
         "jobs": {"accounts", "domain", "files", "ledger", "transcripts"},
+        "campaigns": {"accounts", "domain", "files", "jobs", "ledger", "transcripts"},
         "maintenance": {"accounts", "domain", "files", "jobs", "ledger", "media", "transcripts"},
         "backup": {"domain", "files", "ledger"},
         "datasets": {"backup", "domain", "files", "ledger", "media"},

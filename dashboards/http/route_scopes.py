@@ -16,6 +16,7 @@ LONGEST_KNOWN = 200
 READ, WRITE, DELETE, ADMIN = Scope.READ, Scope.WRITE, Scope.DELETE, Scope.ADMIN
 JOB = "/api/v1/jobs/{job_id}"
 HOOK = "/api/v1/webhooks/{webhook_id}"
+CAMPAIGN, DECISIONS = "/api/v1/campaigns/{campaign_id}", ("accept", "keep", "roll-back")
 ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/metrics": {"GET": ADMIN},
     "/_stcore/metrics": {"GET": ADMIN, "OPTIONS": ADMIN},
@@ -58,6 +59,15 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/batches/{batch_id}/items": {"GET": READ},
     "/api/v1/batches/{batch_id}/cancel": {"POST": WRITE},
     "/api/v1/batches/{batch_id}/retry": {"POST": WRITE},
+    "/api/v1/campaigns": {"GET": ADMIN, "POST": ADMIN},
+    "/api/v1/campaigns/estimate": {"POST": ADMIN},
+    "/api/v1/campaigns/word-error-rates": {"GET": ADMIN},
+    CAMPAIGN: {"GET": ADMIN},
+    f"{CAMPAIGN}/budget": {"PUT": ADMIN},
+    **{f"{CAMPAIGN}/{verb}": {"POST": ADMIN} for verb in ("start", "pause", "cancel", *DECISIONS)},
+    f"{CAMPAIGN}/items": {"GET": ADMIN},
+    f"{CAMPAIGN}/items/{{number}}/changes": {"GET": ADMIN},
+    **{f"{CAMPAIGN}/items/{{number}}/{verb}": {"POST": ADMIN} for verb in DECISIONS},
     "/api/v1/deleted-jobs": {"GET": READ},
     JOB: {"GET": READ, "PATCH": WRITE, "DELETE": DELETE},
     f"{JOB}/media": {"GET": READ},

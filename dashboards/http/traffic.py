@@ -56,6 +56,8 @@ ROUTES: tuple[tuple[str, Traffic], ...] = (
     ("* /uploads", Traffic.UPLOAD_PART),
     ("* /uploads/*", Traffic.UPLOAD_PART),
     ("* /api/v1/admin/*", Traffic.ADMIN),
+    ("* /api/v1/campaigns", Traffic.ADMIN),
+    ("* /api/v1/campaigns/*", Traffic.ADMIN),
     ("* /api/v1/users", Traffic.ADMIN),
     ("* /api/v1/users/*", Traffic.ADMIN),
     ("* /api/v1/shares", Traffic.ADMIN),

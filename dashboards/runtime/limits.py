@@ -25,6 +25,7 @@ class Limits:
     download_pauses_s: tuple[float, ...] = (2.0, 10.0, 60.0, 300.0, 1800.0)
     download_look_every_s: float = 5.0
     batch_pause_s: float = 0.5
+    campaign_look_every_s: float = 2.0
     touch_every_s: float = 60.0
     media_read_again_after_s: tuple[float, ...] = (0.5, 2.0)
     page_rows: int = 50

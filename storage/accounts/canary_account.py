@@ -1,4 +1,4 @@
-"""The account of the canary, whose recordings no list shows.
+"""The account of the canary and of campaigns' trials, whose recordings no list shows.
 
 Statements that count or list everybody's recordings leave out `owner_id = 'canary'`.
 """

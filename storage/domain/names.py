@@ -137,6 +137,16 @@ def aligned_text_name(job_id: str, alignment_id: str) -> str:
     return f"{alignments_folder(job_id)}{alignment_id}.json"
 
 
+def proposals_folder(job_id: str) -> str:
+    """Return the folder of the transcripts that campaigns propose for a job."""
+    return f"proposals/{job_id[-2:]}/{job_id}/"
+
+
+def proposal_name(job_id: str, campaign_id: str) -> str:
+    """Return the name of the transcript that a campaign proposes for a job."""
+    return f"{proposals_folder(job_id)}{campaign_id}.json"
+
+
 def exports_folder(job_id: str) -> str:
     """Return the folder of all exports of a job's transcripts."""
     return f"exports/{job_id[-2:]}/{job_id}/"

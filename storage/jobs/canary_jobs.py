@@ -8,7 +8,8 @@ from storage.files.file_store import Files
 from storage.jobs import intake, job_store
 from storage.ledger.database import Ledger
 
-LEFT = "SELECT id FROM jobs WHERE owner_id = $owner_id ORDER BY id"
+LEFT = "SELECT id FROM jobs WHERE owner_id = $owner_id AND lane = 'interactive' ORDER BY id"
+"""Jobs of this account in the lane `backfill` are trials of campaigns."""
 
 
 def left(con: DuckDBPyConnection) -> list[str]:

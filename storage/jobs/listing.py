@@ -200,6 +200,11 @@ def statistics(con: DuckDBPyConnection, owner_id: str | None, *, month: datetime
     )
 
 
+def condition(wanted: JobFilter) -> tuple[str, dict[str, Any]]:
+    """Return a filter as a condition on rows of `jobs`, with its parameters."""
+    return _fitting(wanted) + IN_STATES, _asked(wanted)
+
+
 def _has_shared(wanted: JobFilter) -> bool:
     return wanted.owner_id is not None and bool(wanted.shared or wanted.only_shared)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections.abc import Callable
 
 from duckdb import DuckDBPyConnection
 
@@ -19,6 +20,7 @@ from storage.transcripts import transcript_store, versions
 from storage.transcripts.edits import Draft, Piece, edited
 
 FINDER = "system:rebuild"
+Also = Callable[[DuckDBPyConnection, Version], None]
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 
 
@@ -44,8 +46,12 @@ def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str)
         return _save(ledger, files, after, changed=changed, note=draft.note, actor=actor, action="transcript.edit")
 
 
-def restore(ledger: Ledger, files: Files, job_id: str, number: int, *, base: int, actor: str) -> Version:
+def restore(
+    ledger: Ledger, files: Files, job_id: str, number: int, *, base: int, actor: str, also: Also | None = None
+) -> Version:
     """Make an earlier version current again, as a new version; see `edit`.
+
+    `also` belongs to the same transaction.
 
     Raises:
         NotFound: there is no such job or version.
@@ -58,7 +64,25 @@ def restore(ledger: Ledger, files: Files, job_id: str, number: int, *, base: int
             wanted = versions.one_of(con, job_id, number)
         before = dataclasses.replace(versions.read(files, wanted), version=base + 1)
         note = f"Version {number} restored"
-        return _save(ledger, files, before, changed=0, note=note, actor=actor, action="transcript.restore")
+        action = "transcript.restore"
+        return _save(ledger, files, before, changed=0, note=note, actor=actor, action=action, also=also)
+
+
+def adopt(
+    ledger: Ledger, files: Files, proposed: Transcript, *, base: int, note: str, actor: str, also: Also | None = None
+) -> Version:
+    """Save the transcript that a campaign proposes as the new current version; see `edit` and `restore`.
+
+    Raises:
+        TranscriptMoved: `base` is not the current version any more; nothing is written.
+    """
+    with _lock_of(proposed.job_id):
+        with ledger.read() as con:
+            _may_change(con, proposed.job_id, base)
+        after = dataclasses.replace(proposed, version=base + 1)
+        action = "transcript.adopt"
+        changed = len(after.segments)
+        return _save(ledger, files, after, changed=changed, note=note, actor=actor, action=action, also=also)
 
 
 def align(
@@ -81,7 +105,15 @@ def align(
 
 
 def _save(
-    ledger: Ledger, files: Files, after: Transcript, *, changed: int, note: str, actor: str, action: str
+    ledger: Ledger,
+    files: Files,
+    after: Transcript,
+    *,
+    changed: int,
+    note: str,
+    actor: str,
+    action: str,
+    also: Also | None = None,
 ) -> Version:
     version = Version(
         number=after.version,
@@ -98,7 +130,7 @@ def _save(
         with ledger.read() as con:
             now = versions.current(con, after.job_id)
         raise TranscriptMoved(after.job_id, version.number - 1, now.number) from error
-    ledger.run(_keep, after, version, action=action)
+    ledger.run(_keep, after, version, action=action, also=also)
     manifests.keep_if_possible(ledger, files, after.job_id)
     return version
 
@@ -125,18 +157,27 @@ def bring_in_newer(ledger: Ledger, files: Files, job_id: str) -> int:
     return number - first
 
 
-TOUCH = "UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL WHERE id = $id"
+TOUCH = """
+UPDATE jobs SET version = version + 1, updated_at = $now, manifest_state = NULL, model = $model,
+    fingerprint = $fingerprint, language = $language, language_probability = $language_probability
+WHERE id = $id
+"""
 FORGET_EXPORTS = "DELETE FROM exports WHERE job_id = $id"  # they were made from the previous version
 
 
-def _keep(con: DuckDBPyConnection, after: Transcript, version: Version, *, action: str) -> None:
+def _keep(
+    con: DuckDBPyConnection, after: Transcript, version: Version, *, action: str, also: Also | None = None
+) -> None:
     job_id = after.job_id
     _may_change(con, job_id, version.number - 1)
     before = versions.begin(con, job_id)
     versions.add(con, job_id, version)
     transcript_store.keep(con, job_id, after, stored_as=version.stored_as)
     con.execute(FORGET_EXPORTS, {"id": job_id})
-    con.execute(TOUCH, {"id": job_id, "now": utc_now()})
+    heard = {name: getattr(after, name) for name in ("model", "fingerprint", "language", "language_probability")}
+    con.execute(TOUCH, {"id": job_id, "now": utc_now()} | heard)
+    if also:
+        also(con, version)
     detail = {"from": before.number, "to": version.number, "changed": version.changed, "note": version.note}
     audit.record(con, actor=version.made_by, action=action, subject=job_id, detail=detail)
     if version.made_by != FINDER:

@@ -19,7 +19,8 @@ from storage.ledger.database import Ledger
 
 logger = logging.getLogger(__name__)
 SEEN_FOR = timedelta(days=1)
-BY_MEDIA, BY_SAMPLES, BY_JOB = ("media", "plans", "peaks"), ("spans", "results"), ("transcripts", "exports", "partial")
+BY_MEDIA, BY_SAMPLES = ("media", "plans", "peaks"), ("spans", "results")
+BY_JOB = ("transcripts", "exports", "partial", "proposals")
 MEDIA = "SELECT DISTINCT media_sha256 FROM jobs"
 SAMPLES = "SELECT DISTINCT samples_sha256 FROM spans"
 JOBS = "SELECT id FROM jobs"

@@ -15,8 +15,17 @@ STATES = (
     marked("cancelled"),
     marked("crashed"),
     marked("deleted"),
+    marked("draft"),
+    marked("running"),
+    marked("paused"),
+    marked("waiting"),
+    marked("proposed"),
+    marked("accepted"),
+    marked("kept"),
+    marked("rolled_back"),
+    marked("skipped"),
 )
-"""The states of jobs and flow runs, as messages name them."""
+"""The states of jobs, flow runs and campaigns, as messages name them."""
 WANTED = (marked("queued again"), marked("read along"))
 """What cannot be done in a state, beside the actions on jobs."""
 
@@ -239,3 +248,53 @@ class Unexpected(TranscriberError):
 
 PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, SpanPutOff)
 """Errors that end a flow run through nobody's fault: the job waits and is retried."""
+
+
+class CampaignMoved(TranscriberError):
+    """A campaign cannot do this in its state."""
+
+    status, code = 409, "campaign_moved"
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(name, state)
+        self.name, self.state = name, state
+
+    def __str__(self) -> str:
+        return _(
+            "campaign {name} is {state}, in which this cannot be done; look at the list of campaigns",
+            name=self.name,
+            state=_(self.state),
+        )
+
+
+class ProposalDecided(TranscriberError):
+    """A recording of a campaign has no proposal on which this can be decided."""
+
+    status, code = 409, "proposal_decided"
+
+    def __init__(self, number: int, state: str) -> None:
+        super().__init__(number, state)
+        self.number, self.state = number, state
+
+    def __str__(self) -> str:
+        return _(
+            "recording {number} of the campaign is {state}, in which this cannot be decided; look at it again",
+            number=self.number,
+            state=_(self.state),
+        )
+
+
+class TranscriptCorrected(TranscriberError):
+    """A person corrected the transcript that a campaign would replace."""
+
+    status, code = 409, "transcript_corrected"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return _(
+            "the transcript of job {job_id} has a person's corrections, which a campaign never replaces; keep it",
+            job_id=self.job_id,
+        )

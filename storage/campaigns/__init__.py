@@ -1,0 +1,1 @@
+"""Campaigns: recordings transcribed again with another model or settings, compared, accepted or kept."""
