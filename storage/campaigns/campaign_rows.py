@@ -213,7 +213,7 @@ def in_states(con: DuckDBPyConnection, campaign_id: str, *states: TrialState, li
 
 
 def intended(con: DuckDBPyConnection, campaign_id: str, *, limit: int) -> list[CampaignItem]:
-    """Return items that a rule has decided on, and for which that is still to be done."""
+    """Return items for which the decision of a rule is still to be carried out."""
     rows = con.execute(INTENDED, {"campaign_id": campaign_id, "limit": limit}).fetchall()
     return [_item(row) for row in rows]
 

@@ -32,7 +32,10 @@ SELECT $id, unnest($numbers::INTEGER[]), unnest($job_ids::VARCHAR[]), unnest($au
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When a campaign may use the devices, and for how many seconds; None is without a limit."""
+    """When a campaign may use the devices, and for how long.
+
+    None is without a limit.
+    """
 
     device_s: float | None = None
     from_hour: int | None = None

@@ -45,7 +45,10 @@ class Comparison:
 
 
 def compare(current: Transcript, new: Transcript, engines: Transcript | None = None) -> Comparison:
-    """Compare; with the `engines` first transcript, the current one is a person's and counts as what was said."""
+    """Compare two transcripts by their words.
+
+    With the `engines` first transcript, the current one is a person's, and counts as what was said.
+    """
     old_words, new_words = words_of(current), words_of(new)
     changed = word_errors(old_words, new_words)
     corrected = engines is not None
@@ -63,7 +66,10 @@ def compare(current: Transcript, new: Transcript, engines: Transcript | None = N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordChange:
-    """Words that differ, from a moment on; one side is empty where words are new or gone."""
+    """Words that differ, from a moment on.
+
+    One side is empty where words are new or gone.
+    """
 
     start_s: float
     before: str
@@ -73,21 +79,28 @@ class WordChange:
 def word_changes(before: Transcript, after: Transcript) -> list[WordChange]:
     """Return where the words differ, by time; case and punctuation do not count."""
     old, new = list(_timed(before)), list(_timed(after))
-    found: list[WordChange] = []
-    matched = Levenshtein.opcodes([key for *_, key in old], [key for *_, key in new]).as_list()
-    was: list[str] = []
-    now: list[str] = []
-    start_s = 0.0
-    for kind, old_from, old_to, new_from, new_to in [*matched, ("equal", 0, 0, 0, 0)]:
-        if kind != "equal":
-            if not was and not now:
-                start_s = old[old_from][0] if old_from < len(old) else new[new_from][0] if new_from < len(new) else 0.0
-            was += [text for _, text, _ in old[old_from:old_to]]
-            now += [text for _, text, _ in new[new_from:new_to]]
-        elif was or now:
-            found.append(WordChange(start_s=start_s, before="".join(was).strip(), after="".join(now).strip()))
-            was, now = [], []
+    found = []
+    for was, now in _differing([key for *_, key in old], [key for *_, key in new]):
+        start_s = (old[was] or new[now])[0][0]
+        texts = ("".join(text for _, text, _ in words).strip() for words in (old[was], new[now]))
+        found.append(WordChange(start_s=start_s, before=next(texts), after=next(texts)))
     return found
+
+
+def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[slice, slice]]:
+    """Yield the stretches that differ; substituted and inserted words beside each other are one."""
+    was, now = slice(0, 0), slice(0, 0)
+    for op in Levenshtein.opcodes(old, new):
+        if op.tag == "equal":
+            continue
+        if (op.src_start, op.dest_start) == (was.stop, now.stop):
+            was, now = slice(was.start, op.src_end), slice(now.start, op.dest_end)
+            continue
+        if was.start < was.stop or now.start < now.stop:
+            yield was, now
+        was, now = slice(op.src_start, op.src_end), slice(op.dest_start, op.dest_end)
+    if was.start < was.stop or now.start < now.stop:
+        yield was, now
 
 
 def _timed(transcript: Transcript) -> Iterator[tuple[float, str, str]]:

@@ -1,4 +1,4 @@
-"""Decides on proposals: accept, keep the old transcript, roll back; one by one or by a rule."""
+"""Decides on proposals: accept, keep or roll back, by recording or by a rule."""
 
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, ProposalDecided, TranscriberError, TranscriptCorrected
 from storage.domain.records import Version
 from storage.files.file_store import Files
-from storage.jobs import save_edit
+from storage.jobs import job_store, save_edit
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 
@@ -34,6 +34,7 @@ def accept(ledger: Ledger, files: Files, campaign_id: str, number: int, *, actor
         item = campaign_rows.item(con, campaign_id, number)
         campaign = campaign_rows.get(con, campaign_id)
         _require(item, TrialState.PROPOSED, TrialState.KEPT)
+        job_store.get(con, item.job_id)
         if item.corrected or corrections.is_corrected(con, item.job_id):
             raise TranscriptCorrected(item.job_id)
     proposed = trials.read_proposal(files, item)
@@ -198,7 +199,9 @@ WHERE campaign_id = $id AND number = $number
 
 
 def carry_out(ledger: Ledger, files: Files, item: CampaignItem) -> Version | None:
-    """Carry out what a rule decided on an item; None if it was refused, which the item says then.
+    """Carry out what a rule decided on an item.
+
+    Return None if that was refused, which the item says then.
 
     Raises:
         TranscriberError: it may be possible later.

@@ -46,7 +46,7 @@ WHERE campaign_id = $id AND number = $number
 
 
 def begin(con: DuckDBPyConnection, campaign_id: str, *, most: int, now: datetime) -> Job | None:
-    """Begin the trial of the next recording, if the state, the hours and the budget allow it."""
+    """Begin the next trial, if the state, the hours and the budget allow it."""
     campaign = campaign_rows.get(con, campaign_id)
     if campaign.state is not CampaignState.RUNNING or not campaign.is_within_hours(now):
         return None

@@ -36,7 +36,10 @@ GROUP BY ALL ORDER BY 2, sum(errors) / sum(said_words), 1
 
 
 def table(con: DuckDBPyConnection, campaign_id: str | None = None) -> list[WordErrorRow]:
-    """Return the rows by language and rate, over one campaign or all; a recording counts once for a model."""
+    """Return the rows by language and rate, over one campaign or all.
+
+    A recording counts once for a model.
+    """
     rows = con.execute(TABLE, {"id": campaign_id}).fetchall()
     return [
         WordErrorRow(model=model, language=language, recordings=recordings, words=words, errors=errors)

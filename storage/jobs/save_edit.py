@@ -71,7 +71,7 @@ def restore(
 def adopt(
     ledger: Ledger, files: Files, proposed: Transcript, *, base: int, note: str, actor: str, also: Also | None = None
 ) -> Version:
-    """Save the transcript that a campaign proposes as the new current version; see `edit` and `restore`.
+    """Save a campaign's transcript as the new current version; see `edit` and `restore`.
 
     Raises:
         TranscriptMoved: `base` is not the current version any more; nothing is written.

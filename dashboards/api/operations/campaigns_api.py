@@ -49,7 +49,10 @@ class SelectionBody(BaseModel):
 
 
 class BudgetBody(BaseModel):
-    """How much device time, and in which hours of the day recordings are begun; null is without a limit."""
+    """How much device time a campaign has, and in which hours of the day.
+
+    null is without a limit.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -71,7 +74,9 @@ class EstimateBody(BaseModel):
 
     selection: SelectionBody = Field(default_factory=SelectionBody)
     options: OptionsForm = Field(
-        default_factory=OptionsForm, description="Options that differ from each recording's own; the others stay."
+        default_factory=OptionsForm,
+        description="Options that differ from each recording's own; the others stay.",
+        examples=[{"model": "large-v3"}],
     )
 
     def changes(self) -> dict[str, Any]:
@@ -96,7 +101,10 @@ class CampaignBody(EstimateBody):
 
 
 class EstimateAnswer(BaseModel):
-    """What it would take; null while the speed of the model was not measured on this platform."""
+    """What it would take.
+
+    Times are null while the speed of the model was not measured on this platform.
+    """
 
     recordings: int
     audio_hours: float
@@ -289,7 +297,10 @@ async def put_budget(request: Request, campaign_id: str, body: BudgetBody) -> Ca
 
 @router.post("/v1/campaigns/{campaign_id}/start")
 async def start_campaign(request: Request, campaign_id: str) -> CampaignAnswer:
-    """Start a campaign, or resume a paused one; its recordings are transcribed in the lane `backfill`."""
+    """Start a campaign, or resume a paused one.
+
+    Its recordings are transcribed in the lane `backfill`.
+    """
     return await _moved(request, campaign_id, CampaignState.RUNNING)
 
 
@@ -365,7 +376,7 @@ async def keep_item(request: Request, campaign_id: str, number: int) -> Campaign
 
 @router.post("/v1/campaigns/{campaign_id}/items/{number}/roll-back")
 async def roll_back_item(request: Request, campaign_id: str, number: int) -> CampaignItemBody:
-    """Make the old transcript current again, if nobody changed it since the new one was accepted."""
+    """Make the old transcript current again, unless somebody changed the accepted one."""
     user = caller_of(request).the_user()
     return CampaignItemBody.of(await db.in_thread(campaign_orders.roll_back, user, campaign_id, number))
 

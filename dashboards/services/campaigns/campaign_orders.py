@@ -28,9 +28,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignPlan:
-    """What a campaign would take; times are in seconds, and None while the model's speed was not measured.
+    """What a campaign would take.
 
-    `devices` transcribe at the same time, and `through_s` is how long that takes with all of them.
+    Times are in seconds, and None while the model's speed was not measured. `devices` transcribe at the same time, and
+    `through_s` is how long that takes with all of them.
     """
 
     recordings: int
@@ -84,7 +85,7 @@ def _model_of(model: str | None) -> str | None:
 
 
 def create(user: User, order: CampaignOrder) -> Campaign:
-    """Plan a campaign; one that asks for the same and has not ended is returned instead.
+    """Plan a campaign, unless an unfinished one asks for the same.
 
     Raises:
         NotAllowed: the user is no administrator.
@@ -145,7 +146,10 @@ def _decided(campaign_id: str, number: int) -> CampaignItem:
 
 
 def accept_by_rule(user: User, campaign_id: str, rule: DecisionRule) -> int:
-    """Accept all fitting proposals in the background, and return their number; corrected ones are left out."""
+    """Accept all fitting proposals in the background, and return their number.
+
+    Transcripts that a person corrected are left out.
+    """
     account_management.require_admin(user, DOING)
     return _all_decided(db.change(decisions.accept_by_rule, campaign_id, rule, actor=user.actor))
 
