@@ -30,18 +30,16 @@ async def run_campaigns(now: datetime | None = None) -> bool:
 async def _advance(campaign: Campaign, now: datetime) -> None:
     holder = context.current()
     under_way = await db.read(campaign_rows.in_states, campaign.id, TrialState.TRANSCRIBING, limit=1000)
-    changed = [await db.in_thread(trials.settle, holder.ledger, holder.files, item) for item in under_way]
+    for item in under_way:
+        await db.in_thread(trials.settle, holder.ledger, holder.files, item)
     if campaign.state is not CampaignState.RUNNING or not campaign.is_within_hours(now):
         await _withdraw(campaign)
     while trial := await db.write(trials.begin, campaign.id, most=MOST_TRIALS, now=now):
-        changed.append(True)
         notify.announce(trial)
-    intended = await db.read(campaign_rows.intended, campaign.id, limit=DECISIONS_AT_ONCE)
-    changed += [await db.in_thread(_carry_out, item) for item in intended]
+    for item in await db.read(campaign_rows.intended, campaign.id, limit=DECISIONS_AT_ONCE):
+        await db.in_thread(_carry_out, item)
     await db.in_thread(trials.clear, holder.ledger, holder.files, campaign.id)
     await _complete(campaign.id)
-    if any(changed):
-        holder.bus.look_again()
 
 
 async def _withdraw(campaign: Campaign) -> None:
@@ -49,14 +47,13 @@ async def _withdraw(campaign: Campaign) -> None:
         notify.announce(job)
 
 
-def _carry_out(item: CampaignItem) -> bool:
+def _carry_out(item: CampaignItem) -> None:
     version = decisions.carry_out(context.ledger(), context.files(), item)
     if version is not None:
-        tell_of_version(item.job_id, version.number)
-    return True
+        _tell_of_version(item.job_id, version.number)
 
 
-def tell_of_version(job_id: str, number: int) -> None:
+def _tell_of_version(job_id: str, number: int) -> None:
     """Tell open pages of a recording that its transcript has another version."""
     try:
         job = db.look(job_store.get, job_id)

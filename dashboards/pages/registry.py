@@ -73,6 +73,9 @@ PAGES = {
     "queues": _admin("queues", "queues", "low_priority", Group.OPERATIONS, "admin.queues:page"),
     "incoming": _admin("incoming", "incoming", "cloud_upload", Group.OPERATIONS, "admin.pending_uploads:page"),
     "retention": _admin("retention", "retention", "auto_delete", Group.OPERATIONS, "admin.retention_page:page"),
+    "campaigns": _admin(
+        "campaigns", "campaigns", "compare_arrows", Group.OPERATIONS, "admin.campaigns.campaigns_page:page"
+    ),
     "people": _admin("people", "people", "group", Group.ACCOUNTS, "admin.people:page"),
     "site": _admin("site", "site", "tune", Group.ACCOUNTS, "admin.registration:page"),
     "audit": _admin("audit", "audit", "history", Group.ACCOUNTS, "admin.audit_log:page"),

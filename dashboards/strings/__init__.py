@@ -24,6 +24,7 @@ PAGE: dict[str, str] = {
     "queues": "Queues",
     "incoming": "Unfinished uploads",
     "retention": "Retention",
+    "campaigns": "Campaigns",
     "system": "System",
     "performance": "Performance",
     "datasets": "Datasets",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +14,7 @@ from storage.campaigns.campaign_rows import Campaign, CampaignState
 from storage.campaigns.selection import MOST_RECORDINGS, Selection
 from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import BadRequest, CampaignMoved
+from storage.domain.model_names import MODEL_NAME
 from storage.ledger import audit
 
 MAX_NAME_CHARS = 100
@@ -83,6 +85,10 @@ def create(con: DuckDBPyConnection, order: CampaignOrder, *, actor: str) -> Camp
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise BadRequest("name", "use 1 to {most} characters", {"most": MAX_NAME_CHARS})
     order.budget.check()
+    if not order.changes:
+        raise BadRequest("options", "name a model or another option that differs from before")
+    if not re.fullmatch(MODEL_NAME, str(order.changes.get("model", "auto"))):
+        raise BadRequest("model", "that is not the name of a model; one is large-v3")
     chosen = selection.choose(con, order.selection)
     if not chosen:
         raise BadRequest("selection", "no completed recording with its source fits; choose others")

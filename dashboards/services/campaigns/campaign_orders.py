@@ -16,6 +16,7 @@ from storage.campaigns.comparison import WordChange
 from storage.campaigns.decisions import DecisionRule
 from storage.campaigns.selection import Estimate, Selection
 from storage.campaigns.word_error_table import WordErrorRow
+from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.model_names import display_name
 from storage.domain.records import User
@@ -55,9 +56,11 @@ class CampaignOverview:
     @property
     def is_out_of_budget(self) -> bool:
         """Whether nothing more is begun before the budget is raised."""
-        budget_s, waiting = self.campaign.budget_s, self.totals.counts[TrialState.WAITING]
-        is_idle = not self.totals.counts[TrialState.TRANSCRIBING]
-        return self.campaign.state is CampaignState.RUNNING and budget_s is not None and bool(waiting) and is_idle
+        campaign, counts = self.campaign, self.totals.counts
+        if campaign.budget_s is None or campaign.state is not CampaignState.RUNNING or not self.totals.device_s:
+            return False
+        is_idle = bool(counts[TrialState.WAITING]) and not counts[TrialState.TRANSCRIBING]
+        return is_idle and campaign.is_within_hours(utc_now())
 
 
 def plan(user: User, wanted: Selection, model: str | None) -> CampaignPlan:

@@ -25,6 +25,7 @@ TAKEN = frozenset(
         "assets",
         "audit",
         "auth",
+        "campaigns",
         "component",
         "configuration",
         "datasets",

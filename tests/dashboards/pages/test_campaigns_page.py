@@ -1,0 +1,78 @@
+"""The page about campaigns: planning, and deciding on recordings."""
+
+from typing import Any
+
+import pytest
+
+from dashboards.runtime import context
+from storage.accounts.canary_account import CANARY_ID
+from storage.campaigns import campaign_rows, trials
+from storage.campaigns.campaign_rows import Campaign, TrialState
+from storage.domain.clock import utc_now
+from storage.domain.records import JobState, Role, Segment
+from storage.jobs import job_store
+from tests.dashboards.desk import Desk, button, labels, words
+from tests.factories import DirectReporter, FlowRun, transcript_of
+
+
+def said(text: str) -> tuple[Segment, ...]:
+    return (Segment(start_s=0, end_s=3, text=f" {text}", avg_logprob=-0.5),)
+
+
+def propose(desk: Desk, text: str) -> None:
+    """Play the loop and the worker for one recording of the only campaign."""
+    ledger, files = desk.ledger, desk.holder.files
+    campaign = only(desk)
+    trial = ledger.run(trials.begin, campaign.id, most=1, now=utc_now())
+    assert trial
+    assert trial.owner_id == CANARY_ID
+    heard: dict[str, Any] = {"model": "large-v3", "duration_s": 60.0, "speech_s": 40.0}
+    FlowRun(DirectReporter(ledger, files), files, trial, transcript_of(trial, said(text), **heard)).whole_way()
+    with ledger.read() as con:
+        (item,) = campaign_rows.in_states(con, campaign.id, TrialState.TRANSCRIBING, limit=2)
+    trials.settle(ledger, files, item)
+    trials.clear(ledger, files, campaign.id)
+
+
+def only(desk: Desk) -> Campaign:
+    with desk.ledger.read() as con:
+        (campaign,) = campaign_rows.page(con)
+    return campaign
+
+
+def test_an_administrator_plans_and_decides(desk: Desk) -> None:
+    root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
+    job = desk.job(ada, JobState.COMPLETED, segments=said("one two three four"), name="talk_1.wav")
+    at = desk.page("campaigns", root)
+    assert "There is no campaign yet" in words(at)
+    assert "No campaign has transcribed a corrected recording" in words(at)
+    button(at, "Plan").click().run()
+    assert "use 1 to 100 characters" in words(at)
+
+    at.text_input[0].set_value("Better")
+    at.text_input[1].set_value("large-v3")
+    button(at, "Estimate").click().run()
+    assert "1 recording, 1 min of audio. The speed of this model was not measured" in words(at)
+    button(at, "Plan").click().run()
+    assert not at.exception
+    assert only(desk).changes == {"model": "large-v3"}
+    button(at, "Start").click().run()
+    propose(desk, "one two free four")
+    at.run()
+    assert "25.0 % changed (1 word)" in words(at)
+    at.toggle[0].set_value(True).run()
+    assert at.dataframe[0].value.values.tolist() == [["0:00", "three", "free"]]
+    button(at, "Accept").click().run()
+    assert not at.exception
+    assert {"Roll back", "Roll everything back"} <= set(labels(at))
+    with context.ledger().read() as con:
+        assert job_store.get(con, job.id).model == "large-v3"
+    button(at, "Roll back").click().run()
+    assert "Rolled back" in words(at)
+    button(at, "All campaigns").click().run()
+    assert "Better" in words(at)
+
+
+def test_members_have_no_campaigns(desk: Desk) -> None:
+    with pytest.raises(ValueError, match="is not registered"):
+        desk.page("campaigns", desk.user("ada"))
