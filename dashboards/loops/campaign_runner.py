@@ -18,6 +18,8 @@ DECISIONS_AT_ONCE = 50
 
 async def run_campaigns(now: datetime | None = None) -> bool:
     """Bring all campaigns on a step; return whether there are any to bring on."""
+    holder = context.current()
+    await db.in_thread(trials.clear_strays, holder.ledger, holder.files)
     active = await db.read(campaign_rows.active)
     for campaign in active:
         try:

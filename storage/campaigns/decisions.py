@@ -8,7 +8,12 @@ from duckdb import DuckDBPyConnection
 from storage.campaigns import campaign_rows, corrections, trials
 from storage.campaigns.campaign_rows import CampaignItem, TrialState
 from storage.domain.clock import utc_now
-from storage.domain.errors import BadRequest, ProposalDecided, TranscriberError, TranscriptCorrected
+from storage.domain.errors import (
+    BadRequest,
+    ProposalDecided,
+    TranscriberError,
+    TranscriptCorrected,
+)
 from storage.domain.records import Version
 from storage.files.file_store import Files
 from storage.jobs import job_store, save_edit

@@ -266,6 +266,25 @@ def clear(ledger: Ledger, files: Files, campaign_id: str) -> list[str]:
     return cleared
 
 
+STRAYS = """
+SELECT id, state IN ('completed', 'failed', 'cancelled') FROM jobs
+WHERE owner_id = $owner_id AND lane = 'backfill'
+    AND id NOT IN (SELECT trial_id FROM campaign_items WHERE trial_id IS NOT NULL)
+ORDER BY id LIMIT 100
+"""
+
+
+def clear_strays(ledger: Ledger, files: Files) -> int:
+    """Purge trials that no campaign knows, as after a rebuild from storage; return their number."""
+    with ledger.read() as con:
+        strays = con.execute(STRAYS, {"owner_id": CANARY_ID}).fetchall()
+    for trial_id, is_finished in strays:
+        if not is_finished:
+            ledger.run(job_store.cancel, trial_id, actor=ACTOR)
+        intake.throw_out(ledger, files, trial_id, actor=ACTOR)
+    return len(strays)
+
+
 def _forget(con: DuckDBPyConnection, campaign_id: str, number: int) -> None:
     con.execute(FORGET, {"id": campaign_id, "number": number})
 

@@ -165,7 +165,7 @@ get = job_rows.get
 
 OWNED = """
 SELECT * FROM job_rows
-WHERE deleted_at IS NULL AND ($owner_id IS NULL OR owner_id = $owner_id)
+WHERE deleted_at IS NULL AND ($owner_id IS NULL AND owner_id <> 'canary' OR owner_id = $owner_id)
   AND ($ids IS NULL OR list_contains($ids::VARCHAR[], id))
   AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
 """

@@ -27,11 +27,11 @@ MERGE_CHANGED = 1000
 
 LEDGER_PRINT = """
 SELECT count(*) || ' ' || coalesce(bit_xor(hash(t.job_id, t.stored_as, j.owner_id, j.name, t.language)), 0)
-FROM transcripts AS t JOIN jobs AS j ON j.id = t.job_id WHERE j.deleted_at IS NULL
+FROM transcripts AS t JOIN jobs AS j ON j.id = t.job_id WHERE j.deleted_at IS NULL AND j.owner_id <> 'canary'
 """
 LEDGER_HAS = """
 SELECT t.job_id, t.stored_as, j.owner_id, j.name, t.language FROM transcripts AS t JOIN jobs AS j ON j.id = t.job_id
-WHERE j.deleted_at IS NULL
+WHERE j.deleted_at IS NULL AND j.owner_id <> 'canary'
 """
 INDEX_HAS = "SELECT job_id, stored_as, owner_id, name, language FROM docs"
 INDEX_STATE = "SELECT ledger, changed, (SELECT count(*) FROM docs) FROM state"
@@ -40,7 +40,7 @@ UP_TO_DATE = "UPDATE state SET ledger = $ledger"
 HEADS = """
 SELECT t.job_id, t.stored_as, j.owner_id, j.name, t.language, j.created_at
 FROM transcripts AS t JOIN jobs AS j ON j.id = t.job_id
-WHERE j.deleted_at IS NULL AND t.job_id IN (SELECT unnest($ids)) ORDER BY t.job_id
+WHERE j.deleted_at IS NULL AND j.owner_id <> 'canary' AND t.job_id IN (SELECT unnest($ids)) ORDER BY t.job_id
 """
 # The bounds let DuckDB skip the rest of the table, and read a 20th of it.
 SAID = """

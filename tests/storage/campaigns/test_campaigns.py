@@ -1,17 +1,24 @@
 """Campaigns: trials, proposals beside transcripts, decisions, and what is never overwritten."""
 
+import shutil
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage.accounts import users
 from storage.accounts.canary_account import CANARY_ID
 from storage.campaigns import campaign_rows, campaign_states, decisions, selection, trials, word_error_table
-from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, TrialState
-from storage.campaigns.campaign_states import Budget, CampaignOrder
+from storage.campaigns.campaign_rows import Campaign, CampaignState, TrialState
+from storage.campaigns.campaign_states import Budget
 from storage.campaigns.comparison import compare, word_changes
 from storage.campaigns.decisions import DecisionRule
 from storage.campaigns.selection import Selection
+from storage.domain.clock import new_id
 from storage.domain.errors import (
     BadRequest,
     CampaignMoved,
@@ -20,101 +27,16 @@ from storage.domain.errors import (
     TranscriptCorrected,
     TranscriptMoved,
 )
-from storage.domain.records import Job, JobState, Lane, Segment, User
+from storage.domain.records import JobState, Lane, Role, User
 from storage.files.file_store import Files
-from storage.jobs import canary_jobs, intake, job_store, save_edit
+from storage.jobs import canary_jobs, intake, job_store
 from storage.jobs.kept_parts import KeptPart
 from storage.jobs.listing import JobFilter
 from storage.ledger import audit
 from storage.ledger.database import Ledger
-from storage.transcripts import transcript_store, versions
-from storage.transcripts.edits import Draft, Piece
-from tests.factories import DirectReporter, FlowRun, job_in, transcript_of
-
-ACTOR = "user:root"
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-OLD, NEW = "one two three four five", "one two free four five"
-
-
-def said(text: str, probability: float = -0.5) -> tuple[Segment, ...]:
-    return (Segment(start_s=0, end_s=3, text=f" {text}", avg_logprob=probability),)
-
-
-class Office:
-    """Plans campaigns, and plays the workers that transcribe their trials."""
-
-    def __init__(self, ledger: Ledger, files: Files, owner: User) -> None:
-        self.ledger, self.files, self.owner = ledger, files, owner
-
-    def job(self, name: str = "a.wav", text: str = OLD, **more: Any) -> Job:
-        return job_in(self.ledger, self.files, self.owner, JobState.COMPLETED, name=name, segments=said(text), **more)
-
-    def create(self, name: str = "large", wanted: Selection | None = None, budget: Budget | None = None) -> Campaign:
-        order = CampaignOrder(
-            name=name,
-            changes={"model": "large-v3", "beam_size": 8},
-            selection=wanted or Selection(),
-            budget=budget or Budget(),
-        )
-        return self.ledger.run(campaign_states.create, order, actor=ACTOR)
-
-    def start(self, **given: Any) -> Campaign:
-        campaign = self.create(**given)
-        return self.ledger.run(campaign_states.move, campaign.id, CampaignState.RUNNING, actor=ACTOR)
-
-    def begin(self, campaign: Campaign, now: datetime = NOON, most: int = 8) -> Job | None:
-        return self.ledger.run(trials.begin, campaign.id, most=most, now=now)
-
-    def hear(self, trial: Job, text: str = NEW, probability: float = -0.1, engine_s: float = 6.0) -> None:
-        facts: dict[str, Any] = {"model": "large-v3", "duration_s": 60.0, "speech_s": 40.0}
-        run = FlowRun(
-            DirectReporter(self.ledger, self.files),
-            self.files,
-            trial,
-            transcript_of(trial, said(text, probability), **facts),
-        )
-        run.start()
-        run.plan()
-        run.hear(0, engine_s=engine_s)
-        run.complete({})
-
-    def settle(self, campaign: Campaign) -> list[CampaignItem]:
-        for item in self.items(campaign, TrialState.TRANSCRIBING):
-            trials.settle(self.ledger, self.files, item)
-        trials.clear(self.ledger, self.files, campaign.id)
-        return self.items(campaign)
-
-    def proposed(self, *texts: str, **given: Any) -> Campaign:
-        """Bring a campaign to its proposals, a text each."""
-        campaign = self.start(**given)
-        for text in texts:
-            trial = self.begin(campaign)
-            assert trial
-            self.hear(trial, text)
-        self.settle(campaign)
-        return campaign
-
-    def items(self, campaign: Campaign, *states: TrialState) -> list[CampaignItem]:
-        with self.ledger.read() as con:
-            return campaign_rows.ranked(con, campaign.id, states=states)
-
-    def text(self, job: Job) -> str:
-        with self.ledger.read() as con:
-            found = transcript_store.get(con, job.id)
-        assert found
-        return found.text
-
-    def correct(self, job: Job, text: str, base: int = 1) -> None:
-        draft = Draft(base=base, segments=(Piece(start_s=0, end_s=3, text=text, origin=(0,)),))
-        save_edit.edit(self.ledger, self.files, job.id, draft, actor=f"user:{self.owner.id}")
-
-    def look(self, job: Job) -> Job:
-        with self.ledger.read() as con:
-            return job_store.get(con, job.id)
-
-    def actions(self, subject: str) -> list[str]:
-        with self.ledger.read() as con:
-            return [row.action for row in audit.page(con, subject=subject)][::-1]
+from storage.transcripts import versions
+from tests.factories import DirectReporter, FlowRun, accept, job_in, transcript_of
+from tests.storage.campaigns.office import ACTOR, NEW, NOON, OLD, Office, said
 
 
 @pytest.fixture
@@ -254,6 +176,98 @@ def test_a_crash_between_two_steps_neither_loses_nor_repeats_a_trial(
     assert office.actions(job.id).count("campaign.propose") == 1
     decisions.accept(ledger, files, campaign.id, 1, actor=ACTOR)
     assert office.text(job) == NEW
+
+
+@pytest.mark.parametrize("step", ["accept", "roll_back"])
+def test_a_version_that_was_stored_before_a_crash_is_not_stored_twice(
+    office: Office, ledger: Ledger, files: Files, step: str
+) -> None:
+    job = office.job()
+    campaign = office.proposed(NEW)
+    if step == "roll_back":
+        decisions.accept(ledger, files, campaign.id, 1, actor=ACTOR)
+
+    def dies(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    decide = getattr(decisions, step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "run", dies)
+        with pytest.raises(SystemExit):
+            decide(ledger, files, campaign.id, 1, actor=ACTOR)
+    number = decide(ledger, files, campaign.id, 1, actor=ACTOR).number
+    assert number == (2 if step == "accept" else 3)
+    (item,) = office.items(campaign)
+    assert (item.state, office.text(job)) == (
+        (TrialState.ACCEPTED, NEW) if step == "accept" else (TrialState.ROLLED_BACK, OLD)
+    )
+
+
+WORK = """
+import sys
+from pathlib import Path
+from storage.campaigns import campaign_rows
+from storage.files.file_store import Files
+from storage.ledger.database import Ledger
+from tests.storage.campaigns.office import Office
+
+folder = Path(sys.argv[1])
+with Ledger.open(folder / "ledger.duckdb") as ledger:
+    office = Office(ledger, Files(str(folder / "store")))
+    with ledger.read() as con:
+        (campaign,) = campaign_rows.page(con)
+    while trial := office.begin(campaign):
+        office.hear(trial)
+        office.settle(campaign)
+        print(trial.id, flush=True)
+"""
+
+
+def test_a_campaign_goes_on_after_kill_9(tmp_path: Path, empty_ledger: Path) -> None:
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    shutil.copyfile(empty_ledger, folder / "ledger.duckdb")
+    files = Files(str(folder / "store"))
+    with Ledger.open(folder / "ledger.duckdb") as ledger:
+        ann = ledger.run(users.restore, user_id=new_id(), name="Ann", role=Role.MEMBER, actor=ACTOR)
+        office = Office(ledger, files, ann)
+        jobs = [office.job(f"{n}.wav") for n in range(3)]
+        campaign = office.start()
+    with subprocess.Popen([sys.executable, "-c", WORK, str(folder)], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        first = worker.stdout.readline().strip()
+        time.sleep(0.05)  # somewhere in the next one
+        worker.kill()
+    assert first
+    with Ledger.open(folder / "ledger.duckdb") as ledger:
+        office = Office(ledger, files, ann)
+        with ledger.read() as con:
+            under_way = job_store.page(con, owner_id=CANARY_ID, state=JobState.QUEUED)
+        for trial in under_way:
+            office.hear(trial)
+        office.settle(campaign)
+        while following := office.begin(campaign):
+            office.hear(following)
+            office.settle(campaign)
+        found = office.items(campaign)
+        assert {(one.state, one.device_s) for one in found} == {(TrialState.PROPOSED, 6.0)}
+        assert [office.actions(job.id).count("campaign.propose") for job in jobs] == [1] * 3
+        with ledger.read() as con:
+            accepted = [row.subject for row in audit.page(con, action="job.accept", actor="system:campaigns")]
+            assert job_store.page(con, owner_id=CANARY_ID) == []
+        assert len(set(accepted)) == 3
+
+
+def test_a_trial_that_no_campaign_knows_is_purged(office: Office, ledger: Ledger, files: Files) -> None:
+    office.job()
+    trial = office.begin(office.start())
+    assert trial
+    assert trials.clear_strays(ledger, files) == 0
+    with ledger.read() as con:
+        canary = users.get(con, CANARY_ID)
+    accept(ledger, canary, lane=Lane.BACKFILL)
+    assert trials.clear_strays(ledger, files) == 1
+    assert office.look(trial).id == trial.id
 
 
 def test_two_starts_at_once_make_one_campaign(office: Office) -> None:

@@ -8,7 +8,10 @@ from storage.campaigns.campaign_states import Budget
 
 
 def fields(me: Viewer, now: Budget) -> Budget:
-    """Draw the fields of a budget in a form, and return what they say; hours are of the reader's time zone."""
+    """Draw the fields of a budget, and return what they say.
+
+    Hours that are changed are of the reader's time zone.
+    """
     columns = st.columns(3)
     device_hours = columns[0].number_input(
         words.DEVICE_HOURS, min_value=0.0, value=(now.device_s or 0) / 3600, help=words.DEVICE_HOURS_HELP
