@@ -224,6 +224,7 @@ class WordErrorBody(BaseModel):
     """The word error rate of a model in a language, against corrected transcripts."""
 
     model: str
+    settings: str = Field(description="What the campaign changed beside the model; empty for what was there before.")
     language: str
     recordings: int
     words: int

@@ -96,9 +96,9 @@ def test_corrections_are_never_replaced_and_tell_the_word_error_rates(
     assert office.text(job) == OLD
     with ledger.read() as con:
         rates = word_error_table.table(con, campaign.id)
-    assert [(one.model, one.language, one.errors, one.words, one.rate) for one in rates] == [
-        ("large-v3", "en", 1, 5, 0.2),
-        ("small", "en", 1, 5, 0.2),
+    assert [(one.model, one.settings, one.language, one.errors, one.words, one.rate) for one in rates] == [
+        ("large-v3", "beam_size=8", "en", 1, 5, 0.2),
+        ("small", "", "en", 1, 5, 0.2),
     ]
 
 

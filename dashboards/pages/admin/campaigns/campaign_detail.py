@@ -54,11 +54,11 @@ def _progress(campaign_id: str) -> None:
     one = campaign_orders.overview(me.user, campaign_id)
     campaign, sums = one.campaign, one.totals
     done = campaign.total - sums.counts[TrialState.WAITING] - sums.counts[TrialState.TRANSCRIBING]
-    left = words.UNKNOWN if one.left_device_s is None else f"{one.left_device_s / 3600:.1f}"
+    left = words.UNKNOWN if one.left_device_s is None else _time(one.left_device_s)
     figures = (
         (words.TRANSCRIBED, f"{number(done)} / {number(campaign.total)}", None),
         (words.TO_DECIDE, number(sums.counts[TrialState.PROPOSED]), None),
-        (words.USED, f"{sums.device_s / 3600:.1f}", None),
+        (words.USED, _time(sums.device_s), None),
         (words.LEFT, left, words.LEFT_HELP),
     )
     st.caption(f"{words.STATE[campaign.state]} · {_settings(one)}")
@@ -69,6 +69,10 @@ def _progress(campaign_id: str) -> None:
         st.warning(words.OUT_OF_BUDGET, icon=":material/hourglass_disabled:")
     if sums.deciding:
         st.info(words.being_decided(sums.deciding), icon=":material/pending:")
+
+
+def _time(seconds: float) -> str:
+    return formatting.roughly(seconds) if seconds else "0 s"
 
 
 def _settings(one: CampaignOverview) -> str:

@@ -164,6 +164,7 @@ def rates(me: Viewer) -> None:
             words.LANGUAGE: formatting.language(row.language or None),
             words.RATE_MODEL: row.model,
             words.RATE: f"{100 * row.rate:.1f} %",
+            words.RATE_SETTINGS: row.settings,
             words.RATE_WORDS: number(row.words),
             words.RECORDINGS: number(row.recordings),
         }
