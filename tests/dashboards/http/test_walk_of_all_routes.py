@@ -9,6 +9,8 @@ import pytest
 from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime import context
 from storage.accounts import api_keys, sessions, users, webhooks, worker_tokens
+from storage.campaigns import campaign_rows, campaign_states
+from storage.campaigns.campaign_states import CampaignOrder
 from storage.domain.clock import utc_now
 from storage.domain.records import HighlightColour, Job, JobState, Lane, Options, to_json
 from storage.files.upload_store import Upload, UrlSource, new_ident
@@ -109,6 +111,8 @@ def belongings(site: Site, job: Job | None = None) -> dict[str, str]:
     item = NewItem(source=f"https://media.example/{MARK}", name=None, options=to_json(Options()).decode())
     asked: dict[str, Any] = {"name": MARK, "lane": Lane.BATCH, "key": None, "asked_sha256": "", "api_key_id": None}
     batch = ledger.run(batches.create, [item], owner_id=ada.id, actor=ACTOR, **asked)
+    order = CampaignOrder(name=MARK, changes={"beam_size": 2})
+    campaign = ledger.run(campaign_states.create, order, actor=ACTOR)
     kept: dict[str, Any] = {
         "owner_id": ada.id,
         "length_bytes": 9,
@@ -122,6 +126,7 @@ def belongings(site: Site, job: Job | None = None) -> dict[str, str]:
         shelf.save(one)
         shelf.data(one.id).touch()
     ids = {"job_id": job.id, "share_id": share.id, "key_id": key.id, "webhook_id": "adas", "batch_id": batch.id}
+    ids |= {"campaign_id": campaign.id}
     ids |= {"download_id": download.id, "ident": upload.id, "user_id": ada.id}
     ids |= {"note_id": note.id, "comment_id": comment.id, "highlight_id": light.id, "delivery_id": "x"}
     return ids | {"number": "1", "fmt": "srt", "name": "rex"}
@@ -161,6 +166,7 @@ def _all(ids: dict[str, str]) -> tuple[Any, ...]:
             api_keys.get(con, ids["key_id"]),
             webhooks.get(con, "adas"),
             batches.get(con, ids["batch_id"]).cancelled_at,
+            campaign_rows.get(con, ids["campaign_id"]),
             shelf.exists(ids["ident"]) and shelf.exists(ids["download_id"]),
         )
 
