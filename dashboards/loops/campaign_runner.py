@@ -19,13 +19,15 @@ DECISIONS_AT_ONCE = 50
 async def run_campaigns(now: datetime | None = None) -> bool:
     """Bring all campaigns on a step; return whether there are any to bring on."""
     holder = context.current()
-    await db.in_thread(trials.clear_strays, holder.ledger, holder.files)
     active = await db.read(campaign_rows.active)
     for campaign in active:
         try:
             await _advance(campaign, now or utc_now())
         except TranscriberError as error:
             logger.warning("campaign %s could not be looked after, and is later: %s", campaign.id, error)
+        except Exception:  # one campaign's trouble is not that of the others
+            logger.exception("campaign %s could not be looked after, and is later", campaign.id)
+    await db.in_thread(trials.clear_strays, holder.ledger, holder.files)
     return bool(active)
 
 

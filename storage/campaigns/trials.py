@@ -162,7 +162,7 @@ def _propose(ledger: Ledger, files: Files, item: CampaignItem, trial: Job) -> No
         return
     try:
         engines = versions.read(files, first) if first else None
-    except NotStored:
+    except (NotStored, ValueError):  # it is gone or damaged: there is nothing to measure against
         engines = None
     new = dataclasses.replace(new, job_id=item.job_id, name=current.name)
     stored_as = names.proposal_name(item.job_id, item.campaign_id)
@@ -300,9 +300,12 @@ def read_proposal(files: Files, item: CampaignItem) -> Transcript:
     """Return the transcript that the campaign proposes.
 
     Raises:
-        NotFound: there is none yet.
+        NotFound: there is none yet, or its file is damaged.
         NotStored: its file is gone.
     """
     if item.stored_as is None:
         raise NotFound("proposal for recording", str(item.number))
-    return from_json(Transcript, files.read(item.stored_as))
+    try:
+        return from_json(Transcript, files.read(item.stored_as))
+    except ValueError as error:
+        raise NotFound("proposal for recording", str(item.number)) from error

@@ -3,6 +3,7 @@
 The functions block, and may be called from any thread.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -187,7 +188,7 @@ def overview(user: User, campaign_id: str) -> CampaignOverview:
         NotFound: there is none with this id.
     """
     account_management.require_admin(user, DOING)
-    return db.look(_overview, campaign_id)
+    return db.look(lambda con: _overview(con, campaign_id, selection.measured_costs(con)))
 
 
 def page(user: User, *, before: str | None = None, limit: int = 20) -> list[CampaignOverview]:
@@ -197,12 +198,13 @@ def page(user: User, *, before: str | None = None, limit: int = 20) -> list[Camp
 
 
 def _page(con: DuckDBPyConnection, before: str | None, limit: int) -> list[CampaignOverview]:
-    return [_overview(con, one.id) for one in campaign_rows.page(con, before=before, limit=limit)]
+    costs = selection.measured_costs(con)
+    return [_overview(con, one.id, costs) for one in campaign_rows.page(con, before=before, limit=limit)]
 
 
-def _overview(con: DuckDBPyConnection, campaign_id: str) -> CampaignOverview:
+def _overview(con: DuckDBPyConnection, campaign_id: str, costs: Mapping[str, float]) -> CampaignOverview:
     campaign, sums = campaign_rows.get(con, campaign_id), campaign_rows.totals(con, campaign_id)
-    cost = selection.measured_costs(con).get(_model_of(campaign.changes.get("model")) or "")
+    cost = costs.get(_model_of(campaign.changes.get("model")) or "")
     if sums.heard_s >= selection.SHORTEST_MEASURED_S:
         cost = (sums.device_s - sums.under_way_s) / sums.heard_s
     return CampaignOverview(campaign=campaign, totals=sums, left_device_s=None if cost is None else cost * sums.left_s)

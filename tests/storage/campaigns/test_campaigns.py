@@ -259,6 +259,18 @@ def test_a_campaign_goes_on_after_kill_9(tmp_path: Path, empty_ledger: Path) -> 
         assert len(set(accepted)) == 3
 
 
+def test_a_damaged_proposal_is_refused_and_changes_nothing(office: Office, ledger: Ledger, files: Files) -> None:
+    job = office.job()
+    campaign = office.proposed(NEW)
+    stored_as = office.items(campaign)[0].stored_as
+    assert stored_as
+    files.write(stored_as, b"{")
+    ledger.run(decisions.accept_by_rule, campaign.id, DecisionRule(), actor=ACTOR)
+    carry_out(office, campaign)
+    (item,) = office.items(campaign)
+    assert (item.state, item.error_code, office.text(job)) == (TrialState.PROPOSED, "not_found", OLD)
+
+
 def test_a_trial_that_no_campaign_knows_is_purged(office: Office, ledger: Ledger, files: Files) -> None:
     office.job()
     trial = office.begin(office.start())
