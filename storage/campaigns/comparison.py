@@ -44,14 +44,16 @@ class Comparison:
     new_errors: int | None = None
 
 
-def compare(current: Transcript, new: Transcript, engines: Transcript | None = None) -> Comparison:
+def compare(
+    current: Transcript, new: Transcript, *, corrected: bool = False, engines: Transcript | None = None
+) -> Comparison:
     """Compare two transcripts by their words.
 
-    With the `engines` first transcript, the current one is a person's, and counts as what was said.
+    If a person `corrected` the current one, it counts as what was said. `engines` is the one that was corrected, if it
+    is known.
     """
     old_words, new_words = words_of(current), words_of(new)
     changed = word_errors(old_words, new_words)
-    corrected = engines is not None
     return Comparison(
         old_words=len(old_words),
         changed_words=changed,
@@ -59,7 +61,7 @@ def compare(current: Transcript, new: Transcript, engines: Transcript | None = N
         old_confidence=confidence((engines or current).segments),
         new_confidence=confidence(new.segments),
         said_words=len(old_words) if corrected else None,
-        old_errors=word_errors(old_words, words_of(engines)) if engines is not None else None,
+        old_errors=word_errors(old_words, words_of(engines)) if corrected and engines else None,
         new_errors=changed if corrected else None,
     )
 

@@ -156,18 +156,18 @@ def _propose(ledger: Ledger, files: Files, item: CampaignItem, trial: Job) -> No
         base = versions.current(con, item.job_id)
         current, new = transcript_store.get(con, item.job_id), transcript_store.get(con, trial.id)
         corrected = corrections.is_corrected(con, item.job_id)
-        first = versions.one_of(con, item.job_id, 1) if corrected else None
+        first = versions.one_of(con, item.job_id, 1)
     if current is None or new is None:
         ledger.run(_ended, item, trial, TrialState.FAILED, error_code="not_found", error=GONE)
         return
     try:
-        engines = versions.read(files, first) if first else None
+        engines = versions.read(files, first) if corrected and first.made_by == versions.ENGINE else None
     except (NotStored, ValueError):  # it is gone or damaged: there is nothing to measure against
         engines = None
     new = dataclasses.replace(new, job_id=item.job_id, name=current.name)
     stored_as = names.proposal_name(item.job_id, item.campaign_id)
     files.write(stored_as, to_json(new))
-    found = comparison.compare(current, new, engines)
+    found = comparison.compare(current, new, corrected=corrected, engines=engines)
     facts = {
         "base": base.number,
         "stored_as": stored_as,

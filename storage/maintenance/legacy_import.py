@@ -42,6 +42,8 @@ from storage.media import probe
 
 ENGINE = "openai-whisper, imported"
 MADE_BY = "older application"
+EDITED_THERE = "Edited in the older application"
+"""The note of a text that a person edited, by which campaigns know that."""
 MAX_TEXT_BYTES = 16 << 20
 PART_CHARS = 400
 SENTENCE = re.compile(r".+?(?:[.?!…]+(?=\s)|[。？！]+|$)\s*", re.DOTALL)
@@ -264,7 +266,10 @@ def _manifest(job: Prepared, sha256: str, stored_as: str | None) -> Manifest:
         finished_at=ended,
         tags=job.tags,
     )
-    first = [Version(number=1, stored_as=stored_as, made_by=MADE_BY, made_at=ended)] if stored_as and ended else []
+    note = EDITED_THERE if legacy.edited_text is not None else ""
+    first = []
+    if stored_as and ended:
+        first = [Version(number=1, stored_as=stored_as, made_by=MADE_BY, made_at=ended, note=note)]
     manifest = Manifest(job=described, owner_name=job.owner, owner_role=Role.MEMBER, transcript=stored_as, exports={})
     return dataclasses.replace(manifest, versions=tuple(first))
 

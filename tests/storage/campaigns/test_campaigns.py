@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from storage.jobs.kept_parts import KeptPart
 from storage.jobs.listing import JobFilter
 from storage.ledger import audit
 from storage.ledger.database import Ledger
+from storage.maintenance.legacy_import import EDITED_THERE, MADE_BY
 from storage.transcripts import versions
 from tests.factories import DirectReporter, FlowRun, accept, job_in, transcript_of
 from tests.storage.campaigns.office import ACTOR, NEW, NOON, OLD, Office, said
@@ -100,6 +102,22 @@ def test_corrections_are_never_replaced_and_tell_the_word_error_rates(
         ("large-v3", "beam_size=8", "en", 1, 5, 0.2),
         ("small", "", "en", 1, 5, 0.2),
     ]
+
+
+def test_a_text_that_was_edited_in_the_older_application_is_a_correction(
+    office: Office, ledger: Ledger, files: Files
+) -> None:
+    edited, untouched = office.job("a.wav"), office.job("b.wav")
+    for job, note in ((edited, EDITED_THERE), (untouched, "")):
+        with ledger.write() as con:
+            first = versions.current(con, job.id)
+            versions.add(con, job.id, replace(first, made_by=MADE_BY, note=note))
+    campaign = office.proposed(NEW, NEW)
+    found = {one.number: (one.corrected, one.old_errors, one.new_errors) for one in office.items(campaign)}
+    assert found == {1: (True, None, 1), 2: (False, None, None)}
+    with pytest.raises(TranscriptCorrected):
+        decisions.accept(ledger, files, campaign.id, 1, actor=ACTOR)
+    assert decisions.accept(ledger, files, campaign.id, 2, actor=ACTOR).number == 2
 
 
 def test_a_correction_after_the_proposal_wins(office: Office, ledger: Ledger, files: Files) -> None:
@@ -209,6 +227,7 @@ from pathlib import Path
 from storage.campaigns import campaign_rows
 from storage.files.file_store import Files
 from storage.ledger.database import Ledger
+from storage.maintenance.legacy_import import EDITED_THERE, MADE_BY
 from tests.storage.campaigns.office import Office
 
 folder = Path(sys.argv[1])
