@@ -13,6 +13,7 @@ import typer
 
 from flows.cli import import_command
 from storage.accounts import users
+from storage.campaigns import corrections
 from storage.domain import names
 from storage.domain.errors import LegacyDatabaseUnreadable, TimesNotMeasured
 from storage.domain.records import Job, JobState, Role, Transcript
@@ -181,9 +182,11 @@ def test_the_edited_text_is_taken(app: LegacyApp) -> None:
         row = {"version_number": number, "content": text, "created_at": "x", "is_current": number == 2}
         app.insert("transcript_versions", job_id="a1", **row)
     assert run(app) == 0
-    ((_, transcript, _),) = imported()
+    ((job, transcript, _),) = imported()
     assert transcript is not None
     assert transcript.text == "second edit"
+    with Ledger.open(Settings().storage.ledger_path) as ledger, ledger.read() as con:
+        assert corrections.is_corrected(con, job.id)
 
 
 HOSTILE: list[tuple[dict[str, Any], str]] = [
