@@ -71,9 +71,13 @@ def _campaign(one: CampaignOverview, me: Viewer) -> None:
 
 def _plan(me: Viewer) -> None:
     """Offer the form of a new campaign, with an estimate before anything is stored."""
-    st.header(words.PLAN, anchor=False)
+    with st.expander(words.PLAN, icon=":material/add:"):
+        _plan_form(me)
+
+
+def _plan_form(me: Viewer) -> None:
     choices = db.look(listing.choices)
-    with st.form("plan-campaign"):
+    with st.form("plan-campaign", border=False):
         name = st.text_input(words.NAME, max_chars=MAX_NAME_CHARS)
         left, right = st.columns(2)
         model = left.text_input(words.MODEL, max_chars=120, help=words.MODEL_HELP)
