@@ -6,6 +6,7 @@ transcript is stored as a proposal beside those of the recording, and the trial 
 
 import dataclasses
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,13 @@ from storage.accounts.canary_account import CANARY_ID
 from storage.campaigns import campaign_rows, comparison, corrections, selection
 from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, TrialState
 from storage.domain import names
-from storage.domain.errors import JobMoved, NotFound, NotStored
+from storage.domain.errors import JobHeld, JobMoved, NotFound, NotStored
 from storage.domain.job_messages import text_of
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, JobState, Lane, Options, Transcript, from_json, to_json
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store
+from storage.jobs.kept_parts import KeptPart
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.transcripts import transcript_store, versions
@@ -237,8 +239,9 @@ def _end(
 
 
 FORGET = "UPDATE campaign_items SET trial_id = NULL WHERE campaign_id = $id AND number = $number"
+DROPPED = "SELECT part FROM dropped_parts WHERE job_id = $id AND part IN ('source', 'spans') ORDER BY part"
 ENDED = """
-SELECT number, trial_id FROM campaign_items
+SELECT number, trial_id, job_id FROM campaign_items
 WHERE campaign_id = $id AND trial_id IS NOT NULL AND state <> 'transcribing' ORDER BY number LIMIT 100
 """
 
@@ -252,9 +255,9 @@ def _again(con: DuckDBPyConnection, item: CampaignItem) -> None:
 def clear(ledger: Ledger, files: Files, campaign_id: str) -> list[str]:
     """Purge the trials that have ended and are noted, with their files; return their ids."""
     with ledger.read() as con:
-        ended = [(int(row[0]), str(row[1])) for row in con.execute(ENDED, {"id": campaign_id}).fetchall()]
+        ended = con.execute(ENDED, {"id": campaign_id}).fetchall()
     cleared = []
-    for number, trial_id in ended:
+    for number, trial_id, job_id in ended:
         try:
             intake.throw_out(ledger, files, trial_id, actor=ACTOR)
             cleared.append(trial_id)
@@ -262,8 +265,18 @@ def clear(ledger: Ledger, files: Files, campaign_id: str) -> list[str]:
             continue
         except NotFound:
             pass
+        _drop_again(ledger, files, job_id)
         ledger.run(_forget, campaign_id, number)
     return cleared
+
+
+def _drop_again(ledger: Ledger, files: Files, job_id: str) -> None:
+    """Drop what a rule no longer keeps of the recording, and the trial needed or made again."""
+    with ledger.read() as con:
+        dropped = [KeptPart(row[0]) for row in con.execute(DROPPED, {"id": job_id}).fetchall()]
+    for part in dropped:
+        with suppress(JobHeld, JobMoved, NotFound):
+            intake.drop_part(ledger, files, job_id, part, actor=ACTOR)
 
 
 STRAYS = """

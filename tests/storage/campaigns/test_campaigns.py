@@ -19,6 +19,7 @@ from storage.campaigns.campaign_states import Budget
 from storage.campaigns.comparison import compare, word_changes
 from storage.campaigns.decisions import DecisionRule
 from storage.campaigns.selection import Selection
+from storage.domain import names
 from storage.domain.clock import new_id
 from storage.domain.errors import (
     BadRequest,
@@ -406,6 +407,20 @@ def test_a_purged_recording_takes_its_proposal_along(office: Office, ledger: Led
     assert not files.exists(stored_as)
     with pytest.raises(NotFound):
         decisions.accept(ledger, files, campaign.id, 1, actor=ACTOR)
+
+
+def test_what_a_rule_drops_meanwhile_does_not_stay_for_the_trial(office: Office, ledger: Ledger, files: Files) -> None:
+    job = office.job()
+    media = names.media_name(job.media_sha256)
+    files.write(media, b"sound")
+    campaign = office.start()
+    trial = office.begin(campaign)
+    assert trial
+    intake.drop_part(ledger, files, job.id, KeptPart.SOURCE, actor="system:retention")
+    assert files.exists(media)
+    office.hear(trial)
+    assert [one.state for one in office.settle(campaign)] == [TrialState.PROPOSED]
+    assert not files.exists(media)
 
 
 def test_words_are_compared_without_case_and_punctuation(office: Office) -> None:
