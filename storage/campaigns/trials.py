@@ -271,7 +271,7 @@ def clear(ledger: Ledger, files: Files, campaign_id: str) -> list[str]:
 
 
 def _drop_again(ledger: Ledger, files: Files, job_id: str) -> None:
-    """Drop what a rule no longer keeps of the recording, and the trial needed or made again."""
+    """Drop what a rule no longer keeps of the recording, which the trial still needed."""
     with ledger.read() as con:
         dropped = [KeptPart(row[0]) for row in con.execute(DROPPED, {"id": job_id}).fetchall()]
     for part in dropped:
