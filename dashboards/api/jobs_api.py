@@ -25,7 +25,7 @@ from dashboards.api import (
 )
 from dashboards.api.corrections import alignment_api
 from dashboards.api.form_upload import form_upload
-from dashboards.api.integrations import batches_api, downloads_api, webhooks_api
+from dashboards.api.integrations import batches_api, downloads_api, s3_events_api, webhooks_api
 from dashboards.api.integrations.downloads_api import DownloadBody, asks_for_a_download, order_download
 from dashboards.api.job_schemas import TAGS, JobBody, JobChange, JobList, Me, ProblemBody, Vocabulary
 from dashboards.api.openapi_document import document_of
@@ -333,6 +333,7 @@ api.include_router(keys_api.router)
 api.include_router(accounts_api.router)
 api.include_router(downloads_api.router)
 api.include_router(batches_api.router)
+api.include_router(s3_events_api.router)
 api.include_router(campaigns_api.router)
 api.include_router(webhooks_api.router)
 api.include_router(event_stream.router)

@@ -55,6 +55,7 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/api/v1/downloads": {"GET": READ},
     "/api/v1/downloads/{download_id}": {"GET": READ, "DELETE": DELETE},
     "/api/v1/batches": {"GET": READ, "POST": WRITE},
+    "/api/v1/s3-events": {"POST": WRITE},
     "/api/v1/batches/{batch_id}": {"GET": READ},
     "/api/v1/batches/{batch_id}/items": {"GET": READ},
     "/api/v1/batches/{batch_id}/cancel": {"POST": WRITE},

@@ -49,6 +49,7 @@ ROUTES: tuple[tuple[str, Traffic], ...] = (
     ("POST /uploads/again", Traffic.UPLOAD),
     ("POST /api/v1/jobs", Traffic.UPLOAD),
     ("POST /api/v1/batches", Traffic.UPLOAD),
+    ("POST /api/v1/s3-events", Traffic.UPLOAD),
     ("POST /v1/audio/*", Traffic.UPLOAD),
     ("POST /asr", Traffic.UPLOAD),
     ("POST /detect-language", Traffic.UPLOAD),
