@@ -8,11 +8,11 @@ import hashlib
 import json
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from dashboards.http.error_responses import bad_request
 from dashboards.http.identity import caller_of
@@ -29,16 +29,12 @@ from storage.jobs.batches import NewItem
 router = APIRouter(tags=["batches"])
 MOST_RECORDS = 1000
 NAME = "S3 events"
-EXAMPLE = {
-    "Records": [
-        {
-            "eventName": "s3:ObjectCreated:Put",
-            "s3": {
-                "bucket": {"name": "recordings"},
-                "object": {"key": "2026/talk+1.mp3", "size": 5_242_880, "eTag": "5d41402abc4b2a76b9719d911017c592"},
-            },
-        }
-    ]
+EXAMPLE: dict[str, Any] = {
+    "eventName": "s3:ObjectCreated:Put",
+    "s3": {
+        "bucket": {"name": "recordings"},
+        "object": {"key": "2026/talk+1.mp3", "size": 5_242_880, "eTag": "5d41402abc4b2a76b9719d911017c592"},
+    },
 }
 CREATED = "ObjectCreated:"
 CREATED_IN_EVENTBRIDGE = "Object Created"
@@ -81,9 +77,7 @@ class S3Message(BaseModel):
     Other fields are not looked at.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
-
-    records: list[S3Record] | None = Field(None, alias="Records", max_length=MOST_RECORDS)
+    records: list[S3Record] | None = Field(None, alias="Records", max_length=MOST_RECORDS, examples=[[EXAMPLE]])
     detail_type: str | None = Field(None, alias="detail-type", max_length=200)
     detail: S3Change | None = None
     event: str | None = Field(None, alias="Event", max_length=200, description="`s3:TestEvent` is answered, only.")
@@ -123,7 +117,7 @@ async def take_s3_events(
     language: Annotated[str | None, Query(max_length=40)] = None,
     diarize: Annotated[bool, Query(description="Identify the speakers, if a worker can.")] = False,
 ) -> S3EventOutcome:
-    """Get and transcribe the objects that a bucket says were created; the response is 202 at once.
+    """Get and transcribe the objects that a bucket announces; the response is 202.
 
     The buckets are those that an administrator listed for the caller, whose key needs the scope `batch`. A message that
     is sent again makes nothing twice; other events, empty objects and folders are left aside.
