@@ -65,7 +65,7 @@ release: $(UV)  ## build the wheel, its SBOM (CycloneDX) and the licences of all
 	$(UV) export --quiet --locked --all-extras --no-default-groups --format cyclonedx1.5 --preview-features sbom-export -o dist/sbom.json
 	{ $(UV) run --isolated --locked --all-extras --no-default-groups --with pip-licenses==5.5.5 \
 	  pip-licenses --format=markdown --with-urls --ignore-packages pip-licenses prettytable wcwidth; \
-	  printf '\nIn the pages:\n\n'; cat dashboards/components/vendor/README.txt; } > dist/LICENCES.md
+	  printf '\nIn the pages:\n\n'; cat dashboards/components/vendor/README.txt dashboards/static/fonts/README.txt dashboards/static/fonts/OFL.txt; } > dist/LICENCES.md
 
 format: install  ## let ruff mend what it can
 	$(RUN) ruff check --fix .

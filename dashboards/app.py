@@ -42,6 +42,7 @@ from dashboards.http.pwa import Shell
 from dashboards.http.rate_limits import RateLimits
 from dashboards.http.response_headers import Headers
 from dashboards.http.route_methods import NoPage
+from dashboards.http.static_files.streamlit_files import StaticFirst
 from dashboards.http.websocket_fast_path import Straight
 from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
@@ -108,6 +109,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None, lim
             Middleware(Straight),
             Middleware(Bounded),
             Middleware(Shell),
+            Middleware(StaticFirst, modules=modules.MODULES, below=modules.url_of("")),
         ],
         exception_handlers=error_responses.HANDLERS,
         on_script_error=on_script_error,

@@ -23,6 +23,7 @@ from storage.domain.errors import NotFound
 
 HERE = Path(__file__).parents[1]
 SHELL = HERE / "static" / "shell"
+FONT = next((HERE / "static" / "fonts").glob("TranscriberSans.*.woff2"))
 ICONS = {"icon-192.png": "192x192", "icon-512.png": "512x512"}
 MASKABLE = {"maskable-192.png": "192x192", "maskable-512.png": "512x512"}
 ASSETS: dict[str, Path] = {
@@ -31,8 +32,10 @@ ASSETS: dict[str, Path] = {
     "unsent_store.js": HERE / "components" / "uploader" / "unsent_store.js",
     "shell.js": SHELL / "shell.js",
     **{name: SHELL / "icons" / name for name in (*ICONS, *MASKABLE, "apple-touch-icon.png")},
+    f"fonts/{FONT.name}": FONT,
 }
 HTML_TAG = b'<html lang="en"'
+FONT_OF_STREAMLIT = re.compile(rb'<link\s+rel="preload"[^>]*\.woff2"[^>]*/>')
 TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
 CALM = """
       .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
@@ -55,6 +58,7 @@ SIDEBAR = """
     """
 """The sidebar's place is kept for those who have a session."""
 HEAD = """<title>{app}</title>
+    <link rel="preload" href="{site}/assets/fonts/{font}" as="font" type="font/woff2" crossorigin />
     <link rel="manifest" href="{site}/manifest.webmanifest" crossorigin="use-credentials" />
     <link rel="apple-touch-icon" href="{site}/assets/apple-touch-icon.png" />
     <meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)" />
@@ -69,6 +73,7 @@ FOOT = """<link rel="stylesheet" href="{site}/assets/app.css" /></body>"""
 """Behind Streamlit's own styles, so that ours win; a style that comes with the first script run moves everything."""
 ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @cache
@@ -76,7 +81,7 @@ def head_of(site: str, language: str, *, has_session: bool) -> bytes:
     """Return the tags for the page of an app at this path, in a language."""
     with translation.speaking(language):
         words = {"about": strings.ABOUT, "no_websocket": strings.NO_WEBSOCKET}
-    return HEAD.format(app=strings.APP, site=site, calm=CALM + SIDEBAR * has_session, **words).encode()
+    return HEAD.format(app=strings.APP, site=site, font=FONT.name, calm=CALM + SIDEBAR * has_session, **words).encode()
 
 
 @cache
@@ -158,6 +163,7 @@ async def _send_dressed(held: list[Message], send: Send, scope: Scope) -> None:
     headers = MutableHeaders(scope=start)
     if ROOT in page:
         language, has_session = _asked_for(scope), f"{COOKIE}=" in Headers(scope=scope).get("cookie", "")
+        page = FONT_OF_STREAMLIT.sub(b"", page)
         page = TITLE.sub(lambda _: head_of(site_path(""), language, has_session=has_session), page, count=1)
         page = page.replace(b"</body>", FOOT.format(site=site_path("")).encode(), 1)
         page = page.replace(HTML_TAG, HTML_TAG.replace(b"en", language.encode()), 1)
@@ -202,8 +208,9 @@ async def asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in ASSETS or not os.path.isfile(ASSETS[name]):  # noqa: ASYNC240, PTH113 - a stat of our own file
         raise NotFound("file", name)
-    kind = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}.get(ASSETS[name].suffix)
-    return FileResponse(ASSETS[name], media_type=kind, headers=FRESH)
+    kinds = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css", ".woff2": "font/woff2"}
+    headers = FOREVER if ASSETS[name] == FONT else FRESH
+    return FileResponse(ASSETS[name], media_type=kinds.get(ASSETS[name].suffix), headers=headers)
 
 
 async def share(_: Request) -> Response:

@@ -80,7 +80,7 @@ def test_nobody_gets_in_by_the_other_spelling(below: Site, seen: str) -> None:
 def test_the_page_loads_everything_from_below_the_path(below: Site) -> None:
     page = below.client.get("/", headers=PAGE).text
     found = OURS.findall(page)
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(path.startswith(f"{BELOW}/") and below.client.get(path).status_code == 200 for path in found)
     manifest = below.client.get(f"{BELOW}/manifest.webmanifest").json()
     places = [manifest["id"], manifest["start_url"], manifest["scope"], manifest["share_target"]["action"]]

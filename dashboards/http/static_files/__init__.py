@@ -1,0 +1,1 @@
+"""Files that never change under their addresses, compressed once."""
