@@ -5,11 +5,12 @@ Prefect's client is imported on the first request, in a thread: it takes two sec
 
 import asyncio
 import importlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from storage.domain.records import Job, Lane
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, State, WorkPool, WorkQueue
+    from prefect.context import SettingsContext
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ MODULES = (
     "prefect.client.orchestration",
     "prefect.client.schemas.filters",
     "prefect.client.schemas.objects",
+    "prefect.context",
     "prefect.exceptions",
     "prefect.settings",
     "prefect.states",
@@ -75,9 +78,7 @@ class PrefectRuns:
     async def __aenter__(self) -> Self:
         for name in MODULES:
             await asyncio.to_thread(importlib.import_module, name)
-        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-
-        self._stack.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))  # the caller retries
+        self._stack.enter_context(_without_retries())
         self._client = await self._stack.enter_async_context(_client(self._api_url))
         return self
 
@@ -259,7 +260,26 @@ def _client(api_url: str | None) -> "PrefectClient":
         api_url or api.url or DEFAULT_API,
         auth_string=api.auth_string.get_secret_value() if api.auth_string else None,
         api_key=api.key.get_secret_value() if api.key else None,
+        httpx_settings=None if api.tls_insecure_skip_verify else {"verify": _authorities(api.ssl_cert_file)},
     )
+
+
+def _without_retries() -> "SettingsContext":
+    """Return Prefect's settings without retries by its client, since the caller retries.
+
+    `temporary_settings` would read and check all 300 settings again.
+    """
+    from prefect.context import SettingsContext, get_settings_context
+
+    now = get_settings_context()
+    client = now.settings.client.model_copy(update={"max_retries": 0})
+    return SettingsContext(profile=now.profile, settings=now.settings.model_copy(update={"client": client}))
+
+
+@cache
+def _authorities(file: str | None) -> ssl.SSLContext:
+    """Read the certificates of a file, or else the usual ones, once for all clients; it takes a while."""
+    return ssl.create_default_context(cafile=file) if file else httpx.create_ssl_context()
 
 
 def _run(run: "FlowRun") -> PrefectRun:

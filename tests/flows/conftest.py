@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
-    """Return what `condition` gives once that is true."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
+    """Return what `condition` gives once that is true; the longer it takes, the less often it is asked."""
+    began = time.monotonic()
+    while (waited_s := time.monotonic() - began) < within_s:
         if found := condition():
             return found
-        time.sleep(0.02)
+        time.sleep(min(0.02 + waited_s / 10, 0.25))
     raise AssertionError(f"not so within {within_s} s: {condition}")
 
 

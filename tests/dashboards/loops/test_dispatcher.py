@@ -39,7 +39,7 @@ from tests.factories import accept, heartbeat
 READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prefect_api() -> Iterator[str]:
     """A Prefect server of the tests' own, that knows our deployments."""
     with prefect_test_harness(server_startup_timeout=120):
