@@ -278,7 +278,7 @@ def _without_retries() -> "SettingsContext":
 
 @cache
 def _authorities(file: str | None) -> ssl.SSLContext:
-    """Read the certificates of a file, or else the usual ones, once for all clients; it takes a while."""
+    """Read the certificates of a file, or else the usual ones, once for all clients."""
     return ssl.create_default_context(cafile=file) if file else httpx.create_ssl_context()
 
 
