@@ -24,19 +24,45 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def settings(tmp_path: Path, seeded: Path) -> Settings:
-    """Settings of a data dir whose ledger knows some people."""
-    made = make_settings(tmp_path)
+def seeded_settings(folder: Path, seeded: Path) -> Settings:
+    made = make_settings(folder)
     made.storage.data_dir.mkdir()
     shutil.copyfile(seeded, made.storage.ledger_path)
     return made
 
 
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Site]:
+    """One app for the tests of a module that bears the mark `shared_site`: starting one takes 0.2 s."""
+    with running(seeded_settings(tmp_path_factory.mktemp("shared"), seeded)) as started:
+        yield started
+
+
+def shared_by(request: pytest.FixtureRequest) -> Site | None:
+    """Return the module's app for a test that may share it, as a client that nobody has used yet."""
+    node, used = request.node, request.node.fixturenames
+    shares = node.get_closest_marker("shared_site") and not node.get_closest_marker("own_site")
+    if not shares or "site" not in used or "served" in used:
+        return None
+    found: Site = request.getfixturevalue("shared_site")
+    found.client.cookies.clear()
+    return found
+
+
 @pytest.fixture
-def site(settings: Settings) -> Iterator[Site]:
-    """The real app on a real ledger in a folder of the test's own."""
-    with running(settings) as started:
+def settings(request: pytest.FixtureRequest, tmp_path: Path, seeded: Path) -> Settings:
+    """Settings of a data dir whose ledger knows some people."""
+    shared = shared_by(request)
+    return shared.settings if shared else seeded_settings(tmp_path, seeded)
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The real app on a real ledger in a folder of the test's own, or of the module's."""
+    if shared := shared_by(request):
+        yield shared
+        return
+    with running(request.getfixturevalue("settings")) as started:
         yield started
 
 

@@ -23,6 +23,22 @@ from tests.conftest import PLAIN, TINY_MODEL
 ROOT = Path(__file__).parents[2]
 SMALL_FLOWS = ("mark", "lethal", "patient")
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+ENDS = contextlib.ExitStack()
+"""Ends the server and its workers."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """End the server with the last test that needs it: there are others for minutes, and it is never quite idle."""
+    yield
+    if item is last_with_server(item.session):
+        ENDS.close()
+
+
+@cache
+def last_with_server(session: pytest.Session) -> pytest.Item | None:
+    found = (item for item in reversed(session.items) if "server_process" in getattr(item, "fixturenames", ()))
+    return next(found, None)
 
 
 def free_port() -> int:
@@ -116,12 +132,11 @@ def server_process(surroundings: dict[str, str]) -> Iterator[subprocess.Popen[by
     """The Prefect server, started and perhaps not there yet."""
     port = surroundings["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
     command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", port]
-    with (
-        Path(surroundings["PREFECT_HOME"], "server.log").open("wb") as log,
-        subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=log, stderr=log) as process,
-    ):
+    with ENDS, Path(surroundings["PREFECT_HOME"], "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=log, stderr=log)
+        ENDS.callback(process.wait)
+        ENDS.callback(process.terminate)
         yield process
-        process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -176,7 +191,6 @@ def start_worker(
 
     Python code may come `first`.
     """
-    started: list[Worker] = []
 
     def start(pool: str, first: str = "") -> Worker:
         log = tmp_path_factory.mktemp("worker") / "log"
@@ -184,13 +198,12 @@ def start_worker(
         command = [sys.executable, "-c", f"{first}\n{work}"]
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=out, stderr=out)
-        started.append(Worker(process=process, log=log))
-        return started[-1]
+        ENDS.callback(process.wait)
+        ENDS.callback(process.kill)
+        return Worker(process=process, log=log)
 
-    yield start
-    for worker in started:
-        worker.process.kill()
-        worker.process.wait()
+    with ENDS:
+        yield start
 
 
 @pytest.fixture(scope="session")

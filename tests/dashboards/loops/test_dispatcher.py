@@ -1,6 +1,9 @@
 """Dispatching to a real Prefect server, and recovering lost runs; workers are simulated."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,9 +13,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Running
-from prefect.testing.utilities import prefect_test_harness
 
 from dashboards.clients.prefect_runs import CLIP_S, DeploymentMissing, PrefectRuns, deployment_of, unless_busy
 from dashboards.loops import reconciler as reconcile
@@ -35,18 +36,26 @@ from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
 from tests.factories import accept, heartbeat
+from tests.flows.conftest import answers, free_port, until
 
 READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
 
 
 @pytest.fixture(scope="module")
-def prefect_api() -> Iterator[str]:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server of the tests' own, that knows our deployments."""
-    with prefect_test_harness(server_startup_timeout=120):
-        url = PREFECT_API_URL.value()
-        assert url is not None
-        deploy.apply(url)
-        yield url
+    port, home = free_port(), tmp_path_factory.mktemp("prefect")
+    url = f"http://127.0.0.1:{port}/api"
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", str(port)]
+    own = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    with (home / "log").open("wb") as log, subprocess.Popen(command, env=env | own, stdout=log, stderr=log) as process:
+        try:
+            until(lambda: answers(f"{url}/health"), within_s=120)
+            deploy.apply(url)
+            yield url
+        finally:
+            process.terminate()
 
 
 @pytest.fixture

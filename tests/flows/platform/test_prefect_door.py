@@ -8,8 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prefect.server.api.server import create_api_app
-from prefect.server.utilities import subscriptions
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -111,6 +109,8 @@ def rotate(folder: Path, *, until: datetime) -> None:
 
 async def test_prefects_server_answers_through_a_rotation(kept: RotatingSecret, tmp_path: Path) -> None:
     """Prefect's own API checks the secret that it started with."""
+    from prefect.server.api.server import create_api_app  # here: it takes seconds, in each process that collects
+
     started_with = kept.current().get_secret_value()
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: started_with}):
         app = PrefectDoor(
@@ -140,6 +140,8 @@ async def test_prefects_server_answers_through_a_rotation(kept: RotatingSecret, 
 
 
 def test_prefects_websockets_open_through_a_rotation(kept: RotatingSecret, tmp_path: Path) -> None:
+    from prefect.server.utilities import subscriptions
+
     async def news(websocket: WebSocket) -> None:
         """Accept as Prefect's endpoints do."""
         await subscriptions.accept_prefect_socket(websocket)
