@@ -7,6 +7,8 @@ import time
 import zipfile
 from collections.abc import Callable
 
+import pytest
+
 from dashboards.api.account_export import archive
 from dashboards.runtime import context
 from dashboards.runtime.limits import Limits
@@ -19,6 +21,8 @@ from storage.maintenance import account_deletion
 from tests.dashboards.desk import Desk
 from tests.dashboards.site import ORIGIN, PASSWORD, Site
 from tests.factories import accept
+
+pytestmark = pytest.mark.shared_site
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -86,6 +90,7 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(site: Site) -> None:
     assert row["subject"].startswith("'=")
 
 
+@pytest.mark.own_site
 def test_whoever_leaves_is_gone_with_all_uploads(site: Site) -> None:
     ada = site.user()
     site.sign_in()
@@ -113,6 +118,7 @@ def leaving_now() -> list[str]:
         return account_deletion.who(con)
 
 
+@pytest.mark.own_site
 def test_limits_hold_wherever_recordings_come_in(site: Site, tone: Callable[..., bytes]) -> None:
     sound = tone(1.0)
     ada = site.user()

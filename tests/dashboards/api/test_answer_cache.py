@@ -22,6 +22,8 @@ from tests.dashboards.served import Served, secret_of
 from tests.dashboards.site import Site
 from tests.factories import accept, job_in
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def job(site: Site) -> Job:
@@ -57,6 +59,7 @@ def test_an_answer_is_kept_until_anything_is_committed(site: Site, job: Job) -> 
     assert 'transcriber_answer_cache_total{result="hit"} 6.0' in site.client.get("/metrics", headers=site.worker).text
 
 
+@pytest.mark.own_site
 def test_who_asks_is_kept_until_the_role_changes(site: Site) -> None:
     ada = site.user("ada")
     key = site.key_of(ada)
@@ -66,6 +69,7 @@ def test_who_asks_is_kept_until_the_role_changes(site: Site) -> None:
     assert site.client.get("/api/v1/me", headers=key).json()["role"] == "reader"
 
 
+@pytest.mark.own_site
 def test_answers_are_never_kept_for_others(site: Site, job: Job) -> None:
     people = {name: site.key_of(site.user(name)) for name in ("ada", "bob", "root")}
     lesser = site.key_of(site.user("root"), scopes=(Scope.READ,))

@@ -3,12 +3,16 @@
 import io
 import zipfile
 
+import pytest
+
 from dashboards.runtime import context
 from storage.domain.export_formats import USUAL_FORMATS
 from storage.domain.records import Job, JobState
 from storage.jobs import job_store
 from tests.dashboards.site import Site
 from tests.factories import job_in
+
+pytestmark = pytest.mark.shared_site
 
 
 def ready(site: Site, owner: str, name: str) -> Job:

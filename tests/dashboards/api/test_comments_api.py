@@ -15,6 +15,8 @@ from storage.ledger import audit
 from tests.dashboards.site import Site
 from tests.factories import job_in
 
+pytestmark = pytest.mark.shared_site
+
 COMMENT = {"start_s": 1.5, "end_s": 3.0, "quote": "the ferry leaves", "text": "Nine?"}
 HIGHLIGHT = {"start_s": 62.5, "end_s": 63.0, "quote": "the *blue* folder", "colour": "blue"}
 
@@ -82,6 +84,7 @@ def test_highlights_are_listed_recoloured_and_exported_with_times(site: Site, jo
     assert site.client.get(url, headers=ada).json() == []
 
 
+@pytest.mark.own_site
 def test_an_account_takes_its_comments_along_also_those_elsewhere(site: Site, job: Job) -> None:
     bob = site.key_of(site.user("bob"))
     site.client.post(f"/api/v1/jobs/{job.id}/comments", headers=bob, json=COMMENT)

@@ -17,6 +17,8 @@ from tests.dashboards.served import Served, secret_of
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
 
+pytestmark = pytest.mark.shared_site
+
 
 def test_pages_get_arrays_of_news_with_the_row_in_them(site: Site) -> None:
     site.sign_in("ada")

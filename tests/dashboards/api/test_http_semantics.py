@@ -13,6 +13,8 @@ from storage.domain.records import JobState
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
 
+pytestmark = pytest.mark.shared_site
+
 SHELL = '<div id="root">'
 
 

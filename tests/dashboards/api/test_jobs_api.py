@@ -22,6 +22,8 @@ from storage.remote.service_tokens import operator_token
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import DirectReporter, job_in
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def ada(site: Site) -> dict[str, str]:
@@ -120,6 +122,7 @@ def test_the_same_key_makes_one_job(site: Site, ada: dict[str, str], tone: Calla
     assert first == second
 
 
+@pytest.mark.own_site
 def test_the_same_key_with_another_recording_or_other_options_is_refused(
     site: Site, ada: dict[str, str], tone: Callable[..., bytes]
 ) -> None:
@@ -136,6 +139,7 @@ def test_the_same_key_with_another_recording_or_other_options_is_refused(
     assert len(site.client.get("/api/v1/jobs", headers=ada).json()["jobs"]) == 1
 
 
+@pytest.mark.own_site
 def test_jobs_are_listed_by_pages_newest_first(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     made = [submit(site, ada, tone()).json()["id"] for _ in range(5)][::-1]
     first = site.client.get("/api/v1/jobs?limit=3", headers=ada).json()
@@ -145,6 +149,7 @@ def test_jobs_are_listed_by_pages_newest_first(site: Site, ada: dict[str, str], 
     assert second["next"] is None
 
 
+@pytest.mark.own_site
 def test_jobs_are_listed_by_state(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     failed, _ = (submit(site, ada, tone()).json()["id"] for _ in range(2))
     fail(failed)
@@ -152,6 +157,7 @@ def test_jobs_are_listed_by_state(site: Site, ada: dict[str, str], tone: Callabl
     assert [(job["id"], job["error"]) for job in found] == [(failed, "out of luck; try again")]
 
 
+@pytest.mark.own_site
 def test_a_job_is_its_owners_and_the_administrators(
     site: Site, ada: dict[str, str], tone: Callable[..., bytes]
 ) -> None:
@@ -236,6 +242,7 @@ def test_a_reader_may_look_and_not_touch(site: Site, tone: Callable[..., bytes])
     assert site.client.get("/api/v1/me", headers=rex).json()["role"] == "reader"
 
 
+@pytest.mark.own_site
 def test_changes_reach_the_open_pages(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     site.sign_in("ada")
     with site.client.websocket_connect("/events") as page:
@@ -301,6 +308,7 @@ def test_the_page_that_describes_it_takes_everything_from_here(site: Site, ada: 
         assert site.client.get(path, headers=ada).status_code == 200, path
 
 
+@pytest.mark.own_site
 def test_nothing_of_a_job_that_was_never_made_stays(site: Site, ada: dict[str, str]) -> None:
     answer = submit(site, ada, b"no sound at all" * 99, name="notes.txt")
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "audio_unreadable")

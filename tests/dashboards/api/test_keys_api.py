@@ -16,6 +16,8 @@ from storage.domain.scopes import Scope
 from storage.jobs import job_store
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 ALL = [scope.value for scope in Scope]
 
 
@@ -114,6 +116,7 @@ def test_keys_are_listed_by_pages(site: Site, ada: dict[str, str]) -> None:
     assert second["keys"][0]["id"] == made[2]
 
 
+@pytest.mark.own_site
 def test_what_a_key_sends_counts_as_its_own(site: Site, tone: Callable[..., bytes]) -> None:
     ada = site.user("ada")
     key = site.key_of(ada, quota_hours=0.5)

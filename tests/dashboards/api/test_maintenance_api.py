@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from dashboards.runtime import context
 from storage.ledger import audit
 from tests.dashboards.site import Site
+
+pytestmark = pytest.mark.shared_site
 
 PATH = "/api/v1/admin/maintenance"
 

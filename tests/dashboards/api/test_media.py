@@ -20,6 +20,8 @@ from tests.dashboards.api.test_jobs_api import submit
 from tests.dashboards.served import SRT, played_workers, secret_of, serving
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def ada(site: Site) -> dict[str, str]:

@@ -23,6 +23,8 @@ from tests.dashboards.served import Served, played_workers, secret_of
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
 
+pytestmark = pytest.mark.shared_site
+
 TEXT = " ".join(LINES)
 
 

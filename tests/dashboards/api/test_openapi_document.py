@@ -10,6 +10,8 @@ from tests.dashboards.heard import Growing, hear
 from tests.dashboards.http.test_access_middleware import filled
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 HIDDEN = {"/api/docs", "/api/docs/assets/anything", "/api/openapi.json", "/api/v1/jobs/{job_id}/files/{fmt}"}
 ENDLESS = "/v1/events"
 Operation = dict[str, Any]

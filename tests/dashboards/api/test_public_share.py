@@ -25,6 +25,8 @@ from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import serving
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 WEEK = timedelta(days=7)
 
 
@@ -117,6 +119,7 @@ def test_a_link_ends_with_the_account(site: Site) -> None:
     assert [site.client.get(path).status_code for path in (by_ada, by_other)] == [410, 410]
 
 
+@pytest.mark.own_site
 def test_openings_and_downloads_are_in_the_audit_log(site: Site, job: Job) -> None:
     path, ident = share(job)
     site.client.get(path)
@@ -167,6 +170,7 @@ def test_nobody_else_sees_or_ends_everybodys_links(desk: Desk) -> None:
         sharing.end(ada, job.id, made.id)
 
 
+@pytest.mark.own_site
 def test_openings_are_counted_once_a_page(site: Site, job: Job) -> None:
     path, _ = share(job)
     for _ in range(2):
@@ -177,6 +181,7 @@ def test_openings_are_counted_once_a_page(site: Site, job: Job) -> None:
         assert [one.opened for one in share_links.list_of(con, job.id)] == [2]
 
 
+@pytest.mark.own_site
 def test_a_password_comes_first(site: Site, job: Job) -> None:
     path, _ = share(job, password="open sesame")
     asked = site.client.get(path)

@@ -10,6 +10,8 @@ from storage.domain.records import Job
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def job(site: Site) -> Job:

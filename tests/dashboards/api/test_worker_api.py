@@ -23,6 +23,8 @@ from tests.dashboards.site import Site
 from tests.factories import heartbeat
 from tests.storage.maintenance.legacy import LegacyApp
 
+pytestmark = pytest.mark.shared_site
+
 
 def submit(site: Site, data: bytes, **fields: str) -> Job:
     answer = site.client.post(
@@ -45,6 +47,7 @@ def started(job: Job, *, attempt: int = 1) -> Started:
     return Started(job_id=job.id, attempt=attempt, worker="cpu-1")
 
 
+@pytest.mark.own_site
 def test_an_account_without_hours_is_refused_before_its_file_is_probed(site: Site) -> None:
     context.ledger().run(profiles.set_quota, site.user("ada").id, hours=0, size_bytes=None, actor="system:test")
     form: dict[str, Any] = {"files": {"file": ("junk.wav", b"no sound at all")}, "data": {"owner": "ada"}}
@@ -177,6 +180,7 @@ def batch_of_ada(site: Site) -> None:
     site.settings.__dict__["web"] = web
 
 
+@pytest.mark.own_site
 def test_a_worker_makes_jobs_only_for_owners_of_listed_sources(
     site: Site, tone: Callable[..., bytes], batch_of_ada: None
 ) -> None:
@@ -268,6 +272,7 @@ def test_users_are_made_by_the_command_line(site: Site) -> None:
         assert audit.page(con, action="user.create", limit=1)[0].actor == "cli:anna"
 
 
+@pytest.mark.own_site
 def test_a_password_reset_ends_the_users_sessions(site: Site) -> None:
     site.sign_in("ada")
     told = site.client.post("/internal/v1/admin/passwords", json={"name": "ada"}, headers=site.operator).json()
@@ -359,6 +364,7 @@ def test_logs_hold_neither_secrets_nor_names(site: Site, caplog: pytest.LogCaptu
         assert users.by_name(con, "ada") is not None
 
 
+@pytest.mark.own_site
 def test_a_whole_file_takes_the_place_of_its_part(site: Site, tone: Callable[..., bytes]) -> None:
     part = submit(site, tone(1.0), lane="batch")
     other = submit(site, tone(2.0), lane="interactive")
@@ -371,6 +377,7 @@ def test_a_whole_file_takes_the_place_of_its_part(site: Site, tone: Callable[...
         assert [row.actor for row in audit.page(con, subject=part.id)][:2] == ["cli:anna", "cli:anna"]
 
 
+@pytest.mark.own_site
 def test_many_recordings_of_a_batch_are_known_by_their_keys_in_order(
     site: Site, tone: Callable[..., bytes], batch_of_ada: None
 ) -> None:

@@ -22,6 +22,8 @@ from storage.ledger import audit
 from tests.dashboards.provider import CLIENT, SECRET, Provider, provider
 from tests.dashboards.site import Site, running
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def elsewhere() -> Iterator[Provider]:

@@ -15,6 +15,8 @@ from storage.ledger import audit
 from tests.dashboards.auth.test_login import code_of_closing
 from tests.dashboards.site import ORIGIN, PASSWORD, Site
 
+pytestmark = pytest.mark.shared_site
+
 NEW = "a better password"
 
 
@@ -51,6 +53,7 @@ def test_elsewhere_strangers_are_refused(site: Site, registration: Registration)
     assert COOKIE not in site.client.cookies
 
 
+@pytest.mark.own_site
 def test_an_invitation_lets_one_in(site: Site) -> None:
     token = invite(Role.ADMIN)
     assert register(site, token=token).status_code == 200
@@ -65,6 +68,7 @@ def test_closed_is_closed_for_the_invited_too(site: Site) -> None:
     assert register(site, token=token).status_code == 403
 
 
+@pytest.mark.own_site
 def test_a_name_or_password_that_will_not_do_leaves_the_invitation_good(site: Site) -> None:
     token = invite()
     assert register(site, "ADA", token=token).json()["error"]["param"] == "name"
@@ -114,6 +118,7 @@ def rewind(minutes: float) -> None:
         con.execute("UPDATE sessions SET last_seen_at = $then", {"then": utc_now() - timedelta(minutes=minutes)})
 
 
+@pytest.mark.own_site
 def test_asking_how_long_a_session_lasts_does_not_keep_it_alive(site: Site) -> None:
     site.sign_in()
     rewind(30)
@@ -126,6 +131,7 @@ def test_asking_how_long_a_session_lasts_does_not_keep_it_alive(site: Site) -> N
     assert site.client.get("/auth/session").json()["idle_s"] == pytest.approx(12 * 3600, abs=20)
 
 
+@pytest.mark.own_site
 def test_the_password_renews_a_session_and_its_cookie(site: Site) -> None:
     session_id = site.sign_in()
     wrong = site.client.post("/auth/session/renew", data={"password": "wrong"}, headers=ORIGIN)

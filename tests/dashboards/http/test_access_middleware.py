@@ -8,6 +8,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 OPEN = {
     ("GET", "/livez"),
     ("GET", "/readyz"),

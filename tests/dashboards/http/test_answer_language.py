@@ -1,11 +1,15 @@
 """Which language answers have: the reader's in a browser, English for programs."""
 
+import pytest
+
 from dashboards.runtime import context, notify
 from storage.accounts import preferences
 from storage.accounts.preferences import Preferences
 from storage.domain.records import JobState
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
+
+pytestmark = pytest.mark.shared_site
 
 PAGE = {"Accept": "text/html"}
 GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
@@ -53,6 +57,7 @@ def test_a_share_link_speaks_the_visitors_language(site: Site) -> None:
     assert "This link does not exist" in site.client.get("/shared/unknown").text
 
 
+@pytest.mark.own_site
 def test_open_pages_get_the_rows_of_lists_in_their_own_language(site: Site) -> None:
     site.sign_in("ada")
     job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.TRANSCRIBING)

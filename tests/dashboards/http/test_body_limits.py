@@ -12,6 +12,8 @@ from dashboards.http import body_limits
 from dashboards.http.body_limits import MIB, BodyLimit, _Body, limit_of
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 JSON = {"Content-Type": "application/json"}
 
 

@@ -11,6 +11,8 @@ from tests.dashboards.http.test_access_middleware import app_routes
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
 
+pytestmark = pytest.mark.shared_site
+
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 EDIT = {"version": 1, "segments": [{"start_s": 1, "end_s": 2, "text": " Changed."}]}
 NOTE = {"text": "a note"}
@@ -122,6 +124,7 @@ def test_a_colleague_changes_own_notes_and_the_owner_all(site: Site, job: Job) -
     assert site.client.delete(of_bob, headers=ada).status_code == 204
 
 
+@pytest.mark.own_site
 def test_a_colleague_reads_and_others_do_not(site: Site, job: Job) -> None:
     bob, rex = site.key_of(site.user("bob")), site.key_of(site.user("rex"))
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +14,8 @@ from storage.domain.settings import RateLimitSettings, Settings
 from storage.jobs import job_store
 from tests.dashboards.site import UNLIMITED, Site, running
 from tests.factories import heartbeat, job_in
+
+pytestmark = pytest.mark.shared_site
 
 
 def scraped(site: Site) -> dict[str, Metric]:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
 

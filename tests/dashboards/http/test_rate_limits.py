@@ -24,6 +24,8 @@ from storage.ledger import audit
 from tests.dashboards.http.test_access_middleware import app_routes, filled
 from tests.dashboards.site import ORIGIN, Site, running
 
+pytestmark = pytest.mark.shared_site
+
 PAGES = re.compile(r"/(_stcore/.*|assets/.*|auth/(session|session/stay|logout)|shared/(assets/x|x/.*)|component/.*)")
 STREAMLIT = {"/auth/login", "/oauth2callback", "/media/x", "/app/static/x"}
 PAGES_TOO = STREAMLIT | {"/manifest.webmanifest", "/sw.js", "/offline", "/shared/x"}

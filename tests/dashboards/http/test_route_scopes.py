@@ -11,6 +11,8 @@ from storage.domain.scopes import Scope
 from tests.dashboards.http.test_access_middleware import OPEN, app_routes, filled
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 ELSE = {"/v1/{rest:path}", "/api/{rest:path}"}
 """What answers 404 to everything else."""
 ENDLESS = "/api/v1/events"

@@ -26,6 +26,8 @@ from tests.dashboards.nginx import configured, documented_server, free_port, nee
 from tests.dashboards.provider import CLIENT, provider
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
 
+pytestmark = pytest.mark.shared_site
+
 BELOW = "/transcriber"
 PAGE = {"Accept": "text/html"}
 OURS = re.compile(r'(?:href|src)="(/[^"]*)"')

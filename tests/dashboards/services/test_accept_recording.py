@@ -12,6 +12,8 @@ from storage.domain.records import Role, User
 from storage.jobs import job_store
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 NO_RECORDING = b"no sound at all" * 99
 HTTP_ROUTES = ("/api/v1/jobs", "/v1/audio/transcriptions", "/v1/audio/translations")
 
@@ -43,6 +45,7 @@ def test_the_refusal_comes_before_the_body_is_looked_at(site: Site, used_up: Use
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "hours_used_up")
 
 
+@pytest.mark.own_site
 def test_a_request_sent_again_is_given_the_job_that_it_made_whatever_was_used_since(
     site: Site, tone: Callable[..., bytes]
 ) -> None:

@@ -25,6 +25,8 @@ from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
 
+pytestmark = pytest.mark.shared_site
+
 
 class PlayedRuns:
     """Prefect with a worker that runs the deployment's own code, in a thread, once it may."""

@@ -10,6 +10,8 @@ from storage.jobs import intake, job_store
 from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 
 @pytest.fixture
 def growing(site: Site) -> Growing:
@@ -83,6 +85,7 @@ def test_a_job_that_is_cancelled_has_none(site: Site, growing: Growing, ada: dic
     assert "cannot be read along" in answer.json()["error"]["message"]
 
 
+@pytest.mark.own_site
 def test_a_completed_job_gives_its_transcript(site: Site, growing: Growing, ada: dict[str, str]) -> None:
     growing.say(2)
     growing.complete()
@@ -122,6 +125,7 @@ def test_events_tell_of_new_parts(site: Site, growing: Growing) -> None:
     assert (news["job_id"], news["parts"], news["state"]) == (growing.job.id, 1, "transcribing")
 
 
+@pytest.mark.own_site
 def test_a_deleted_job_takes_its_text_so_far_with_it(site: Site, growing: Growing) -> None:
     growing.say(2)
     context.ledger().run(job_store.cancel, growing.job.id, actor="cli:me")

@@ -11,6 +11,8 @@ from tests.dashboards.desk import Desk, button, component, words
 from tests.dashboards.site import Site
 from tests.factories import job_in
 
+pytestmark = pytest.mark.shared_site
+
 
 def sync(desk: Desk) -> None:
     desk.holder.search.sync(desk.ledger)

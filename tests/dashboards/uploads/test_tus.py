@@ -31,6 +31,8 @@ from storage.ledger import audit
 from storage.media import sandbox
 from tests.dashboards.site import ORIGIN, Site
 
+pytestmark = pytest.mark.shared_site
+
 TUS = ORIGIN | {"Tus-Resumable": "1.0.0"}
 BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
 
@@ -141,6 +143,7 @@ def test_an_upload_that_will_not_fit_on_the_disk_is_refused_before_it_begins(
     assert "free some space" in answer.json()["error"]["message"]
 
 
+@pytest.mark.own_site
 def test_what_is_still_to_come_of_other_uploads_is_not_promised_twice(
     signed_in: Site, free_bytes: Callable[[int], None]
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_disk_that_others_fill_keeps_what_is_to_stay_free(signed_in: Site, fre
     assert signed_in.client.head(url, headers=TUS).headers["upload-offset"] == "0"
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_form_that_will_not_fit_on_the_disk_is_refused(
     signed_in: Site, tone: Callable[..., bytes], free_bytes: Callable[[int], None], declared: bool
@@ -191,6 +195,7 @@ def test_a_disk_that_fills_midway_loses_nothing(
     assert job_of(send(signed_in, url, data[1000:], 1000)).media_sha256 == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.own_site
 def test_storage_that_takes_no_more_keeps_the_upload_for_another_try(
     signed_in: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +212,7 @@ def test_storage_that_takes_no_more_keeps_the_upload_for_another_try(
     assert job_of(send(signed_in, url, b"", len(data))).media_bytes == len(data)
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize(
     ("content", "status", "said"),
     [
@@ -440,6 +446,7 @@ def test_a_reader_may_not_upload(site: Site) -> None:
     assert create(site, 100).status_code == 403
 
 
+@pytest.mark.own_site
 def test_an_upload_may_be_given_up(signed_in: Site) -> None:
     url = create(signed_in, 100).headers["location"]
     send(signed_in, url, b"x" * 50)
@@ -448,6 +455,7 @@ def test_an_upload_may_be_given_up(signed_in: Site) -> None:
     assert list(context.current().shelf.folder.iterdir()) == []
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize("ident", ["x", "0" * 31, "0" * 32])
 def test_an_upload_that_is_not_there_is_not_found(signed_in: Site, ident: str) -> None:
     assert signed_in.client.head(f"/uploads/{ident}", headers=TUS).status_code == 404
@@ -510,6 +518,7 @@ def test_offsets_beyond_four_gibibytes_are_whole_numbers_all_the_way(signed_in: 
     assert send(signed_in, url, b"x", 5 << 30).status_code == 409
 
 
+@pytest.mark.own_site
 def test_one_person_reserves_only_a_share_of_the_disk(signed_in: Site, free_bytes: Callable[[int], None]) -> None:
     free_bytes(80 << 20)
     made = [create(signed_in, 10 << 20).status_code for _ in range(8)]
@@ -527,6 +536,7 @@ def test_one_person_reserves_only_a_share_of_the_disk(signed_in: Site, free_byte
     assert "other people's open uploads reserve 40.0 MiB of 50.0 MiB; try again later" in told["message"]
 
 
+@pytest.mark.own_site
 def test_a_file_above_ones_share_says_which_setting(signed_in: Site, free_bytes: Callable[[int], None]) -> None:
     free_bytes(80 << 20)
     answer = create(signed_in, 50 << 20)
@@ -535,6 +545,7 @@ def test_a_file_above_ones_share_says_which_setting(signed_in: Site, free_bytes:
     assert "TRANSCRIBER_UPLOAD_SHARE" in answer.json()["error"]["message"]
 
 
+@pytest.mark.own_site
 def test_what_is_to_come_counts_towards_the_quota(signed_in: Site) -> None:
     ada = signed_in.user()
     context.ledger().run(profiles.set_quota, ada.id, hours=None, size_bytes=3000, actor="system:test")
@@ -543,6 +554,7 @@ def test_what_is_to_come_counts_towards_the_quota(signed_in: Site) -> None:
     assert create(signed_in, 1000).status_code == 201
 
 
+@pytest.mark.own_site
 def test_the_page_offers_what_one_person_may_still_send(signed_in: Site, free_bytes: Callable[[int], None]) -> None:
     shelf, ada = context.current().shelf, signed_in.user().id
     free_bytes(80 << 20)
@@ -552,6 +564,7 @@ def test_the_page_offers_what_one_person_may_still_send(signed_in: Site, free_by
     assert room_for(shelf, "somebody", share=1.0) == 70 << 20
 
 
+@pytest.mark.own_site
 def test_another_version_of_the_protocol_is_refused_with_ours(signed_in: Site, tone: Callable[..., bytes]) -> None:
     url = create(signed_in, len(tone())).headers["location"]
     for version in ({"Tus-Resumable": "0.2.2"}, {}):
@@ -562,6 +575,7 @@ def test_another_version_of_the_protocol_is_refused_with_ours(signed_in: Site, t
     assert signed_in.client.head(url, headers=TUS).headers["upload-offset"] == "0"
 
 
+@pytest.mark.own_site
 def test_the_length_may_come_later(signed_in: Site, tone: Callable[..., bytes]) -> None:
     data = tone()
     told = metadata(filename="live.wav")
@@ -586,6 +600,7 @@ def test_a_length_is_either_known_or_deferred(signed_in: Site, headers: dict[str
     assert signed_in.client.post("/uploads", headers=TUS | headers).status_code == 400
 
 
+@pytest.mark.own_site
 def test_deferring_the_length_does_not_take_more_room(signed_in: Site, free_bytes: Callable[[int], None]) -> None:
     url = signed_in.client.post("/uploads", headers=TUS | {"Upload-Defer-Length": "1"}).headers["location"]
     free_bytes(1000)
@@ -594,6 +609,7 @@ def test_deferring_the_length_does_not_take_more_room(signed_in: Site, free_byte
     assert signed_in.client.patch(url, content=b"", headers=longer).status_code == 507
 
 
+@pytest.mark.own_site
 def test_open_uploads_say_when_they_expire(signed_in: Site, tone: Callable[..., bytes]) -> None:
     made = create(signed_in, len(tone()))
     url = made.headers["location"]
@@ -628,6 +644,7 @@ def test_what_the_server_can_do_needs_no_login(site: Site) -> None:
             assert extension in answer.headers["tus-extension"].split(",")
 
 
+@pytest.mark.own_site
 def test_a_whole_names_its_parts_and_takes_no_bytes(signed_in: Site, tone: Callable[..., bytes]) -> None:
     data = tone()
     parts = [create(signed_in, len(piece), concat="partial").headers["location"] for piece in (data[:99], data[99:])]
@@ -693,6 +710,7 @@ def begin(site: Site, key: str, length: int, *, content: bytes | None = None, **
     return site.client.post("/uploads", content=content, headers=headers | {"Upload-Metadata": told})
 
 
+@pytest.mark.own_site
 def test_a_repeated_creation_finds_the_upload_and_its_job(signed_in: Site, tone: Callable[..., bytes]) -> None:
     data = tone()
     first = begin(signed_in, "monday", len(data))

@@ -16,6 +16,8 @@ from tasks.assembly.text_alignment import aligned_text
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import Site
 
+pytestmark = pytest.mark.shared_site
+
 
 class PlayedRuns:
     """Prefect, which starts a run and says how it is."""
