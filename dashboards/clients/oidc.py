@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from dashboards.clients.outgoing_http import usual_tls
 from storage.domain.errors import ProviderUnreachable, SignInFailed
 from storage.domain.settings import OidcSettings
 
@@ -166,7 +167,7 @@ class Provider:
         if form is not None:
             form, auth = self._signed(form, described or {})
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S) as client:
+            async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, verify=usual_tls()) as client:
                 answer = await client.request(method, url, data=form, auth=auth, headers={"Accept": "application/json"})
             told = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

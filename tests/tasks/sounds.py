@@ -23,8 +23,10 @@ Samples = NDArray[np.float32]
 
 def tone(seconds: float, hz: float = 440.0, rate_hz: int = RATE_HZ, level: float = 0.3) -> Samples:
     """Return a sine, float32 mono."""
-    times = np.arange(round(seconds * rate_hz)) / rate_hz
-    return (level * np.sin(2 * np.pi * hz * times)).astype(np.float32)
+    samples = round(seconds * rate_hz)
+    repeated = min(samples, rate_hz) if float(hz).is_integer() else samples  # whole waves fit into a second
+    times = np.arange(repeated) / rate_hz
+    return np.resize((level * np.sin(2 * np.pi * hz * times)).astype(np.float32), samples)
 
 
 def silence(seconds: float) -> Samples:

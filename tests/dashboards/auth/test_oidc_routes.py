@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
 from dashboards.auth.oidc_routes import COOKIE as STATE_COOKIE
+from dashboards.clients.outgoing_http import usual_tls
 from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime import context
 from storage.accounts import invitations, oidc_identities, registration_policy, sessions, users
@@ -52,7 +53,7 @@ def away(site: Site, to: str = "/") -> str:
     """Begin at the log-in page, let the provider do its part, and return the path that it sends the browser to."""
     began = site.client.get("/auth/oidc/start", params={"next": to}, follow_redirects=False)
     assert began.status_code == 303
-    back = httpx.get(began.headers["location"]).headers["location"]
+    back = httpx.get(began.headers["location"], verify=usual_tls()).headers["location"]
     assert back.startswith("http://testserver/auth/oidc/callback?")
     return back.removeprefix("http://testserver")
 
