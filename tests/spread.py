@@ -22,19 +22,28 @@ FIRST = (
     "tests/dashboards/browser/test_browser_accessible.py",
     "tests/dashboards/browser/test_browser_lists.py",
     "tests/dashboards/browser/test_browser_upload.py",
-    "tests/fuzz/test_fuzz.py",
+    "tests/dashboards/loops/test_dispatcher.py",
     "tests/tasks/models/test_package_index.py",
+    "tests/storage/files/test_s3_bucket.py",
+    "tests/fuzz/test_fuzz.py",
+    "tests/flows/cli/test_main.py",
+    "tests/tasks/models/test_want_of_memory.py",
+    "tests/storage/search/test_ranking.py",
+    "tests/dashboards/services/test_make_exports.py",
+    "tests/dashboards/api/test_openai_api.py",
+    "tests/dashboards/uploads/test_tus.py",
+    "tests/dashboards/loops/test_webhook_sender.py",
+    "tests/flows/cli/test_transcribe_command.py",
+    "tests/dashboards/http/test_walk_of_all_routes.py",
+    "tests/dashboards/http/test_hostile_requests.py",
+    "tests/tasks/diarization/test_speakers.py",
+    "tests/tasks/models/test_hub.py",
+    "tests/tasks/asr/test_language.py",
     "tests/test_recipes.py",
     "tests/test_structure.py",
-    "tests/storage/search/test_ranking.py",
     "tests/tasks/test_same_everywhere.py",
-    "tests/storage/files/test_s3_bucket.py",
-    "tests/flows/runs/test_read_recording.py",
-    "tests/tasks/models/test_want_of_memory.py",
-    "tests/dashboards/loops/test_dispatcher.py",
-    "tests/tasks/asr/test_language.py",
 )
-"""What takes long: none of it should begin when all the rest is over."""
+"""What takes long, the longest first: none of it should begin when all the rest is over."""
 
 
 @cache
