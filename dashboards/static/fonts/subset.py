@@ -2,7 +2,7 @@
 
 Run it after an upgrade of Streamlit, and where a page uses a new icon:
 
-    .venv/bin/python -m pip install fonttools brotli; .venv/bin/python -m dashboards.static.fonts.subset
+    uv run --no-sync --with fonttools --with brotli python -m dashboards.static.fonts.subset
 
 README.txt says what it writes.
 """
