@@ -45,7 +45,7 @@ def cut_icons(source: Path) -> None:
 
     The file has the name of Streamlit's.
     """
-    font = TTFont(source)
+    font = TTFont(source, recalcTimestamp=False)
     known = _ligatures(font)
     names = sorted(known.keys() & set(_literals()))
     letters = {ord(letter) for name in known for letter in name} | {ord(" ")}
@@ -57,7 +57,7 @@ def cut_icons(source: Path) -> None:
 
 def cut_text(source: Path) -> None:
     """Write the characters of app.css under a name with a hash, and name it there."""
-    font, style = TTFont(source), STYLE.read_text(encoding="utf-8")
+    font, style = TTFont(source, recalcTimestamp=False), STYLE.read_text(encoding="utf-8")
     for record in font["name"].names:
         if record.nameID in FAMILY_IDS:
             plain = NAME.replace(" ", "") if record.nameID in {3, 6, 25} else NAME
