@@ -35,7 +35,7 @@ class Part:
 
 CORES = os.cpu_count() or 1
 PLATFORMS = Part(name="platforms", marks="acceptance and not nightly", folder="tests/acceptance", workers=2)
-FAST = Part(name="fast", marks="not acceptance and not nightly", workers=CORES)
+FAST = Part(name="fast", marks="not acceptance and not nightly", workers=CORES + 1)
 BROWSER = Part(name="browser", marks="acceptance and not nightly", folder="tests/dashboards/browser", workers=CORES + 1)
 
 
