@@ -112,13 +112,20 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
         "narrowed": wanted.narrowed,
         "after": after,
         "first": wanted.after is not None,
-        "nothing": strings.NOTHING_FITS if wanted.narrowed else strings.NOTHING[wanted.show],
+        "nothing": _nothing(wanted),
         "languages": [(code, formatting.language(code)) for code in choices.languages],
         "models": list(choices.models),
         "tags": sorted({*choices.tags, *(tag for job in found for tag in job.tags)}),
         "owners": sorted(people.items(), key=lambda one: one[1].casefold()) if owner is None else [],
         "facts": _facts(me, owner),
     }
+
+
+def _nothing(wanted: ListQuery) -> str:
+    """Say why a list has no rows, and what helps."""
+    if wanted.narrowed:
+        return strings.NOTHING_FITS
+    return strings.NOTHING_LEFT if wanted.show == "all" and wanted.after is None else strings.NOTHING[wanted.show]
 
 
 def _action(action: JobAction) -> ListAction:

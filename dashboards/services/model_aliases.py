@@ -11,13 +11,14 @@ def model_for(name: str | None) -> str:
     """Return the model that a client's name means now; without a name, the default model.
 
     Raises:
-        ModelNotFound: it is neither in the table of aliases nor on a worker.
+        ModelNotFound: it is neither in the table of aliases nor on a worker, or could not be had.
     """
     if name is None:
         return AUTO
     models = _aliases().get(name)
     if models is None:
-        if context.workers().has(name) is None or name != display_name(name):
+        state = context.workers().has(name)
+        if state is None or state.state == "failed" or name != display_name(name):
             raise ModelNotFound(name)
         return name
     return next((model for model in models if _is_here(model)), models[-1])

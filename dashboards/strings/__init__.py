@@ -286,6 +286,7 @@ NOTHING: dict[str, str] = {
     "shared": "Nobody has shared a recording with you.",
     "deleted": "Nothing was deleted recently. Deleted recordings stay here for a while and can be restored.",
 }
+NOTHING_LEFT = "There are no recordings any more. Those deleted recently can be restored under “Deleted”."
 NOTHING_FITS = "No recording matches these filters. Clear them to see all."
 
 LIST: dict[str, object] = {

@@ -116,7 +116,7 @@ DUE_RULE = "By the rule for"
 
 
 def rule_subject(kind: RuleKind, name: str) -> str:
-    return _("{kind} ({name})", kind=RULE_KIND[kind], name=name)
+    return _("{kind} ({name})", kind=_(RULE_KIND[kind]), name=name)
 
 
 def rule_keeps(days: float | None) -> str:

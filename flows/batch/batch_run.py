@@ -4,6 +4,7 @@ Nothing of a run has to survive it: a killed one is repeated, and finds what was
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -30,6 +31,10 @@ from storage.files.file_store import Files
 WITH_JOB = {BatchOutcome.ACCEPTED, BatchOutcome.RETRIED, BatchOutcome.KNOWN}
 SAME_CONTENT = "it has the same content as {other}, and so the same job"
 SAME_SOURCE = "an earlier row names the same source; a batch has each file once"
+NO_REJECTS = (
+    "{where} is no file for rejected files, and --overwrite would replace it; name another one that ends with .jsonl, "
+    "or a folder with a slash at the end"
+)
 POLL_S, LONGEST_POLL_S = 1.0, 10.0
 
 
@@ -202,7 +207,7 @@ class BatchRun:
         """Return where rejected files are listed; below a folder the name has the time.
 
         Raises:
-            BadRequest: there is such a file, and it may not be written over.
+            BadRequest: there is such a file, and it may not be written over, or it is the manifest or another kind.
         """
         where = self._plan.rejects
         if not where:
@@ -211,6 +216,8 @@ class BatchRun:
         if not name:
             name = f"rejects-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
         place = self._places.at(base or ("/" if where.startswith("/") else "."), name)
+        if not name.endswith(".jsonl") or _same(place.shown, self._plan.source):
+            raise BadRequest("rejects", NO_REJECTS.format(where=where))
         if place.root.size(place.name) is not None and not self._plan.overwrite:
             raise BadRequest("rejects", f"{where} is there already; name another file, or overwrite it by --overwrite")
         return place
@@ -224,6 +231,13 @@ class BatchRun:
             file.flush()
             place.root.put(place.name, Path(file.name), move=False)
         self._index.keep_result(place.shown, "rejects")
+
+
+def _same(place: str, other: str) -> bool:
+    """Tell whether a path or address is another's, also by a link."""
+    if "://" in place or "://" in other:
+        return place == other
+    return os.path.realpath(place) == os.path.realpath(other)
 
 
 def _brought_on(writer: ResultWriter, row: BatchRow, known: KnownState) -> BatchRow:

@@ -1,5 +1,6 @@
 """Schedules of batches: cron expressions in UTC on the deployment `ingest-batch`."""
 
+import asyncio
 import hashlib
 import json
 from typing import Any
@@ -18,6 +19,7 @@ from storage.domain.settings import Settings
 
 OFF = "off"
 SLUG = "batch-"
+FIELDS = 5
 PLACE = f"/deployments/name/{Deployment.INGEST_BATCH}/{Deployment.INGEST_BATCH}"
 
 
@@ -43,13 +45,16 @@ def set_schedule(cron: str, *, source: str, owner: str, **chosen: Any) -> str:
         before = [each for each in found["schedules"] if each["slug"] == slug]
         if cron == OFF and not before:
             raise NotFound("schedule of", source)
-        for each in before:
-            http.delete(f"{place}/{each['id']}").raise_for_status()
         if cron == OFF:
+            for each in before:
+                http.delete(f"{place}/{each['id']}").raise_for_status()
             return f"the schedule of {source} is ended"
         parameters = {"source": source, "owner": owner} | chosen
         made = {"schedule": {"cron": cron, "timezone": "UTC"}, "active": True, "slug": slug, "parameters": parameters}
-        http.post(place, json=[made]).raise_for_status()
+        if before:  # in one step, so that the one before holds until this one does
+            http.patch(f"{place}/{before[0]['id']}", json=made).raise_for_status()
+        else:
+            http.post(place, json=[made]).raise_for_status()
     return f"{source} is read on the schedule '{cron}', in UTC; end it by --schedule {OFF}"
 
 
@@ -65,17 +70,23 @@ def _prefect(settings: Settings) -> httpx.Client:
 
 
 def _check(cron: str) -> None:
-    """Check a cron expression as the Prefect server does.
+    """Check that a cron expression has five fields and a time that comes.
+
+    Prefect takes a sixth field for seconds, and expressions such as the 30th of February, which it then never runs.
 
     Raises:
         BadRequest: it is none.
     """
     from prefect.client.schemas.schedules import CronSchedule
+    from prefect.server.schemas.schedules import CronSchedule as ServerSchedule
 
+    problem = f"{cron!r} is no time that comes; write minute, hour, day, month and weekday, such as '17 3 * * *'"
+    if len(cron.split()) != FIELDS and not cron.startswith("@"):
+        raise BadRequest("--schedule", problem)
     try:
         CronSchedule(cron=cron, timezone="UTC")
+        asyncio.run(ServerSchedule(cron=cron, timezone="UTC").get_dates(1))
     except ValueError as error:
-        problem = f"{cron!r} is no cron expression; write minute, hour, day, month and weekday, such as '17 3 * * *'"
         raise BadRequest("--schedule", problem) from error
 
 

@@ -19,6 +19,8 @@ from storage.domain.result_template import META
 from storage.domain.tags import split_tags
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
+OTHER_SEPARATORS = ";\t|"
 MAX_ROW_CHARS = 1 << 20
 NOT_BY_ROW = {"cues", "formats"}
 OWN = ("source", "name", "tags")
@@ -140,12 +142,22 @@ def _csv_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
 def _check_header(header: list[str]) -> None:
     if "source" not in header:
         shown = ", ".join(map(repr, header[:10])) or "nothing"
-        raise BadRequest("manifest", f"row 1 has no column 'source', but {shown}; it names the columns")
+        raise BadRequest("manifest", f"row 1 has no column 'source', but {shown}; {_hint(header)}")
     for number, name in enumerate(header, 1):
         if problem := _problem_of(name):
             raise BadRequest("manifest", f"row 1, column {number}: {problem}")
         if header.count(name) > 1:
             raise BadRequest("manifest", f"row 1: the column {name!r} is there twice")
+
+
+def _hint(header: list[str]) -> str:
+    """Return what to do about a first row, such as a spreadsheet's."""
+    first = header[0] if header else ""
+    if "\0" in first or first.startswith(UTF_16):
+        return "save the manifest as UTF-8"
+    if len(header) == 1 and any(mark in first for mark in OTHER_SEPARATORS):
+        return "save the manifest with commas between the columns"
+    return "it names the columns"
 
 
 def _problem_of(name: str) -> str:
@@ -190,7 +202,7 @@ def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
             return WrongRow(number, name, "it is no UTF-8; save the manifest as UTF-8")
     source = values.get("source")
     if not isinstance(source, str) or not source.strip():
-        return WrongRow(number, "source", "it is empty; it names a file")
+        return WrongRow(number, "source", "it is no text that names a file")
     options = {}
     for name in OPTION_TYPES:
         if name in values:

@@ -23,6 +23,10 @@ BESIDE = "beside"
 BESIDE_TEMPLATE = "{stem}.{format}"
 TAKEN = "{target} is there already and is something else; name another target, or overwrite it by --overwrite"
 IS_SOURCE = "{target} is a source of this batch, which is never written over; name another target or template"
+NOT_WRITABLE = (
+    "{target} could not be written ({reason}); check that its folder is there and may be written to, "
+    "then repeat the batch"
+)
 SHARED = "{target} is the place of the result of {other}, too; use {{path}}, {{ext}} or {{job}} in the template"
 
 
@@ -163,7 +167,7 @@ class ResultWriter:
                 return False
             place.root.write(place.name, [data])
         except StorageUnreachable as error:
-            raise StorageUnreachable(place.shown, error.reason) from error
+            raise BadRequest("target", NOT_WRITABLE.format(target=place.shown, reason=error.reason)) from error
         return True
 
 

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, JobHeld, JobMoved, NotFound
-from storage.domain.tags import SEPARATOR, one_tag
+from storage.domain.tags import SEPARATOR, clean_tags
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store, legal_holds
 from storage.jobs.kept_parts import KeptPart
@@ -27,6 +27,9 @@ ACTOR = "system:retention"
 EVERYBODY = "*"
 MOST_AT_ONCE = 1000
 MOST_DAYS = 100_000
+FOR_ALL = "a rule for everybody covers all recordings; leave the name out, or choose job, tag or person"
+NAMELESS = "say which job, tag or person it is for"
+ONE_EACH = "name one tag; each tag has a rule or hold of its own"
 
 
 class RuleKind(StrEnum):
@@ -186,12 +189,18 @@ def subject_of(con: DuckDBPyConnection, kind: RuleKind, given: str) -> str:
 
     Raises:
         NotFound: there is no such account or job.
+        BadRequest: it names nothing, or somebody for a rule that is for everybody, or is no single tag.
     """
+    given = given.strip()
+    if (kind is RuleKind.EVERYBODY) is not (given in {"", EVERYBODY}):
+        raise BadRequest("name", FOR_ALL if kind is RuleKind.EVERYBODY else NAMELESS)
     match kind:
         case RuleKind.EVERYBODY:
             return EVERYBODY
         case RuleKind.TAG:
-            return one_tag(given)
+            if SEPARATOR in given:
+                raise BadRequest("tag", ONE_EACH)
+            return clean_tags((given,))[0]
         case RuleKind.JOB:
             return job_store.get(con, given).id
         case RuleKind.PERSON:

@@ -159,16 +159,20 @@ def test_a_reader_may_not_transcribe(served: Served, tone: Callable[..., bytes])
 
 
 def test_models_are_what_can_be_used_and_never_a_path(client: OpenAI) -> None:
-    context.workers().beat(beat(default_model=ModelState(name="/srv/mine", fingerprint="f00d", state="ready")))
+    mistyped = ModelState(name="nonsuch", fingerprint=None, state="failed")  # a job once asked for it
+    here = ModelState(name="/srv/mine", fingerprint="f00d", state="ready")
+    context.workers().beat(beat(default_model=here, models=(mistyped,)))
     listed = [model.id for model in client.models.list()]
     assert {"whisper-1", "gpt-4o-transcribe", "whisper-large-v3", "large-v3-turbo", "mine"} <= set(listed)
     assert not {"small", "large-v3", "/srv/mine"} & set(listed)  # no worker has the first two
     assert len(listed) == len(set(listed))
     assert client.models.retrieve("mine").id == "mine"
-    for name in ("large-v3", "srv/mine"):
+    for name in ("large-v3", "srv/mine", "nonsuch"):
         with pytest.raises(openai.NotFoundError) as refused:
             client.models.retrieve(name)
         assert refused.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError):
+        client.audio.transcriptions.create(model="nonsuch", file=("talk.wav", b"sound"))
 
 
 @pytest.mark.usefixtures("played")

@@ -72,6 +72,12 @@ def test_a_filter_that_nothing_fits_says_so(desk: Desk) -> None:
     assert [one["key"] for one in given["filters"]] == ["all", "going", "ready", "deleted"]
 
 
+def test_a_list_of_which_all_was_deleted_says_where_it_is(desk: Desk) -> None:
+    ada = desk.user()
+    desk.ledger.run(job_store.delete, desk.job(ada, JobState.COMPLETED).id, actor=ada.actor)
+    assert "restored under “Deleted”" in component(desk.page("jobs", ada), "job_list")["nothing"]
+
+
 def test_older_recordings_are_a_page_away(desk: Desk) -> None:
     ada = desk.user()
     made = [desk.job(ada, name=f"{number}.wav").id for number in range(PAGE_ROWS + 2)]

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.strings import upkeep_texts
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Role, User
+from storage.domain.translation import speaking
 from storage.jobs import legal_holds
 from storage.jobs.kept_parts import KeptPart
 from storage.maintenance import retention
@@ -50,6 +52,11 @@ def test_a_rule_is_added_applied_and_removed(desk: Desk, root: User) -> None:
     button(at, "Remove").click()
     at.run()
     assert rules(desk) == []
+
+
+def test_what_a_rule_is_for_is_in_the_readers_language() -> None:
+    with speaking("de"):
+        assert upkeep_texts.rule_subject(RuleKind.TAG, "x") == "Ein Schlagwort (x)"
 
 
 def test_a_hold_keeps_what_a_rule_would_delete_until_it_is_released(desk: Desk, root: User) -> None:

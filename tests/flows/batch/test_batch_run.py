@@ -155,6 +155,26 @@ def test_a_target_that_is_a_source_or_another_files_is_refused(platform: PlayedP
     assert (folder / "a.wav").read_bytes() == b"a.wav"
 
 
+def test_the_list_of_rejected_files_never_replaces_a_manifest_or_a_recording(
+    platform: PlayedPlatform, folder: Path
+) -> None:
+    (folder / "list.jsonl").write_text('{"source": "a.wav"}\n')
+    (folder / "link.jsonl").symlink_to(folder / "list.jsonl")
+    for rejects in ("list.jsonl", "link.jsonl", "a.wav"):
+        with pytest.raises(BadRequest, match=r"ends with \.jsonl"):
+            run(folder / "list.jsonl", rejects=f"{folder}/{rejects}", overwrite=True)
+    assert (folder / "list.jsonl").read_text() == '{"source": "a.wav"}\n'
+    assert not platform.came
+
+
+def test_a_target_that_cannot_be_written_is_named_rather_than_the_storage(
+    platform: PlayedPlatform, folder: Path
+) -> None:
+    _, reasons = run(folder, dest=f"{folder}/a.wav")
+    assert all("check that its folder is there" in reason for reason in reasons.values())
+    assert len(reasons) == 2
+
+
 def test_a_run_that_does_not_wait_leaves_the_rest_to_the_next_one(
     platform: PlayedPlatform, folder: Path, tmp_path: Path
 ) -> None:

@@ -274,8 +274,11 @@ def test_a_schedule_is_one_of_the_deployment_in_utc_and_outlives_an_upgrade(
         found: dict[str, Any] = server.http.get("/deployments/name/ingest-batch/ingest-batch").raise_for_status().json()
         return found
 
+    ids: set[str] = set()
     for cron in ("17 3 * * *", "18 3 * * *"):
         assert batch("--schedule", cron).exit_code == 0
+        ids.update(made["id"] for made in deployment()["schedules"])
+    assert len(ids) == 1, "a schedule is replaced in one step: there is no moment without one"
     upgraded = tmp_path / "prefect.yaml"
     upgraded.write_text(deploy.PREFECT_YAML.read_text() + "\n# another version\n")
     deploy.apply(server.api_url, path=upgraded)
@@ -287,7 +290,8 @@ def test_a_schedule_is_one_of_the_deployment_in_utc_and_outlives_an_upgrade(
     for wrong in ({"source": ""}, {"source": "/x", "task": "sing"}, {"source": "/x", "langauge": "en"}):
         assert server.http.post(url, json={"parameters": wrong}).status_code == httpx.codes.CONFLICT
 
-    assert isinstance(batch("--schedule", "daily").exception, BadRequest)
+    for never in ("daily", "0 0 30 2 *", "*/1 * * * * *"):  # Prefect takes a date that never comes, and seconds
+        assert isinstance(batch("--schedule", never).exception, BadRequest)
     assert isinstance(batch("--schedule", "17 3 * * *", "--rejects", "/etc/x").exception, NotAllowed)
     assert batch("--schedule", "off").exit_code == 0
     assert deployment()["schedules"] == []

@@ -45,6 +45,9 @@ def test_a_row_has_a_source_options_tags_and_metadata(tmp_path: Path) -> None:
         ("path,language", "row 1 has no column 'source', but 'path', 'language'"),
         ("source,source", "row 1: the column 'source' is there twice"),
         ("", "row 1 has no column 'source', but nothing"),
+        ("source;language", "with commas between the columns"),
+        ("source\tlanguage", "with commas between the columns"),
+        ("\0s\0o\0u\0r\0c\0e", "save the manifest as UTF-8"),
     ],
 )
 def test_wrong_columns_are_refused_and_named(tmp_path: Path, header: str, problem: str) -> None:

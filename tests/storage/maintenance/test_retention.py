@@ -172,6 +172,20 @@ def test_what_cannot_be_a_rule_or_a_hold_is_refused(ledger: Ledger, put: Callabl
         retention.subject_of(con, RuleKind.PERSON, "nobody")
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (RuleKind.EVERYBODY, "ada"),  # it would delete for all what was meant for one
+        (RuleKind.PERSON, "*"),
+        (RuleKind.TAG, "case 7, case 8"),
+        (RuleKind.TAG, "x" * 41),
+    ],
+)
+def test_a_rule_or_hold_that_covers_something_else_is_refused(ledger: Ledger, kind: RuleKind, given: str) -> None:
+    with ledger.read() as con, pytest.raises(BadRequest):
+        retention.subject_of(con, kind, given)
+
+
 def test_a_job_that_is_made_again_is_due_again(
     ledger: Ledger, files: Files, done: Callable[..., Job], put: Callable[..., None]
 ) -> None:
