@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from flows.batch.settled_files import FileState
-from storage.domain.errors import BadRequest, NotStored, StorageUnreachable, TranscriberError, UploadTooLarge
+from storage.domain.errors import BadRequest, NoFiles, NotStored, StorageUnreachable, TranscriberError, UploadTooLarge
 from storage.domain.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SourceReader:
         if first is None:
             hint = "" if recursive else " (try recursive)"
             what = "does not exist or " if "://" in source else ""
-            raise BadRequest("SOURCE", f"{source} {what}holds no files{hint}")
+            raise NoFiles("SOURCE", f"{source} {what}holds no files{hint}")
         return chain([first], found)
 
     def _found(self, source: str, *, recursive: bool) -> Iterator[BatchFile]:

@@ -97,21 +97,21 @@ def batch(  # noqa: PLR0917 - a command's options are its parameters
     headerless = headerless_of(input_format, rate, input_channels)
     send = partial(_send, source, headerless=headerless, wait=wait, **chosen)
     if watch is not None:
-        _watch(send, watch)
+        watch_source(send, watch)
     raise typer.Exit(send())
 
 
-def _watch(send: Callable[[], int], every_s: float) -> NoReturn:
-    """Send again and again until Ctrl-C; what is away now is asked again later."""
+def watch_source(send: Callable[[], int], every_s: float) -> NoReturn:
+    """Send until Ctrl-C; what is empty or away is looked at again later."""
     import time
 
-    from storage.domain.errors import HostUnreachable, LedgerUnreachable, StorageUnreachable
+    from storage.domain.errors import HostUnreachable, LedgerUnreachable, NoFiles, StorageUnreachable
 
     try:
         while True:
             try:
                 send()
-            except (HostUnreachable, LedgerUnreachable, StorageUnreachable) as error:
+            except (HostUnreachable, LedgerUnreachable, NoFiles, StorageUnreachable) as error:
                 typer.echo(f"transcriber: {error}; looking again in {every_s:g} s", err=True)
             time.sleep(every_s)
     except KeyboardInterrupt:

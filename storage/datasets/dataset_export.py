@@ -24,7 +24,7 @@ from storage.datasets.dataset_manifest import DatasetManifest, Partition, column
 from storage.datasets.dataset_place import DatasetPlace
 from storage.datasets.dataset_schema import DATASET_VERSION, DATASETS, Dataset
 from storage.domain.clock import utc_now
-from storage.domain.errors import DatasetsOfAnother, DatasetsRunning
+from storage.domain.errors import DatasetsOfAnother, DatasetsRunning, DatasetsUnreachable, StorageUnreachable
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 
@@ -59,10 +59,14 @@ def export(
     Raises:
         DatasetsRunning: another export of this process is running.
         DatasetsOfAnother: the place has the datasets of another ledger; `full` replaces them.
-        StorageFull, StorageUnreachable: the place does not take them; what is there stays readable.
+        NoDatasetPlace: the place has a manifest of something else.
+        StorageFull, DatasetsUnreachable: the place does not take them; what is there stays readable.
     """
     with _alone(ledger.path) as work:
-        done = _Export(ledger=ledger, place=place, work=work, full=full, device_hour_cost=device_hour_cost).run()
+        try:
+            done = _Export(ledger=ledger, place=place, work=work, full=full, device_hour_cost=device_hour_cost).run()
+        except StorageUnreachable as error:
+            raise DatasetsUnreachable(place.url, error.reason) from error
     told = {"url": done.url, "partitions": len(done.written), "deleted": len(done.deleted), "rows": done.rows}
     ledger.run(audit.record, actor=actor, action="datasets.export", subject="datasets", detail=told | {"full": full})
     return done
@@ -95,6 +99,8 @@ class _Export:
 
     def run(self) -> Exported:
         began, before, there = utc_now(), self.place.manifest(), self.place.partitions()
+        if before is None:
+            self.place.check_unclaimed(there)
         known = self._known(before, there)
         with self.ledger.read() as con:
             origin, audit_rows = origin_of(con), audit.head(con)[0]

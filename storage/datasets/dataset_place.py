@@ -10,15 +10,20 @@ from pydantic import ValidationError
 
 from storage.datasets.dataset_manifest import MANIFEST, DatasetManifest, Partition
 from storage.datasets.dataset_schema import BY_NAME
-from storage.domain.errors import BadRequest, NotStored
+from storage.domain.errors import BadRequest, NoDatasetPlace, NotStored
 from storage.domain.records import from_json, to_json
 from storage.domain.settings import Settings
+from storage.domain.translation import marked
 from storage.files.file_store import Files
 
 logger = logging.getLogger(__name__)
 FOLDER = "datasets"
 OURS = re.compile(rf"(?P<dataset>{'|'.join(BY_NAME)})/year=\d{{4}}/month=\d{{1,2}}/(?P=dataset)\.parquet")
 MAX_MANIFEST_BYTES = 64 << 20
+
+
+OWN_FILES = marked("it has the platform's own files")
+OTHER_MANIFEST = marked("it has a manifest.json of something else")
 
 
 class DatasetPlace:
@@ -41,7 +46,13 @@ class DatasetPlace:
 
         Raises:
             BadRequest: it cannot be opened.
+            NoDatasetPlace: the platform's own files are there.
         """
+        if "://" in url and not url.partition("://")[2].strip("/"):
+            raise BadRequest("to", f"{url[:200]!r} names no bucket; write s3://bucket/prefix")
+        own = (settings.storage.root_url, str(settings.storage.data_dir.absolute()))
+        if _location(url) in map(_location, own):
+            raise NoDatasetPlace(url[:200], OWN_FILES)
         endpoint = settings.datasets.datasets_endpoint_url or settings.storage.storage_endpoint_url
         try:
             return cls(Files(url, endpoint))
@@ -63,6 +74,15 @@ class DatasetPlace:
         except ValidationError:
             logger.warning("the manifest of the datasets in %s cannot be read; all are exported again", self.url)
             return None
+
+    def check_unclaimed(self, there: set[str]) -> None:
+        """Check that a place without partitions has no manifest of something else.
+
+        Raises:
+            NoDatasetPlace: it has, and the export would replace that.
+        """
+        if not there and self.files.exists(self._prefix + MANIFEST):
+            raise NoDatasetPlace(self.url, OTHER_MANIFEST)
 
     def keep_manifest(self, manifest: DatasetManifest) -> None:
         """Replace the manifest, atomically."""
@@ -123,3 +143,9 @@ class DatasetPlace:
         for folder in cache.iterdir():
             if folder.name not in current:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _location(url: str) -> str:
+    """Return a place in one form, so that two names of one folder are equal."""
+    local = url.removeprefix("file://")
+    return url.rstrip("/") if "://" in local else os.path.realpath(local)

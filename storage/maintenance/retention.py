@@ -16,6 +16,7 @@ from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, JobHeld, JobMoved, NotFound
 from storage.domain.tags import SEPARATOR, clean_tags
+from storage.domain.translation import marked
 from storage.files.file_store import Files
 from storage.jobs import intake, job_store, legal_holds
 from storage.jobs.kept_parts import KeptPart
@@ -27,9 +28,9 @@ ACTOR = "system:retention"
 EVERYBODY = "*"
 MOST_AT_ONCE = 1000
 MOST_DAYS = 100_000
-FOR_ALL = "a rule for everybody covers all recordings; leave the name out, or choose job, tag or person"
-NAMELESS = "say which job, tag or person it is for"
-ONE_EACH = "name one tag; each tag has a rule or hold of its own"
+FOR_ALL = marked("a rule for everybody covers all recordings; leave the name out, or choose job, tag or person")
+NAMELESS = marked("say which job, tag or person it is for")
+ONE_EACH = marked("name one tag; each tag has a rule or hold of its own")
 
 
 class RuleKind(StrEnum):

@@ -1,6 +1,7 @@
 """Errors of datasets and of queries over them."""
 
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.errors.storage_errors import StorageUnreachable
 from storage.domain.translation import gettext as _
 
 
@@ -43,6 +44,36 @@ class DatasetsOfAnother(TranscriberError):
             "{url} has the datasets of another ledger; export to another place, or replace them with --full",
             url=self.url,
         )
+
+
+class DatasetsUnreachable(StorageUnreachable):
+    """The place of datasets did not answer, or takes no files."""
+
+    code = "datasets_unreachable"
+
+    def __str__(self) -> str:
+        return _(
+            "the datasets could not be written to {url} ({reason}); check that the place is there and takes files, "
+            "then export again",
+            url=self.name,
+            reason=self.reason,
+        )
+
+
+class NoDatasetPlace(TranscriberError):
+    """A place of an export has files of something else.
+
+    An export would replace them, or mingle with them.
+    """
+
+    status, code = 409, "no_dataset_place"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return _("{url} is no place for datasets: {reason}; name an empty folder", url=self.url, reason=_(self.reason))
 
 
 class QueryRefused(TranscriberError):

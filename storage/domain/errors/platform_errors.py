@@ -47,6 +47,10 @@ class BadSetting(BadRequest):
     status, code = 422, "bad_setting"
 
 
+class NoFiles(BadRequest):
+    """A batch's source holds no files now."""
+
+
 class KeyReused(BadRequest):
     """An idempotency key that was used for another request."""
 

@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import typer
 from moto.server import ThreadedMotoServer
 
 from flows.batch import batch_run, batch_upload
 from flows.batch.batch_parameters import ordered
 from flows.batch.batch_run import BatchRun
+from flows.cli import batch_command
 from storage.domain import names
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownState
 from storage.domain.errors import BadRequest, HostUnreachable, NotAllowed, OutgoingRefused
@@ -153,6 +155,23 @@ def test_a_target_that_is_a_source_or_another_files_is_refused(platform: PlayedP
     assert len(reasons) == 1
     assert "is the place of the result of" in next(iter(reasons.values()))
     assert (folder / "a.wav").read_bytes() == b"a.wav"
+
+
+def test_a_folder_that_is_empty_now_is_watched_on(platform: PlayedPlatform, tmp_path: Path) -> None:
+    looked: list[int] = []
+
+    def look() -> int:
+        looked.append(len(platform.came))
+        if len(looked) == 3:
+            raise KeyboardInterrupt
+        if len(looked) == 2:
+            old(tmp_path / "a.wav", b"sound")
+        run(tmp_path)
+        return 0
+
+    with pytest.raises(typer.Exit) as ended:
+        batch_command.watch_source(look, 0.01)
+    assert (ended.value.exit_code, looked) == (0, [0, 0, 1])
 
 
 def test_the_list_of_rejected_files_never_replaces_a_manifest_or_a_recording(

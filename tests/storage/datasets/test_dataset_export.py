@@ -19,8 +19,9 @@ from storage.datasets import dataset_export
 from storage.datasets.dataset_export import Exported
 from storage.datasets.dataset_place import DatasetPlace
 from storage.datasets.dataset_schema import DATASET_VERSION, DATASETS
-from storage.domain.errors import DatasetsOfAnother, StorageUnreachable
+from storage.domain.errors import BadRequest, DatasetsOfAnother, DatasetsUnreachable, NoDatasetPlace, StorageUnreachable
 from storage.domain.records import Job, User
+from storage.domain.settings import Settings
 from storage.files.file_store import Files
 from storage.jobs import deletion, save_edit
 from storage.ledger import audit
@@ -214,6 +215,26 @@ def test_another_ledgers_datasets_are_not_written_over(
     with pytest.raises(DatasetsOfAnother, match="--full"):
         export()
     assert export(full=True).manifest.origin == manifest.origin
+
+
+def test_files_of_something_else_are_never_replaced(export: Export, place: DatasetPlace) -> None:
+    settings = Settings()
+    place.files.write("datasets/manifest.json", b'{"name": "an installable page"}')
+    for full in (False, True):
+        with pytest.raises(NoDatasetPlace, match="something else"):
+            export(full=full)
+    assert place.files.read("datasets/manifest.json") == b'{"name": "an installable page"}'
+    for own in (settings.storage.data_dir, f"{settings.storage.root_url}/"):
+        with pytest.raises(NoDatasetPlace, match="own files"):
+            DatasetPlace.at(str(own), settings)
+    with pytest.raises(BadRequest, match="no bucket"):
+        DatasetPlace.at("s3://", settings)
+
+
+def test_a_place_that_takes_no_files_is_named(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetsUnreachable, match="file"):
+        dataset_export.export(ledger, DatasetPlace(Files(str(tmp_path / "file"))), actor="system:test")
 
 
 def test_an_export_is_audited(ledger: Ledger, export: Export) -> None:
