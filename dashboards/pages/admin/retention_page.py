@@ -93,7 +93,7 @@ def _hold(number: int, hold: LegalHold, people: dict[str, str], me: Viewer) -> N
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"hold-{number}"):
         with st.container(gap=None):
             st.markdown(viewer.plain(_subject(RuleKind(hold.kind), hold.subject, people)))
-            who = people.get(hold.made_by.removeprefix("user:"), hold.made_by)
+            who = formatting.actor(hold.made_by, people)
             placed = words.hold_by(viewer.plain(who), formatting.when(hold.made_at, me.zone))
             st.caption(f"{viewer.plain(hold.reason)} · {placed}")
         if st.button(words.RELEASE_HOLD, key=f"release-{hold.kind}-{hold.subject}"):

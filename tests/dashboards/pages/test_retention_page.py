@@ -75,6 +75,8 @@ def test_a_hold_keeps_what_a_rule_would_delete_until_it_is_released(desk: Desk, 
     with desk.ledger.read() as con:
         assert legal_holds.all_of(con) == []
         assert [due.job_id for due in retention.due(con, now=utc_now() + timedelta(seconds=1))] == [job.id]
+    desk.ledger.run(legal_holds.put, legal_holds.HoldKind.TAG, "x", reason="audit", actor="cli:root")
+    assert "console \\(root\\)" in words(desk.page("retention", root))
 
 
 def test_a_name_that_nobody_has_is_refused_in_words(desk: Desk, root: User) -> None:
