@@ -150,6 +150,7 @@ def make_stack(folder: Path, **settings: str) -> Stack:
         "TRANSCRIBER_PORT": str(port),
         "TRANSCRIBER_MODEL": str(TINY_MODEL),
         "TRANSCRIBER_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "LOGNAME": f"tests-{port}",  # names its workers: a platform beside it must not leave a number of theirs free
         "PREFECT_SERVER_API_PORT": str(prefect_port),
         **{
             f"TRANSCRIBER_RATE_LIMIT_{kind}": "off" for kind in ("API", "UPLOAD", "GENERAL")

@@ -164,6 +164,8 @@ def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: objec
     for path in ("", "upload", "settings", "people", "machines", "audit"):
         page.goto(f"{stack.url}/{path}")
         expect(page.locator(".stMain h1").first).to_be_visible()
+        page.evaluate("() => document.fonts.ready")  # names of icons are wider than icons
+        expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
         wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
         assert wide == 0, f"/{path} is {wide} px too wide"
     context.close()
