@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
 
+# Prefect reads these when it is imported: nobody answers there unless a test starts one, and no client starts its own.
+os.environ |= {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+
 import numpy as np
 import pytest
 import soundfile
