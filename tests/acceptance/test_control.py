@@ -80,6 +80,7 @@ def within(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.nightly
 def test_what_people_decide_holds_in_the_middle_of_a_span(
     patient_stack: Stack, prefect: Console, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:

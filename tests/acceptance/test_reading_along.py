@@ -121,6 +121,7 @@ def test_killing_the_reading_process_loses_nothing(
     assert texts[: len(so_far["segments"])] == [one["text"] for one in so_far["segments"]]
 
 
+@pytest.mark.nightly
 def test_cancelling_a_job_stops_reading_and_transcription(
     stack: Stack, caller: Caller, long_recording: Callable[[float], Path]
 ) -> None:

@@ -22,7 +22,7 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "process that hears": lambda stack: stack.processes_like("flows.worker.child_main", "--pool", "gpu"),
     "everything": lambda stack: stack.processes(),
 }
-SLOW_TO_REPLACE = {"cpu worker", "gpu worker"}
+NIGHTLY = {"web", "cpu worker", "gpu worker", "process that reads"}
 RECORDING_CLIPS = 48
 
 
@@ -41,7 +41,7 @@ def results(stack: Stack, job_id: str) -> dict[Path, float]:
 
 
 @pytest.mark.parametrize(
-    "victim", [pytest.param(name, marks=pytest.mark.nightly if name in SLOW_TO_REPLACE else ()) for name in VICTIMS]
+    "victim", [pytest.param(name, marks=pytest.mark.nightly if name in NIGHTLY else ()) for name in VICTIMS]
 )
 def test_a_job_survives_kill_9(
     victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]

@@ -46,6 +46,7 @@ def test_demo_prints_the_words_and_valid_subtitles_and_leaves_nothing_running(
     assert [str(path) for path in kept if path.stat().st_mode & 0o077] == []
 
 
+@pytest.mark.nightly
 def test_demo_with_no_model_and_no_source_says_what_to_do(own_stack: Stack) -> None:
     own_stack.env |= {"TRANSCRIBER_MODEL": "auto", "TRANSCRIBER_HUB_URL": "http://127.0.0.1:9"}
     own_stack.env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(own_stack.data_dir)}
@@ -59,6 +60,7 @@ def test_demo_with_no_model_and_no_source_says_what_to_do(own_stack: Stack) -> N
     assert own_stack.processes() == []
 
 
+@pytest.mark.nightly
 def test_sigterm_stops_everything(own_stack: Stack) -> None:
     own_stack.start()
 

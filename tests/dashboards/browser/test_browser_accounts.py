@@ -330,7 +330,7 @@ def visit_account_pages(page: Page, served: Served, size: str, troubles: Trouble
         expect(page.get_by_role("heading", name="Log in")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("size", "themes", "theme"), LOOKS)
+@pytest.mark.parametrize(("size", "themes", "theme"), [*LOOKS[:2], pytest.param(*LOOKS[2], marks=pytest.mark.nightly)])
 def test_the_pages_fit_and_can_be_used_by_everybody(
     seen_by_boss: Callable[[str, Sequence[Theme]], Troubles], size: str, themes: Sequence[Theme], theme: Theme
 ) -> None:

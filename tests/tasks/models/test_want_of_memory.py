@@ -56,6 +56,7 @@ def heard_within(path: str, room_mb: int) -> tuple[list[str], str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
+@pytest.mark.nightly
 def test_with_too_little_memory_the_batch_is_halved_and_nothing_is_lost(
     speech: Sequence[Clip], assemble: Callable[..., Assembly]
 ) -> None:
