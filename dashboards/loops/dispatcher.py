@@ -269,8 +269,10 @@ class Dispatcher:
             await self._record(job, report.flow_run_id, choice)
 
     async def _note_first(self, detail: JobMessage) -> None:
+        """Tell the next jobs why they wait; those whose model is not ready say so already."""
         for job in await db.read(queue_order.next_queued, LOOK_AHEAD):
-            await notify.note(job, detail)
+            if job.options.model not in self._aside:
+                await notify.note(job, detail)
 
     async def _fail_all(self, wanted: str, choice: Hopeless) -> None:
         """Fail the waiting jobs that request a model which cannot be had."""

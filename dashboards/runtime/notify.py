@@ -84,7 +84,10 @@ async def note_all(detail: JobMessage | None, **which: Any) -> None:
 
     Pages are told of the first ones.
     """
-    noted = await db.write(queue_order.note_all, encode(detail) if detail else "", **which)
+    told = encode(detail) if detail else ""
+    if not await db.read(queue_order.is_untold, told, **which):
+        return
+    noted = await db.write(queue_order.note_all, told, **which)
     for job in await db.read(_jobs, noted[:TOLD_AT_ONCE]):
         describe(job)
 

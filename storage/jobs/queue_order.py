@@ -87,12 +87,18 @@ def wanted_models(con: DuckDBPyConnection) -> list[str]:
     return [row[0] for row in con.execute(WANTED).fetchall()]
 
 
-NOTE_ALL = """
-UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1
+UNTOLD = """
 WHERE state = 'queued' AND flow_run_id IS NULL AND NOT held AND detail <> $detail
     AND list_contains($models, options ->> '$.model') AND ($lane IS NULL OR lane = $lane)
-RETURNING id
 """
+ANY_UNTOLD = f"SELECT count(*) FROM jobs {UNTOLD}"  # noqa: S608 - constants
+NOTE_ALL = f"UPDATE jobs SET detail = $detail, updated_at = $now, version = version + 1 {UNTOLD} RETURNING id"  # noqa: S608
+
+
+def is_untold(con: DuckDBPyConnection, detail: str, *, models: Collection[str], lane: Lane | None = None) -> bool:
+    """Return whether `note_all` would change a job: a commit without any drops all kept answers."""
+    values = {"detail": detail, "models": list(models), "lane": lane and lane.value}
+    return bool(con.execute(ANY_UNTOLD, values).fetchall()[0][0])
 
 
 def note_all(con: DuckDBPyConnection, detail: str, *, models: Collection[str], lane: Lane | None = None) -> list[str]:

@@ -240,6 +240,24 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
         task.cancel()
 
 
+async def test_a_job_without_a_worker_and_without_prefect_keeps_one_reason(
+    holder: Context, queue: Callable[..., Job]
+) -> None:
+    job = queue()
+    async with PrefectRuns("http://127.0.0.1:9/api") as runs:
+        with holder.bus.listen(job_id=job.id) as listener:
+            task = asyncio.create_task(Dispatcher().run(runs))
+            await listener.next(wait_s=30)
+        told = now(holder, job)
+        commits = holder.ledger.changes
+        await asyncio.sleep(2.5)  # several tries
+        assert not task.done()
+        task.cancel()
+    assert text_of(told.detail) == "waiting for a worker"
+    assert now(holder, job) == told
+    assert holder.ledger.changes == commits
+
+
 async def test_a_server_without_our_deployments_is_said_to_be_so(
     holder: Context, prefect_api: str, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
