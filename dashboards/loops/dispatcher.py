@@ -269,7 +269,7 @@ class Dispatcher:
             await self._record(job, report.flow_run_id, choice)
 
     async def _note_first(self, detail: JobMessage) -> None:
-        """Tell the next jobs why they wait; those whose model is not ready say so already."""
+        """Tell the next jobs why they wait, but for those whose model is not ready."""
         for job in await db.read(queue_order.next_queued, LOOK_AHEAD):
             if job.options.model not in self._aside:
                 await notify.note(job, detail)
