@@ -6,8 +6,9 @@ What fails runs once more at the end, each test alone, because a browser or a wo
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 LOGS = Path("artifacts") / "tests"
 SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
@@ -23,14 +24,22 @@ class Part:
     marks: str
     workers: int
     folder: str = ""
-    pytest: tuple[str, ...] = field(default=(sys.executable, "-m", "pytest"))
 
     def command(self, *more: str) -> list[str]:
         cache = ("-o", f"cache_dir=.pytest_cache/{self.name}")  # each part keeps its own failures
-        return [*self.pytest, *more, *cache, "-m", self.marks, *([self.folder] if self.folder else [])]
+        return [
+            sys.executable,
+            "-m",
+            "pytest",
+            *more,
+            *cache,
+            "-m",
+            self.marks,
+            *([self.folder] if self.folder else []),
+        ]
 
-    def start(self, **output: object) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self.command(*SPREAD, "-n", str(self.workers)), **output)  # type: ignore[call-overload, no-any-return]
+    def start(self, log: BinaryIO | None = None) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self.command(*SPREAD, "-n", str(self.workers)), stdout=log, stderr=log)
 
 
 CORES = os.cpu_count() or 1
@@ -44,7 +53,7 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{PLATFORMS.name}.log"
     with log.open("wb") as opened:
-        beside = PLATFORMS.start(stdout=opened, stderr=subprocess.STDOUT)
+        beside = PLATFORMS.start(opened)
         statuses = {part: part.start().wait() for part in (FAST, BROWSER)}
         statuses[PLATFORMS] = beside.wait()
     sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")

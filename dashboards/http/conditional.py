@@ -12,6 +12,9 @@ from dashboards.http.identity import By
 
 TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""For files whose names hold a hash of what is in them."""
+
 
 def weak_tag(body: bytes) -> str:
     """Return a weak entity tag of a representation: it may be compressed on its way."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards import strings
 from dashboards.http.access_middleware import COOKIE
+from dashboards.http.conditional import IMMUTABLE
 from dashboards.runtime.site_paths import site_path
 from storage.domain import translation
 from storage.domain.errors import NotFound
@@ -73,7 +74,6 @@ FOOT = """<link rel="stylesheet" href="{site}/assets/app.css" /></body>"""
 """Behind Streamlit's own styles, so that ours win; a style that comes with the first script run moves everything."""
 ROOT = b'<div id="root">'
 FRESH = {"Cache-Control": "no-cache"}
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @cache
@@ -209,7 +209,7 @@ async def asset(request: Request) -> Response:
     if name not in ASSETS or not os.path.isfile(ASSETS[name]):  # noqa: ASYNC240, PTH113 - a stat of our own file
         raise NotFound("file", name)
     kinds = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css", ".woff2": "font/woff2"}
-    headers = FOREVER if ASSETS[name] == FONT else FRESH
+    headers = IMMUTABLE if ASSETS[name] == FONT else FRESH
     return FileResponse(ASSETS[name], media_type=kinds.get(ASSETS[name].suffix), headers=headers)
 
 

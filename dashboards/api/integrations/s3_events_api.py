@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from dashboards.http.error_responses import bad_request
 from dashboards.http.identity import caller_of
@@ -51,8 +51,7 @@ class S3Object(BaseModel):
 
     key: str = Field(min_length=1, max_length=MAX_URL_CHARS)
     size: int | None = None
-    e_tag: str | None = Field(None, alias="eTag", max_length=200)
-    etag: str | None = Field(None, max_length=200)
+    etag: str | None = Field(None, validation_alias=AliasChoices("eTag", "etag"), max_length=200)
     version_id: str | None = Field(None, alias="versionId", max_length=1024)
     sequencer: str | None = Field(None, max_length=200)
 
@@ -147,7 +146,6 @@ def _options(**asked: object) -> str:
 def _key_of(created: list[tuple[str, S3Change]], options: str) -> str:
     """Return the idempotency key of a message, by the versions of its objects."""
     versions = [
-        (source, change.object.e_tag or change.object.etag, change.object.version_id, change.object.sequencer)
-        for source, change in created
+        (source, change.object.etag, change.object.version_id, change.object.sequencer) for source, change in created
     ]
     return f"s3-events:{hashlib.sha256(json.dumps([versions, options]).encode()).hexdigest()}"

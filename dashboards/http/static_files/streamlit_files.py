@@ -15,14 +15,14 @@ from starlette.routing import Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboards.http.conditional import IMMUTABLE
 from dashboards.http.route_methods import SHELL
 from dashboards.http.static_files.compressed_copies import VARY, CompressedCopies
 
 FILES = Path(streamlit.__file__).parent / "static" / "static"
 FONTS = Path(__file__).parents[2] / "static" / "fonts"
 IN_PLACE = {f"media/{font.name}": font for font in FONTS.glob("MaterialSymbols-*.woff2")}
-FOREVER = "public, max-age=31536000, immutable"
-MODULE = {"Cache-Control": FOREVER, "Content-Type": "text/javascript; charset=utf-8"}
+MODULE = IMMUTABLE | {"Content-Type": "text/javascript; charset=utf-8"}
 COMPRESSED = {".js", ".css", ".svg", ".wasm", ".map", ".json"}
 
 
@@ -42,7 +42,7 @@ class StreamlitFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, compressed where the browser takes it."""
         response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache" if path in IN_PLACE else FOREVER
+        response.headers.update({"Cache-Control": "no-cache"} if path in IN_PLACE else IMMUTABLE)
         if Path(path).suffix not in COMPRESSED:
             return response
         response.headers.update(VARY)
