@@ -1,8 +1,9 @@
 """Run all tests as `make test` does: whole platforms, which mostly wait, beside the tests that compute.
 
-What fails runs once more at the end, each test alone, because a browser or a worker may be late on a busy machine.
+What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from typing import BinaryIO
 
 LOGS = Path("artifacts") / "tests"
 SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
-RETRY = ("--last-failed", "--last-failed-no-failures=none", "-n0", "--maxfail=1", "-v")
+RETRY = ("--last-failed", "--last-failed-no-failures=none", "-n0", "-v")
+RETRIES = 2
 SOME_FAILED = 1
 
 
@@ -58,17 +60,27 @@ def main() -> int:
         statuses[PLATFORMS] = beside.wait()
     sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")
     sys.stdout.flush()
-    return max(_after_retry(part, status) for part, status in statuses.items())
+    ended = {part: _after_retry(part, status) for part, status in statuses.items()}
+    for part in (part for part, status in ended.items() if status):
+        _say(f"FAILED: {part.name} (exit status {ended[part]}): {', '.join(_failed(part))}")
+    return max(ended.values())
 
 
 def _after_retry(part: Part, status: int) -> int:
-    if status != SOME_FAILED:
-        return status
-    _say(f"RETRY of {part.name}: what failed above runs once more, each test alone")
-    again = subprocess.run(part.command(*RETRY), check=False).returncode
-    if again == 0:
-        _say("PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine")
-    return again
+    for _ in range(RETRIES):
+        if status != SOME_FAILED:
+            break
+        _say(f"RETRY of {part.name}: what failed above runs once more, alone")
+        status = subprocess.run(part.command(*RETRY), check=False).returncode
+        if status == 0:
+            _say("PASSED ONLY WHEN RETRIED: the tests above; mend what made them fail on a busy machine")
+    return status
+
+
+def _failed(part: Part) -> list[str]:
+    """Return the tests of a part that failed when they ran last, by pytest's own record."""
+    found = Path(".pytest_cache") / part.name / "v" / "cache" / "lastfailed"
+    return sorted(json.loads(found.read_text())) if found.exists() else []
 
 
 def _say(what: str) -> None:

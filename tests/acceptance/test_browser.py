@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import srt
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from flows.platform import deploy
 from tests import browsing
@@ -151,6 +152,13 @@ def test_a_downloaded_srt_is_what_was_said(tab: Page, heard: str, tmp_path: Path
     assert all(cue.start < cue.end for cue in cues)
 
 
+FITS = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    const main = document.querySelector(".stMain");
+    return app?.dataset.testScriptState === "notRunning" && main.scrollWidth === main.clientWidth;
+}"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: object, heard: str, theme: str) -> None:
     context = chromium.new_context(
@@ -164,10 +172,11 @@ def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: objec
     for path in ("", "upload", "settings", "people", "machines", "audit"):
         page.goto(f"{stack.url}/{path}")
         expect(page.locator(".stMain h1").first).to_be_visible()
-        page.evaluate("() => document.fonts.ready")  # names of icons are wider than icons
-        expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
-        wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
-        assert wide == 0, f"/{path} is {wide} px too wide"
+        try:  # names of icons are wider than icons, until their font is there
+            page.wait_for_function(FITS)
+        except PlaywrightTimeout as error:
+            wide = page.locator(".stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+            raise AssertionError(f"/{path} is {wide} px too wide") from error
     context.close()
 
 

@@ -8,7 +8,8 @@
  */
 import { find, make } from "../shared/dom.js";
 import { clock, fill } from "../shared/format.js";
-import { CommentThread, isWriting, quietButton, writingForm } from "./comment_thread.js";
+import { quietButton } from "./buttons.js";
+import { CommentThread, isWriting, writingForm } from "./comment_thread.js";
 
 export class CommentDialog {
   /** @type {string[]} the comments that are shown */

@@ -7,7 +7,8 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { fill, instant } from "../shared/format.js";
-import { CommentThread, isWriting, momentButton, sureButton } from "./comment_thread.js";
+import { momentButton, sureButton } from "./buttons.js";
+import { CommentThread, isWriting } from "./comment_thread.js";
 import { COLOURS } from "./passage.js";
 
 export class CommentSheet {

@@ -6,9 +6,8 @@
  * @import { Player } from "./player.js"
  */
 import { make } from "../shared/dom.js";
-import { clock, fill, instant } from "../shared/format.js";
-
-const SURE_MS = 4000;
+import { fill, instant } from "../shared/format.js";
+import { momentButton, quietButton, sureButton } from "./buttons.js";
 
 export class CommentThread {
   /**
@@ -132,44 +131,4 @@ export function writingForm(label, send, cancel, acts) {
  */
 export function isWriting(root) {
   return [...root.querySelectorAll("textarea")].some((area) => area.value.trim() && !area.dataset.sent);
-}
-
-/**
- * @param {Player} player
- * @param {number} at_s
- * @param {(at_s: number) => void} reach
- */
-export function momentButton(player, at_s, reach) {
-  const button = make("button", { type: "button", className: "moment number" }, clock(at_s));
-  button.onclick = () => reach(at_s);
-  button.ariaLabel = fill(player.text.play_from, { time: clock(at_s) });
-  return button;
-}
-
-/**
- * @param {string} words
- * @param {() => void} act
- */
-export function quietButton(words, act) {
-  return make("button", { type: "button", className: "button quiet small", onclick: act }, words);
-}
-
-/**
- * A button that asks by itself: a second click within four seconds means it.
- *
- * @param {string} words
- * @param {string} question
- * @param {() => void} act
- */
-export function sureButton(words, question, act) {
-  const button = quietButton(words, () => {
-    if (button.dataset.asked) return act();
-    button.dataset.asked = "1";
-    button.textContent = question;
-    setTimeout(() => {
-      delete button.dataset.asked;
-      button.textContent = words;
-    }, SURE_MS);
-  });
-  return button;
 }

@@ -8,9 +8,9 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { clock, decimal, fill, instant } from "../shared/format.js";
+import { momentButton, quietButton, sureButton } from "./buttons.js";
 import { wordDiff } from "./word_diff.js";
 
-const SURE_MS = 4000;
 const DIFF_TAGS = /** @type {const} */ ({ same: "span", removed: "del", added: "ins" });
 
 export class Panels {
@@ -57,20 +57,7 @@ export class Panels {
 
   /** @param {number} at_s */
   #moment(at_s) {
-    const button = make("button", { type: "button", className: "moment number" }, clock(at_s));
-    button.onclick = () => this.player.script.reach(at_s);
-    button.ariaLabel = fill(this.text.play_from, { time: clock(at_s) });
-    return button;
-  }
-
-  /**
-   * @param {string} words
-   * @param {(button: HTMLButtonElement) => void} act
-   */
-  #button(words, act) {
-    const button = make("button", { type: "button", className: "button quiet small" }, words);
-    button.onclick = () => act(button);
-    return button;
+    return momentButton(this.player, at_s, (to_s) => this.player.script.reach(to_s));
   }
 
   /* Review ------------------------------------------------------------------------------------------------- */
@@ -164,8 +151,8 @@ export class Panels {
     const words = make("span", {}, make("span", { className: "said" }, note.text), make("span", { className: "small muted" }, about));
     const row = make("li", { className: "row" }, moment, words);
     if (!this.player.data.may_edit) return row;
-    const change = this.#button(this.text.change, () => row.replaceWith(this.#noteForm(note)));
-    const remove = this.#button(this.text.remove, (button) => this.#sure(button, () => this.#send(`/notes/${note.id}`, "DELETE")));
+    const change = quietButton(this.text.change, () => row.replaceWith(this.#noteForm(note)));
+    const remove = sureButton(this.text.remove, this.text.sure_of_it, () => this.#send(`/notes/${note.id}`, "DELETE"));
     row.append(make("span", { className: "acts" }, change, remove));
     return row;
   }
@@ -212,23 +199,6 @@ export class Panels {
     }
   }
 
-  /**
-   * Ask by the button itself: a second click within four seconds means it.
-   *
-   * @param {HTMLButtonElement} button
-   * @param {() => void} act
-   */
-  #sure(button, act) {
-    if (button.dataset.asked) return act();
-    const words = button.textContent;
-    button.dataset.asked = "1";
-    button.textContent = this.text.sure_of_it;
-    setTimeout(() => {
-      delete button.dataset.asked;
-      button.textContent = words;
-    }, SURE_MS);
-  }
-
   /* Versions ----------------------------------------------------------------------------------------------- */
 
   async #versions() {
@@ -258,12 +228,12 @@ export class Panels {
     const row = make("li", { className: "row version" }, number, make("span", {}, ...mark, about));
     const acts = make("span", { className: "acts" });
     if (version.version > 1) {
-      const see = this.#button(text.see_changes, (button) => this.#changes(row, version, button));
+      const see = quietButton(text.see_changes, () => this.#changes(row, version, see));
       see.ariaExpanded = "false";
       acts.append(see);
     }
     if (version !== current && this.player.data.may_edit) {
-      acts.append(this.#button(text.restore, (button) => this.#sure(button, () => this.#restore(version, current))));
+      acts.append(sureButton(text.restore, text.sure_of_it, () => this.#restore(version, current)));
     }
     row.append(acts);
     return row;

@@ -7,7 +7,7 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { fill, instant } from "../shared/format.js";
-import { momentButton } from "./comment_thread.js";
+import { momentButton } from "./buttons.js";
 
 const AGAIN_MS = 2000;
 

@@ -104,6 +104,7 @@ def test_a_link_shows_what_its_page_shows_and_no_more(site: Site) -> None:
         assert secret not in everything, secret
 
 
+@pytest.mark.own_site  # ada is erased, in a while
 def test_a_link_ends_with_the_account(site: Site) -> None:
     ada, other = site.user("ada"), site.user("bob")
     job, ledger = hear(ada), context.ledger()
