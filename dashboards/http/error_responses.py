@@ -1,7 +1,7 @@
 """Convert errors to HTTP responses.
 
-They are problem details at `/api`, and elsewhere have the shape that OpenAI's clients know. Who has to wait and asks
-with a browser's form or address bar gets a page.
+They are problem details at `/api`, and elsewhere have the shape that OpenAI's clients know. Who has to wait
+or to log in, or asks for what is not there, with a browser's form or address bar gets a page.
 """
 
 import html
@@ -23,6 +23,8 @@ from dashboards.http.route_methods import methods_at
 from dashboards.runtime import context, security_log
 from dashboards.runtime.site_paths import site_path
 from dashboards.runtime.websocket_registry import CLOSED
+from dashboards.strings import accounts as account_texts
+from dashboards.strings import recordings as recording_texts
 from storage.domain import translation
 from storage.domain.errors import (
     BadRequest,
@@ -30,6 +32,7 @@ from storage.domain.errors import (
     ExportPending,
     KeyNotFromHere,
     NotAllowed,
+    NotFound,
     NotSignedIn,
     NotYours,
     RateLimited,
@@ -119,10 +122,14 @@ def answer_for(error: TranscriberError, scope: Scope | None = None) -> JSONRespo
 
 
 def _answer_to(scope: Scope, error: TranscriberError) -> Response:
-    """Return a page for a browser that has to wait, else JSON."""
-    if isinstance(error, TooManyTries | RateLimited) and _is_for_a_page(scope):
-        return _told_to_wait(error, scope)
-    return answer_for(error, scope)
+    """Return a page where a browser shows it, else JSON."""
+    answer = answer_for(error, scope)
+    if not isinstance(error, TooManyTries | RateLimited | NotFound | NotSignedIn) or not _is_for_a_page(scope):
+        return answer
+    headers = {"Cache-Control": "no-store"} | {
+        name: answer.headers[name] for name in ("Retry-After", "WWW-Authenticate") if name in answer.headers
+    }
+    return HTMLResponse(_page(error, scope), error.status, headers=headers)
 
 
 def _is_for_a_page(scope: Scope) -> bool:
@@ -135,21 +142,25 @@ def _is_for_a_page(scope: Scope) -> bool:
     return "text/html" in Headers(scope=scope).get("accept", "")
 
 
-def _told_to_wait(error: TooManyTries | RateLimited, scope: Scope) -> HTMLResponse:
-    """Return a page that says how long to wait."""
-    if context.is_up():
-        context.current().metrics.error(error.code)
-    words = strings.TOO_MANY["tries" if isinstance(error, TooManyTries) else "requests"]
-    text = PAGE.format(
+def _page(error: TooManyTries | RateLimited | NotFound | NotSignedIn, scope: Scope) -> str:
+    """Return the HTML of a page with the error and a link."""
+    back = "/"
+    if isinstance(error, NotFound):
+        title, words, link = strings.PAGE["nowhere"], recording_texts.NO_PAGE, recording_texts.BACK_TO_OWN
+    elif isinstance(error, NotSignedIn):
+        title, words, link = strings.PAGE["login"], account_texts.LOG_IN_FIRST, account_texts.TO_LOG_IN
+    else:
+        told = strings.TOO_MANY["tries" if isinstance(error, TooManyTries) else "requests"]
+        title, words = strings.TOO_MANY["title"], told.format(time=strings.waiting(error.wait_s))
+        link, back = strings.TOO_MANY["again"], scope["path"] if scope["path"].startswith(SHARED) else "/"
+    return PAGE.format(
         language=translation.language(),
-        title=html.escape(strings.TOO_MANY["title"]),
-        words=html.escape(words.format(time=strings.waiting(error.wait_s))),
-        again=html.escape(strings.TOO_MANY["again"]),
-        back=html.escape(site_path(scope["path"] if scope["path"].startswith(SHARED) else "/")),
+        title=html.escape(title),
+        words=html.escape(words),
+        again=html.escape(link),
+        back=html.escape(site_path(back)),
         site=site_path(""),
     )
-    headers = {"Retry-After": str(error.wait_s), "Cache-Control": "no-store"}
-    return HTMLResponse(text, error.status, headers=headers)
 
 
 async def refuse(refusal: TranscriberError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,8 @@ from storage.domain.errors import NotFound
 EVERYTHING_ELSE = "/{rest:path}"
 SHELL = "static-assets"
 """Streamlit's mount of the empty page, which answers every path that nothing else does."""
+STREAMLITS = frozenset({"_stcore", "static"})
+"""Parts of a path below which Streamlit itself answers: its API, at any depth, and its files."""
 
 
 def methods_at(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
@@ -42,13 +44,13 @@ def every_route(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
 class NoPage(BaseRoute):
     """The last of our routes, before Streamlit answers with the empty page.
 
-    Its answer is 404 or 405. It takes what is at or below a first part of our routes' paths, if no route does. Below a
-    page's path, which a browser may open, it takes what is below the second part.
+    Its answer is 404 or 405. It takes what is at a first part of our routes' paths, and every path of two parts or
+    more, if no route does: the empty page asks for its files beside it, and would stay empty there.
     """
 
     def __init__(self, routes: Sequence[BaseRoute], *, pages: Collection[str]) -> None:
-        parts = [getattr(route, "path", "").strip("/").split("/") for route in routes]
-        self.prefixes = frozenset("/".join(one[: 2 if one[0] in pages else 1]) for one in parts if one[0])
+        firsts = {getattr(route, "path", "").strip("/").partition("/")[0] for route in routes}
+        self.prefixes = frozenset(firsts - {""} - set(pages))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match what would be answered with the page."""
@@ -57,8 +59,8 @@ class NoPage(BaseRoute):
         return Match.FULL, {}
 
     def _is_ours(self, path: str) -> bool:
-        first, _, rest = path.lstrip("/").partition("/")
-        return first in self.prefixes or f"{first}/{rest.partition('/')[0]}" in self.prefixes
+        parts = path.strip("/").split("/")
+        return parts[0] in self.prefixes or (len(parts) > 1 and not STREAMLITS & set(parts))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Refuse the request.

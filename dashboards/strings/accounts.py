@@ -57,6 +57,7 @@ FORGOTTEN = "Forgotten password? An administrator can give you a link to a new o
 NO_ACCOUNT = "No account? Ask your administrator for an invitation."
 TO_RECORDINGS = "Go to your recordings"
 TO_LOG_IN = "Go to the login"
+LOG_IN_FIRST = "This address is for people who are logged in. Log in, then open it again."
 LINK_SPENT = "This link is no longer valid."
 
 

@@ -213,3 +213,16 @@ def test_responses_to_a_caller_are_not_cached(site: Site) -> None:
     assert answer.headers["cache-control"] == "private, no-store"
     for name in ("ledger_wal_bytes", "ledger_checkpoints", "ledger_checkpoint_seconds", "search_wal_bytes"):
         assert f"\ntranscriber_{name} " in answer.text
+
+
+@pytest.mark.parametrize("path", ["/job/none/such", "/nowhere/at/all", "/settings/none"])
+def test_a_browser_at_an_address_of_several_parts_gets_a_page_with_a_way_on(site: Site, path: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+    stranger = site.client.get(path, headers=browser)
+    assert (stranger.status_code, "Go to the login" in stranger.text) == (401, True)
+    site.sign_in()
+    lost = site.client.get(path, headers=browser)
+    assert lost.status_code == 404
+    assert "Page not found" in lost.text
+    assert 'href="/"' in lost.text
+    assert site.client.get(path).json()["error"]["code"] == "not_found"
