@@ -48,6 +48,8 @@ class BatchPlan:
     rejects: str | None = None
     wait: bool = True
     overwrite: bool = False
+    umask: int | None = None
+    """Who may read new files below a local target; nobody else if there is none."""
 
 
 class BatchRun:
@@ -65,7 +67,7 @@ class BatchRun:
     ) -> None:
         self._settings, self._plan, self._options, self._stop = settings, plan, options, stop
         self._reader = SourceReader(settings, may_read=may_read)
-        self._places = Places(settings.storage.storage_endpoint_url, may_write)
+        self._places = Places(settings.storage.storage_endpoint_url, may_write, umask=plan.umask)
         self._pending: dict[str, BatchFile] = {}
         self.total = 0
 

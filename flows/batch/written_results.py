@@ -42,8 +42,15 @@ class TargetPlace:
 class Places:
     """Finds the place of a path or address; buckets are opened once."""
 
-    def __init__(self, endpoint_url: str | None, may_write: Callable[[str], object] | None = None) -> None:
-        self._endpoint_url, self._may_write = endpoint_url, may_write
+    def __init__(
+        self,
+        endpoint_url: str | None,
+        may_write: Callable[[str], object] | None = None,
+        *,
+        umask: int | None = None,
+    ) -> None:
+        """New files are private, or as a umask says."""
+        self._endpoint_url, self._may_write, self._umask = endpoint_url, may_write, umask
         self._buckets: dict[str, Root] = {}
 
     def at(self, base: str, name: str) -> TargetPlace:
@@ -65,7 +72,7 @@ class Places:
         folder = Path(base)
         if not (folder / name).parent.resolve().is_relative_to(folder.resolve()):
             raise BadRequest("target", f"{shown} leads out of {base} by a link")
-        return TargetPlace(root=Folder(folder), name=name, shown=shown)
+        return TargetPlace(root=Folder(folder, umask=self._umask), name=name, shown=shown)
 
     def _object(self, url: str) -> TargetPlace:
         from storage.files.s3_bucket import Bucket

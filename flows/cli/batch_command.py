@@ -6,6 +6,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from flows.cli import file_modes
 from flows.cli.headerless_options import ChannelsOption, FormatOption, RateOption, headerless_of
 
 SourceArgument = Annotated[
@@ -105,13 +106,18 @@ def watch_source(send: Callable[[], int], every_s: float) -> NoReturn:
     """Send until Ctrl-C; what is empty or away is looked at again later."""
     import time
 
-    from storage.domain.errors import HostUnreachable, LedgerUnreachable, NoFiles, StorageUnreachable
+    from storage.domain.errors import BadRequest, HostUnreachable, LedgerUnreachable, NoFiles, StorageUnreachable
 
+    was_there = False
     try:
         while True:
             try:
                 send()
-            except (HostUnreachable, LedgerUnreachable, NoFiles, StorageUnreachable) as error:
+                was_there = True
+            except (BadRequest, HostUnreachable, LedgerUnreachable, StorageUnreachable) as error:
+                was_there = was_there or isinstance(error, NoFiles)
+                if isinstance(error, BadRequest) and not was_there:
+                    raise
                 typer.echo(f"transcriber: {error}; looking again in {every_s:g} s", err=True)
             time.sleep(every_s)
     except KeyboardInterrupt:
@@ -120,6 +126,8 @@ def watch_source(send: Callable[[], int], every_s: float) -> NoReturn:
 
 def _send(source: str, *, headerless: Any, wait: bool, **chosen: Any) -> int:
     """Run a batch with a progress bar; return the exit status."""
+    from dataclasses import replace
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from flows.batch.batch_parameters import ordered
@@ -130,6 +138,7 @@ def _send(source: str, *, headerless: Any, wait: bool, **chosen: Any) -> int:
 
     settings = Settings()
     plan, options = ordered(source, actor=operator(), headerless=headerless, wait=wait, **chosen)
+    plan = replace(plan, umask=file_modes.users_umask())
     with BatchRun(settings, plan, options) as run:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         try:

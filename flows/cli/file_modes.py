@@ -25,6 +25,11 @@ def as_the_user_wants() -> Iterator[None]:
             os.umask(before)
 
 
+def users_umask() -> int | None:
+    """Return the user's umask, or None if it is still in force."""
+    return _users[0] if _users else None
+
+
 def hand_over(path: Path) -> None:
     """Give a new file the mode that the user's umask asks for."""
     if _users:

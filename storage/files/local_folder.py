@@ -24,8 +24,9 @@ TEMP_MARK = ".part-"
 class Folder:
     """A root in a local or mounted folder."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+    def __init__(self, path: Path, *, umask: int | None = None) -> None:
+        """Files are private, or as a umask says; so are new folders."""
+        self.path, self._umask = path.absolute(), umask
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Store the chunks atomically."""
@@ -116,9 +117,12 @@ class Folder:
     def _replacing(self, name: str, place: Callable[[str, Path], None] = os.replace) -> Iterator[BinaryIO]:
         target = self.path / name
         with _mapped(name, writing=True):
+            made = [] if self._umask is None else _missing_folders(target.parent)
             handle, temp = _temp_beside(target)
             try:
                 with os.fdopen(handle, "wb") as file:
+                    if self._umask is not None:
+                        _open_up(made, file.fileno(), self._umask)
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
@@ -168,6 +172,22 @@ def _temp_beside(target: Path) -> tuple[int, str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(prefix=TEMP_MARK, dir=target.parent)
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Return the folders of a path that are missing, the highest first."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    return missing[::-1]
+
+
+def _open_up(folders: list[Path], file: int, umask: int) -> None:
+    """Give new folders and an open file the modes that a umask leaves."""
+    for folder in folders:
+        folder.chmod(0o777 & ~umask)
+    os.fchmod(file, 0o666 & ~umask)
 
 
 def _older(path: Path, than: float) -> bool:

@@ -2,8 +2,10 @@
 
 import functools
 import json
+import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,6 +95,19 @@ def run(source: object, **chosen: Any) -> tuple[str, dict[str, str]]:
         return running.summary, reasons
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(None, 0o600), (0o027, 0o640)])
+def test_results_have_the_modes_that_a_umask_leaves_and_are_private_without(
+    platform: PlayedPlatform, folder: Path, tmp_path: Path, umask: int | None, mode: int
+) -> None:
+    plan, options = ordered(str(folder), "admin", actor="test", formats=["srt"], dest=str(tmp_path / "all/of/it"))
+    with BatchRun(Settings(), replace(plan, umask=umask), options) as running:
+        running.run()
+    made = [tmp_path / "all", *(tmp_path / "all").rglob("*")]
+    modes = {each.is_file(): stat.S_IMODE(each.stat().st_mode) for each in made}
+    assert modes[True] == mode
+    assert umask is None or modes[False] == mode | 0o110
+
+
 def below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -172,6 +187,30 @@ def test_a_folder_that_is_empty_now_is_watched_on(platform: PlayedPlatform, tmp_
     with pytest.raises(typer.Exit) as ended:
         batch_command.watch_source(look, 0.01)
     assert (ended.value.exit_code, looked) == (0, [0, 0, 1])
+
+
+def test_a_watched_folder_may_go_and_come_again_but_has_to_be_there_at_first(
+    platform: PlayedPlatform, folder: Path
+) -> None:
+    away = folder.with_name("away")
+    looked: list[int] = []
+
+    def look() -> int:
+        looked.append(len(platform.came))
+        if len(looked) == 3:
+            away.rename(folder)
+        if len(looked) == 4:
+            raise KeyboardInterrupt
+        run(folder)
+        if len(looked) == 1:
+            folder.rename(away)
+        return 0
+
+    with pytest.raises(typer.Exit):
+        batch_command.watch_source(look, 0.01)
+    assert looked == [0, 2, 2, 2]
+    with pytest.raises(BadRequest, match="does not exist"):
+        batch_command.watch_source(lambda: bool(run(away)), 0.01)
 
 
 def test_the_list_of_rejected_files_never_replaces_a_manifest_or_a_recording(
