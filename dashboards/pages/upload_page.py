@@ -10,7 +10,6 @@ from dashboards.presenters import job_row
 from dashboards.runtime import context
 from dashboards.services import job_access
 from dashboards.strings import recordings as words
-from storage.domain.errors import NotFound
 from storage.domain.records import Job, Lane, Options, to_json
 
 SENT = "sent_jobs"
@@ -18,14 +17,11 @@ SENT = "sent_jobs"
 
 def kept_jobs(me: viewer.Viewer) -> dict[str, Job]:
     """Return the existing jobs of this page's uploads."""
-    found = {}
+    if not (sent := st.session_state.get(SENT)):
+        return {}
     with context.ledger().read() as con:
-        for job_id in st.session_state.get(SENT, []):
-            try:
-                found[job_id] = job_access.visible(con, me.user, job_id, deleted=True)
-            except NotFound:
-                continue
-    return found
+        found = {job.id: job for job in job_access.seen_among(con, me.user, sent)}
+    return {job_id: found[job_id] for job_id in sent if job_id in found}
 
 
 def note(job_ids: list[str]) -> None:

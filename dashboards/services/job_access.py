@@ -1,6 +1,6 @@
 """Decides who may see a job and act on it; `JobAction` decides by its state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -9,7 +9,7 @@ from storage.domain.errors import NotAllowed, NotFound, NotYours
 from storage.domain.job_actions import Access, JobAction
 from storage.domain.records import Job, Role, User
 from storage.domain.translation import marked
-from storage.jobs import collaborators, job_store
+from storage.jobs import collaborators, job_store, listing
 
 WRITERS = marked("the role member or admin")
 OWNERS = marked("the owner of the recording")
@@ -44,6 +44,11 @@ def allowed(con: DuckDBPyConnection, user: User, action: JobAction, jobs: Iterab
 def all_visible(con: DuckDBPyConnection, user: User, jobs: Iterable[Job]) -> bool:
     """Return whether the user may see all of the jobs, deleted or not."""
     return all(access(con, user, job) is not Access.NONE for job in jobs)
+
+
+def seen_among(con: DuckDBPyConnection, user: User, job_ids: Sequence[str]) -> list[Job]:
+    """Return those of the jobs that the user may see, deleted or not, in any order."""
+    return [job for job in listing.some(con, job_ids) if access(con, user, job) is not Access.NONE]
 
 
 def may(user: User, action: JobAction, job: Job) -> bool:

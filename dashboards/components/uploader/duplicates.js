@@ -7,9 +7,13 @@
  * @typedef {{ id: string, name: string, state: string, created_at: string }} KnownJob
  */
 import { sitePath } from "../shared/site_path.js";
+import { randomId } from "./upload.js";
 
 /** @type {Promise<unknown>} files are hashed one after the other */
 let line = Promise.resolve();
+/** @type {Worker | null} for the files in line: to start one takes longer than to hash a small file */
+let hasher = null;
+let inLine = 0;
 
 /**
  * Return the owner's jobs of the same bytes.
@@ -21,9 +25,11 @@ let line = Promise.resolve();
 export async function duplicatesOf(upload, tell) {
   const { known } = await ask(`/uploads/known?size=${upload.size}`);
   if (!known) return [];
+  inLine += 1;
   const hashing = line.then(() => hash(upload, tell));
   line = hashing;
   upload.sha256 = await hashing;
+  if (--inLine === 0) stopHasher();
   return upload.sha256 ? (await ask(`/uploads/known?sha256=${upload.sha256}`)).jobs : [];
 }
 
@@ -42,9 +48,9 @@ async function ask(path) {
 function hash(upload, tell) {
   if (upload.state !== "looking") return Promise.resolve(null);
   return new Promise((resolve) => {
-    const worker = new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" });
+    const worker = (hasher ??= new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" }));
     const end = (/** @type {string | null} */ sha256) => {
-      worker.terminate();
+      if (!sha256) stopHasher();
       upload.stopLooking = null;
       resolve(sha256);
     };
@@ -60,6 +66,11 @@ function hash(upload, tell) {
   });
 }
 
+function stopHasher() {
+  hasher?.terminate();
+  hasher = null;
+}
+
 /**
  * Make a job of bytes that the server has; resolves to its id, or null where they have to be sent after all.
  *
@@ -68,7 +79,7 @@ function hash(upload, tell) {
  */
 export async function transcribeAgain(upload) {
   const { lane, options, tags } = upload.settings;
-  const key = (upload.againKey ??= crypto.randomUUID());
+  const key = (upload.againKey ??= randomId());
   const answer = await fetch(sitePath("/uploads/again"), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },

@@ -31,6 +31,7 @@
  * @property {number} [read] - how many bytes are hashed
  * @property {(() => void) | null} [stopLooking]
  * @property {string} [againKey]
+ * @property {string} [creationKey] - by which the server knows its creation when that is sent again
  * @property {TusUpload} [tus]
  * @property {boolean} [started]
  * @property {number} [began]
@@ -134,6 +135,11 @@ export function summaryOf(uploads) {
   const sent = open.reduce((sum, upload) => sum + upload.sent, 0);
   const speed = open.reduce((sum, upload) => sum + speedOf(upload), 0);
   return { active: open.length, size, sent, speed, share: size ? sent / size : 0 };
+}
+
+/** Return a new id; pages without https have no `crypto.randomUUID`. */
+export function randomId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**

@@ -20,6 +20,9 @@ const HTML =
 const HEADER_MISSING = "header_missing";
 const ON_THE_WAY = ["looking", "sending", "waiting", "paused", "offline"];
 
+/** What a row is drawn from, beside its job and its speed. */
+const WHAT_SHOWS = /** @type {const} */ (["state", "job", "sent", "read", "error", "code", "trouble", "duplicates", "final"]);
+
 export function newRow() {
   const li = make("li", { innerHTML: HTML });
   const part = (/** @type {string} */ path) => find(li, path);
@@ -53,6 +56,7 @@ export function quietButton(words, act) {
 export function drawUpload(row, upload, view) {
   const { jobs, text } = view.data;
   const job = upload.job === undefined ? undefined : jobs[upload.job];
+  if (!differs(row.li, [job, ...WHAT_SHOWS.map((field) => upload[field]), speedOf(upload)])) return; // one of hundreds
   const error = upload.error ?? job?.error ?? "";
   const share = shareOf(upload, job);
   row.title.textContent = upload.name;

@@ -213,8 +213,9 @@ export class View {
         this.open(upload.job);
       }
     }
+    const keys = new Set(items.map((upload) => upload.key));
     for (const [key, { li }] of this.#rows) {
-      if (this.uploads.find(key)) continue;
+      if (keys.has(key)) continue;
       li.remove();
       this.#rows.delete(key);
     }

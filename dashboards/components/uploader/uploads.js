@@ -23,9 +23,10 @@ import { sitePath } from "../shared/site_path.js";
 import { UPLOADS_CHANGED } from "../shared/tab.js";
 import { duplicatesOf, transcribeAgain } from "./duplicates.js";
 import { forget } from "./unsent_store.js";
-import { MB, connectionsFor, isFinal, isWorthRetrying, markedAt, refusalOf, startable, summaryOf } from "./upload.js";
+import { MB, connectionsFor, isFinal, isWorthRetrying, markedAt, randomId, refusalOf, startable, summaryOf } from "./upload.js";
 
 const PART_BYTES = 32 * MB;
+const SMALL_BYTES = 4 * MB;
 const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 3000, ...Array(120).fill(5000)];
 
 export class Uploads {
@@ -113,7 +114,7 @@ export class Uploads {
     const upload = this.find(key);
     if (!upload) return;
     const fresh = { state: /** @type {const} */ ("waiting"), error: null, code: undefined, final: false, sent: 0 };
-    Object.assign(upload, fresh, { described, tus: undefined, started: false });
+    Object.assign(upload, fresh, { described, tus: undefined, started: false, creationKey: undefined });
     this.#startNext();
   }
 
@@ -230,6 +231,7 @@ export class Uploads {
       endpoint: sitePath("/uploads"),
       chunkSize: PART_BYTES,
       parallelUploads: connectionsFor(upload),
+      ...(upload.size <= SMALL_BYTES && inOneRequest(upload)),
       retryDelays: RETRY_DELAYS_MS,
       metadata: { filename: name, filetype: file.type, options, lane, tags, ...upload.described },
       fingerprint: async () => upload.mark,
@@ -297,6 +299,16 @@ export class Uploads {
   #tell() {
     dispatchEvent(new CustomEvent(UPLOADS_CHANGED));
   }
+}
+
+/**
+ * Options of a file that is sent with the request that creates its upload; the key lets that be sent again.
+ *
+ * @param {Upload} upload
+ */
+function inOneRequest(upload) {
+  upload.creationKey ??= randomId();
+  return { uploadDataDuringCreation: true, headers: { "Idempotency-Key": upload.creationKey } };
 }
 
 /** @param {Upload} upload */

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from dashboards.runtime import context
 from storage.domain import names
@@ -64,18 +64,33 @@ def drag_in(page: Page, paths: list[Path]) -> None:
 
 
 def test_a_dropped_folder_is_walked_to_its_ends(settings: Settings, chromium: Browser, tmp_path: Path) -> None:
-    """Two files of one name, size and date in two folders are two recordings."""
+    """Two files of one name, size and date in two folders are two recordings.
+
+    Each is sent in one request; the answer to the first is lost, and it is sent again.
+    """
     folder = tmp_path / "interviews"
     for place, hz in (("a", 300), ("b/deep/er", 500)):
         (folder / place).mkdir(parents=True)
         samples = 0.3 * np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000)
         soundfile.write(folder / place / "track 1.wav", samples.astype(np.float32), 16_000, subtype="PCM_16")
     (folder / "notes.txt").write_text("not a recording")
+    sent: list[str] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        sent.append(route.request.method)
+        if len(sent) > 1:
+            route.continue_()
+            return
+        assert route.fetch().headers["x-job-id"]
+        route.abort()
+
     with upload_page(settings, chromium) as (page, watch):
+        page.route(re.compile("/uploads(/[0-9a-f]+)?$"), lose_the_first_answer)
         drag_in(page, [folder])
         expect(page.locator(".queue li .pill", has_text="Ready")).to_have_count(2)
+        assert sent == ["POST"] * 3
         expect(page.locator(".note")).to_contain_text("1 file in the folder is neither audio nor video")
-        assert len({job.media_sha256 for job in all_jobs()}) == 2
+        assert len(jobs := all_jobs()) == len({job.media_sha256 for job in jobs}) == 2
         assert watch.troubles == []
 
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC
 
 from dashboards.runtime import context, notify
-from dashboards.services import sharing, transcript_search
+from dashboards.services import job_access, sharing, transcript_search
 from storage.domain.records import JobState
 from tests.dashboards.desk import Desk, button, component, labels, words
 
@@ -30,6 +30,15 @@ def test_a_shared_recording_stands_in_the_colleagues_list_with_its_owner(desk: D
     assert not component(at, "player")["may_edit"]
     sharing.let(ada, job.id, "bob", may_edit=True)
     assert component(desk.page("job", bob, id=job.id), "player")["may_edit"]
+
+
+def test_of_many_jobs_a_person_sees_their_own_and_what_is_shared_with_them(desk: Desk) -> None:
+    ada, bob = desk.user("ada"), desk.user("bob")
+    own, shared, private = (desk.job(who, JobState.COMPLETED, name="x.wav") for who in (bob, ada, ada))
+    sharing.let(ada, shared.id, "bob", may_edit=False)
+    with context.ledger().read() as con:
+        seen = job_access.seen_among(con, bob, [own.id, shared.id, private.id, "none"])
+    assert {job.id for job in seen} == {own.id, shared.id}
 
 
 def test_an_owner_shares_and_stops_on_the_recordings_page(desk: Desk) -> None:
