@@ -47,7 +47,7 @@ def all_visible(con: DuckDBPyConnection, user: User, jobs: Iterable[Job]) -> boo
 
 
 def seen_among(con: DuckDBPyConnection, user: User, job_ids: Sequence[str]) -> list[Job]:
-    """Return those of the jobs that the user may see, deleted or not, in any order."""
+    """Return those of the jobs that the user may see, deleted or not."""
     return [job for job in listing.some(con, job_ids) if access(con, user, job) is not Access.NONE]
 
 
