@@ -163,12 +163,16 @@ def restore(
     """
     from storage.backup import backup_work
     from storage.backup.backup_store import ID, NEWEST
+    from storage.domain.errors import BadRequest
     from storage.domain.settings import Settings
     from storage.ledger.database_file import refuse_if_held
 
     settings = Settings()
     ledger_path = settings.storage.ledger_path
-    if Path(what).exists() or not (what == NEWEST or ID.fullmatch(what)):
+    is_file = Path(what).is_file()
+    if not is_file and what != NEWEST and not ID.fullmatch(what):
+        raise BadRequest("BACKUP", f"{what} is neither a file nor a backup's id; `transcriber admin backups` lists them")
+    if is_file:
         _restore_file(Path(what), what, settings)
         return
     refuse_if_held(ledger_path)

@@ -107,6 +107,8 @@ def refusal(con: DuckDBPyConnection, statement: str) -> str | None:
         return str(error).strip()[:2000]
     if len(found) != 1:
         return "it is empty" if not found else f"these are {len(found)} statements; run one at a time"
+    if found[0].type == duckdb.StatementType.MULTI:
+        return "PIVOT reads its columns by a statement of its own; name them, as in ON model IN ('base', 'small')"
     if found[0].type != duckdb.StatementType.SELECT:
         return f"only SELECT may run, and this is {found[0].type.name}"
     return None

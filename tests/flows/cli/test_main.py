@@ -187,7 +187,7 @@ def test_a_ledger_that_nobody_ever_used_is_not_backed_up(env: dict[str, str]) ->
         (("models", "fetch", "no-such-model"), "no-such-model is not on this machine"),
         (("models", "remove", "tiny.en"), "tiny.en is not on this machine"),
         (("admin", "create-user", "x", "--role", "king"), "use one of admin, member, reader"),
-        (("admin", "restore", "no-such-file"), "there is no such file"),
+        (("admin", "restore", "no-such-file"), "neither a file nor a backup's id"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_status_1(

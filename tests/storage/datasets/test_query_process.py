@@ -74,6 +74,7 @@ NOT_A_SELECT = {
     "BEGIN": "TRANSACTION",
     "SELECT 1; COPY (SELECT 1) TO '{folder}/out.csv'": "2 statements",
     "SELECT 1; SELECT 2": "2 statements",
+    "PIVOT jobs ON model USING count(*)": "ON model IN",
     "": "empty",
     "-- nothing": "empty",
     "SELEC 1": "syntax error",
