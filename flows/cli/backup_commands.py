@@ -171,7 +171,8 @@ def restore(
     ledger_path = settings.storage.ledger_path
     is_file = Path(what).is_file()
     if not is_file and what != NEWEST and not ID.fullmatch(what):
-        raise BadRequest("BACKUP", f"{what} is neither a file nor a backup's id; `transcriber admin backups` lists them")
+        told = f"{what} is neither a file nor a backup's id; `transcriber admin backups` lists them"
+        raise BadRequest("BACKUP", told)
     if is_file:
         _restore_file(Path(what), what, settings)
         return
