@@ -1,6 +1,7 @@
 """Device plans for a table of machines, and control group limits."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,27 @@ def test_tunables_of_the_allocator_that_are_set_are_kept() -> None:
     assert engine_environment(own) == own
     other = engine_environment({"GLIBC_TUNABLES": "glibc.malloc.check=1"})
     assert other["GLIBC_TUNABLES"] == "glibc.malloc.check=1:glibc.malloc.hugetlb=1"
+
+
+def test_memory_that_a_window_freed_serves_the_next_one() -> None:
+    program = """
+import resource, threading
+import numpy as np
+from tasks.models.devices import tune_allocator
+
+tune_allocator()
+def windows():
+    for _ in range(8):
+        [np.ones(size, np.uint8) for size in (30_000_000, 40_000_000)]
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    thread = threading.Thread(target=windows)
+    thread.start()
+    thread.join()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    environment = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    first, later = map(int, done.stdout.split())
+    pages = 70_000_000 // resource.getpagesize()
+    assert later < pages // 10 < first < 2 * pages
