@@ -63,9 +63,6 @@ def _pool(server: "PrefectServer", pool: dict[str, Any]) -> Pool:
 def pause(pool: str, *, paused: bool) -> None:
     """Pause or resume a pool; runs in progress continue.
 
-    Single queues cannot be paused: on SQLite, Prefect 3.8 waits there for its own lock until the request times out
-    (`emit_work_queue_status_event` opens a second session inside the first one's transaction).
-
     Raises:
         PrefectAway: the server does not answer, or reports an error.
     """

@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from prefect.server.schemas.schedules import CronSchedule
 
 from flows.platform import deploy
 from storage.domain.deployments import Deployment
@@ -58,12 +61,26 @@ def test_pools_are_warm_and_queues_have_their_order(server: Server) -> None:
         assert [name for name in order if name != "default"] == ["interactive", "batch", "backfill"]
 
 
-def test_our_schedules_know_no_summer_time() -> None:
+async def test_our_schedules_have_next_dates_and_know_no_summer_time() -> None:
     schedules = [
         each for deployed in deploy.read(deploy.PREFECT_YAML)["deployments"] for each in deployed.get("schedules", [])
     ]
     assert schedules
     assert {each["timezone"] for each in schedules} == {"UTC"}
+    for each in schedules:
+        assert len(await CronSchedule(cron=each["cron"], timezone=each["timezone"]).get_dates(n=2)) == 2
+
+
+async def test_a_schedule_of_local_time_runs_once_on_the_days_of_a_clock_change() -> None:
+    """As docs/prefect.md says; Prefect 3.8 ran at 01:30 on the short day."""
+    zone = ZoneInfo("Europe/Berlin")
+    schedule = CronSchedule(cron="30 2 * * *", timezone=zone.key)
+    found = {}
+    for month, day in ((3, 28), (10, 31)):
+        noon = datetime(2027, month, day, 12, tzinfo=zone)
+        dates = await schedule.get_dates(n=5, start=noon - timedelta(days=1), end=noon)
+        found[month] = [date.astimezone(zone).strftime("%H:%M%z") for date in dates]
+    assert found == {3: ["03:30+0200"], 10: ["02:30+0200"]}
 
 
 def test_applying_again_changes_nothing(server: Server) -> None:
