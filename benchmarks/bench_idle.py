@@ -94,7 +94,10 @@ def table(sides: list[Side]) -> list[str]:
     other = sides[-1]
     for side in sides:
         values = ((statistics.median(each.ready_s), each.total_mb(0), each.total_mb(1)) for each in (side, other))
-        cells = [f"{ours:.{1 if n == 0 else 0}f} | {ours / its:.2f}" for n, (ours, its) in enumerate(zip(*values, strict=True))]
+        cells = [
+            f"{ours:.{1 if n == 0 else 0}f} | {ours / its:.2f}"
+            for n, (ours, its) in enumerate(zip(*values, strict=True))
+        ]
         rows.append(f"| {side.name} | {' | '.join(cells)} | {len(side.processes[-1])} |")
     return [*rows, ""]
 
@@ -126,7 +129,9 @@ def main() -> None:
 
 def git_name(checkout: Path) -> str:
     """Return the short name of the commit that a checkout stands on."""
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, stdout=subprocess.PIPE, text=True, check=True
+    )
     return done.stdout.strip()
 
 

@@ -1,8 +1,8 @@
-"""Keep a loaded model's weights in small pages, and what loading needed not at all.
+"""Keep the weights of a loaded model in small pages of memory.
 
-On Intel processors, MKL packs each layer's weights into a buffer of 12 MB and writes to less than a tenth of it. In huge
-pages, which an engine's heap has for the sake of its working memory, `base` took 640 MB instead of 215 MB so, and was
-not faster.
+On Intel processors, MKL packs each layer's weights into a buffer of 12 MB and writes to less than a tenth of it. In
+huge pages, which an engine's heap has for the sake of its working memory, `base` took 640 MB instead of 215 MB so, and
+was not faster.
 """
 
 import ctypes
