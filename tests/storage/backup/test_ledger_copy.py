@@ -1,6 +1,8 @@
 """The copy of the open ledger's bytes: the state of one moment, whatever happens meanwhile."""
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,16 +41,17 @@ def test_a_copy_that_met_a_checkpoint_is_made_again(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(ledger)
-    met, run = [], ledger_copy.subprocess.run
+    met: list[subprocess.CompletedProcess[str]] = []
+    run = subprocess.run
 
-    def checkpointed_once(command: list[str], **options: object) -> object:
+    def checkpointed_once(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         if not met:
             with ledger.cursor() as con:  # past the log's end that was measured
                 con.execute("CHECKPOINT").fetchall()
-        met.append(run(command, **options))  # type: ignore[call-overload]
+        met.append(run(command, **options))
         return met[-1]
 
-    monkeypatch.setattr(ledger_copy.subprocess, "run", checkpointed_once)
+    monkeypatch.setattr(subprocess, "run", checkpointed_once)
     ledger_copy.copy_ledger(ledger, tmp_path / "copy")
     assert [done.returncode for done in met] == [ledger_copy.CHANGED, 0]
     with ledger.read() as con:
