@@ -11,8 +11,13 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 BROWSER = "tests/dashboards/browser/"
+JOB, LISTS, CUES = (f"{BROWSER}test_browser_{name}.py::" for name in ("job", "lists", "cues"))
 PICTURES = {
-    "job-edited": f"{BROWSER}test_browser_job.py::test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back",
+    "job-edited": f"{JOB}test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back",
+    "job-phone-script": f"{JOB}test_everything_fits_on_a_phone",
+    "recordings": f"{LISTS}test_filters_are_in_the_address_and_the_way_back_works",
+    "recordings-tags": f"{LISTS}test_several_recordings_get_tags_by_the_keyboard_and_are_found_by_them",
+    "cues-desk-light": f"{CUES}test_cues_and_corrected_text_fit_and_pass_axe",
 }
 """The names of pictures, and the test that takes each."""
 COLOURS, MOST_BYTES = 128, 150_000
