@@ -53,7 +53,10 @@ def copy_ledger(ledger: "Ledger", to: Path) -> None:
 
 
 def copy_files(source: Path, to: Path, log_bytes: int) -> bool:
-    """Copy the file and so much of its log; return False if a checkpoint came between."""
+    """Copy the file and so much of its log.
+
+    Returns False if a checkpoint came between.
+    """
     with source.open("rb") as file:
         before = file.read(HEADER_BYTES)
         _copy(source, to, file.seek(0, os.SEEK_END))

@@ -143,7 +143,10 @@ def fitted(plan: DevicePlan, *, model_bytes: int, free_bytes: int) -> DevicePlan
 
 
 def cuda_count() -> int:
-    """Return the number of CUDA devices that the engine can use; without a driver, nothing is imported."""
+    """Return the number of CUDA devices that the engine can use.
+
+    Without a driver, nothing is imported to count them.
+    """
     try:
         ctypes.CDLL(CUDA_DRIVER)
     except OSError:
