@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo up test nightly coverage check bench chaos browser docs chart release format
+.PHONY: help install demo up test nightly coverage check bench chaos browser docs pictures chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ node_modules/.package-lock.json: package-lock.json | install
 
 docs: $(UV)  ## build the documentation site into artifacts/site; a broken link fails
 	$(UV) run --isolated --locked --only-group docs python docs/build_site.py
+
+pictures: install browser  ## take the pictures in the documents anew, by the browser tests
+	$(RUN) python -m tests.pictures
 
 chart: $(UV)  ## render the Helm chart by Helm itself, and validate it against Kubernetes' schemas
 	$(UV) run --isolated --locked --only-group chart python deploy/check_chart.py

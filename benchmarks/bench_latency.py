@@ -49,6 +49,7 @@ class Running:
     prefect: str
     data_dir: Path
     ready_s: float
+    pid: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -65,6 +66,7 @@ def up(
     checkout: Path = REPO,
     model: str = str(TINY_MODEL),
     settings: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> Iterator[Running]:
     """Start everything of a checkout, and stop it at the end; appends the seconds that stopping took."""
     port, prefect_port = free_port(), free_port()
@@ -80,7 +82,7 @@ def up(
     }
     started = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "up"], env=env, cwd=checkout, stdout=subprocess.PIPE, text=True
+        [python, "-m", "flows.cli", "up"], env=env, cwd=checkout, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
@@ -91,6 +93,7 @@ def up(
                 prefect=f"http://127.0.0.1:{prefect_port}/api",
                 data_dir=data_dir,
                 ready_s=time.monotonic() - started,
+                pid=process.pid,
             )
         finally:
             stopping = time.monotonic()

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from dashboards.http.route_scopes import ROUTE_SCOPES
 from flows.cli.main import app
+from tests.pictures import MOST_BYTES, PICTURES
 from tests.storage.maintenance.legacy import LegacyApp
 from tests.test_structure import OURS, ROOT, files_of
 
@@ -23,6 +24,8 @@ OPERATORS = {"|", "||", "&&", ";", ">", ">>", "<", "&"}
 ROUTE = re.compile(r"(?:\b(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/)?v1/[^\s`\"'<>)?#]+)")
 VARIABLE = re.compile(r"TRANSCRIBER_[A-Z][A-Z0-9_]*(?:_…|_\*)?")
 PLACEHOLDER = re.compile(r"\{\w+\}|\$\w+|.*…")
+PICTURE = re.compile(r"!\[[^]]+\]\((?:docs/)?pictures/([\w-]+)\.png\)")
+TAKEN = re.compile(r'keep_picture\([\w.]+, f?"([^"]+)"\)')
 MORE = "…"
 CHEAP = (
     "transcriber admin create-user",
@@ -179,3 +182,14 @@ def test_commands_of_documents_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def all_typed() -> Iterator[list[str]]:
     for path in DOCUMENTS:
         yield from (words for words in typed(path) if is_ours(words, "transcriber"))
+
+
+def test_every_picture_in_a_document_is_small_and_taken_by_a_test() -> None:
+    shown = {match for path in DOCUMENTS for match in PICTURE.findall(path.read_text())}
+    assert shown == set(PICTURES) == {path.stem for path in (ROOT / "docs" / "pictures").iterdir()}
+    for name, test in PICTURES.items():
+        assert (ROOT / "docs" / "pictures" / f"{name}.png").stat().st_size <= MOST_BYTES
+        path, _, function = test.partition("::")
+        source = (ROOT / path).read_text().partition(f"def {function}(")[2].partition("\ndef ")[0]
+        taken = [re.sub(r"\\{.+?\\}", ".+", re.escape(each)) for each in TAKEN.findall(source)]
+        assert any(re.fullmatch(each, name) for each in taken), f"{test} does not take {name}"

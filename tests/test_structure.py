@@ -259,6 +259,19 @@ def test_the_web_process_loads_no_engine() -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_workers_load_no_ledger_and_an_idle_supervisor_no_engine() -> None:
+    probe = (
+        "import sys, flows.platform.supervisor; from tasks.models import devices;"
+        "from storage.domain.settings import EngineSettings; devices.CUDA_DRIVER = 'no driver';"
+        "devices.devices(EngineSettings(device='auto', _env_file=None));"
+        "engine = [m for m in ('ctranslate2', 'numpy', 'prefect') if m in sys.modules];"
+        "import flows.worker.run_worker, flows.flows.transcribe_recording, flows.flows.transcribe_clip;"
+        "print(engine + [m for m in ('duckdb', 'ctranslate2', 'streamlit', 'sqlalchemy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
 def test_one_package_knows_the_engine_and_its_model() -> None:
     knowing = {
         str(path.relative_to(ROOT))

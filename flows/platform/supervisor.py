@@ -75,6 +75,7 @@ def environment(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLIENT_MAX_RETRIES": "8",
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and registering takes a second
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # it imports all integrations, our worker among them
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(prefect.origins),  # Prefect's default admits every page
     }
     return {**unless_set, **lean_tls(prefect), **os.environ, **ours, **secrets_of(settings, prefect)}

@@ -28,7 +28,6 @@ from storage.domain.errors import (
 )
 from storage.domain.job_messages import encode, raised
 from storage.domain.records import Job, Span, SpanResult, Transcript
-from storage.jobs import intake
 from storage.jobs.reports import Completed, Exporting, Failed, SpanHeard, Started
 from storage.remote import tracing
 from storage.transcripts import transcript_files
@@ -200,7 +199,7 @@ async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, atte
         if made is not None:
             await made.span_runs.cancel()
             made.artifacts.close()
-            await in_thread(lambda: intake.drop_partial(here.files, job_id, attempt))
+            await in_thread(lambda: transcript_files.drop_partial(here.files, job_id, attempt))
 
 
 async def _report_failure(here: Resident, job_id: str, attempt: int, error: TranscriberError) -> None:

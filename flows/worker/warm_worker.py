@@ -49,9 +49,7 @@ PRELOAD = {
     ),
     "gpu": ("flows/flows/transcribe_span.py:transcribe_span", "flows/flows/transcribe_clip.py:transcribe_clip"),
 }
-HEARTBEAT_S = 10
-LABEL_AFTER_S = 1.0
-ASK_AGAIN_S = 30.0
+HEARTBEAT_S, LABEL_AFTER_S, ASK_AGAIN_S = 10, 1.0, 30.0
 CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
@@ -282,6 +280,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             )
         except ObjectNotFound:  # somebody deleted the pool; `_mend` makes it anew
             return []
+
+    async def _worker_metadata(self) -> None:
+        """Tell Prefect of no integrations: to list them, it imports each one that is installed."""
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)

@@ -73,7 +73,7 @@ def done(order: Order) -> bytes:
     key = SecretStr(order.key) if order.key else None
     if order.do == "drill":
         return to_json(backup_work.drill(store, order.backup_id, key, order.work))
-    taken = Snapshot(id=order.backup_id, made_at=order.made_at, path=order.work / "ledger.duckdb")
+    taken = Snapshot(id=order.backup_id, made_at=order.made_at, path=order.work / "copied.duckdb")
     return to_json(backup_work.pack_and_keep(taken, store, key))
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from storage.backup import packing, rotation
 from storage.backup.backup_manifest import BackupManifest, contents_and_digest, contents_of, program_version
 from storage.backup.backup_store import BackupStore, DrillReport, id_of
+from storage.backup.ledger_copy import copy_ledger
 from storage.backup.rotation import Dated, Kept
 from storage.domain.clock import utc_now
 from storage.domain.errors import BackupKeyWrong, BackupRunning, BackupUnusable, NotFound, StorageFull, TranscriberError
@@ -23,8 +24,8 @@ from storage.ledger.database import Ledger
 from storage.ledger.database_file import connect
 
 SPARE_BYTES = 64 << 20
-ROOM_FACTOR = 1.5
-"""The snapshot, and the packed file beside it, which is less than half of that."""
+ROOM_FACTOR = 2.0
+"""The copied file, and what is written from it; the packed file is smaller than the copied one, which is gone then."""
 WORK = "work-"
 LEFT_AFTER = timedelta(days=1)
 
@@ -62,7 +63,9 @@ def alone(ledger_path: Path) -> Iterator[Path]:
 
 
 def snapshot(ledger: Ledger, work: Path) -> Snapshot:
-    """Copy the ledger while others read and write it.
+    """Copy the ledger's bytes while others read and write it.
+
+    `pack_and_keep` makes a sound file of them.
 
     Raises:
         StorageFull: the disk has no room for the copy and its packed form.
@@ -71,9 +74,8 @@ def snapshot(ledger: Ledger, work: Path) -> Snapshot:
     needs, free = int(ROOM_FACTOR * size_bytes) + SPARE_BYTES, shutil.disk_usage(work).free
     if free < needs:
         raise StorageFull("a backup", f"it needs {needs >> 20} MiB in {work.parent} and {free >> 20} MiB are free")
-    made_at = utc_now()
-    with ledger.cursor() as con:
-        path = backups.copy_database(con, work / "ledger.duckdb")
+    made_at, path = utc_now(), work / "copied.duckdb"
+    copy_ledger(ledger, path)
     return Snapshot(id=id_of(made_at), made_at=made_at, path=path)
 
 
@@ -81,9 +83,10 @@ def pack_and_keep(taken: Snapshot, store: BackupStore, key: SecretStr | None) ->
     """Pack a snapshot, store it, and return its manifest."""
     store.check()
     recipient = packing.recipient_of(key) if key else None
-    contents, plain = contents_and_digest(taken.path)
+    path = rewritten(taken.path)
+    contents, plain = contents_and_digest(path)
     stored_as = "ledger.duckdb.zst" + (".age" if key else "")
-    packed = taken.path.with_name(stored_as)
+    packed = path.with_name(stored_as)
     manifest = BackupManifest(
         id=taken.id,
         made_at=taken.made_at,
@@ -91,12 +94,23 @@ def pack_and_keep(taken: Snapshot, store: BackupStore, key: SecretStr | None) ->
         contents=contents,
         ledger=plain,
         stored_as=stored_as,
-        stored=packing.pack(taken.path, packed, key),
+        stored=packing.pack(path, packed, key),
         recipient=recipient,
     )
-    taken.path.unlink()
+    path.unlink()
     store.keep(manifest, packed)
     return manifest
+
+
+def rewritten(copied: Path) -> Path:
+    """Write the tables of a copied ledger anew.
+
+    So its log is applied, and the remains of deleted rows are gone.
+    """
+    with connect(copied) as con:
+        path = backups.copy_database(con, copied.with_name("ledger.duckdb"))
+    copied.unlink()
+    return path
 
 
 def fetch(store: BackupStore, backup_id: str, key: SecretStr | None, work: Path) -> tuple[BackupManifest, Path]:

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import api_key_usage, quotas
 from storage.domain import names
-from storage.domain.errors import NotFound, TranscriberError
+from storage.domain.errors import NotFound
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs import deletion, job_store, kept_parts, manifests, progress
@@ -113,17 +113,6 @@ def purge_deleted(ledger: Ledger, files: Files, *, before: datetime, actor: str 
     for job_id in overdue:
         throw_out(ledger, files, job_id, actor=actor)
     return len(overdue)
-
-
-def drop_partial(files: Files, job_id: str, attempt: int | None = None) -> None:
-    """Delete the text so far of a finished job or attempt.
-
-    `drop_partials` does it later if storage is unavailable.
-    """
-    try:
-        files.delete(names.partial_folder(job_id, attempt))
-    except TranscriberError as error:
-        logger.info("the text so far of job %s is left on storage: %s", job_id, error)
 
 
 def drop_partials(ledger: Ledger, files: Files) -> int:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 PING = "SELECT 1"
 MAX_RETRIES = 5
+HOLD_CHECKPOINTS, RELEASE_CHECKPOINTS = "SET GLOBAL wal_autocheckpoint='1TB'", "RESET GLOBAL wal_autocheckpoint"
 TRIAL = ("CREATE OR REPLACE TABLE trial AS SELECT repeat('x', 16384) AS filler", "DROP TABLE IF EXISTS trial")
 """A commit larger than what a full disk may have left at the log's end."""
 CLOSE_WITHIN_S = 10.0
@@ -73,6 +74,7 @@ class Ledger:
         self._write_lock = threading.Lock()
         self._writer: int | None = None
         self._closed = False
+        self._checkpoints_held = False
         self._invalid: str | None = None
         self._commits_fail = False
 
@@ -202,20 +204,41 @@ class Ledger:
         return self._file.wal_bytes()
 
     def checkpoint(self, *, readers_within_s: float = 0.0) -> bool:
-        """Checkpoint the write-ahead log; return False if others were reading.
+        """Checkpoint the write-ahead log; return False if that must wait.
+
+        It waits for others that read, and while the file is copied.
 
         A checkpoint that meets a full disk costs the open file, see `cursor`.
 
         With `readers_within_s`, new readers wait that long at most for the running ones to end. Readers that begin one
         after another would otherwise never leave a moment without one.
         """
-        with self._write_lock, self._new_cursors_wait(readers_within_s):
+        with self._write_lock:
+            if self._checkpoints_held:
+                return False
             try:
-                with self._errors_mapped():
+                with self._new_cursors_wait(readers_within_s), self._errors_mapped():
                     self._checkpoint()
             except duckdb.TransactionException:
                 return False
         return True
+
+    @contextmanager
+    def without_checkpoints(self) -> Iterator[int]:
+        """Hold checkpoints off; provides the committed bytes of the log.
+
+        So nothing but new rows changes the files meanwhile.
+        """
+        with self._write_lock, self.cursor() as con:
+            self._checkpoints_held = True
+            con.execute(HOLD_CHECKPOINTS).fetchall()
+            committed = self.wal_bytes()
+        try:
+            yield committed
+        finally:
+            self._checkpoints_held = False
+            with suppress(LedgerClosed), self.cursor() as con:
+                con.execute(RELEASE_CHECKPOINTS).fetchall()
 
     def _checkpoint(self) -> None:
         began = time.perf_counter()

@@ -1,15 +1,17 @@
 """Transcripts as files on storage, which are created and never overwritten."""
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
 from storage.domain import names
-from storage.domain.errors import AlreadyStored
+from storage.domain.errors import AlreadyStored, TranscriberError
 from storage.domain.records import Transcript, to_json
 
 if TYPE_CHECKING:
     from storage.files.file_store import Files
 
+logger = logging.getLogger(__name__)
 VERSION = re.compile(r"transcripts/[^/]+/(?P<job_id>[^/.]+)\.v(?P<number>\d+)\.json")
 
 
@@ -36,3 +38,14 @@ def newest_numbers(files: "Files") -> dict[str, int]:
             job_id, number = match["job_id"], int(match["number"])
             found[job_id] = max(number, found.get(job_id, 0))
     return found
+
+
+def drop_partial(files: "Files", job_id: str, attempt: int | None = None) -> None:
+    """Delete the text so far of a finished job or attempt.
+
+    `intake.drop_partials` does it later if storage is unavailable.
+    """
+    try:
+        files.delete(names.partial_folder(job_id, attempt))
+    except TranscriberError as error:
+        logger.info("the text so far of job %s is left on storage: %s", job_id, error)

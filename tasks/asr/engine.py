@@ -27,6 +27,7 @@ from tasks.audio.decode import Samples
 from tasks.models.catalogue import Resolved, hold, is_multilingual
 from tasks.models.cgroup_limits import memory_free_bytes
 from tasks.models.devices import DevicePlan, fitted, plan_device, prepare_libraries
+from tasks.models.weights_memory import small_pages
 
 logger = logging.getLogger(__name__)
 
@@ -267,14 +268,15 @@ def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
 
     started = time.perf_counter()
     try:
-        model = WhisperModel(
-            str(resolved.path),
-            device=plan.kind,
-            device_index=plan.index,
-            compute_type=plan.compute_type,
-            cpu_threads=plan.cpu_threads,
-            num_workers=plan.num_workers,
-        )
+        with small_pages():
+            model = WhisperModel(
+                str(resolved.path),
+                device=plan.kind,
+                device_index=plan.index,
+                compute_type=plan.compute_type,
+                cpu_threads=plan.cpu_threads,
+                num_workers=plan.num_workers,
+            )
     except (RuntimeError, OSError) as error:
         if out_of_memory(error) or plan.kind != "cpu":
             raise

@@ -20,6 +20,7 @@ from tasks.models.cgroup_limits import cores, memory_bytes
 
 logger = logging.getLogger(__name__)
 
+CUDA_DRIVER = "libcuda.so.1"
 CUDA_LIBRARIES = (("nvidia.cublas", "libcublas*.so*"), ("nvidia.cudnn", "libcudnn*.so*"))
 GIB = 2**30
 MOST_CPU_WORKERS = 16
@@ -143,7 +144,14 @@ def fitted(plan: DevicePlan, *, model_bytes: int, free_bytes: int) -> DevicePlan
 
 
 def cuda_count() -> int:
-    """Return the number of CUDA devices that the engine can use."""
+    """Return the number of CUDA devices that the engine can use.
+
+    Without a driver, nothing is imported to count them.
+    """
+    try:
+        ctypes.CDLL(CUDA_DRIVER)
+    except OSError:
+        return 0
     prepare_libraries()
     import ctranslate2
 
@@ -157,7 +165,7 @@ def cuda_count() -> int:
 def gpu_at(index: int) -> Gpu:
     """Return the facts of a CUDA device; 0 bytes and no capability if unknown."""
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL(CUDA_DRIVER)
     except OSError:
         return Gpu(memory_bytes=0, capability=None)
     handle, total, major, minor = ctypes.c_int(), ctypes.c_size_t(), ctypes.c_int(), ctypes.c_int()

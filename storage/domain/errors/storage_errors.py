@@ -259,6 +259,19 @@ class LedgerUnreachable(TranscriberError):
         )
 
 
+class LedgerNotCopied(TranscriberError):
+    """The open ledger could not be copied for a backup."""
+
+    code, transient = "ledger_not_copied", True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return _("the ledger could not be copied ({reason}); the backup is tried again", reason=self.reason)
+
+
 class BackupUnusable(TranscriberError):
     """A backup is damaged, or the key is not the one that opens it."""
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from flows.worker.warm_worker import WarmWorker
 from tests.flows.conftest import ROOT, Server, Worker, until
 
 
@@ -144,3 +146,11 @@ def test_a_worker_stops_in_time_though_the_server_hangs(
         assert worker.stop() == 0
     finally:
         server_process.send_signal(signal.SIGCONT)
+
+
+async def test_no_integration_of_prefect_is_imported_to_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> None:
+        raise AssertionError("each one that is installed would be imported")
+
+    monkeypatch.setattr("prefect.workers.base.load_prefect_collections", load)
+    await WarmWorker._worker_metadata(WarmWorker.__new__(WarmWorker))

@@ -131,6 +131,33 @@ def test_a_process_that_runs_an_engine_has_its_heap_in_huge_pages() -> None:
     assert huge(engine_environment(plain))
 
 
+def test_weights_lie_in_small_pages_and_later_memory_in_huge_ones() -> None:
+    policy = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not policy.exists() or "[madvise]" not in policy.read_text():
+        pytest.skip("this kernel gives huge pages to all or to nobody")
+    program = (
+        "import ctypes, re\n"
+        "from pathlib import Path\n"
+        "from tasks.models.weights_memory import small_pages\n"
+        "libc = ctypes.CDLL(None); libc.malloc.restype = ctypes.c_void_p\n"
+        "def huge_kb():\n"
+        "    found = Path('/proc/self/smaps_rollup').read_text()\n"
+        "    return int(re.search(r'AnonHugePages: *([0-9]+)', found)[1])\n"
+        "def fill():\n"
+        "    before = huge_kb()\n"
+        "    for _ in range(8): ctypes.memset(libc.malloc(12 * 2**20) + 6 * 2**20, 1, 1)\n"
+        "    return huge_kb() - before\n"
+        "with small_pages(): weights = fill()\n"
+        "print(weights, fill())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=engine_environment(os.environ), capture_output=True, text=True, check=True
+    )
+    weights_kb, later_kb = map(int, done.stdout.split())
+    assert weights_kb <= 0
+    assert later_kb >= 8 * 2048
+
+
 def test_tunables_of_the_allocator_that_are_set_are_kept() -> None:
     own = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
     assert engine_environment(own) == own
