@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.answers.kept_answers import KEPT_WITH_304, keep, key_of
-from dashboards.http.conditional import fits, kept_by_clients, weak_tag
+from dashboards.http.conditional import fits, kept_by_clients, takes_gzip, weak_tag
 from dashboards.runtime import context
 
 
@@ -62,7 +62,7 @@ class _Answer:
             self.scope["method"] = self.method
             if not more and self._is_tagged(start, body):
                 body = b""
-            if self.method == "HEAD" and "gzip" in Headers(scope=self.scope).get("accept-encoding", ""):
+            if self.method == "HEAD" and takes_gzip(Headers(scope=self.scope).get("accept-encoding", "")):
                 _forget_length(start)
             await self.forward(start)
         if self.method == "HEAD" and message["type"] == "http.response.body":

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.http.answers import repeated_requests
-from dashboards.http.conditional import fits
+from dashboards.http.conditional import fits, takes_gzip
 from dashboards.http.identity import Caller
 from dashboards.runtime import context
 from dashboards.runtime.answer_cache import KeptAnswer
@@ -50,7 +50,7 @@ async def _sent_again(key: Hashable, kept: KeptAnswer, scope: Scope, send: Send)
     if fits(", ".join(asked.getlist("if-none-match")) or None, kept.tag):
         status, body = int(HTTPStatus.NOT_MODIFIED), b""
         headers = [one for one in headers if one[0].decode().lower() in KEPT_WITH_304]
-    elif may_zip and "gzip" in asked.get("accept-encoding", ""):
+    elif may_zip and takes_gzip(asked.get("accept-encoding", "")):
         headers = [one for one in headers if one[0] != b"content-length"]
         if scope["method"] == "GET":
             body = context.current().answers.zipped(key, kept)

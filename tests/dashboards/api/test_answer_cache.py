@@ -151,7 +151,7 @@ def test_the_ledger_counts_before_and_after_each_commit(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "own.duckdb") as ledger:
         before = ledger.changes
         with ledger.write() as con:
-            con.execute("UPDATE users SET email = 'a@example.org' WHERE name = 'ada'").fetchall()
+            con.execute("UPDATE audit_head SET count = count").fetchall()
             assert ledger.changes == before
         assert ledger.changes == before + 2
         with pytest.raises(NotAllowed), ledger.write():
@@ -214,3 +214,12 @@ def test_no_repetition_outlives_a_door_that_shut(site: Site, monkeypatch: pytest
     assert [ask() for _ in range(3)] == [200] * 3
     context.ledger().run(users.set_disabled, ada.id, disabled=True, actor="system:test")
     assert ask() == 401
+
+
+def test_who_refuses_gzip_gets_none(site: Site, job: Job) -> None:
+    ada, path = site.key_of(site.user("ada")), f"/api/v1/jobs/{job.id}"
+    site.client.get(path, headers=ada)
+    for accepted, coding in (("gzip;q=0", None), ("gzip;q=0.1", "gzip"), ("identity, *", "gzip"), ("br", None)):
+        kept = site.client.get(path, headers=ada | {"Accept-Encoding": accepted})
+        assert (kept.headers.get("content-encoding"), kept.json()["id"]) == (coding, job.id)
+    assert hits() >= 4
