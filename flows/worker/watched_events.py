@@ -1,4 +1,4 @@
-"""Which of Prefect's events a worker watches: what wakes it, and what cancels a run of its pool."""
+"""The events of Prefect that a worker watches: new and cancelled runs of its pool."""
 
 from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 
@@ -6,7 +6,10 @@ NAMES = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefec
 
 
 def of_pool(name: str) -> EventFilter:
-    """Return the filter of a pool's events, by its name: a pool that is made anew has another id."""
+    """Return the filter of a pool's events.
+
+    By its name, since a pool that is made anew has another id.
+    """
     pool = {"prefect.resource.role": "work-pool", "prefect.resource.name": name}
     resource = EventAnyResourceFilter.model_validate({"labels": pool})
     return EventFilter(event=EventNameFilter(name=NAMES), any_resource=resource)
