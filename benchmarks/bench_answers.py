@@ -40,7 +40,7 @@ def serve(folder: Path, side: str, port: int) -> None:
 
     from dashboards import serve as serve_module
     from dashboards.app import build
-    from dashboards.http import api_semantics
+    from dashboards.http.answers import kept_answers
     from storage.domain.settings import Settings
     from storage.files.file_store import Files
     from storage.ledger.database import Ledger
@@ -50,7 +50,7 @@ def serve(folder: Path, side: str, port: int) -> None:
     ledger = Ledger.open(settings.storage.ledger_path)
     facts = fill(ledger, Files.from_settings(settings.storage))
     if side == "without":
-        api_semantics.KEPT = NOTHING
+        kept_answers.KEPT = NOTHING
     config = serve_module.server_config(build(settings, ledger=ledger), settings.web)
     with serve_module._listen("127.0.0.1", port) as listening:
         threading.Thread(target=write_beside, args=(ledger,), daemon=True).start()

@@ -34,7 +34,7 @@ from dashboards.clients.prefect_runs import PrefectRuns
 from dashboards.components import modules
 from dashboards.http import error_responses, health, pwa
 from dashboards.http.access_middleware import Authentication, Gate
-from dashboards.http.api_semantics import KeptAnswers
+from dashboards.http.answers.kept_answers import KeptAnswers
 from dashboards.http.body_limits import Bounded
 from dashboards.http.cross_origin import CrossOrigin
 from dashboards.http.forwarding import Forwarding, SubPath

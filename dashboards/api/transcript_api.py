@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.api.media import visible
-from dashboards.http.conditional import kept_by_clients, not_modified, weak_tag
+from dashboards.http.conditional import kept_by_clients, not_modified, takes_gzip, weak_tag
 from dashboards.http.identity import caller_of
 from dashboards.runtime import context, db
 from dashboards.services import text_so_far, transcript_changes
@@ -181,7 +181,7 @@ async def current_transcript(request: Request, job: Job) -> Response:
 async def packed(request: Request, body: bytes, headers: dict[str, str]) -> Response:
     """Respond with JSON, compressed with gzip if worthwhile and accepted."""
     headers |= {"Vary": "Accept-Encoding"}
-    if len(body) > GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+    if len(body) > GZIP_FROM_BYTES and takes_gzip(request.headers.get("accept-encoding", "")):
         body = await db.in_thread(gzip.compress, body, 4)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)

@@ -19,6 +19,7 @@ from dashboards.http.forwarding import client_address
 from dashboards.http.identity import NOBODY, By, Caller
 from dashboards.http.route_methods import SHELL
 from dashboards.runtime import context, db, security_log
+from dashboards.runtime.answer_cache import end_of
 from dashboards.runtime.websocket_registry import CLOSED, Door
 from storage.accounts import api_keys, sessions, users, worker_tokens
 from storage.domain import asr_door, scopes
@@ -168,7 +169,7 @@ async def _by_key(key: ApiKey, user: User, scope: Scope, headers: Headers) -> Ca
     context.current().key_requests.add(key.id)
     if user.role is Role.ADMIN and scopes.Scope.ADMIN not in key.grant.scopes:
         user = replace(user, role=Role.MEMBER)
-    caller = Caller(by=By.KEY, user=user, key_id=key.id, scopes=key.grant.scopes, grant=key.grant)
+    caller = Caller(by=By.KEY, user=user, key_id=key.id, scopes=key.grant.scopes, grant=key.grant, ends_at=end_of(key))
     address = (scope.get("client") or ("",))[0]
     if not key_networks.allow(key.grant.networks, address):
         refusal = KeyNotFromHere(address)

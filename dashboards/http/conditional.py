@@ -1,4 +1,4 @@
-"""Conditional requests: entity tags and `If-None-Match` (RFC 9110, 8.8.3 and 13.1.2)."""
+"""What clients accept: entity tags, `If-None-Match` and `Accept-Encoding` (RFC 9110)."""
 
 import hashlib
 import re
@@ -14,6 +14,25 @@ TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 """For files whose names hold a hash of what is in them."""
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Return whether an answer may be sent by gzip (RFC 9110, 12.5.3)."""
+    weights = weights_of(accept_encoding)
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def weights_of(accept_encoding: str) -> dict[str, float]:
+    """Return the codings of `Accept-Encoding` with their weights; 0 refuses one."""
+    found = {}
+    for entry in accept_encoding.lower().split(","):
+        name, *parameters = (part.strip() for part in entry.split(";"))
+        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        try:
+            found[name] = min(max(float(weight), 0.0), 1.0)
+        except ValueError:
+            found[name] = 0.0
+    return found
 
 
 def weak_tag(body: bytes) -> str:

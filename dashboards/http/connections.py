@@ -65,6 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
     sockets = Sockets()
     headers_within_s = HEADERS_WITHIN_S
     _timer: asyncio.TimerHandle | None = None
+    _headers_until_s: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse a connection too many before a byte is read."""
@@ -82,26 +83,29 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait_for_headers()
 
     def on_headers_complete(self) -> None:
-        """Stop the clock."""
-        self._stop_waiting()
+        """Stop the clock; its timer stays, since the next request needs one."""
+        self._headers_until_s = None
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clock."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait_for_headers(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.headers_within_s, self._too_late)
-
-    def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        super().connection_lost(exc)
 
-    def _too_late(self) -> None:
+    def _wait_for_headers(self) -> None:
+        if self._headers_until_s is None:
+            self._headers_until_s = self.loop.time() + self.headers_within_s
+        if self._timer is None:
+            self._timer = self.loop.call_at(self._headers_until_s, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
         self._timer = None
-        if not self.transport.is_closing():
+        if self._headers_until_s is None or self.transport.is_closing():
+            return
+        if self.loop.time() < self._headers_until_s:  # those of a later request
+            self._timer = self.loop.call_at(self._headers_until_s, self._look_at_the_clock)
+        else:
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self.transport.close()

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.http.answers import repeated_requests
 from dashboards.http.connections import MOST_BY_ADDRESS
 from dashboards.http.error_responses import refuse
 from storage.domain.errors import TooManyFromAddress, UnknownHost
@@ -86,6 +87,7 @@ class Forwarding:
         if unknown is not None and scope["path"] not in HEALTH:
             return refuse(UnknownHost(unknown[:100], self.public_url), scope, receive, send)
         if passed and not is_loopback(scope["client"][0]):
+            repeated_requests.forbid(scope)  # each one counts while it is answered
             return self._counted(scope, receive, send)
         return self.app(scope, receive, send)
 

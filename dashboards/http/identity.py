@@ -1,12 +1,14 @@
 """The caller of a request: a user, a worker, or the command line."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
 from starlette.requests import HTTPConnection
 
 from dashboards.runtime import db
+from dashboards.runtime.answer_cache import FOREVER
 from storage.accounts import preferences
 from storage.domain import translation
 from storage.domain.errors import NotSignedIn, ScopeMissing
@@ -38,6 +40,7 @@ class Caller:
     key_id: str | None = None
     scopes: tuple[Scope, ...] = tuple(Scope)
     grant: KeyGrant | None = None  # of its key
+    ends_at: datetime = FOREVER  # of its key
     worker: str | None = None  # the name of its token; None for the token that all workers share
 
     @property

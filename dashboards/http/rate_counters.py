@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from functools import lru_cache
+from math import ceil, floor
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
@@ -30,11 +31,39 @@ class RecentCounters(MemoryStorage):
         self.most = most
         self._recent: OrderedDict[str, None] = OrderedDict()
 
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count unless the limit is reached; in one thread, so that nobody else counts meanwhile."""
+        now = time.time()
+        previous_key, current_key = self.sliding_window_keys(key, expiry, now)
+        previous, left_s, current, _ = self._of_windows(previous_key, current_key, expiry, now)
+        if floor(previous * left_s / expiry + current) + amount > limit:
+            return False
+        self._add(current_key, now, 2 * expiry, amount)
+        return True
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Return the counts of the previous and the current window, and how long each matters."""
+        now = time.time()
+        return self._of_windows(*self.sliding_window_keys(key, expiry, now), expiry, now)
+
+    def _of_windows(self, previous: str, current: str, expiry: int, now: float) -> tuple[int, float, int, float]:
+        left_s = (1 - (now / expiry) % 1) * expiry
+        before = self._count(previous, now)
+        return before, left_s if before else 0.0, self._count(current, now), left_s + expiry
+
+    def _count(self, key: str, now: float) -> int:
+        if (until := self.expirations.get(key)) is None:
+            return 0
+        return self.storage.get(key, 0) if until > now else self.get(key)  # which forgets it
+
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count, and forget the counter that was used least recently if there are too many."""
-        count = self.get(key) + amount
+        return self._add(key, time.time(), expiry, amount)
+
+    def _add(self, key: str, now: float, expiry: float, amount: int) -> int:
+        count = self._count(key, now) + amount
         self.storage[key] = count
-        self.expirations.setdefault(key, time.time() + expiry)
+        self.expirations.setdefault(key, now + expiry)
         self._recent[key] = None
         self._recent.move_to_end(key)
         if len(self._recent) > self.most:
@@ -60,11 +89,21 @@ class Standing:
     wait_s: int | None = None
 
 
+def is_over(standings: Sequence[Standing]) -> bool:
+    """Return whether one of the limits refuses the request."""
+    return any(one.wait_s is not None for one in standings)
+
+
 def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
     """Return the fields of draft-ietf-httpapi-ratelimit-headers."""
     policies = (f'"{one.kind}";q={one.limit.amount};w={one.limit.window_s}' for one in standings)
     left = (f'"{one.kind}";r={one.remaining};t={one.reset_s}' for one in standings)
     return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(left).encode())]
+
+
+@lru_cache(maxsize=1024)
+def _item(limit: RateLimit, kind: str) -> RateLimitItemPerSecond:
+    return RateLimitItemPerSecond(limit.amount, limit.window_s, kind)
 
 
 class RateCounters:
@@ -89,7 +128,7 @@ class RateCounters:
         if self._blocked and (until := self._blocked.get((kind, who), 0.0)) > now:
             wait_s = ceil(until - now)
             return Standing(kind=kind, limit=limit, remaining=0, reset_s=wait_s, wait_s=wait_s)
-        limiter, item = self._limiters[known], RateLimitItemPerSecond(limit.amount, limit.window_s, kind)
+        limiter, item = self._limiters[known], _item(limit, kind)
         passed = limiter.hit(item, who)
         reset_at, remaining = limiter.get_window_stats(item, who)
         reset_s = max(0, ceil(reset_at - now))
@@ -102,7 +141,7 @@ class RateCounters:
     def give_back(self, kind: RateClass, who: str, *, known: bool) -> None:
         """Uncount a request that turned out to be none of those that are limited."""
         limit, storage = self.limits[kind], self.storages[known]
-        item = RateLimitItemPerSecond(limit.amount, limit.window_s, kind.value)
+        item = _item(limit, kind.value)
         current = storage.sliding_window_keys(item.key_for(who), item.get_expiry(), time.time())[1]
         storage.decr(current)
 

@@ -1,15 +1,17 @@
 """Refuse callers that send too many requests of a class; tell others what is left."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.http.answers.repeated_requests import TAKE
 from dashboards.http.device_cookie import device_of
 from dashboards.http.error_responses import refuse
 from dashboards.http.forwarding import client_address
 from dashboards.http.identity import By, Caller
-from dashboards.http.rate_counters import RateCounters, Standing, headers_of
+from dashboards.http.rate_counters import RateCounters, Standing, headers_of, is_over
 from dashboards.http.traffic import rate_class_of, traffic_of
 from dashboards.runtime import context, db, security_log
 from storage.accounts import known_devices
@@ -58,6 +60,7 @@ class RateLimits:
                 await security_log.login_locked(None, by="rate limit", origin=_origin(HTTPConnection(scope)))
             await self._refused(standings, scope, receive, send)
             return
+        scope[TAKE] = partial(self._take, kind, scope["caller"], who, known=known)
         if kind in self.counters.limits:
             scope[GIVE_BACK] = lambda: self.counters.give_back(kind, who, known=known)
         await self.app(scope, receive, _telling(standings, send))
@@ -88,11 +91,6 @@ class RateLimits:
             context.current().metrics.rate_limited(over.kind)
         refusal = RateLimited(over.kind, over.limit.amount, over.limit.window_s, over.wait_s or 0)
         await refuse(refusal, scope, receive, _telling(standings, send))
-
-
-def is_over(standings: Sequence[Standing]) -> bool:
-    """Return whether one of the limits refuses the request."""
-    return any(one.wait_s is not None for one in standings)
 
 
 def _own_limit(caller: Caller) -> RateLimit | None:

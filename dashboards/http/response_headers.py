@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.http.answers import repeated_requests
 from dashboards.http.error_responses import on_anything_else
 from dashboards.runtime import context, request_timings, security_log
 from storage.remote import tracing
@@ -63,19 +64,24 @@ class Headers:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        scope["request_id"] = secrets.token_hex(8)
-        began, status = time.perf_counter(), 0
+        scope["request_id"] = f"{random.getrandbits(64):016x}"  # it names a request and opens nothing
+        began, status, again = time.perf_counter(), 0, repeated_requests.find(scope)
 
         async def dressed(message: Message) -> None:
             nonlocal status
             if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
                 status = message.get("status", 101)
                 self._dress(MutableHeaders(scope=message), scope)
+            repeated_requests.hear(scope, message)
             await send(message)
 
         with _traced(scope) as answered:
             try:
-                await self.app(scope, receive, dressed)
+                if again:
+                    status = again.kept.status
+                    await again.answer(scope["request_id"], send)
+                else:
+                    await self.app(scope, receive, dressed)
             except ClientDisconnect:
                 logger.info("the client left before the answer", extra={"request_id": scope["request_id"]})
             except Exception as error:
@@ -99,7 +105,7 @@ class Headers:
     def _log(self, scope: Scope, route: str, status: int, took_s: float) -> None:
         if scope["type"] == "http" and context.is_up():
             holder = context.current()
-            holder.timings.note(request_timings.route_of(scope), status, took_s)
+            holder.timings.note(request_timings.named(scope["method"], route), status, took_s)
             holder.metrics.request(scope["method"], route, status, took_s)
         if scope["path"].startswith(QUIET) and status < 400:
             return

@@ -7,13 +7,14 @@ commit. See `docs/decisions/0013-answers-are-kept-until-a-commit.md`.
 import gzip
 import hashlib
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cachetools import TTLCache
 
+from storage.domain.clock import utc_now
 from storage.domain.records import ApiKey, User
 
 MOST_BYTES = 32 * 2**20
@@ -25,6 +26,8 @@ MOST_KEYS, KEY_KEPT_S = 10_000, 30.0
 FOREVER = datetime.max.replace(tzinfo=UTC)
 OVERHEAD_BYTES = 2048
 """About what an answer takes besides its body: headers, key, and its place among the others."""
+MOST_REPEATS, MOST_REPEATED_BYTES = 2000, 8 * 2**20
+REPEATED_FOR = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,55 @@ class KeptAnswer:
     @property
     def size_bytes(self) -> int:
         return len(self.body) + len(self.zipped or b"") + OVERHEAD_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A whole response, for the same request of the same client.
+
+    `headers` are without those of one request. `take` counts a repetition towards the caller's rate limits and returns
+    where the caller stands.
+    """
+
+    stamp: int
+    until: datetime
+    key_id: str
+    who: str
+    take: Callable[[], Sequence[Any]]
+    place: dict[str, Any]
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class RepeatedResponses:
+    """The responses of the last second, by everything that a request consists of.
+
+    All are forgotten at a commit, and when they are too many; used on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._stamp, self._bytes = 0, 0
+        self._kept: dict[Hashable, Repeat] = {}
+
+    def find(self, request: Hashable, stamp: int) -> Repeat | None:
+        """Return the response, unless something was committed since or its second is over."""
+        found = self._kept.get(request)
+        return found if found and found.stamp == stamp and not is_changing(stamp) and utc_now() < found.until else None
+
+    def keep(self, request: Hashable, repeat: Repeat) -> None:
+        """Keep a response that was read when the ledger's count was its stamp."""
+        size_bytes = len(repeat.body) + OVERHEAD_BYTES
+        full = len(self._kept) >= MOST_REPEATS or self._bytes + size_bytes > MOST_REPEATED_BYTES
+        if full or repeat.stamp != self._stamp:
+            self.clear()
+            self._stamp = repeat.stamp
+        self._kept[request] = repeat
+        self._bytes += size_bytes
+
+    def clear(self) -> None:
+        """Forget all responses."""
+        self._kept, self._bytes = {}, 0
 
 
 class KnownKeys:
@@ -63,8 +115,12 @@ class KnownKeys:
     def keep(self, secret: str, stamp: int, key: ApiKey, user: User) -> None:
         """Keep a key that was valid when the ledger's count was `stamp`."""
         if not is_changing(stamp):
-            ends = [one for one in (key.grant.expires_at, key.previous_until) if one]
-            self._kept[_digest_of(secret)] = (stamp, min(ends, default=FOREVER), key, user)
+            self._kept[_digest_of(secret)] = (stamp, end_of(key), key, user)
+
+
+def end_of(key: ApiKey) -> datetime:
+    """Return when a key ends, or its secret before the last rotation."""
+    return min((one for one in (key.grant.expires_at, key.previous_until) if one), default=FOREVER)
 
 
 def _digest_of(secret: str) -> bytes:
@@ -76,6 +132,7 @@ class Answers:
 
     def __init__(self, *, most_bytes: int = MOST_BYTES) -> None:
         self.asked = self.hits = 0
+        self.repeats = RepeatedResponses()
         self._lock = threading.Lock()
         self._kept: TTLCache[Hashable, KeptAnswer] = TTLCache(
             most_bytes, KEPT_S, getsizeof=lambda answer: answer.size_bytes
@@ -90,6 +147,14 @@ class Answers:
                 return None
             self.hits += 1
             return found
+
+    def repeated(self, request: Hashable, stamp: int) -> Repeat | None:
+        """Return the whole response to a request that is repeated, as `find` does."""
+        if (found := self.repeats.find(request, stamp)) is not None:
+            with self._lock:
+                self.asked += 1
+                self.hits += 1
+        return found
 
     def keep(self, key: Hashable, answer: KeptAnswer) -> None:
         """Keep an answer, unless it is very large or was read during a commit."""
@@ -108,6 +173,7 @@ class Answers:
 
     def clear(self) -> None:
         """Forget all answers; the counters stay."""
+        self.repeats.clear()
         with self._lock:
             self._kept.clear()
 

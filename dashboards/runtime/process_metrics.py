@@ -78,8 +78,7 @@ class ProcessMetrics:
             self._rate_limited.labels(kind)
         for by in LOGINS:
             self._blocked.labels(by)
-        for result in ("hit", "miss"):
-            self._answers.labels(result)
+        self._answers_by_kept = [self._answers.labels(result) for result in ("miss", "hit")]
         for state in JobState:
             if state.finished:
                 self._jobs.labels(state.value)
@@ -118,7 +117,7 @@ class ProcessMetrics:
 
     def answer(self, *, kept: bool) -> None:
         """Count an answer that could be kept."""
-        self._answers.labels("hit" if kept else "miss").inc()
+        self._answers_by_kept[kept].inc()
 
     def span(self, took_s: float, *, found: bool) -> None:
         """Count a span that was transcribed, or whose result was found on storage."""

@@ -72,10 +72,9 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def route_of(scope: Scope) -> str:
-    """Return the request's method and route pattern, so that ids do not create routes."""
-    path = template_of(scope)
-    return path if path in {ELSEWHERE, PAGE_FILES} else f"{scope['method']} {path}"
+def named(method: str, template: str) -> str:
+    """Return what a route with this pattern is called here."""
+    return template if template in {ELSEWHERE, PAGE_FILES} else f"{method} {template}"
 
 
 def template_of(scope: Scope) -> str:

@@ -34,7 +34,7 @@ SECRET_IN_PATH = re.compile(r"(/shared/(?!assets/)|/asr-)[^/]+")
 
 def without_secret(path: str) -> str:
     """Return a path for logs: share links and `/asr-SECRET` without what opens them."""
-    return SECRET_IN_PATH.sub(r"\1…", path)
+    return SECRET_IN_PATH.sub(r"\1…", path) if "/shared/" in path or "/asr-" in path else path
 
 
 async def login_failed(name: str | None, *, by: str, code: str | None = None, origin: Origin | None = None) -> None:

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 15.0
 TRY_AGAIN_S = 60.0
+FORGET_S = 600.0
+"""How long a model that could not be had is told of after nobody waits for it any more."""
 
 
 class ModelCache:
@@ -32,14 +34,16 @@ class ModelCache:
         *,
         look_again_s: float = LOOK_AGAIN_S,
         try_again_s: float = TRY_AGAIN_S,
+        forget_s: float = FORGET_S,
     ) -> None:
         self._settings, self._on_default = settings, on_default
-        self._look_again_s, self._try_again_s = look_again_s, try_again_s
+        self._look_again_s, self._try_again_s, self._forget_s = look_again_s, try_again_s, forget_s
         self._lock = threading.Lock()
         self._default: ModelState | None = None
         self._ready: dict[str, ModelState] = {}
         self._passing: dict[str, ModelState] = {}
         self._failed_at: dict[str, float] = {}
+        self._wanted_at: dict[str, float] = {}
         self._looked_at = float("-inf")
 
     def start(self) -> None:
@@ -55,15 +59,20 @@ class ModelCache:
             return self._default
 
     def states(self) -> tuple[ModelState, ...]:
-        """Return every model that is installed, downloading or failed."""
+        """Return every model that is installed, downloading, or failed and wanted lately."""
         self._look()
         with self._lock:
+            since = time.monotonic() - self._forget_s
+            forgotten = [name for name, at in self._wanted_at.items() if at <= since and self._has_failed(name)]
+            for name in forgotten:
+                del self._passing[name], self._wanted_at[name]
             return tuple({**self._passing, **self._ready}.values())
 
     def want(self, names: tuple[str, ...]) -> None:
         """Download models that jobs wait for, each in its own thread; returns at once."""
         for name in names:
             with self._lock:
+                self._wanted_at[name] = time.monotonic()
                 under_way = name in self._passing and self._passing[name].state == "downloading"
                 too_soon = time.monotonic() - self._failed_at.get(name, float("-inf")) < self._try_again_s
                 if name in self._ready or under_way or too_soon:
@@ -71,13 +80,16 @@ class ModelCache:
                 self._passing[name] = ModelState(name=name, fingerprint=None, state="downloading", progress=0.0)
             threading.Thread(target=self._fetch, args=(name,), name=f"fetch-{name}", daemon=True).start()
 
+    def _has_failed(self, name: str) -> bool:
+        return name in self._passing and self._passing[name].state == "failed"
+
     def _fetch(self, name: str) -> None:
         try:
             self._resolve(name, lambda _, progress: self._pass(name, progress))
         except TranscriberError as error:
             log.warning("%s", error)
             with self._lock:
-                self._failed_at[name] = time.monotonic()
+                self._failed_at[name] = self._wanted_at[name] = time.monotonic()
                 self._passing[name] = ModelState(name=name, fingerprint=None, state="failed", warning=str(error))
         else:
             with self._lock:

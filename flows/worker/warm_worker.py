@@ -16,12 +16,12 @@ from uuid import UUID
 import anyio.abc
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.clients import get_events_subscriber
-from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.platform import deploy
 from flows.runs.prefect_retry import PATIENCE_S, patiently
+from flows.worker import watched_events
 from flows.worker.abandoned_runs import DEATHS, LOSSES, find_abandoned, find_cancelling
 from flows.worker.child_handle import Child, ChildLost, ServerLost
 from flows.worker.heartbeats import GPU_POOL, HeartbeatSender, WorkerStatus
@@ -54,7 +54,6 @@ CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
 MEND_EVERY_S = 20.0
-WATCHED_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
 
 
 class WarmWorkerResult(BaseWorkerResult):
@@ -225,13 +224,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def _listen(self) -> None:
         """Subscribe to the server's events: wake for new runs, forward cancellations."""
-        while self._work_pool is None:  # noqa: ASYNC110 - Prefect gives no signal
-            await asyncio.sleep(0.2)
-        event_filter = EventFilter(
-            event=EventNameFilter(name=WATCHED_EVENTS),
-            any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{self.work_pool.id}"]),
-        )
-        async with get_events_subscriber(filter=event_filter) as events:
+        async with get_events_subscriber(filter=watched_events.of_pool(self._work_pool_name)) as events:
             self._wake.set()
             async for event in events:
                 self._on_event(event)

@@ -156,6 +156,8 @@ ANSWER = "SELECT answer FROM answers WHERE report_id = $report_id"
 KEEP_ANSWER = """
 INSERT INTO answers (report_id, job_id, answer, answered_at) VALUES ($report_id, $job_id, $answer, $now)
 """
+APPLIED_AGAIN = (Cut, Advanced, Readable, Noted)
+"""Reports that may be applied twice, since nothing is counted: their answers are neither kept nor looked for."""
 _ANY: TypeAdapter[Any] = TypeAdapter(Report)
 
 
@@ -200,7 +202,7 @@ def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Jo
 def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | None, *, actor: str) -> Job:
     from storage.jobs import job_store
 
-    if answer := _answer(con, report):
+    if not isinstance(report, APPLIED_AGAIN) and (answer := _answer(con, report)):
         return answer
     job = job_store.get(con, report.job_id)
     failed_again = isinstance(report, Failed) and job.state is JobState.FAILED
@@ -210,7 +212,7 @@ def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | N
         return job
     _change(con, job, report, transcript, actor)
     job = job_store.get(con, report.job_id)
-    if not isinstance(report, Cut | Advanced | Readable | Noted):  # these may be applied twice: nothing is counted
+    if not isinstance(report, APPLIED_AGAIN):
         values = {"report_id": report.id, "job_id": job.id, "answer": to_json(job).decode(), "now": utc_now()}
         con.execute(KEEP_ANSWER, values)
     return job

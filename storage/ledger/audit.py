@@ -9,6 +9,7 @@ The hash of a row without an origin covers six fields, as before there were orig
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,18 +18,20 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from storage.domain.clock import utc_now
+from storage.domain.errors import LedgerUnreadable
 from storage.domain.records import AuditRow
 from storage.ledger import audit_origin
 from storage.ledger.audit_origin import Origin
 
 Row = tuple[Any, ...]
+Head = tuple[int, str]
 
 HEAD = "SELECT count, hash FROM audit_head"
 APPEND = """
 INSERT INTO audit (seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash)
 VALUES ($seq, $happened_at, $actor, $action, $subject, $detail, $address, $agent, $request_id, $key_id, $hash)
 """
-MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash"
+MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash WHERE count = $count AND hash = $before"
 PAGE = """
 SELECT seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash FROM audit
 WHERE ($before IS NULL OR seq < $before)
@@ -67,21 +70,35 @@ def record(
 
     `action` is the value of an `AuditAction`. `origin` is by default where the current request comes from.
     """
-    count, before = head(con)
     text = json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    origin = origin or audit_origin.current()
-    row = (count + 1, utc_now(), actor, str(action), subject, text, *_fields(origin))
+    told = (utc_now(), actor, str(action), subject, text, *_fields(origin or audit_origin.current()))
+    if not (_known_heads and _appended(con, _known_heads[-1], told)) and not _appended(con, head(con), told):
+        raise LedgerUnreadable("the audit log", "its head is missing; restore a backup")
+    return _known_heads[-1][0]
+
+
+_known_heads: deque[Head] = deque(maxlen=1)
+"""The head after the last row of this process: a guess, since its transaction may have failed."""
+
+
+def _appended(con: DuckDBPyConnection, at: Head, told: Row) -> bool:
+    """Append a row, if this is the head of the chain."""
+    (count, before), seq = at, at[0] + 1
+    row = (seq, *told)
     digest = _digest(before, row)
+    moved = {"seq": seq, "hash": digest, "count": count, "before": before}
+    if con.execute(MOVE_HEAD, moved).fetchall() != [(1,)]:
+        return False
     con.execute(APPEND, dict(zip(NAMES, row, strict=True)) | {"hash": digest})
-    con.execute(MOVE_HEAD, {"seq": count + 1, "hash": digest})
-    return count + 1
+    _known_heads.append((seq, digest))
+    return True
 
 
 def _fields(origin: Origin) -> tuple[str | None, ...]:
     return (origin.address, origin.agent, origin.request_id, origin.key_id)
 
 
-def head(con: DuckDBPyConnection) -> tuple[int, str]:
+def head(con: DuckDBPyConnection) -> Head:
     """Return the number of rows in the chain, and its last hash."""
     row = con.execute(HEAD).fetchone()
     return (int(row[0]), str(row[1])) if row else (0, "")

@@ -21,6 +21,7 @@ from storage.domain.errors import LedgerClosed, LedgerInvalid, StorageFull, Tran
 from storage.ledger import schema_migrations
 from storage.ledger.database_file import DatabaseFile
 from storage.ledger.slow_queries import Watched
+from storage.ledger.write_cursor import WriteCursor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,8 +130,9 @@ class Ledger:
     def write(self) -> Iterator[DuckDBPyConnection]:
         """Provide a cursor in a transaction: commit at the end, roll back on any error.
 
-        Only one thread writes at a time. If a statement failed and the error was caught inside, DuckDB's COMMIT reports
-        success and discards everything, so this checks first and raises instead.
+        Only one thread writes at a time. A transaction that changed nothing is not committed. If a statement failed and
+        the error was caught inside, DuckDB's COMMIT reports success and discards everything, so this checks first and
+        raises instead.
 
         Raises:
             duckdb.TransactionException: it conflicted with another transaction; `run` retries.
@@ -140,30 +142,33 @@ class Ledger:
         if self._writer == me:
             raise RuntimeError("a write is open on this thread already; pass its connection on instead")
         began = time.perf_counter()
-        with self._write_lock, self.cursor() as con:
+        with self._write_lock, self._opened() as con:
             self._writer = me
             con.execute("BEGIN TRANSACTION")
+            writing = WriteCursor(con)
             try:
-                yield con
-                con.execute(PING).fetchall()
-                with self._counted():
-                    con.execute("COMMIT")
-                self._commits_fail = False
-                self.writes.count += 1
-                self.writes.total_s += time.perf_counter() - began
+                yield cast(DuckDBPyConnection, writing)
+                if writing.unsure:
+                    con.execute(PING).fetchall()
+                if writing.has_changed():
+                    self._commit(con)
+                    self.writes.count += 1
+                    self.writes.total_s += time.perf_counter() - began
+                else:
+                    con.execute("ROLLBACK")
             except BaseException:
                 _roll_back(con)
                 raise
             finally:
                 self._writer = None
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _commit(self, con: DuckDBPyConnection) -> None:
         self.changes += 1
         try:
-            yield
+            con.execute("COMMIT")
         finally:
             self.changes += 1
+        self._commits_fail = False
 
     def run(self, work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work(con, …)` in a write transaction and return its result; retries conflicts."""
@@ -263,7 +268,13 @@ class Ledger:
 
     @contextmanager
     def cursor(self) -> Iterator[DuckDBPyConnection]:
-        """Provide a cursor without a transaction, for maintenance; closed at the end.
+        """Provide a cursor without a transaction, for maintenance, which times its statements; as `_opened`."""
+        with self._opened() as con:
+            yield cast(DuckDBPyConnection, Watched(con))
+
+    @contextmanager
+    def _opened(self) -> Iterator[DuckDBPyConnection]:
+        """Provide a cursor without a transaction, closed at the end.
 
         DuckDB gives an open file up after a checkpoint that failed. The next cursor opens it again then.
 
@@ -281,7 +292,7 @@ class Ledger:
             self._cursors += 1
         try:
             with self._errors_mapped(), self._file.cursor() as con:
-                yield cast(DuckDBPyConnection, Watched(con))
+                yield con
         finally:
             with self._cursors_changed:
                 self._cursors -= 1

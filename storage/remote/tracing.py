@@ -8,7 +8,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -101,15 +101,16 @@ def ended(job: Job) -> None:
     whole.end(_ns(job.finished_at))
 
 
-@contextmanager
-def request(method: str) -> Iterator[Callable[[str, int], None]]:
+def request(method: str) -> AbstractContextManager[Callable[[str, int], None]]:
     """Trace an HTTP request.
 
     The block says its route and status; paths and queries may have secrets in them.
     """
-    if (tracer := _tracer()) is None:
-        yield _ignore
-        return
+    return _UNTRACED if (tracer := _tracer()) is None else _traced(tracer, method)
+
+
+@contextmanager
+def _traced(tracer: "Tracer", method: str) -> Iterator[Callable[[str, int], None]]:
     from opentelemetry.trace import SpanKind, Status, StatusCode
 
     with tracer.start_as_current_span(method, kind=SpanKind.SERVER) as here:
@@ -129,6 +130,9 @@ def request(method: str) -> Iterator[Callable[[str, int], None]]:
 
 def _ignore(route: str, status: int) -> None:
     """Do nothing with an answer."""
+
+
+_UNTRACED = nullcontext(_ignore)
 
 
 def _tracer() -> "Tracer | None":

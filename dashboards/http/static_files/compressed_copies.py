@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from dashboards.http import conditional
+from dashboards.http.conditional import weights_of
 
 VARY = {"Vary": "Accept-Encoding"}
 WORTHWHILE_BYTES = 500
@@ -30,23 +31,11 @@ MAKERS: dict[str, Callable[[bytes], bytes]] = {
 
 def chosen_coding(accept_encoding: str) -> str | None:
     """Return the coding to answer in, or None (RFC 9110, 12.5.3)."""
-    weights = dict(_weights(accept_encoding))
+    weights = weights_of(accept_encoding)
     everything_else = weights.get("*", 0.0)
     offered = {name: weights.get(name, everything_else) for name in MAKERS}
     best = max(offered, key=offered.__getitem__)  # of equals, the first
     return best if offered[best] > 0 and offered[best] >= weights.get("identity", 0.0) else None
-
-
-def _weights(accept_encoding: str) -> list[tuple[str, float]]:
-    found = []
-    for entry in accept_encoding.lower().split(","):
-        name, *parameters = (part.strip() for part in entry.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        try:
-            found.append((name, min(max(float(weight), 0.0), 1.0)))
-        except ValueError:
-            found.append((name, 0.0))
-    return found
 
 
 class CompressedCopies:

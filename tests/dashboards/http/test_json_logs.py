@@ -1,9 +1,11 @@
 """Logs as JSON lines: what is written while a request is answered has its id."""
 
+import io
 import json
 import logging
+import time
 
-from dashboards.http.json_logs import JsonLines
+from dashboards.http.json_logs import TOGETHER_S, JsonLines, LinesTogether
 from storage.ledger import audit_origin
 
 
@@ -20,3 +22,13 @@ def test_a_line_of_a_request_has_its_id_and_others_have_none() -> None:
         assert line(job="01a2")["request_id"] == "5f0c"
         assert line(request_id="own")["request_id"] == "own"
         assert (line(job="01a2")["job"], line()["message"]) == ("01a2", "job 7")
+
+
+def test_lines_are_written_together_and_a_warning_at_once() -> None:
+    written = io.StringIO()
+    handler = LinesTogether(written)
+    for level in (logging.INFO, logging.WARNING, logging.INFO):
+        handler.handle(logging.LogRecord("dashboards.x", level, __file__, 1, "told", (), None))
+    assert written.getvalue() == "told\ntold\n"
+    time.sleep(3 * TOGETHER_S)
+    assert written.getvalue() == "told\ntold\ntold\n"

@@ -112,3 +112,13 @@ def test_a_model_that_a_job_waits_for_is_fetched(monkeypatch: pytest.MonkeyPatch
         here = until(lambda: next((s for s in held.states() if (s.name, s.state) == ("tiny.en", "ready")), None))
         assert here.fingerprint == catalogue.fingerprint(TINY_MODEL)
         assert [name for name, _ in mirror.asked].count("model.bin") == 1
+
+
+def test_a_model_that_failed_is_forgotten_once_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSCRIBER_MODEL", str(TINY_MODEL))
+    held = ModelCache(Settings(), lambda _: None, forget_s=2.0)
+    held.want(("tiny.en",))
+
+    until(lambda: any(state.state == "failed" for state in held.states()))
+
+    until(lambda: not any(state.name == "tiny.en" for state in held.states()))
