@@ -222,7 +222,10 @@ async def conduct(dispatcher: Dispatcher, reconciler: Reconciler) -> None:
         await asyncio.to_thread(importlib.import_module, name)
     while True:
         try:
-            async with PrefectRuns() as runs, asyncio.TaskGroup() as group:
+            async with (
+                PrefectRuns(cluster_lanes=context.settings().cluster.lanes) as runs,
+                asyncio.TaskGroup() as group,
+            ):
                 context.current().runs = runs
                 group.create_task(dispatcher.run(runs))
                 group.create_task(reconciler.run(runs))

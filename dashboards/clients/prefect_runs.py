@@ -6,7 +6,7 @@ Prefect's client is imported on the first request, in a thread: it takes two sec
 import asyncio
 import importlib
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,8 +70,8 @@ class DeploymentMissing(Exception):
 class PrefectRuns:
     """A connection to the Prefect server; an async context manager."""
 
-    def __init__(self, api_url: str | None = None) -> None:
-        self._api_url = api_url
+    def __init__(self, api_url: str | None = None, *, cluster_lanes: Collection[Lane] = ()) -> None:
+        self._api_url, self._cluster_lanes = api_url, cluster_lanes
         self._stack = AsyncExitStack()
         self._deployments: dict[Deployment, UUID] = {}
 
@@ -92,7 +92,7 @@ class PrefectRuns:
             DeploymentMissing: the deployments have not been created yet.
             httpx.HTTPError: the server did not answer, or reported an error.
         """
-        deployment = deployment_of(job)
+        deployment = deployment_of(job, cluster_lanes=self._cluster_lanes)
         parameters: dict[str, Any] = {"job_id": job.id, "attempt": job.attempt}
         if deployment is Deployment.TRANSCRIBE_RECORDING:
             parameters["slots"] = max(1, slots)
@@ -224,13 +224,14 @@ class PrefectRuns:
             return
 
 
-def deployment_of(job: Job) -> Deployment:
+def deployment_of(job: Job, *, cluster_lanes: Collection[Lane] = ()) -> Deployment:
     """Return what transcribes the job: a recording of one short span takes one flow run.
 
-    A retry takes the long way, in which the loss of a process costs no more than a span.
+    A retry takes the long way, in which the loss of a process costs no more than a span, and so do the lanes whose
+    spans go to a cluster.
     """
     options, length_s = job.options, job.duration_s
-    is_short = length_s is not None and length_s <= CLIP_S and job.attempt == 1
+    is_short = length_s is not None and length_s <= CLIP_S and job.attempt == 1 and job.lane not in cluster_lanes
     if is_short and not options.diarize and options.channels == "mix":
         return Deployment.TRANSCRIBE_CLIP
     return Deployment.TRANSCRIBE_RECORDING

@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
 from flows.flows import diarize
+from flows.runs.cluster_spans import ClusterSpans
 from flows.runs.gpu_runs import GpuRuns
 from flows.runs.job_attempt import RecordingAttempt, run_attempt
 from flows.runs.process_state import CancelFlag, Resident, current, in_thread
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 
 class Recording(RecordingAttempt):
-    """An attempt whose spans and speakers are flow runs of the gpu pool."""
+    """An attempt whose speakers, and spans unless a cluster takes them, are gpu flow runs."""
 
     def __init__(self, here: Resident, flag: CancelFlag, job: Job, *, gpu: GpuRuns) -> None:
-        super().__init__(here, flag, job, span_runs=gpu)
+        super().__init__(here, flag, job, span_runs=spans_of(here, flag, job) or gpu)
         self.gpu = gpu
+
+    async def cancel(self) -> None:
+        """Stop the spans and the speakers."""
+        await super().cancel()
+        await self.gpu.cancel()
 
     async def transcribe(self, transcription: SpansTranscription) -> "Diarization":
         """Transcribe the spans, and diarize meanwhile if the job asks for it."""
@@ -69,12 +75,24 @@ class Recording(RecordingAttempt):
         return Diarization(turns=turns.turns)
 
 
+def spans_of(here: Resident, flag: CancelFlag, job: Job) -> ClusterSpans | None:
+    """Return the spans on the Dask cluster if settings send the job's lane there.
+
+    Raises:
+        DaskMissing: they do, and this worker lacks its packages.
+    """
+    cluster = here.settings.cluster
+    if cluster.dask_scheduler is None or job.lane not in cluster.lanes:
+        return None
+    return ClusterSpans(address=cluster.dask_scheduler, flag=flag)
+
+
 @flow(name=Deployment.TRANSCRIBE_RECORDING.value, persist_result=False)
 async def transcribe_recording(
     job_id: str,  # noqa: ARG001 - read from the flow run, as its attempt is
     attempt: int,  # noqa: ARG001
     slots: int = 2,
-) -> State[Any] | None:
+) -> "State[Any] | None":  # quoted: a cluster gets copies of the flow, and the class itself cannot be copied
     """Run one attempt at a job: read, cut, transcribe, stitch and export.
 
     `slots` is how many spans the gpu workers transcribe at once; about twice as many are kept in flight. A temporary

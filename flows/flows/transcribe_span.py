@@ -6,11 +6,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.runs.process_state import current
-from flows.runs.run_outcomes import Stopped, cancelled, failed, this_run, with_retries
-from flows.runs.span_transcription import SpanTranscription
+from flows.runs.run_outcomes import this_run
+from flows.runs.span_transcription import SpanTranscription, end_of
 from flows.worker.abandoned_runs import DEATHS
 from storage.domain.deployments import Deployment
-from storage.domain.errors import StaleAttempt, TranscriberError
 from storage.domain.records import Options
 
 
@@ -50,12 +49,4 @@ async def transcribe_span(  # noqa: PLR0917 - Prefect calls it by name
         maybe=maybe,
         deaths=int(run.labels.get(DEATHS, 0)),
     )
-    try:
-        await with_retries(transcription.run, flag=flag)
-    except Stopped:
-        return cancelled("stopped on request between two stretches of speech")
-    except StaleAttempt as stale:
-        return cancelled(str(stale))
-    except TranscriberError as error:
-        return failed(error)
-    return None
+    return await end_of(transcription)

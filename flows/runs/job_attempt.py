@@ -70,6 +70,10 @@ class RecordingAttempt:
     async def report_exporting(self) -> None:
         await self.tell(Exporting)
 
+    async def cancel(self) -> None:
+        """Stop what still runs elsewhere for this attempt."""
+        await self.span_runs.cancel()
+
     def raise_if_stopped(self) -> None:
         if self.flag.is_raised():
             raise Stopped
@@ -197,7 +201,7 @@ async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, atte
         raise
     finally:
         if made is not None:
-            await made.span_runs.cancel()
+            await made.cancel()
             made.artifacts.close()
             await in_thread(lambda: transcript_files.drop_partial(here.files, job_id, attempt))
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from prefect.client.schemas.objects import State
 from pydantic import TypeAdapter
 
 from flows.runs.process_state import CancelFlag, Resident, in_thread
-from flows.runs.run_outcomes import Stopped
+from flows.runs.run_outcomes import Stopped, cancelled, failed, with_retries
 from storage.domain import names
 from storage.domain.errors import StaleAttempt, TranscriberError
 from storage.domain.records import Options, SpanResult, Stretch, from_json, to_json
@@ -146,3 +147,16 @@ class SpanTranscription:
             reporting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reporting
+
+
+async def end_of(transcription: SpanTranscription) -> State[Any] | None:
+    """Run the transcription with retries; return its run's final state, None if completed."""
+    try:
+        await with_retries(transcription.run, flag=transcription.flag)
+    except Stopped:
+        return cancelled("stopped on request between two stretches of speech")
+    except StaleAttempt as stale:
+        return cancelled(str(stale))
+    except TranscriberError as error:
+        return failed(error)
+    return None

@@ -24,6 +24,7 @@ NOT_HEARD = {
 """Options that do not affect an engine's result for given samples, or are named otherwise."""
 
 EXPORTER_VERSION = 11
+INCOMING = "incoming"
 """Increment it when the output of `tasks.exports.writers` changes, so that files are rewritten."""
 
 
@@ -44,6 +45,11 @@ def required_in(folder: str, name: str) -> str:
 def media_name(sha256: str) -> str:
     """Return the name of a recording's bytes, by their SHA-256."""
     return f"media/{sha256[:2]}/{sha256}"
+
+
+def incoming_name(ident: str) -> str:
+    """Return the name of an upload in the bucket until it is a recording."""
+    return f"{INCOMING}/{ident}"
 
 
 def span_name(samples_sha256: str) -> str:

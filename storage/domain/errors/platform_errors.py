@@ -198,6 +198,36 @@ class PrefectAway(TranscriberError):
         )
 
 
+class ClusterUnreachable(TranscriberError):
+    """The scheduler of the Dask cluster does not answer."""
+
+    status, code, transient = 503, "cluster_unreachable", True
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address, self.reason = address, reason
+
+    def __str__(self) -> str:
+        return _(
+            "the Dask scheduler at {address} does not answer ({reason}); start it, or change "
+            "TRANSCRIBER_DASK_SCHEDULER",
+            address=self.address,
+            reason=self.reason,
+        )
+
+
+class DaskMissing(TranscriberError):
+    """A cluster is configured on a worker without the packages to reach it."""
+
+    status, code = 503, "dask_missing"
+
+    def __str__(self) -> str:
+        return _(
+            "TRANSCRIBER_DASK_SCHEDULER names a cluster, and the cpu worker lacks the packages to reach it; install "
+            "the extra `dask` there, or unset the setting"
+        )
+
+
 class RemoteError(TranscriberError):
     """An error returned by another of our processes, with its own message."""
 

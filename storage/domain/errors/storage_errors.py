@@ -5,6 +5,7 @@ from storage.domain.errors.base_error import TranscriberError
 from storage.domain.translation import gettext as _
 from storage.domain.translation import marked
 
+MOST_NAMED = 20
 WHOSE = (marked("your"), marked("other people's"))
 """Whose uploads `RoomReserved` is about."""
 
@@ -27,6 +28,52 @@ class StorageFull(TranscriberError):
             "storage could not store {name} ({reason}); free some space, then try again",
             name=self.name,
             reason=self.reason,
+        )
+
+
+class DirectUploadsOff(TranscriberError):
+    """Recordings cannot be sent straight to the bucket here."""
+
+    status, code = 404, "direct_uploads_off"
+
+    def __str__(self) -> str:
+        return _("recordings do not go straight to the bucket here; send them to /uploads")
+
+
+class PartsMissing(TranscriberError):
+    """An upload cannot be completed: the bucket lacks some of its parts."""
+
+    status, code = 409, "parts_missing"
+
+    def __init__(self, ident: str, missing: tuple[int, ...]) -> None:
+        super().__init__(ident, missing)
+        self.ident, self.missing = ident, missing
+
+    def __str__(self) -> str:
+        numbers = ", ".join(map(str, self.missing[:MOST_NAMED])) + (", …" if len(self.missing) > MOST_NAMED else "")
+        return _(
+            "parts of upload {ident} are not in the bucket, or have another size: {numbers}; send them, then "
+            "complete it again",
+            ident=self.ident,
+            numbers=numbers,
+        )
+
+
+class ChecksumDiffers(TranscriberError):
+    """The bytes that arrived are not those that the client described."""
+
+    status, code = 422, "checksum_differs"
+
+    def __init__(self, name: str, stated: str, found: str) -> None:
+        super().__init__(name, stated, found)
+        self.name, self.stated, self.found = name, stated, found
+
+    def __str__(self) -> str:
+        return _(
+            "{name} arrived with the SHA-256 {found} instead of {stated}; send it again",
+            name=self.name,
+            found=self.found,
+            stated=self.stated,
         )
 
 

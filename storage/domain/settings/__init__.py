@@ -9,6 +9,7 @@ from pathlib import Path
 from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings.audit_settings import AuditSettings
 from storage.domain.settings.backup_settings import BackupSettings
+from storage.domain.settings.cluster_settings import ClusterSettings
 from storage.domain.settings.dataset_settings import DatasetSettings
 from storage.domain.settings.engine_settings import EngineSettings
 from storage.domain.settings.oidc_settings import OidcSettings
@@ -22,6 +23,7 @@ from storage.domain.settings.web_settings import WebSettings
 __all__ = [
     "AuditSettings",
     "BackupSettings",
+    "ClusterSettings",
     "DatasetSettings",
     "EngineSettings",
     "MailSettings",
@@ -87,6 +89,10 @@ class Settings:
     @cached_property
     def worker(self) -> WorkerSettings:
         return WorkerSettings()
+
+    @cached_property
+    def cluster(self) -> ClusterSettings:
+        return ClusterSettings()
 
     @cached_property
     def summary(self) -> SummarySettings:

@@ -23,6 +23,15 @@ class StorageSettings(BaseSettings):
         None, description="Endpoint of an S3-compatible service; credentials come from the usual AWS_… variables."
     )
 
+    direct_uploads: bool = Field(
+        False,
+        description="With storage in an S3 bucket, let clients send the parts of a recording straight to it, by "
+        "requests that this server signs. The bucket must be reachable for them, and for browsers its CORS must "
+        "permit PUT.",
+    )
+    direct_uploads_endpoint_url: str | None = Field(
+        None, description="Where clients reach the S3 service for that, if not at `TRANSCRIBER_STORAGE_ENDPOINT_URL`."
+    )
     disk_spare_bytes: int | None = Field(
         None,
         ge=0,

@@ -160,6 +160,7 @@ def test_what_is_not_surely_one_span_takes_the_long_way(
     job = queue(length_s=CLIP_S)
     assert deployment_of(job) is Deployment.TRANSCRIBE_CLIP
     assert deployment_of(replace(job, **changed)) is Deployment.TRANSCRIBE_RECORDING
+    assert deployment_of(job, cluster_lanes={job.lane}) is Deployment.TRANSCRIBE_RECORDING
 
 
 async def test_no_more_than_the_limit_are_in_flight(
