@@ -61,7 +61,7 @@ from dashboards.runtime import context, security_log, upkeep
 from dashboards.runtime.context import Context
 from dashboards.runtime.limits import Limits
 from dashboards.runtime.maintenance import canary
-from dashboards.uploads import batch_uploads, dedupe, finish_upload, tus, url_uploads
+from dashboards.uploads import batch_uploads, dedupe, direct_uploads, finish_upload, tus, url_uploads
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
@@ -130,6 +130,7 @@ def routes() -> list[BaseRoute]:
         *audit_api.ROUTES,
         *prefect_link.ROUTES,
         *dedupe.ROUTES,
+        *direct_uploads.ROUTES,
         *tus.ROUTES,
         *media.ROUTES,
         *public_share.ROUTES,

@@ -47,6 +47,7 @@ ROUTES: tuple[tuple[str, Traffic], ...] = (
     ("POST /share", Traffic.OTHER),
     ("POST /uploads", Traffic.UPLOAD),
     ("POST /uploads/again", Traffic.UPLOAD),
+    ("POST /uploads/direct", Traffic.UPLOAD),
     ("POST /api/v1/jobs", Traffic.UPLOAD),
     ("POST /api/v1/batches", Traffic.UPLOAD),
     ("POST /api/v1/s3-events", Traffic.UPLOAD),

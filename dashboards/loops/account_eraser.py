@@ -1,6 +1,7 @@
 """Background loop that erases deleted accounts."""
 
 from dashboards.runtime import context, db
+from storage.files import direct_parts
 from storage.maintenance import account_deletion
 
 
@@ -14,5 +15,5 @@ def _erase(user_id: str) -> None:
     shelf = context.current().shelf
     for upload in list(shelf.all()):
         if upload.owner_id == user_id:
-            shelf.remove(upload.id)
+            direct_parts.remove(shelf, upload, context.current().direct_parts)
     account_deletion.erase(context.ledger(), context.files(), user_id)

@@ -35,6 +35,7 @@ from dashboards.runtime.share_visits import ShareVisits
 from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.websocket_registry import Doors
 from storage.domain.settings import Settings
+from storage.files.direct_parts import DirectParts
 from storage.files.file_store import Files
 from storage.files.upload_store import Upload, UploadStore
 from storage.jobs.reports import Started
@@ -107,6 +108,7 @@ class Context:
     blocking_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BLOCKING_THREADS))
     probe_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PROBE_THREADS))
     shelf: UploadStore = field(init=False)
+    direct_parts: DirectParts | None = field(init=False)
     search: SearchIndex = field(init=False)
     operator: RotatingSecret = field(init=False)
     audiences: Audiences = field(init=False)
@@ -114,6 +116,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.shelf = UploadStore(self.settings.storage.uploads_dir)
+        self.direct_parts = DirectParts.from_settings(self.settings.storage)
         self.search = SearchIndex(self.settings.storage.search_path)
         self.operator = operator_secret(self.settings)
         self.operator.current()  # made now, so that the command line finds it

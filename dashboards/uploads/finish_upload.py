@@ -5,6 +5,7 @@ an upload creates exactly one job.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from dataclasses import replace
@@ -14,10 +15,12 @@ from pathlib import Path
 from dashboards.runtime import context, db
 from dashboards.services import accept_recording, added_headers
 from dashboards.services.accept_recording import NewRecording
-from storage.domain.errors import EmptyUpload, TranscriberError
+from storage.domain import names
+from storage.domain.errors import ChecksumDiffers, DirectUploadsOff, EmptyUpload, StorageUnreachable, TranscriberError
 from storage.domain.job_messages import encode, raised
 from storage.domain.records import to_json
-from storage.files.upload_store import Refusal, Upload
+from storage.files.direct_parts import DirectParts
+from storage.files.upload_store import Refusal, Upload, raise_if_no_room
 from storage.media.headerless import Headerless, InputFormat
 
 logger = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ async def _land(upload: Upload) -> Upload:
         logger.info("upload %s refused: %s", upload.id, error.code)
         refused = await db.in_thread(shelf.save, replace(upload, refusal=refusal))
         shelf.data(upload.id).unlink(missing_ok=True)
+        await _forget_in_bucket(upload)
         return refused
 
 
@@ -123,9 +127,13 @@ async def _make_job(upload: Upload) -> Upload:
         await db.in_thread(shelf.put_together, upload)
     duration_s: float | None = None
     if upload.sha256 is None:
+        if upload.direct:
+            await db.in_thread(_fetch, upload)
         await db.in_thread(_give_header, path, upload)
         duration_s = await _check_twice(path, upload)
         sha256, size_bytes = await db.in_thread(lambda: (sha256_of(path), path.stat().st_size))
+        if upload.direct and upload.direct.sha256 not in {None, sha256}:
+            raise ChecksumDiffers(upload.name, upload.direct.sha256 or "", sha256)
         upload = await db.in_thread(shelf.save, replace(upload, sha256=sha256, stored_bytes=size_bytes))
     assert upload.sha256 is not None  # noqa: S101
     new = NewRecording(
@@ -141,15 +149,55 @@ async def _make_job(upload: Upload) -> Upload:
         duration_s=duration_s,
     )
     size_bytes = upload.stored_bytes or upload.length_bytes
+    if upload.direct:
+        await db.in_thread(_keep_in_bucket, upload, names.media_name(upload.sha256))
     job = await accept_recording.accept_checked(new, path, sha256=upload.sha256, size_bytes=size_bytes)
-    return await db.in_thread(shelf.save, replace(upload, job_id=job.id))
+    landed = await db.in_thread(shelf.save, replace(upload, job_id=job.id))
+    await _forget_in_bucket(upload)
+    return landed
+
+
+def _fetch(upload: Upload) -> None:
+    """Copy the recording from the bucket to the disk, where it is checked.
+
+    Raises:
+        NotStored, StorageUnreachable, StorageFull: it cannot be had, or not now.
+    """
+    holder = context.current()
+    path = holder.shelf.data(upload.id)
+    if not holder.shelf.whole(upload):
+        raise_if_no_room(holder.shelf.folder, upload.length_bytes, upload.name)
+        _direct_parts().fetch(upload, path)
+
+
+def _keep_in_bucket(upload: Upload, media_name: str) -> None:
+    """Make the object in the bucket a recording, and delete the copy on the disk."""
+    path = context.current().shelf.data(upload.id)
+    if path.exists():
+        _direct_parts().keep(upload, media_name)
+        path.unlink()
+
+
+async def _forget_in_bucket(upload: Upload) -> None:
+    """Delete what arrived in the bucket; if that does not answer, the sweep does it."""
+    if upload.direct:
+        with contextlib.suppress(StorageUnreachable, DirectUploadsOff):
+            await db.in_thread(lambda: _direct_parts().forget(upload))
+
+
+def _direct_parts() -> DirectParts:
+    found = context.current().direct_parts
+    if found is None:
+        raise DirectUploadsOff
+    return found
 
 
 async def resume() -> None:
     """Finish uploads that an earlier process received completely, or storage refused then."""
     shelf = context.current().shelf
     for upload in await db.in_thread(lambda: list(shelf.all())):
-        if upload.partial or upload.settled or not (upload.parts or shelf.whole(upload)):
+        arrived = upload.direct.complete if upload.direct else bool(upload.parts) or shelf.whole(upload)
+        if upload.partial or upload.settled or not arrived:
             continue
         try:
             await land(upload)
@@ -160,5 +208,13 @@ async def resume() -> None:
 
 
 async def sweep() -> int:
-    """Delete uploads that were idle for a day; return their number."""
-    return await db.in_thread(context.current().shelf.sweep)
+    """Delete uploads that were idle for a day, also in the bucket; return their number."""
+    holder = context.current()
+    gone = await db.in_thread(holder.shelf.sweep)
+    if holder.direct_parts is None:
+        return gone
+    try:
+        return gone + await db.in_thread(holder.direct_parts.sweep, holder.shelf.is_open)
+    except TranscriberError as error:
+        logger.warning("abandoned uploads in the bucket are deleted later: %s", error)
+        return gone

@@ -6,7 +6,6 @@ the two differ. The last byte creates the job, here in the server; the page is o
 
 import asyncio
 import hashlib
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -25,12 +24,13 @@ from dashboards.runtime.single_writer import Writers
 from dashboards.runtime.site_paths import site_path
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.finish_upload import land
+from dashboards.uploads.upload_limits import check_length, make_room, reserve
 from dashboards.uploads.upload_metadata import UploadMetadata
 from storage.domain import translation
-from storage.domain.errors import BadRequest, EmptyUpload, KeyReused, NotFound, UploadConflict, UploadTooLarge
+from storage.domain.errors import BadRequest, KeyReused, NotFound, UploadConflict, UploadTooLarge
 from storage.domain.job_messages import text_of
 from storage.domain.scopes import Scope
-from storage.files.upload_room import raise_if_reserved, reserved, room_for
+from storage.files.upload_room import reserved, room_for
 from storage.files.upload_store import (
     ABANDONED_AFTER_S,
     Upload,
@@ -46,7 +46,6 @@ TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,expiration,termination,concatenation"
 BYTES_TYPE = "application/offset+octet-stream"
 WRITE_BYTES = 1 << 20
-_MAKING_ROOM = threading.Lock()
 
 
 def _shelf() -> UploadStore:
@@ -77,7 +76,7 @@ async def create(request: Request) -> Response:
     deferred = _is_deferred(request)
     length = 0 if deferred else _whole_number(request, "upload-length")
     if not deferred:
-        _check_length(length)
+        check_length(length)
     shelf, key = _shelf(), idempotency_key(request)
     upload = Upload(
         id=ident_of(user.id, key) if key else new_ident(),
@@ -94,7 +93,7 @@ async def create(request: Request) -> Response:
     coming = await db.in_thread(reserved, shelf, by=user.id)
     more_bytes = length + coming.to_come_bytes
     await accept_recording.admit(user, more_bytes=more_bytes, key=key, api_key_id=upload.api_key_id)
-    await db.in_thread(_make_room, upload)
+    await db.in_thread(make_room, upload)
     if request.headers.get("content-type") == BYTES_TYPE:
         return await _take(request, upload, 0, status=HTTPStatus.CREATED)
     return await _answer(request, shelf.load(upload.id), HTTPStatus.CREATED, 0)
@@ -189,12 +188,12 @@ async def _fix_length(request: Request, upload: Upload, stored: int) -> Upload:
         return upload
     if length < stored:
         raise BadRequest("Upload-Length", f"{stored} bytes are here already")
-    _check_length(length)
+    check_length(length)
     caller = caller_of(request)
     coming = await db.in_thread(reserved, _shelf(), by=upload.owner_id)
     more_bytes = length + coming.to_come_bytes
     await accept_recording.admit(caller.the_user(), more_bytes=more_bytes, api_key_id=caller.key_id)
-    return await db.in_thread(_reserve, replace(upload, deferred=False, length_bytes=length), stored)
+    return await db.in_thread(reserve, replace(upload, deferred=False, length_bytes=length), stored)
 
 
 async def _write(request: Request, upload: Upload, offset: int) -> None:
@@ -258,7 +257,7 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
         if not part.partial or part.used or not shelf.whole(part):
             raise BadRequest("Upload-Concat", f"{part.id} is no finished part that is still free")
     length = sum(part.length_bytes for part in parts)
-    _check_length(length)
+    check_length(length)
     return Upload(
         id=ident,
         owner_id=parts[0].owner_id,
@@ -271,28 +270,9 @@ def _whole_of(request: Request, parts: list[Upload], ident: str) -> Upload:
 
 def _asked_for(request: Request) -> Upload:
     upload = _shelf().load(request.path_params["ident"], caller_of(request).the_user().id)
-    if upload.source:  # this server writes it
+    if upload.source or upload.direct:  # this server writes it
         raise NotFound("upload", upload.id)
     return upload
-
-
-def _make_room(upload: Upload) -> None:
-    shelf = _shelf()
-    with _MAKING_ROOM:  # otherwise two uploads could reserve the same space
-        if shelf.exists(upload.id) and not shelf.load(upload.id).refusal:  # the same creation, sent twice at once
-            return
-        raise_if_reserved(shelf, upload, share=context.settings().web.upload_share)
-        shelf.data(upload.id).touch()
-        shelf.save(upload)
-
-
-def _reserve(upload: Upload, stored: int) -> Upload:
-    """Store the length of a deferred upload, if there is room for the rest."""
-    shelf = _shelf()
-    with _MAKING_ROOM:
-        rest = replace(upload, length_bytes=upload.length_bytes - stored)
-        raise_if_reserved(shelf, rest, share=context.settings().web.upload_share)
-        return shelf.save(upload)
 
 
 def _is_deferred(request: Request) -> bool:
@@ -305,14 +285,6 @@ def _is_deferred(request: Request) -> bool:
     if asked is not None and (asked != "1" or "upload-length" in request.headers):
         raise BadRequest("Upload-Defer-Length", "send 1, and no Upload-Length; or leave it out")
     return asked is not None
-
-
-def _check_length(length: int) -> None:
-    limit = context.settings().web.max_upload_bytes
-    if length > limit:
-        raise UploadTooLarge(length, limit)
-    if length == 0:
-        raise EmptyUpload("the recording")
 
 
 def _whole_number(request: Request, header: str) -> int:

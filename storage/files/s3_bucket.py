@@ -208,6 +208,34 @@ class Bucket:
                 self._fs.get_file(self._at(name), str(path))
             yield path
 
+    def get(self, name: str, target: Path) -> None:
+        """Write the object's bytes to a local file, replacing it."""
+        with _mapped(name):
+            self._fs.get_file(self._at(name), str(target))
+
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the bucket, in parts if it is large."""
+        with _mapped(name):
+            self._fs.cp_file(self._at(name), self._at(target))
+
+    def request(self, operation: str, name: str, **parameters: Any) -> dict[str, Any]:
+        """Send a request about an object, named as botocore names it, and return the answer."""
+        bucket, key, _ = self._fs.split_path(self._at(name))
+        with _mapped(name):
+            return cast("dict[str, Any]", self._fs.call_s3(operation, Bucket=bucket, Key=key, **parameters))
+
+    def signed_url(self, operation: str, name: str, *, valid_s: int, **parameters: Any) -> str:
+        """Return an address that allows one kind of request about an object for a while."""
+        with _mapped(name):
+            signed = self._fs.url(self._at(name), expires=valid_s, client_method=operation, **parameters)
+        return str(signed)
+
+    def listing(self, operation: str, folder: str, **parameters: Any) -> dict[str, Any]:
+        """Return one page of a listing of what is below a folder of the root."""
+        bucket, prefix, _ = self._fs.split_path(self._at(f"{folder}/"))
+        with _mapped(folder):
+            return cast("dict[str, Any]", self._fs.call_s3(operation, Bucket=bucket, Prefix=prefix, **parameters))
+
     def sweep(self, older_than_s: float) -> int:  # noqa: ARG002
         """Do nothing: incomplete uploads are invisible in a bucket, and a lifecycle rule deletes them."""
         return 0

@@ -11,7 +11,8 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -63,6 +64,20 @@ class InputDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectUpload:
+    """An upload whose parts go straight to the bucket.
+
+    `multipart_id` is the bucket's own id of it; once it is `complete` there, the parts are one object. `sha256` is what
+    the client says the checksum is.
+    """
+
+    multipart_id: str
+    part_bytes: int
+    sha256: str | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One upload: its owner, length and outcome.
 
@@ -91,6 +106,7 @@ class Upload:
     job_id: str | None = None
     refusal: Refusal | None = None
     source: UrlSource | None = None
+    direct: DirectUpload | None = None
     key: str | None = None
 
     @property
@@ -195,6 +211,25 @@ class UploadStore:
         """Delete the upload and its bytes."""
         self.data(ident).unlink(missing_ok=True)
         self._note(ident).unlink(missing_ok=True)
+
+    def touch(self, ident: str) -> None:
+        """Note that a client goes on with an upload whose bytes do not come here."""
+        with suppress(FileNotFoundError):
+            os.utime(self._note(ident))
+
+    def is_open(self, ident: str) -> bool:
+        """Return whether an upload with this id is neither a job nor refused."""
+        try:
+            return not self.load(ident).settled
+        except NotFound:
+            return False
+
+    def note_complete(self, ident: str) -> Upload:
+        """Store that all parts of an upload are one object in the bucket."""
+        upload = self.load(ident)
+        if upload.settled or upload.direct is None:
+            return upload
+        return self.save(replace(upload, direct=replace(upload.direct, complete=True)))
 
     def all(self) -> Iterator[Upload]:
         """Yield every upload that has a JSON file."""

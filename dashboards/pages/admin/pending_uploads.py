@@ -12,6 +12,7 @@ from dashboards.runtime import context, db
 from dashboards.strings import admin as words
 from storage.accounts import users
 from storage.domain.translation import number
+from storage.files import direct_parts
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload
 from storage.ledger import audit
 
@@ -68,7 +69,7 @@ def _upload(upload: Upload, owner: str, me: viewer.Viewer) -> None:
         with st.popover(words.THROW_AWAY):
             st.write(words.THROW_AWAY_ABOUT)
             if st.button(words.THROW_AWAY_SURE, type="primary", key=f"delete-upload-{upload.id}"):
-                shelf.remove(upload.id)
+                direct_parts.remove(shelf, upload, context.current().direct_parts)
                 detail = {"name": upload.name, "bytes": have, "owner": upload.owner_id}
                 db.change(audit.record, actor=me.actor, action="upload.delete", subject=upload.id, detail=detail)
                 st.rerun(scope="fragment")
