@@ -194,9 +194,11 @@ def _direct_parts() -> DirectParts:
 
 async def resume() -> None:
     """Finish uploads that an earlier process received completely, or storage refused then."""
-    shelf = context.current().shelf
+    shelf, direct_parts = context.current().shelf, context.current().direct_parts
     for upload in await db.in_thread(lambda: list(shelf.all())):
-        arrived = upload.direct.complete if upload.direct else bool(upload.parts) or shelf.whole(upload)
+        arrived = bool(upload.parts) or shelf.whole(upload)
+        if upload.direct:  # those of a bucket wait while they are off
+            arrived = upload.direct.complete and direct_parts is not None
         if upload.partial or upload.settled or not arrived:
             continue
         try:

@@ -109,7 +109,7 @@ async def _go_on(request: Request, asked: Upload) -> Response:
     await _writers().stop(asked.id)
     upload = shelf.load(asked.id, asked.owner_id)
     same = ("length_bytes", "options", "input", "partial", "deferred")
-    if any(getattr(upload, field) != getattr(asked, field) for field in same):
+    if upload.direct or any(getattr(upload, field) != getattr(asked, field) for field in same):
         raise KeyReused("Idempotency-Key", "it began another upload; use a new one")
     if request.headers.get("content-type") == BYTES_TYPE and not upload.settled and shelf.offset(upload) == 0:
         return await _take(request, upload, 0, status=HTTPStatus.CREATED)

@@ -1,6 +1,7 @@
 """Errors about jobs, transcripts and exports."""
 
 from storage.domain.errors.base_error import TranscriberError
+from storage.domain.errors.platform_errors import ClusterUnreachable
 from storage.domain.errors.storage_errors import LedgerUnreachable, StorageFull, StorageUnreachable
 from storage.domain.translation import gettext as _
 from storage.domain.translation import marked
@@ -246,7 +247,7 @@ class Unexpected(TranscriberError):
         )
 
 
-PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, SpanPutOff)
+PASSING = (StorageFull, StorageUnreachable, LedgerUnreachable, ClusterUnreachable, SpanPutOff)
 """Errors that end a flow run through nobody's fault: the job waits and is retried."""
 
 

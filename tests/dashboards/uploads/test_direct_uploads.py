@@ -173,6 +173,13 @@ def test_only_the_owner_goes_on_with_an_upload(ada: Site, tone: Callable[..., by
     assert ada.client.delete(url, headers=ORIGIN).status_code == 404
 
 
+def test_its_key_begins_no_upload_through_the_server(ada: Site, tone: Callable[..., bytes]) -> None:
+    data = tone(1)
+    begin(ada, data, key="one-of-both")
+    tus = ORIGIN | {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Idempotency-Key": "one-of-both"}
+    assert ada.client.post("/uploads", headers=tus).json()["error"]["code"] == "idempotency_key_reused"
+
+
 def test_an_abandoned_upload_leaves_nothing(ada: Site, tone: Callable[..., bytes]) -> None:
     data = tone(1)
     begun = begin(ada, data)
@@ -195,6 +202,9 @@ async def test_a_restart_makes_the_job_of_what_was_complete(
     with monkeypatch.context() as patch:
         patch.setattr(DirectParts, "fetch", away)
         assert ask(ada, begun, "complete").status_code == 503
+    with monkeypatch.context() as patch:
+        patch.setattr(context.current(), "direct_parts", None)
+        await finish_upload.resume()  # switched off meanwhile: nothing is refused
     await finish_upload.resume()
     assert job_of(ask(ada, begun, "complete")).media_bytes == len(data)
 
