@@ -15,6 +15,7 @@ import pytest
 from tests.acceptance.conftest import Stack, free_port, make_stack
 from tests.conftest import PLAIN, Assembly, Clip
 
+pytest.importorskip("prefect_dask", reason="the extra `dask` is not installed")
 pytestmark = [pytest.mark.acceptance, pytest.mark.nightly]
 PRELOAD = "transcriber_platform.dask_preload"
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,7 @@ def platform(tmp_path: Path, scheduler: str) -> Iterator[Stack]:
         TRANSCRIBER_NUM_WORKERS="1",
         TRANSCRIBER_CPU_THREADS="1",
     )
-    stack.start()
+    stack.start(wait_s=180)
     yield stack
     stack.kill_everything()
 

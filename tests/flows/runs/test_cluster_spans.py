@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,7 +29,14 @@ from storage.domain.records import Lane, Span
 from storage.domain.settings import ClusterSettings
 from tests.flows.conftest import free_port
 
+pytestmark = pytest.mark.usefixtures("packages")
 NOWHERE = "tcp://127.0.0.1:1"
+
+
+@pytest.fixture
+def packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the extra `dask` seem installed: with it, Prefect's server and workers start later, so tests have it not."""
+    monkeypatch.setattr(cluster_spans, "find_spec", lambda _: object())
 
 
 def settings(**given: Any) -> ClusterSettings:
@@ -79,6 +87,7 @@ def test_a_worker_without_the_packages_says_what_to_install(monkeypatch: pytest.
 
 
 async def test_a_scheduler_that_is_away_puts_the_recording_off() -> None:
+    pytest.importorskip("prefect_dask", reason="the extra `dask` is not installed")
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(ClusterUnreachable, match=f"the Dask scheduler at {address} does not answer") as raised:
         await transcribe(cluster(address))
@@ -97,12 +106,6 @@ class PlayedRunner:
     def __init__(self, end: State[Any] | Exception) -> None:
         self.end, self.client = end, None
 
-    def __enter__(self) -> "PlayedRunner":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
-
     def submit(self, *_: object) -> Any:
         ended: Future[Any] = Future()
         if isinstance(self.end, Exception):
@@ -113,7 +116,11 @@ class PlayedRunner:
 
 
 def play(monkeypatch: pytest.MonkeyPatch, end: State[Any] | Exception) -> ClusterSpans:
-    monkeypatch.setattr("prefect_dask.task_runners.DaskTaskRunner", lambda **_: PlayedRunner(end))
+    @asynccontextmanager
+    async def started(_: str, **__: Any) -> AsyncGenerator[PlayedRunner, None]:
+        yield PlayedRunner(end)
+
+    monkeypatch.setattr(cluster_spans, "_started", started)
     return cluster()
 
 
