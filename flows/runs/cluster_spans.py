@@ -78,7 +78,7 @@ class ClusterSpans:
             await self._run(runner, span, parameters(span))
             on_transcribed(span)
 
-        async with _started(self.address, within=self.connect_within) as runner:
+        async with started(self.address, within=self.connect_within) as runner:
             await for_each_span(spans, transcribe, at_once=SUBMITTED_AT_ONCE)
 
     async def _run(self, runner: "DaskTaskRunner", span: Span, parameters: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ class ClusterSpans:
 
 
 @contextlib.asynccontextmanager
-async def _started(address: str, *, within: str) -> AsyncGenerator["DaskTaskRunner", None]:
+async def started(address: str, *, within: str) -> AsyncGenerator["DaskTaskRunner", None]:
     """Start a task runner; the end of its connection withdraws what nobody has begun."""
     from prefect_dask.task_runners import DaskTaskRunner
 

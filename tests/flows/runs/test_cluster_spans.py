@@ -120,7 +120,7 @@ def play(monkeypatch: pytest.MonkeyPatch, end: State[Any] | Exception) -> Cluste
     async def started(_: str, **__: Any) -> AsyncGenerator[PlayedRunner, None]:
         yield PlayedRunner(end)
 
-    monkeypatch.setattr(cluster_spans, "_started", started)
+    monkeypatch.setattr(cluster_spans, "started", started)
     return cluster()
 
 
