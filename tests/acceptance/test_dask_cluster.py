@@ -95,14 +95,14 @@ def test_a_cluster_transcribes_the_spans_and_survives_the_loss_of_a_process(
             sent = platform.call("POST", "/internal/v1/jobs", data=form, files={"file": opened})
         job_id = str(sent.json()["id"])
         by: dict[str, int] = {}
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while len(by) < 2:
             assert time.monotonic() < until, (platform.job(job_id), platform.console())
             by = {span["worker"]: span["index"] for span in platform.spans(job_id) if span["worker"]}
             time.sleep(0.05)
         lost = workers[0]
         lost.kill()
-        job = platform.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+        job = platform.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"}, wait_s=180)
         assert job["state"] == "completed", job
     finally:
         for each in workers:
