@@ -14,7 +14,7 @@ from storage.domain.transcript_notes import SteppedDown
 from tasks.asr.base import AsrEngine
 from tasks.asr.language_check import multilingual_model
 from tasks.asr.selected_engine import SelectedEngine
-from tasks.models import device_memory
+from tasks.models import device_memory, devices
 from tasks.models.catalogue import Resolved
 from tasks.models.devices import DevicePlan
 from tasks.models.model_choice import resolve
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 WORKING_SHARE = 0.5
 """Beside its weights an engine needs about half of their size to work with; then it decodes fewer windows at once."""
+TRIM_AFTER_S = 30.0
 EngineOn = Callable[[Resolved, EngineSettings, str | None], AsrEngine]
 
 
@@ -58,6 +59,7 @@ class EnginePool:
         self._free_bytes, self._find = free_bytes, find
         self._slots: dict[str, _Slot] = {}
         self._lock, self._one_load = threading.Lock(), threading.Lock()
+        self._trimmed_after = 0.0
 
     @contextlib.contextmanager
     def borrow(self, model: str, fingerprint: str, *, deaths: int = 0) -> Iterator[AsrEngine]:
@@ -155,6 +157,17 @@ class EnginePool:
             engine.close()
             log.info("unloaded %s after %g minutes without work", engine.resolved.name, after_s / 60)
         return False
+
+    def trim_if_idle(self) -> bool:
+        """Return freed memory to the system when nobody has transcribed for a while; tell whether it did."""
+        with self._lock:
+            last_used = max((slot.idle_since for slot in self._slots.values()), default=0.0)
+            is_busy = any(slot.users for slot in self._slots.values())
+            if is_busy or last_used == self._trimmed_after or self._clock() - last_used < TRIM_AFTER_S:
+                return False
+            self._trimmed_after = last_used
+        devices.trim_heap()
+        return True
 
     def _idle_s(self, slot: _Slot) -> float:
         return 0.0 if slot.users or slot.kept else self._clock() - slot.idle_since

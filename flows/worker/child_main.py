@@ -97,8 +97,11 @@ async def sweep(line: WorkerConnection) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         engines = current().engines
-        if engines is not None and await asyncio.to_thread(engines.unload_idle):
+        if engines is None:
+            continue
+        if await asyncio.to_thread(engines.unload_idle):
             line.say(op="retire")
+        await asyncio.to_thread(engines.trim_if_idle)
 
 
 async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:

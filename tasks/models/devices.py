@@ -209,6 +209,12 @@ def tune_allocator() -> None:
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
+def trim_heap() -> None:
+    """Return the heap's free memory to the system, which `tune_allocator` keeps for the next window."""
+    with suppress(OSError, AttributeError):  # a different C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a process that runs an engine: its heap uses huge pages.
 

@@ -75,6 +75,16 @@ def test_an_idle_engine_is_let_go_and_one_in_use_is_not(engines: EnginePool, fin
         assert after is not first
 
 
+def test_the_heap_is_trimmed_once_after_work(engines: EnginePool, fingerprint: str, clock: Clock) -> None:
+    assert not engines.trim_if_idle()
+    with engines.borrow(TINY, fingerprint):
+        clock.pass_minutes(2)
+        assert not engines.trim_if_idle()
+    assert not engines.trim_if_idle()
+    clock.pass_minutes(0.6)
+    assert [engines.trim_if_idle(), engines.trim_if_idle()] == [True, False]
+
+
 def test_the_default_model_stays(engines: EnginePool, fingerprint: str, clock: Clock) -> None:
     engines.warm(TINY)
     with engines.borrow(TINY, fingerprint) as first:

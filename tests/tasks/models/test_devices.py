@@ -165,11 +165,15 @@ def test_tunables_of_the_allocator_that_are_set_are_kept() -> None:
     assert other["GLIBC_TUNABLES"] == "glibc.malloc.check=1:glibc.malloc.hugetlb=1"
 
 
-def test_memory_that_a_window_freed_serves_the_next_one() -> None:
+def test_memory_that_a_window_freed_serves_the_next_one_until_the_heap_is_trimmed() -> None:
     program = """
 import resource, threading
+from pathlib import Path
 import numpy as np
-from tasks.models.devices import tune_allocator
+from tasks.models.devices import trim_heap, tune_allocator
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 tune_allocator()
 def windows():
@@ -181,9 +185,13 @@ for _ in range(2):
     thread.start()
     thread.join()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+kept_bytes = resident_bytes()
+trim_heap()
+print(kept_bytes - resident_bytes())
 """
     environment = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    first, later = map(int, done.stdout.split())
+    first, later, trimmed_bytes = map(int, done.stdout.split())
     pages = 70_000_000 // resource.getpagesize()
     assert later < min(first, pages // 10)
+    assert trimmed_bytes > 60_000_000
