@@ -86,7 +86,8 @@ def test_a_page_never_answers_for_an_api(site: Site, path: str, allowed: str | N
     site.sign_in()
     answer = site.client.get(path, headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers.get("allow")) == (405 if allowed else 404, allowed)
-    assert answer.headers["content-type"] == "application/json"
+    assert 'id="root"' not in answer.text
+    assert site.client.get(path).headers["content-type"] == "application/json"
 
 
 def test_the_page_answers_for_pages_alone(site: Site) -> None:
