@@ -159,7 +159,7 @@ class EnginePool:
         return False
 
     def trim_if_idle(self) -> bool:
-        """Return freed memory to the system when nobody has transcribed for a while; tell whether it did."""
+        """Trim the heap when nobody has transcribed for a while; return whether it did."""
         with self._lock:
             last_used = max((slot.idle_since for slot in self._slots.values()), default=0.0)
             is_busy = any(slot.users for slot in self._slots.values())
