@@ -488,6 +488,7 @@ async def test_a_run_that_ends_without_a_result_sends_the_job_round_again(
     again = now(holder, job)
     assert (again.state, again.attempt, again.flow_run_id) == (JobState.QUEUED, 2, None)
     assert text_of(again.detail).startswith("again: its flow run")
+    workers_come(holder)  # again: they would be silent after 12 s
     assert await Dispatcher().hand_out(runs) == 1
     assert now(holder, job).flow_run_id not in {None, job.flow_run_id}
 
@@ -548,6 +549,7 @@ async def test_a_job_whose_queue_is_deleted_waits_and_then_goes_round_again(
     await Reconciler(NO_GRACE).look(runs)  # ends the run that nobody would have taken
     with pytest.raises(StopIteration):
         next(run for run in await runs.active() if run.job_id == waiting.id)
+    workers_come(holder)  # again: they would be silent after 12 s
     assert await Dispatcher().hand_out(runs) == 2
     assert (await flow_run(runs, now(holder, waiting))).work_queue_id is not None
 
