@@ -187,8 +187,7 @@ def test_words_are_highlighted_listed_exported_and_copied_with_their_time(
     page.locator(".player [data-tab=comments]").click()
     sheet = page.locator(".player [data-sheet=comments]")
     expect(sheet.locator("mark")).to_have_count(2)
-    sheet.get_by_label("Colour").nth(1).focus()
-    page.keyboard.press("p")
+    sheet.get_by_label("Colour").nth(1).press("p")  # the list may just have been drawn anew
     expect(sheet.locator("mark.pink")).to_have_count(1)
     with page.expect_download() as download:
         sheet.get_by_role("link", name="Plain text").click()
