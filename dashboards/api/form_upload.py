@@ -17,7 +17,6 @@ from dashboards.services.accept_recording import NewRecording
 from storage.accounts import vocabulary
 from storage.domain.clock import utc_now
 from storage.domain.records import Job, Lane, Options, User, to_json
-from storage.domain.scopes import Scope
 from storage.jobs import repeated_calls
 from storage.jobs.repeated_calls import Repeats
 
@@ -43,8 +42,7 @@ class FormUpload:
         `asked_model` is the client's name for the model; what it means may change before the request is repeated.
         """
         form, user, key = self.form, self.user, self.key
-        if lane is not Lane.INTERACTIVE:
-            self.caller.require(Scope.BATCH)
+        self.caller.require_lane(lane)
         asked = replace(options, model=asked_model or options.model)
         if self.repeats:
             words = await db.read(vocabulary.words_of, user.id)

@@ -236,8 +236,8 @@ async def change(request: Request, job_id: str, body: JobChange) -> JobBody:
     The ending of its file stays, whether or not the new name has it.
     """
     caller = caller_of(request)
-    if body.lane not in {None, Lane.INTERACTIVE}:
-        caller.require(Scope.BATCH)
+    if body.lane:
+        caller.require_lane(body.lane)
     asked: dict[str, Any] = {"name": body.name, "tags": body.tags, "lane": body.lane}
     return JobBody.of(await db.in_thread(jobs.change, caller.the_user(), job_id, **asked))
 

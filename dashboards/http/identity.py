@@ -12,7 +12,7 @@ from dashboards.runtime.answer_cache import FOREVER
 from storage.accounts import preferences
 from storage.domain import translation
 from storage.domain.errors import NotSignedIn, ScopeMissing
-from storage.domain.records import KeyGrant, Role, Session, User
+from storage.domain.records import KeyGrant, Lane, Role, Session, User
 from storage.domain.scopes import Scope
 
 
@@ -74,6 +74,15 @@ class Caller:
         """
         if scope not in self.scopes:
             raise ScopeMissing(scope, self.scopes)
+
+    def require_lane(self, lane: Lane) -> None:
+        """Check that the caller's key may use a lane.
+
+        Raises:
+            ScopeMissing: it may use the interactive lane alone.
+        """
+        if lane is not Lane.INTERACTIVE:
+            self.require(Scope.BATCH)
 
     def the_user(self) -> User:
         """Return the user of the request.

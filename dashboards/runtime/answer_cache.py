@@ -67,21 +67,21 @@ class Repeat:
 
 
 class RepeatedResponses:
-    """The responses of the last second, by everything that a request consists of.
+    """The responses of the last second, by digests of whole requests.
 
     All are forgotten at a commit, and when they are too many; used on the event loop.
     """
 
     def __init__(self) -> None:
         self._stamp, self._bytes = 0, 0
-        self._kept: dict[Hashable, Repeat] = {}
+        self._kept: dict[bytes, Repeat] = {}
 
-    def find(self, request: Hashable, stamp: int) -> Repeat | None:
+    def find(self, request: bytes, stamp: int) -> Repeat | None:
         """Return the response, unless something was committed since or its second is over."""
         found = self._kept.get(request)
         return found if found and found.stamp == stamp and not is_changing(stamp) and utc_now() < found.until else None
 
-    def keep(self, request: Hashable, repeat: Repeat) -> None:
+    def keep(self, request: bytes, repeat: Repeat) -> None:
         """Keep a response that was read when the ledger's count was its stamp."""
         size_bytes = len(repeat.body) + OVERHEAD_BYTES
         full = len(self._kept) >= MOST_REPEATS or self._bytes + size_bytes > MOST_REPEATED_BYTES
@@ -148,7 +148,7 @@ class Answers:
             self.hits += 1
             return found
 
-    def repeated(self, request: Hashable, stamp: int) -> Repeat | None:
+    def repeated(self, request: bytes, stamp: int) -> Repeat | None:
         """Return the whole response to a request that is repeated, as `find` does."""
         if (found := self.repeats.find(request, stamp)) is not None:
             with self._lock:

@@ -14,7 +14,6 @@ from dashboards.services import accept_recording, job_access
 from dashboards.services.accept_recording import NewRecording
 from storage.domain.errors import BadRequest, NotFound
 from storage.domain.records import Job, Lane
-from storage.domain.scopes import Scope
 from storage.domain.tags import split_tags
 from storage.jobs import duplicates
 
@@ -55,8 +54,7 @@ async def again(request: Request) -> Response:
     user = caller.the_user()
     job_access.require_writer(user, "uploading")
     asked = Again.model_validate_json(await request.body())
-    if asked.lane is not Lane.INTERACTIVE:
-        caller.require(Scope.BATCH)
+    caller.require_lane(asked.lane)
     earlier = await db.read(duplicates.of, user.id, asked.sha256)
     if not earlier:
         raise NotFound("recording", asked.sha256)

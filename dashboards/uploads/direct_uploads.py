@@ -19,16 +19,15 @@ from dashboards.http.request_options import OptionsForm, idempotency_key
 from dashboards.runtime import context, db
 from dashboards.services import accept_recording, job_access
 from dashboards.uploads.dedupe import SHA256
-from dashboards.uploads.finish_upload import land
+from dashboards.uploads.finish_upload import land, the_direct_parts
 from dashboards.uploads.upload_limits import check_length, make_room
 from storage.domain import translation
-from storage.domain.errors import BadRequest, DirectUploadsOff, KeyReused, NotFound, NotStored
+from storage.domain.errors import BadRequest, KeyReused, NotFound, NotStored
 from storage.domain.job_messages import text_of
 from storage.domain.records import Lane
-from storage.domain.scopes import Scope
 from storage.domain.tags import split_tags
 from storage.files import direct_parts
-from storage.files.direct_parts import VALID_S, DirectParts, part_sizes
+from storage.files.direct_parts import VALID_S, part_sizes
 from storage.files.upload_room import reserved
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_ident
 
@@ -62,12 +61,11 @@ async def create(request: Request) -> Response:
     Raises:
         DirectUploadsOff: they are off, or storage is no bucket.
     """
-    direct, caller = _direct_parts(), caller_of(request)
+    direct, caller = the_direct_parts(), caller_of(request)
     user = caller.the_user()
     job_access.require_writer(user, "uploading")
     asked = NewDirectUpload.model_validate_json(await request.body())
-    if asked.lane is not Lane.INTERACTIVE:
-        caller.require(Scope.BATCH)
+    caller.require_lane(asked.lane)
     check_length(asked.size_bytes)
     shelf, key = context.current().shelf, idempotency_key(request)
     upload = Upload(
@@ -113,7 +111,7 @@ async def sign(request: Request) -> Response:
     Raises:
         BadRequest: there is no such part.
     """
-    upload, direct = _asked_for(request), _direct_parts()
+    upload, direct = _asked_for(request), the_direct_parts()
     job_access.require_writer(caller_of(request).the_user(), "uploading")
     wanted = WantedParts.model_validate_json(await request.body()).numbers
     last = len(part_sizes(upload))
@@ -134,7 +132,7 @@ async def complete(request: Request) -> Response:
     Raises:
         PartsMissing: some have not; those that have stay.
     """
-    upload, direct = _asked_for(request), _direct_parts()
+    upload, direct = _asked_for(request), the_direct_parts()
     job_access.require_writer(caller_of(request).the_user(), "uploading")
     if not upload.settled:
         await db.in_thread(direct.complete, upload)
@@ -148,17 +146,10 @@ async def complete(request: Request) -> Response:
 
 async def forget(request: Request) -> Response:
     """DELETE: abandon the upload and what has arrived of it. A job that it became is kept."""
-    upload, direct = _asked_for(request), _direct_parts()
+    upload, direct = _asked_for(request), the_direct_parts()
     if not upload.settled:
         await db.in_thread(direct_parts.remove, context.current().shelf, upload, direct)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _direct_parts() -> DirectParts:
-    found = context.current().direct_parts
-    if found is None:
-        raise DirectUploadsOff
-    return found
 
 
 def _asked_for(request: Request) -> Upload:
@@ -186,7 +177,7 @@ async def _arrived(upload: Upload) -> list[int]:
     if upload.settled or (upload.direct and upload.direct.complete):
         return sorted(part_sizes(upload))
     try:
-        return sorted(await db.in_thread(_direct_parts().arrived, upload))
+        return sorted(await db.in_thread(the_direct_parts().arrived, upload))
     except NotStored:  # the bucket completed it, and the note of that was lost; or it was aborted there
         return []
 

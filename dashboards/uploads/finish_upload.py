@@ -167,14 +167,14 @@ def _fetch(upload: Upload) -> None:
     path = holder.shelf.data(upload.id)
     if not holder.shelf.whole(upload):
         raise_if_no_room(holder.shelf.folder, upload.length_bytes, upload.name)
-        _direct_parts().fetch(upload, path)
+        the_direct_parts().fetch(upload, path)
 
 
 def _keep_in_bucket(upload: Upload, media_name: str) -> None:
     """Make the object in the bucket a recording, and delete the copy on the disk."""
     path = context.current().shelf.data(upload.id)
     if path.exists():
-        _direct_parts().keep(upload, media_name)
+        the_direct_parts().keep(upload, media_name)
         path.unlink()
 
 
@@ -182,10 +182,15 @@ async def _forget_in_bucket(upload: Upload) -> None:
     """Delete what arrived in the bucket; if that does not answer, the sweep does it."""
     if upload.direct:
         with contextlib.suppress(StorageUnreachable, DirectUploadsOff):
-            await db.in_thread(lambda: _direct_parts().forget(upload))
+            await db.in_thread(lambda: the_direct_parts().forget(upload))
 
 
-def _direct_parts() -> DirectParts:
+def the_direct_parts() -> DirectParts:
+    """Return the uploads in the bucket.
+
+    Raises:
+        DirectUploadsOff: they are off, or storage is no bucket.
+    """
     found = context.current().direct_parts
     if found is None:
         raise DirectUploadsOff

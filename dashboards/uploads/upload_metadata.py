@@ -13,7 +13,6 @@ from dashboards.http.identity import caller_of
 from dashboards.http.request_options import lane_from, options_from_json
 from storage.domain.errors import BadRequest
 from storage.domain.records import Lane, Options
-from storage.domain.scopes import Scope
 from storage.domain.tags import split_tags
 from storage.files.upload_store import InputDescription
 from storage.media import headerless
@@ -51,8 +50,7 @@ class UploadMetadata:
         raw = request.headers.get("upload-metadata", "")
         values = _decoded(raw)
         lane = lane_from(values.get("lane"))
-        if lane is not Lane.INTERACTIVE:
-            caller_of(request).require(Scope.BATCH)
+        caller_of(request).require_lane(lane)
         return cls(
             name=values.get("filename", ""),
             options=options_from_json(values.get("options")),

@@ -7,6 +7,7 @@ size.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,13 +78,10 @@ class DirectParts:
         return {part["PartNumber"]: part["ETag"] for part in whole}
 
     def _parts(self, upload: Upload) -> Iterator[dict[str, Any]]:
-        asked: dict[str, Any] = {"UploadId": _direct(upload).multipart_id}
-        while True:
-            page = self._bucket.request("list_parts", names.incoming_name(upload.id), **asked)
+        name, ident = names.incoming_name(upload.id), _direct(upload).multipart_id
+        ask = partial(self._bucket.request, "list_parts", name, UploadId=ident)
+        for page in _pages(ask, "PartNumberMarker"):
             yield from page.get("Parts", ())
-            if not page.get("IsTruncated"):
-                return
-            asked["PartNumberMarker"] = page["NextPartNumberMarker"]
 
     def complete(self, upload: Upload) -> None:
         """Make one object of the parts; once it is, this does nothing.
@@ -141,24 +139,16 @@ class DirectParts:
         return gone
 
     def _begun(self, before: datetime) -> Iterator[tuple[str, str]]:
-        asked: dict[str, Any] = {}
-        while True:
-            page = self._bucket.listing("list_multipart_uploads", names.INCOMING, **asked)
+        ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
+        for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
             for each in page.get("Uploads", ()):
                 if each["Initiated"] < before:
                     yield _ident_of(each["Key"]), each["UploadId"]
-            if not page.get("IsTruncated"):
-                return
-            asked = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     def _whole(self, before: datetime) -> Iterator[str]:
-        asked: dict[str, Any] = {}
-        while True:
-            page = self._bucket.listing("list_objects_v2", names.INCOMING, **asked)
+        ask = partial(self._bucket.listing, "list_objects_v2", names.INCOMING)
+        for page in _pages(ask, "ContinuationToken"):
             yield from (_ident_of(each["Key"]) for each in page.get("Contents", ()) if each["LastModified"] < before)
-            if not page.get("IsTruncated"):
-                return
-            asked = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def remove(shelf: UploadStore, upload: Upload, direct: DirectParts | None) -> None:
@@ -177,6 +167,17 @@ def part_sizes(upload: Upload) -> dict[int, int]:
     part_bytes, left = _direct(upload).part_bytes, upload.length_bytes
     starts = range(0, left, part_bytes)
     return {number: min(part_bytes, left - start) for number, start in enumerate(starts, 1)}
+
+
+def _pages(ask: Callable[..., dict[str, Any]], *markers: str) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a listing, each asked for by the one before."""
+    after: dict[str, Any] = {}
+    while True:
+        page = ask(**after)
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        after = {marker: page[f"Next{marker}"] for marker in markers}
 
 
 def _direct(upload: Upload) -> DirectUpload:

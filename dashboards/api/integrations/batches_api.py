@@ -103,8 +103,7 @@ async def create_batch(request: Request, body: BatchOrder, response: Response) -
     `Idempotency-Key` can be repeated and creates one batch. The lane `batch` needs the scope `batch`.
     """
     caller = caller_of(request)
-    if body.lane is not Lane.INTERACTIVE:
-        caller.require(Scope.BATCH)
+    caller.require_lane(body.lane)
     wanted = await db.in_thread(_items_of, body)
     place, key = partial(batch_orders.order, recursive=body.recursive), idempotency_key(request)
     made = await db.in_thread(place, caller.the_user(), wanted, body.name, body.lane, key, caller.key_id)

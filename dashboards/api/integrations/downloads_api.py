@@ -17,7 +17,6 @@ from storage.domain.job_messages import text_of
 from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane
-from storage.domain.scopes import Scope
 from storage.files.upload_store import Upload
 
 router = APIRouter(tags=["jobs"])
@@ -137,8 +136,7 @@ async def order_download(request: Request) -> Response:
     except ValidationError as error:
         raise bad_request(error) from error
     caller = caller_of(request)
-    if asked.lane is not Lane.INTERACTIVE:
-        caller.require(Scope.BATCH)
+    caller.require_lane(asked.lane)
     made = await url_download.order(
         caller.the_user(),
         source_of(asked.url, asked.path),
