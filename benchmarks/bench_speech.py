@@ -252,6 +252,7 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     given.checkout = given.checkout.resolve()
     given.out = given.out.resolve()
+    given.speech = given.speech.resolve()  # each system runs in the folder of its own checkout
     return given
 
 
