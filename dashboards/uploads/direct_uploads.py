@@ -4,6 +4,8 @@ Rights, quotas, the room they reserve and what a recording must be are those of 
 an address for each part, completes the upload, and then reads the recording once, to check it and hash it.
 """
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,12 +24,12 @@ from dashboards.uploads.dedupe import SHA256
 from dashboards.uploads.finish_upload import land, the_direct_parts
 from dashboards.uploads.upload_limits import check_length, make_room
 from storage.domain import translation
-from storage.domain.errors import BadRequest, KeyReused, NotFound, NotStored
+from storage.domain.errors import BadRequest, KeyReused, NotFound, NotStored, StorageUnreachable
 from storage.domain.job_messages import text_of
 from storage.domain.records import Lane
 from storage.domain.tags import split_tags
 from storage.files import direct_parts
-from storage.files.direct_parts import VALID_S, part_sizes
+from storage.files.direct_parts import VALID_S, DirectParts, part_sizes
 from storage.files.upload_room import reserved
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_ident
 
@@ -84,8 +86,23 @@ async def create(request: Request) -> Response:
     coming = await db.in_thread(reserved, shelf, by=user.id)
     more_bytes = upload.length_bytes + coming.to_come_bytes
     await accept_recording.admit(user, more_bytes=more_bytes, key=key, api_key_id=upload.api_key_id)
-    await db.in_thread(make_room, upload, lambda: direct.begin(upload.id, upload.length_bytes, asked.sha256))
+    await db.in_thread(_begin, direct, upload, asked.sha256)
     return await _state_of(request, shelf.load(upload.id), HTTPStatus.CREATED)
+
+
+def _begin(direct: DirectParts, upload: Upload, sha256: str | None) -> None:
+    """Begin an upload in the bucket, and end it there again if it gets no room or was begun already.
+
+    The bucket is asked first: a slow one must not hold up others who wait for room.
+    """
+    begun = replace(upload, direct=direct.begin(upload.id, upload.length_bytes, sha256))
+    stored = False
+    try:
+        stored = make_room(begun)
+    finally:
+        if not stored:
+            with suppress(StorageUnreachable):  # the sweep ends it there
+                direct.abort(begun)
 
 
 def _same(begun: Upload, asked: Upload) -> Upload:

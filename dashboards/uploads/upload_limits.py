@@ -1,13 +1,12 @@
 """Limits of every upload, however its bytes come: its length, and the room it reserves."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 from dashboards.runtime import context
 from storage.domain.errors import EmptyUpload, UploadTooLarge
 from storage.files.upload_room import raise_if_reserved
-from storage.files.upload_store import DirectUpload, Upload
+from storage.files.upload_store import Upload
 
 _MAKING_ROOM = threading.Lock()
 
@@ -25,20 +24,21 @@ def check_length(length: int) -> None:
         raise EmptyUpload("the recording")
 
 
-def make_room(upload: Upload, begin: Callable[[], DirectUpload] | None = None) -> None:
-    """Reserve space for a new upload, `begin` it in the bucket, and store it.
+def make_room(upload: Upload) -> bool:
+    """Reserve space for a new upload and store it; False if the same creation, sent twice at once, was first.
 
     Raises:
         RoomReserved, StorageFull: there is no space for it.
     """
     shelf = context.current().shelf
     with _MAKING_ROOM:  # otherwise two uploads could reserve the same space
-        if shelf.exists(upload.id) and not shelf.load(upload.id).refusal:  # the same creation, sent twice at once
-            return
+        if shelf.exists(upload.id) and not shelf.load(upload.id).refusal:
+            return False
         raise_if_reserved(shelf, upload, share=context.settings().web.upload_share)
-        if begin is None:
+        if upload.direct is None:
             shelf.data(upload.id).touch()
-        shelf.save(upload if begin is None else replace(upload, direct=begin()))
+        shelf.save(upload)
+        return True
 
 
 def reserve(upload: Upload, stored: int) -> Upload:

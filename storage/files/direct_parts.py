@@ -112,8 +112,12 @@ class DirectParts:
 
     def forget(self, upload: Upload) -> None:
         """Abort the upload, and delete what has arrived."""
-        self._abort(names.incoming_name(upload.id), _direct(upload).multipart_id)
+        self.abort(upload)
         self._bucket.delete(names.incoming_name(upload.id))
+
+    def abort(self, upload: Upload) -> None:
+        """End the upload of the parts, which deletes those that have arrived; what was completed stays."""
+        self._abort(names.incoming_name(upload.id), _direct(upload).multipart_id)
 
     def _abort(self, name: str, multipart_id: str) -> None:
         try:
@@ -128,7 +132,7 @@ class DirectParts:
     def sweep(self, is_open: Callable[[str], bool], *, older_than: timedelta = ABANDONED_AFTER) -> int:
         """Delete old uploads that are not open any more, and return their number."""
         before, gone = utc_now() - older_than, 0
-        for ident, multipart_id in list(self._begun(before)):
+        for ident, multipart_id in list(self.begun(before)):
             if not is_open(ident):
                 self._abort(names.incoming_name(ident), multipart_id)
                 gone += 1
@@ -138,7 +142,8 @@ class DirectParts:
                 gone += 1
         return gone
 
-    def _begun(self, before: datetime) -> Iterator[tuple[str, str]]:
+    def begun(self, before: datetime) -> Iterator[tuple[str, str]]:
+        """Yield the uploads begun before then that are neither completed nor aborted, with their multipart ids."""
         ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
         for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
             for each in page.get("Uploads", ()):

@@ -3,6 +3,8 @@
 import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from httpx2 import Response
 from dashboards.runtime import context
 from dashboards.uploads import finish_upload
 from storage.domain import names
+from storage.domain.clock import utc_now
 from storage.domain.errors import StorageUnreachable
 from storage.domain.records import Job, Lane
 from storage.domain.scopes import Scope
@@ -178,6 +181,32 @@ def test_its_key_begins_no_upload_through_the_server(ada: Site, tone: Callable[.
     begin(ada, data, key="one-of-both")
     tus = ORIGIN | {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Idempotency-Key": "one-of-both"}
     assert ada.client.post("/uploads", headers=tus).json()["error"]["code"] == "idempotency_key_reused"
+
+
+def begun_in_bucket() -> list[str]:
+    """Return the uploads whose parts the bucket waits for."""
+    direct = context.current().direct_parts
+    assert direct is not None
+    return [ident for ident, _ in direct.begun(utc_now() + timedelta(minutes=1))]
+
+
+def test_a_creation_twice_at_once_begins_one_upload(ada: Site, tone: Callable[..., bytes]) -> None:
+    data, before = tone(1), begun_in_bucket()
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: begin(ada, data, key="twice-at-once"), range(2)))
+    assert {each.status_code for each in answers} <= {200, 201}
+    ident = {each.json()["id"] for each in answers}
+    assert sorted(begun_in_bucket()) == sorted([*before, *ident])
+
+
+def test_without_room_nothing_stays_begun_in_the_bucket(
+    ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = begun_in_bucket()
+    small = context.settings().web.model_copy(update={"upload_share": 1e-9})
+    monkeypatch.setitem(context.settings().__dict__, "web", small)
+    assert begin(ada, tone(1)).status_code == 507
+    assert begun_in_bucket() == before
 
 
 def test_an_abandoned_upload_leaves_nothing(ada: Site, tone: Callable[..., bytes]) -> None:
