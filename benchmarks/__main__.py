@@ -22,7 +22,8 @@ from tasks.models.devices import cuda_count
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 WANTED = dict.fromkeys(
-    ("speech", "first_words", "short_clips", "alignment"), ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO")
+    ("speech", "first_words", "short_clips", "clip_batch", "alignment"),
+    ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO"),
 )
 """Folders: of a model that CTranslate2 loads, and of clips with their text."""
 BY_NAME = {"batch", "chaos"}

@@ -39,9 +39,9 @@ def voices(folder: Path, match: str) -> list[np.ndarray]:
     return [(decoded(path) * 32767).astype(np.int16) for path in sorted(folder.glob(match))]
 
 
-def clips(recordings: list[np.ndarray], count: int, random: np.random.Generator) -> list[bytes]:
-    """Return WAV files of `CLIP_S` seconds whose bytes are new, because their level is."""
-    made, length = [], CLIP_S * SAMPLE_RATE_HZ
+def clips(recordings: list[np.ndarray], count: int, random: np.random.Generator, clip_s: int = CLIP_S) -> list[bytes]:
+    """Return WAV files of so many seconds whose bytes are new, because their level is."""
+    made, length = [], clip_s * SAMPLE_RATE_HZ
     for number in range(count):
         sound = recordings[number % len(recordings)][:length] * random.uniform(0.9, 1.0)
         file = io.BytesIO()

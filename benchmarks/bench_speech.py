@@ -172,24 +172,27 @@ def reference_times(asked: Sequence[SpeechRecording], given: argparse.Namespace)
     return known
 
 
-def batches(asked: Sequence[SpeechRecording], system: str) -> Iterator[list[SpeechRecording]]:
+def batches(of_kind: Sequence[SpeechRecording]) -> Iterator[list[SpeechRecording]]:
     """Return what a process hears: the recordings of a kind; a long one is alone, for the sake of its memory."""
-    kinds = list(dict.fromkeys(each.kind for each in asked))
-    for kind in kinds:
-        of_kind = [each for each in asked if each.kind == kind]
-        if " min" not in kind:
-            yield of_kind
-        elif system not in NOT_LONG:
-            yield from ([each] for each in of_kind)
+    if is_long(of_kind[0].kind):
+        yield from ([each] for each in of_kind)
+    else:
+        yield list(of_kind)
+
+
+def is_long(kind: str) -> bool:
+    return " min" in kind
 
 
 def results(asked: Sequence[SpeechRecording], systems: Sequence[str], given: argparse.Namespace) -> Iterator[Found]:
-    """Run all systems, kind by kind in turns, and yield one result for each recording and system."""
+    """Run all systems in turns, kind by kind or long recording by long recording, and yield their results."""
     reference = reference_times(asked, given) if given.times else {}
     warm = asked[0].path
     for kind in dict.fromkeys(each.kind for each in asked):
-        for system in systems:
-            for batch in batches([each for each in asked if each.kind == kind], system):
+        for batch in batches([each for each in asked if each.kind == kind]):
+            for system in systems:
+                if is_long(kind) and system in NOT_LONG:
+                    continue
                 for recording, answer in answers(system, batch, given, warm=warm):
                     yield result(system, recording, answer, reference, given.out)
 
