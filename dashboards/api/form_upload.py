@@ -1,7 +1,7 @@
 """A recording that an account sends as a form."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ from storage.accounts import vocabulary
 from storage.domain.clock import utc_now
 from storage.domain.records import Job, Lane, Options, User, to_json
 from storage.jobs import repeated_calls
+from storage.jobs.annotations.metadata import NO_METADATA
 from storage.jobs.repeated_calls import Repeats
 
 
@@ -35,7 +36,13 @@ class FormUpload:
         return self.caller.the_user()
 
     async def accept(
-        self, options: Options, lane: Lane, *, asked_model: str | None = None, tags: tuple[str, ...] = ()
+        self,
+        options: Options,
+        lane: Lane,
+        *,
+        asked_model: str | None = None,
+        tags: tuple[str, ...] = (),
+        metadata: Mapping[str, str] = NO_METADATA,
     ) -> Job:
         """Create the job, or find the one of the same call; raises as `accept_recording.accept_file` does.
 
@@ -58,6 +65,7 @@ class FormUpload:
             asked_sha256=hashlib.sha256(to_json(asked)).hexdigest(),
             repeats=self.repeats,
             tags=tags,
+            metadata=metadata,
         )
         return await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)
 

@@ -21,6 +21,7 @@ class JobBody(BaseModel):
     id: str
     name: str = Field(description="The recording's name: the file's, or what it was renamed to.")
     tags: list[str]
+    metadata: dict[str, str] = Field(description="What came with the file: from a form, or a row of a manifest.")
     owner_id: str
     state: JobState
     lane: Lane

@@ -47,6 +47,7 @@ from storage.domain.records import ExportFormat, Job, JobState, Lane
 from storage.domain.scopes import Scope
 from storage.domain.tags import split_tags
 from storage.jobs import collaborators, job_store
+from storage.jobs.annotations.metadata import MAX_FIELDS, metadata_from_json
 from storage.media import probe
 
 STATIC = Path(__file__).parents[1] / "static" / "swagger-ui"
@@ -74,6 +75,11 @@ clients can use `/v1/audio/transcriptions`, programs without keys `/asr` if an a
 the resumable `/uploads` (tus 1.0); events about your jobs come from the WebSocket `/events` or, as server-sent events,
 from `/api/v1/events`.
 """
+METADATA = {
+    "type": "string",
+    "description": f"A JSON object of at most {MAX_FIELDS} texts that stay with the job, such as a case number.",
+    "example": '{"case": "2026-117"}',
+}
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -90,6 +96,7 @@ FORM: dict[str, Any] = {
                             "example": '{"language": "en"}',
                         },
                         "tags": {"type": "string", "description": f"Tags with commas between them, {TAGS}."},
+                        "metadata": METADATA,
                         "lane": {"type": "string", "enum": [lane.value for lane in Lane], "default": "interactive"},
                         **headerless_form.PROPERTIES,
                     },
@@ -106,7 +113,7 @@ SETTINGS: list[dict[str, Any]] = [
 PROBLEM: dict[str, Any] = {"model": ProblemBody}
 STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503, 507)
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(STATUSES, PROBLEM)
-FORM_FIELDS = ("file", "options", "tags", "lane", *headerless_form.FIELDS)
+FORM_FIELDS = ("file", "options", "tags", "metadata", "lane", *headerless_form.FIELDS)
 
 api = FastAPI(
     title="Whisper Transcriber",
@@ -220,7 +227,8 @@ async def submit(request: Request) -> JobBody | Response:
         if said := headerless_form.told(upload.form):
             await headerless_form.give_header(upload.form, said)
         tags = split_tags(upload.form.first("tags"))
-        return JobBody.of(await upload.accept(options, lane, tags=tags))
+        metadata = metadata_from_json(upload.form.first("metadata"))
+        return JobBody.of(await upload.accept(options, lane, tags=tags, metadata=metadata))
 
 
 @api.get("/v1/jobs/{job_id}", tags=["jobs"])

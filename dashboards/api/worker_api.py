@@ -26,6 +26,7 @@ from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.domain.tags import split_tags
 from storage.jobs import job_store, known_recordings, reports
+from storage.jobs.annotations.metadata import metadata_from_json
 from storage.jobs.reports import Report
 from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 from storage.transcripts import transcript_store
@@ -181,6 +182,7 @@ async def _submit_file(request: Request) -> Job:
             actor=_actor(request, form.first("actor") or "worker:http"),
             key=form.first("idempotency_key"),
             tags=split_tags(form.first("tags")),
+            metadata=metadata_from_json(form.first("metadata")),
         )
         part_id = form.first("replaces")
         job = await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)

@@ -1,7 +1,7 @@
 """Create a job from a recording, however it arrived: check, store, queue, notify."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class NewRecording:
     api_key_id: str | None = None
     duration_s: float | None = None
     tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 async def admit(
@@ -163,5 +164,5 @@ def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: 
 def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
-    told |= {"duration_s": new.duration_s, "tags": new.tags}
+    told |= {"duration_s": new.duration_s, "tags": new.tags, "metadata": new.metadata}
     return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}

@@ -91,9 +91,10 @@ async def create(request: Request) -> Response:
 
 
 def _begin(direct: DirectParts, upload: Upload, sha256: str | None) -> None:
-    """Begin an upload in the bucket, and end it there again if it gets no room or was begun already.
+    """Begin an upload in the bucket, and store it.
 
-    The bucket is asked first: a slow one must not hold up others who wait for room.
+    The bucket is asked first: a slow one must not hold up others who wait for room. An upload without room, or one that
+    was begun already, is ended there again.
     """
     begun = replace(upload, direct=direct.begin(upload.id, upload.length_bytes, sha256))
     stored = False

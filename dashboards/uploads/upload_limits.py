@@ -25,7 +25,9 @@ def check_length(length: int) -> None:
 
 
 def make_room(upload: Upload) -> bool:
-    """Reserve space for a new upload and store it; False if the same creation, sent twice at once, was first.
+    """Reserve space for a new upload, and store it.
+
+    Returns False if the same creation, sent twice at once, was first.
 
     Raises:
         RoomReserved, StorageFull: there is no space for it.

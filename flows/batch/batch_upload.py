@@ -284,7 +284,9 @@ class Sender:
             if known.outcome and replaces is None:
                 return _of_known(file, key, known.outcome, known.job)
             send = partial(send_file, self._settings, path, options=options, lane="batch", key=key, **whose)
-            job = send(replaces=replaces, name=file.notes.title, tags=(*given.tags, *file.notes.tags))
+            notes = file.notes
+            tags = (*given.tags, *notes.tags)
+            job = send(replaces=replaces, name=notes.title, tags=tags, metadata=notes.metadata)
         return Outcome(name=file.name, became=BatchOutcome.ACCEPTED, job_id=job.id, key=key, state="queued")
 
 

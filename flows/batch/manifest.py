@@ -17,6 +17,7 @@ from storage.domain.errors import BadRequest, TranscriberError
 from storage.domain.records import Options
 from storage.domain.result_template import META
 from storage.domain.tags import split_tags
+from storage.jobs.annotations.metadata import clean_metadata
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
@@ -211,13 +212,26 @@ def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
             except ValidationError as error:
                 return WrongRow(number, name, error.errors()[0]["msg"])
     try:
-        tags = _tags(values.get("tags"))
+        notes = _notes(values, options)
     except BadRequest as error:
-        return WrongRow(number, "tags", error.problem)
-    metadata = {name.removeprefix(META): str(value) for name, value in values.items() if name.startswith(META)}
-    title = values.get("name")
-    notes = FileNotes(options=options, title=str(title) if title is not None else None, tags=tags, metadata=metadata)
+        return WrongRow(number, error.field, error.problem)
     return ManifestRow(number=number, source=source.strip(), notes=notes)
+
+
+def _notes(values: dict[str, Any], options: dict[str, Any]) -> FileNotes:
+    """Return what a row says of its file.
+
+    Raises:
+        BadRequest: its tags or metadata are not acceptable.
+    """
+    title = values.get("name")
+    metadata = {name.removeprefix(META): str(value) for name, value in values.items() if name.startswith(META)}
+    return FileNotes(
+        options=options,
+        title=str(title) if title is not None else None,
+        tags=_tags(values.get("tags")),
+        metadata=clean_metadata(metadata),
+    )
 
 
 def _tags(value: Any) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Upload files to a running platform, for `transcriber batch` and the demo."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -37,6 +37,7 @@ def send_file(
     token: SecretStr | None = None,
     name: str | None = None,
     tags: Sequence[str] = (),
+    metadata: Mapping[str, str] | None = None,
 ) -> Job:
     """Upload one file and return its job; a repeated `key` creates no second job.
 
@@ -54,6 +55,8 @@ def send_file(
         form["replaces"] = replaces
     if tags:
         form["tags"] = SEPARATOR.join(tags)
+    if metadata:
+        form["metadata"] = json.dumps(dict(metadata))
     with path.open("rb") as opened:
         body = _post(settings, "jobs", token, data=form, files={"file": (printable(name or path.name), opened)})
     return from_json(Job, body)

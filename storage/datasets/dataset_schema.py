@@ -15,7 +15,7 @@ TEXT, INTEGER, BIG, REAL, TRUTH, MOMENT = (
     "BOOLEAN",
     "TIMESTAMP WITH TIME ZONE",
 )
-TEXTS = "VARCHAR[]"
+TEXTS, MAP = "VARCHAR[]", "MAP(VARCHAR, VARCHAR)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,7 @@ DATASETS = (
             ("error_code", TEXT, "Why it failed, as a code."),
             ("error", TEXT, "Why it failed, in words."),
             ("tags", TEXTS, "Its tags."),
+            ("metadata", MAP, "What came with the file, such as a manifest's columns `meta_…`."),
             ("transcript_version", INTEGER, "The version of its text; above 1 if it was edited."),
             ("created_at", MOMENT, "When it was uploaded."),
             ("started_at", MOMENT, "When work on it began."),

@@ -14,6 +14,7 @@ SELECT jobs.id AS job_id, jobs.name, jobs.owner_id, users.name AS owner, jobs_by
     language_probability, duration_s, speech_s, work.spans::INTEGER AS spans, work.reused::INTEGER AS spans_reused,
     work.device_s, media_sha256, media_bytes, attempt, error_code, error,
     list_filter(string_split(coalesce(tags, ''), ','), lambda tag: tag <> '') AS tags,
+    from_json(coalesce(nullif(metadata, ''), '{}'), '"MAP(VARCHAR, VARCHAR)"') AS metadata,
     edits.number AS transcript_version, jobs.created_at, started_at, finished_at
 FROM jobs
 LEFT JOIN users ON users.id = jobs.owner_id

@@ -116,7 +116,7 @@ class DirectParts:
         self._bucket.delete(names.incoming_name(upload.id))
 
     def abort(self, upload: Upload) -> None:
-        """End the upload of the parts, which deletes those that have arrived; what was completed stays."""
+        """Abort the upload, which deletes its parts; a completed object stays."""
         self._abort(names.incoming_name(upload.id), _direct(upload).multipart_id)
 
     def _abort(self, name: str, multipart_id: str) -> None:
@@ -143,7 +143,7 @@ class DirectParts:
         return gone
 
     def begun(self, before: datetime) -> Iterator[tuple[str, str]]:
-        """Yield the uploads begun before then that are neither completed nor aborted, with their multipart ids."""
+        """Yield the open uploads begun before then, with their multipart ids."""
         ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
         for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
             for each in page.get("Uploads", ()):

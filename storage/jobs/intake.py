@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from storage.domain.errors import NotFound
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs import deletion, job_store, kept_parts, manifests, progress
+from storage.jobs.annotations.metadata import NO_METADATA
 from storage.jobs.kept_parts import KeptPart
 from storage.jobs.repeated_calls import Repeats
 from storage.ledger.database import Ledger
@@ -42,6 +44,7 @@ def take_in(
     api_key_id: str | None = None,
     duration_s: float | None = None,
     tags: tuple[str, ...] = (),
+    metadata: Mapping[str, str] = NO_METADATA,
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
@@ -80,6 +83,7 @@ def take_in(
             api_key_id=api_key_id,
             duration_s=duration_s,
             tags=tags,
+            metadata=metadata,
         )
     manifests.keep_if_possible(ledger, files, job.id)
     return job

@@ -12,6 +12,7 @@ from storage.domain.errors import NotFound
 from storage.domain.job_messages import for_audit
 from storage.domain.records import Job, JobState, Lane, Options, from_json
 from storage.domain.tags import SEPARATOR
+from storage.jobs.annotations import metadata
 from storage.ledger import audit
 
 GET = "SELECT * FROM job_rows WHERE id = $id"
@@ -36,6 +37,7 @@ def _job(values: dict[str, Any]) -> Job:
         "options": from_json(Options, values["options"]),
         "given_up": tuple(json.loads(values["given_up"])),
         "tags": tuple(values["tags"].split(SEPARATOR)) if values["tags"] else (),
+        "metadata": metadata.from_column(values["metadata"]),
     }
     for field in ("created_at", "updated_at", "started_at", "finished_at", "deleted_at"):
         instant: datetime | None = values[field]

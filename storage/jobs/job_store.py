@@ -4,7 +4,7 @@
 row, so that readers can detect changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -17,6 +17,7 @@ from storage.domain.job_messages import Cancelled, CrashedTooOften, JobMessage, 
 from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
 from storage.domain.tags import SEPARATOR, clean_tags, one_tag
 from storage.jobs import job_rows
+from storage.jobs.annotations.metadata import NO_METADATA, clean_metadata, to_column
 from storage.jobs.deletion import delete, purge, restore
 from storage.jobs.job_rows import found
 from storage.jobs.repeated_calls import Repeats
@@ -49,10 +50,10 @@ __all__ = [
 ]
 
 INSERT = """
-INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, attempt, version,
-    duration_s, created_at, updated_at)
-VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, $tags, 1, 1, $duration_s, $now,
-    $now)
+INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, metadata, attempt,
+    version, duration_s, created_at, updated_at)
+VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, $tags, $metadata, 1, 1,
+    $duration_s, $now, $now)
 """
 KEYED = """
 SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
@@ -117,6 +118,7 @@ def accept(
     api_key_id: str | None = None,
     duration_s: float | None = None,
     tags: tuple[str, ...] = (),
+    metadata: Mapping[str, str] = NO_METADATA,
 ) -> Job:
     """Queue a recording whose bytes are stored; a repeated key returns the existing job.
 
@@ -127,7 +129,7 @@ def accept(
     that the job records what it was transcribed with.
 
     Raises:
-        BadRequest: there are too many tags, or one is empty or too long.
+        BadRequest: there are too many tags or fields of metadata, or one is empty or too long.
         KeyReused: the key was used for other bytes or options.
         SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: the quota of the owner or of the API key does not allow it.
     """
@@ -148,6 +150,7 @@ def accept(
         "options": to_json(options).decode(),
         "duration_s": duration_s,
         "tags": SEPARATOR.join(tags := clean_tags(tags)),
+        "metadata": to_column(clean_metadata(metadata)),
         "now": now,
     }
     con.execute(INSERT, values)

@@ -21,6 +21,7 @@ from storage.domain.tags import SEPARATOR
 from storage.files.file_store import Files
 from storage.jobs import save_edit
 from storage.jobs.annotations import notes, summaries
+from storage.jobs.annotations.metadata import to_column
 from storage.jobs.manifests import Manifest
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -32,10 +33,10 @@ ACTOR = "system:rebuild"
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
     speech_s, done_s, detail, error, error_code, model, fingerprint, language, given_up, created_at, updated_at,
-    started_at, finished_at, deleted_at, media_start_s, tags, held)
+    started_at, finished_at, deleted_at, media_start_s, tags, held, metadata)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $options, $attempt, $version, $duration_s,
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
-    $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held)
+    $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held, $metadata)
 """
 VERSIONS = "SELECT id, version, manifest_state IS NOT NULL FROM jobs"
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
@@ -287,4 +288,4 @@ def _values(job: Job) -> dict[str, Any]:
         del values[left_out]
     options, given_up = to_json(job.options).decode(), json.dumps(list(job.given_up))
     told = {"options": options, "given_up": given_up, "tags": SEPARATOR.join(job.tags), "now": utc_now()}
-    return values | told
+    return values | told | {"metadata": to_column(job.metadata)}

@@ -26,6 +26,9 @@ def show(job: Job, spans: Sequence[SpanRow], transcript: Transcript | None) -> N
     _list(_short(job, spans, transcript))
     with st.expander(words.EVERYTHING):
         _list(_long(job, spans, transcript))
+        if job.metadata:
+            st.subheader(words.METADATA, anchor=False)
+            _list(job.metadata)
         if spans:
             st.html(_parts(spans))
 

@@ -11,6 +11,7 @@ FIELDS = (
     marked("name"),
     marked("e-mail"),
     marked("tags"),
+    marked("metadata"),
     marked("tag"),
     marked("words"),
     marked("quota"),

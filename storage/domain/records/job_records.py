@@ -1,6 +1,6 @@
 """Jobs and their spans, as stored in the ledger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.domain.records.job_options import JobState, Lane, Options
@@ -46,6 +46,7 @@ class Job:
     media_start_s: float = 0.0
     tags: tuple[str, ...] = ()
     held: bool = False  # paused by somebody, until it is resumed
+    metadata: dict[str, str] = field(default_factory=dict, hash=False)  # what came with the file
 
     @property
     def expected_speech_s(self) -> float | None:

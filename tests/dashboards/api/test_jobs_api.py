@@ -192,6 +192,15 @@ def test_a_recording_is_renamed_by_whoever_may(site: Site, ada: dict[str, str], 
     assert told.json() == {"id": job["id"], "name": f"By command{ending}"}
 
 
+def test_metadata_stays_with_the_job(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    job = submit(site, ada, tone(), metadata='{"case": "2026-117", "<b>": "x"}').json()
+    assert site.client.get(f"/api/v1/jobs/{job['id']}", headers=ada).json()["metadata"] == {
+        "<b>": "x",
+        "case": "2026-117",
+    }
+    assert submit(site, ada, tone(seconds=2), metadata="case=2026").status_code == 400
+
+
 def test_a_recording_gets_tags_and_is_found_by_them(
     site: Site, ada: dict[str, str], tone: Callable[..., bytes]
 ) -> None:
@@ -288,6 +297,7 @@ def test_the_description_is_complete(site: Site, ada: dict[str, str]) -> None:
         "file",
         "options",
         "tags",
+        "metadata",
         "lane",
         "input_format",
         "sample_rate",

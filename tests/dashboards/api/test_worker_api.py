@@ -381,8 +381,10 @@ def test_a_whole_file_takes_the_place_of_its_part(site: Site, tone: Callable[...
 def test_many_recordings_of_a_batch_are_known_by_their_keys_in_order(
     site: Site, tone: Callable[..., bytes], batch_of_ada: None
 ) -> None:
-    made = submit(site, tone(), owner="ada", idempotency_key="k", actor="cli:anna", tags="news,radio")
-    assert made.tags == ("news", "radio")
+    made = submit(
+        site, tone(), owner="ada", idempotency_key="k", actor="cli:anna", tags="news,radio", metadata='{"n": 1}'
+    )
+    assert (made.tags, made.metadata) == (("news", "radio"), {"n": "1"})
 
     def asked(owner: str, keys: list[str]) -> Any:
         body = {"owner": owner, "keys": keys}

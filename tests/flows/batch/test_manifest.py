@@ -38,6 +38,12 @@ def test_a_row_has_a_source_options_tags_and_metadata(tmp_path: Path) -> None:
     assert (line.notes.options, line.notes.metadata, line.notes.tags) == ({"model": "base"}, {"n": "1"}, ("x",))
 
 
+def test_metadata_that_cannot_be_kept_rejects_its_row_alone(tmp_path: Path) -> None:
+    wrong, right = read(written(tmp_path, f"source,meta_note\n/a.wav,{'x' * 1001}\n/b.wav,short\n"))
+    assert "metadata" in wrong.problem
+    assert right.notes.metadata == {"note": "short"}
+
+
 @pytest.mark.parametrize(
     ("header", "problem"),
     [

@@ -51,7 +51,7 @@ def completed(ledger: Ledger, files: Files, reporter: DirectReporter, ann: User)
     """Return a function that completes a recording, uploaded at a time of the test's choice."""
 
     def make(content: str, at: datetime | None = None, owner: User | None = None) -> Job:
-        job = accept(ledger, owner or ann, content=content, name=f"{content}.wav")
+        job = accept(ledger, owner or ann, content=content, name=f"{content}.wav", metadata={"case": content})
         FlowRun(reporter, files, job).whole_way()
         if at is not None:
             ledger.run(
@@ -96,7 +96,8 @@ def test_months_are_partitions_with_the_documented_columns(
     assert written(done) >= {f"{name} 2026-{month}" for name in ("jobs", "words", "usage") for month in ("03", "05")}
     with scratch({}) as con:
         jobs = con.execute(
-            "SELECT job_id, year, month, owner, state, device_s, transcript_version FROM read_parquet(?) ORDER BY 3",
+            "SELECT job_id, year, month, owner, state, device_s, transcript_version, metadata['case'] "
+            "FROM read_parquet(?) ORDER BY 3",
             [f"{of(place, 'jobs')}/**/*.parquet"],
         ).fetchall()
         words = con.execute(
@@ -107,7 +108,8 @@ def test_months_are_partitions_with_the_documented_columns(
             "SELECT recordings, audio_s, device_s, round(cost, 6) FROM read_parquet(?) WHERE month = 5",
             [f"{of(place, 'usage')}/**/*.parquet"],
         ).fetchall()
-    assert jobs == [(march.id, 2026, 3, "Ann", "completed", 1.0, 1), (may.id, 2026, 5, "Ann", "completed", 1.0, 1)]
+    done_once = ("Ann", "completed", 1.0, 1)
+    assert jobs == [(march.id, 2026, 3, *done_once, "march"), (may.id, 2026, 5, *done_once, "may")]
     assert words == [(0, 0, " Grüße,", 0.123456789, "A"), (0, 1, ' "Anna"\n😀', 1.0, "A")]
     assert usage == [(1, 20.0, 1.0, 0.002)]
 

@@ -30,7 +30,7 @@ def get(ledger: Ledger, job: Job) -> Job:
 def test_a_completed_job_comes_back_with_its_transcript_and_files(
     files: Files, make_job: Any, run_of: Any, transcript_of: Any, lost: Callable[[], Ledger]
 ) -> None:
-    job = run_of(make_job(options=Options(language="de"), tags=("board", "q3"))).whole_way()
+    job = run_of(make_job(options=Options(language="de"), tags=("board", "q3"), metadata={"case": "7"})).whole_way()
     with lost() as new:
         rebuilt = rebuild(new, files)
         assert (rebuilt.jobs, rebuilt.transcripts, rebuilt.users, rebuilt.skipped) == (1, 1, 1, ())
@@ -40,6 +40,7 @@ def test_a_completed_job_comes_back_with_its_transcript_and_files(
             "name",
             "options",
             "tags",
+            "metadata",
             "done_s",
             "model",
             "given_up",
