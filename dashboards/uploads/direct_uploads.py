@@ -32,6 +32,7 @@ from storage.files import direct_parts
 from storage.files.direct_parts import VALID_S, DirectParts, part_sizes
 from storage.files.upload_room import reserved
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_ident
+from storage.jobs.annotations.metadata import clean_metadata
 
 MOST_ADDRESSES = 100
 
@@ -47,6 +48,7 @@ class NewDirectUpload(BaseModel):
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.INTERACTIVE
     tags: str = ""
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 class WantedParts(BaseModel):
@@ -78,6 +80,7 @@ async def create(request: Request) -> Response:
         options=asked.options.options(),
         lane=asked.lane,
         tags=split_tags(asked.tags),
+        job_metadata=clean_metadata(asked.metadata),
         api_key_id=caller.key_id,
         key=key,
     )
@@ -112,7 +115,7 @@ def _same(begun: Upload, asked: Upload) -> Upload:
     Raises:
         KeyReused: it was another recording, with other options, or not sent to the bucket.
     """
-    same = ("length_bytes", "name", "options", "lane", "tags")
+    same = ("length_bytes", "name", "options", "lane", "tags", "job_metadata")
     if begun.direct is None or any(getattr(begun, field) != getattr(asked, field) for field in same):
         raise KeyReused("Idempotency-Key", "it began another upload; use a new one")
     return begun

@@ -142,6 +142,7 @@ async def _make_job(upload: Upload) -> Upload:
         options=upload.options,
         lane=upload.lane,
         tags=upload.tags,
+        metadata=upload.job_metadata,
         actor=f"user:{upload.owner_id}",
         key=upload.key or f"upload:{upload.id}",
         asked_sha256=hashlib.sha256(to_json(upload.options)).hexdigest() if upload.key else None,

@@ -15,6 +15,7 @@ from storage.domain.errors import BadRequest
 from storage.domain.records import Lane, Options
 from storage.domain.tags import split_tags
 from storage.files.upload_store import InputDescription
+from storage.jobs.annotations.metadata import metadata_from_json
 from storage.media import headerless
 
 
@@ -36,6 +37,7 @@ class UploadMetadata:
     options: Options
     lane: Lane
     tags: tuple[str, ...]
+    job_metadata: dict[str, str]
     input: InputDescription | None
     raw: str
 
@@ -56,6 +58,7 @@ class UploadMetadata:
             options=options_from_json(values.get("options")),
             lane=lane,
             tags=split_tags(values.get("tags")),
+            job_metadata=metadata_from_json(values.get("metadata")),
             input=_described_input(values),
             raw=raw,
         )
@@ -67,6 +70,7 @@ class UploadMetadata:
             "options": self.options,
             "lane": self.lane,
             "tags": self.tags,
+            "job_metadata": self.job_metadata,
             "input": self.input,
             "metadata": self.raw,
         }

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -82,9 +82,9 @@ class Upload:
     """One upload: its owner, length and outcome.
 
     A `partial` upload is a part of another; a whole one may list the `parts` that it is assembled from, with their
-    lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent. A
-    recording without a header is stored with one, which makes `stored_bytes` of it. `key` is the idempotency key that
-    the client gave, if it gave one.
+    lengths in bytes. The length of a `deferred` one is not known yet, and 0. `metadata` is what the client sent, of
+    which `job_metadata` stays with the job. A recording without a header is stored with one, which makes `stored_bytes`
+    of it. `key` is the idempotency key that the client gave, if it gave one.
     """
 
     id: str
@@ -94,6 +94,7 @@ class Upload:
     options: Options
     lane: Lane
     tags: tuple[str, ...] = ()
+    job_metadata: dict[str, str] = field(default_factory=dict, hash=False)
     input: InputDescription | None = None
     partial: bool = False
     deferred: bool = False

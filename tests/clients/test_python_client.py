@@ -39,9 +39,11 @@ def test_a_recording_becomes_a_transcript(
             name="talk.wav",
             options={"language": "de"},
             tags=["monday"],
+            metadata={"case": "7"},
             on_progress=lambda *at: told.append(at),
         )
     assert (job.state, job.name, job.tags, job.options["language"]) == (State.COMPLETED, "talk.wav", ("monday",), "de")
+    assert job.metadata == {"case": "7"}
     assert told[-1] == (len(tone()), len(tone()))
     transcript = client.transcript(job.id)
     assert transcript.text == "Grüße an alle."

@@ -1,7 +1,7 @@
 """The client for programs with an event loop (asyncio)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -98,6 +98,7 @@ class AsyncTranscriber:
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
         tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Job:
@@ -110,7 +111,7 @@ class AsyncTranscriber:
             ProblemError: the server refuses the recording; `code` says why.
             ConnectionFailed: the server stays away.
         """
-        order = upload_order(options, lane, tags, idempotency_key, on_progress)
+        order = upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata, on_progress=on_progress)
         return await self._run(self._operations.upload(source, name, order))
 
     async def transcribe(
@@ -121,6 +122,7 @@ class AsyncTranscriber:
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
         tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
@@ -134,7 +136,10 @@ class AsyncTranscriber:
         """
         return await self._run(
             self._operations.transcribe(
-                source, name, upload_order(options, lane, tags, idempotency_key, on_progress), timeout_s
+                source,
+                name,
+                upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata, on_progress=on_progress),
+                timeout_s,
             )
         )
 
@@ -155,7 +160,7 @@ class AsyncTranscriber:
             RecordingRefused: the server cannot get it, or it is no recording.
             ProblemError: the server refuses to get it.
         """
-        order = upload_order(options, lane, (), idempotency_key, None)
+        order = upload_order(options, lane, idempotency_key)
         return await self._run(self._operations.fetch(source, name=name, order=order))
 
     async def content_key(self, source: Source, options: Options | None = None) -> str:
@@ -270,7 +275,7 @@ class AsyncTranscriber:
             self._operations.order_batch(
                 sources,
                 name=name,
-                order=upload_order(options, lane, (), idempotency_key, None),
+                order=upload_order(options, lane, idempotency_key),
                 recursive=recursive,
             )
         )

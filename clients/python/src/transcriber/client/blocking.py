@@ -1,7 +1,7 @@
 """The client for programs without an event loop."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -96,6 +96,7 @@ class Transcriber:
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
         tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Job:
@@ -109,7 +110,11 @@ class Transcriber:
             ConnectionFailed: the server stays away.
         """
         return self._run(
-            self._operations.upload(source, name, upload_order(options, lane, tags, idempotency_key, on_progress))
+            self._operations.upload(
+                source,
+                name,
+                upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata, on_progress=on_progress),
+            )
         )
 
     def transcribe(
@@ -120,6 +125,7 @@ class Transcriber:
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
         tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float | None = None,
@@ -133,7 +139,10 @@ class Transcriber:
         """
         return self._run(
             self._operations.transcribe(
-                source, name, upload_order(options, lane, tags, idempotency_key, on_progress), timeout_s
+                source,
+                name,
+                upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata, on_progress=on_progress),
+                timeout_s,
             )
         )
 
@@ -154,9 +163,7 @@ class Transcriber:
             RecordingRefused: the server cannot get it, or it is no recording.
             ProblemError: the server refuses to get it.
         """
-        return self._run(
-            self._operations.fetch(source, name=name, order=upload_order(options, lane, (), idempotency_key, None))
-        )
+        return self._run(self._operations.fetch(source, name=name, order=upload_order(options, lane, idempotency_key)))
 
     def content_key(self, source: Source, options: Options | None = None) -> str:
         """Return an idempotency key of a recording's bytes and options.
@@ -270,7 +277,7 @@ class Transcriber:
             self._operations.order_batch(
                 sources,
                 name=name,
-                order=upload_order(options, lane, (), idempotency_key, None),
+                order=upload_order(options, lane, idempotency_key),
                 recursive=recursive,
             )
         )

@@ -45,6 +45,7 @@ class Job(Body):
     id: str
     name: str
     tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = Field(default_factory=dict)
     owner_id: str
     state: State
     lane: Priority

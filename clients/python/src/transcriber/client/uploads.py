@@ -74,6 +74,7 @@ class UploadOrder:
     options: Mapping[str, Any] = field(default_factory=dict)
     lane: str = "interactive"
     tags: Sequence[str] = ()
+    job_metadata: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
     on_progress: OnProgress | None = None
 
@@ -82,19 +83,28 @@ class UploadOrder:
         values = {"filename": name, "lane": self.lane, "tags": ",".join(self.tags)}
         if self.options:
             values["options"] = json.dumps(dict(self.options), sort_keys=True)
+        if self.job_metadata:
+            values["metadata"] = json.dumps(dict(self.job_metadata), sort_keys=True)
         return ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in values.items() if text)
 
 
 def upload_order(
     options: Mapping[str, Any] | None,
     lane: str,
-    tags: Sequence[str],
     idempotency_key: str | None,
-    on_progress: OnProgress | None,
+    *,
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, str] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> UploadOrder:
     """Return the order that a call of a client makes."""
     return UploadOrder(
-        options=options or {}, lane=str(lane), tags=tags, idempotency_key=idempotency_key, on_progress=on_progress
+        options=options or {},
+        lane=str(lane),
+        tags=tags,
+        job_metadata=metadata or {},
+        idempotency_key=idempotency_key,
+        on_progress=on_progress,
     )
 
 
