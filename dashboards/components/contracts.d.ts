@@ -55,6 +55,7 @@ export interface UploadSettings {
   max_bytes: number;
   free_bytes: number;
   shared: boolean;
+  direct: boolean;
 }
 
 export interface UploadJob {

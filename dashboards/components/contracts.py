@@ -81,6 +81,7 @@ class UploadSettings(TypedDict):
     max_bytes: int
     free_bytes: int
     shared: bool
+    direct: bool
 
 
 class UploadJob(TypedDict):

@@ -35,21 +35,30 @@ FIXED = {
 
 
 @cache
-def content_security_policy() -> str:
+def content_security_policy(bucket: str = "") -> str:
     """Return the policy; its hash allows only Streamlit's one inline script.
 
-    Only the inlined JavaScript of components needs `blob:` scripts.
+    Only the inlined JavaScript of components needs `blob:` scripts. `bucket` is the origin that pages send parts of
+    recordings to.
     """
     import streamlit
 
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     digests = [base64.b64encode(hashlib.sha256(code.encode()).digest()) for code in INLINE_SCRIPT.findall(page)]
     scripts = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+    connect = f"'self' {bucket}".rstrip()
     return (
         f"default-src 'self'; script-src 'self' {scripts} blob:; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; connect-src 'self'; "
-        "worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
+        "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; "
+        f"connect-src {connect}; worker-src 'self' blob:; "
+        "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
     )
+
+
+@cache
+def _fixed(bucket: str) -> list[tuple[bytes, bytes]]:
+    fixed = FIXED | {"Content-Security-Policy": content_security_policy(bucket)}
+    return [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
 
 class Headers:
@@ -57,8 +66,6 @@ class Headers:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        fixed = FIXED | {"Content-Security-Policy": content_security_policy()}
-        self.fixed = [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -95,7 +102,8 @@ class Headers:
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
         there = {name for name, _ in headers.raw}
-        headers.raw.extend(one for one in self.fixed if one[0] not in there)
+        direct = context.current().direct_parts if context.is_up() else None
+        headers.raw.extend(one for one in _fixed(direct.origin if direct else "") if one[0] not in there)
         headers["X-Request-ID"] = scope["request_id"]
         if scope.get("secure"):
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -7,13 +7,14 @@ size.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from storage.domain import names
 from storage.domain.clock import utc_now
-from storage.domain.errors import NotStored, PartsMissing, StorageUnreachable
+from storage.domain.errors import NotStored, PartsMissing, StorageUnreachable, TranscriberError
 from storage.domain.settings import StorageSettings
 from storage.files.s3_bucket import Bucket
 from storage.files.upload_store import DirectUpload, Upload, UploadStore
@@ -45,6 +46,15 @@ class DirectParts:
         if not settings.direct_uploads or not settings.root_url.startswith(("s3://", "s3a://")):
             return None
         return cls(settings.root_url, settings.storage_endpoint_url, settings.direct_uploads_endpoint_url)
+
+    @cached_property
+    def origin(self) -> str:
+        """Where clients send parts, such as https://bucket.example.org; empty if no address can be signed."""
+        try:
+            url = self._signer.signed_url("upload_part", names.INCOMING, valid_s=1, UploadId="-", PartNumber=1)
+        except TranscriberError:
+            return ""
+        return "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
     def begin(self, ident: str, length_bytes: int, sha256: str | None) -> DirectUpload:
         """Begin an upload of this length."""

@@ -1,7 +1,8 @@
 /**
  * One file on its way to the server, and what can be said of it.
  *
- * @import { Upload as TusUpload } from "tus-js-client"
+ * @typedef {{ start(): unknown, abort(forGood?: boolean): Promise<void> }} Transfer - tus-js-client's, or one straight to the bucket
+ *
  * @import { UploadSettings, UploaderText } from "../contracts.js"
  * @import { KnownJob } from "./duplicates.js"
  * @import { InputDescription } from "./headerless_form.js"
@@ -32,7 +33,8 @@
  * @property {(() => void) | null} [stopLooking]
  * @property {string} [againKey]
  * @property {string} [creationKey] - by which the server knows its creation when that is sent again
- * @property {TusUpload} [tus]
+ * @property {Transfer} [tus]
+ * @property {number} [unanswered] - how often the bucket did not answer before it had anything
  * @property {boolean} [started]
  * @property {number} [began]
  * @property {string} [unsent] - the id of what the browser holds of it (unsent_store.js)
@@ -43,6 +45,7 @@
 export const MB = 1024 * 1024;
 const BIG_BYTES = 64 * MB;
 export const CONNECTIONS = 4;
+const CUT_OFF_AFTER = 4;
 const WARM_UP_MS = 700;
 const MARK_EVERY_MS = 200;
 const SPEED_OVER_MS = 6000;
@@ -77,6 +80,26 @@ export function refusalOf(size, { free_bytes, max_bytes, text }) {
  */
 export function connectionsFor({ size }) {
   return size >= BIG_BYTES ? CONNECTIONS : 1;
+}
+
+/**
+ * Whether a file is sent straight to the bucket: a big one, unless the server has a part of it, or has to give it a header.
+ *
+ * @param {Pick<Upload, "size" | "settings" | "described" | "unanswered">} upload
+ * @param {string[]} stored - the keys under which the browser remembers it
+ */
+export function goesDirect(upload, stored) {
+  const { size, settings, described } = upload;
+  return settings.direct && size >= BIG_BYTES && !described && !isCutOff(upload) && !stored.some((key) => key.startsWith("tus::"));
+}
+
+/**
+ * Whether the bucket cannot be reached from this browser, as without its CORS configuration.
+ *
+ * @param {Pick<Upload, "unanswered">} upload
+ */
+export function isCutOff({ unanswered = 0 }) {
+  return unanswered >= CUT_OFF_AFTER;
 }
 
 /**

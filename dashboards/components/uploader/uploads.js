@@ -17,13 +17,16 @@
  * @typedef {{ key: string, name: string, size: number, stored: Stored }} Unfinished
  */
 import "../vendor/tus-4.3.1.min.js";
-import { fill } from "../shared/format.js";
 import { guardPage } from "../shared/page_guard.js";
 import { sitePath } from "../shared/site_path.js";
 import { UPLOADS_CHANGED } from "../shared/tab.js";
+import { DirectUpload, keyOf } from "./direct_upload.js";
 import { duplicatesOf, transcribeAgain } from "./duplicates.js";
 import { forget } from "./unsent_store.js";
-import { MB, connectionsFor, isFinal, isWorthRetrying, markedAt, randomId, refusalOf, startable, summaryOf } from "./upload.js";
+import { codeOf, explained, statusOf } from "./upload_errors.js";
+import {
+  MB, connectionsFor, goesDirect, isCutOff, isFinal, isWorthRetrying, markedAt, randomId, refusalOf, startable, summaryOf,
+} from "./upload.js";
 
 const PART_BYTES = 32 * MB;
 const SMALL_BYTES = 4 * MB;
@@ -83,7 +86,7 @@ export class Uploads {
    * @param {Upload} upload
    */
   async #look(upload) {
-    const isBegun = Object.keys(localStorage).some((key) => key.startsWith(`tus::${upload.mark}::`));
+    const isBegun = storedKeys(upload.mark).length > 0;
     const duplicates = isBegun ? [] : await duplicatesOf(upload, () => this.#tell()).catch(() => []);
     if (upload.state !== "looking") return;
     Object.assign(upload, { duplicates, state: duplicates.length ? "known" : "waiting" });
@@ -179,7 +182,7 @@ export class Uploads {
   unfinished(owner) {
     const found = new Map();
     for (const key of Object.keys(localStorage)) {
-      if (!key.startsWith(`tus::wt-${owner}-`)) continue;
+      if (!/^(tus|direct)::/.test(key) || !key.split("::")[1].startsWith(`wt-${owner}-`)) continue;
       /** @type {Stored} */
       const stored = JSON.parse(localStorage.getItem(key) ?? "{}");
       const mark = key.split("::")[1];
@@ -225,9 +228,10 @@ export class Uploads {
   async #start(upload) {
     Object.assign(upload, { state: "sending", began: Date.now(), marks: [] });
     if (upload.tus && upload.started) return upload.tus.start();
+    if (goesDirect(upload, storedKeys(upload.mark))) return this.#startDirect(upload);
     const { file, name, settings } = upload;
     const { options, lane, tags } = settings;
-    upload.tus = new window.tus.Upload(file, {
+    const tus = (upload.tus = new window.tus.Upload(file, {
       endpoint: sitePath("/uploads"),
       chunkSize: PART_BYTES,
       parallelUploads: connectionsFor(upload),
@@ -244,12 +248,43 @@ export class Uploads {
       },
       onSuccess: () => this.#finish(upload, { state: "done", sent: upload.size }),
       onError: (error) => this.#broke(upload, error),
-    });
-    const [earlier] = await upload.tus.findPreviousUploads();
+    }));
+    const [earlier] = await tus.findPreviousUploads();
     if (upload.state !== "sending") return;
-    if (earlier) upload.tus.resumeFromPreviousUpload(earlier);
+    if (earlier) tus.resumeFromPreviousUpload(earlier);
+    upload.started = true;
+    tus.start();
+  }
+
+  /**
+   * Send a file straight to the bucket.
+   *
+   * @param {Upload} upload
+   */
+  #startDirect(upload) {
+    const { file, mark, name, settings, sha256 } = upload;
+    const place = { endpoint: sitePath("/uploads/direct"), mark };
+    const asked = { options: JSON.parse(settings.options), lane: settings.lane, tags: settings.tags };
+    const about = { name, size_bytes: file.size, ...asked, ...(sha256 && { sha256 }) };
+    const handlers = {
+      onProgress: (/** @type {number} */ sent) => this.#progress(upload, sent),
+      onSuccess: (/** @type {string} */ job) => this.#finish(upload, { state: "done", sent: upload.size, job }),
+      onError: (/** @type {Error} */ error) => (isCutOff(upload) ? this.#throughServer(upload) : this.#broke(upload, error)),
+      shouldRetry: (/** @type {number} */ status) => {
+        if (status === 0 && !upload.sent) upload.unanswered = (upload.unanswered ?? 0) + 1;
+        return !isCutOff(upload) && this.#shouldRetry(upload, status);
+      },
+    };
+    upload.tus = new DirectUpload(file, place, about, handlers, { delaysMs: RETRY_DELAYS_MS });
     upload.started = true;
     upload.tus.start();
+  }
+
+  /** @param {Upload} upload */
+  async #throughServer(upload) {
+    await upload.tus?.abort(true).catch(() => {});
+    Object.assign(upload, { tus: undefined, started: false, state: "waiting" });
+    this.#startNext();
   }
 
   /**
@@ -270,7 +305,7 @@ export class Uploads {
    */
   #broke(upload, error) {
     if (isFinal(statusOf(error))) {
-      for (const key of Object.keys(localStorage)) if (key.startsWith(`tus::${upload.mark}::`)) localStorage.removeItem(key);
+      for (const key of storedKeys(upload.mark)) localStorage.removeItem(key);
       Object.assign(upload, { started: false, final: true });
     }
     this.#finish(upload, { state: "failed", error: explained(upload, error), code: codeOf(error) });
@@ -281,7 +316,8 @@ export class Uploads {
    * @param {number} sent
    */
   #progress(upload, sent) {
-    Object.assign(upload, { sent, trouble: null, marks: markedAt(upload, Date.now(), sent) });
+    const trouble = sent > upload.sent ? null : upload.trouble;
+    Object.assign(upload, { sent, trouble, marks: markedAt(upload, Date.now(), sent) });
     this.#tell();
   }
 
@@ -302,6 +338,15 @@ export class Uploads {
 }
 
 /**
+ * Return under which keys the browser remembers an upload.
+ *
+ * @param {string} mark
+ */
+function storedKeys(mark) {
+  return Object.keys(localStorage).filter((key) => key.startsWith(`tus::${mark}::`) || key === keyOf(mark));
+}
+
+/**
  * Options of a file that is sent with the request that creates its upload; the key lets that be sent again.
  *
  * @param {Upload} upload
@@ -314,46 +359,4 @@ function inOneRequest(upload) {
 /** @param {Upload} upload */
 function forgetUnsent(upload) {
   if (upload.unsent) forget(upload.unsent).catch(() => {});
-}
-
-/** @param {Error | DetailedError} error */
-function answerOf(error) {
-  return "originalResponse" in error ? error.originalResponse : null;
-}
-
-/** @param {Error | DetailedError} error */
-function statusOf(error) {
-  return answerOf(error)?.getStatus() ?? 0;
-}
-
-/**
- * The server's code for what went wrong, if it sent one.
- *
- * @param {Error | DetailedError} error
- * @returns {string | undefined}
- */
-function codeOf(error) {
-  try {
-    return JSON.parse(answerOf(error)?.getBody() ?? "").error.code;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Say why an upload has failed: in the server's words, where it has some.
- *
- * @param {Upload} upload
- * @param {Error | DetailedError} error
- * @returns {string}
- */
-function explained({ settings: { text } }, error) {
-  const answer = answerOf(error);
-  if (!answer) return text.no_answer;
-  if (answer.getStatus() === 401) return text.signed_out;
-  try {
-    return JSON.parse(answer.getBody()).error.message;
-  } catch {
-    return fill(text.refused, { status: answer.getStatus() });
-  }
 }

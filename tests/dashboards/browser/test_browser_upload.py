@@ -1,9 +1,11 @@
 """Uploads in a real browser: folders, duplicates, microphone, shared files, server crash."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ from playwright.sync_api import Browser, Page, Route, expect
 from dashboards.runtime import context
 from storage.domain import names
 from storage.domain.records import Job
-from storage.domain.settings import Settings
+from storage.domain.settings import Settings, StorageSettings
 from storage.files.file_store import Files
 from storage.jobs import job_store
 from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in, write
 from tests.dashboards.served import played_workers, serving, sign_in
 from tests.dashboards.site import PASSWORD
 from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+from tests.storage.files.test_s3_bucket import KEYS, free_port, rclone, wait_for
 
 pytestmark = pytest.mark.acceptance
 
@@ -92,6 +95,66 @@ def test_a_dropped_folder_is_walked_to_its_ends(settings: Settings, chromium: Br
         expect(page.locator(".note")).to_contain_text("1 file in the folder is neither audio nor video")
         assert len(jobs := all_jobs()) == len({job.media_sha256 for job in jobs}) == 2
         assert watch.troubles == []
+
+
+@pytest.fixture
+def bucket_settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings whose storage is a bucket that pages may send parts to."""
+    (folder := tmp_path / "bucket").mkdir()
+    port = free_port()
+    url, command = f"http://127.0.0.1:{port}", [*rclone(port, folder), "--allow-origin", "*"]
+    service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    storage: dict[str, Any] = {"data_dir": settings.storage.data_dir, "direct_uploads": True}
+    storage |= {"storage_url": "s3://store/speech", "storage_endpoint_url": url}
+    settings.__dict__["storage"] = StorageSettings(**storage, _env_file=None)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    try:
+        wait_for(url, service)
+        yield settings
+    finally:
+        service.terminate()
+        service.wait(10)
+
+
+def test_a_big_file_goes_straight_to_the_bucket_and_on_after_a_reload(
+    bucket_settings: Settings, chromium: Browser, tmp_path: Path
+) -> None:
+    talk = tmp_path / "long talk.wav"
+    noise = np.random.default_rng(5).integers(-3000, 3000, 34 << 20, dtype=np.int16)
+    soundfile.write(talk, noise, 96_000, subtype="PCM_16")  # 68 MiB: five parts
+    parts: list[str] = []
+
+    def lose_the_network(route: Route) -> None:
+        parts.append(str(re.search(r"partNumber=(\d+)", route.request.url)))
+        if len(parts) > 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    with upload_page(bucket_settings, chromium) as (page, watch):
+        to_bucket = re.compile(r"partNumber=")
+        page.route(to_bucket, lose_the_network)
+        drag_in(page, [talk])
+        expect(page.locator(".queue")).to_contain_text("the server is unavailable")
+        page.reload()
+        expect(page.locator(".drop .lead")).not_to_be_empty()
+        expect(page.get_by_text("long talk.wav")).to_be_visible()
+        page.unroute(to_bucket, lose_the_network)
+        sent: list[str] = []
+        page.on("request", lambda asked: sent.append(asked.method) if "partNumber=" in asked.url else None)
+        drag_in(page, [talk])
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        assert 0 < sent.count("PUT") < 5  # one or two had arrived before
+        assert [job.media_bytes for job in all_jobs()] == [talk.stat().st_size]
+
+        noise[:1] += 1
+        soundfile.write(talk, noise, 96_000, subtype="PCM_16")
+        page.route(to_bucket, lambda route: route.abort())
+        drag_in(page, [talk])
+        expect(page.locator(".queue .pill")).to_have_text(["Ready", "Ready"])  # through the server
+        assert [job.media_bytes for job in all_jobs()] == 2 * [talk.stat().st_size]
+        assert [trouble for trouble in watch.troubles if "partNumber=" not in trouble] == []
 
 
 def test_what_was_sent_before_is_offered_and_not_sent(settings: Settings, chromium: Browser, talk: Path) -> None:
