@@ -17,8 +17,9 @@ from storage.domain.errors import (
     NoSuchTrack,
     RecordingEncrypted,
 )
-from storage.media import mp4_boxes
+from storage.media import encryption, mp4_boxes
 from storage.media.announced_length import formats_of
+from storage.media.chunk_sizes import corrected_parts
 from storage.media.wav_parts import WavPart, wav_parts
 
 ENCRYPTION_KEY = "enc_key_id"
@@ -72,12 +73,17 @@ class AudioTrack:
 class Section:
     """A part of an open file, as PyAV reads files."""
 
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
-        self._file, self._start, self._end = file, start, end
-        file.seek(start)
+    def __init__(self, file: BinaryIO, part: WavPart) -> None:
+        self._file, self._start, self._end, self._patches = file, part.start, part.end, part.patches
+        file.seek(part.start)
 
     def read(self, count: int) -> bytes:
-        return self._file.read(max(0, min(count, self._end - self._file.tell())))
+        at = self.tell()
+        data = self._file.read(max(0, min(count, self._end - self._file.tell())))
+        for patch in self._patches:
+            if at < patch.at + len(patch.data) and patch.at < at + len(data):
+                data = _patched(data, patch.at - at, patch.data)
+        return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         origin = {io.SEEK_SET: self._start, io.SEEK_CUR: self._file.tell(), io.SEEK_END: self._end}[whence]
@@ -87,10 +93,17 @@ class Section:
         return self._file.tell() - self._start
 
 
+def _patched(data: bytes, at: int, instead: bytes) -> bytes:
+    """Return the data with other bytes at a place, which may begin before it."""
+    first, last = max(0, at), min(len(data), at + len(instead))
+    return data[:first] + instead[first - at : last - at] + data[last:]
+
+
 def parts_of(path: Path) -> list[WavPart | None]:
     """Return the parts to open one after another; None stands for the whole file."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        return [*wav_parts(file, path.stat().st_size)] or [None]
+        return [*(wav_parts(file, size) or corrected_parts(file, size))] or [None]
 
 
 @contextmanager
@@ -102,7 +115,7 @@ def opened(path: Path, name: str, part: WavPart | None = None) -> Iterator[Any]:
     """
     must_be_file(path, name)
     with path.open("rb") as file:
-        _must_be_readable_mp4(file, path.stat().st_size, name)
+        _must_be_readable(file, path.stat().st_size, name)
         container = _open(file, name, part)
         if not container.streams.audio and formats_of(container) & LATE_TRACKS:
             container.close()
@@ -116,12 +129,11 @@ def opened(path: Path, name: str, part: WavPart | None = None) -> Iterator[Any]:
             yield container
 
 
-def _must_be_readable_mp4(file: BinaryIO, size_bytes: int, name: str) -> None:
-    if mp4_boxes.is_mp4(file):
-        if not mp4_boxes.has_index(file, size_bytes):
-            raise IndexMissing(name)
-        if mp4_boxes.is_encrypted(file, size_bytes):
-            raise RecordingEncrypted(name)
+def _must_be_readable(file: BinaryIO, size_bytes: int, name: str) -> None:
+    if mp4_boxes.is_mp4(file) and not mp4_boxes.has_index(file, size_bytes):
+        raise IndexMissing(name)
+    if encryption.is_encrypted(file, size_bytes):
+        raise RecordingEncrypted(name)
     file.seek(0)
 
 
@@ -132,8 +144,8 @@ def _open(file: BinaryIO, name: str, part: WavPart | None, **options: str) -> An
     options |= {"protocol_whitelist": "none"}
     source: Any = file
     if part is not None:
-        source = Section(file, part.start, part.end)
-        options |= {"ignore_length": "1"} if part.announced_bytes is None else {}
+        source = Section(file, part)
+        options |= {"ignore_length": "1"} if part.announced_bytes is None and not part.patches else {}
     try:
         return av.open(source, metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:

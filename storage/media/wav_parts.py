@@ -18,17 +18,26 @@ LOOK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """Bytes that readers get instead of those in the file."""
+
+    at: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WavPart:
     """One WAV file inside a file, from byte `start` to `end`.
 
     `announced_bytes` is the size of its samples by the header, or None if that is unknown or wrong; samples then go on
-    to the end.
+    to the end. Readers see the file with its `patches`.
     """
 
     start: int
     end: int
     samples_start: int
     announced_bytes: int | None
+    patches: tuple[Patch, ...] = ()
 
     @property
     def samples_bytes(self) -> int:
@@ -75,9 +84,9 @@ class _Riff:
 
     def _known_end(self, samples_start: int, announced: int) -> int | None:
         """Return where the part ends, or None if samples go on behind that."""
-        if not announced or any(limit - NEAR <= announced <= limit for limit in UNKNOWN):
-            return None
         at = samples_start + announced
+        if not announced or (at > self._size and any(limit - NEAR <= announced <= limit for limit in UNKNOWN)):
+            return None
         if self._size - at < LEAST_MORE_BYTES:
             return self._size
         padded = self._end_of_chunks(at + at % 2)  # chunks are padded to even sizes, by most writers

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import av
 import numpy as np
@@ -309,11 +310,32 @@ def encrypted(data: bytes) -> bytes:
     return data[:tracks] + inside + data[behind:]
 
 
+def with_licence(data: bytes) -> bytes:
+    """Add an object to the header of a Windows Media file that says how it is encrypted."""
+    licence = UUID("2211b3fb-bd23-11d2-b4b7-00a0c955fc6e").bytes_le + (40).to_bytes(8, "little") + bytes(16)
+    behind, objects = (int.from_bytes(data[at : at + 4], "little") for at in (16, 24))
+    sizes = (behind + len(licence)).to_bytes(8, "little") + (objects + 1).to_bytes(4, "little")
+    return data[:16] + sizes + data[28:behind] + licence + data[behind:]
+
+
+def scrambled(data: bytes) -> bytes:
+    """Say of all packets of sound in a transport stream that they are scrambled."""
+    changed = bytearray(data)
+    for at in range(0, len(data), 188):
+        if int.from_bytes(data[at + 1 : at + 3]) & 0x1FFF == 0x100:
+            changed[at + 3] |= 0x80
+    return bytes(changed)
+
+
+FORMATS = {"mka": "matroska", "m4a": "mp4", "wma": "asf", "ts": "mpegts"}
 SPOILT: list[tuple[str, Callable[[bytes], bytes], type[TranscriberError], str]] = [
     ("m4a", without_index, IndexMissing, "has no index (moov)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"enca"), RecordingEncrypted, "is encrypted (DRM)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"drms"), RecordingEncrypted, "is encrypted (DRM)"),
+    ("m4a", lambda data: data.replace(b"mp4a", b"aavd"), RecordingEncrypted, "is encrypted (DRM)"),
     ("mka", encrypted, RecordingEncrypted, "is encrypted (DRM)"),
+    ("wma", with_licence, RecordingEncrypted, "is encrypted (DRM)"),
+    ("ts", scrambled, RecordingEncrypted, "is encrypted (DRM)"),
     ("mka", lambda data: data.replace(b"A_AAC", b"A_ZZZ"), CodecUnknown, "no decoder here knows"),
 ]
 
@@ -323,7 +345,7 @@ def test_what_cannot_be_read_says_why_in_its_own_words(
     tmp_path: Path, suffix: str, spoil: Callable[[bytes], bytes], kind: type[TranscriberError], said: str
 ) -> None:
     path = tmp_path / f"talk.{suffix}"
-    with av.open(str(path), "w", format="matroska" if suffix == "mka" else "mp4") as container:
+    with av.open(str(path), "w", format=FORMATS[suffix]) as container:
         track = container.add_stream("aac", rate=RATE_HZ)
         for at in range(10):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
