@@ -1,6 +1,7 @@
 """Open media containers with PyAV: no other files, no addresses, no playlists."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -71,11 +72,15 @@ class AudioTrack:
 
 
 class Section:
-    """A part of an open file, as PyAV reads files."""
+    """An open file or a part of it, as PyAV reads files.
 
-    def __init__(self, file: BinaryIO, part: WavPart) -> None:
-        self._file, self._start, self._end, self._patches = file, part.start, part.end, part.patches
-        file.seek(part.start)
+    It has no name, from which FFmpeg would guess what is in it.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, part: WavPart | None) -> None:
+        self._file, self._patches = file, part.patches if part else ()
+        self._start, self._end = (part.start, part.end) if part else (0, size)
+        file.seek(self._start)
 
     def read(self, count: int) -> bytes:
         at = self.tell()
@@ -142,10 +147,9 @@ def _open(file: BinaryIO, name: str, part: WavPart | None, **options: str) -> An
 
     # Our own file object and no protocol: a disguised playlist cannot refer to other files or addresses.
     options |= {"protocol_whitelist": "none"}
-    source: Any = file
-    if part is not None:
-        source = Section(file, part)
-        options |= {"ignore_length": "1"} if part.announced_bytes is None and not part.patches else {}
+    if part is not None and part.announced_bytes is None and not part.patches:
+        options |= {"ignore_length": "1"}
+    source: Any = Section(file, os.fstat(file.fileno()).st_size, part)
     try:
         return av.open(source, metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:

@@ -213,7 +213,7 @@ def _info_of(output: bytes, name: str) -> MediaInfo:
     """Return what the child found of a file that may lack a header."""
     try:
         return _told(output, name)
-    except AudioUnreadable as error:
+    except (AudioUnreadable, NoAudioTrack) as error:
         if PurePath(name).suffix.lower() in headerless.ENDINGS:
             raise HeaderMissing(name) from error
         raise

@@ -96,6 +96,15 @@ def test_bytes_that_are_nothing_lead_to_the_question_by_their_name(
         probe.check(path, name, max_hours=1)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("call.raw", HeaderMissing), ("call.bin", AudioUnreadable)])
+def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberError]) -> None:
+    """FFmpeg would take one for a video and the other for a picture, by their names."""
+    path = tmp_path / name
+    path.write_bytes((9000 * np.sin(np.arange(40_000) / 9)).astype("<i2").tobytes())
+    with pytest.raises(kind):
+        probe.check(path, name, max_hours=1)
+
+
 def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
     path = tone(tmp_path / "x.flac", 1).rename(tmp_path / "x.txt")
     assert check(path).codec == "flac"
