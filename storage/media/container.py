@@ -45,8 +45,13 @@ HEADERLESS = {
     "s8",
     "u8",
     "sbc",
+    "adp",
+    "ea_cdata",
 } | PCM
-"""Formats whose files do not say what they are: FFmpeg guesses them from bytes that may be anything."""
+"""Formats whose files do not say what they are: FFmpeg guesses them from bytes that may be anything.
+
+The last two, of games, are what it takes stereo PCM for.
+"""
 TOO_MUCH_MEMORY = "opening it takes too much memory"
 LATE_TRACKS = {"flv", "live_flv", "mpeg", "mpegts"}
 """Containers that announce no tracks: FFmpeg finds one when its first packet comes."""

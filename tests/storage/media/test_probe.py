@@ -105,6 +105,26 @@ def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberEr
         probe.check(path, name, max_hours=1)
 
 
+def test_stereo_pcm_is_not_the_sound_of_a_game(tmp_path: Path) -> None:
+    path = tmp_path / "call"
+    path.write_bytes(np.repeat(9000 * np.sin(np.arange(40_000) / 9), 2).astype("<i2").tobytes())
+    with pytest.raises(HeaderMissing):
+        check(path)
+
+
+def test_frames_in_a_file_that_is_named_raw_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "call.raw"
+    with av.open(str(path), "w", format="adts") as container:
+        track = container.add_stream("aac", rate=RATE_HZ)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = RATE_HZ
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    assert check(path).codec == "aac"
+    with pytest.raises(HeaderMissing):
+        probe.check(path, path.name, max_hours=1)
+
+
 def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
     path = tone(tmp_path / "x.flac", 1).rename(tmp_path / "x.txt")
     assert check(path).codec == "flac"
