@@ -6,7 +6,7 @@ files follow each other. A mended size runs to the next file or to the end.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from storage.media.wav_parts import LEAST_MORE_BYTES, LOOK_BYTES, MAX_CHUNKS, MAX_PARTS, Patch, WavPart
 
@@ -27,7 +27,7 @@ class Layout:
     first_chunk: int
     name_bytes: int
     size_bytes: int
-    order: str
+    order: Literal["big", "little"]
     data: bytes
     data_head: int  # bytes of the chunk before the samples
     outer_at: int | None = None
@@ -98,6 +98,11 @@ def _au(head: bytes, size: int) -> WavPart:
     )
 
 
+def _begins(head: bytes) -> bool:
+    """Return whether a file begins with these bytes."""
+    return head[8:12] in {b"AIFF", b"AIFC", b"desc"} or head.startswith(W64_RIFF)
+
+
 class _ChunkReader:
     """Reads the chunks of one file inside a file."""
 
@@ -156,15 +161,11 @@ class _ChunkReader:
             block = self._bytes(at, LOOK_BYTES + 64)
             found = block.find(magic)
             while found >= 0:
-                if self.part_begins(block[found : found + 64]):
+                if _begins(block[found : found + 64]):
                     return at + found
                 found = block.find(magic, found + 1)
             at += LOOK_BYTES
         return self._size
-
-    def part_begins(self, head: bytes) -> bool:
-        """Return whether a file of the format begins with these bytes."""
-        return head[8:12] in {b"AIFF", b"AIFC"} or head[8:12] == b"desc" or head.startswith(W64_RIFF)
 
     def _patches(self, start: int, content: int, end: int, common: int | None) -> tuple[Patch, ...]:
         layout, length = self._layout, end - content
@@ -183,9 +184,8 @@ class _ChunkReader:
         return int.from_bytes(fields[:2]) * -(-int.from_bytes(fields[6:8]) // 8)
 
     def _number(self, value: int) -> bytes:
-        layout = self._layout
-        most = MOST_32 if layout.size_bytes == 4 else value
-        return min(value, most).to_bytes(layout.size_bytes, "big" if layout.order == "big" else "little")
+        most = MOST_32 if self._layout.size_bytes == 4 else value
+        return min(value, most).to_bytes(self._layout.size_bytes, self._layout.order)
 
     def _chunks(self, at: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield each chunk's name, where its content starts, and its length."""
@@ -195,7 +195,7 @@ class _ChunkReader:
             head = self._bytes(at, head_bytes)
             if len(head) < head_bytes:
                 return
-            told = int.from_bytes(head[layout.name_bytes :], "big" if layout.order == "big" else "little")
+            told = int.from_bytes(head[layout.name_bytes :], layout.order)
             length = max(0, told - head_bytes) if layout.own_head else told
             yield head[: layout.name_bytes], at + head_bytes, length
             at += head_bytes + -(-length // layout.padded_to) * layout.padded_to
