@@ -119,7 +119,18 @@ def _says_length(head: bytes, size: int) -> bool:
     return has_frames and any(head[frames_at : frames_at + 4]) and size - said <= said >> 4
 
 
-def ogg_breaks_off(path: Path) -> bool:
+def breaks_off(container: Any, path: Path) -> bool:
+    """Return whether a file lacks its end, by its format's own signs; False where there are none."""
+    formats = formats_of(container)
+    return ("ogg" in formats and _ogg_breaks_off(path)) or ("avi" in formats and _avi_breaks_off(path))
+
+
+def _avi_breaks_off(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return int.from_bytes(opened.read(8)[4:], "little") > path.stat().st_size
+
+
+def _ogg_breaks_off(path: Path) -> bool:
     """Return whether an Ogg file lacks its last page (RFC 3533)."""
     size = path.stat().st_size
     with path.open("rb") as opened:

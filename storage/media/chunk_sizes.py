@@ -78,7 +78,8 @@ def corrected_parts(file: BinaryIO, size: int) -> list[WavPart]:
         if part is None:
             break
         parts.append(part)
-    return parts if len(parts) > 1 or any(part.patches for part in parts) else []
+    is_odd = any(part.patches or part.samples_bytes < (part.announced_bytes or 0) for part in parts)
+    return parts if len(parts) > 1 or is_odd else []
 
 
 def _is_wrong(announced: int, there: int) -> bool:

@@ -171,6 +171,18 @@ def test_samples_behind_a_wrong_size_in_other_formats_are_decoded(
     assert check(path, path.name, max_hours=1).duration_s == pytest.approx(4.0, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [("aiff", "pcm_s16be"), ("au", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le"), ("avi", "pcm_s16le")],
+)
+def test_half_a_file_breaks_off(tmp_path: Path, kind: str, codec: str) -> None:
+    path = write_coded(tmp_path / f"half.{kind}", codec, RATE_HZ, tone(8.0), container=kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found, (note,) = decoded(path)
+    assert len(found) == pytest.approx(4 * RATE_HZ, abs=RATE_HZ / 2)
+    assert "breaks off" in text_of(note.message)
+
+
 @pytest.mark.parametrize(("kind", "codec"), [("aiff", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le")])
 def test_files_of_other_formats_in_a_row_are_both_decoded(tmp_path: Path, kind: str, codec: str) -> None:
     path = write_coded(tmp_path / f"both.{kind}", codec, RATE_HZ, bursts(), container=kind)
