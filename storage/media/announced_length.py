@@ -40,12 +40,19 @@ def length_s(container: Any, stream: Any) -> float | None:
 
 
 def wav_length_s(parts: Sequence[WavPart | None], stream: Any) -> float | None:
-    """Return the length of WAV files by their bytes, or None if that is unknown."""
+    """Return the length of WAV files by their bytes, or None if that is unknown.
+
+    `stream` is that of the first one.
+    """
     bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
     if not bytes_a_second or not stream.codec_context.name.startswith("pcm_"):
         return None
-    sizes = [part.samples_bytes for part in parts if part is not None]
-    return sum(sizes) / bytes_a_second if sizes else None
+    lengths_s = [
+        part.samples_bytes / (bytes_a_second if number == 0 else part.second_bytes or bytes_a_second)
+        for number, part in enumerate(parts)
+        if part is not None
+    ]
+    return sum(lengths_s) if lengths_s else None
 
 
 def wav_promise_s(part: WavPart, stream: Any) -> float | None:

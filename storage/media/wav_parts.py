@@ -30,13 +30,14 @@ class WavPart:
     """One WAV file inside a file, from byte `start` to `end`.
 
     `announced_bytes` is the size of its samples by the header, or None if that is unknown or wrong; samples then go on
-    to the end. Readers see the file with its `patches`.
+    to the end. `second_bytes` are those of a second by the header. Readers see the file with its `patches`.
     """
 
     start: int
     end: int
     samples_start: int
     announced_bytes: int | None
+    second_bytes: int | None = None
     patches: tuple[Patch, ...] = ()
 
     @property
@@ -68,9 +69,12 @@ class _Riff:
             return None
         self._big_endian = head[:4] == b"RIFX"
         large: int | None = None
+        second_bytes: int | None = None
         for kind, content, length in self._chunks(start + 12):
             if kind == b"ds64":
                 large = int.from_bytes(self._bytes(content + 8, 8), "little")
+            if kind == b"fmt ":
+                second_bytes = int.from_bytes(self._bytes(content + 8, 4), "big" if self._big_endian else "little")
             if kind == b"data":
                 announced = large if large is not None and length == UNKNOWN[1] - 1 else length
                 end = self._known_end(content, announced)
@@ -79,6 +83,7 @@ class _Riff:
                     end=self._next_wave(content) if end is None else end,
                     samples_start=content,
                     announced_bytes=None if end is None else announced,
+                    second_bytes=second_bytes,
                 )
         return None
 

@@ -197,6 +197,7 @@ def test_two_wav_files_in_a_row_are_both_decoded(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "second.wav", np.repeat(bursts(), 2), 2 * RATE_HZ, subtype="PCM_24")
     path = tmp_path / "both.wav"
     path.write_bytes(first + (tmp_path / "second.wav").read_bytes())
+    assert check(path, "both.wav", max_hours=1).duration_s == pytest.approx(8.0, abs=0.01)
     found, notes = decoded(path)
     assert notes == []
     assert len(found) == pytest.approx(8 * RATE_HZ, abs=10)
