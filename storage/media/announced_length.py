@@ -127,7 +127,7 @@ def _says_length(head: bytes, size: int) -> bool:
 
 
 def breaks_off(container: Any, path: Path) -> bool:
-    """Return whether a file lacks its end, by its format's own signs; False where there are none."""
+    """Return whether a file lacks its end, where its format tells."""
     formats = formats_of(container)
     return ("ogg" in formats and _ogg_breaks_off(path)) or ("avi" in formats and _avi_breaks_off(path))
 
