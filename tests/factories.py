@@ -192,6 +192,7 @@ def job_in(
     exports: Mapping[str, bytes] | None = None,
     error: str = NO_AUDIO,
     tags: tuple[str, ...] = (),
+    given_up: tuple[str, ...] = (),
 ) -> Job:
     """Make a job of a minute of sound and take it as far as `state`, on the way that jobs go."""
     facts: dict[str, Any] = {"name": name, "media_bytes": 1_234_567, "options": options or Options(), "tags": tags}
@@ -202,7 +203,7 @@ def job_in(
         return ledger.run(job_store.cancel, job.id, actor=f"user:{owner.id}")
     word = Word(start_s=0.5, end_s=3.0, text=text, probability=0.9)
     said = segments or (Segment(start_s=0.5, end_s=3.0, text=text, words=(word,)),)
-    heard = {"duration_s": 60.0, "speech_s": 40.0, "language_probability": 0.9, "given_up": ()}
+    heard = {"duration_s": 60.0, "speech_s": 40.0, "language_probability": 0.9, "given_up": given_up}
     transcript = transcript_of(job, said, model=model, findings=tuple(findings), **heard)
     run = FlowRun(DirectReporter(ledger, files), files, job, transcript, worker="gpu-here")
     told = {"model": model, "fingerprint": transcript.fingerprint, "flow_run_id": "run-1", "actor": "system:dispatch"}

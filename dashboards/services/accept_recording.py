@@ -12,7 +12,7 @@ from dashboards.services import job_access
 from storage.accounts import api_key_usage, quotas
 from storage.domain import names
 from storage.domain.clock import utc_now
-from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotStored, SpaceUsedUp
+from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotAllowed, NotStored, SpaceUsedUp
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Job, Lane, Options, User
 from storage.jobs import intake, job_store, manifests, repeated_calls
@@ -159,6 +159,26 @@ def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: 
     job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, **_told(new))
     manifests.keep_if_possible(ledger, files, job.id)
     return job
+
+
+def transcribe_track(user: User, job_id: str, track: int) -> Job:
+    """Transcribe another audio track of a recording as a job of its own; blocks.
+
+    Raises:
+        NotAllowed: the user is read-only, or the recording is a colleague's.
+        NotFound: there is no such recording.
+        NotStored, SpaceUsedUp, HoursUsedUp: see `accept_stored`.
+    """
+    job_access.require_writer(user, "transcribing")
+    job, since = db.look(job_access.visible, user, job_id), utc_now()
+    if job.owner_id != user.id:
+        raise NotAllowed("transcribing", job_access.OWNERS)
+    options = replace(job.options, audio_track=track)
+    new = NewRecording(owner_id=user.id, name=job.name, options=options, lane=job.lane, actor=user.actor, tags=job.tags)
+    other = _accept_stored(new, job.media_sha256, job.media_bytes)
+    tracing.accepted(other, since=since)
+    notify.announce(other)
+    return other
 
 
 def _told(new: NewRecording) -> dict[str, Any]:

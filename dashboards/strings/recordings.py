@@ -89,6 +89,8 @@ CHANNELS = {"mix": "Mixed", "split": "Separate"}
 CHANNELS_HELP = "“Separate” if each channel is one speaker, as in recorded calls: each gets its own name and times."
 TRACK = "Audio track"
 TRACK_HELP = "For files with several audio tracks, such as films. If empty, the one with sound is transcribed."
+OTHER_TRACK = "Another audio track"
+TRANSCRIBE_TRACK = "Transcribe this track"
 INPUT_FORMATS = {
     InputFormat.S16LE: "PCM, 16 bits, little-endian",
     InputFormat.S16BE: "PCM, 16 bits, big-endian",

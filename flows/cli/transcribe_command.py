@@ -12,6 +12,7 @@ import typer
 
 from flows.cli import file_modes
 from flows.cli.export_command import (
+    ByteOrderMark,
     HighlightWords,
     MaxLineCount,
     MaxLineWidth,
@@ -79,6 +80,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
     max_line_width: MaxLineWidth = 42,
     max_line_count: MaxLineCount = 2,
     highlight_words: HighlightWords = False,
+    byte_order_mark: ByteOrderMark = False,
     audio_track: Annotated[
         int | None, typer.Option("--audio-track", min=0, help="Which audio track, from 0. Default: the one with sound.")
     ] = None,
@@ -139,6 +141,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
             max_line_width=max_line_width,
             max_line_count=max_line_count,
             highlight_words=highlight_words,
+            byte_order_mark=byte_order_mark,
         ),
     )
     run = LocalRun(

@@ -98,6 +98,11 @@ class TrackChosen:
     silent: tuple[int, ...] = ()
     code: Literal["track_chosen"] = "track_chosen"
 
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The tracks that were not transcribed."""
+        return tuple(track for track in range(self.of) if track != self.track)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracksMixed:

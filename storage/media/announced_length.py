@@ -13,8 +13,8 @@ from storage.media.wav_parts import WavPart
 
 UNTIMED = {"mp3", "aac", "ac3", "eac3", "mpegts", "mpeg", "amr", "amrnb", "amrwb", "adts", "loas", "dts", "gsm"}
 """Containers without a length: FFmpeg estimates it from the size and the first bit rate."""
-FROM_ZERO = {"matroska", "webm", "flv"}
-"""Containers whose length counts from 0, however late their first timestamp is."""
+FROM_ZERO = {"matroska", "webm", "flv", "asf"}
+"""Containers whose length counts from 0, however late their first timestamp is; so does Opus in Ogg."""
 MP3_HEADS = (b"Xing", b"Info", b"VBRI")
 HEAD_BYTES = 4096
 TAIL_BYTES = 1 << 17
@@ -35,19 +35,24 @@ def start_s(container: Any) -> float:
 def length_s(container: Any, stream: Any) -> float | None:
     """Return the length from the first timestamp on, or None; headers may be wrong."""
     if container.duration and container.duration > 0:
-        return _from_start(float(container.duration) / 1_000_000, container)
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return None
+        return _from_start(float(container.duration) / 1_000_000, container, stream)
+    return _track_s(container, stream)
 
 
 def wav_length_s(parts: Sequence[WavPart | None], stream: Any) -> float | None:
-    """Return the length of WAV files by their bytes, or None if that is unknown."""
+    """Return the length of WAV files by their bytes, or None if that is unknown.
+
+    `stream` is that of the first one.
+    """
     bytes_a_second = (stream.codec_context.bit_rate or 0) / 8
     if not bytes_a_second or not stream.codec_context.name.startswith("pcm_"):
         return None
-    sizes = [part.samples_bytes for part in parts if part is not None]
-    return sum(sizes) / bytes_a_second if sizes else None
+    lengths_s = [
+        part.samples_bytes / (bytes_a_second if number == 0 else part.second_bytes or bytes_a_second)
+        for number, part in enumerate(parts)
+        if part is not None
+    ]
+    return sum(lengths_s) if lengths_s else None
 
 
 def wav_promise_s(part: WavPart, stream: Any) -> float | None:
@@ -69,18 +74,29 @@ def promised_s(container: Any, stream: Any, path: Path) -> float | None:
     if is_guessed(container, path):
         return None
     clock = CLOCK.match(stream.metadata.get("DURATION", ""))
-    if clock and formats_of(container) & FROM_ZERO:
+    if clock and _counts_from_zero(container, stream):
         hours, minutes, seconds = clock.groups()
-        return _from_start(int(hours) * 3600 + int(minutes) * 60 + float(seconds), container)
+        return _from_start(int(hours) * 3600 + int(minutes) * 60 + float(seconds), container, stream)
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+        return _track_s(container, stream)
     return length_s(container, stream) if len(container.streams) == 1 else None
 
 
-def _from_start(end_s: float, container: Any) -> float | None:
-    if not formats_of(container) & FROM_ZERO:
+def _track_s(container: Any, stream: Any) -> float | None:
+    if not (stream.duration and stream.time_base):
+        return None
+    return _from_start(float(stream.duration * stream.time_base), container, stream)
+
+
+def _from_start(end_s: float, container: Any, stream: Any) -> float | None:
+    if not _counts_from_zero(container, stream):
         return end_s
     return end_s - start_s(container) if end_s > start_s(container) else None
+
+
+def _counts_from_zero(container: Any, stream: Any) -> bool:
+    formats, codec = formats_of(container), stream.codec_context
+    return bool(formats & FROM_ZERO) or ("ogg" in formats and codec is not None and codec.name == "opus")
 
 
 def has_mp3_length(path: Path) -> bool:
@@ -92,10 +108,36 @@ def has_mp3_length(path: Path) -> bool:
         else:
             opened.seek(0)
         frame = opened.read(HEAD_BYTES)
-    return any(name in frame[: HEAD_BYTES // 8] for name in MP3_HEADS)
+        size = path.stat().st_size - opened.tell() + len(frame)
+    at = max(frame.find(name, 0, HEAD_BYTES // 8) for name in MP3_HEADS)
+    return at >= 0 and _says_length(frame[at:], size)
 
 
-def ogg_breaks_off(path: Path) -> bool:
+def _says_length(head: bytes, size: int) -> bool:
+    """Return whether an MP3 header says how many frames there are.
+
+    A program that writes to a pipe leaves 0. FFmpeg guesses where the file is larger than its header says, as one that
+    others were appended to.
+    """
+    is_vbri = head.startswith(b"VBRI")
+    has_frames, has_bytes = (True, True) if is_vbri else (bool(head[7] & 1), bool(head[7] & 2))
+    frames_at, bytes_at = (14, 10) if is_vbri else (8, 12)
+    said = int.from_bytes(head[bytes_at : bytes_at + 4]) if has_bytes else size
+    return has_frames and any(head[frames_at : frames_at + 4]) and size - said <= said >> 4
+
+
+def breaks_off(container: Any, path: Path) -> bool:
+    """Return whether a file lacks its end, where its format tells."""
+    formats = formats_of(container)
+    return ("ogg" in formats and _ogg_breaks_off(path)) or ("avi" in formats and _avi_breaks_off(path))
+
+
+def _avi_breaks_off(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return int.from_bytes(opened.read(8)[4:], "little") > path.stat().st_size
+
+
+def _ogg_breaks_off(path: Path) -> bool:
     """Return whether an Ogg file lacks its last page (RFC 3533)."""
     size = path.stat().st_size
     with path.open("rb") as opened:

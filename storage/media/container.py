@@ -1,6 +1,7 @@
 """Open media containers with PyAV: no other files, no addresses, no playlists."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from storage.domain.errors import (
     NoSuchTrack,
     RecordingEncrypted,
 )
-from storage.media import mp4_boxes
+from storage.media import encryption, mp4_boxes
 from storage.media.announced_length import formats_of
+from storage.media.chunk_sizes import corrected_parts
 from storage.media.wav_parts import WavPart, wav_parts
 
 ENCRYPTION_KEY = "enc_key_id"
@@ -43,8 +45,13 @@ HEADERLESS = {
     "s8",
     "u8",
     "sbc",
+    "adp",
+    "ea_cdata",
 } | PCM
-"""Formats whose files do not say what they are: FFmpeg guesses them from bytes that may be anything."""
+"""Formats whose files do not say what they are: FFmpeg guesses them from bytes that may be anything.
+
+The last two, of games, are what it takes stereo PCM for.
+"""
 TOO_MUCH_MEMORY = "opening it takes too much memory"
 LATE_TRACKS = {"flv", "live_flv", "mpeg", "mpegts"}
 """Containers that announce no tracks: FFmpeg finds one when its first packet comes."""
@@ -70,14 +77,23 @@ class AudioTrack:
 
 
 class Section:
-    """A part of an open file, as PyAV reads files."""
+    """An open file or a part of it, as PyAV reads files.
 
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
-        self._file, self._start, self._end = file, start, end
-        file.seek(start)
+    It has no name, from which FFmpeg would guess what is in it.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, part: WavPart | None) -> None:
+        self._file, self._patches = file, part.patches if part else ()
+        self._start, self._end = (part.start, part.end) if part else (0, size)
+        file.seek(self._start)
 
     def read(self, count: int) -> bytes:
-        return self._file.read(max(0, min(count, self._end - self._file.tell())))
+        at = self.tell()
+        data = self._file.read(max(0, min(count, self._end - self._file.tell())))
+        for patch in self._patches:
+            if at < patch.at + len(patch.data) and patch.at < at + len(data):
+                data = _patched(data, patch.at - at, patch.data)
+        return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         origin = {io.SEEK_SET: self._start, io.SEEK_CUR: self._file.tell(), io.SEEK_END: self._end}[whence]
@@ -87,10 +103,17 @@ class Section:
         return self._file.tell() - self._start
 
 
+def _patched(data: bytes, at: int, instead: bytes) -> bytes:
+    """Return the data with other bytes at a place, which may begin before it."""
+    first, last = max(0, at), min(len(data), at + len(instead))
+    return data[:first] + instead[first - at : last - at] + data[last:]
+
+
 def parts_of(path: Path) -> list[WavPart | None]:
     """Return the parts to open one after another; None stands for the whole file."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        return [*wav_parts(file, path.stat().st_size)] or [None]
+        return [*(wav_parts(file, size) or corrected_parts(file, size))] or [None]
 
 
 @contextmanager
@@ -102,7 +125,7 @@ def opened(path: Path, name: str, part: WavPart | None = None) -> Iterator[Any]:
     """
     must_be_file(path, name)
     with path.open("rb") as file:
-        _must_be_readable_mp4(file, path.stat().st_size, name)
+        _must_be_readable(file, path.stat().st_size, name)
         container = _open(file, name, part)
         if not container.streams.audio and formats_of(container) & LATE_TRACKS:
             container.close()
@@ -116,12 +139,11 @@ def opened(path: Path, name: str, part: WavPart | None = None) -> Iterator[Any]:
             yield container
 
 
-def _must_be_readable_mp4(file: BinaryIO, size_bytes: int, name: str) -> None:
-    if mp4_boxes.is_mp4(file):
-        if not mp4_boxes.has_index(file, size_bytes):
-            raise IndexMissing(name)
-        if mp4_boxes.is_encrypted(file, size_bytes):
-            raise RecordingEncrypted(name)
+def _must_be_readable(file: BinaryIO, size_bytes: int, name: str) -> None:
+    if mp4_boxes.is_mp4(file) and not mp4_boxes.has_index(file, size_bytes):
+        raise IndexMissing(name)
+    if encryption.is_encrypted(file, size_bytes):
+        raise RecordingEncrypted(name)
     file.seek(0)
 
 
@@ -130,10 +152,9 @@ def _open(file: BinaryIO, name: str, part: WavPart | None, **options: str) -> An
 
     # Our own file object and no protocol: a disguised playlist cannot refer to other files or addresses.
     options |= {"protocol_whitelist": "none"}
-    source: Any = file
-    if part is not None:
-        source = Section(file, part.start, part.end)
-        options |= {"ignore_length": "1"} if part.announced_bytes is None else {}
+    if part is not None and part.announced_bytes is None and not part.patches:
+        options |= {"ignore_length": "1"}
+    source: Any = Section(file, os.fstat(file.fileno()).st_size, part)
     try:
         return av.open(source, metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:

@@ -48,12 +48,14 @@ class InputFormat(StrEnum):
         member.spec = spec
         return member
 
-    S16LE = InputSpec(name="s16le", block_bytes=2, bits=16, endings=(".s16le", ".pcm", ".raw"))
+    S16LE = InputSpec(name="s16le", block_bytes=2, bits=16, endings=(".s16le", ".pcm", ".raw", ".sln", ".lin"))
     S16BE = InputSpec(name="s16be", block_bytes=2, bits=16, endings=(".s16be", ".l16"), big_endian=True)
     S24LE = InputSpec(name="s24le", block_bytes=3, bits=24, endings=(".s24le",))
     F32LE = InputSpec(name="f32le", block_bytes=4, bits=32, endings=(".f32le",), wav_tag=FLOAT_TAG)
-    ALAW = InputSpec(name="alaw", block_bytes=1, bits=8, endings=(".alaw", ".al"), wav_tag=ALAW_TAG)
-    MULAW = InputSpec(name="mulaw", block_bytes=1, bits=8, endings=(".mulaw", ".ulaw", ".ul"), wav_tag=MULAW_TAG)
+    ALAW = InputSpec(name="alaw", block_bytes=1, bits=8, endings=(".alaw", ".al", ".pcma", ".g711a"), wav_tag=ALAW_TAG)
+    MULAW = InputSpec(
+        name="mulaw", block_bytes=1, bits=8, endings=(".mulaw", ".ulaw", ".ul", ".pcmu", ".g711u"), wav_tag=MULAW_TAG
+    )
     G722 = InputSpec(
         name="g722", block_bytes=1, block_samples=2, bits=4, endings=(".g722", ".722"), wav_tag=G722_TAG, rate_hz=16_000
     )

@@ -10,7 +10,7 @@ FIRST = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}
 INDEX = {b"moov", b"moof"}
 PATH = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 HEAD_BYTES, STSD_HEAD_BYTES = 8, 16
-ENCRYPTED = {b"enca", b"drms"}
+ENCRYPTED = {b"enca", b"drms", b"aavd"}
 MOST_BOXES = 10_000
 
 

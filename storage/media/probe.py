@@ -210,13 +210,19 @@ def raised(said: dict[str, Any], name: str) -> TranscriberError:
 
 
 def _info_of(output: bytes, name: str) -> MediaInfo:
-    """Return what the child found of a file that may lack a header."""
-    try:
+    """Return what the child found of a file that may lack a header.
+
+    A file that is named as such, and in which FFmpeg finds frames without a header, may be anything.
+    """
+    if PurePath(name).suffix.lower() not in headerless.ENDINGS:
         return _told(output, name)
-    except AudioUnreadable as error:
-        if PurePath(name).suffix.lower() in headerless.ENDINGS:
-            raise HeaderMissing(name) from error
-        raise
+    try:
+        info = _told(output, name)
+    except (AudioUnreadable, NoAudioTrack) as error:
+        raise HeaderMissing(name) from error
+    if info.duration_is_guessed:
+        raise HeaderMissing(name)
+    return info
 
 
 def _told(output: bytes, name: str) -> MediaInfo:

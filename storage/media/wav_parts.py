@@ -18,17 +18,27 @@ LOOK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """Bytes that readers get instead of those in the file."""
+
+    at: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WavPart:
     """One WAV file inside a file, from byte `start` to `end`.
 
     `announced_bytes` is the size of its samples by the header, or None if that is unknown or wrong; samples then go on
-    to the end.
+    to the end. `second_bytes` are those of a second by the header. Readers see the file with its `patches`.
     """
 
     start: int
     end: int
     samples_start: int
     announced_bytes: int | None
+    second_bytes: int | None = None
+    patches: tuple[Patch, ...] = ()
 
     @property
     def samples_bytes(self) -> int:
@@ -59,9 +69,12 @@ class _Riff:
             return None
         self._big_endian = head[:4] == b"RIFX"
         large: int | None = None
+        second_bytes: int | None = None
         for kind, content, length in self._chunks(start + 12):
             if kind == b"ds64":
                 large = int.from_bytes(self._bytes(content + 8, 8), "little")
+            if kind == b"fmt ":
+                second_bytes = int.from_bytes(self._bytes(content + 8, 4), "big" if self._big_endian else "little")
             if kind == b"data":
                 announced = large if large is not None and length == UNKNOWN[1] - 1 else length
                 end = self._known_end(content, announced)
@@ -70,14 +83,15 @@ class _Riff:
                     end=self._next_wave(content) if end is None else end,
                     samples_start=content,
                     announced_bytes=None if end is None else announced,
+                    second_bytes=second_bytes,
                 )
         return None
 
     def _known_end(self, samples_start: int, announced: int) -> int | None:
         """Return where the part ends, or None if samples go on behind that."""
-        if not announced or any(limit - NEAR <= announced <= limit for limit in UNKNOWN):
-            return None
         at = samples_start + announced
+        if not announced or (at > self._size and any(limit - NEAR <= announced <= limit for limit in UNKNOWN)):
+            return None
         if self._size - at < LEAST_MORE_BYTES:
             return self._size
         padded = self._end_of_chunks(at + at % 2)  # chunks are padded to even sizes, by most writers

@@ -64,10 +64,16 @@ def mostly_another(plan: Plan, mismatches: Sequence[LanguageMismatch]) -> str | 
     checked_s = sum(min(CHECKED_S, speech_s(span)) for span in plan.spans)
     by_language: dict[str, float] = {}
     for each in mismatches:
-        by_language[each.language] = by_language.get(each.language, 0.0) + each.end_s - each.start_s
+        by_language[each.language] = by_language.get(each.language, 0.0) + _speech_inside_s(each, plan)
     if not checked_s or sum(by_language.values()) < MAJORITY * checked_s:
         return None
     return max(by_language, key=lambda language: by_language[language])
+
+
+def _speech_inside_s(mismatch: LanguageMismatch, plan: Plan) -> float:
+    speech = (stretch for span in plan.spans for stretch in span.speech)
+    lengths_s = (min(mismatch.end_s, each.end_s) - max(mismatch.start_s, each.start_s) for each in speech)
+    return sum(length_s for length_s in lengths_s if length_s > 0)
 
 
 def _first(speech: Sequence[Stretch], length_s: float) -> Iterator[Stretch]:

@@ -53,6 +53,7 @@ MOST_SURROUNDINGS = 4  # gaps of a span that are decoded with their context, at 
 LEAST_SURE = 0.4  # minimum mean probability of words that fill a gap
 LEAST_SURE_MAYBE = 0.5  # the same where the detector found no speech
 OTHER_LANGUAGE_SHARE = 0.8
+FORCED, FORCED_SHARE = 0.1, 0.1  # probability of a word that only the search's constraint allows, and how many may be
 
 
 def redecode_doubtful(
@@ -343,7 +344,21 @@ def decode_parts(parts: Sequence[Take], span_decoder: SpanDecoder) -> list[Candi
 def decode_takes(takes: Sequence[Take], search: Search, span_decoder: SpanDecoder) -> list[Candidate]:
     """Decode each take this way, and return the texts with their doubts."""
     texts = span_decoder.texts(takes, search)
-    return [candidate_of(text, take, span_decoder.pcm) for take, text in zip(takes, texts, strict=True)]
+    candidates = [candidate_of(text, take, span_decoder.pcm) for take, text in zip(takes, texts, strict=True)]
+    return [judged_freely(candidate) for candidate in candidates] if search.no_repeat_tokens else candidates
+
+
+def judged_freely(candidate: Candidate) -> Candidate:
+    """Return a hearing that may not repeat itself, doubted if it was forced.
+
+    It is no loop by its own constraint, so that is no merit. The probabilities of its words are those of the model
+    without the constraint, to which forced words are unlikely.
+    """
+    text, reasons = candidate
+    forced = sum(word.probability < FORCED for word in text.words)
+    if REPETITION in reasons or forced <= FORCED_SHARE * len(text.words):
+        return candidate
+    return text, (*reasons, REPETITION)
 
 
 def candidate_of(text: WindowText, take: Take, pcm: Samples) -> Candidate:

@@ -12,7 +12,7 @@ from storage.domain.records import LanguageGuess, LanguageMismatch, Redecoding, 
 from tasks.asr.confidence import better
 from tasks.asr.redecode import candidate_of, fill_gaps, redecode_doubtful, sure_texts
 from tasks.asr.sound_repeats import repeated_in_sound
-from tasks.asr.utterance_language import mismatches, together, utterances
+from tasks.asr.utterance_language import mismatched_as_a_whole, mismatches, together, utterances
 from tasks.asr.whisper_decode import Decoder, Search, SpanDecoder, Take, inside
 from tasks.asr.word_timing import in_order, segments_of
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
@@ -128,4 +128,5 @@ def language_mismatches(
     span_decoder = SpanDecoder(
         decoder=decoder, pcm=pcm, batch_size=batch_size, should_stop=should_stop, language=language
     )
-    return mismatches(utterances(takes, span_decoder), language) if takes else ()
+    detected = utterances(takes, span_decoder) if takes else []
+    return mismatches(detected, language) or mismatched_as_a_whole(detected, language)

@@ -26,6 +26,7 @@ SURE = 0.95  # a window whose language is less probable may hold two
 PART_PAUSE_S = 0.25  # the shortest pause at which a change of language is looked for
 SHORTEST_PART_S = 1.0
 MISMATCH_SHARE, MISMATCH_S = 0.9, 3.0
+OTHER_SHARE, OWN_SHARE, WHOLE_S = 0.6, 0.1, 1.5  # of another language and of the given one, in all speech together
 CANDIDATES = 5
 
 
@@ -112,6 +113,21 @@ def mismatches(detected: Sequence[Utterance], language: str) -> tuple[LanguageMi
                 )
             )
     return tuple(mismatched)
+
+
+def mismatched_as_a_whole(detected: Sequence[Utterance], language: str) -> tuple[LanguageMismatch, ...]:
+    """Return all utterances if together they sound like another language than the given one."""
+    if sum(utterance.take.speech_s for utterance in detected) < WHOLE_S:
+        return ()
+    guesses = {guess.language: guess.probability for guess in together(detected)}
+    name, share = max(guesses.items(), key=lambda pair: pair[1])
+    if name == language or share < OTHER_SHARE or guesses.get(language, 0.0) > OWN_SHARE:
+        return ()
+    windows = [utterance.take.window for utterance in detected]
+    return tuple(
+        LanguageMismatch(start_s=window.start_s, end_s=window.end_s, language=name, probability=share)
+        for window in windows
+    )
 
 
 def _parted_at_changes(

@@ -213,7 +213,7 @@ class TrackReader:
         there_s = self.buffer.length_s
         if promised_s and promised_s - length_s > max(MISSING_END_S, MISSING_END * promised_s):
             self._missing_end = file_notes.missing_end(there_s, there_s - length_s + promised_s)
-        elif "ogg" in announced_length.formats_of(opened) and announced_length.ogg_breaks_off(self.path):
+        elif announced_length.breaks_off(opened, self.path):
             self._missing_end = file_notes.missing_end(there_s)
 
     def _notes(self) -> list[FileNote]:

@@ -18,11 +18,15 @@ from storage.media import container
 from storage.media.wav_parts import WavPart
 
 SILENT_PEAK = 16  # of 32,768: quieter than any microphone that is switched on
+FAINT_PEAK, BESIDE = 330, 30  # a track no louder than this, beside one so many times as loud, has noise alone
 LOOK_S = 900.0  # how far to look for any sound
 SETTLED_S = 300.0  # how far to look for sound in a track while another one has some
 MAX_PACKETS = 200_000
 LOOK_RATE_HZ = 8_000
-NUMBERED = re.compile(r"(ch(annel)?|track|mic|input|audio|mono|tr)?[ ._-]*\d*", re.IGNORECASE)
+NUMBERED = re.compile(
+    r"(ch(annel)?|track|mic(rophone)?|input|audio|mono|tr|lav(alier)?|boom)?[ ._-]*(\d*|[a-h]|[lr]|left|right)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ def choose(path: Path, name: str, part: WavPart | None) -> TrackChoice:
     if is_recorder and len(sounding) > 1:
         note = FileNote(message=encode(TracksMixed(count=len(sounding))), damaged=False)
         return TrackChoice(indices=tuple(sorted(sounding)), note=note)
-    chosen = (sounding or order)[0]
+    heard = [index for index in sounding if peaks[index] > FAINT_PEAK or BESIDE * peaks[index] > max(peaks)]
+    chosen = (heard or order)[0]
     before = [index for index in order[: order.index(chosen)] if index != chosen]
     return TrackChoice(indices=(chosen,), note=_note(tracks, chosen, before))
 
@@ -60,9 +65,13 @@ def _rank(stream: Any) -> tuple[bool, bool]:
 
 
 def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
-    """Return whether the tracks are alike, mono, and at most numbered."""
+    """Return whether the tracks are alike, mono, and at most numbered.
+
+    Cameras name all of them alike, after themselves.
+    """
     alike = len({(track.codec, track.sample_rate_hz, track.channels, track.language) for track in tracks}) == 1
-    return alike and tracks[0].channels == 1 and all(NUMBERED.fullmatch(track.title or "") for track in tracks)
+    titles = {track.title or "" for track in tracks}
+    return alike and tracks[0].channels == 1 and (len(titles) == 1 or all(map(NUMBERED.fullmatch, titles)))
 
 
 def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[int]:
@@ -81,7 +90,7 @@ def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool
             continue
         looks[packet.stream_index].take(packet)
         sounding = [look.peak > SILENT_PEAK for look in looks.values()]
-        done = all(sounding) if all_of_them else looks[streams[first].index].peak > SILENT_PEAK
+        done = all(sounding) if all_of_them else looks[streams[first].index].peak > FAINT_PEAK
         looked_s = min(look.looked_s for look in looks.values())
         if done or looked_s > (SETTLED_S if any(sounding) else LOOK_S):
             break

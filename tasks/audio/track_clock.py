@@ -64,7 +64,7 @@ class TrackClock:
         step_s, since_s = lead_s - self._lead_s, lead_s - self._block_lead_s
         if lead_s > HOLE_S and step_s > max(HOLE_S, DRIFT * self._frame_s):
             return min(step_s, lead_s)
-        return min(since_s, lead_s) if lead_s > HOLE_S and since_s > max(HOLE_S, DRIFT * block_s) else 0.0
+        return min(since_s, lead_s) if lead_s > HOLE_S and since_s > HOLE_S + DRIFT * block_s else 0.0
 
     def correction(self, block_s: float) -> float:
         """Return by how many seconds to stretch the block; below 0 to squeeze."""

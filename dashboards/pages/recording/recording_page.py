@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator as Place
 
 from dashboards import components
 from dashboards.pages import registry, viewer, worker_notice
-from dashboards.pages.recording import provenance, sections, share_panel
+from dashboards.pages.recording import other_tracks, provenance, sections, share_panel
 from dashboards.runtime import db, security_log
 from dashboards.services import job_access
 from dashboards.strings import recordings as words
@@ -67,6 +67,7 @@ def completed(job: Job, me: viewer.Viewer, above: Place, text: Place, side: Plac
     transcript = db.look(transcript_store.head, job.id)
     with above:
         sections.warnings(job)
+        other_tracks.panel(job, me)
         sections.without_times(transcript)
     with text:
         sections.player(job, me, transcript)

@@ -7,9 +7,15 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import notify
 from dashboards.runtime.eta import Paces
+from dashboards.services import accept_recording
+from storage.domain import names
+from storage.domain.errors import NotAllowed
 from storage.domain.interruptions import RunEnded
+from storage.domain.job_messages import encode
 from storage.domain.records import NOT_TIMED, Finding, Job, JobState, Options, Role, Span, Stretch
-from storage.jobs import job_store, progress
+from storage.domain.transcript_notes import TrackChosen
+from storage.jobs import job_store, listing, progress
+from storage.jobs.listing import JobFilter
 from tests.dashboards.desk import Desk, button, component, has, labels, words
 from tests.factories import WORKER
 
@@ -165,6 +171,31 @@ def test_requested_options_are_shown(desk: Desk) -> None:
     options = replace(Options(), task="translate", hotwords="Nuuk")
     job = desk.job(ada, JobState.COMPLETED, options=options)
     assert "translated into English, vocabulary: Nuuk" in words(desk.page("job", ada, id=job.id))
+
+
+def test_its_owner_has_another_audio_track_transcribed(desk: Desk) -> None:
+    ada = desk.user()
+    chosen = encode(TrackChosen(track=1, of=3, silent=(0,)))
+    job = desk.job(ada, JobState.COMPLETED, given_up=(chosen,), tags=("board",))
+    desk.holder.files.write(names.media_name(job.media_sha256), b"sound")
+    at = desk.page("job", ada, id=job.id)
+    track = at.selectbox(key="track")
+    assert track.options == ["audio track 1", "audio track 3"]
+    track.set_value(2)
+    button(at, "Transcribe this track").click()
+    at.run()
+    with desk.ledger.read() as con:
+        (other,) = [one for one in listing.page(con, JobFilter(owner_id=ada.id)).jobs if one.id != job.id]
+    assert (other.state, other.options.audio_track, other.media_sha256) == (JobState.QUEUED, 2, job.media_sha256)
+    assert (other.name, other.tags) == (job.name, job.tags)
+
+
+def test_somebody_elses_tracks_are_not_offered(desk: Desk) -> None:
+    root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
+    job = desk.job(ada, JobState.COMPLETED, given_up=(encode(TrackChosen(track=1, of=2)),))
+    assert "Transcribe this track" not in labels(desk.page("job", root, id=job.id))
+    with pytest.raises(NotAllowed):
+        accept_recording.transcribe_track(root, job.id, 0)
 
 
 def test_deleting_asks_first_and_can_be_undone(desk: Desk) -> None:

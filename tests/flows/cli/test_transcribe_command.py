@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,8 +68,9 @@ def test_files_come_out_in_every_format(tmp_path: Path, speech: list[Clip]) -> N
 
 
 def test_only_the_formats_that_were_asked_for_come(tmp_path: Path, speech: list[Clip]) -> None:
-    assert call(speech[0].path, "-o", tmp_path / "out", "-f", "txt,srt").exit_code == 0
+    assert call(speech[0].path, "-o", tmp_path / "out", "-f", "txt,srt", "--byte-order-mark").exit_code == 0
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".txt", ".srt"}
+    assert all(path.read_bytes().startswith(BOM_UTF8) for path in (tmp_path / "out").iterdir())
 
 
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, speech: list[Clip], own_data: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import av
 import numpy as np
@@ -93,6 +94,35 @@ def test_bytes_that_are_nothing_lead_to_the_question_by_their_name(
     path.write_bytes(b"no sound at all" * 999)
     with pytest.raises(kind):
         probe.check(path, name, max_hours=1)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("call.raw", HeaderMissing), ("call.bin", AudioUnreadable)])
+def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberError]) -> None:
+    """FFmpeg would take one for a video and the other for a picture, by their names."""
+    path = tmp_path / name
+    path.write_bytes((9000 * np.sin(np.arange(40_000) / 9)).astype("<i2").tobytes())
+    with pytest.raises(kind):
+        probe.check(path, name, max_hours=1)
+
+
+def test_stereo_pcm_is_not_the_sound_of_a_game(tmp_path: Path) -> None:
+    path = tmp_path / "call"
+    path.write_bytes(np.repeat(9000 * np.sin(np.arange(40_000) / 9), 2).astype("<i2").tobytes())
+    with pytest.raises(HeaderMissing):
+        check(path)
+
+
+def test_frames_in_a_file_that_is_named_raw_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "call.raw"
+    with av.open(str(path), "w", format="adts") as container:
+        track = container.add_stream("aac", rate=RATE_HZ)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = RATE_HZ
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    assert check(path).codec == "aac"
+    with pytest.raises(HeaderMissing):
+        probe.check(path, path.name, max_hours=1)
 
 
 def test_the_suffix_does_not_matter(tmp_path: Path) -> None:
@@ -309,11 +339,32 @@ def encrypted(data: bytes) -> bytes:
     return data[:tracks] + inside + data[behind:]
 
 
+def with_licence(data: bytes) -> bytes:
+    """Add an object to the header of a Windows Media file that says how it is encrypted."""
+    licence = UUID("2211b3fb-bd23-11d2-b4b7-00a0c955fc6e").bytes_le + (40).to_bytes(8, "little") + bytes(16)
+    behind, objects = (int.from_bytes(data[at : at + 4], "little") for at in (16, 24))
+    sizes = (behind + len(licence)).to_bytes(8, "little") + (objects + 1).to_bytes(4, "little")
+    return data[:16] + sizes + data[28:behind] + licence + data[behind:]
+
+
+def scrambled(data: bytes) -> bytes:
+    """Say of all packets of sound in a transport stream that they are scrambled."""
+    changed = bytearray(data)
+    for at in range(0, len(data), 188):
+        if int.from_bytes(data[at + 1 : at + 3]) & 0x1FFF == 0x100:
+            changed[at + 3] |= 0x80
+    return bytes(changed)
+
+
+FORMATS = {"mka": "matroska", "m4a": "mp4", "wma": "asf", "ts": "mpegts"}
 SPOILT: list[tuple[str, Callable[[bytes], bytes], type[TranscriberError], str]] = [
     ("m4a", without_index, IndexMissing, "has no index (moov)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"enca"), RecordingEncrypted, "is encrypted (DRM)"),
     ("m4a", lambda data: data.replace(b"mp4a", b"drms"), RecordingEncrypted, "is encrypted (DRM)"),
+    ("m4a", lambda data: data.replace(b"mp4a", b"aavd"), RecordingEncrypted, "is encrypted (DRM)"),
     ("mka", encrypted, RecordingEncrypted, "is encrypted (DRM)"),
+    ("wma", with_licence, RecordingEncrypted, "is encrypted (DRM)"),
+    ("ts", scrambled, RecordingEncrypted, "is encrypted (DRM)"),
     ("mka", lambda data: data.replace(b"A_AAC", b"A_ZZZ"), CodecUnknown, "no decoder here knows"),
 ]
 
@@ -323,7 +374,7 @@ def test_what_cannot_be_read_says_why_in_its_own_words(
     tmp_path: Path, suffix: str, spoil: Callable[[bytes], bytes], kind: type[TranscriberError], said: str
 ) -> None:
     path = tmp_path / f"talk.{suffix}"
-    with av.open(str(path), "w", format="matroska" if suffix == "mka" else "mp4") as container:
+    with av.open(str(path), "w", format=FORMATS[suffix]) as container:
         track = container.add_stream("aac", rate=RATE_HZ)
         for at in range(10):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")

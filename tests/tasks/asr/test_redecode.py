@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from storage.domain.records import Options
+from storage.domain.records import Options, Word
 from tasks.asr import redecode
 from tasks.asr.confidence import (
     NO_TEXT,
@@ -19,7 +19,16 @@ from tasks.asr.confidence import (
     loops,
 )
 from tasks.asr.engine import Engine
-from tasks.asr.redecode import NO_LOOPS, PADDED, PARTS_A_WINDOW, PATIENCE, Filled, fill_gaps, redecode_doubtful
+from tasks.asr.redecode import (
+    NO_LOOPS,
+    PADDED,
+    PARTS_A_WINDOW,
+    PATIENCE,
+    Filled,
+    fill_gaps,
+    judged_freely,
+    redecode_doubtful,
+)
 from tasks.asr.whisper_decode import Decoder, Encoded, Search, SpanDecoder, Take, inside
 from tasks.asr.word_timing import bare
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
@@ -118,6 +127,24 @@ def test_what_two_hearings_repeat_in_the_same_words_was_said(
     assert (NO_LOOPS in again.decoder.searches) == (changed != "nothing")
     if changed == "nothing":
         assert ([bare(word) for word in found.words], why) == ([bare(word) for word in text.words], ())
+
+
+@pytest.mark.parametrize(("last", "doubted"), [(0.001, True), (0.3, False)])
+def test_a_hearing_that_may_not_repeat_itself_wins_by_nothing_that_its_constraint_guarantees(
+    last: float, *, doubted: bool
+) -> None:
+    """A phrase that comes again and again, with other words where the same ones are forbidden."""
+    heard = [Word(start_s=at, end_s=at + 1.0, text=f" {at}", probability=0.9) for at in range(8)]
+    text = WindowText(
+        text="",
+        words=(*heard[:7], replace(heard[7], probability=last)),
+        tokens=8,
+        avg_logprob=-0.5,
+        no_speech_prob=0.0,
+        compression_ratio=1.0,
+        temperature=0.0,
+    )
+    assert (REPETITION in judged_freely((text, ()))[1]) == doubted
 
 
 def test_an_echo_is_dropped_without_hearing_anything_again(talk: Talk) -> None:

@@ -1,7 +1,7 @@
 """The language of each utterance: smoothed, and divided within a window."""
 
 from storage.domain.records import Stretch
-from tasks.asr.utterance_language import Utterance, mismatches, parts_of, smoothed, together
+from tasks.asr.utterance_language import Utterance, mismatched_as_a_whole, mismatches, parts_of, smoothed, together
 from tasks.asr.whisper_decode import Take
 from tasks.audio.windows import Window
 
@@ -36,6 +36,14 @@ def test_only_sure_and_long_enough_utterances_speak_against_a_given_language() -
     asked = [utterance(5, 0, de=0.97), utterance(1, 10, de=0.99), utterance(5, 20, de=0.6), utterance(5, 30, en=0.99)]
     (found,) = mismatches(asked, "en")
     assert (found.start_s, found.end_s, found.language, found.probability) == (0, 5, "de", 0.97)
+
+
+def test_little_speech_speaks_against_a_given_language_as_a_whole() -> None:
+    french = [utterance(1, 0, fr=0.8, en=0.1), utterance(1, 2, fr=0.7, en=0.05)]
+    assert mismatches(french, "en") == ()
+    assert [(found.start_s, found.language) for found in mismatched_as_a_whole(french, "en")] == [(0, "fr"), (2, "fr")]
+    for others in ([utterance(1, fr=0.9)], [utterance(3, en=0.34, el=0.6)], [utterance(3, br=0.32, fr=0.22)]):
+        assert mismatched_as_a_whole(others, "en") == ()
 
 
 def test_a_window_is_parted_at_pauses_into_parts_with_a_second_of_speech() -> None:

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import av
 import numpy as np
@@ -12,6 +12,7 @@ from av.audio import AudioStream
 
 from storage.domain.job_messages import text_of
 from storage.domain.records import FileNote
+from storage.media.chunk_sizes import W64_TAIL
 from storage.media.probe import check
 from tasks.audio.decode import Samples
 from tests.tasks import sounds
@@ -58,6 +59,24 @@ def test_an_mp3_that_tells_its_length_may_break_off(tmp_path: Path) -> None:
     assert "breaks off" in text_of(note.message)
     assert note.start_s == pytest.approx(9, abs=0.5)
     assert not check(path, "half.mp3", max_hours=1).duration_is_guessed
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_length_that_is_not_the_files_breaks_nothing_off(tmp_path: Path, *, written: bool) -> None:
+    """FFmpeg guesses after all: the length is that of the first of two files, or 0, as in a pipe."""
+    quiet = bytearray(
+        write_coded(tmp_path / "quiet.mp3", "libmp3lame", 16_000, silence(20.0), bit_rate=8_000).read_bytes()
+    )
+    at = quiet.index(b"Info")
+    if not written:
+        quiet[at + 8 : at + 12] = bytes(4)
+    loud = write_coded(tmp_path / "loud.mp3", "libmp3lame", 16_000, tone(20.0), bit_rate=160_000).read_bytes()
+    path = tmp_path / "pipe.mp3"
+    path.write_bytes(quiet + without_xing(loud))
+    found, notes = decoded(path)
+    assert len(found) == pytest.approx(40 * RATE_HZ, abs=RATE_HZ)
+    assert notes == []
+    assert check(path, "pipe.mp3", max_hours=1).duration_is_guessed
 
 
 def amr_with_comfort_noise(path: Path, pause_s: float) -> Path:
@@ -125,11 +144,60 @@ def test_samples_behind_a_wrong_size_are_decoded(tmp_path: Path, size: int) -> N
     assert check(path, "wrong.wav", max_hours=1).duration_s == pytest.approx(4.0, abs=0.01)
 
 
+PLACES: dict[str, tuple[bytes, int, Literal["little", "big"]]] = {
+    "aiff": (b"SSND", 4, "big"),
+    "au": (b"", 4, "big"),
+    "caf": (b"data", 8, "big"),
+    "w64": (b"data" + W64_TAIL, 8, "little"),
+}
+"""What stands before the size of the samples, its bytes and their order."""
+
+
+@pytest.mark.parametrize("size", [2_000, 0, 0x7FFFF000])
+@pytest.mark.parametrize(
+    ("kind", "codec"), [("aiff", "pcm_s16be"), ("au", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le")]
+)
+def test_samples_behind_a_wrong_size_in_other_formats_are_decoded(
+    tmp_path: Path, kind: str, codec: str, size: int
+) -> None:
+    path = write_coded(tmp_path / f"wrong.{kind}", codec, RATE_HZ, bursts(), container=kind)
+    place, length, order = PLACES[kind]
+    data = path.read_bytes()
+    at = data.index(place) + len(place) if place else 8
+    path.write_bytes(data[:at] + size.to_bytes(length, order) + data[at + length :])
+    found, notes = decoded(path)
+    assert len(found) == pytest.approx(4 * RATE_HZ, abs=50)
+    assert notes == []
+    assert check(path, path.name, max_hours=1).duration_s == pytest.approx(4.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [("aiff", "pcm_s16be"), ("au", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le"), ("avi", "pcm_s16le")],
+)
+def test_half_a_file_breaks_off(tmp_path: Path, kind: str, codec: str) -> None:
+    path = write_coded(tmp_path / f"half.{kind}", codec, RATE_HZ, tone(8.0), container=kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found, (note,) = decoded(path)
+    assert len(found) == pytest.approx(4 * RATE_HZ, abs=RATE_HZ / 2)
+    assert "breaks off" in text_of(note.message)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("aiff", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le")])
+def test_files_of_other_formats_in_a_row_are_both_decoded(tmp_path: Path, kind: str, codec: str) -> None:
+    path = write_coded(tmp_path / f"both.{kind}", codec, RATE_HZ, bursts(), container=kind)
+    path.write_bytes(2 * path.read_bytes())
+    found, notes = decoded(path)
+    assert notes == []
+    assert times_of_bursts(found[4 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.01)
+
+
 def test_two_wav_files_in_a_row_are_both_decoded(tmp_path: Path) -> None:
     first = write_wav(tmp_path / "first.wav", bursts()).read_bytes()
     soundfile.write(tmp_path / "second.wav", np.repeat(bursts(), 2), 2 * RATE_HZ, subtype="PCM_24")
     path = tmp_path / "both.wav"
     path.write_bytes(first + (tmp_path / "second.wav").read_bytes())
+    assert check(path, "both.wav", max_hours=1).duration_s == pytest.approx(8.0, abs=0.01)
     found, notes = decoded(path)
     assert notes == []
     assert len(found) == pytest.approx(8 * RATE_HZ, abs=10)
@@ -144,6 +212,16 @@ def test_floats_over_full_scale_are_scaled(tmp_path: Path) -> None:
     assert float(np.mean(np.abs(found) > 0.99)) < 0.001
     assert text_of(note.message) == "the sound exceeds full scale by 10.1 dB, and was scaled down"
     assert not note.damaged
+
+
+def test_a_click_far_above_full_scale_lowers_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "click.wav"
+    sound = np.tile(bursts(), 3)
+    sound[5000] = 5000.0
+    soundfile.write(path, sound, RATE_HZ, subtype="FLOAT")
+    found, notes = decoded(path)
+    assert notes == []
+    assert found[6000:] == pytest.approx(sound[6000:], abs=0.001)
 
 
 def test_floats_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
@@ -170,6 +248,20 @@ def test_drift_is_evened_out_and_noted_once(tmp_path: Path, speed: float) -> Non
         note.message
     )
     assert not note.damaged
+
+
+def test_a_clock_that_counts_in_pages_has_drift_and_no_gaps(tmp_path: Path) -> None:
+    """Ogg tells the time once a second, so that drift of 4.5% comes in steps."""
+    path = tmp_path / "drift.ogg"
+    with av.open(str(path), "w") as opened:
+        stream = opened.add_stream("libopus", rate=48_000, layout="mono")
+        for number in range(50 * 40):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), dtype=np.int16) + 99, format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, round(number * 960 * 1.045), Fraction(1, 48_000)
+            opened.mux(stream.encode(frame))
+        opened.mux(stream.encode(None))
+    _, notes = decoded(path)
+    assert [note.damaged for note in notes] == [False]
 
 
 def loud_at(found: Samples) -> list[float]:
@@ -252,6 +344,20 @@ def test_a_file_whose_clock_starts_late_is_as_long_as_its_sound(tmp_path: Path, 
         play(opened, stream, bursts(), start_s)
     info = check(path, name, max_hours=24)
     assert info.duration_s == pytest.approx(4.0, abs=0.2)
+    found, notes = decoded(path)
+    assert notes == []
+    assert times_of_bursts(found) == pytest.approx(BURSTS_AT_S, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("cut.ogg", "libopus"), ("cut.wma", "wmav2")])
+def test_sound_cut_out_of_a_stream_is_as_long_as_it_is(tmp_path: Path, name: str, codec: str) -> None:
+    path = tmp_path / name
+    options = {"avoid_negative_ts": "disabled"}
+    with av.open(str(path), "w", format="asf" if codec == "wmav2" else "ogg", options=options) as opened:
+        stream = cast(AudioStream, opened.add_stream(codec, rate=48_000, layout="mono"))
+        stream.bit_rate = 64_000
+        play(opened, stream, bursts(), 60.0)
+    assert check(path, name, max_hours=1).duration_s == pytest.approx(4.0, abs=0.1)
     found, notes = decoded(path)
     assert notes == []
     assert times_of_bursts(found) == pytest.approx(BURSTS_AT_S, abs=0.1)

@@ -70,6 +70,13 @@ def test_a_silent_first_track_is_passed_over_and_said(tmp_path: Path, layout: st
     )
 
 
+def test_a_first_track_with_noise_alone_is_passed_over(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.001, 3 * RATE_HZ).astype(np.float32)
+    path = film(tmp_path / "open.mkv", (noise, {"default": True}), (HIGH, {}), layout="stereo")
+    assert is_high(chosen(path)[0])
+    assert not is_high(chosen(film(tmp_path / "quiet.mkv", (0.01 * LOW, {}), (0.1 * HIGH, {}), layout="stereo"))[0])
+
+
 def test_the_default_track_is_chosen_before_the_first(tmp_path: Path) -> None:
     tracks: tuple[Track, ...] = ((LOW, {"language": "fra"}), (HIGH, {"language": "deu", "default": True}))
     found, note = chosen(film(tmp_path / "film.mkv", *tracks))
@@ -88,7 +95,7 @@ def test_a_chosen_track_is_taken_though_it_is_silent(tmp_path: Path) -> None:
     assert loudness(decoded(path, track=0)) == 0.0
 
 
-@pytest.mark.parametrize("titles", [(None, None), ("CH1", "CH2"), ("Track 1", "Track 2")])
+@pytest.mark.parametrize("titles", [(None, None), ("CH1", "CH2"), ("Mic A", "Mic B"), ("Camera X", "Camera X")])
 def test_mono_tracks_of_a_recorder_are_channels(tmp_path: Path, titles: tuple[str | None, ...]) -> None:
     sounds = (np.concatenate([tone(12.0, hz=200), silence(2.0)]), np.concatenate([silence(12.0), tone(3.0, hz=2000)]))
     tracks = [(sound, {"title": title} if title else {}) for sound, title in zip(sounds, titles, strict=True)]
@@ -127,5 +134,6 @@ def test_dialogue_in_the_centre_is_taken_alone_and_music_is_not_lost() -> None:
     block = np.stack([channels.get(name, np.zeros_like(speech)) for name in NAMES], axis=1)
     mixer = CentreMixer(NAMES)
     assert mixer.mono(block).tolist() == (speech / 32768).astype(np.float32).tolist()
+    assert mixer.mono(block[:4000]).tolist() == (speech[:4000] / 32768).astype(np.float32).tolist()
     block[:, 2] = 0
     assert loudness(mixer.mono(block)) > 0.1

@@ -1,0 +1,32 @@
+"""Offer the audio tracks of a file that were not transcribed."""
+
+import streamlit as st
+
+from dashboards.pages import registry, viewer
+from dashboards.pages.viewer import Viewer
+from dashboards.services import accept_recording
+from dashboards.strings import recordings as words
+from storage.domain.errors import TranscriberError
+from storage.domain.job_messages import decode
+from storage.domain.records import Job
+from storage.domain.transcript_notes import TrackChosen
+
+
+def panel(job: Job, me: Viewer) -> None:
+    """Let the owner have another audio track transcribed, as a recording of its own."""
+    tracks = [track for note in map(decode, job.given_up) if isinstance(note, TrackChosen) for track in note.others]
+    if not tracks or job.owner_id != me.user.id or not me.user.role.may_write:
+        return
+    with st.popover(words.OTHER_TRACK, icon=":material/tune:", type="tertiary"):
+        track = st.selectbox(words.TRACK, tracks, format_func=lambda track: words.audio_track(track + 1), key="track")
+        if st.button(words.TRANSCRIBE_TRACK, type="primary", key="other-track"):
+            _transcribe(job, me, track)
+
+
+def _transcribe(job: Job, me: Viewer, track: int) -> None:
+    try:
+        other = accept_recording.transcribe_track(me.user, job.id, track)
+    except TranscriberError as error:
+        viewer.refused(error)
+        return
+    st.switch_page(registry.page("job"), query_params={"id": other.id})
