@@ -18,7 +18,9 @@ SLOW_MS = 60_000
 SCREENS = Path(__file__).parents[1] / "artifacts" / "screens"
 # Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
-ARGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
+NO_TIME_FOR_FAST_CODE = "--js-flags=--no-opt --no-maglev"
+"""Compilers that pay after seconds of one script: a page of a test is gone before, and needs a fifth less without."""
+ARGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required", NO_TIME_FOR_FAST_CODE)
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 

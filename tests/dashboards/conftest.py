@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,21 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser
 
+from dashboards.http.static_files.compressed_copies import MAKERS
 from storage.domain.settings import Settings
 from tests import browsing
 from tests.dashboards.desk import Desk, sitting
 from tests.dashboards.served import Served, serving
 from tests.dashboards.site import Site, make_settings, running, seed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_are_compressed_once() -> Iterator[None]:
+    """Keep the compressed copies of equal files for all apps of this process: scripts of a page take 0.3 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        for coding, make in MAKERS.items():
+            patch.setitem(MAKERS, coding, cache(make))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +77,20 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Served]:
+    """One app behind a real port for the tests of a module that bears the mark `shared_server`."""
+    with serving(seeded_settings(tmp_path_factory.mktemp("served"), seeded)) as started:
+        yield started
+
+
 @pytest.fixture
-def served(settings: Settings) -> Iterator[Served]:
-    """The real app behind a real port."""
-    with serving(settings) as started:
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The real app behind a real port, of the test's own or of the module's."""
+    if request.node.get_closest_marker("shared_server"):
+        yield request.getfixturevalue("shared_server")
+        return
+    with serving(request.getfixturevalue("settings")) as started:
         yield started
 
 

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
+from tests.conftest import PLAIN
 from tests.dashboards.served import Served, secret_of
 
 
 @pytest.fixture
 def client(served: Served) -> Iterator[OpenAI]:
     """OpenAI's own client, with a key of ada's."""
-    with OpenAI(base_url=f"{served.url}/v1", api_key=secret_of("ada"), max_retries=0, timeout=60) as made:
+    http = DefaultHttpxClient(verify=PLAIN)
+    with OpenAI(
+        base_url=f"{served.url}/v1", api_key=secret_of("ada"), max_retries=0, timeout=60, http_client=http
+    ) as made:
         yield made

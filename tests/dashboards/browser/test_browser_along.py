@@ -11,7 +11,7 @@ from tests.browsing import DESK, PHONE, Watch, keep_picture
 from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.served import Served, sign_in
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
 MANY = [f"{line[:-1]}, for the time number {n}." for n in range(12) for line in LINES]
 

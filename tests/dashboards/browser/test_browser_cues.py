@@ -25,7 +25,7 @@ from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.heard import hear
 from tests.dashboards.served import Served, sign_in
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 OURS = """async () => (await axe.run(document, { resultTypes: ["violations"], elementRef: true })).violations.flatMap(
     ({ id, nodes }) => nodes.filter(({ element }) => element.closest(".player"))
         .map(({ html, any }) => `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ""}`))"""

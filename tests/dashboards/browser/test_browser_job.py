@@ -20,7 +20,7 @@ from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
 from tests.tasks.sounds import tone, write_media
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
 FINDINGS = (Finding(kind="repetition", start_s=8.2, end_s=11.6, detail=""),)
 VTT = "WEBVTT\n\n" + "\n\n".join(

@@ -8,12 +8,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboards.runtime import context
 from storage.accounts import users
-from tests.browsing import DESK, PHONE, keep_picture, log_in
+from tests.browsing import DESK, PHONE, keep_picture
 from tests.dashboards.heard import LINES, hear
-from tests.dashboards.served import Served
-from tests.dashboards.site import PASSWORD
+from tests.dashboards.served import Served, sign_in
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
 MANY = [LINES[place % len(LINES)] for place in range(400)]
 
@@ -26,9 +25,9 @@ def page(chromium: Browser, served: Served) -> Iterator[Page]:
     assert user
     job = hear(user, lines=MANY, speakers=("Anna", "Anna", "Ben"))
     seen = chromium.new_context(viewport=DESK)
+    sign_in(seen, served)
     opened = seen.new_page()
     opened.goto(f"{served.url}/job?id={job.id}")
-    log_in(opened, "ada", PASSWORD)
     expect(line(opened, 0)).to_be_visible()
     expect(opened.locator(".player video")).to_have_js_property("readyState", 4)
     yield opened

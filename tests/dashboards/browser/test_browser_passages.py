@@ -18,7 +18,7 @@ from tests.dashboards.heard import LINES, hear
 from tests.dashboards.receiver import receiving
 from tests.dashboards.served import Served, sign_in
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
 SELECT = """([first, from, last, to]) => {
     const find = (root) => root.querySelector(".player") ?? [...root.querySelectorAll("*")].map(
