@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +66,16 @@ def test_a_job_survives_kill_9(
     assert {path: after[path] for path in before} == before
     heard = stack.transcript(job_id).text.split()
     assert abs(len(heard) - len(made.text.split())) <= 0.05 * len(heard)
+
+
+def test_kill_9_of_the_supervisor_leaves_no_process_behind(patient_stack: Stack) -> None:
+    """The last test of this platform, which does not start again."""
+    assert patient_stack.process is not None
+    assert len(patient_stack.processes()) > 4
+    patient_stack.process.kill()
+    patient_stack.process.wait()
+    until = time.monotonic() + 10
+    while patient_stack.processes() and time.monotonic() < until:
+        time.sleep(0.2)
+
+    assert patient_stack.processes() == []

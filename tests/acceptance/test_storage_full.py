@@ -105,3 +105,11 @@ def test_a_job_outlasts_a_disk_that_is_full_for_longer_than_any_retry(
     assert stack.transcript(job_id).text
     assert worker_pids(stack) == workers
     assert not [path for path in stack.store.rglob("*") if path.name.startswith(".")]
+
+
+def test_sigterm_stops_everything(cramped_stack: Stack) -> None:
+    """The last test of this platform, which does not start again."""
+    assert len(cramped_stack.processes()) > 4
+
+    assert cramped_stack.stop() == 0
+    assert cramped_stack.processes() == []

