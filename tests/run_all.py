@@ -1,4 +1,4 @@
-"""Run all tests as `make test` does: whole platforms, which mostly wait, beside the tests that compute.
+"""Run all tests as `make test` does: whole platforms, which mostly wait, beside all others.
 
 What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine.
 """
@@ -20,12 +20,12 @@ SOME_FAILED = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Tests that run as one: a folder, a mark, and how many processes share them."""
+    """Tests that run as one: a folder, or all without one, and how many processes share them."""
 
     name: str
-    marks: str
     workers: int
-    folder: str = ""
+    folder: str = "tests"
+    without: str = ""
 
     def command(self, *more: str) -> list[str]:
         cache = ("-o", f"cache_dir=.pytest_cache/{self.name}")  # each part keeps its own failures
@@ -36,8 +36,9 @@ class Part:
             *more,
             *cache,
             "-m",
-            self.marks,
-            *([self.folder] if self.folder else []),
+            "not nightly",
+            *([f"--ignore={self.without}"] if self.without else []),
+            self.folder,
         ]
 
     def start(self, log: BinaryIO | None = None) -> "subprocess.Popen[bytes]":
@@ -45,9 +46,8 @@ class Part:
 
 
 CORES = os.cpu_count() or 1
-PLATFORMS = Part(name="platforms", marks="acceptance and not nightly", folder="tests/acceptance", workers=2)
-FAST = Part(name="fast", marks="not acceptance and not nightly", workers=CORES + 1)
-BROWSER = Part(name="browser", marks="acceptance and not nightly", folder="tests/dashboards/browser", workers=CORES + 1)
+PLATFORMS = Part(name="platforms", folder="tests/acceptance", workers=2)
+OTHERS = Part(name="others", without=PLATFORMS.folder, workers=CORES + 1)
 
 
 def main() -> int:
@@ -56,8 +56,7 @@ def main() -> int:
     log = LOGS / f"{PLATFORMS.name}.log"
     with log.open("wb") as opened:
         beside = PLATFORMS.start(opened)
-        statuses = {part: part.start().wait() for part in (FAST, BROWSER)}
-        statuses[PLATFORMS] = beside.wait()
+        statuses = {OTHERS: OTHERS.start().wait(), PLATFORMS: beside.wait()}
     sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")
     sys.stdout.flush()
     ended = {part: _after_retry(part, status) for part, status in statuses.items()}

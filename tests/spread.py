@@ -17,11 +17,6 @@ FIRST = (
     PREFECT,
     PLATFORM,
     "tests/acceptance/test_recovery.py",
-    "tests/dashboards/browser/test_browser_job.py",
-    "tests/dashboards/browser/test_browser_accounts.py",
-    "tests/dashboards/browser/test_browser_accessible.py",
-    "tests/dashboards/browser/test_browser_lists.py",
-    "tests/dashboards/browser/test_browser_upload.py",
     "tests/dashboards/loops/test_dispatcher.py",
     "tests/tasks/models/test_package_index.py",
     "tests/storage/files/test_s3_bucket.py",
@@ -43,7 +38,10 @@ FIRST = (
     "tests/test_structure.py",
     "tests/tasks/test_same_everywhere.py",
 )
-"""What takes long, the longest first: none of it should begin when all the rest is over."""
+"""What takes long, the longest first: none of it should begin when all the rest is over.
+
+Browsers take the longest, and come by their name: before much that is short, and when platforms beside them are done.
+"""
 
 
 @cache
