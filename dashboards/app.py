@@ -52,6 +52,7 @@ from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.event_sender import send_to_prefect
 from dashboards.loops.key_counter import write_counts
 from dashboards.loops.mail_sender import deliver
+from dashboards.loops.part_watcher import watch_parts
 from dashboards.loops.reconciler import Reconciler
 from dashboards.loops.watchers import watch_disks, watch_doors, watch_machine, watch_workers
 from dashboards.loops.webhook_sender import send_events
@@ -169,6 +170,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(watch_machine(), "watch the machine")
         holder.background.start(watch_disks(), "watch the disks")
         holder.background.start(watch_workers(), "watch workers")
+        holder.background.start(watch_parts(), "watch storage and Prefect")
         holder.background.start(checkpointer.keep_short(), "checkpoints")
         holder.background.start(search_indexer.keep_up(), "search index")
         holder.background.start(deliver(), "send mails")

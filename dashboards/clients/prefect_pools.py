@@ -8,7 +8,9 @@ import httpx
 
 from dashboards.clients.prefect_runs import DEFAULT_API
 from storage.domain.errors import PrefectAway
+from storage.domain.translation import marked
 
+NOBODY = marked("nobody listens there")
 TIMEOUT_S, CHANGE_WITHIN_S = 5.0, 30.0
 """Reads must not delay a page; changes may wait for Prefect's busy SQLite."""
 
@@ -73,8 +75,8 @@ def pause(pool: str, *, paused: bool) -> None:
 class PrefectServer:
     """One conversation with the server in Prefect's settings."""
 
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, timeout_s: float = TIMEOUT_S, *, connections_kept: int | None = None) -> None:
+        self._timeout_s, self._limits = timeout_s, httpx.Limits(max_keepalive_connections=connections_kept)
 
     def __enter__(self) -> "PrefectServer":
         from prefect.settings import get_current_settings
@@ -86,7 +88,7 @@ class PrefectServer:
         elif api.key:
             headers["Authorization"] = f"Bearer {api.key.get_secret_value()}"
         self.api_url = str(api.url or DEFAULT_API)
-        self._http = httpx.Client(base_url=self.api_url, headers=headers, timeout=self._timeout_s)
+        self._http = httpx.Client(base_url=self.api_url, headers=headers, timeout=self._timeout_s, limits=self._limits)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,7 +103,7 @@ class PrefectServer:
         try:
             return self._http.request(method, path, json=body)
         except httpx.ConnectError as error:
-            raise PrefectAway(self.api_url, "nobody listens there") from error
+            raise PrefectAway(self.api_url, NOBODY) from error
         except httpx.HTTPError as error:
             raise PrefectAway(self.api_url, str(error) or type(error).__name__) from error
 

@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from dashboards import components, strings
 from dashboards.components.contracts import ListAction, ListFilter, ListPage
-from dashboards.pages import bulk_actions, registry, viewer, worker_notice
+from dashboards.pages import bulk_actions, platform_notice, registry, viewer
 from dashboards.pages.list_query import FILTERS, ListQuery, asked, come_back, write
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting, job_row
@@ -24,6 +24,7 @@ from storage.accounts import quotas, users
 from storage.domain.clock import utc_now
 from storage.domain.job_actions import IN_LISTS, Access, JobAction
 from storage.domain.records import JobState, Role
+from storage.domain.tags import with_folders
 from storage.domain.translation import gettext as _
 from storage.domain.translation import language, number
 from storage.jobs import collaborators, job_store, listing, queue_order
@@ -115,7 +116,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
         "nothing": _nothing(wanted),
         "languages": [(code, formatting.language(code)) for code in choices.languages],
         "models": list(choices.models),
-        "tags": sorted({*choices.tags, *(tag for job in found for tag in job.tags)}),
+        "tags": with_folders([*choices.tags, *(tag for job in found for tag in job.tags)]),
         "owners": sorted(people.items(), key=lambda one: one[1].casefold()) if owner is None else [],
         "facts": _facts(me, owner),
     }
@@ -144,7 +145,7 @@ def _action(action: JobAction) -> ListAction:
 
 def banner(me: Viewer) -> None:
     """Show what delays or degrades transcription: workers, the model."""
-    worker_notice.show(me)
+    platform_notice.show(me)
     model = context.workers().default_model()
     if model and model.state == "downloading":
         st.info(words.model_coming(model.name, model.progress))

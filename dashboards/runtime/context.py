@@ -5,6 +5,7 @@ sets it; tests set their own with `use`.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from dashboards.runtime.maintenance.backup_state import BackupState
 from dashboards.runtime.maintenance.canary_state import CanaryState
 from dashboards.runtime.maintenance.dataset_state import DatasetState
 from dashboards.runtime.maintenance.disk_guard import DiskGuard
+from dashboards.runtime.maintenance.part_guard import PartGuard
 from dashboards.runtime.process_metrics import ProcessMetrics
 from dashboards.runtime.request_timings import Timings
 from dashboards.runtime.share_visits import ShareVisits
@@ -90,6 +92,7 @@ class Context:
     exporting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     runs: "PrefectRuns | None" = None
     prefect_has_answered: bool = False
+    began: float = field(default_factory=time.monotonic)
     background: Background = field(default_factory=Background)
     summary_runs: SummaryRuns = field(default_factory=SummaryRuns)
     gauges: Gauges = field(default_factory=Gauges)
@@ -102,6 +105,7 @@ class Context:
     orphans_looked_at: datetime | None = None
     canary: CanaryState = field(default_factory=CanaryState)
     disks: DiskGuard = field(default_factory=DiskGuard)
+    parts: PartGuard = field(default_factory=PartGuard)
     share_visits: ShareVisits = field(default_factory=ShareVisits)
     security: EventWindows = field(default_factory=EventWindows)
     ledger_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LEDGER_THREADS))

@@ -77,12 +77,12 @@ UNKNOWN_LANGUAGE = "Language unknown"
 
 FINDING: dict[str, str] = {
     "times not measured": "Nobody measured when these words are said; transcribe the recording again for times",
-    "doubted throughout": "The model doubted most words; this may be another language than it knows",
+    "doubted throughout": "The model was unsure of most words; it may not know this language",
     "speech with no text": "Speech was detected here, but it has no text",
     "possible speech with no text": "This may be quiet speech, and it has no text",
     "text with no speech": "Text without detected speech; it may be invented",
     "text left out": "The corrected text leaves out what is said here",
-    "text without sound": "The corrected text has words here that nobody has time to say",
+    "text without sound": "The corrected text has more words here than can be said in this time",
     "repetition": "Repeated words; some may be invented",
     "low confidence": "The model was uncertain about these words",
     "seam": "Two parts meet here; a word may be missing or repeated",
@@ -97,7 +97,7 @@ MISHAP = (
 
 START_WORKERS = (
     "To start workers, run `transcriber up`, or `transcriber worker --pool cpu` and `transcriber worker --pool gpu` on "
-    "any machine. A worker that is frozen has to be ended first."
+    "any machine. End a frozen worker first."
 )
 
 LOGIN: dict[str, str] = {
@@ -175,14 +175,14 @@ UPLOAD_SHORTCUT = "Upload a recording"
 OFFLINE: dict[str, str] = {
     "offline": "Offline",
     "title": "The server cannot be reached",
-    "words": "Your recordings and transcripts are safe there. Files that were being sent go on where they stopped. "
-    "This page looks again every 15 seconds.",
+    "words": "Your recordings and transcripts are safe there. Uploads will resume where they stopped. "
+    "This page tries again every 15 seconds.",
     "again": "Try again",
 }
 
 SHARED: dict[str, str] = {
     "missed": "The app was not ready for the file that you shared. It is now: share it once more.",
-    "failed": "The shared file could not be stored, probably because this device is full. Choose the file here.",
+    "failed": "The shared file could not be kept, probably because this device is full. Choose the file here instead.",
 }
 
 UPLOADER: dict[str, str] = {
@@ -238,7 +238,7 @@ UPLOADER: dict[str, str] = {
     "all_files": "All files",
     "left_out": "{n} files in the folder are neither audio nor video and were skipped.",
     "left_out_one": "1 file in the folder is neither audio nor video and was skipped.",
-    "header_missing": "This file has no header that says what is in it. Ask whoever recorded it, and say it here.",
+    "header_missing": "This file does not say which format it has. Whoever recorded it can tell you; choose it here.",
     "input_format": "Format",
     "sample_rate": "Sample rate (Hz)",
     "input_channels": "Channels",
@@ -250,7 +250,7 @@ LINK_TO_RECORDING: dict[str, str] = {
     "fresh": "Here is the link. Copy it now: it cannot be shown again.",
     "until": "Shared until {until}",
     "over": "This link is no longer valid",
-    "over_help": "It has expired or been revoked. Ask the sender for a new one.",
+    "over_help": "It has expired or was revoked. Ask the sender for a new one.",
     "unknown": "This link does not exist",
     "unknown_help": "Check that you copied all of it, or ask the sender.",
     "locked": "This recording is protected by a password",
@@ -296,7 +296,7 @@ LIST: dict[str, object] = {
     "to": "Until",
     "language": "Language",
     "model": "Model",
-    "tag": "Tag",
+    "tag": "Tag or folder",
     "owner": "Owner",
     "any": "Any",
     "filter": "Filter",

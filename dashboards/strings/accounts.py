@@ -53,7 +53,7 @@ def last_used(when: str) -> str:
 # Log in
 LOG_IN_WHERE = f"to {APP}"
 TO_JOIN = "Create an account"
-FORGOTTEN = "Forgotten password? An administrator can give you a link to a new one."
+FORGOTTEN = "Forgot your password? An administrator can give you a link to a new one."
 NO_ACCOUNT = "No account? Ask your administrator for an invitation."
 TO_RECORDINGS = "Go to your recordings"
 TO_LOG_IN = "Go to the login"
@@ -186,7 +186,7 @@ KEY_NETWORKS = "Only from these addresses and networks"
 KEY_NETWORKS_EXAMPLE = "any, or 203.0.113.7, 10.0.0.0/8"
 EXPIRED = "Expired"
 ROTATE = "Rotate"
-ROTATE_HELP = "The key gets a new secret, and keeps its name, limits and use."
+ROTATE_HELP = "The key gets a new secret, and keeps its name, limits and usage."
 ROTATE_SURE = "Create a new secret"
 OVERLAP = "The current secret stops working"
 OVERLAP_OF = {

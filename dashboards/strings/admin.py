@@ -43,7 +43,7 @@ KEPT_HELP = "A file that was uploaded twice counts once."
 STORED = "Stored"
 STORED_HELP = "Size of the recordings."
 FREE = "Free for uploads"
-FREE_HELP = "On the disk of the data folder."
+FREE_HELP = "On the disk with the data folder."
 SEARCHABLE = "Searchable"
 
 
@@ -139,7 +139,9 @@ NOT_LOADED = "could not be loaded"
 # Queues
 BACKLOG = "Backlog"
 NOTHING_WAITS = "nothing waits"
-BACKLOG_ABOUT = "Waiting recordings are in the ledger; Prefect receives a few at a time, in the order of the lanes."
+BACKLOG_ABOUT = (
+    "Waiting recordings are kept in the ledger. Prefect receives a few at a time, in the order of the lanes."
+)
 LANE: dict[Lane, str] = {
     Lane.INTERACTIVE: "Now",
     Lane.BATCH: "When the machine is free",
@@ -214,8 +216,8 @@ PART = "Part of a larger file"
 UNNAMED = "recording"
 RECEIVED = "Received"
 RECEIVED_ABOUT = (
-    "These files are here completely. Each becomes a recording once it is checked and stored; where storage cannot be "
-    "reached, it waits until it can."
+    "These files have arrived completely. Each becomes a recording once it is checked and stored. If storage cannot be "
+    "reached, they wait until it can."
 )
 
 

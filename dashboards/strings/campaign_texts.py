@@ -56,11 +56,11 @@ UNTIL = "Uploaded until"
 BATCH = "Batch"
 BATCH_HELP = "The id of a batch, as the API returned it."
 CONFIDENCE = "Confidence below (%)"
-CONFIDENCE_HELP = "The mean probability that the model gave its segments. 0 does not ask for it."
+CONFIDENCE_HELP = "The mean probability that the model gave its segments. 0 includes all."
 BUDGET = "Budget"
-BUDGET_ABOUT = "Recordings that are under way when the budget or the hours end are finished."
+BUDGET_ABOUT = "Recordings in progress when the budget or the hours end are finished."
 DEVICE_HOURS = "Device-hours"
-DEVICE_HOURS_HELP = "0 is without a limit."
+DEVICE_HOURS_HELP = "0 means no limit."
 ALL_DAY = "All day"
 FROM_HOUR = "From hour"
 UNTIL_HOUR = "Until hour"
@@ -73,8 +73,8 @@ START = "Start"
 RESUME = "Resume"
 PAUSE = "Pause"
 CANCEL = "Cancel the campaign"
-CANCEL_ABOUT = "What has not ended is cancelled. Proposals stay, and you can still decide on them."
-STARTED = "The campaign runs."
+CANCEL_ABOUT = "Unfinished recordings are cancelled. Proposals stay, and you can still decide on them."
+STARTED = "The campaign is running."
 PAUSED = "The campaign is paused."
 CANCELLED = "The campaign is cancelled."
 TRANSCRIBED = "Transcribed"
@@ -83,7 +83,7 @@ USED = "Device time used"
 LEFT = "Device time left"
 LEFT_HELP = "Estimated from measured speed."
 UNKNOWN = "unknown"
-OUT_OF_BUDGET = "The device time of this campaign is used up. Raise its budget to go on."
+OUT_OF_BUDGET = "The device time of this campaign is used up. Raise its budget to continue."
 SAVE_BUDGET = "Save"
 BUDGET_SAVED = "Budget changed."
 RULES = "Decide by a rule"
@@ -99,7 +99,7 @@ RECORDINGS = "Recordings"
 RECORDINGS_ABOUT = "Those that changed most come first."
 SHOW = "Show"
 EVERYTHING = "All"
-NOTHING_HERE = "There is nothing in this list."
+NOTHING_HERE = "This list is empty."
 DELETED = "A deleted recording"
 ACCEPT = "Accept"
 KEEP = "Keep the old one"
@@ -119,8 +119,8 @@ FIRST = "First page"
 # Word error rates
 RATES = "Word error rates"
 RATES_ABOUT = (
-    "Against transcripts that people corrected. A correction starts from the old model's text, so what nobody "
-    "corrected speaks for that model."
+    "Measured against transcripts that people corrected. Corrections start from the old model's text, so its mistakes "
+    "that nobody noticed count in its favour."
 )
 NO_RATES = "No campaign has transcribed a corrected recording yet."
 RATE_MODEL = "Model"
@@ -135,8 +135,8 @@ def counted(recordings: int, audio: str) -> str:
 
 def estimated(device: str, devices: int, through: str) -> str:
     return ngettext(
-        "About {device} of device time, {through} with the device that is there now.",
-        "About {device} of device time, {through} with the {n} devices that are there now.",
+        "About {device} of device time, {through} with the device that is available now.",
+        "About {device} of device time, {through} with the {n} devices that are available now.",
         devices,
         device=device,
         through=through,
@@ -144,13 +144,11 @@ def estimated(device: str, devices: int, through: str) -> str:
 
 
 def estimated_alone(device: str) -> str:
-    return _("About {device} of device time. No worker with a device is there now.", device=device)
+    return _("About {device} of device time. No worker that transcribes is running now.", device=device)
 
 
 def not_measured() -> str:
-    return _(
-        "The speed of this model was not measured here yet, so there is no estimate; the first recordings will tell."
-    )
+    return _("There is no estimate, because this model has not run here yet. The first recordings will show its speed.")
 
 
 def progress(done: int, total: int, deciding: int) -> str:

@@ -24,7 +24,7 @@ QUERY_ABOUT = (
     "audit log."
 )
 START_WITH = "Start with"
-OWN = "A query of your own"
+OWN = "Your own query"
 EXAMPLE = {
     "hours": "Hours by person and month",
     "cost": "Usage and cost by person, key and model",
@@ -39,10 +39,10 @@ NO_ROWS = "The query found no rows."
 DOWNLOAD = "Download as CSV"
 TABLE = "Table"
 CHART = "Chart"
-CHART_KIND = "Kind"
+CHART_KIND = "Chart type"
 CHART_KINDS = {"bar": "Bars", "line": "Lines"}
-ACROSS = "Across"
-UP = "Up"
+ACROSS = "Horizontal axis"
+UP = "Vertical axis"
 NO_NUMBERS = "A chart needs a column of numbers."
 SAVE = "Save this query"
 NAME = "Name"

@@ -13,7 +13,7 @@ VERIFYING = "Checking every row…"
 
 def sound(rows: int, heads: int) -> str:
     return _(
-        "All {rows:,} rows are intact. They fit {heads:,} heads on storage, and the accounts, keys and links.",
+        "All {rows:,} rows are intact. They match {heads:,} checkpoints on storage, and the accounts, keys and links.",
         rows=rows,
         heads=heads,
     )
@@ -32,11 +32,11 @@ def broken(row: int) -> str:
 
 
 WHO = "Who"
-WHO_HELP = "A user name, or system, worker, cli."
+WHO_HELP = "A username, or system, worker, cli."
 ANYBODY = "Anybody"
 WHAT = "What"
 ON = "On"
-ON_HELP = "A user name, or an ID such as a job's."
+ON_HELP = "A username, or an ID such as a job's."
 ANYTHING = "Anything"
 WHEN = "When"
 DATE_FORMAT = "YYYY/MM/DD"
@@ -53,8 +53,8 @@ KEY = "Key"
 
 # Security events
 SECURITY_LEAD = (
-    "Log-ins, refusals, downloads, links, and changes of accounts, keys and settings. Equal events within a minute are "
-    "counted in one row. The audit log has these rows, too, with all that happened to recordings."
+    "Log-ins, refusals, downloads, links, and changes of accounts, keys and settings. Identical events within a minute "
+    "share one row. The audit log has these rows, too, with all that happened to recordings."
 )
 KIND = "Kind"
 PERIODS = ("24 hours", "7 days", "30 days")
@@ -74,7 +74,7 @@ LOCK_OUTS = "Lock-outs"
 REFUSALS = "Refusals"
 IN_A_DAY = "In the last 24 hours."
 NO_SECURITY_EVENTS = "Nothing has happened in the last 30 days."
-COUNTS = "How often"
+COUNTS = "Count"
 
 # Configuration
 CONFIGURATION_ABOUT = (

@@ -71,7 +71,7 @@ PLAYER: dict[str, object] = {
     "replaced_one": "1 place replaced.",
     "undo": "Undo",
     "no_pattern": "Invalid regular expression",
-    "endless": "This pattern is too slow",
+    "endless": "This pattern takes too long",
     "find_options": {
         "letters": ["Aa", "Match case"],
         "whole": ["W", "Whole words"],
@@ -98,8 +98,8 @@ PLAYER: dict[str, object] = {
     "save_first": "Save or discard your changes first.",
     "review_lead": "Check these first. Those that you have edited are grey.",
     "nothing_found": "There is nothing to review. “Next doubtful place” still finds uncertain words.",
-    "reheard": "{all} passages were decoded twice",
-    "reheard_one": "1 passage was decoded twice",
+    "reheard": "{all} passages were transcribed twice",
+    "reheard_one": "1 passage was transcribed twice",
     "kept": {"first": "First result kept", "second": "Second result kept"},
     "silence": "(nothing)",
     "seams": "{all} seams between parts",
@@ -146,7 +146,7 @@ PLAYER: dict[str, object] = {
         "pinned": "Set by hand",
         "pinned_about": "Its words and times stay, whatever the settings of a download are",
         "no_split": "This subtitle cannot be split there: each half needs a word with a time.",
-        "no_merge": "This subtitle cannot be merged: none follows, or somebody else speaks in it.",
+        "no_merge": "This subtitle cannot be merged: it is the last, or somebody else speaks in the next one.",
     },
     "correct": {
         "open": "Use a corrected text",

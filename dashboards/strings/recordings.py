@@ -119,8 +119,13 @@ MAY_NOT_UPLOAD = "Your account can read and download, but not upload. Ask an adm
 
 TAGS = "Tags"
 TAGS_NEW = "Type a tag and press Enter"
-TAGS_UPLOAD_HELP = "For the files that are added next. Lists can be filtered by tag."
-TAGS_HELP = f"Up to {MAX_TAGS}, of up to {MAX_TAG_CHARS} characters. Lists can be filtered by tag."
+TAGS_UPLOAD_HELP = (
+    "For the files that you add next. Lists can be filtered by tag; a tag such as board/2026 is a folder."
+)
+TAGS_HELP = (
+    f"Up to {MAX_TAGS}, of up to {MAX_TAG_CHARS} characters. Lists can be filtered by tag; a tag such as board/2026 is "
+    "a folder."
+)
 
 
 def best(model: str) -> str:
@@ -177,7 +182,7 @@ UNDER_WAY = {
 LISTENING = "Transcribing."
 PRIORITY = "Priority"
 PRIORITIES = {Lane.INTERACTIVE: "Now", Lane.BATCH: "When the machine is free", Lane.BACKFILL: "Last"}
-PRIORITY_HELP = "“Now” comes before everything else. What is already transcribed is kept."
+PRIORITY_HELP = "“Now” comes before everything else. Text that is already transcribed is kept."
 NO_REASON = "It failed for an unknown reason"
 CANCELLED = "This recording was cancelled. It is kept and can be started again."
 DOWNLOAD = "Download"
@@ -210,7 +215,7 @@ def made_do(given_up: str) -> str:
 
 def delete_sure(name: str, days: float) -> str:
     return _(
-        "**{name}**, its transcript and its files go to “Recently deleted”. You can restore them for {days:g} days.",
+        "**{name}**, its transcript and its files go to “Deleted”. You can restore them for {days:g} days.",
         name=name,
         days=days,
     )
@@ -247,8 +252,8 @@ def links_over(n: int) -> str:
 
 
 COLLEAGUES = "Colleagues"
-COLLEAGUES_HELP = "They find it in their own list. Only you can delete, rename or share it."
-COLLEAGUE = "User name"
+COLLEAGUES_HELP = "Colleagues find it in their own list. Only you can delete, rename or share it."
+COLLEAGUE = "Username"
 COLLEAGUE_RIGHT = "Access"
 RIGHTS = {False: "read", True: "read and edit"}
 END_SHARING = "Stop sharing"

@@ -14,9 +14,9 @@ FOLDER = "the storage folder"
 NO_BACKUPS = "There is no backup yet."
 BACKUPS_UNSEEN = "The list of backups is read a few minutes after the start."
 BACKUP_NEWEST = "Newest backup"
-DRILL_PASSED = "Last trial restore that passed"
+DRILL_PASSED = "Last successful trial restore"
 NEVER = "never"
-BACKUP_TIME = "Made"
+BACKUP_TIME = "Created"
 BACKUP_SIZE = "Size"
 BACKUP_JOBS = "Recordings"
 BACKUP_ENCRYPTED = "Encrypted"
@@ -81,7 +81,7 @@ RULE_KIND = {
 }
 RULE_FOR = "For"
 RULE_NAME = "Name"
-RULE_NAME_HELP = "The account's name, the tag, or the recording's id, which is in its page's address."
+RULE_NAME_HELP = "The username, the tag, or the recording's ID from its page's address."
 KEPT_PART = {
     KeptPart.RECORDING: "The whole recording",
     KeptPart.SOURCE: "The uploaded file",
@@ -93,7 +93,7 @@ RULE_PART_HELP = (
     "A whole recording can be restored for a while. Without the uploaded file, the text stays, but nothing can be "
     "played or transcribed again. Subtitle files are made again when somebody wants one."
 )
-RULE_DAYS = "Kept for days"
+RULE_DAYS = "Days to keep"
 RULE_FOREVER = "Keep forever"
 ADD_RULE = "Add rule"
 RULE_ADDED = "Rule added"

@@ -1,12 +1,15 @@
 """`transcriber doctor`: checks the installation, and says how to fix each problem."""
 
 import json
+import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -17,7 +20,7 @@ from storage.domain.errors import ModelMissing, TranscriberError
 from storage.domain.model_names import display_name
 from storage.domain.settings import Settings
 from storage.files import privacy
-from storage.remote import worker_troubles
+from storage.remote import part_troubles, worker_troubles
 from storage.search.search_file import full_text_supported
 from tasks.models.model_choice import resolve
 
@@ -26,6 +29,7 @@ LITTLE_BYTES, VERY_LITTLE_BYTES = 10 * GIB, 1 * GIB
 CLOCK_OFF_S = 30.0
 MOST_EXPOSED = 1000
 INDEX_PATIENCE_S = 20.0
+STORAGE_PATIENCE_S = 10.0
 MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[red]problem[/]"}
 
 
@@ -99,18 +103,42 @@ def check_privacy(settings: Settings) -> Iterator[Check]:
 
 def check_storage(settings: Settings) -> Iterator[Check]:
     """Check that the storage root stores and returns an object."""
+    url = settings.storage.root_url
+    if "://" not in url and not Path(url).is_dir():  # writing would create it, where a disk may only be missing
+        yield _storage_without_folder(settings, url)
+        return
+    found: list[Check] = []
+    looking = threading.Thread(target=lambda: found.append(_try_storage(settings)), daemon=True)
+    looking.start()
+    looking.join(STORAGE_PATIENCE_S)
+    yield found[0] if found else _storage_away(f"{url}: no answer within {STORAGE_PATIENCE_S:g} s")
+
+
+def _storage_without_folder(settings: Settings, url: str) -> Check:
+    if settings.storage.ledger_path.exists():
+        return _storage_away(f"the folder {url} is gone")
+    return Check(what="storage", state="ok", found=f"{url} is created at the first upload")
+
+
+def _try_storage(settings: Settings) -> Check:
+    """Store an object, and read it."""
     from storage.files.file_store import Files
 
-    files, name = Files.from_settings(settings.storage), "doctor/probe"
+    files, name = Files.from_settings(settings.storage), f"doctor/probe-{os.getpid()}"
     try:
         files.write(name, b"probe")
         whole = files.read(name) == b"probe"
         files.delete(name)
     except TranscriberError as error:
-        yield Check(what="storage", state="problem", found=str(error), mend="see TRANSCRIBER_STORAGE_URL")
-        return
+        return _storage_away(str(error))
     found = f"{files.url} works" if whole else f"{files.url} returned other bytes"
-    yield Check(what="storage", state="ok" if whole else "problem", found=found)
+    return Check(what="storage", state="ok" if whole else "problem", found=found)
+
+
+def _storage_away(reason: str) -> Check:
+    found = f"{part_troubles.storage_away()} ({reason})"
+    mend = "mount or start it again; see TRANSCRIBER_STORAGE_URL"
+    return Check(what="storage", state="problem", found=found, mend=mend)
 
 
 def check_search(settings: Settings) -> Iterator[Check]:  # noqa: ARG001 - it is a matter of Python alone
@@ -256,9 +284,15 @@ def check_web(settings: Settings) -> Iterator[Check]:
         )
         return
     ready = bool(status["ready"])
-    found = f"ready at {url}" if ready else f"not ready at {url}: {json.dumps(status)}"
+    found = f"ready at {url}" if ready else f"not ready at {url}: {_away_in(status)}"
     yield Check(what="web process", state="ok" if ready else "problem", found=found)
     yield from _check_clock(answer, asked_at)
+
+
+def _away_in(status: dict[str, Any]) -> str:
+    """Put what `/readyz` says is away into words."""
+    reasons = status.get("reasons") or {}
+    return "; ".join(f"{part} is away ({reason})" for part, reason in reasons.items()) or json.dumps(status)
 
 
 def _check_clock(answer: httpx.Response, asked_at: float) -> Iterator[Check]:
@@ -329,8 +363,10 @@ def check_prefect(settings: Settings) -> Iterator[Check]:  # noqa: ARG001 - Pref
         yield Check(
             what="Prefect server",
             state="problem",
-            found=f"nothing answers at {place.api_url}" + (f"; the port is taken by {holder}" if holder else ""),
-            mend="stop that process, or set PREFECT_SERVER_API_PORT" if holder else "start it: `transcriber up`",
+            found=f"{part_troubles.prefect_away()} ({place.api_url}" + (f"; {holder} has the port)" if holder else ")"),
+            mend="it hangs, or the port is another process's: end that, then start `transcriber up`"
+            if holder
+            else "start it: `transcriber up`",
         )
         return
     yield Check(what="Prefect server", state="ok", found=f"answers at {place.api_url}")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import signal
@@ -10,11 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import get_client
 
 from flows.platform import deploy
+from flows.platform.prefect_address import LOOPBACK, PrefectAddress
 from flows.platform.service import announce_ready
 from flows.worker.child_main import keep_logs
 from flows.worker.warm_worker import WarmWorker
@@ -33,8 +36,13 @@ STOP_WITHIN_S = 4.5
 
 @contextlib.contextmanager
 def own_name(pool: str, device: str) -> Iterator[str]:
-    """Lock the first free worker name, so that a restart gets it back."""
+    """Lock the first free worker name, so that a restart gets it back.
+
+    Names differ on one Prefect server alone: a platform beside this one must not leave a number of its own free.
+    """
     folder = Path(tempfile.gettempdir(), f"whisper-transcriber-workers-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder /= _mark_of(PrefectAddress.from_environment().api_url)
     folder.mkdir(mode=0o700, exist_ok=True)
     base, number = default_name(pool, device), 1
     while True:
@@ -49,6 +57,16 @@ def own_name(pool: str, device: str) -> Iterator[str]:
         with lock:
             yield name
         return
+
+
+def _mark_of(api_url: str) -> str:
+    """Return what stands for a Prefect server in a path.
+
+    It is the same under each name of this machine.
+    """
+    place = urlsplit(api_url)
+    host = "localhost" if place.hostname in LOOPBACK else place.hostname
+    return hashlib.sha256(f"{host}:{place.port}".encode()).hexdigest()[:12]
 
 
 async def _serve(worker: WarmWorker, *, alone: bool) -> None:

@@ -24,6 +24,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.datasets.dataset_schema import DATASETS, Dataset
 from storage.domain.records import from_json
+from storage.domain.translation import marked
 from storage.ledger.database_file import scratch
 from storage.media import sandbox
 
@@ -36,7 +37,14 @@ OVERHEAD_BYTES = 1536 << 20
 THREADS = 2
 PR_SET_PDEATHSIG = 1
 LARGEST_NUMBER = 2**53
-REFUSED, TOO_LARGE = "refused", "memory"
+REFUSED, VALUES, TOO_LARGE = "refused", "values", "memory"
+TOO_LONG = marked("it is longer than {most} characters")
+EMPTY = marked("it is empty")
+SEVERAL = marked("these are {count} statements; run one at a time")
+PIVOT = marked("PIVOT reads its columns by a statement of its own; name them, as in ON model IN ('base', 'small')")
+NO_SELECT = marked("only SELECT may run, and this is {kind}")
+TOO_WIDE = marked("it has {columns} columns; at most {most} are shown")
+"""Reasons are put into the reader's language by the process that asked; DuckDB's own words are English."""
 LOCK = (
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL lock_configuration = true",
@@ -60,6 +68,14 @@ class QueryOrder:
     max_rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueryRefusal:
+    """Why a statement may not run: a text and the values of its places."""
+
+    text: str
+    values: dict[str, Any]
+
+
 def main() -> int:
     """Read the order, run the query, and write its answer."""
     parent = os.getppid()
@@ -77,7 +93,11 @@ def main() -> int:
     except (duckdb.OutOfMemoryException, MemoryError):
         answer = {TOO_LARGE: True}
     except duckdb.Error as error:
-        answer = {TOO_LARGE: True} if "bad_alloc" in str(error) else {REFUSED: str(error).strip()[:2000]}
+        answer = (
+            {TOO_LARGE: True}
+            if "bad_alloc" in str(error)
+            else {REFUSED: "{reason}", VALUES: {"reason": str(error).strip()[:2000]}}
+        )
     sys.stdout.write(json.dumps(answer))
     return 0
 
@@ -92,25 +112,25 @@ def answer_of(order: QueryOrder) -> dict[str, Any]:
     }
     with scratch(config) as con:
         if (problem := refusal(con, order.statement)) is not None:
-            return {REFUSED: problem}
+            return {REFUSED: problem.text, VALUES: problem.values}
         _prepare(con, order.paths)
         return _result(con.execute(order.statement), order.max_rows)
 
 
-def refusal(con: DuckDBPyConnection, statement: str) -> str | None:
+def refusal(con: DuckDBPyConnection, statement: str) -> QueryRefusal | None:
     """Return why a statement may not run, or None if it only reads."""
     if len(statement) > MAX_STATEMENT_CHARS:
-        return f"it is longer than {MAX_STATEMENT_CHARS} characters"
+        return QueryRefusal(TOO_LONG, {"most": MAX_STATEMENT_CHARS})
     try:
         found = con.extract_statements(statement)
     except duckdb.Error as error:
-        return str(error).strip()[:2000]
+        return QueryRefusal("{reason}", {"reason": str(error).strip()[:2000]})
     if len(found) != 1:
-        return "it is empty" if not found else f"these are {len(found)} statements; run one at a time"
+        return QueryRefusal(SEVERAL, {"count": len(found)}) if found else QueryRefusal(EMPTY, {})
     if found[0].type == duckdb.StatementType.MULTI:
-        return "PIVOT reads its columns by a statement of its own; name them, as in ON model IN ('base', 'small')"
+        return QueryRefusal(PIVOT, {})
     if found[0].type != duckdb.StatementType.SELECT:
-        return f"only SELECT may run, and this is {found[0].type.name}"
+        return QueryRefusal(NO_SELECT, {"kind": found[0].type.name})
     return None
 
 
@@ -137,7 +157,7 @@ def _result(found: DuckDBPyConnection, max_rows: int) -> dict[str, Any]:
     """Return the first rows, as many as may be shown."""
     columns = [{"name": str(one[0]), "type": str(one[1])} for one in found.description or ()]
     if len(columns) > MAX_COLUMNS:
-        return {REFUSED: f"it has {len(columns)} columns; at most {MAX_COLUMNS} are shown"}
+        return {REFUSED: TOO_WIDE, VALUES: {"columns": len(columns), "most": MAX_COLUMNS}}
     rows: list[list[Any]] = []
     size, cut = 0, False
     while (row := found.fetchone()) is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from storage.datasets import query_process
-from storage.datasets.query_process import MAX_ANSWER_BYTES, REFUSED, TOO_LARGE, QueryOrder
+from storage.datasets.query_process import MAX_ANSWER_BYTES, REFUSED, TOO_LARGE, VALUES, QueryOrder
 from storage.domain.errors import QueriesBusy, QueryRefused, QueryStopped
 from storage.domain.records import to_json
 from storage.domain.translation import gettext as _
@@ -119,7 +119,7 @@ def _told(output: bytes, status: int, *, memory_mb: int, seconds: float) -> Quer
     if TOO_LARGE in answer:
         raise QueryStopped(_("needed more than {memory} MiB of memory", memory=memory_mb))
     if REFUSED in answer:
-        raise QueryRefused(str(answer[REFUSED]))
+        raise QueryRefused(_(answer[REFUSED], **answer[VALUES]))
     return QueryResult(
         columns=tuple(ResultColumn(name=str(one["name"]), type=str(one["type"])) for one in answer["columns"]),
         rows=tuple(tuple(row) for row in answer["rows"]),

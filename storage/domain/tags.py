@@ -9,6 +9,8 @@ from storage.domain.errors import BadRequest
 MAX_TAGS = 20
 MAX_TAG_CHARS = 40
 SEPARATOR = ","
+FOLDER = "/"
+"""Between a folder and what is in it: a recording with the tag `board/2026` is in the folder `board`, too."""
 JOINERS = "\u200c\u200d"
 JOINERS_TO_DROP = re.compile(
     rf"(?<![\u0590-\U0001faff])[{JOINERS}]+|[{JOINERS}]+(?![\u0590-\U0001faff])|(?<=[{JOINERS}])[{JOINERS}]"
@@ -19,12 +21,19 @@ JOINERS_TO_DROP = re.compile(
 def clean_tag(tag: str) -> str:
     """Return a tag as it is stored, or an empty text if nothing is left.
 
-    It is in lower case, without a leading `#`, commas and needless spaces. Zero-width joiners stay where a script needs
-    them, and are dropped elsewhere, so that two tags that look the same are the same.
+    It is in lower case, without a leading `#`, commas, needless spaces and needless slashes. Zero-width joiners stay
+    where a script needs them, and are dropped elsewhere, so that two tags that look the same are the same.
     """
     joined = JOINERS_TO_DROP.sub("", unicodedata.normalize("NFC", tag))
     printable = (char if char.isprintable() or char in JOINERS else " " for char in joined)
-    return " ".join("".join(printable).replace(SEPARATOR, " ").lower().split()).lstrip("# ")
+    tag = " ".join("".join(printable).replace(SEPARATOR, " ").lower().split()).lstrip("# ")
+    return FOLDER.join(part for one in tag.split(FOLDER) if (part := one.strip()))
+
+
+def with_folders(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags and their folders, in order of the alphabet: `a/b` is in `a`."""
+    paths = [tag.split(FOLDER) for tag in tags]
+    return tuple(sorted({FOLDER.join(path[:depth]) for path in paths for depth in range(1, len(path) + 1)}))
 
 
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from storage.domain.errors import AlreadyStored, NotStored, StorageFull, StorageUnreachable
+from storage.domain.translation import marked
 from storage.files.stored_stream import stream
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 """Errors of file systems without hard links."""
 COPY_BYTES = 1 << 20
+GONE, NOT_MOUNTED = marked("the folder is gone"), marked("its disk is not mounted")
 TEMP_MARK = ".part-"
 
 
@@ -27,6 +29,22 @@ class Folder:
     def __init__(self, path: Path, *, umask: int | None = None) -> None:
         """Files are private, or as a umask says; so are new folders."""
         self.path, self._umask = path.absolute(), umask
+        self._device: int | None = None
+
+    def _require_root(self) -> None:
+        """Refuse a root that was here and has gone.
+
+        It must not look like one without files. Of a disk that was unmounted, the empty folder is left.
+        """
+        try:
+            device = self.path.stat().st_dev
+        except FileNotFoundError:
+            if self._device is None:
+                return  # it is created at the first write
+            raise StorageUnreachable(str(self.path), GONE) from None
+        if self._device not in {None, device} and not any(self.path.iterdir()):
+            raise StorageUnreachable(str(self.path), NOT_MOUNTED)
+        self._device = device
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Store the chunks atomically."""
@@ -56,12 +74,14 @@ class Folder:
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""
         with _mapped(name):
+            self._require_root()
             return stream((self.path / name).open("rb"), partial(_mapped, name))
 
     def size(self, name: str) -> int | None:
         """Return the size in bytes, or None if there is no such file."""
         try:
             with _mapped(name):
+                self._require_root()
                 path = self.path / name
                 return path.stat().st_size if path.is_file() else None
         except NotStored:
@@ -69,6 +89,7 @@ class Folder:
 
     def delete(self, name: str) -> None:
         """Delete one file, if it exists."""
+        self._require_root()
         with suppress(NotStored), _mapped(name):
             (self.path / name).unlink()
 
@@ -79,6 +100,7 @@ class Folder:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names below a folder, without incomplete files."""
+        self._require_root()
         try:
             with os.scandir(self.path / prefix) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -117,6 +139,7 @@ class Folder:
     def _replacing(self, name: str, place: Callable[[str, Path], None] = os.replace) -> Iterator[BinaryIO]:
         target = self.path / name
         with _mapped(name, writing=True):
+            self._require_root()
             made = [] if self._umask is None else _missing_folders(target.parent)
             handle, temp = _temp_beside(target)
             try:
@@ -137,6 +160,7 @@ class Folder:
         target = self.path / name
         source.stat()  # a missing source is not a storage error
         with _mapped(name, writing=True):
+            self._require_root()
             target.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file:
                 os.fsync(file.fileno())

@@ -16,7 +16,9 @@ from storage.jobs.annotations import metadata
 from storage.ledger import audit
 
 GET = "SELECT * FROM job_rows WHERE id = $id"
-HAS_TAG = " AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ',')) "
+HAS_TAG = """
+  AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ',') OR contains(',' || tags, ',' || $tag || '/'))
+"""
 FINISH = """
 UPDATE jobs SET state = $state, detail = $detail, error = $error, error_code = $error_code, version = version + 1,
     updated_at = $now, finished_at = $now, parts = 0

@@ -14,6 +14,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from storage.domain.records import Job, JobState
+from storage.domain.tags import with_folders
 from storage.jobs import job_rows
 from storage.jobs.annotations import tagging
 
@@ -156,7 +157,7 @@ def choices(con: DuckDBPyConnection, owner_id: str | None = None) -> FilterChoic
     return FilterChoices(
         languages=tuple(one for one in languages or () if one),
         models=tuple(one for one in models or () if one),
-        tags=tagging.used(con, owner_id),
+        tags=with_folders(tagging.used(con, owner_id)),
     )
 
 

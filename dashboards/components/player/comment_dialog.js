@@ -8,6 +8,7 @@
  */
 import { find, make } from "../shared/dom.js";
 import { clock, fill } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { quietButton } from "./buttons.js";
 import { CommentThread, isWriting, writingForm } from "./comment_thread.js";
 
@@ -75,7 +76,7 @@ export class CommentDialog {
   #show(title, ...parts) {
     const heading = make("h2", { id: "wt-commenting" }, title);
     this.dialog.setAttribute("aria-labelledby", heading.id);
-    this.dialog.replaceChildren(heading, ...parts);
+    redraw(this.dialog, heading, ...parts);
     if (!this.dialog.open) this.dialog.showModal();
   }
 }

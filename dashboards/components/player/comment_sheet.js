@@ -7,6 +7,7 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { fill, instant } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { momentButton, sureButton } from "./buttons.js";
 import { CommentThread, isWriting } from "./comment_thread.js";
 import { COLOURS } from "./passage.js";
@@ -52,16 +53,17 @@ export class CommentSheet {
     /** @type {HTMLElement[]} */
     const parts = [passages.openComments.length ? list(passages.openComments) : this.#empty(words.none)];
     if (resolved.length) {
-      const wasOpen = this.place.querySelector("details")?.open ?? false;
       const summary = make("summary", {}, fill(words.resolved, { all: resolved.length }));
-      parts.push(make("details", { className: "more", open: wasOpen }, summary, list(resolved)));
+      const details = make("details", { className: "more" }, summary, list(resolved));
+      details.dataset.of = "resolved";
+      parts.push(details);
     }
     if (this.player.data.may_comment) {
       const button = make("button", { type: "button", className: "button small", onclick: () => passages.comment() }, words.comment_line);
       parts.push(make("p", {}, button));
     }
     parts.push(make("h2", {}, words.highlights), ...this.#highlights());
-    this.place.replaceChildren(...parts);
+    redraw(this.place, ...parts);
   }
 
   /** @param {string} words */
@@ -89,6 +91,7 @@ export class CommentSheet {
     const name = make("span", { className: "small muted" }, `${words.colours[one.colour]} · ${one.made_by} · ${instant(one.made_at)}`);
     const quote = make("span", {}, make("span", { className: "said" }, make("mark", { className: one.colour }, one.quote)), name);
     const row = make("li", { className: "row" }, momentButton(player, one.start_s, this.reach), quote);
+    row.dataset.of = one.id;
     if (!one.may_change) return row;
     const path = `/highlights/${one.id}`;
     const options = COLOURS.map((colour) => make("option", { value: colour, selected: colour === one.colour }, words.colours[colour]));

@@ -31,7 +31,9 @@ export class CommentThread {
     const about = comment.resolved_at ? [make("p", { className: "small muted" }, fill(words.resolved_by, { by: comment.resolved_by ?? "" }))] : [];
     const quote = make("blockquote", {}, comment.quote);
     const head = make("div", { className: "threadhead" }, momentButton(this.player, comment.start_s, this.reach), quote);
-    return make("li", { className: "thread" }, head, ...said, ...about, acts);
+    const thread = make("li", { className: "thread" }, head, ...said, ...about, acts);
+    thread.dataset.of = `thread-${comment.id}`;
+    return thread;
   }
 
   /**
@@ -59,6 +61,7 @@ export class CommentThread {
         form.remove();
         button.hidden = false;
         button.focus();
+        this.passages.redraw();
       },
     });
     return form;
@@ -71,6 +74,7 @@ export class CommentThread {
     const text = make("p", { className: one.text ? "said" : "said muted" }, one.text || words.gone);
     const about = make("div", { className: "about small muted" }, make("span", {}, when));
     const element = make("div", { className: "saying" }, text, about);
+    element.dataset.of = one.id;
     if (one.mine) about.append(quietButton(words.change, () => element.replaceWith(this.#changeForm(one, element))));
     if (one.may_remove) about.append(sureButton(words.remove, this.player.text.sure_of_it, () => this.passages.send(`/comments/${one.id}`, "DELETE")));
     return element;
@@ -83,7 +87,11 @@ export class CommentThread {
   #changeForm(one, before) {
     const form = writingForm(this.words.write, this.words.save, this.words.cancel, {
       send: (text) => this.passages.send(`/comments/${one.id}`, "PUT", { text }),
-      cancel: () => form.replaceWith(before),
+      cancel: () => {
+        form.replaceWith(before);
+        before.querySelector("button")?.focus();
+        this.passages.redraw();
+      },
       text: one.text,
     });
     return form;
@@ -125,10 +133,10 @@ export function writingForm(label, send, cancel, acts) {
 }
 
 /**
- * Whether somebody writes in one of these forms, which are then left alone.
+ * Whether somebody writes, or is about to, in one of these forms, which are then left alone.
  *
  * @param {Element} root
  */
 export function isWriting(root) {
-  return [...root.querySelectorAll("textarea")].some((area) => area.value.trim() && !area.dataset.sent);
+  return [...root.querySelectorAll("textarea")].some((area) => !area.dataset.sent && (area.value.trim() || area.matches(":focus")));
 }

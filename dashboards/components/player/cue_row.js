@@ -6,7 +6,7 @@
  * @import { Edge } from "./cue_pins.js"
  */
 import { make } from "../shared/dom.js";
-import { clock, fill } from "../shared/format.js";
+import { clock, decimal, fill } from "../shared/format.js";
 import { brokenIntoLines, charsPerSecond, isTooFast, warningsOf } from "./cues.js";
 import { caretIn, oneLine } from "./line.js";
 import { NUDGE_S } from "./cue_timeline.js";
@@ -45,7 +45,7 @@ export function rowOf(list, cue, at) {
 export function showFacts(list, row, cue) {
   const { data, text } = list.player;
   const speed = make("span", { className: isTooFast(cue, data.limits) ? "bad" : "" }, `${charsPerSecond(cue).toFixed(0)} ${text.cps}`);
-  row.querySelector(".facts")?.replaceChildren(`${(cue.end - cue.start).toFixed(1)} s · `, speed);
+  row.querySelector(".facts")?.replaceChildren(`${decimal(cue.end - cue.start, 1)} s · `, speed);
   const moment = row.querySelector(".moment");
   if (moment) moment.textContent = clock(cue.start, true);
   const chips = warningsOf(cue, data.limits, text.warnings).map((words) => make("span", { className: "chip" }, words));

@@ -12,6 +12,7 @@
 import { closest, make, messageOf } from "../shared/dom.js";
 import { clock, fill, instant } from "../shared/format.js";
 import { guardPage } from "../shared/page_guard.js";
+import { redraw } from "../shared/redraw.js";
 import { DraftStore } from "./drafts.js";
 import { EditHistory } from "./edit_history.js";
 import { ApiError } from "./job_api.js";
@@ -268,10 +269,8 @@ export class Editor {
      */
     const button = (name, act, ready, extra = "") =>
       make("button", { type: "button", className: `button small ${name}${extra}`, disabled: !ready, onclick: act }, text.save[name]);
-    this.bar.replaceChildren(
-      make("span", { className: "small" }, make("span", { className: edits ? "dot" : "" }), said),
-      make("span", { className: "gap" }),
-      ...this.speakers.legend(),
+    const told = make("span", { className: "small" }, make("span", { className: edits ? "dot" : "" }), said);
+    redraw(this.bar, told, make("span", { className: "gap" }), ...this.speakers.legend(),
       button("undo", () => this.undo(), this.#history.canUndo),
       button("redo", () => this.redo(), this.#history.canRedo),
       button("discard", () => this.#askDiscard(), edits > 0),

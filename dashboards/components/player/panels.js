@@ -8,6 +8,7 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { clock, decimal, fill, instant } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { momentButton, quietButton, sureButton } from "./buttons.js";
 import { wordDiff } from "./word_diff.js";
 
@@ -73,10 +74,10 @@ export class Panels {
       parts.splice(0, 1, make("p", { className: "small muted" }, text.review_lead), make("ol", { className: "rows" }, ...rows));
     }
     const twice = fill(reheard.length === 1 ? text.reheard_one : text.reheard, { all: reheard.length });
-    if (reheard.length) parts.push(this.#details(twice, reheard.map((one) => this.#redecoding(one))));
+    if (reheard.length) parts.push(this.#details("reheard", twice, reheard.map((one) => this.#redecoding(one))));
     const joined = fill(seams.length === 1 ? text.seams_one : text.seams, { all: seams.length });
-    if (seams.length) parts.push(this.#details(joined, seams.map((one) => this.#seam(one))));
-    this.sheet("review").replaceChildren(...parts);
+    if (seams.length) parts.push(this.#details("seams", joined, seams.map((one) => this.#seam(one))));
+    redraw(this.sheet("review"), ...parts);
   }
 
   /** @param {FindingRow} finding */
@@ -99,11 +100,14 @@ export class Panels {
   }
 
   /**
+   * @param {string} name
    * @param {string} title
    * @param {HTMLElement[]} rows
    */
-  #details(title, rows) {
-    return make("details", { className: "more" }, make("summary", {}, title), make("ol", { className: "rows" }, ...rows));
+  #details(name, title, rows) {
+    const details = make("details", { className: "more" }, make("summary", {}, title), make("ol", { className: "rows" }, ...rows));
+    details.dataset.of = name;
+    return details;
   }
 
   /** @param {StoredRedecoding} one */
@@ -141,7 +145,7 @@ export class Panels {
     const parts = [found.length ? list : make("p", { className: "empty muted" }, this.text.no_notes)];
     if (this.player.data.may_edit) parts.push(this.#noteForm());
     this.#isWriting = false;
-    this.sheet("notes").replaceChildren(...parts);
+    redraw(this.sheet("notes"), ...parts);
   }
 
   /** @param {Note} note */
@@ -150,6 +154,7 @@ export class Panels {
     const moment = typeof note.at_s === "number" ? this.#moment(note.at_s) : make("span", { className: "moment muted" }, "—");
     const words = make("span", {}, make("span", { className: "said" }, note.text), make("span", { className: "small muted" }, about));
     const row = make("li", { className: "row" }, moment, words);
+    row.dataset.of = note.id;
     if (!this.player.data.may_edit) return row;
     const change = quietButton(this.text.change, () => row.replaceWith(this.#noteForm(note)));
     const remove = sureButton(this.text.remove, this.text.sure_of_it, () => this.#send(`/notes/${note.id}`, "DELETE"));
@@ -162,6 +167,12 @@ export class Panels {
     const { text } = this;
     const area = make("textarea", { rows: 3, value: note?.text ?? "", placeholder: text.note, ariaLabel: text.note });
     area.oninput = () => {
+      this.#isWriting = area.value.trim() !== "";
+    };
+    area.onfocus = () => {
+      this.#isWriting = true;
+    };
+    area.onblur = () => {
       this.#isWriting = area.value.trim() !== "";
     };
     const moment = make("input", { type: "checkbox", checked: note ? typeof note.at_s === "number" : true });
@@ -211,7 +222,7 @@ export class Panels {
     }
     const rows = found.map((version) => this.#version(version, found[0]));
     const lead = make("p", { className: "small muted" }, found.length > 1 ? this.text.versions_lead : this.text.one_version);
-    this.sheet("versions").replaceChildren(lead, make("ol", { className: "rows" }, ...rows));
+    redraw(this.sheet("versions"), lead, make("ol", { className: "rows" }, ...rows));
   }
 
   /**
@@ -226,6 +237,7 @@ export class Panels {
     const mark = version === current ? [make("span", { className: "pill completed" }, text.current), " "] : [];
     const number = make("b", { className: "moment number" }, String(version.version));
     const row = make("li", { className: "row version" }, number, make("span", {}, ...mark, about));
+    row.dataset.of = `version-${version.version}`;
     const acts = make("span", { className: "acts" });
     if (version.version > 1) {
       const see = quietButton(text.see_changes, () => this.#changes(row, version, see));

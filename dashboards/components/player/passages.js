@@ -59,6 +59,11 @@ export class Passages {
   #changed() {
     this.player.tabs.badge("comments", this.openComments.length);
     this.paint();
+    this.redraw();
+  }
+
+  /** Show in sheet and dialog what there is now, unless somebody writes there. */
+  redraw() {
     this.sheet.refresh();
     this.dialog.refresh();
   }

@@ -6,7 +6,8 @@
  * @import { Player } from "./player.js"
  */
 import { make, messageOf } from "../shared/dom.js";
-import { fill, instant } from "../shared/format.js";
+import { fill, instant, locale } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { momentButton } from "./buttons.js";
 
 const AGAIN_MS = 2000;
@@ -49,7 +50,7 @@ export class SummarySheet {
     if (summary) parts.push(...this.#summary(summary));
     else if (!running && !problem && !offer) parts.push(make("p", { className: "empty muted" }, words.none));
     if (offer && !running) parts.push(this.#offer(offer, Boolean(summary)));
-    this.place.replaceChildren(...parts);
+    redraw(this.place, ...parts);
   }
 
   /** @param {StoredSummary} summary */
@@ -92,7 +93,7 @@ export class SummarySheet {
       }
     };
     const lines = [
-      fill(words.what, { version: offer.version, chars: offer.chars.toLocaleString("en-GB"), parts }),
+      fill(words.what, { version: offer.version, chars: offer.chars.toLocaleString(locale()), parts }),
       fill(words.where, { url: offer.url }),
       fill(words.not_sent, { host: offer.host }),
     ];

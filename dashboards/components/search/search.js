@@ -5,6 +5,7 @@
  * @import { Mounted } from "../shared/mounted.js"
  */
 import { find, isTyping, make, opensElsewhere } from "../shared/dom.js";
+import { redraw } from "../shared/redraw.js";
 import { sitePath } from "../shared/site_path.js";
 
 const AGAIN_MS = 2000;
@@ -121,7 +122,8 @@ export default function mountSearch({ data, parentElement, setTriggerValue }) {
       };
       return made;
     };
-    nav.replaceChildren(
+    redraw(
+      nav,
       button(text.before, data.page - 1, data.page > 1),
       make("span", { className: "muted small number" }, data.place),
       button(text.after, data.page + 1, data.page < data.pages),

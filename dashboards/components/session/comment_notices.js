@@ -7,6 +7,7 @@
  */
 import { fill } from "../shared/format.js";
 import { sitePath } from "../shared/site_path.js";
+import { shortened } from "./notices.js";
 
 const TOLD = "wt-told-comments";
 const FIRST_MS = 3000;
@@ -51,7 +52,7 @@ export class CommentNotices {
   /** @param {UnseenComment} comment */
   #show({ job_id, name, made_by, text }) {
     const cut = text.length > MOST_CHARS ? `${text.slice(0, MOST_CHARS - 1)}…` : text;
-    this.notices.show("commented", fill(this.data.text.commented, { by: made_by, name, text: cut }), job_id, () => {
+    this.notices.show("commented", fill(this.data.text.commented, { by: made_by, name: shortened(name), text: cut }), job_id, () => {
       fetch(sitePath(`/api/v1/jobs/${job_id}/comments/seen`), { method: "POST" }).catch(() => null);
     });
   }

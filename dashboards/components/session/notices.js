@@ -11,8 +11,16 @@ import { fill } from "../shared/format.js";
 import { sitePath } from "../shared/site_path.js";
 
 const MOST = 4;
+const MOST_NAME_CHARS = 40;
 const SHOWN_MS = 12_000;
 const NEWS_MS = 60_000;
+
+/**
+ * Return a name that leaves room for what is said about it.
+ *
+ * @param {string} name
+ */
+export const shortened = (name) => (name.length > MOST_NAME_CHARS ? `${name.slice(0, MOST_NAME_CHARS - 1).trimEnd()}…` : name);
 
 export class FinishedNotices {
   /**
@@ -38,7 +46,7 @@ export class FinishedNotices {
     if (!job?.finished_at || Date.now() - Date.parse(job.finished_at) > NEWS_MS) return;
     if (sessionStorage.getItem(mark)) return; // the same news again, while this answer was on its way
     sessionStorage.setItem(mark, "1");
-    this.show(job.state, fill(this.data.text[job.state], { name: job.name }), job.id);
+    this.show(job.state, fill(this.data.text[job.state], { name: shortened(job.name) }), job.id);
   }
 
   /**

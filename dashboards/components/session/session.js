@@ -11,6 +11,7 @@
 import { find } from "../shared/dom.js";
 import { CONNECTION, listen } from "../shared/event_hub.js";
 import { clock, fill } from "../shared/format.js";
+import { leavePage } from "../shared/leave_page.js";
 import { sitePath } from "../shared/site_path.js";
 import { CommentNotices } from "./comment_notices.js";
 import { FinishedNotices } from "./notices.js";
@@ -127,6 +128,11 @@ class SessionWatch {
     if (!this.#ends.signal.aborted) this.#timer = window.setTimeout(() => this.#check(), pause_ms);
   }
 
+  /** Whether the session has ended by the clock, which the server need not say. */
+  #isOver() {
+    return this.#deadline > 0 && Date.now() > this.#deadline;
+  }
+
   async #check() {
     clearTimeout(this.#timer);
     this.#checkedAt = Date.now();
@@ -136,7 +142,7 @@ class SessionWatch {
       await fetch(sitePath("/auth/session/stay"), { method: "POST" }).catch(() => null);
     }
     const answer = await fetch(sitePath("/auth/session"), { headers: { Accept: "application/json" } }).catch(() => null);
-    if (answer?.status === 401) return location.reload();
+    if (answer?.status === 401 || (!answer && this.#isOver())) return leavePage();
     /** @type {SessionLeft | null} */
     const left = answer?.ok ? await answer.json() : null;
     this.#left = left;

@@ -9,6 +9,7 @@
 const LONGEST_S = 3600; // setTimeout takes 24 days at most
 const SHORTEST_S = 5;
 const WARNED_S = 10;
+const AFTER_END_S = 0.5;
 
 /** @param {SessionLeft} left */
 export function secondsLeft(left) {
@@ -28,6 +29,6 @@ export function endsByIdling(left) {
  */
 export function nextCheck_s(left, warn_s) {
   const seconds = secondsLeft(left);
-  if (seconds <= warn_s) return WARNED_S;
+  if (seconds <= warn_s) return Math.min(WARNED_S, Math.max(0, seconds) + AFTER_END_S);
   return Math.max(SHORTEST_S, Math.min(seconds - warn_s, seconds / 2, LONGEST_S));
 }

@@ -6,6 +6,7 @@
  *
  * @typedef {"open" | "lost" | "no_websocket"} Connection
  */
+import { leavePage } from "./leave_page.js";
 import { sitePath } from "./site_path.js";
 
 const FIRST_WAIT_MS = 500;
@@ -90,7 +91,7 @@ function connect(everybody, eventsSeen) {
       }
     };
     socket.onclose = (closed) => {
-      if (closed.code === SESSION_OVER) return location.reload();
+      if (closed.code === SESSION_OVER) return leavePage();
       tellIfLost();
       tellIfBlocked();
       setTimeout(open, wait_ms * (0.75 + Math.random() / 2));

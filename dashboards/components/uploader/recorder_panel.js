@@ -6,6 +6,7 @@
  */
 import { differs, find } from "../shared/dom.js";
 import { clock, fileStamp, fill } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { RECORDER_CHANGED, UPLOADS_CHANGED } from "../shared/tab.js";
 import { newRow, quietButton } from "./upload_row.js";
 import { entries, fileOf, forget } from "./unsent_store.js";
@@ -117,5 +118,5 @@ async function drawUnsent(view, recorder) {
     );
     return row.li;
   });
-  find(section, "ul").replaceChildren(...rows);
+  redraw(find(section, "ul"), ...rows);
 }

@@ -9,6 +9,7 @@
  */
 import { differs, find, make } from "../shared/dom.js";
 import { bytes, duration, fill, locale } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { headerlessForm } from "./headerless_form.js";
 import { speedOf } from "./upload.js";
 
@@ -76,7 +77,7 @@ export function drawUpload(row, upload, view) {
   if (differs(row.asked, isAsked)) row.asked.replaceChildren(...(isAsked ? [formFor(upload, view)] : []));
   row.known.hidden = upload.state !== "known";
   if (upload.state === "known") row.known.textContent = knownWords(upload, text);
-  if (differs(row.acts, [upload.state, upload.job])) row.acts.replaceChildren(...actsOf(upload, view));
+  if (differs(row.acts, [upload.state, upload.job])) redraw(row.acts, ...actsOf(upload, view));
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 import { differs, find } from "../shared/dom.js";
 import { bytes, fill } from "../shared/format.js";
+import { redraw } from "../shared/redraw.js";
 import { UPLOADS_CHANGED, tab } from "../shared/tab.js";
 import { filesOf } from "./dropped_files.js";
 import { Recorder } from "./recorder.js";
@@ -268,6 +269,6 @@ export class View {
       );
       return row.li;
     });
-    find(section, "ul").replaceChildren(...rows);
+    redraw(find(section, "ul"), ...rows);
   }
 }

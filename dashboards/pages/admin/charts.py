@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from storage.domain.translation import number
+
 CLOCK = "%H:%M"
 COLORS = ("#2f8f7b", "#c4473e", "#3f7fc1")
 
@@ -23,17 +25,22 @@ def over_time(
 
     Bars stand for an hour each, and on each other. `key` names the chart's place.
     """
-    values = [{"at": _local(row[at]), "name": name, "value": row[name]} for row in rows for name in names]
+    values = [
+        {"at": _local(row[at]), "name": name, "value": row[name], "told": _told(row[at], name, row[name])}
+        for row in rows
+        for name in names
+    ]
     x: dict[str, Any] = {"field": "at", "type": "temporal", "axis": {"format": CLOCK, "title": None, "grid": False}}
     if mark == "bar":
         x |= {"timeUnit": "yearmonthdatehours"}
     names_of = {"field": "name", "type": "nominal", "sort": None, "title": None}
     spec = {
-        "mark": {"type": mark, "tooltip": True},
+        "mark": {"type": mark} | ({"point": "transparent"} if mark == "line" else {}),
         "height": height,
         "encoding": {
             "x": x,
             "y": {"field": "value", "type": "quantitative", "title": None},
+            "tooltip": {"field": "told", "type": "nominal"},
             "color": names_of
             | {
                 "scale": {"domain": list(names), "range": list(COLORS[: len(names)])},
@@ -43,6 +50,11 @@ def over_time(
     }
     with st.container(key=f"chart-{key}"):
         st.vega_lite_chart(values, spec, height=height)
+
+
+def _told(at: datetime, name: str, value: float) -> str:
+    """Say one value in the reader's language; a chart's own tip would name the fields."""
+    return f"{at:%H:%M} · {name}: {number(round(value, 1), ',g')}"
 
 
 def _local(at: datetime) -> str:

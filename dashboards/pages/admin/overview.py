@@ -6,7 +6,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboards import strings
-from dashboards.pages import registry, viewer, worker_notice
+from dashboards.pages import platform_notice, registry, viewer
 from dashboards.pages.admin import charts
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
@@ -30,7 +30,7 @@ def overview() -> None:
     me = viewer.required_admin()
     now = utc_now()
     hours = db.look(facts.hours, now=now)
-    worker_notice.show(me)
+    platform_notice.show(me)
     _now()
     _day(hours)
     left, right = st.columns(2, gap="large")

@@ -22,18 +22,22 @@ from dashboards.strings import upkeep_texts
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.records import JobState
+from storage.domain.translation import gettext as _
+from storage.remote.part_troubles import AWAY, PlatformPart
 from storage.remote.worker_troubles import troubles
 
 EVERY_S = 10.0
 PARTS_EVERY_S = 2.5
 POINTS = 360
+Told = str | tuple[str, float | None]
+"""What is said of a part, with how long its answer took if somebody else asked."""
 
 
 @st.fragment(run_every=PARTS_EVERY_S)
 def parts() -> None:
     """Show whether each part answers, and how quickly."""
     viewer.required_admin()
-    checks: list[tuple[str, Callable[[], str]]] = [
+    checks: list[tuple[str, Callable[[], Told]]] = [
         (words.LEDGER, _ledger),
         (words.STORAGE, _storage),
         (words.PREFECT, _prefect),
@@ -57,7 +61,7 @@ def parts() -> None:
     st.caption(" · ".join(facts))
 
 
-def _part(name: str, look: Callable[[], str]) -> None:
+def _part(name: str, look: Callable[[], Told]) -> None:
     began = time.perf_counter()
     try:
         told = look()
@@ -68,7 +72,17 @@ def _part(name: str, look: Callable[[], str]) -> None:
         return
     st.markdown(f"**{name}**")
     st.badge(words.ANSWERS, icon=":material/check:", color="green")
-    st.caption(f"{told} · {1000 * (time.perf_counter() - began):.0f} ms")
+    said, took_s = told if isinstance(told, tuple) else (told, time.perf_counter() - began)
+    st.caption(said if took_s is None else f"{said} · {1000 * took_s:.0f} ms")
+
+
+def _require(part: PlatformPart) -> None:
+    """Refuse to ask a part that the last look found away.
+
+    It may hang, and the page with it.
+    """
+    if (reason := context.current().parts.reason(part)) is not None:
+        raise PartAway(part, reason)
 
 
 def _ledger() -> str:
@@ -77,13 +91,16 @@ def _ledger() -> str:
     return words.ledger(formatting.size(ledger.path.stat().st_size), formatting.size(ledger.wal_bytes()))
 
 
-def _storage() -> str:
-    context.files().exists("jobs/probe.json")
+def _storage() -> Told:
+    """Tell what the last look found: storage that hangs would hold up the page."""
+    _require(PlatformPart.STORAGE)
     url = context.settings().storage.root_url
-    return viewer.plain(url if "://" in url else words.FOLDER)
+    look = context.current().parts.looks.get(PlatformPart.STORAGE)
+    return viewer.plain(url if "://" in url else words.FOLDER), look.took_s if look else None
 
 
 def _prefect() -> str:
+    _require(PlatformPart.PREFECT)
     return words.pools(len(prefect_pools.all_pools()))
 
 
@@ -111,6 +128,17 @@ class CanaryFailed(TranscriberError):
 
     def __str__(self) -> str:
         return formatting.sentence(self.problem)
+
+
+class PartAway(TranscriberError):
+    """Storage or the Prefect server did not answer the last look."""
+
+    def __init__(self, part: PlatformPart, reason: str) -> None:
+        super().__init__(part, reason)
+        self.part, self.reason = part, reason
+
+    def __str__(self) -> str:
+        return f"{AWAY[self.part]()} ({_(self.reason)})"
 
 
 class WorkersTroubled(TranscriberError):

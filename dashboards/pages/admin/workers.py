@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboards import strings
-from dashboards.pages import viewer, worker_notice
+from dashboards.pages import platform_notice, viewer
 from dashboards.pages.admin import worker_token_list
 from dashboards.presenters import formatting
 from dashboards.runtime import context
@@ -18,7 +18,7 @@ EVERY_S = 2.0
 @st.fragment(run_every=EVERY_S)
 def listing() -> None:
     """Show every live worker: host, load, models."""
-    worker_notice.show(viewer.required_admin())
+    platform_notice.show(viewer.required_admin())
     alive = sorted(context.workers().alive(utc_now()), key=lambda beat: (beat.pool, beat.host, beat.name))
     if not alive:
         return

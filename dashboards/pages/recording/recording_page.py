@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator as Place
 
 from dashboards import components
-from dashboards.pages import registry, viewer, worker_notice
+from dashboards.pages import platform_notice, registry, viewer
 from dashboards.pages.recording import other_tracks, provenance, sections, share_panel
 from dashboards.runtime import db, security_log
 from dashboards.services import job_access
@@ -53,7 +53,7 @@ def recording() -> None:
         completed(job, me, above, text, side)
         return
     with above:
-        worker_notice.show(me)
+        platform_notice.show(me)
         sections.under_way(job, me)
     with text:
         sections.player_along(job)
@@ -66,6 +66,7 @@ def completed(job: Job, me: viewer.Viewer, above: Place, text: Place, side: Plac
     """Show a completed recording: text left, files and facts right (below on a phone)."""
     transcript = db.look(transcript_store.head, job.id)
     with above:
+        platform_notice.storage()
         sections.warnings(job)
         other_tracks.panel(job, me)
         sections.without_times(transcript)

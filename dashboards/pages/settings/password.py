@@ -65,7 +65,7 @@ def first_page() -> None:
     """Ask for a new password, if somebody else chose the first one."""
     me = viewer.required()
     with st.container(key="gate"):
-        st.image(str(components.SVG_MARK), width=56)
+        components.mark()
         st.title(words.FIRST_PASSWORD, anchor=False)
         st.caption(words.first_password_why(viewer.plain(me.user.name)))
         form(me, button=words.FIRST_PASSWORD_SUBMIT, first=True)

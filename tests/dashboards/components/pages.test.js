@@ -96,6 +96,7 @@ test("a session is asked after by half of what is left, and often once its end i
   assert.equal(nextCheck_s(left(400, 90_000), 300), 100);
   assert.equal(nextCheck_s(left(302, 90_000), 300), 5);
   assert.equal(nextCheck_s(left(200, 90_000), 300), 10);
+  assert.equal(nextCheck_s(left(3, 90_000), 300), 3.5); // the page is left with the session, not ten seconds later
   assert.equal(nextCheck_s(left(90_000, 90_000), 300), 3600);
 });
 

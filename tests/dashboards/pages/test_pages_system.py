@@ -14,12 +14,14 @@ from dashboards.pages.admin import system
 from dashboards.pages.admin.configuration import concerns, rows
 from dashboards.presenters import formatting
 from dashboards.runtime import cache_stats, machine_load
+from dashboards.runtime.maintenance.part_guard import Look
 from dashboards.strings.logs import HIDDEN
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Lane, Options, Role, User
 from storage.files.upload_store import Upload, new_ident
 from storage.jobs import job_store
 from storage.ledger import audit, slow_queries
+from storage.remote.part_troubles import PlatformPart, prefect_away, storage_away
 from storage.remote.worker_registry import ALIVE_FOR
 from storage.remote.worker_troubles import troubles
 from tests.dashboards.desk import Desk, button, words
@@ -134,7 +136,7 @@ def test_an_upload_that_is_complete_is_not_called_unfinished(desk: Desk, root: U
     at = desk.page("incoming", root)
     said = words(at)
     assert "There are no unfinished uploads" in said
-    assert "These files are here completely" in said
+    assert "These files have arrived completely" in said
     assert "long.wav" in said
     assert metrics(at) == {}
     upload_of(desk, ada, b"x" * 1_000_000)
@@ -177,6 +179,27 @@ def test_a_frozen_worker_is_said_in_the_same_words_on_every_page(desk: Desk, roo
         desk.holder.workers.beat(desk.holder.workers.alive(pool="cpu")[0])
         said = words(desk.page(view, root, **query)).replace("\\", "")
         assert all(one in said for one in expected), view
+
+
+def test_every_page_says_alike_that_storage_and_prefect_are_away(desk: Desk, root: User) -> None:
+    waiting, done = desk.job(root, JobState.TRANSCRIBING), desk.job(root, JobState.COMPLETED)
+    desk.beat()
+    for part in PlatformPart:
+        desk.holder.parts.note(part, Look(reason="nobody listens there", took_s=5.0))
+    away = [formatting.sentence(storage_away()), formatting.sentence(prefect_away())]
+    views: list[tuple[str, dict[str, str]]] = [
+        ("jobs", {}),
+        ("job", {"id": waiting.id}),
+        ("machines", {}),
+        ("overview", {}),
+    ]
+    for view, query in views:
+        said = words(desk.page(view, root, **query)).replace("\\", "")
+        assert all(one in said for one in away), view
+    on_system = words(desk.page("system", root)).replace("\\", "")
+    assert all(f"{one.removesuffix('.')} (nobody listens there)" in on_system for one in away)
+    finished = words(desk.page("job", root, id=done.id)).replace("\\", "")
+    assert [one in finished for one in away] == [True, False]  # what is done waits for nobody
 
 
 def test_the_processors_load_is_seen_from_any_thread() -> None:

@@ -39,7 +39,7 @@ def test_a_rule_is_added_applied_and_removed(desk: Desk, root: User) -> None:
     assert "everything is kept" in words(at)
     field(at, "rule", "For").set_value(RuleKind.PERSON)
     field(at, "rule", "Name").set_value("ada")
-    field(at, "rule", "Kept for days").set_value(0)
+    field(at, "rule", "Days to keep").set_value(0)
     button(at, "Add rule").click()
     at.run()
     assert rules(desk) == [Rule(kind=RuleKind.PERSON, subject=ada.id, part=KeptPart.RECORDING, days=0)]

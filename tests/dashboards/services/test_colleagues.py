@@ -45,11 +45,11 @@ def test_an_owner_shares_and_stops_on_the_recordings_page(desk: Desk) -> None:
     ada, bob = desk.user("ada"), desk.user("bob")
     job = desk.job(ada, JobState.COMPLETED)
     at = desk.page("job", ada, id=job.id)
-    next(one for one in at.text_input if one.label == "User name").set_value("nobody")
+    next(one for one in at.text_input if one.label == "Username").set_value("nobody")
     button(at, "Share").click()
     at.run()
     assert at.error
-    next(one for one in at.text_input if one.label == "User name").set_value("Bob")
+    next(one for one in at.text_input if one.label == "Username").set_value("Bob")
     button(at, "Share").click()
     at.run()
     assert [(one.user_id, one.may_edit) for one in sharing.colleagues(ada, job.id)] == [(bob.id, False)]

@@ -13,6 +13,7 @@ from flows.cli import doctor
 from storage.accounts import worker_tokens
 from storage.domain.settings import Settings
 from storage.ledger.database import Ledger
+from storage.remote import part_troubles
 from storage.remote.worker_registry import OWN_VERSION
 
 COMMANDS = ("up", "transcribe", "web", "worker", "batch", "doctor", "models", "admin")
@@ -226,6 +227,22 @@ def test_doctor_says_what_other_users_can_read(tmp_path: Path, monkeypatch: pyte
 
     (tmp_path / "data" / "logs").chmod(0o700)
     (check,) = doctor.check_privacy(Settings())
+    assert check.state == "ok"
+
+
+def test_doctor_says_that_storage_is_gone_and_does_not_make_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_DATA_DIR", str(tmp_path))
+    (check,) = doctor.check_storage(Settings())
+    assert check.state == "ok"  # nothing was ever here
+    (tmp_path / "ledger.duckdb").touch()
+    (check,) = doctor.check_storage(Settings())
+    assert check.state == "problem"
+    assert check.found == f"{part_troubles.storage_away()} (the folder {tmp_path / 'store'} is gone)"
+    assert not (tmp_path / "store").exists()
+    (tmp_path / "store").mkdir()
+    (check,) = doctor.check_storage(Settings())
     assert check.state == "ok"
 
 

@@ -15,6 +15,7 @@ from storage.datasets.example_queries import EXAMPLES
 from storage.datasets.query_process import MAX_STATEMENT_CHARS, QueryOrder
 from storage.domain.errors import QueriesBusy, QueryRefused, QueryStopped
 from storage.domain.records import User
+from storage.domain.translation import speaking
 from storage.files.file_store import Files
 from storage.ledger.database import Ledger
 from tests.factories import DirectReporter, FlowRun, accept
@@ -107,10 +108,14 @@ REACHES_OUT = (
 )
 
 
+def said(answer: dict[str, Any]) -> str:
+    return str(answer["refused"].format(**answer["values"]))
+
+
 @pytest.mark.parametrize("statement", NOT_A_SELECT)
 def test_only_one_select_may_run(statement: str, tmp_path: Path) -> None:
     given = QueryOrder(statement=statement.format(folder=tmp_path), paths={}, memory_mb=64, seconds=5, max_rows=1)
-    assert NOT_A_SELECT[statement].lower() in query_process.answer_of(given)["refused"].lower()
+    assert NOT_A_SELECT[statement].lower() in said(query_process.answer_of(given)).lower()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -143,7 +148,7 @@ def test_rows_and_cells_are_cut(answer: Callable[..., dict[str, Any]]) -> None:
     assert len(found["rows"][0][0]) < 11_000
     values = answer("SELECT 'nan'::DOUBLE, 12345678901234567890::HUGEINT, 1.50, DATE '2026-01-31', [1, NULL], NULL")
     assert values["rows"] == [["nan", "12345678901234567890", "1.50", "2026-01-31", "[1, None]", None]]
-    assert "500" in answer("SELECT " + ", ".join(f"{n} AS c{n}" for n in range(600)))["refused"]
+    assert "500" in said(answer("SELECT " + ", ".join(f"{n} AS c{n}" for n in range(600))))
 
 
 def test_the_process_answers_and_has_no_secrets(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +157,8 @@ def test_the_process_answers_and_has_no_secrets(paths: Paths, monkeypatch: pytes
     assert found.rows[0][0] == "talk.wav"
     with pytest.raises(QueryRefused, match="file system operations are disabled"):
         query_runner.run("SELECT * FROM read_text('/proc/self/environ')", paths, seconds=20, memory_mb=128)
+    with speaking("de"), pytest.raises(QueryRefused, match="nur SELECT darf laufen, und das ist DROP"):
+        query_runner.run("DROP TABLE jobs", {}, seconds=20, memory_mb=128)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,28 @@ def everything(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
 
 
+def test_a_root_that_has_gone_is_away_rather_than_empty(tmp_path: Path) -> None:
+    """Else what a person sent would look deleted, and a new root would lie where the disk is mounted later."""
+    files, root = Files(str(tmp_path / "store")), tmp_path / "store"
+    assert not files.exists("a")  # a root that nobody has written to yet
+    files.write("a", b"1")
+    assert files.exists("a")
+    root.rename(tmp_path / "elsewhere")
+    calls = (
+        files.read,
+        files.exists,
+        files.delete,
+        lambda name: files.write(name, b"2"),
+        lambda name: [*files.list(name)],
+    )
+    for call in calls:
+        with pytest.raises(StorageUnreachable, match="the folder is gone"):
+            call("a")
+    assert not root.exists()
+    (tmp_path / "elsewhere").rename(root)
+    assert files.read("a") == b"1"
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_that_is_none_of_ours_is_refused(files: Files, tmp_path: Path, name: str) -> None:
     (tmp_path / "x").write_bytes(b"outside")

@@ -25,6 +25,7 @@ ACTOR = "user:ann"
         ("a\u0308", ("ä",)),
         ("x\u0007y", ("x y",)),
         (" , #,", ()),
+        ("/Board // 2026/, /", ("board/2026",)),
         (
             "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
             ("\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",),
@@ -35,6 +36,26 @@ ACTOR = "user:ann"
 )
 def test_tags_are_normalised(typed: str, stored: tuple[str, ...]) -> None:
     assert split_tags(typed) == stored
+
+
+def test_a_tag_with_slashes_is_in_its_folders(ledger: Ledger, make_job: MakeJob) -> None:
+    deep = make_job(content="a", tags=("board/2026/march",))
+    beside = make_job(content="b", tags=("board/2025", "x"))
+    make_job(content="c", tags=("keyboard/2026", "boards"))
+    with ledger.read() as con:
+        found = {
+            tag: [job.id for job in listing.page(con, JobFilter(tag=tag)).jobs]
+            for tag in ("board", "board/2026", "board/2026/march", "board/20")
+        }
+        assert found == {
+            "board": [beside.id, deep.id],
+            "board/2026": [deep.id],
+            "board/2026/march": [deep.id],
+            "board/20": [],
+        }
+        assert listing.choices(con).tags == (
+            "board", "board/2025", "board/2026", "board/2026/march", "boards", "keyboard", "keyboard/2026", "x",
+        )  # fmt: skip
 
 
 def test_tags_are_bounded() -> None:
