@@ -637,6 +637,7 @@ export type PlayerText = {
   no_answer: string;
   play_from: string;
   cannot_play: string;
+  media_away: string;
   download_original: string;
   sheets: {
     script: string;

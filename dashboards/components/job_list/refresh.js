@@ -7,6 +7,8 @@
  *
  * @typedef {(name: string, value: unknown) => void} Trigger
  */
+import { inTurn } from "../shared/turns.js";
+
 const SOONEST_MS = 400;
 const LATEST_MS = 20000;
 const BUSY_SHARE = 40;
@@ -88,7 +90,10 @@ export class Refresh {
       return;
     }
     this.#askedAt = performance.now();
-    this.#trigger(what, value);
+    inTurn(() => {
+      this.#askedAt = performance.now();
+      this.#trigger(what, value);
+    });
   }
 
   #next() {

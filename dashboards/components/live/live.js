@@ -5,6 +5,7 @@
  * @import { JobEvent, Mounted } from "../shared/mounted.js"
  */
 import { listen } from "../shared/event_hub.js";
+import { inTurn } from "../shared/turns.js";
 
 const SOONEST_MS = 30;
 const PAUSE_MS = 400;
@@ -28,10 +29,13 @@ export default function mountLive(mounted) {
 function watch(first) {
   let timer = 0;
   let lookedAt = 0;
+  let isOver = false;
   const look = () => {
-    timer = 0;
     lookedAt = Date.now();
-    current.mounted.setTriggerValue("changed", lookedAt);
+    inTurn(() => {
+      timer = 0;
+      if (!isOver) current.mounted.setTriggerValue("changed", Date.now());
+    });
   };
   const unlisten = listen(
     (event) => {
@@ -43,6 +47,7 @@ function watch(first) {
   const current = {
     mounted: first,
     stop() {
+      isOver = true;
       unlisten();
       clearTimeout(timer);
     },

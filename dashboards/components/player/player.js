@@ -351,10 +351,11 @@ export class Player {
     }, 1500);
   }
 
-  #trouble() {
+  async #trouble() {
     const place = this.find(".trouble");
+    const answer = await fetch(this.data.media, { method: "HEAD" }).catch(() => null);
     const link = make("a", { href: this.data.media, download: this.data.name }, this.text.download_original);
-    place.replaceChildren(this.text.cannot_play, " ", link);
+    place.replaceChildren(...(answer?.ok ? [this.text.cannot_play, " ", link] : [this.text.media_away]));
     place.hidden = false;
   }
 

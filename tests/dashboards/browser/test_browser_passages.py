@@ -11,7 +11,7 @@ from dashboards.runtime import context
 from storage.accounts import users
 from storage.domain.records import Job
 from storage.domain.settings import SummarySettings
-from storage.jobs import collaborators
+from storage.jobs import collaborators, renaming
 from tests.browsing import DESK, PHONE, Watch, keep_picture
 from tests.dashboards.browser.test_browser_accessible import AXE, violations
 from tests.dashboards.heard import LINES, hear
@@ -97,6 +97,14 @@ def job(served: Served) -> Job:
     return made
 
 
+def reply(page: Page, words: str) -> None:
+    """Reply to the one comment, in the sheet."""
+    page.locator(".player [data-tab=comments]").click()
+    page.locator(".player [data-sheet=comments]").get_by_role("button", name="Reply").press("Enter")
+    page.keyboard.type(words)
+    page.keyboard.press("Control+Enter")
+
+
 def test_a_passage_is_discussed_by_two_people_who_have_the_page_open(
     chromium: Browser, served: Served, job: Job
 ) -> None:
@@ -136,7 +144,11 @@ def test_a_passage_is_discussed_by_two_people_who_have_the_page_open(
     page.locator(".player [data-tab=comments]").click()
     sheet = page.locator(".player [data-sheet=comments]")
     expect(sheet.locator("blockquote")).to_have_text("ferry leaves")
-    sheet.get_by_role("button", name="Resolve").press("Enter")
+    sheet.get_by_role("button", name="Resolve").focus()
+    reply(owner, "Or later.")
+    expect(sheet).to_contain_text("Or later.")
+    expect(sheet.get_by_role("button", name="Resolve")).to_be_focused()  # the list was drawn anew
+    page.keyboard.press("Enter")
     expect(sheet.get_by_text("Resolved (1)")).to_be_visible()
     keep_picture(page, "passage-sheet")
     assert violations(page) == []
@@ -147,6 +159,8 @@ def test_a_passage_is_discussed_by_two_people_who_have_the_page_open(
 
 
 def test_an_owner_elsewhere_is_told_of_a_comment(chromium: Browser, served: Served, job: Job) -> None:
+    long = "An interview about the harbour with a very long name, which goes on for quite a while (final, corrected)"
+    context.ledger().run(renaming.rename, job.id, name=long, actor="system:test")
     page, _ = open_job(chromium, served, job, "bob")
     elsewhere = chromium.new_context(viewport=DESK)
     sign_in(elsewhere, served, "ada")
@@ -158,8 +172,13 @@ def test_an_owner_elsewhere_is_told_of_a_comment(chromium: Browser, served: Serv
     page.keyboard.type("Look here")
     page.keyboard.press("Control+Enter")
     notice = owner.locator(".session .notice.commented")
-    expect(notice).to_contain_text("bob commented on harbour.flac: Look here")
+    expect(notice).to_contain_text("bob commented on An interview about the harbour with a v…: Look here")
     keep_picture(owner, "passage-notice")
+    owner.set_viewport_size(PHONE)
+    box = notice.bounding_box()
+    assert box
+    assert box["height"] < 100  # of 844: the page stays in view
+    owner.set_viewport_size(DESK)
     notice.get_by_role("button", name="Open").click()
     expect(line(owner, 0).locator(".marker")).to_be_visible()
     owner.reload()
