@@ -181,7 +181,7 @@ def _facts(me: Viewer, owner: str | None) -> list[tuple[str, str]]:
         (words.FILTER["going"], number(counted.processing)),
         (words.FILTER["failed"], number(counted.failed)),
         (words.THIS_MONTH, number(counted.this_month)),
-        (words.HEARD, words.hours(counted.heard_s / 3600)),
+        (words.HEARD, formatting.hours(counted.heard_s)),
     ]
     if counted.success is not None:
         facts.append((words.SUCCESS, f"{100 * counted.success:.0f}%"))

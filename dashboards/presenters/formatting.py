@@ -101,3 +101,8 @@ def actor(name: str, people: Mapping[str, str]) -> str:
         "key": _("an API key"),
         "cli": _("console ({name})", name=ident),
     }.get(part, name)
+
+
+def hours(seconds: float) -> str:
+    """Return a total length: 12.5 h, or 40 min where it is less than an hour."""
+    return roughly(seconds) if 0 < seconds < 3600 else _("{n:,.1f} h", n=seconds / 3600)

@@ -22,10 +22,6 @@ def out_of(part: int | str, whole: int | str) -> str:
 
 
 # Overview
-def hours(n: float) -> str:
-    return _("{n:,.1f} h", n=n)
-
-
 IN_WORK_HELP = "Recordings that workers are processing."
 WAITING_HELP = "Recordings in the queue."
 SLOTS_BUSY_HELP = "Of all workers with a recent heartbeat."

@@ -53,10 +53,6 @@ def model_coming(model: str, share: float | None) -> str:
     )
 
 
-def hours(n: float) -> str:
-    return _("{n:,.1f} h", n=n)
-
-
 def done(action: JobAction, n: int, refusals: list[str]) -> str:
     did = _(action.spec.done)
     if not refusals:

@@ -73,7 +73,7 @@ def _day(hours: Sequence[Hour]) -> None:
         [
             (words.FINISHED_TODAY, number(done), words.FINISHED_TODAY_HELP),
             (words.FAILED_TODAY, number(failed), ""),
-            (words.HEARD_TODAY, words.hours(heard_s / 3600), words.HEARD_TODAY_HELP),
+            (words.HEARD_TODAY, formatting.hours(heard_s), words.HEARD_TODAY_HELP),
             (words.SPEED, f"{number(speed, '.1f')}×" if speed else "–", words.SPEED_HELP),
         ]
     )

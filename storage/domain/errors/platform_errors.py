@@ -195,7 +195,7 @@ class PrefectAway(TranscriberError):
         return _(
             "the Prefect server at {url} does not answer ({reason}); see `transcriber doctor`",
             url=self.url,
-            reason=self.reason,
+            reason=_(self.reason),
         )
 
 

@@ -52,7 +52,7 @@ def test_an_administrator_plans_and_decides(desk: Desk) -> None:
     at.text_input[0].set_value("Better")
     at.text_input[1].set_value("large-v3")
     button(at, "Estimate").click().run()
-    assert "1 recording, 1 min of audio. The speed of this model was not measured" in words(at)
+    assert "1 recording, 1 min of audio. There is no estimate, because this model has not run here yet" in words(at)
     button(at, "Plan").click().run()
     assert not at.exception
     assert only(desk).changes == {"model": "large-v3"}

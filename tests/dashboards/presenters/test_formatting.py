@@ -73,3 +73,7 @@ def test_times_are_in_the_readers_zone() -> None:
 )
 def test_actors_have_names(actor: str, expected: str) -> None:
     assert formatting.actor(actor, {"1": "Ada"}) == expected
+
+
+def test_a_total_is_in_hours_from_one_on() -> None:
+    assert [formatting.hours(seconds) for seconds in (0, 54, 2400, 4500)] == ["0.0 h", "55 s", "40 min", "1.2 h"]
