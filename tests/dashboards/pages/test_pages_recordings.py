@@ -134,7 +134,7 @@ def test_the_statistics_are_the_ledgers(desk: Desk) -> None:
         "In progress": "1",
         "Failed": "1",
         "This month": "5",
-        "Transcribed": "5 min",
+        "Transcribed": "3 min",
         "Success rate": "75%",
     }
 
