@@ -104,5 +104,5 @@ def actor(name: str, people: Mapping[str, str]) -> str:
 
 
 def hours(seconds: float) -> str:
-    """Return a total length: 12.5 h, or 40 min where it is less than an hour."""
+    """Return a total length: 12.5 h, or 40 min below an hour."""
     return roughly(seconds) if 0 < seconds < 3600 else _("{n:,.1f} h", n=seconds / 3600)
