@@ -39,7 +39,7 @@ HTML_TAG = b'<html lang="en"'
 FONT_OF_STREAMLIT = re.compile(rb'<link\s+rel="preload"[^>]*\.woff2"[^>]*/>')
 TITLE = re.compile(rb"<title>.*?</title>", re.DOTALL)
 CALM = """
-      .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) .stMain {
+      .stApp:not(:has([data-testid="stSidebar"], .st-key-gate)) div:has(> .stMain) {
         visibility: hidden; animation: calm 0s 5s forwards;
       }
       @keyframes calm { to { visibility: visible; } }

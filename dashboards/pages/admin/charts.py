@@ -9,6 +9,8 @@ import streamlit as st
 from storage.domain.translation import number
 
 CLOCK = "%H:%M"
+WHOLE = {"scale": {"domainMin": 0}, "axis": {"tickMinStep": 1, "format": "~g"}}
+"""Ticks of counts, percents and megabytes, which have no places behind the point, also where all values are 0."""
 COLORS = ("#2f8f7b", "#c4473e", "#3f7fc1")
 
 
@@ -39,7 +41,7 @@ def over_time(
         "height": height,
         "encoding": {
             "x": x,
-            "y": {"field": "value", "type": "quantitative", "title": None},
+            "y": {"field": "value", "type": "quantitative", "title": None} | WHOLE,
             "tooltip": {"field": "told", "type": "nominal"},
             "color": names_of
             | {

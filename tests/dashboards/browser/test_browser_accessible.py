@@ -236,3 +236,15 @@ def test_the_long_words_of_german_fit(served: Served, chromium: Browser, job: Jo
     expect(page.get_by_role("button", name="Bearbeiten")).to_be_visible()
     in_browser.close()
     assert not troubles["light"], "\n".join(troubles["light"])
+
+
+def test_the_first_password_is_chosen_on_a_page_that_keeps_still(served: Served, chromium: Browser) -> None:
+    """It has no sidebar, although there is a session, for which the sidebar's place is kept."""
+    in_browser = chromium.new_context(viewport=DESK)
+    in_browser.add_init_script(path=AXE)
+    in_browser.add_init_script(WATCH_SHIFT)
+    sign_in(in_browser, served, "new")
+    troubles: Troubles = {"light": []}
+    visit(in_browser.new_page(), served.url, "first-password-desk", troubles)
+    in_browser.close()
+    assert troubles["light"] == []
