@@ -1,13 +1,13 @@
 """The maintenance banner in a real browser, on a page that has been open all the time."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboards.runtime import context
-from dashboards.runtime.maintenance.part_guard import Look
 from dashboards.services import platform_control
 from storage.accounts import users
-from storage.remote.part_troubles import PlatformPart
 from tests import browsing
 from tests.browsing import Watch
 from tests.dashboards.heard import hear
@@ -42,8 +42,7 @@ def test_a_pause_comes_and_goes_on_open_pages(served: Served, chromium: Browser)
 
 def test_an_open_page_of_a_recording_says_that_storage_is_away_each_time(served: Served, chromium: Browser) -> None:
     """The banner hears the same news, and asks for a run of the page in the same moment."""
-    holder = context.current()
-    with holder.ledger.read() as con:
+    with context.ledger().read() as con:
         ada = users.by_name(con, "ada")
     assert ada
     job = hear(ada)
@@ -53,8 +52,11 @@ def test_an_open_page_of_a_recording_says_that_storage_is_away_each_time(served:
     page.goto(f"{served.url}/job?id={job.id}")
     expect(page.locator(".player .line").first).to_be_visible()
     notice = page.get_by_text("Storage cannot be reached")
-    for reason in ("gone", None, "gone", None):
-        holder.parts.note(PlatformPart.STORAGE, Look(reason=reason, took_s=0.1))
-        holder.bus.look_again()
-        expect(notice).to_have_count(1 if reason else 0, timeout=15_000)
+    store = Path(served.settings.storage.root_url)
+    away = store.with_name("away")
+    for _ in range(2):
+        store.rename(away)
+        expect(notice).to_have_count(1)
+        away.rename(store)
+        expect(notice).to_have_count(0)
     browser.close()
