@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.bench_latency import REPO, Running, up
-from benchmarks.bench_short_clips import clips, voices
+from benchmarks.bench_short_clips import clip_arguments, clips, voices
 
 
 def written(folder: Path, recordings: list[np.ndarray], asked: argparse.Namespace, random: np.random.Generator) -> Path:
@@ -49,11 +49,7 @@ def run(arguments: list[str], data_dir: Path, target: Path, platform: Running | 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--audio", type=Path, default=os.environ.get("TRANSCRIBER_BENCH_AUDIO"))
-    parser.add_argument("--model", type=Path, default=os.environ.get("TRANSCRIBER_BENCH_MODEL"))
-    parser.add_argument("--match", default="*-en-*.ogg")
-    parser.add_argument("--language", default="en")
+    parser = clip_arguments()
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)

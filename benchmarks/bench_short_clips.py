@@ -107,12 +107,18 @@ def measure(sides: dict[str, Ask], recordings: list[np.ndarray], count: int, rou
         yield f"| {name} | {median_s:.2f} | {ours_s / median_s:.2f} | {times:.1f} | {ours_times / times:.2f} |"
 
 
-def main() -> None:
+def clip_arguments() -> argparse.ArgumentParser:
+    """Return a parser of the options that name the model, and the voices that clips are made of."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--audio", type=Path, default=os.environ.get("TRANSCRIBER_BENCH_AUDIO"))
     parser.add_argument("--model", type=Path, default=os.environ.get("TRANSCRIBER_BENCH_MODEL"))
     parser.add_argument("--match", default="*-en-*.ogg")
     parser.add_argument("--language", default="en")
+    return parser
+
+
+def main() -> None:
+    parser = clip_arguments()
     parser.add_argument("--checkout", type=Path)
     parser.add_argument("--peer")
     parser.add_argument("--clips", type=int, default=12)

@@ -193,10 +193,11 @@ def job_in(
     error: str = NO_AUDIO,
     tags: tuple[str, ...] = (),
     given_up: tuple[str, ...] = (),
+    metadata: Mapping[str, str] | None = None,
 ) -> Job:
     """Make a job of a minute of sound and take it as far as `state`, on the way that jobs go."""
     facts: dict[str, Any] = {"name": name, "media_bytes": 1_234_567, "options": options or Options(), "tags": tags}
-    job = accept(ledger, owner, content=name, **facts)
+    job = accept(ledger, owner, content=name, metadata=metadata or {}, **facts)
     if state is JobState.QUEUED:
         return job
     if state is JobState.CANCELLED:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +126,7 @@ async def accept_checked(new: NewRecording, path: Path, *, sha256: str, size_byt
         SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
     """
     since = utc_now()
-    job = await db.in_thread(_take_in, new, path, sha256, size_bytes)
-    tracing.accepted(job, since=since)
-    notify.announce(job)
-    return job
+    return _announced(await db.in_thread(_take_in, new, path, sha256, size_bytes), since)
 
 
 def _take_in(new: NewRecording, path: Path, sha256: str, size_bytes: int) -> Job:
@@ -145,10 +143,7 @@ async def accept_stored(new: NewRecording, *, sha256: str, size_bytes: int, in_h
         KeyReused, SpaceUsedUp, HoursUsedUp: see `accept_checked`.
     """
     since = utc_now()
-    job = await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand)
-    tracing.accepted(job, since=since)
-    notify.announce(job)
-    return job
+    return _announced(await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand), since)
 
 
 def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: bool = False) -> Job:
@@ -173,12 +168,23 @@ def transcribe_track(user: User, job_id: str, track: int) -> Job:
     job, since = db.look(job_access.visible, user, job_id), utc_now()
     if job.owner_id != user.id:
         raise NotAllowed("transcribing", job_access.OWNERS)
-    options = replace(job.options, audio_track=track)
-    new = NewRecording(owner_id=user.id, name=job.name, options=options, lane=job.lane, actor=user.actor, tags=job.tags)
-    other = _accept_stored(new, job.media_sha256, job.media_bytes)
-    tracing.accepted(other, since=since)
-    notify.announce(other)
-    return other
+    new = NewRecording(
+        owner_id=user.id,
+        name=job.name,
+        options=replace(job.options, audio_track=track),
+        lane=job.lane,
+        actor=user.actor,
+        tags=job.tags,
+        metadata=job.metadata,
+    )
+    return _announced(_accept_stored(new, job.media_sha256, job.media_bytes), since)
+
+
+def _announced(job: Job, since: datetime) -> Job:
+    """Tell traces and pages of a new job, and return it."""
+    tracing.accepted(job, since=since)
+    notify.announce(job)
+    return job
 
 
 def _told(new: NewRecording) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def test_requested_options_are_shown(desk: Desk) -> None:
 def test_its_owner_has_another_audio_track_transcribed(desk: Desk) -> None:
     ada = desk.user()
     chosen = encode(TrackChosen(track=1, of=3, silent=(0,)))
-    job = desk.job(ada, JobState.COMPLETED, given_up=(chosen,), tags=("board",))
+    job = desk.job(ada, JobState.COMPLETED, given_up=(chosen,), tags=("board",), metadata={"case": "7"})
     desk.holder.files.write(names.media_name(job.media_sha256), b"sound")
     at = desk.page("job", ada, id=job.id)
     track = at.selectbox(key="track")
@@ -187,7 +187,7 @@ def test_its_owner_has_another_audio_track_transcribed(desk: Desk) -> None:
     with desk.ledger.read() as con:
         (other,) = [one for one in listing.page(con, JobFilter(owner_id=ada.id)).jobs if one.id != job.id]
     assert (other.state, other.options.audio_track, other.media_sha256) == (JobState.QUEUED, 2, job.media_sha256)
-    assert (other.name, other.tags) == (job.name, job.tags)
+    assert (other.name, other.tags, other.metadata) == (job.name, job.tags, {"case": "7"})
 
 
 def test_somebody_elses_tracks_are_not_offered(desk: Desk) -> None:
