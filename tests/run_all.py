@@ -1,6 +1,7 @@
 """Run all tests as `make test` does: whole platforms, which mostly wait, beside all others.
 
-What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine.
+What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine;
+where much fails, something is broken, and a second look only takes time.
 """
 
 import json
@@ -15,6 +16,8 @@ LOGS = Path("artifacts") / "tests"
 SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
 RETRY = ("--last-failed", "--last-failed-no-failures=none", "-n0", "-v")
 RETRIES = 2
+MANY = 40
+"""More failures than a busy machine makes."""
 SOME_FAILED = 1
 
 
@@ -67,7 +70,7 @@ def main() -> int:
 
 def _after_retry(part: Part, status: int) -> int:
     for _ in range(RETRIES):
-        if status != SOME_FAILED:
+        if status != SOME_FAILED or len(_failed(part)) > MANY:
             break
         _say(f"RETRY of {part.name}: what failed above runs once more, alone")
         status = subprocess.run(part.command(*RETRY), check=False).returncode

@@ -51,7 +51,7 @@ def scope_of(nodeid: str) -> str:
     text = (ROOT / file).read_text()
     if file.startswith("tests/flows/") and "server: Server" in text:
         return PREFECT
-    if file.startswith("tests/acceptance/") and not any(words in text for words in ("make_stack(", "own_stack")):
+    if file.startswith("tests/acceptance/") and not any(words in text for words in ("stack_in(", "own_stack")):
         return PLATFORM
     return file
 

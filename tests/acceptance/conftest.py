@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class Stack:
         """The folder of its storage."""
         return Path(self.env.get("TRANSCRIBER_STORAGE_URL", self.data_dir / "store"))
 
-    def start(self, *, wait_s: float = 60) -> None:
+    def start(self, *, wait_s: float = 300) -> None:
+        """Start it and wait until it is ready, which takes 10 s, or minutes where the machine has other work."""
         command = [sys.executable, "-m", "flows.cli", "up"]
         if self.process is not None:
             self.process.wait(10)  # killed by a test
@@ -62,7 +64,7 @@ class Stack:
         said = (self.data_dir.parent / "up.log").read_bytes()[since_bytes:]
         return said.decode(errors="replace")[-6000:]
 
-    def stop(self, *, wait_s: float = 15) -> int:
+    def stop(self, *, wait_s: float = 60) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(wait_s)
@@ -132,7 +134,7 @@ class Stack:
     def transcript(self, job_id: str) -> Transcript:
         return from_json(Transcript, self.call("GET", f"/internal/v1/jobs/{job_id}/transcript").content)
 
-    def wait_for(self, job_id: str, done: Callable[[dict[str, Any]], bool], *, wait_s: float = 120) -> dict[str, Any]:
+    def wait_for(self, job_id: str, done: Callable[[dict[str, Any]], bool], *, wait_s: float = 300) -> dict[str, Any]:
         """Wait until the job is as wanted, and return it."""
         until = time.monotonic() + wait_s
         while time.monotonic() < until:
@@ -142,7 +144,9 @@ class Stack:
         raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 
-def make_stack(folder: Path, **settings: str) -> Stack:
+@contextmanager
+def stack_in(folder: Path, **settings: str) -> Iterator[Stack]:
+    """Make a platform, not yet started, and end whatever of it runs, even where its start failed."""
     data_dir, port, prefect_port = folder / "data", free_port(), free_port()
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TRANSCRIBER_"))}
     env |= {
@@ -157,38 +161,35 @@ def make_stack(folder: Path, **settings: str) -> Stack:
         },  # tests ask again and again
         **settings,
     }
-    return Stack(data_dir=data_dir, env=env, url=f"http://127.0.0.1:{port}")
+    made = Stack(data_dir=data_dir, env=env, url=f"http://127.0.0.1:{port}")
+    try:
+        yield made
+    finally:
+        made.kill_everything()
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One platform for all journeys that leave it running."""
-    made = make_stack(tmp_path_factory.mktemp("stack"))
-    made.start()
-    yield made
-    made.kill_everything()
+    with stack_in(tmp_path_factory.mktemp("stack")) as made:
+        made.start()
+        yield made
 
 
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[Stack]:
     """A platform of a test's own, not yet started, for tests that kill parts of it."""
-    made = make_stack(tmp_path)
-    yield made
-    made.kill_everything()
+    with stack_in(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A platform with short spans and one hearing at a time, so that there is time to kill something."""
-    made = make_stack(
-        tmp_path_factory.mktemp("patient"),
-        TRANSCRIBER_SPAN_MAX_S="30",
-        TRANSCRIBER_NUM_WORKERS="1",
-        TRANSCRIBER_CPU_THREADS="1",
-    )
-    made.start()
-    yield made
-    made.kill_everything()
+    short = {"TRANSCRIBER_SPAN_MAX_S": "30", "TRANSCRIBER_NUM_WORKERS": "1", "TRANSCRIBER_CPU_THREADS": "1"}
+    with stack_in(tmp_path_factory.mktemp("patient"), **short) as made:
+        made.start()
+        yield made
 
 
 @pytest.hookimpl(trylast=True)

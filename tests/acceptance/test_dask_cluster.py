@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.acceptance.conftest import Stack, free_port, make_stack
+from tests.acceptance.conftest import Stack, free_port, stack_in
 from tests.conftest import PLAIN, Assembly, Clip
 
 pytest.importorskip("prefect_dask", reason="the extra `dask` is not installed")
@@ -32,17 +32,16 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def platform(tmp_path: Path, scheduler: str) -> Iterator[Stack]:
     """A platform whose batch lane is transcribed by the cluster, in short spans."""
-    stack = make_stack(
+    with stack_in(
         tmp_path,
         TRANSCRIBER_DASK_SCHEDULER=scheduler,
         TRANSCRIBER_DASK_LANES="batch",
         TRANSCRIBER_SPAN_MAX_S="20",
         TRANSCRIBER_NUM_WORKERS="1",
         TRANSCRIBER_CPU_THREADS="1",
-    )
-    stack.start(wait_s=180)
-    yield stack
-    stack.kill_everything()
+    ) as stack:
+        stack.start()
+        yield stack
 
 
 def started(log: Path, *arguments: str, env: dict[str, str] | None = None) -> "Ending":

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.conftest import Stack, free_port, make_stack
+from tests.acceptance.conftest import Stack, free_port, stack_in
 from tests.conftest import PLAIN, Assembly, Clip
 from tests.dashboards.nginx import documented, needs_nginx, nginx
 from tests.postgresql import PostgreSQL, needs_postgresql, postgresql
@@ -73,15 +73,16 @@ def test_nothing_is_lost_when_postgresql_stops_at_once_or_a_prefect_server_dies(
         one = running.enter_context(prefect_server(tmp_path / "one", first, database))
         answers(first)
         running.enter_context(nginx(tmp_path / "nginx", documented_proxy(proxy, first, second), proxy))
-        stack = make_stack(
-            tmp_path,
-            PREFECT_API_URL=f"http://127.0.0.1:{proxy}/api",
-            PREFECT_API_AUTH_STRING=AUTH,
-            TRANSCRIBER_SPAN_MAX_S="30",
-            TRANSCRIBER_NUM_WORKERS="1",
-            TRANSCRIBER_CPU_THREADS="1",
+        stack = running.enter_context(
+            stack_in(
+                tmp_path,
+                PREFECT_API_URL=f"http://127.0.0.1:{proxy}/api",
+                PREFECT_API_AUTH_STRING=AUTH,
+                TRANSCRIBER_SPAN_MAX_S="30",
+                TRANSCRIBER_NUM_WORKERS="1",
+                TRANSCRIBER_CPU_THREADS="1",
+            )
         )
-        running.callback(stack.kill_everything)
         start_services(stack, running)
         made = assemble(list(itertools.islice(itertools.cycle(speech), CLIPS)), pause_s=1.3)
 

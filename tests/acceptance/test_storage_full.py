@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.acceptance.conftest import Stack, make_stack
+from tests.acceptance.conftest import Stack, stack_in
 from tests.acceptance.test_bad_input import leftovers, send
 from tests.conftest import SAMPLE, Clip
 from tests.tasks.sounds import read_wav, silence, write_wav
@@ -26,13 +26,10 @@ def cramped_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with (
         small_disk(tmp_path_factory.mktemp("data"), 128) as data,
         small_disk(tmp_path_factory.mktemp("store"), 64) as disk,
+        stack_in(data, TRANSCRIBER_STORAGE_URL=str(disk / "store")) as made,
     ):
-        made = make_stack(data, TRANSCRIBER_STORAGE_URL=str(disk / "store"))
-        try:
-            made.start()
-            yield made
-        finally:
-            made.kill_everything()
+        made.start()
+        yield made
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from storage.domain.records import Transcript, from_json
 from tasks.diarization import speaker_models
-from tests.acceptance.conftest import Stack, make_stack
+from tests.acceptance.conftest import Stack, stack_in
 from tests.conftest import TINY_MODEL, Assembly, Clip
 from tests.tasks.babel import write_model
 
@@ -22,21 +22,20 @@ pytestmark = pytest.mark.acceptance
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory, speaker_models_dir: Path) -> Iterator[Stack]:
     """A platform whose gpu pool has two workers, as two machines would have, each hearing one span at a time."""
-    stack = make_stack(
+    with stack_in(
         tmp_path_factory.mktemp("two"),
         TRANSCRIBER_SPAN_MAX_S="20",
         TRANSCRIBER_NUM_WORKERS="1",
         TRANSCRIBER_CPU_THREADS="1",
         TRANSCRIBER_DEVICE="cpu",
-    )
-    models = models_of(stack)
-    write_model(models / "babel", answers="de")
-    (models / speaker_models.NAME).symlink_to(speaker_models_dir / speaker_models.NAME)
-    stack.start()
-    second = start_second_worker(stack)
-    until(lambda: 'transcriber_worker_slots{pool="gpu"} 2.0' in stack.call("GET", "/metrics").text, stack)
-    yield stack
-    stack.kill_everything()
+    ) as stack:
+        models = models_of(stack)
+        write_model(models / "babel", answers="de")
+        (models / speaker_models.NAME).symlink_to(speaker_models_dir / speaker_models.NAME)
+        stack.start()
+        second = start_second_worker(stack)
+        until(lambda: 'transcriber_worker_slots{pool="gpu"} 2.0' in stack.call("GET", "/metrics").text, stack)
+        yield stack
     second.wait(10)
 
 
@@ -57,7 +56,7 @@ def start_second_worker(stack: Stack) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
 
 
-def until(done: Callable[[], bool], stack: Stack, *, wait_s: float = 60) -> None:
+def until(done: Callable[[], bool], stack: Stack, *, wait_s: float = 300) -> None:
     end = time.monotonic() + wait_s
     while not done():
         assert time.monotonic() < end, stack.console()
