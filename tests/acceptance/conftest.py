@@ -140,7 +140,7 @@ class Stack:
         while time.monotonic() < until:
             if done(job := self.job(job_id)):
                 return job
-            time.sleep(0.2)
+            time.sleep(0.4)
         raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 

@@ -129,7 +129,7 @@ def soon(condition: Callable[[], bool], what: str) -> None:
         with suppress(httpx.TransportError):
             if condition():
                 return
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise TimeoutError(what)
 
 
