@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sy
 
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-SLOW_MS = 60_000
+SLOW_MS = 120_000
 SCREENS = Path(__file__).parents[1] / "artifacts" / "screens"
 # Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
@@ -35,12 +35,15 @@ def chromium_path() -> str | None:
 
 @contextmanager
 def browser(*more_args: str) -> Iterator[Browser]:
-    """Start Chromium; what is expected of a page may take a minute on a busy machine."""
+    """Start Chromium; what is done to a page or expected of it may take two minutes on a busy machine."""
     expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium_path(), args=[*ARGS, *more_args])
-        yield started
-        started.close()
+        started.on("context", lambda opened: opened.set_default_timeout(SLOW_MS))
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 @dataclass(frozen=True)

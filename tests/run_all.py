@@ -1,16 +1,22 @@
 """Run all tests as `make test` does: whole platforms, which mostly wait, beside all others.
 
 What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine;
-where much fails, something is broken, and a second look only takes time.
+where much fails, something is broken: then the part ends at once, and is not looked at again. A test that hangs ends
+its process. What tests leave running is ended and named.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 LOGS = Path("artifacts") / "tests"
 SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
@@ -19,6 +25,9 @@ RETRIES = 2
 MANY = 40
 """More failures than a busy machine makes."""
 SOME_FAILED = 1
+HANGS_AFTER_S = 1200
+MARK = "STARTED_BY_TESTS_OF"
+"""Names this process in the environment of all that is started from here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,8 @@ class Part:
             "pytest",
             *more,
             *cache,
+            f"--maxfail={MANY + 1}",
+            *("-o", f"faulthandler_timeout={HANGS_AFTER_S}", "-o", "faulthandler_exit_on_timeout=true"),
             "-m",
             "not nightly",
             *([f"--ignore={self.without}"] if self.without else []),
@@ -58,15 +69,40 @@ def main() -> int:
     """Run every part, then what failed; return the exit status."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{PLATFORMS.name}.log"
-    with log.open("wb") as opened:
+    with _nothing_left_running(), log.open("wb") as opened:
         beside = PLATFORMS.start(opened)
         statuses = {OTHERS: OTHERS.start().wait(), PLATFORMS: beside.wait()}
     sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")
     sys.stdout.flush()
-    ended = {part: _after_retry(part, status) for part, status in statuses.items()}
+    with _nothing_left_running():
+        ended = {part: _after_retry(part, status) for part, status in statuses.items()}
     for part in (part for part, status in ended.items() if status):
         _say(f"FAILED: {part.name} (exit status {ended[part]}): {', '.join(_failed(part))}")
     return max(ended.values())
+
+
+@contextmanager
+def _nothing_left_running() -> Iterator[None]:
+    """End after a block, also where it is interrupted, every process that was started in it and still runs."""
+    os.environ[MARK] = str(os.getpid())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        for process in _started_here():
+            with suppress(psutil.NoSuchProcess):
+                _say(f"LEFT RUNNING, and ended now: {process.pid} {' '.join(process.cmdline())[:200]}")
+                process.kill()
+
+
+def _started_here() -> list[psutil.Process]:
+    """Return the processes that bear our mark, whoever is their parent now."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get(MARK) == str(os.getpid()) and process.pid != os.getpid():
+                found.append(process)
+    return found
 
 
 def _after_retry(part: Part, status: int) -> int:

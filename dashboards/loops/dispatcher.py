@@ -124,7 +124,8 @@ class Models:
 class Dispatcher:
     """Submits jobs to Prefect when woken, and every few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._look_every_s = look_every_s
         self.models = Models()
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
@@ -146,7 +147,7 @@ class Dispatcher:
                 await self.hand_out(runs)
                 context.current().prefect_has_answered = True
                 pause_s = FIRST_PAUSE_S
-                await self._sleep(LOOK_EVERY_S)
+                await self._sleep(self._look_every_s)
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
                 if pause_s > PATIENT_FOR_S:

@@ -19,6 +19,7 @@ import pytest
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.records import Transcript, from_json
 from tests.conftest import PLAIN, TINY_MODEL
+from tests.waiting import PATIENCE_S
 
 ADMIN_PASSWORD = "first-password-of-the-admin"
 
@@ -48,7 +49,7 @@ class Stack:
         """Start it and wait until it is ready, which takes 10 s, or minutes where the machine has other work."""
         command = [sys.executable, "-m", "flows.cli", "up"]
         if self.process is not None:
-            self.process.wait(10)  # killed by a test
+            self.process.wait(PATIENCE_S)  # killed by a test
         with (self.data_dir.parent / "up.log").open("ab") as log:
             said_before = log.tell()
             self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
@@ -60,11 +61,16 @@ class Stack:
             time.sleep(0.1)
         raise AssertionError(f"not ready after {wait_s} s\n{self.console()}")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ran and runs no longer: then nothing more will come of it."""
+        return self.process is not None and self.process.poll() is not None
+
     def console(self, *, since_bytes: int = 0) -> str:
         said = (self.data_dir.parent / "up.log").read_bytes()[since_bytes:]
         return said.decode(errors="replace")[-6000:]
 
-    def stop(self, *, wait_s: float = 60) -> int:
+    def stop(self, *, wait_s: float = PATIENCE_S) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(wait_s)
@@ -88,7 +94,7 @@ class Stack:
             except psutil.NoSuchProcess:
                 continue
         if self.process is not None:
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
 
     def processes_like(self, *words: str) -> list[psutil.Process]:
         """The processes whose command line has all these words, parents before children."""
@@ -97,13 +103,15 @@ class Stack:
     def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """Ask the web process with the command line's token; it may be away for a moment."""
         headers = {"Authorization": f"Bearer {(self.data_dir / 'operator-token').read_text().strip()}"}
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, verify=PLAIN, **kwargs)
+                answer = httpx.request(
+                    method, f"{self.url}{path}", headers=headers, timeout=PATIENCE_S, verify=PLAIN, **kwargs
+                )
                 return answer.raise_for_status()
             except httpx.TransportError:
-                if time.monotonic() > until:
+                if time.monotonic() > until or self.has_ended:
                     raise
                 time.sleep(0.2)
 
@@ -140,7 +148,8 @@ class Stack:
         while time.monotonic() < until:
             if done(job := self.job(job_id)):
                 return job
-            time.sleep(0.4)
+            assert not self.has_ended, self.console()
+            time.sleep(0.2)
         raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 

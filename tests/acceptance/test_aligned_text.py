@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.acceptance
 def key_of(stack: Stack) -> str:
     def admin(*more: str) -> str:
         command = [sys.executable, "-m", "flows.cli", "admin", *more]
-        return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(
+            command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        ).stdout
 
     admin("create-user", "corrector")
     told = admin("create-key", "corrector", "--name", "acceptance")
@@ -36,7 +39,7 @@ def until_final(get: Callable[[], httpx.Response], finals: set[str], *, within_s
 
 def test_a_corrected_text_becomes_a_version_with_times_from_the_sound(stack: Stack) -> None:
     headers = {"Authorization": f"Bearer {key_of(stack)}"}
-    with httpx.Client(base_url=f"{stack.url}/api/v1", headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=f"{stack.url}/api/v1", headers=headers, timeout=PATIENCE_S) as client:
         with SAMPLE.open("rb") as opened:
             sent = client.post("/jobs", files={"file": opened}).raise_for_status()
         job = f"/jobs/{sent.json()['id']}"

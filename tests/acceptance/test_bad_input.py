@@ -18,6 +18,7 @@ from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
 from tests.fuzz.corpus import Malformed, corpus
 from tests.tasks.sounds import tone, write_media, write_wav
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 HOUR_S = 3600
@@ -57,7 +58,7 @@ def send(stack: Stack, path: Path, *, name: str | None = None, **options: Any) -
     form = {"options": json.dumps(options), "lane": "interactive"}
     with path.open("rb") as opened:
         files = {"file": (name or path.name, opened)}
-        return httpx.post(f"{stack.url}/internal/v1/jobs", headers=headers, data=form, files=files, timeout=120)
+        return httpx.post(f"{stack.url}/internal/v1/jobs", headers=headers, data=form, files=files, timeout=PATIENCE_S)
 
 
 def leftovers(stack: Stack) -> set[str]:
@@ -173,7 +174,7 @@ def test_a_wrong_token_is_refused(stack: Stack) -> None:
 
 def test_the_command_line_says_what_is_wrong_in_one_line(stack: Stack, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows.cli", "transcribe", str(not_audio(tmp_path)), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, env=stack.env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=stack.env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     assert done.returncode == 1
     assert "not readable audio" in done.stderr + done.stdout

@@ -22,8 +22,9 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from flows.platform import deploy
 from tests import browsing
 from tests.acceptance.conftest import Stack
-from tests.browsing import DESK, PHONE, SLOW_MS, Watch, write
+from tests.browsing import DESK, PHONE, Watch, write
 from tests.conftest import SAMPLE, TINY_MODEL
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 NAME, PASSWORD = "Robin", "a new password"
@@ -38,7 +39,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def first_password(stack: Stack) -> str:
     command = [sys.executable, "-m", "flows.cli", "admin", "create-user", NAME, "--role", "admin"]
-    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60)
+    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     found = re.search(r"password (\S+)", made.stdout)
     assert found, made.stdout
     return found[1]
@@ -52,7 +53,6 @@ def log_in(page: Page, password: str) -> None:
 def desktop(stack: Stack, chromium: Browser, first_password: str) -> Iterator[tuple[BrowserContext, Watch]]:
     """A browser that is signed in, having changed the first password on the way."""
     context = chromium.new_context(viewport=DESK, timezone_id="Europe/Copenhagen")
-    context.set_default_timeout(SLOW_MS)
     watch = Watch(stack.url)
     page = watch.over(context.new_page())
     page.goto(f"{stack.url}/upload")
@@ -164,7 +164,6 @@ def test_a_phone_shows_all_of_it(stack: Stack, chromium: Browser, desktop: objec
     context = chromium.new_context(
         viewport=PHONE, is_mobile=True, has_touch=True, color_scheme="dark" if theme == "dark" else "light"
     )
-    context.set_default_timeout(SLOW_MS)
     page = Watch(stack.url).over(context.new_page())
     page.goto(heard)
     log_in(page, PASSWORD)
@@ -275,7 +274,6 @@ def test_an_administrator_opens_prefect_with_one_click(stack: Stack, tab: Page) 
     with tab.expect_popup() as opened:
         tab.keyboard.press("Enter")
     prefect = opened.value
-    prefect.set_default_timeout(SLOW_MS)
     expect(prefect).to_have_url(re.compile(f"{re.escape(stack.prefect)}/.*dashboard"))
     for pool in ("cpu", "gpu"):  # which only somebody with the secret reads
         expect(prefect.get_by_text(pool, exact=True).first).to_be_visible()
@@ -300,6 +298,6 @@ def test_another_user_of_the_machine_reads_nothing_from_prefect(stack: Stack, pa
     )
     script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{asked}' >&3; head -n 1 <&3"
     command = ["runuser", "-u", "nobody", "--", "bash", "-c", script]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=True)
 
     assert done.stdout.startswith("HTTP/1.1 401")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import PLAIN, Assembly, Clip
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -64,7 +65,7 @@ class Console:
 @pytest.fixture
 def prefect(patient_stack: Stack) -> Iterator[Console]:
     user, _, password = patient_stack.prefect_auth.partition(":")
-    with httpx.Client(base_url=f"{patient_stack.prefect}/api", auth=(user, password), timeout=30) as http:
+    with httpx.Client(base_url=f"{patient_stack.prefect}/api", auth=(user, password), timeout=PATIENCE_S) as http:
         yield Console(http)
 
 
@@ -107,7 +108,12 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
 
     def api(method: str, path: str = "", **body: str) -> None:
         httpx.request(
-            method, f"{stack.url}/api/v1/jobs/{job_id}{path}", headers=key, json=body or None, timeout=30, verify=PLAIN
+            method,
+            f"{stack.url}/api/v1/jobs/{job_id}{path}",
+            headers=key,
+            json=body or None,
+            timeout=PATIENCE_S,
+            verify=PLAIN,
         )
 
     def quiet(state: str) -> None:

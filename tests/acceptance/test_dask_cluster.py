@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack, free_port, stack_in
 from tests.conftest import PLAIN, Assembly, Clip
+from tests.waiting import PATIENCE_S
 
 pytest.importorskip("prefect_dask", reason="the extra `dask` is not installed")
 pytestmark = [pytest.mark.acceptance, pytest.mark.nightly]
@@ -68,7 +69,7 @@ class Ending:
             for each in psutil.Process(self.process.pid).children(recursive=True):
                 each.kill()
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
 
 def dask_workers(stack: Stack, scheduler: str, folder: Path) -> list[Ending]:

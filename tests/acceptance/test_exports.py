@@ -15,6 +15,7 @@ from docx import Document
 from flows.platform import deploy
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -25,12 +26,14 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
     def transcriber(*arguments: str) -> str:
         command = [sys.executable, "-m", "flows.cli", *arguments]
-        return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(
+            command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        ).stdout
 
     transcriber("admin", "create-user", "exporter")
     told = transcriber("admin", "create-key", "exporter", "--name", "acceptance")
     key = next(word for word in told.split() if word.startswith("wt_"))
-    with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as made:
+    with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S) as made:
         yield made
 
 
@@ -79,7 +82,7 @@ def test_a_file_waits_for_a_worker_that_is_away(stack: Stack, http: httpx.Client
     job_id = sent(stack, http)
     (worker, *_) = stack.processes_like("worker", "cpu")
     worker.kill()
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while (answer := http.get(f"/downloads/{job_id}/zip")).status_code == 503:
         assert int(answer.headers["retry-after"]) > 0
         assert time.monotonic() < until, answer.text

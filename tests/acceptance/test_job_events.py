@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
+from tests.waiting import PATIENCE_S
 from transcriber.client.prefect import trigger_of
 
 pytestmark = pytest.mark.acceptance
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def until_told(prefect: httpx.Client, job_id: str) -> list[dict[str, Any]]:
     """Return the job's events; Prefect stores them a moment after automations have seen them."""
     wanted = {"filter": {"event": {"prefix": ["transcriber."]}, "order": "DESC"}}
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while True:
         events = prefect.post("/events/filter", json=wanted).raise_for_status().json()["events"]
         if told := [one for one in events if one["payload"].get("job_id") == job_id]:
@@ -32,7 +33,7 @@ def until_told(prefect: httpx.Client, job_id: str) -> list[dict[str, Any]]:
 def test_a_completed_job_starts_a_flow_downstream(stack: Stack, tmp_path: Path) -> None:
     user, _, password = stack.prefect_auth.partition(":")
     trigger = trigger_of("transcriber.job.completed", {"folder": str(tmp_path), "name": "{{ event.payload.job_id }}"})
-    with httpx.Client(base_url=f"{stack.prefect}/api", auth=(user, password), timeout=30) as prefect:
+    with httpx.Client(base_url=f"{stack.prefect}/api", auth=(user, password), timeout=PATIENCE_S) as prefect:
         body = {
             "name": "downstream",
             "flow_id": prefect.post("/flows/", json={"name": "mark"}).raise_for_status().json()["id"],
@@ -50,7 +51,7 @@ def test_a_completed_job_starts_a_flow_downstream(stack: Stack, tmp_path: Path) 
             time.sleep(1)  # Prefect reads new automations a moment later
             job_id = stack.submit(SAMPLE)
             stack.wait_for(job_id, lambda job: job["state"] == "completed")
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE_S
             while not (tmp_path / job_id).exists():
                 assert time.monotonic() < end, prefect.post("/flow_runs/filter", json={}).text
                 time.sleep(0.1)

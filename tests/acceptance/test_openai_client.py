@@ -12,13 +12,14 @@ from openai import OpenAI
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE, TINY_MODEL
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
 
 def transcriber(stack: Stack, *arguments: str) -> str:
     command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 from tests.acceptance.conftest import Stack, free_port, stack_in
 from tests.conftest import PLAIN, Assembly, Clip
 from tests.dashboards.nginx import documented, needs_nginx, nginx
+from tests.flows.conftest import LEAN_SERVER
 from tests.postgresql import PostgreSQL, needs_postgresql, postgresql
 
 pytestmark = [pytest.mark.acceptance, needs_nginx, needs_postgresql]
@@ -33,9 +34,8 @@ def prefect_server(folder: Path, port: int, database: PostgreSQL) -> Iterator["s
         "PREFECT_HOME": str(folder),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url,
         "PREFECT_SERVER_API_AUTH_STRING": AUTH,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+        **LEAN_SERVER,
     }
     command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", str(port)]
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

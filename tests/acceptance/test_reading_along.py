@@ -15,6 +15,7 @@ import soundfile
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import PLAIN, SAMPLE_RATE_HZ, Assembly, Clip
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 SILENCE_MINUTES = 60
@@ -32,7 +33,7 @@ class Caller:
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.request(
-            method, f"{self.stack.url}/api/v1/{path}", headers=headers, timeout=60, verify=PLAIN, **more
+            method, f"{self.stack.url}/api/v1/{path}", headers=headers, timeout=PATIENCE_S, verify=PLAIN, **more
         )
 
     def send(self, path: Path) -> str:
@@ -52,7 +53,7 @@ class Caller:
 
 def transcriber(stack: Stack, *arguments: str) -> str:
     command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
 
 def results(stack: Stack, job_id: str) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import Assembly, Clip
+from tests.waiting import until
 
 pytestmark = pytest.mark.acceptance
 
@@ -74,8 +74,4 @@ def test_kill_9_of_the_supervisor_leaves_no_process_behind(patient_stack: Stack)
     assert len(patient_stack.processes()) > 4
     patient_stack.process.kill()
     patient_stack.process.wait()
-    until = time.monotonic() + 10
-    while patient_stack.processes() and time.monotonic() < until:
-        time.sleep(0.2)
-
-    assert patient_stack.processes() == []
+    until(lambda: not patient_stack.processes(), within_s=60)

@@ -11,6 +11,7 @@ from tests.acceptance.conftest import Stack
 from tests.acceptance.test_two_workers import heard
 from tests.acceptance.test_up import transcriber
 from tests.conftest import Clip
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -26,7 +27,7 @@ def test_a_second_up_says_who_holds_the_data(stack: Stack) -> None:
 
 
 def test_doctor_finds_a_running_platform_well(stack: Stack) -> None:
-    until = time.monotonic() + 60  # on a busy machine a worker's heartbeat may be late for once
+    until = time.monotonic() + PATIENCE_S  # on a busy machine a worker's heartbeat may be late for once
     while (examined := transcriber(stack, "doctor")).returncode and time.monotonic() < until:
         time.sleep(5)
 

@@ -15,6 +15,7 @@ from tasks.diarization import speaker_models
 from tests.acceptance.conftest import Stack, stack_in
 from tests.conftest import TINY_MODEL, Assembly, Clip
 from tests.tasks.babel import write_model
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -36,7 +37,7 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory, speaker_models_dir: Pa
         second = start_second_worker(stack)
         until(lambda: 'transcriber_worker_slots{pool="gpu"} 2.0' in stack.call("GET", "/metrics").text, stack)
         yield stack
-    second.wait(10)
+    second.wait(PATIENCE_S)
 
 
 def models_of(stack: Stack) -> Path:

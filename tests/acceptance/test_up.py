@@ -14,7 +14,7 @@ from tests.acceptance.conftest import Stack
 pytestmark = pytest.mark.acceptance
 
 
-def transcriber(stack: Stack, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+def transcriber(stack: Stack, *arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments],
         env=stack.env,

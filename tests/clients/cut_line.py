@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.waiting import PATIENCE_S
+
 
 class CutLine:
     """Forwards connections to `port`; closes one, without a word, after `cut_after` bytes to the server."""
@@ -33,7 +35,7 @@ class CutLine:
 
     def _forward(self, near: socket.socket) -> None:
         with suppress(OSError):
-            far = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            far = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
             far.settimeout(None)
             self._open |= {near, far}
             threading.Thread(target=self._back, args=(far, near), daemon=True).start()
@@ -75,4 +77,4 @@ def cut_line() -> Iterator[CutLine]:
             with suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
             line.cut_now()
-            thread.join(10)
+            thread.join(PATIENCE_S)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_structure import MAX_FIRST_SENTENCE_WORDS, MAX_LINES, OURS, ROOT
+from tests.waiting import PATIENCE_S
 
 CLIENT = ROOT / "clients" / "python"
 MODULES = sorted((CLIENT / "src").rglob("*.py"))
@@ -29,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     shutil.copytree(CLIENT, source, ignore=shutil.ignore_patterns("__pycache__", "dist"))
     command = [uv(), "build", "--wheel", "--quiet", "--python", sys.executable, "--out-dir", str(folder), str(source)]
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
 

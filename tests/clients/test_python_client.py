@@ -16,6 +16,7 @@ from storage.jobs import job_store
 from tests.clients.conftest import QUICK
 from tests.clients.cut_line import CutLine, cut_line
 from tests.dashboards.served import SRT, Served, played_workers, secret_of, serving
+from tests.waiting import PATIENCE_S
 from transcriber.client import (
     AsyncTranscriber,
     InvalidRequest,
@@ -79,7 +80,7 @@ def test_the_asynchronous_client_does_the_same(
     async def several() -> list[str]:
         async with AsyncTranscriber(served.url, key, retries=QUICK) as client:
             jobs = await asyncio.gather(*(client.upload(recording, name=f"{number}.wav") for number in range(3)))
-            ended = {job.name async for job in client.as_completed([job.id for job in jobs], timeout_s=60)}
+            ended = {job.name async for job in client.as_completed([job.id for job in jobs], timeout_s=PATIENCE_S)}
             saved = await client.save_export(jobs[0].id, "srt", tmp_path / "talk.srt")
             assert saved.path.read_text() == SRT
             assert {job.name async for job in client.jobs(states=[State.COMPLETED])} == ended
@@ -109,18 +110,18 @@ def test_an_upload_survives_a_cut_line_and_a_restart_of_the_server(
                     has_stopped.set()
                     line.port = 9  # nobody answers
                     line.cut_now()
-                    assert restarted.wait(60)
+                    assert restarted.wait(PATIENCE_S)
 
             sending = threading.Thread(
                 target=lambda: jobs.append(client.upload(data, name="talk.wav", on_progress=stop_in_between))
             )
             jobs: list[object] = []
             sending.start()
-            assert has_stopped.wait(60)
+            assert has_stopped.wait(PATIENCE_S)
         with serving(settings) as served, client:
             line.port = urlsplit(served.url).port or 0
             restarted.set()
-            sending.join(60)
+            sending.join(PATIENCE_S)
             with context.ledger().read() as con:
                 (job,) = job_store.page(con)
             assert [one.id for one in jobs] == [job.id]  # type: ignore[attr-defined]
@@ -162,7 +163,7 @@ def test_waits_by_events_that_continue_after_a_cut(
             while (seen.job_id, seen.state) != (second.id, State.COMPLETED):
                 seen = next(events)
                 assert not seen.missed
-            assert client.wait(first.id, timeout_s=60).state is State.COMPLETED
+            assert client.wait(first.id, timeout_s=PATIENCE_S).state is State.COMPLETED
         bad = client.upload(tone(3.0), name="bad.wav")
         with pytest.raises(StillWorking, match="goes on"):
             client.wait(bad.id, timeout_s=0.3)
@@ -180,7 +181,7 @@ def test_without_events_jobs_are_looked_at(served: Served, key: str, tone: Calla
         played_workers(served),
         pytest.raises(JobFailed, match="could not be read"),
     ):
-        client.transcribe(tone(), name="bad.wav", timeout_s=60)
+        client.transcribe(tone(), name="bad.wav", timeout_s=PATIENCE_S)
 
 
 def test_a_wrong_key_is_named_but_never_shown(served: Served) -> None:

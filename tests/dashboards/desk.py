@@ -24,6 +24,7 @@ from storage.jobs import job_store
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import ModelState
 from tests.factories import heartbeat, job_in
+from tests.waiting import PATIENCE_S
 
 SCRIPT = Path(__file__).parents[2] / "dashboards" / "pages" / "navigation.py"
 PASSWORD = "correct horse battery"
@@ -52,7 +53,7 @@ class Desk:
 
     def page(self, view: str, user: User | None, **query: str) -> AppTest:
         """Open a page (a key of the registry) as the user, in a new browser; as nobody where there is none."""
-        at = AppTest.from_file(str(SCRIPT), default_timeout=20)
+        at = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE_S)
         at.user = {"uid": user.id, "sid": self.session(user)} if user else {"uid": None, "sid": None}
         if view != "jobs":
             at.run()

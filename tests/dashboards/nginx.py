@@ -4,12 +4,14 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.processes import end
+from tests.waiting import until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "proxy.md"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
@@ -67,12 +69,13 @@ def nginx(folder: Path, servers: str, port: int) -> Iterator[None]:
     """Run nginx until the block ends."""
     with subprocess.Popen(configured(folder, servers), stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(200):
-                assert process.poll() is None
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
+            until(lambda: process.poll() is not None or _listens(port))
+            assert process.poll() is None
             yield
         finally:
-            process.terminate()
+            end(process)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import PATIENCE_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Got:
@@ -29,7 +31,7 @@ class Receiver:
     slow_s: float = 0.0
     gets: Callable[[BaseHTTPRequestHandler], None] | None = None
 
-    def wait_for(self, count: int, within_s: float = 60.0) -> list[Got]:
+    def wait_for(self, count: int, within_s: float = PATIENCE_S) -> list[Got]:
         until = time.monotonic() + within_s
         while len(self.got) < count:
             assert time.monotonic() < until, f"{len(self.got)} of {count} requests came"

@@ -25,6 +25,7 @@ from storage.remote.service_tokens import worker_token
 from storage.remote.web_client import HttpReporter
 from tests.dashboards.site import one_runtime
 from tests.factories import FlowRun, transcript_of
+from tests.waiting import PATIENCE_S
 
 WORDS = ("Grüße", "an", "alle.")
 SRT = "1\n00:00:00,000 --> 00:00:00,900\nGrüße an alle.\n"
@@ -54,7 +55,7 @@ def serving(settings: Settings) -> Iterator[Served]:
             yield Served(url=f"http://127.0.0.1:{listening.getsockname()[1]}", settings=settings)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE_S)
 
 
 def sign_in(browser: BrowserContext, served: Served, name: str = "ada") -> None:
@@ -87,7 +88,7 @@ def played_workers(served: Served) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(20)
+        thread.join(PATIENCE_S)
 
 
 def _play(served: Served, over: threading.Event) -> None:

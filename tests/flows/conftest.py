@@ -19,10 +19,19 @@ import pytest
 
 from flows.platform import deploy
 from tests.conftest import PLAIN, TINY_MODEL
+from tests.processes import end, kill
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 SMALL_FLOWS = ("mark", "lethal", "patient")
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+LEAN_SERVER = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
+"""What `transcriber up` tells a Prefect server too: it starts without importing every integration."""
 ENDS = contextlib.ExitStack()
 """Ends the server and its workers."""
 
@@ -45,16 +54,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
-    """Return what `condition` gives once that is true; the longer it takes, the less often it is asked."""
-    began = time.monotonic()
-    while (waited_s := time.monotonic() - began) < within_s:
-        if found := condition():
-            return found
-        time.sleep(min(0.02 + waited_s / 10, 0.25))
-    raise AssertionError(f"not so within {within_s} s: {condition}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +99,9 @@ class Server:
         found: dict[str, Any] = self.http.get(f"/flow_runs/{flow_run_id}").raise_for_status().json()
         return found
 
-    def end(self, flow_run_id: str, *, within_s: float = 40.0) -> dict[str, Any]:
+    def end(self, flow_run_id: str) -> dict[str, Any]:
         """Wait for the run's final state and return the run."""
-        until(lambda: self.run(flow_run_id)["state_type"] in FINAL, within_s=within_s)
+        until(lambda: self.run(flow_run_id)["state_type"] in FINAL)
         return self.run(flow_run_id)
 
     def set_state(self, flow_run_id: str, kind: str) -> None:
@@ -117,9 +116,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return env | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
-        "DO_NOT_TRACK": "1",
+        **LEAN_SERVER,
         "TRANSCRIBER_DATA_DIR": str(folder / "data"),
         "TRANSCRIBER_WEB_URL": f"http://127.0.0.1:{free_port()}",
         "TRANSCRIBER_MODEL": str(TINY_MODEL),
@@ -134,8 +131,7 @@ def server_process(surroundings: dict[str, str]) -> Iterator[subprocess.Popen[by
     command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", port]
     with ENDS, Path(surroundings["PREFECT_HOME"], "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=log, stderr=log)
-        ENDS.callback(process.wait)
-        ENDS.callback(process.terminate)
+        ENDS.callback(end, process)
         yield process
 
 
@@ -145,7 +141,7 @@ def server(
 ) -> Iterator[Server]:
     """One Prefect server for all tests of flows; a worker starts beside it, as in `transcriber up`."""
     api_url = surroundings["PREFECT_API_URL"]
-    until(lambda: answers(f"{api_url}/health"), within_s=120)
+    until(lambda: answers(f"{api_url}/health"))
     deploy.apply(api_url)
     with deploy.prefect_http(api_url) as http:
         yield Server(api_url=api_url, env=surroundings, http=http)
@@ -153,7 +149,7 @@ def server(
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, verify=PLAIN).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=10, verify=PLAIN).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 
@@ -178,9 +174,9 @@ class Worker:
         child: psutil.Process = until(found)
         return child
 
-    def stop(self, number: int = signal.SIGINT) -> int:
+    def stop(self, number: int = signal.SIGINT, *, within_s: float = PATIENCE_S) -> int:
         self.process.send_signal(number)
-        return self.process.wait(15)
+        return self.process.wait(within_s)
 
 
 @pytest.fixture(scope="session")
@@ -198,8 +194,7 @@ def start_worker(
         command = [sys.executable, "-c", f"{first}\n{work}"]
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=out, stderr=out)
-        ENDS.callback(process.wait)
-        ENDS.callback(process.kill)
+        ENDS.callback(kill, process)
         return Worker(process=process, log=log)
 
     with ENDS:
@@ -216,5 +211,5 @@ def first_worker(start_worker: Callable[[str], Worker], server_process: subproce
 def worker(server: Server, first_worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Worker:
     """A warm worker of the cpu pool that has done its first run."""
     folder = tmp_path_factory.mktemp("first")
-    assert server.end(server.start("mark", folder=str(folder), name="first"), within_s=90)["state_type"] == "COMPLETED"
+    assert server.end(server.start("mark", folder=str(folder), name="first"))["state_type"] == "COMPLETED"
     return first_worker

@@ -25,6 +25,7 @@ from storage.transcripts import transcript_store
 from tasks.exports.writers import export
 from tests.dashboards.services.test_make_exports import PlayedRuns, stored
 from tests.dashboards.site import Site, make_settings, running
+from tests.waiting import PATIENCE_S
 
 OLD_DATA = Path(__file__).parent / "01b573e.tar.xz"
 
@@ -36,7 +37,7 @@ def old_site(tmp_path: Path) -> Iterator[Site]:
     with tarfile.open(OLD_DATA) as packed:
         packed.extractall(settings.storage.data_dir, filter="data")
     with running(settings) as site:
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + PATIENCE_S
         while context.current().runs is None:
             assert time.monotonic() < until_s
             time.sleep(0.01)

@@ -7,6 +7,7 @@ from openai import DefaultHttpxClient, OpenAI
 
 from tests.conftest import PLAIN
 from tests.dashboards.served import Served, secret_of
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -14,6 +15,6 @@ def client(served: Served) -> Iterator[OpenAI]:
     """OpenAI's own client, with a key of ada's."""
     http = DefaultHttpxClient(verify=PLAIN)
     with OpenAI(
-        base_url=f"{served.url}/v1", api_key=secret_of("ada"), max_retries=0, timeout=60, http_client=http
+        base_url=f"{served.url}/v1", api_key=secret_of("ada"), max_retries=0, timeout=PATIENCE_S, http_client=http
     ) as made:
         yield made

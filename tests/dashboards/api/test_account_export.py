@@ -21,6 +21,7 @@ from storage.maintenance import account_deletion
 from tests.dashboards.desk import Desk
 from tests.dashboards.site import ORIGIN, PASSWORD, Site
 from tests.factories import accept
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -101,7 +102,7 @@ def test_whoever_leaves_is_gone_with_all_uploads(site: Site) -> None:
     context.ledger().run(account_deletion.leave, ada.id, actor=f"user:{ada.id}")
     assert site.client.get("/api/v1/me").status_code == 401
     assert site.log_in("ada", PASSWORD).status_code == 401
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while leaving_now():
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -20,6 +20,7 @@ from storage.jobs import job_store
 from storage.ledger import audit
 from tests.dashboards.served import SRT, VTT, Served, played_workers, serving
 from tests.dashboards.site import Site, running
+from tests.waiting import PATIENCE_S
 
 SECRET = "bazarr_bazarr_bazarr"
 NETWORKS = {"asr_user": "bob", "asr_networks": "10.0.0.0/8, 127.0.0.1"}
@@ -98,7 +99,9 @@ def test_a_door_that_stands_open_is_refused_at_the_start(wrong: dict[str, str]) 
 
 def test_what_bazarr_sends_becomes_a_recording_of_the_account(asr: Served) -> None:
     asked = {"task": "transcribe", "language": "de", "output": "srt", "encode": "false"}
-    answer = httpx.post(f"{asr.url}/asr", params=asked, content=BAZARR % SAMPLES.tobytes(), headers=FORM, timeout=60)
+    answer = httpx.post(
+        f"{asr.url}/asr", params=asked, content=BAZARR % SAMPLES.tobytes(), headers=FORM, timeout=PATIENCE_S
+    )
     assert (answer.status_code, answer.text) == (200, SRT)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     (job,) = jobs()
@@ -114,7 +117,7 @@ def test_what_bazarr_sends_becomes_a_recording_of_the_account(asr: Served) -> No
 def test_the_language_of_a_film_is_heard_in_six_places_and_its_job_is_deleted(asr: Served) -> None:
     film = np.resize(SAMPLES, 400 * 16_000)
     url, asked = f"{asr.url}/detect-language", {"encode": "false", "video_file": "/films/Nosferatu.mkv"}
-    answer = httpx.post(url, params=asked, content=BAZARR % film.tobytes(), headers=FORM, timeout=60)
+    answer = httpx.post(url, params=asked, content=BAZARR % film.tobytes(), headers=FORM, timeout=PATIENCE_S)
     assert answer.json() == {"detected_language": "german", "language_code": "de", "confidence": 0.9}
     assert jobs() == []
     (job,) = jobs(deleted=True)

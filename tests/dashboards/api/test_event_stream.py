@@ -16,6 +16,7 @@ from storage.domain.records import JobState
 from tests.dashboards.served import Served, secret_of
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -121,7 +122,7 @@ def test_server_sent_events_go_on_after_the_last_one(served: Served) -> None:
     assert bob
     mine, others = (job_in(context.ledger(), context.files(), user, JobState.TRANSCRIBING) for user in (ada, bob))
     url, headers = f"{served.url}/api/v1/events", {"Authorization": f"Bearer {secret_of('ada')}"}
-    with httpx2.Client(timeout=30) as client:
+    with httpx2.Client(timeout=PATIENCE_S) as client:
         with client.stream("GET", url, headers=headers) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             notify.announce(others)
@@ -138,7 +139,7 @@ def test_server_sent_events_go_on_after_the_last_one(served: Served) -> None:
 
 def test_connections_of_a_rotated_key_end_with_its_secret(served: Served) -> None:
     secret = secret_of("ada")
-    with httpx2.Client(timeout=30) as client:
+    with httpx2.Client(timeout=PATIENCE_S) as client:
         url, headers = f"{served.url}/api/v1/events", {"Authorization": f"Bearer {secret}"}
         with client.stream("GET", url, headers=headers) as answer:
             lines = answer.iter_lines()

@@ -11,6 +11,7 @@ from storage.domain import names
 from storage.jobs import job_store
 from tests.dashboards.served import Served, played_workers, secret_of
 from tests.dashboards.site import Site
+from tests.waiting import PATIENCE_S
 
 SAMPLES = (8000 * np.sin(np.arange(16_000) / 5)).astype("<i2")
 LITTLE, BIG = SAMPLES.tobytes(), SAMPLES.byteswap().tobytes()
@@ -26,7 +27,7 @@ SENT = [
 
 def test_samples_are_taken_as_the_client_says_and_stored_as_wav(served: Served) -> None:
     headers, url = {"Authorization": f"Bearer {secret_of('ada')}"}, f"{served.url}/v1/audio/transcriptions"
-    with played_workers(served), httpx.Client(headers=headers, timeout=60) as http:
+    with played_workers(served), httpx.Client(headers=headers, timeout=PATIENCE_S) as http:
         for file, form, taken_as in SENT:
             answer = http.post(url, data=form, files={"file": file})
             assert answer.json()["text"] == "Grüße an alle.", (taken_as, answer.text)

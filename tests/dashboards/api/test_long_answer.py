@@ -16,6 +16,7 @@ from storage.accounts import profiles
 from storage.domain.records import Job, JobState
 from storage.jobs import job_store
 from tests.dashboards.served import SRT, Served, played_workers, secret_of
+from tests.waiting import PATIENCE_S
 
 GREETING = "Grüße an alle."
 
@@ -39,7 +40,7 @@ def sent(served: Served, sound: bytes, name: str = "talk.wav", **form: str) -> I
     headers = {"Authorization": f"Bearer {secret_of('ada')}"}
     url, files = f"{served.url}/v1/audio/transcriptions", {"file": (name, sound)}
     asked: dict[str, Any] = {"data": {"model": "whisper-1"} | form, "files": files, "headers": headers}
-    with httpx.Client(timeout=60) as http, http.stream("POST", url, **asked) as answer:
+    with httpx.Client(timeout=PATIENCE_S) as http, http.stream("POST", url, **asked) as answer:
         yield answer
 
 
@@ -56,7 +57,7 @@ def test_a_call_that_is_sent_again_gets_the_same_job(
         thread.start()
     with played_workers(served):
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE_S)
     context.ledger().run(profiles.set_quota, the_job().owner_id, hours=0, size_bytes=None, actor="system:test")
     ask()  # it has just finished, and used up what there was
     assert answers == [GREETING] * 4
@@ -105,7 +106,7 @@ def test_text_and_captions_begin_with_nothing_else(served: Served, tone: Callabl
         thread.start()
         thread.join(0.5)
         with played_workers(served):
-            thread.join(60)
+            thread.join(PATIENCE_S)
     assert answers == [SRT.encode()]
 
 

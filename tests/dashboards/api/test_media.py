@@ -19,6 +19,7 @@ from storage.files.file_store import Files
 from tests.dashboards.api.test_jobs_api import submit
 from tests.dashboards.served import SRT, played_workers, secret_of, serving
 from tests.dashboards.site import Site
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -123,7 +124,7 @@ def test_any_name_makes_a_safe_header(name: str) -> None:
 def test_a_finished_job_offers_its_files_under_the_recordings_name(
     settings: Settings, tone: Callable[..., bytes]
 ) -> None:
-    with serving(settings) as served, httpx.Client(base_url=served.url, timeout=60) as http:
+    with serving(settings) as served, httpx.Client(base_url=served.url, timeout=PATIENCE_S) as http:
         http.headers["Authorization"] = f"Bearer {secret_of('ada')}"
         job_id = http.post("/api/v1/jobs", files={"file": ("Gespräch.wav", tone())}).json()["id"]
         assert http.get(f"/downloads/{job_id}/srt").status_code == 404

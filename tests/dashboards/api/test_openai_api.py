@@ -23,6 +23,7 @@ from storage.remote.web_client import HttpReporter
 from storage.remote.worker_registry import SPEAKERS, ModelState
 from tests.dashboards.api.test_worker_api import beat
 from tests.dashboards.served import SRT, VTT, Served, played_workers, secret_of
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def test_an_unknown_model_is_refused_before_the_recording_is_read(served: Served
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="talk.wav"\r\n\r\n'
     )
     address = httpx.URL(served.url)
-    with closing(HTTPConnection(address.host, address.port or 80, timeout=60)) as wire:
+    with closing(HTTPConnection(address.host, address.port or 80, timeout=PATIENCE_S)) as wire:
         wire.putrequest("POST", "/v1/audio/transcriptions")
         wire.putheader("Authorization", f"Bearer {secret_of('ada')}")
         wire.putheader("Content-Type", "multipart/form-data; boundary=x")
@@ -246,7 +247,7 @@ def test_a_client_that_leaves_loses_its_answer_and_nothing_else(
 ) -> None:
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=2).audio.transcriptions.create(model="whisper-1", file=("talk.wav", tone()))
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while not has_job() and time.monotonic() < until:
         time.sleep(0.05)
     assert the_job().state is JobState.QUEUED
@@ -325,7 +326,7 @@ def test_many_wait_at_once(client: OpenAI, served: Served, tone: Callable[..., b
         thread.start()
     with played_workers(served):
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE_S)
     assert texts == ["Grüße an alle."] * 12
 
 

@@ -22,6 +22,7 @@ from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.served import Served, played_workers, secret_of
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -149,7 +150,7 @@ def test_a_client_that_leaves_does_not_end_the_job(ask: Any) -> None:
         growing.say(1)
         next(events)
         assert context.current().bus.crowd() > listeners
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while context.current().bus.crowd() > listeners and time.monotonic() < until:
         time.sleep(0.01)
     assert context.current().bus.crowd() == listeners
@@ -172,7 +173,7 @@ def test_an_error_after_the_start_is_an_event(ask: Any) -> None:
 def test_events_are_lines_that_every_reader_can_split(served: Served, tone: Callable[..., bytes]) -> None:
     headers = {"Authorization": f"Bearer {secret_of('ada')}"}
     form = {"model": "whisper-1", "stream": "true"}
-    with played_workers(served), httpx.Client(headers=headers, timeout=60) as http:
+    with played_workers(served), httpx.Client(headers=headers, timeout=PATIENCE_S) as http:
         url = f"{served.url}/v1/audio/transcriptions"
         answer = http.post(url, data=form, files={"file": ("talk.wav", tone())})
         failed = http.post(url, data=form, files={"file": ("bad.wav", tone())})

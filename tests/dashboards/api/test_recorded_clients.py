@@ -9,6 +9,7 @@ import pytest
 from dashboards.http.request_options import OptionsForm
 from storage.domain.languages import NAMES
 from tests.dashboards.served import Served, played_workers, secret_of
+from tests.waiting import PATIENCE_S
 
 BOUNDARY = "0d3f1f2f6a4b4c7e9b1a"
 HOME_ASSISTANT = (
@@ -55,7 +56,7 @@ CLIENTS: dict[str, tuple[dict[str, str], str, str | None]] = {
 
 
 def test_widely_used_programs_are_answered_as_they_expect(served: Served, tone: Callable[..., bytes]) -> None:
-    with played_workers(served), httpx.Client(base_url=served.url, timeout=120) as http:
+    with played_workers(served), httpx.Client(base_url=served.url, timeout=PATIENCE_S) as http:
         key = secret_of("ada")
         for client, (fields, name, kind) in CLIENTS.items():
             headers = {"Authorization": f"Bearer {key}", "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

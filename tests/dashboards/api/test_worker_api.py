@@ -22,6 +22,7 @@ from storage.remote.worker_registry import ModelState, WorkerBeat
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
 from tests.storage.maintenance.legacy import LegacyApp
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -250,7 +251,7 @@ async def test_the_web_process_tidies_by_itself(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(upkeep, "tidy", tidy)
     keeping = asyncio.create_task(upkeep.keep_tidy(first_after_s=0, every_s=0))
-    await asyncio.wait_for(tidied.wait(), 10)
+    await asyncio.wait_for(tidied.wait(), PATIENCE_S)
     await asyncio.sleep(0)
     assert not keeping.done()
     keeping.cancel()

@@ -9,6 +9,7 @@ from dashboards.runtime import context
 from storage.remote.worker_registry import OWN_VERSION
 from tests.dashboards.served import serving
 from tests.dashboards.site import TOKEN, make_settings
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 OTHER = (
@@ -28,7 +29,13 @@ def test_a_worker_of_another_version_is_told_so_and_ends(tmp_path: Path) -> None
             "PREFECT_HOME": str(tmp_path / "prefect"),
         }
         done = subprocess.run(
-            [sys.executable, "-c", OTHER], env=env, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
+            [sys.executable, "-c", OTHER],
+            env=env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
         assert context.workers().alive() == []
     assert done.returncode == 1, done.stderr

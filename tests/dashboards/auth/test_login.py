@@ -17,9 +17,10 @@ from storage.domain.clock import utc_now
 from storage.domain.settings import RateLimitSettings, Settings
 from storage.ledger import audit
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
+from tests.waiting import PATIENCE_S
 
 NEW = "a better password"
-AT_ONCE_S = 5.0
+AT_ONCE_S = 20.0
 """A bound for busy machines; on a quiet one it is a matter of milliseconds."""
 
 
@@ -267,9 +268,9 @@ def test_a_page_in_use_keeps_its_session_from_falling_idle(site: Site) -> None:
         with context.ledger().write() as con:
             con.execute("UPDATE sessions SET last_seen_at = now() - INTERVAL 1 HOUR")
         page.send_text("somebody is here")
-        within_5_s = time.monotonic() + 5
+        until_s = time.monotonic() + PATIENCE_S
         while utc_now() - last_seen(site, session_id) > timedelta(minutes=1):
-            assert time.monotonic() < within_5_s
+            assert time.monotonic() < until_s
             time.sleep(0.02)
 
 

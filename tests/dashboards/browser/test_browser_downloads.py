@@ -16,10 +16,9 @@ from tests.browsing import Watch, write
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import serving, sign_in
 from tests.dashboards.services.test_make_exports import PlayedRuns
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
-
-WAIT_MS = 60_000
 
 
 def heard() -> Job:
@@ -30,7 +29,7 @@ def heard() -> Job:
 
 
 def play() -> PlayedRuns:
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + PATIENCE_S
     while context.current().runs is None:
         assert time.monotonic() < until_s
         time.sleep(0.01)
@@ -39,7 +38,7 @@ def play() -> PlayedRuns:
 
 
 def saved(page: Page, fmt: str, folder: Path) -> Path:
-    with page.expect_download(timeout=WAIT_MS) as waiting:
+    with page.expect_download() as waiting:
         page.locator(f".downloads a[data-format={fmt}]").click()
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)
@@ -57,7 +56,7 @@ def test_files_are_saved_as_the_caption_settings_say(
         sign_in(tab, served)
         page = watch.over(tab.new_page())
         page.goto(f"{served.url}/job?id={job.id}")
-        expect(page.locator(".downloads a[data-format=docx]")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator(".downloads a[data-format=docx]")).to_be_visible()
         assert saved(page, "docx", tmp_path).name == "harbour.docx"
         page.locator(".downloads summary").click()
         write(page.get_by_label("Characters per line"), "16")
@@ -81,7 +80,7 @@ def test_a_setting_out_of_range_and_a_file_that_cannot_be_made_are_told(settings
         sign_in(tab, served)
         page = tab.new_page()
         page.goto(f"{served.url}/job?id={job.id}")
-        page.locator(".downloads summary").click(timeout=WAIT_MS)
+        page.locator(".downloads summary").click()
         write(page.get_by_label("Characters per line"), "3")
         page.locator(".downloads a[data-format=srt]").click()
         assert page.get_by_label("Characters per line").evaluate("input => !input.validity.valid")
@@ -89,5 +88,5 @@ def test_a_setting_out_of_range_and_a_file_that_cannot_be_made_are_told(settings
         expect(page.get_by_label("Characters per line")).to_have_value("42")
         played.ends_as = "failed"
         page.locator(".downloads a[data-format=zip]").click()
-        expect(page.locator(".downloads .news")).to_contain_text("could not be made", timeout=WAIT_MS)
+        expect(page.locator(".downloads .news")).to_contain_text("could not be made")
     tab.close()

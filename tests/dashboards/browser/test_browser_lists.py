@@ -15,7 +15,7 @@ from storage.accounts import users
 from storage.domain.records import Job, JobState, Segment, User
 from storage.domain.settings import Settings
 from storage.jobs import job_store, progress
-from tests.browsing import DESK, PHONE, SLOW_MS, Watch, keep_picture, write
+from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.served import Served, serving, sign_in
 from tests.factories import WORKER, job_in
 
@@ -69,7 +69,6 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
             color_scheme="dark" if dark else "light",
             accept_downloads=True,
         )
-        opened.set_default_timeout(SLOW_MS)
         watch = Watch(served.url)
         sign_in(opened, served)
         page = watch.over(opened.new_page())

@@ -28,14 +28,14 @@ def test_a_pause_comes_and_goes_on_open_pages(served: Served, chromium: Browser)
     page.keyboard.type("new disks, until noon")
     page.keyboard.press("Enter")
     banner = page.get_by_text("Paused for maintenance: new disks, until noon")
-    expect(banner).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("No recording is running")).to_be_visible(timeout=30_000)
+    expect(banner).to_be_visible()
+    expect(page.get_by_text("No recording is running")).to_be_visible()
     browsing.keep_picture(page, "maintenance")
 
     page.goto(f"{served.url}/settings")
-    expect(banner).to_be_visible(timeout=30_000)
+    expect(banner).to_be_visible()
     platform_control.set_by_operator(None, actor="cli:root")
-    expect(banner).to_be_hidden(timeout=30_000)
+    expect(banner).to_be_hidden()
     assert watch.troubles == []
     browser.close()
 

@@ -17,6 +17,7 @@ from tests.dashboards.browser.test_browser_accessible import AXE, violations
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.receiver import receiving
 from tests.dashboards.served import Served, sign_in
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
@@ -75,7 +76,7 @@ def test_selecting_words_with_the_mouse_plays_nothing(chromium: Browser, served:
 
 def painted(page: Page) -> list[str]:
     """Return which colours of highlights are on the page, once there are any."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if found := page.evaluate("[...CSS.highlights.keys()].filter((name) => name.startsWith('wt-mark'))"):
             return list(found)

@@ -22,6 +22,7 @@ from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in, write
 from tests.dashboards.served import played_workers, serving, sign_in
 from tests.dashboards.site import PASSWORD
 from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+from tests.processes import end
 from tests.storage.files.test_s3_bucket import KEYS, free_port, rclone, wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -113,8 +114,7 @@ def bucket_settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.Monk
         wait_for(url, service)
         yield settings
     finally:
-        service.terminate()
-        service.wait(10)
+        end(service)
 
 
 TO_BUCKET = re.compile("partNumber=")

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from dashboards.http.connections import BoundedHttp, Sockets
 from storage.domain.network.trusted_proxies import parse
+from tests.waiting import PATIENCE_S
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -32,7 +33,7 @@ async def serving(sockets: Sockets, *, headers_within_s: float = 20.0) -> AsyncI
 async def ask(streams: Streams) -> bytes:
     reader, writer = streams
     writer.write(ASK)
-    return await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    return await asyncio.wait_for(reader.readuntil(b"\r\n"), PATIENCE_S)
 
 
 async def test_a_connection_too_many_is_refused_and_one_that_closes_makes_room() -> None:
@@ -40,7 +41,7 @@ async def test_a_connection_too_many_is_refused_and_one_that_closes_makes_room()
         first, second = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         assert await ask(first) == await ask(second) == b"HTTP/1.1 200 OK\r\n"
         third = await asyncio.open_connection("127.0.0.1", port)
-        refused = await asyncio.wait_for(third[0].read(), 10)
+        refused = await asyncio.wait_for(third[0].read(), PATIENCE_S)
         assert refused.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: 10" in refused
 
@@ -58,7 +59,7 @@ async def test_headers_that_trickle_are_given_up() -> None:
         for begun in (b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(begun)
-            assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
+            assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).startswith(b"HTTP/1.1 408")
             writer.close()
 
 

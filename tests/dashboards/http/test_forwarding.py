@@ -24,6 +24,7 @@ from storage.jobs import share_links
 from storage.ledger import audit
 from tests.dashboards.heard import hear
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, running
+from tests.waiting import PATIENCE_S
 
 CLIENT = "203.0.113.7"
 FORGED = {
@@ -189,7 +190,7 @@ async def test_the_server_itself_believes_nobody(proxies: str, found: str, monke
     reader, writer = await asyncio.open_connection("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
     lines = ["GET / HTTP/1.1", "Host: x", "X-Forwarded-For: 6.6.6.6", f"X-Forwarded-For: {CLIENT}", "Connection: close"]
     writer.write("\r\n".join([*lines, "", ""]).encode())
-    body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")[2]
+    body = (await asyncio.wait_for(reader.read(), PATIENCE_S)).partition(b"\r\n\r\n")[2]
     writer.close()
     server.should_exit = True
     await running_server

@@ -22,6 +22,7 @@ from tests.dashboards.http.hostile import Answered
 from tests.dashboards.nginx import free_port
 from tests.dashboards.uploads.test_uploads_survive import Web
 from tests.factories import job_in
+from tests.waiting import PATIENCE_S
 
 LEAST = 450
 SETTLED_BYTES = 1 << 20
@@ -53,7 +54,7 @@ class Watched:
 
 def settle(pid: int) -> None:
     """Wait until a process has imported what it imports after its start, and so grows no more."""
-    process, until = psutil.Process(pid), time.monotonic() + 60
+    process, until = psutil.Process(pid), time.monotonic() + PATIENCE_S
     before, now = 0, process.memory_info().rss
     while now - before > SETTLED_BYTES and time.monotonic() < until:
         time.sleep(3)
@@ -105,9 +106,11 @@ def test_hostile_requests_are_refused_and_cost_little(
     assert statuses[4] > LEAST // 2, statuses
     assert memory.most - memory.first < GROWS_BY_BYTES
     headers = {"Authorization": f"Bearer {site.key}"}
-    job = httpx.get(f"{web.url}/api/v1/jobs/{site.job}", headers=headers, timeout=30).json()
+    job = httpx.get(f"{web.url}/api/v1/jobs/{site.job}", headers=headers, timeout=PATIENCE_S).json()
     assert (job["state"], job["owner_id"]) == ("completed", job["owner_id"])
-    good = httpx.post(f"{web.url}/api/v1/jobs", headers=headers, files={"file": ("good.wav", tone(0.5))}, timeout=60)
+    good = httpx.post(
+        f"{web.url}/api/v1/jobs", headers=headers, files={"file": ("good.wav", tone(0.5))}, timeout=PATIENCE_S
+    )
     assert good.status_code == 201
     web.kill()
     with Ledger.open(web.settings.storage.ledger_path) as ledger, ledger.read() as con:

@@ -25,6 +25,7 @@ from tests.dashboards.heard import hear
 from tests.dashboards.nginx import configured, documented_server, free_port, needs_nginx
 from tests.dashboards.provider import CLIENT, provider
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -207,5 +208,5 @@ def test_no_sub_path_can_look_like_a_path_of_the_app(below: Site) -> None:
 @pytest.mark.parametrize("below", ["/", f"{BELOW}/"])
 def test_nginx_takes_the_documented_configuration(tmp_path: Path, below: str) -> None:
     command = configured(tmp_path, documented_server(free_port(), "http://127.0.0.1:8501", below=below))
-    told = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert told.returncode == 0, told.stderr

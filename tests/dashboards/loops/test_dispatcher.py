@@ -36,7 +36,9 @@ from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
 from tests.factories import accept, heartbeat
-from tests.flows.conftest import answers, free_port, until
+from tests.flows.conftest import LEAN_SERVER, answers, free_port
+from tests.processes import end
+from tests.waiting import PATIENCE_S, until
 
 READY = ModelState(name="tiny", fingerprint="f00d", state="ready")
 
@@ -48,14 +50,14 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     env = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", str(port)]
-    own = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    own = {"PREFECT_HOME": str(home), **LEAN_SERVER}
     with (home / "log").open("wb") as log, subprocess.Popen(command, env=env | own, stdout=log, stderr=log) as process:
         try:
-            until(lambda: answers(f"{url}/health"), within_s=120)
+            until(lambda: answers(f"{url}/health"))
             deploy.apply(url)
             yield url
         finally:
-            process.terminate()
+            end(process)
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ async def test_a_run_that_reports_before_its_submission_is_on_record_is_adopted(
 
 async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str, queue: Callable[..., Job]) -> None:
     workers_come(holder)
-    dispatcher = Dispatcher()
+    dispatcher = Dispatcher(look_every_s=3600)
     holder.wake_dispatcher = dispatcher.wake
     async with PrefectRuns(prefect_api) as runs:
         task = asyncio.create_task(dispatcher.run(runs))
@@ -211,7 +213,7 @@ async def test_a_new_job_is_handed_on_at_once(holder: Context, prefect_api: str,
         with holder.bus.listen(job_id=job.id) as listener:
             notify.announce(job)
             await listener.next()
-            await listener.next(wait_s=4)  # without being woken it takes five seconds
+            await listener.next(wait_s=PATIENCE_S)  # without being woken it takes an hour
         assert now(holder, job).flow_run_id is not None
         assert holder.prefect_has_answered
         task.cancel()
@@ -225,7 +227,7 @@ async def test_a_line_for_the_reader_of_a_job_that_has_ended_meanwhile_hides_not
         notify.announce(holder.ledger.run(job_store.cancel, waiting.id, actor="user:ada"))
         await notify.note(waiting, WaitingForWorker())
         await asyncio.sleep(0)
-        (news,) = await listener.next(wait_s=1)
+        (news,) = await listener.next(wait_s=PATIENCE_S)
     assert (news["state"], news["detail"]) == ("cancelled", "cancelled")
 
 
@@ -235,7 +237,7 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
     async with PrefectRuns("http://127.0.0.1:9/api") as runs:
         with holder.bus.listen(job_id=job.id) as listener:
             task = asyncio.create_task(Dispatcher().run(runs))
-            await listener.next(wait_s=30)
+            await listener.next(wait_s=PATIENCE_S)
         assert text_of(now(holder, job).detail) == "waiting for the Prefect server"
         assert not holder.prefect_has_answered
         assert not task.done()
@@ -249,7 +251,7 @@ async def test_a_job_without_a_worker_and_without_prefect_keeps_one_reason(
     async with PrefectRuns("http://127.0.0.1:9/api") as runs:
         with holder.bus.listen(job_id=job.id) as listener:
             task = asyncio.create_task(Dispatcher().run(runs))
-            await listener.next(wait_s=30)
+            await listener.next(wait_s=PATIENCE_S)
         told = now(holder, job)
         commits = holder.ledger.changes
         await asyncio.sleep(2.5)  # several tries

@@ -15,6 +15,7 @@ from storage.domain.records import JobState
 from storage.domain.settings import Settings
 from tests.dashboards.site import Site, running
 from tests.factories import job_in
+from tests.waiting import PATIENCE_S
 
 
 class FarPrefect:
@@ -42,7 +43,7 @@ def left() -> int:
 
 
 def until_left(count: int) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     while left() != count:
         assert time.monotonic() < end
         time.sleep(0.01)

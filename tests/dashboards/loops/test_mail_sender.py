@@ -29,6 +29,7 @@ from storage.domain.settings import MailSettings, Settings
 from storage.jobs import job_rows
 from tests.dashboards.site import Site, running
 from tests.factories import accept
+from tests.waiting import PATIENCE_S
 
 FAST = (0.05, 0.05, 0.05, 0.05)
 
@@ -112,7 +113,7 @@ def ends(job: Job, state: JobState) -> Job:
 
 
 def wait_for(office: Office, count: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while len(office.got) < count:
         assert time.monotonic() < until, f"{len(office.got)} of {count} mails came"
         time.sleep(0.02)
@@ -166,7 +167,7 @@ def test_a_server_that_never_takes_it_is_left_alone_in_the_end(mailing: Site, of
     office.refusals = 99
     wants(mailing)
     ends(a_job(mailing), JobState.COMPLETED)
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while office.asked < len(FAST) + 1:
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -15,10 +15,11 @@ from storage.files.file_store import Files
 from storage.files.local_folder import GONE
 from storage.remote.part_troubles import PlatformPart, prefect_away
 from tests.dashboards.desk import Desk
+from tests.waiting import PATIENCE_S
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not done():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
@@ -31,7 +32,7 @@ async def test_pages_look_again_when_the_folder_of_storage_goes_and_comes(desk: 
         await until(lambda: PlatformPart.STORAGE in parts.looks)
         assert parts.troubles() == []
         shutil.move(store, f"{store}.away")
-        assert [news.get("missed") for news in await page.next(wait_s=20)] == [True]
+        assert [news.get("missed") for news in await page.next(wait_s=PATIENCE_S)] == [True]
         assert parts.reason(PlatformPart.STORAGE) == GONE
         shutil.move(f"{store}.away", store)
         await until(lambda: parts.reason(PlatformPart.STORAGE) is None)

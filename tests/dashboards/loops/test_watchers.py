@@ -8,10 +8,11 @@ from dashboards.runtime.event_bus import Subscriber
 from storage.domain.clock import utc_now
 from storage.remote.worker_registry import ALIVE_FOR
 from tests.dashboards.desk import Desk
+from tests.waiting import PATIENCE_S
 
 
 async def looks_again(page: Subscriber) -> bool:
-    return [news.get("missed") for news in await page.next(wait_s=20)] == [True]
+    return [news.get("missed") for news in await page.next(wait_s=PATIENCE_S)] == [True]
 
 
 async def test_open_pages_look_again_when_a_worker_comes_or_falls_silent_and_programs_hear_nothing(desk: Desk) -> None:

@@ -28,6 +28,7 @@ from storage.remote.webhook_secrets import KEY_FILE
 from tests.dashboards.receiver import Got, Receiver, receiving
 from tests.dashboards.site import Site, running
 from tests.factories import TEXT, accept, job_in
+from tests.waiting import PATIENCE_S
 
 FAST = (0.05, 0.05)
 LIMITS = Limits(webhook_pauses_s=FAST, webhook_look_every_s=0.05, webhook_answer_s=5.0)
@@ -84,7 +85,7 @@ def deliveries_of(webhook_id: str) -> list[Delivery]:
 
 def settled(webhook_id: str, state: DeliveryState, count: int = 1) -> list[Delivery]:
     """Wait until so many deliveries of the webhook are in this state."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while len(found := [one for one in deliveries_of(webhook_id) if one.state is state]) < count:
         assert time.monotonic() < until, deliveries_of(webhook_id)
         time.sleep(0.02)
@@ -157,7 +158,7 @@ def test_what_was_not_delivered_is_by_the_next_process(hooking: Settings, receiv
         secret, webhook_id = hooked(site, receiver.url)
         ends(site)
         receiver.wait_for(1)
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while not deliveries_of(webhook_id)[0].attempts:
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -236,7 +237,7 @@ def test_one_slow_receiver_holds_up_no_other(hooking: Settings, receiver: Receiv
         for _ in range(3):
             ends(site)
         settled(quick, DeliveryState.DELIVERED, 3)
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while not any(one.last for one in deliveries_of(stuck)):
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -317,7 +318,7 @@ def test_a_lost_key_file_is_noticed_before_anything_is_sent(site: Site, receiver
     _, webhook_id = hooked(site, receiver.url)
     (site.settings.storage.data_dir / KEY_FILE).unlink()
     ends(site)
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while hook_of(webhook_id).enabled:
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[3]
 OPEN_ALL = """
 import sys
@@ -22,6 +24,12 @@ with sitting(Settings()) as desk:
 def test_the_pages_of_readers_import_no_data_frames(tmp_path: Path) -> None:
     env = os.environ | {"TRANSCRIBER_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", OPEN_ALL], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", OPEN_ALL],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.stdout.splitlines() == ["jobs", "upload", "search", "job"], done.stderr

@@ -28,6 +28,7 @@ from storage.domain.settings import MailSettings
 from storage.ledger import audit
 from storage.maintenance import account_deletion
 from tests.dashboards.desk import PASSWORD, SCRIPT, Desk, button, component, go_to, labels, words
+from tests.waiting import PATIENCE_S
 
 
 def field(at: AppTest, label: str) -> Any:
@@ -207,7 +208,7 @@ def test_a_new_browser_is_told_on_pages_of_the_ones_before(desk: Desk) -> None:
     assert "It was me" not in labels(at)
     begin = {"device": None, "client": f"192.0.2.7 {agent}", "now": utc_now(), "max_days": 1}
     desk.ledger.run(browser_login.begin, ada, **begin)  # type: ignore[arg-type]
-    again = AppTest.from_file(str(SCRIPT), default_timeout=20)
+    again = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE_S)
     again.user = at.user
     again.run()
     go_to(again, "settings")

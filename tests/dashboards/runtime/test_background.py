@@ -4,6 +4,7 @@ import asyncio
 
 from dashboards.runtime.background import Background
 from dashboards.runtime.event_bus import Bus, News
+from tests.waiting import PATIENCE_S
 
 
 async def test_a_task_that_ignores_cancellation_is_cancelled_again() -> None:
@@ -20,7 +21,7 @@ async def test_a_task_that_ignores_cancellation_is_cancelled_again() -> None:
     background = Background()
     background.start(stubborn(), "stubborn")
     await asyncio.sleep(0)
-    await asyncio.wait_for(background.stop(), 60)
+    await asyncio.wait_for(background.stop(), PATIENCE_S)
     assert ends == 2
 
 
@@ -31,5 +32,5 @@ async def test_news_that_come_with_the_end_do_not_hide_it() -> None:
         await asyncio.sleep(0.01)
         listener.put(News({"job_id": "1", "owner_id": "2"}))
         task.cancel()
-        await asyncio.wait([task], timeout=60)
+        await asyncio.wait([task], timeout=PATIENCE_S)
         assert task.cancelled()

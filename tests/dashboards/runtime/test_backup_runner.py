@@ -24,6 +24,7 @@ from storage.files.file_store import Files
 from storage.ledger import audit
 from tests.dashboards.desk import Desk, words
 from tests.dashboards.site import Site
+from tests.waiting import PATIENCE_S
 
 KEY = packing.new_key()
 
@@ -100,7 +101,7 @@ def test_a_place_that_is_away_is_told_and_tried_again_later(desk: Desk, tmp_path
             await asyncio.sleep(0.01)
         task.cancel()
 
-    asyncio.run(asyncio.wait_for(a_while(), 60))
+    asyncio.run(asyncio.wait_for(a_while(), PATIENCE_S))
     assert "mount it" in (desk.holder.backups.error or "")
     root = desk.user("root", Role.ADMIN)
     assert "mount it" in words(desk.page("system", root))
@@ -154,7 +155,7 @@ def test_the_command_line_begins_one_and_sees_its_end(site: Site) -> None:
         return answer
 
     def done(runs: int) -> dict[str, Any]:
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + PATIENCE_S
         while (now := told())["runs"] == runs:
             assert time.monotonic() < until_s
             time.sleep(0.05)
@@ -180,4 +181,4 @@ async def test_the_loop_ends_with_the_ledger(desk: Desk, monkeypatch: pytest.Mon
         raise LedgerClosed("x")
 
     monkeypatch.setattr(backup_keeper, "look_after", closed)
-    await asyncio.wait_for(backup_keeper.keep_backups(first_after_s=0, every_s=0), 10)
+    await asyncio.wait_for(backup_keeper.keep_backups(first_after_s=0, every_s=0), PATIENCE_S)

@@ -15,6 +15,7 @@ from storage.jobs import canary_jobs, job_store, listing, statistics
 from storage.jobs.listing import JobFilter
 from tests.dashboards.desk import Desk, words
 from tests.factories import DirectReporter, FlowRun, transcript_of
+from tests.waiting import PATIENCE_S
 
 
 def fly(desk: Desk, work: Callable[[Job], object], **given: Any) -> bool:
@@ -27,7 +28,7 @@ def fly(desk: Desk, work: Callable[[Job], object], **given: Any) -> bool:
         work(found)
         return await flight
 
-    return asyncio.run(asyncio.wait_for(both(), 60))
+    return asyncio.run(asyncio.wait_for(both(), PATIENCE_S))
 
 
 def waiting(desk: Desk) -> Job | None:

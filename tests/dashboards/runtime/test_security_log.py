@@ -13,6 +13,7 @@ from storage.ledger import audit
 from tests.dashboards.desk import SCRIPT, Desk, button
 from tests.dashboards.site import Site
 from tests.factories import job_in
+from tests.waiting import PATIENCE_S
 
 
 def rows(site: Site, *actions: AuditAction) -> list[AuditRow]:
@@ -126,7 +127,7 @@ def test_an_administrators_search_in_everybodys_transcripts_is_recorded_once(sit
 def test_the_address_of_an_administrators_page_is_a_refusal_for_others(desk: Desk) -> None:
     for path in ("people", "no-such-page"):
         for name, role in (("ada", Role.MEMBER), ("rex", Role.READER), ("root", Role.ADMIN)):
-            at = AppTest.from_file(str(SCRIPT), default_timeout=20)
+            at = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE_S)
             user = desk.user(f"{name} of {path}", role)
             at.user = {"uid": user.id, "sid": desk.session(user)}
             at.context["url"] = f"http://testserver/{path}"

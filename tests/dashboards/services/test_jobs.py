@@ -12,6 +12,7 @@ from storage.domain.records import Job, JobState, Role, User
 from storage.jobs import job_store, share_links
 from storage.ledger import audit
 from tests.dashboards.desk import Desk
+from tests.waiting import PATIENCE_S
 
 DONE_TO = {
     JobAction.CANCEL: JobState.TRANSCRIBING,
@@ -134,7 +135,7 @@ async def test_open_pages_and_loops_are_told(
     job = job_for(desk, ada, action)
     with desk.holder.bus.listen(owner_id=ada.id) as listener:
         await asyncio.to_thread(jobs.perform, action, ada, job.id)
-        (news,) = await listener.next(wait_s=10)
+        (news,) = await listener.next(wait_s=PATIENCE_S)
     assert (news["job_id"], news["state"], woke) == (job.id, said, woken)
 
 

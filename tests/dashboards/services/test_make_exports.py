@@ -24,6 +24,7 @@ from storage.transcripts.edits import Draft, Piece
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import Site
 from tests.factories import heartbeat
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -56,13 +57,13 @@ class PlayedRuns:
         return {ident: self._runs[ident] for ident in ids}
 
     def _work(self, *, files: Any, stored_as: str, formats: list[str], settings: dict[str, Any]) -> None:
-        assert self.may_work.wait(60)
+        assert self.may_work.wait(PATIENCE_S)
         make(files, stored_as, [ExportFormat(fmt) for fmt in formats], CueLimits(**settings))
 
 
 @pytest.fixture
 def played(site: Site) -> PlayedRuns:
-    played, until_s = PlayedRuns(), time.monotonic() + 60
+    played, until_s = PlayedRuns(), time.monotonic() + PATIENCE_S
     while context.current().runs is None:  # the app's own connection, to nobody
         assert time.monotonic() < until_s
         time.sleep(0.01)

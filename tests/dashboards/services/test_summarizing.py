@@ -19,6 +19,7 @@ from storage.ledger import audit
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.receiver import Receiver, receiving
 from tests.dashboards.site import Site, make_settings, running, seed
+from tests.waiting import PATIENCE_S
 
 KEY = "sk-of-the-server"
 
@@ -64,7 +65,7 @@ def at(tmp_path: Path, server: Receiver) -> Iterator[Callable[..., tuple[Site, J
         one.__exit__(None, None, None)
 
 
-def ended(site: Site, url: str, who: dict[str, str], within_s: float = 30.0) -> dict[str, Any]:
+def ended(site: Site, url: str, who: dict[str, str], within_s: float = PATIENCE_S) -> dict[str, Any]:
     until = time.monotonic() + within_s
     while (told := site.client.get(url, headers=who).json())["running"]:
         assert time.monotonic() < until
@@ -170,11 +171,11 @@ def test_what_goes_wrong_is_said_and_nothing_is_kept(
 def test_a_server_that_hangs_is_given_up(at: Callable[..., tuple[Site, Job, str]], server: Receiver) -> None:
     site, _, url = at(summary_timeout_seconds=0.5)
     ada = site.key_of(site.user("ada"))
-    server.slow_s = 20.0
+    server.slow_s = PATIENCE_S
     before = time.monotonic()
     assert site.client.post(url, headers=ada, json={"version": 1}).json()["running"] == {"part": 0, "parts": 1}
     assert "longer than 0.5 s" in ended(site, url, ada)["problem"]
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < PATIENCE_S / 2
 
 
 def test_a_private_address_needs_the_administrators_word(site: Site) -> None:

@@ -10,6 +10,7 @@ from storage.domain.records import JobState, Role
 from tests.dashboards.desk import Desk, button, component, words
 from tests.dashboards.site import Site
 from tests.factories import job_in
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -99,7 +100,7 @@ def test_a_program_searches_what_its_user_may_see(site: Site) -> None:
 def test_the_index_keeps_up_by_itself(site: Site) -> None:
     key = site.key_of(site.user("ada"))
     job = _completed(site)
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     found: dict[str, Any] = {"results": []}
     while not found["results"] and time.monotonic() < until:
         time.sleep(0.1)

@@ -24,6 +24,7 @@ from storage.files.direct_parts import DirectParts
 from storage.jobs import job_store
 from tests.dashboards.conftest import seeded_settings
 from tests.dashboards.site import ORIGIN, Site, running
+from tests.processes import end
 from tests.storage.files.test_s3_bucket import KEYS, free_port, rclone, wait_for
 
 PART_BYTES = 5 << 20  # the least that S3 takes
@@ -47,8 +48,7 @@ def in_bucket(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterato
                 context.current().direct_parts = DirectParts("s3://store/speech", url, smallest_part_bytes=PART_BYTES)
                 yield site
     finally:
-        service.terminate()
-        service.wait(10)
+        end(service)
 
 
 @pytest.fixture

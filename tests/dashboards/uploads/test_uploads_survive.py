@@ -26,6 +26,7 @@ from tests.conftest import PLAIN
 from tests.dashboards.served import secret_of, serving
 from tests.dashboards.site import TOKEN
 from tests.dashboards.uploads.test_tus import metadata
+from tests.waiting import PATIENCE_S, until
 
 COMMAND = [sys.executable, "-m", "dashboards"]
 BYTES_TYPE = "application/offset+octet-stream"
@@ -57,23 +58,24 @@ class Web:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         """Start it where it cannot start, and return what it said."""
-        return subprocess.run(COMMAND, env=self.env, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(COMMAND, env=self.env, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
     def start(self) -> None:
         self.process = subprocess.Popen(COMMAND, env=self.env, stderr=subprocess.DEVNULL)
-        for _ in range(1200):
-            assert self.process.poll() is None
-            try:
-                if httpx.get(f"{self.url}/livez", verify=PLAIN).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise AssertionError("the web process did not become ready")
+        until(self.lives)
+
+    def lives(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None
+        try:
+            return httpx.get(f"{self.url}/livez", timeout=10, verify=PLAIN).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def jobs(self) -> list[Job]:
         """Return all jobs, once the process is gone."""
@@ -125,12 +127,12 @@ def test_an_upload_goes_on_bit_by_bit_after_kill_9(web: Web, tone: Callable[...,
         yield data[4_000_000:]
 
     web.start()
-    with httpx.Client(base_url=web.url, headers=headers, timeout=60) as http:
+    with httpx.Client(base_url=web.url, headers=headers, timeout=PATIENCE_S) as http:
         url = create(http, len(data))
         with pytest.raises(httpx.TransportError):
             http.patch(url, content=cut_off(), headers=patch_headers(0))
     web.start()
-    with httpx.Client(base_url=web.url, headers=headers, timeout=60) as http:
+    with httpx.Client(base_url=web.url, headers=headers, timeout=PATIENCE_S) as http:
         offset = int(http.head(url).headers["upload-offset"])
         assert 0 < offset <= 4_000_000
         answer = http.patch(url, content=data[offset:], headers=patch_headers(offset))
@@ -201,15 +203,15 @@ def test_a_silent_connection_gives_way_to_a_new_one_and_keeps_what_it_brought(
     data = tone(10)
     with serving(settings) as served:
         headers = TUS | {"Authorization": f"Bearer {secret_of('ada')}"}
-        with httpx.Client(base_url=served.url, headers=headers, timeout=10) as http, socket.socket() as silent:
+        with httpx.Client(base_url=served.url, headers=headers, timeout=PATIENCE_S) as http, socket.socket() as silent:
             url = create(http, len(data))
             silent.connect(("127.0.0.1", int(served.url.rsplit(":", 1)[1])))
             lines = {**headers, **patch_headers(0), "Host": "x", "Content-Length": str(len(data))}
             told = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
             silent.sendall(f"PATCH {url} HTTP/1.1\r\n{told}\r\n".encode() + data[:50_000])
             path = context.current().shelf.data(url.rsplit("/", 1)[1])
-            began = time.monotonic()
-            while (offset := int(http.head(url).headers["upload-offset"])) < 50_000 and time.monotonic() < began + 5:
+            until_s = time.monotonic() + PATIENCE_S
+            while (offset := int(http.head(url).headers["upload-offset"])) < 50_000 and time.monotonic() < until_s:
                 time.sleep(0.02)
             assert path.stat().st_size == offset
             answer = http.patch(url, content=data[offset:], headers=patch_headers(offset))
@@ -228,7 +230,7 @@ def test_a_lost_connection_in_the_last_part_loses_no_byte(settings: Settings, to
 
     with serving(settings) as served:
         headers = TUS | {"Authorization": f"Bearer {secret_of('ada')}"}
-        with httpx.Client(base_url=served.url, headers=headers, timeout=10) as http:
+        with httpx.Client(base_url=served.url, headers=headers, timeout=PATIENCE_S) as http:
             url = create(http, len(data))
             with pytest.raises(httpx.WriteError):
                 http.patch(url, content=broken(), headers=patch_headers(0))

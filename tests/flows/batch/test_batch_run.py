@@ -30,6 +30,7 @@ from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
 from tests.flows.batch.test_settled_files import old
 from tests.golden.transcripts import MEETING
+from tests.waiting import PATIENCE_S
 
 STORED_AS = names.transcript_name(MEETING.job_id)
 
@@ -274,7 +275,7 @@ def s3() -> Iterator[str]:
         server.start()
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        httpx.put(f"{url}/store", timeout=60).raise_for_status()
+        httpx.put(f"{url}/store", timeout=PATIENCE_S).raise_for_status()
         yield url
         server.stop()
 
@@ -284,7 +285,7 @@ def test_odd_keys_are_read_or_rejected_and_results_go_into_the_bucket(
 ) -> None:
     monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
     for key in ("in/a.wav", "in//b.wav", "in/folder/", "in/é?#%.wav"):
-        httpx.put(f"{s3}/store/{quote(key)}", content=key.encode(), timeout=60).raise_for_status()
+        httpx.put(f"{s3}/store/{quote(key)}", content=key.encode(), timeout=PATIENCE_S).raise_for_status()
     summary, reasons = run("s3://store/in", recursive=True, dest="s3://store/out", formats=["txt"])
     assert summary == "3 of 4 accepted, 1 refused"
     assert list(reasons) == ["s3://store/in/folder/"]

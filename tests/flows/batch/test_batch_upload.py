@@ -22,7 +22,9 @@ from flows.platform import deploy
 from storage.domain.batch_outcomes import BatchOutcome, Outcome
 from storage.domain.errors import BadRequest, LedgerUnreachable, NotAllowed
 from tests.conftest import PLAIN, Clip
-from tests.flows.conftest import ROOT, Server, answers, free_port, until
+from tests.flows.conftest import ROOT, Server, answers, free_port
+from tests.processes import end, kill, killed_at_last
+from tests.waiting import PATIENCE_S, until
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -47,7 +49,7 @@ class Platform:
         """Return all jobs by their id."""
         headers = {"Authorization": f"Bearer {self.key}"}
         found = httpx.get(
-            f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers, timeout=60, verify=PLAIN
+            f"{self.web_url}/api/v1/jobs", params={"limit": 100}, headers=headers, timeout=PATIENCE_S, verify=PLAIN
         )
         found.raise_for_status()
         return {job["id"]: job for job in found.json()["jobs"]}
@@ -67,14 +69,13 @@ def platform(surroundings: dict[str, str]) -> Iterator[Platform]:
     web = start([sys.executable, "-m", "flows.cli", "web"], env=env | alone)
     s3 = start(moto, env=env)
     try:
-        until(lambda: answers(f"{web_url}/livez") and answers(f"{s3_url}/moto-api/"), within_s=90)
-        httpx.put(f"{s3_url}/store", timeout=60).raise_for_status()
+        until(lambda: answers(f"{web_url}/livez") and answers(f"{s3_url}/moto-api/"))
+        httpx.put(f"{s3_url}/store", timeout=PATIENCE_S).raise_for_status()
         made = CliRunner(env=env).invoke(app, ["admin", "create-key", "admin"], catch_exceptions=False)
         yield Platform(web_url=web_url, s3_url=s3_url, key=made.stdout.split()[0], env=env)
     finally:
         for process in (web, s3):
-            process.terminate()
-            process.wait(30)
+            end(process)
 
 
 @pytest.fixture
@@ -105,11 +106,12 @@ def test_a_folder_is_watched_until_ctrl_c(platform: Platform, folder: Path, spee
     before = platform.jobs().keys()
     command = [sys.executable, "-m", "flows.cli", "batch", str(folder), "--watch", "1", "--language", "es"]
     watching = subprocess.Popen(command, env=platform.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: len(platform.jobs().keys() - before) == 2, within_s=60)
-    (folder / "late.wav").write_bytes(speech[2].path.read_bytes())
-    until(lambda: len(platform.jobs().keys() - before) == 3, within_s=60)
-    watching.send_signal(signal.SIGINT)
-    assert watching.wait(30) == 0
+    with killed_at_last(watching):
+        until(lambda: len(platform.jobs().keys() - before) == 2)
+        (folder / "late.wav").write_bytes(speech[2].path.read_bytes())
+        until(lambda: len(platform.jobs().keys() - before) == 3)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(PATIENCE_S) == 0
 
 
 def test_what_failed_or_was_deleted_comes_back_only_when_asked(platform: Platform, folder: Path) -> None:
@@ -307,9 +309,9 @@ def test_a_batch_started_twice_at_once_and_killed_makes_each_job_once(
     command = [sys.executable, "-m", "flows.cli", "batch", str(tmp_path), "--language", "fr"]
     start = partial(subprocess.Popen[bytes], command, cwd=ROOT, env=platform.env, stdout=subprocess.DEVNULL)
     killed, running = start(), start()
-    until(lambda: platform.jobs().keys() - before, within_s=120)
-    killed.kill()
-    killed.wait()
-    assert running.wait(120) == 0
+    with killed_at_last(killed, running):
+        until(lambda: platform.jobs().keys() - before)
+        kill(killed)
+        assert running.wait(PATIENCE_S) == 0
     assert "0 of 8 accepted, 8 known already" in platform.batch(tmp_path, "--language", "fr").stdout
     assert len(platform.jobs().keys() - before) == 4

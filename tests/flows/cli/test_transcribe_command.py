@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +25,10 @@ from storage.jobs import job_store
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from tests.conftest import PLAIN, TINY_MODEL, Clip
+from tests.processes import end
 from tests.tasks.index_server import use
 from tests.tasks.sounds import read_wav, tone, write_media, write_wav
+from tests.waiting import until
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -110,15 +111,11 @@ def web(own_data: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{os.environ['TRANSCRIBER_PORT']}"
     process = subprocess.Popen([sys.executable, "-m", "flows.cli", "web"], env=in_repo(), stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 90
-        while not answers(url):
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        until(lambda: answers(url) or process.poll() is not None)
+        assert process.poll() is None
         yield url
     finally:
-        process.terminate()
-        process.wait(30)
+        end(process)
 
 
 def in_repo() -> dict[str, str]:
@@ -127,7 +124,7 @@ def in_repo() -> dict[str, str]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/livez", timeout=2, verify=PLAIN).is_success
+        return httpx.get(f"{url}/livez", timeout=10, verify=PLAIN).is_success
     except httpx.TransportError:
         return False
 

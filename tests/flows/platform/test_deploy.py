@@ -17,7 +17,8 @@ from prefect.server.schemas.schedules import CronSchedule
 from flows.platform import deploy
 from storage.domain.deployments import Deployment
 from storage.domain.export_formats import ExportFormat
-from tests.flows.conftest import ROOT, Server, Worker, until
+from tests.flows.conftest import ROOT, Server, Worker
+from tests.waiting import until
 
 OURS = set(Deployment)
 
@@ -131,9 +132,9 @@ def test_a_worker_makes_what_is_missing(server: Server, start_worker: Callable[[
 
     delete()
     worker = start_worker("mortal")
-    until(lambda: server.http.get(path).is_success, within_s=60)
+    until(lambda: server.http.get(path).is_success)
     delete()
-    until(lambda: server.http.get(path).is_success, within_s=60)
+    until(lambda: server.http.get(path).is_success)
 
     assert worker.stop() == 0
 

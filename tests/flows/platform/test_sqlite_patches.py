@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.flows.conftest import Server, Worker
+from tests.waiting import PATIENCE_S
 
 AT_ONCE, EACH = 4, 6
 SLOWEST_S = 20.0
@@ -18,7 +19,7 @@ def test_runs_made_by_many_at_once_are_all_taken_soon(server: Server, worker: Wo
     def make(number: int) -> float:
         body = {"parameters": {"folder": str(tmp_path), "name": f"{number}"}}
         started = time.monotonic()
-        answer = httpx.post(f"{server.api_url}/deployments/{deployment}/create_flow_run", json=body, timeout=90)
+        answer = httpx.post(f"{server.api_url}/deployments/{deployment}/create_flow_run", json=body, timeout=PATIENCE_S)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return time.monotonic() - started
 

@@ -18,6 +18,7 @@ from flows.platform.ports import holder_of, must_be_free
 from flows.platform.service import FIRST_PAUSE_S, READY_LINE, Service
 from flows.platform.supervisor import hold
 from storage.domain.errors import AlreadyUp, PortTaken
+from tests.waiting import PATIENCE_S
 
 
 def test_a_second_holder_learns_who_the_first_is(tmp_path: Path) -> None:
@@ -67,11 +68,11 @@ async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_pa
     service = make(tmp_path, code, said)
 
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while len(said) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     service.terminate()
-    await service.end(running, within_s=5)
+    await service.end(running, within_s=60)
 
     assert all("ended with status 3; starting it again" in line for line in said)
     assert service.ready.is_set()
@@ -82,10 +83,10 @@ async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, caps
     service = make(tmp_path, "import sys; print('password: once'); sys.exit('a line')", [])
 
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await service.ended_early
     service.terminate()
-    await service.end(running, within_s=5)
+    await service.end(running, within_s=60)
 
     assert "password: once" in capsys.readouterr().out
     assert "a line" in logged(tmp_path)
@@ -99,10 +100,10 @@ async def test_a_full_disk_costs_log_lines_and_one_line_on_the_console(
     service = make(tmp_path, "import sys; sys.exit('one\\ntwo\\nthree')", [])
 
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await service.ended_early
     service.terminate()
-    await service.end(running, within_s=5)
+    await service.end(running, within_s=60)
 
     assert list(service.last_lines)[:3] == ["one", "two", "three"]
     console = capsys.readouterr().err
@@ -113,12 +114,12 @@ async def test_a_full_disk_costs_log_lines_and_one_line_on_the_console(
 async def test_a_service_that_is_to_end_in_its_pause_is_not_started_again(tmp_path: Path) -> None:
     service = make(tmp_path, "exit(1)", [], first_pause_s=0.5)
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await service.ended_early
     first = service.process
 
     service.terminate()
-    await service.end(running, within_s=5)
+    await service.end(running, within_s=60)
 
     assert service.process is first
 
@@ -129,7 +130,7 @@ async def test_a_service_that_will_not_end_is_killed(tmp_path: Path) -> None:
     )
     service = make(tmp_path, f"{deaf}; time.sleep(60)", [])
     running = asyncio.create_task(service.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await service.ready.wait()
     assert service.process is not None
 
@@ -143,7 +144,7 @@ async def test_a_service_that_fails_at_once_says_so(tmp_path: Path) -> None:
     service = make(tmp_path, "import sys; sys.stderr.write('port 1 is taken'); exit(1)", [])
     running = asyncio.create_task(service.run())
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         assert await service.ended_early == 1
 
     assert list(service.last_lines) == ["port 1 is taken"]
@@ -173,7 +174,7 @@ def test_the_empty_database_is_made_once_beforehand(tmp_path: Path) -> None:
         f"server.blank_database = lambda: Path({str(blank)!r}); server.prepare(); server.prepare()"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
     with contextlib.closing(sqlite3.connect(blank)) as con:
         assert con.execute("SELECT count(*) FROM flow_run").fetchone() == (0,)

@@ -28,6 +28,7 @@ from storage.domain.errors import (
 from storage.domain.records import Lane, Span
 from storage.domain.settings import ClusterSettings
 from tests.flows.conftest import free_port
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("packages")
 NOWHERE = "tcp://127.0.0.1:1"
@@ -59,7 +60,7 @@ async def two_spans() -> AsyncGenerator[Span, None]:
 
 async def transcribe(spans: ClusterSpans) -> list[int]:
     transcribed: list[int] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await spans.transcribe_all(two_spans(), lambda _: {}, lambda span: transcribed.append(span.index))
     return transcribed
 

@@ -85,7 +85,7 @@ async def hear(runs: GpuRuns, *results: str) -> list[int]:
         for index in range(len(results)):
             yield cast("Span", SimpleNamespace(index=index))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(180):
         await runs.transcribe_all(
             wanted(), lambda span: {"result": results[span.index]}, lambda span: heard.append(span.index)
         )

@@ -15,6 +15,7 @@ from storage.domain.errors import StaleAttempt, StorageUnreachable
 from storage.domain.records import Job, LanguageGuess, Part, Segment, Span, SpanResult, from_json, to_json
 from storage.files.file_store import Files
 from storage.jobs.reports import Readable
+from tests.waiting import PATIENCE_S
 
 JOB = cast(Job, SimpleNamespace(id="0123456789", attempt=2))
 SPANS = [Span(index=n, start_s=10.0 * n, end_s=10.0 * n + 9, samples_sha256=f"{n}") for n in range(4)]
@@ -124,7 +125,7 @@ async def test_storage_that_is_away_for_a_while_costs_no_text(files: Files, monk
     for span in SPANS:
         along.add_result(span, result_of(span))
     writing = asyncio.create_task(along.keep_writing())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not parts_in(files):  # noqa: ASYNC110 - storage tells nobody
             await asyncio.sleep(0.01)
     writing.cancel()
@@ -137,5 +138,5 @@ async def test_it_stops_when_the_attempt_is_over(files: Files) -> None:
     along.cut(SPANS, all_cut=True)
     for span in SPANS:
         along.add_result(span, result_of(span))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await along.keep_writing()

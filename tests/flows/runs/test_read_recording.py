@@ -26,6 +26,7 @@ from storage.jobs.reports import Noted
 from tasks.audio.decode import Decoding, Ints
 from tests.conftest import Assembly, Clip
 from tests.tasks.sounds import tone, write_wav
+from tests.waiting import PATIENCE_S
 
 
 class Ears:
@@ -68,7 +69,7 @@ async def test_a_web_process_that_is_away_does_not_hold_it_up(tmp_path: Path) ->
 
 async def test_a_job_that_is_over_stops_it(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await reading_of(tmp_path, Ears(StaleAttempt("j", 1)), seconds=3600.0).read()
 
 
@@ -80,7 +81,7 @@ async def test_a_span_is_handed_on_while_the_rest_is_still_being_read(
 
     def slow(self: Decoding) -> Iterator[Ints]:
         for number, block in enumerate(blocks(self)):
-            assert number < 6 or first_taken.wait(30), "no span was handed on"
+            assert number < 6 or first_taken.wait(PATIENCE_S), "no span was handed on"
             yield block
 
     monkeypatch.setattr(Decoding, "blocks", slow)

@@ -11,6 +11,7 @@ import pytest
 from flows.worker.child_handle import Child
 from flows.worker.recycling import Recycling
 from storage.domain.settings import WorkerSettings
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ async def child() -> AsyncIterator[Child]:
 
 
 async def process_of(*, other_than: int = 0) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for each in psutil.Process().children():
                 with contextlib.suppress(psutil.NoSuchProcess):  # ended, or ended and not yet waited for
@@ -68,7 +69,7 @@ async def test_a_child_whose_memory_has_grown_is_replaced_between_runs() -> None
 
 
 async def ready(child: Child) -> int:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while child.pid is None:  # noqa: ASYNC110 - in a test
             await asyncio.sleep(0.02)
     return child.pid

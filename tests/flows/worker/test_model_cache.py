@@ -9,9 +9,9 @@ from flows.worker.model_cache import ModelCache
 from storage.domain.settings import Settings
 from tasks.models import catalogue, hub
 from tests.conftest import TINY_MODEL
-from tests.flows.conftest import until
 from tests.tasks.hub_server import Hub, serving
 from tests.tasks.index_server import use
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)

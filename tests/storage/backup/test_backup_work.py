@@ -33,6 +33,7 @@ from storage.files.file_store import Files
 from storage.jobs import job_store
 from storage.ledger import audit, backups
 from storage.ledger.database import Ledger
+from tests.waiting import PATIENCE_S
 
 Take = Callable[..., BackupManifest]
 
@@ -268,7 +269,7 @@ def test_a_process_that_is_killed_leaves_no_backup_and_its_remains_go(
             assert process.stdin
             process.stdin.write(to_json(order))
             process.stdin.close()
-            until_s = time.monotonic() + 60
+            until_s = time.monotonic() + PATIENCE_S
             while not (work / "ledger.duckdb.zst").exists() and time.monotonic() < until_s:
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +29,8 @@ from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
 from storage.ledger.database import Ledger
 from tasks.audio.ingest import read_span
+from tests.processes import end
+from tests.waiting import until
 
 KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_EC2_METADATA_DISABLED": "true"}
 BINARIES = Path(sys.executable).parent
@@ -50,15 +51,15 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    def answers() -> bool:
         assert process.poll() is None, "the S3 service did not start"
         try:
-            httpx.get(url, timeout=1, trust_env=False)
+            httpx.get(url, timeout=10, trust_env=False)
         except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(url)
+            return False
+        return True
+
+    until(answers)
 
 
 def moto(port: int, folder: Path) -> list[str]:
@@ -88,8 +89,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             httpx.put(f"{url}/store", trust_env=False).raise_for_status()
         yield Service(kind=kind, url=url)
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process)
 
 
 @pytest.fixture(scope="module")

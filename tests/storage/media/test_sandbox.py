@@ -11,13 +11,14 @@ import pytest
 
 from storage.media import sandbox
 from tests.forks import forked_by
+from tests.waiting import PATIENCE_S
 
 PROGRAM = "tests.storage.media.odd_program"
 
 
 def outcome(*arguments: str) -> tuple[int, bytes]:
     with sandbox.fork(PROGRAM, *arguments) as child:
-        status = child.wait(30)
+        status = child.wait(PATIENCE_S)
         assert child.stdout is not None
         return status, child.stdout.read()
 
@@ -62,7 +63,7 @@ def test_a_child_has_neither_secrets_nor_what_other_children_hold(monkeypatch: p
         }
         assert outcome("descriptors")[1].split() == [b"0", b"1", b"2", b"3"]  # the last is the folder that is listed
         other.kill()
-        assert other.wait(30) == -signal.SIGKILL
+        assert other.wait(PATIENCE_S) == -signal.SIGKILL
 
 
 def test_who_waits_too_short_a_time_may_wait_again() -> None:
@@ -70,7 +71,7 @@ def test_who_waits_too_short_a_time_may_wait_again() -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             child.wait(0.05)
         child.kill()
-        assert child.wait(30) == child.wait(30) == -signal.SIGKILL
+        assert child.wait(PATIENCE_S) == child.wait(PATIENCE_S) == -signal.SIGKILL
         child.kill()
 
 
@@ -79,10 +80,10 @@ def test_a_server_that_is_killed_is_replaced_and_its_children_count_as_killed() 
     with sandbox.fork(PROGRAM, "write") as child:
         orphan = psutil.Process(child.pid)
         first.kill()
-        assert child.wait(30) == -signal.SIGKILL
-    within_10_s = time.monotonic() + 10
+        assert child.wait(PATIENCE_S) == -signal.SIGKILL
+    until_s = time.monotonic() + PATIENCE_S
     while orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < within_10_s
+        assert time.monotonic() < until_s
         time.sleep(0.01)
     assert outcome("arguments", "again") == (0, b"again")
     assert fork_server().pid != first.pid

@@ -20,6 +20,7 @@ from tasks.pipeline import assemble_transcript, transcribe_file
 from tests.conftest import Assembly, Clip
 from tests.tasks.babel import write_model
 from tests.tasks.sounds import read_wav, tone
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +211,7 @@ def test_detection_does_not_delay_transcription_until_all_is_read(
 
     def slow(self: Decoding) -> Iterator[Ints]:
         for number, block in enumerate(blocks(self)):
-            assert number < 6 or first_heard.wait(60), "nothing was heard"
+            assert number < 6 or first_heard.wait(PATIENCE_S), "nothing was heard"
             yield block
 
     monkeypatch.setattr(Decoding, "blocks", slow)

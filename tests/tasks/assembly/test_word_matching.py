@@ -23,13 +23,13 @@ def test_three_hours_are_matched_in_seconds() -> None:
     chance = random.Random(3)  # noqa: S311 - a text, not a secret
     words = [f"w{chance.randrange(2000)}" if chance.random() < 0.6 else "the" for _ in range(30_000)]
     changed = ["other" if chance.random() < 0.05 else word for word in words]
-    started = time.monotonic()
+    started = time.thread_time()
     found = matches(words, changed)
     assert sum(match.size for match in found) > 0.9 * len(words)
-    assert time.monotonic() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_a_text_of_one_word_repeated_ends_soon() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     matches(["the"] * 20_000, ["the"] * 19_999)
-    assert time.monotonic() - started < 20
+    assert time.thread_time() - started < 20

@@ -28,6 +28,7 @@ from tasks.audio.channels import Mixer
 from tasks.audio.decode import PATIENCE, Decoding, Patience, Samples, squeezed
 from tests.forks import forked_by
 from tests.tasks.sounds import RATE_HZ, decoded, silence, tone, write_media, write_wav
+from tests.waiting import PATIENCE_S
 
 BURST_S = 0.2
 BURSTS_AT_S = (1.0, 3.0)
@@ -363,7 +364,7 @@ def test_a_decoder_does_not_outlive_a_reader_that_is_killed(tmp_path: Path) -> N
         (server,) = psutil.Process(reader.pid).children()
         (child,) = server.children()
         reader.kill()
-    _, left = psutil.wait_procs([server, child], timeout=60)
+    _, left = psutil.wait_procs([server, child], timeout=PATIENCE_S)
     assert all(one.status() == psutil.STATUS_ZOMBIE for one in left)  # whom nobody here has to collect
 
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,9 @@ import av
 import numpy as np
 import pytest
 
+from tests.processes import end, kill
 from tests.tasks.exports.caption_readers import Shown, drawn, in_ms
+from tests.waiting import until
 
 STAMP = re.compile(r"\d+:\d\d:\d\d[.,]\d+")
 QUIET = (
@@ -32,7 +33,7 @@ QUIET = (
     "--load-scripts=no",
     "--ytdl=no",
 )
-START_S = 20.0
+START_S = 120.0
 
 
 def by_libass(bodies: Sequence[bytes], _: str) -> list[list[Shown]]:
@@ -110,20 +111,20 @@ class _Mpv:
         self.process = subprocess.Popen(["mpv", *QUIET, f"--input-ipc-server={address}"])
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(START_S)
-        until = time.monotonic() + START_S
-        while self.socket.connect_ex(address):
-            assert time.monotonic() < until, "mpv does not listen"
-            time.sleep(0.02)
+        try:
+            until(lambda: self.socket.connect_ex(address) == 0)
+        except AssertionError:
+            kill(self.process)
+            raise
         self.lines = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.do("quit")
         self.lines.close()
         self.socket.close()
-        self.process.wait(START_S)
+        end(self.process)
 
     def do(self, *command: str | float, then: str | None = None) -> Any:
         """Return the answer to a command; with `then`, wait for that event after it."""

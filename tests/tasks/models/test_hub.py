@@ -15,7 +15,9 @@ from storage.domain.settings import EngineSettings
 from tasks.models import catalogue, downloads, hub
 from tasks.models.catalogue import CATALOGUE, fingerprint
 from tasks.models.model_choice import resolve
+from tests.processes import killed_at_last
 from tests.tasks.hub_server import Hub, serving
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -95,7 +97,8 @@ hub.fetch("small", Path(sys.argv[1]), sys.argv[2])
 
 def test_two_processes_share_one_download(tmp_path: Path, small: Hub) -> None:
     both = [subprocess.Popen([sys.executable, "-c", FETCH, tmp_path, small.url]) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
+    with killed_at_last(*both):
+        assert [process.wait(PATIENCE_S) for process in both] == [0, 0]
     assert [name for name, _ in small.asked].count("model.bin") == 1
 
 
@@ -121,7 +124,7 @@ def test_a_hub_that_hangs_is_given_up_within_five_seconds() -> None:
         started = time.monotonic()
         with pytest.raises(ModelMissing, match="did not answer"):
             hub.probe(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        assert time.monotonic() - started < 15.0  # its five, and what a busy machine takes
+        assert time.monotonic() - started < 30.0  # its five, and what a busy machine takes
 
 
 def test_nothing_is_fetched_where_that_is_not_allowed(tmp_path: Path, small: Hub) -> None:

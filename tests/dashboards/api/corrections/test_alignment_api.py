@@ -15,6 +15,7 @@ from storage.transcripts.word_alignment import shared_out
 from tasks.assembly.text_alignment import aligned_text
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.site import Site
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -77,7 +78,7 @@ class Desk:
 
 @pytest.fixture
 def desk(site: Site) -> Desk:
-    runs, until_s = PlayedRuns(), time.monotonic() + 60
+    runs, until_s = PlayedRuns(), time.monotonic() + PATIENCE_S
     while context.current().runs is None:  # the app's own connection, to nobody
         assert time.monotonic() < until_s
         time.sleep(0.01)

@@ -13,6 +13,7 @@ from storage.domain.network.outgoing_targets import OutgoingSettings
 from storage.domain.settings import Settings, WebSettings
 from tests.dashboards.receiver import Receiver, receiving
 from tests.dashboards.site import TOKEN, Site, running
+from tests.waiting import PATIENCE_S
 
 LIMITS = Limits(download_pauses_s=(), download_look_every_s=0.05, batch_pause_s=0.02)
 
@@ -48,7 +49,7 @@ def asked(site: Site, method: str, path: str, status: int = 200, name: str = "ad
 
 
 def settled(site: Site, batch_id: str) -> dict[str, int]:
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while True:
         counts = asked(site, "GET", f"/{batch_id}")["counts"]
         if not counts["waiting"] + counts["downloading"]:
@@ -94,7 +95,7 @@ def test_addresses_and_a_folder_become_jobs_and_what_failed_is_tried_again(
     asked(site, "POST", f"/{made['id']}/retry")
     assert settled(site, made["id"]) == {"queued": 4, "failed": 1}
     assert asked(site, "POST", f"/{made['id']}/cancel")["state"] == "cancelling"
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while asked(site, "GET", f"/{made['id']}")["state"] != "cancelled":
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -18,6 +18,7 @@ from storage.domain.settings import Settings
 from storage.jobs import job_store
 from tests.dashboards.receiver import Receiver, receiving
 from tests.dashboards.site import TOKEN, Site, running
+from tests.waiting import PATIENCE_S
 
 LIMITS = Limits(download_pauses_s=(0.05, 0.05), download_look_every_s=0.05)
 HALF = 20_000
@@ -68,7 +69,7 @@ def order(site: Site, url: str, status: int = 202, name: str = "ada", **asked: A
 
 def ended(site: Site, ident: str) -> dict[str, Any]:
     """Wait for the end of a download."""
-    key, until = site.key_of(site.user()), time.monotonic() + 60
+    key, until = site.key_of(site.user()), time.monotonic() + PATIENCE_S
     while True:
         told: dict[str, Any] = site.client.get(f"/api/v1/downloads/{ident}", headers=key).json()
         if told["state"] in {"completed", "failed"}:
@@ -135,7 +136,7 @@ def test_a_restart_continues_a_download(reaching: Settings, receiver: Receiver, 
     receiver.gets = broken
     with running(reaching, Limits(download_pauses_s=(0.3, 0.3))) as site:
         ident = order(site, f"{receiver.url}/talk.wav")["id"]
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while context.current().shelf.load(ident).source.next_s == 0:  # type: ignore[union-attr]
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -258,7 +259,7 @@ def test_disabling_an_account_ends_its_running_downloads(site: Site, receiver: R
     made = order(site, f"{receiver.url}/slow.wav")
     receiver.wait_for(1)
     context.ledger().run(users.set_disabled, site.user().id, disabled=True, actor="system:test")
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not (refusal := context.current().shelf.load(made["id"]).refusal):
         assert time.monotonic() < until
         time.sleep(0.02)

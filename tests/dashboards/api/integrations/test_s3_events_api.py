@@ -17,7 +17,9 @@ from storage.domain.scopes import Scope
 from storage.domain.settings import Settings, WebSettings
 from tests.conftest import PLAIN
 from tests.dashboards.site import TOKEN, Site, running
-from tests.flows.conftest import free_port, until
+from tests.flows.conftest import free_port
+from tests.processes import end
+from tests.waiting import PATIENCE_S, until
 
 LIMITS = Limits(download_pauses_s=(), download_look_every_s=0.05, batch_pause_s=0.02)
 
@@ -32,17 +34,16 @@ def s3() -> Iterator[str]:
         f"http://127.0.0.1:{port}",
     )
     try:
-        until(lambda: _made(url, "archive"), within_s=60)
+        until(lambda: _made(url, "archive"))
         assert _made(url, "private")
         yield url
     finally:
-        service.terminate()
-        service.wait(30)
+        end(service)
 
 
 def _made(url: str, bucket: str) -> bool:
     try:
-        return httpx.put(f"{url}/{bucket}", verify=PLAIN, timeout=10).is_success
+        return httpx.put(f"{url}/{bucket}", verify=PLAIN, timeout=PATIENCE_S).is_success
     except httpx.TransportError:
         return False
 
@@ -77,7 +78,7 @@ def tell(site: Site, message: object, status: int = 202, path: str = "", name: s
 def jobs_of(site: Site, batch_id: str) -> list[dict[str, Any]]:
     """Wait until a batch has got everything; return its recordings."""
     headers = site.key_of(site.user("ada"))
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while True:
         items = site.client.get(f"/api/v1/batches/{batch_id}/items", headers=headers).json()["items"]
         if not [one for one in items if one["state"] in {"waiting", "downloading"}]:
