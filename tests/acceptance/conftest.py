@@ -15,11 +15,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli.main import app
 from storage.domain.job_messages import text_of, texts_of
 from storage.domain.records import Transcript, from_json
 from tests.conftest import PLAIN, TINY_MODEL
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, looks
 
 ADMIN_PASSWORD = "first-password-of-the-admin"
 
@@ -124,6 +126,19 @@ class Stack:
     def prefect_auth(self) -> str:
         return (self.data_dir / "prefect-auth").read_text().strip()
 
+    def transcriber(self, *arguments: str) -> str:
+        """Run a command beside it, in this process, and return what it prints; a process takes seconds to start."""
+        others = dict.fromkeys(key for key in os.environ if key.startswith(("PREFECT_", "TRANSCRIBER_")))
+        done = CliRunner(env=others | self.env).invoke(app, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    def key_of(self, name: str) -> str:
+        """Add an account, and return an API key of it."""
+        self.transcriber("admin", "create-user", name)
+        told = self.transcriber("admin", "create-key", name, "--name", "acceptance")
+        return next(word for word in told.split() if word.startswith("wt_"))
+
     def submit(self, path: Path) -> str:
         """Send a recording as the administrator's; return the job's id."""
         with path.open("rb") as opened:
@@ -144,12 +159,10 @@ class Stack:
 
     def wait_for(self, job_id: str, done: Callable[[dict[str, Any]], bool], *, wait_s: float = 300) -> dict[str, Any]:
         """Wait until the job is as wanted, and return it."""
-        until = time.monotonic() + wait_s
-        while time.monotonic() < until:
+        for _ in looks(wait_s):
             if done(job := self.job(job_id)):
                 return job
             assert not self.has_ended, self.console()
-            time.sleep(0.2)
         raise AssertionError(f"after {wait_s} s: {self.job(job_id)}\n{self.console()}")
 
 

@@ -1,8 +1,5 @@
 """A corrected text through the whole platform: the page's server, Prefect, a gpu worker, a version."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 
 import httpx
@@ -10,35 +7,23 @@ import pytest
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, looks
 
 pytestmark = pytest.mark.acceptance
 
 
-def key_of(stack: Stack) -> str:
-    def admin(*more: str) -> str:
-        command = [sys.executable, "-m", "flows.cli", "admin", *more]
-        return subprocess.run(
-            command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S
-        ).stdout
-
-    admin("create-user", "corrector")
-    told = admin("create-key", "corrector", "--name", "acceptance")
-    return next(word for word in told.split() if word.startswith("wt_"))
-
-
-def until_final(get: Callable[[], httpx.Response], finals: set[str], *, within_s: float = 120) -> dict[str, object]:
-    end = time.monotonic() + within_s
-    while True:
+def until_final(
+    get: Callable[[], httpx.Response], finals: set[str], *, within_s: float = PATIENCE_S
+) -> dict[str, object]:
+    for _ in looks(within_s):
         found: dict[str, object] = get().raise_for_status().json()
         if found["state"] in finals:
             return found
-        assert time.monotonic() < end, found
-        time.sleep(0.2)
+    raise AssertionError(found)
 
 
 def test_a_corrected_text_becomes_a_version_with_times_from_the_sound(stack: Stack) -> None:
-    headers = {"Authorization": f"Bearer {key_of(stack)}"}
+    headers = {"Authorization": f"Bearer {stack.key_of('corrector')}"}
     with httpx.Client(base_url=f"{stack.url}/api/v1", headers=headers, timeout=PATIENCE_S) as client:
         with SAMPLE.open("rb") as opened:
             sent = client.post("/jobs", files={"file": opened}).raise_for_status()

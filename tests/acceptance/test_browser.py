@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -38,10 +37,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def first_password(stack: Stack) -> str:
-    command = [sys.executable, "-m", "flows.cli", "admin", "create-user", NAME, "--role", "admin"]
-    made = subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
-    found = re.search(r"password (\S+)", made.stdout)
-    assert found, made.stdout
+    made = stack.transcriber("admin", "create-user", NAME, "--role", "admin")
+    found = re.search(r"password (\S+)", made)
+    assert found, made
     return found[1]
 
 

@@ -1,8 +1,6 @@
 """Cancel, pause, retry and priority in the middle of a span, by API, command line and Prefect, within seconds."""
 
 import itertools
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -99,11 +97,7 @@ def test_what_people_decide_holds_in_the_middle_of_a_span(
     def done_spans() -> list[int]:
         return [row["index"] for row in stack.spans(job_id) if row["result"]]
 
-    def command(*words: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *words], env=stack.env, check=True, capture_output=True, text=True
-        ).stdout
-
+    command = stack.transcriber
     key = {"Authorization": f"Bearer {command('admin', 'create-key', 'admin').strip()}"}
 
     def api(method: str, path: str = "", **body: str) -> None:

@@ -99,7 +99,7 @@ def test_a_cluster_transcribes_the_spans_and_survives_the_loss_of_a_process(
         while len(by) < 2:
             assert time.monotonic() < until, (platform.job(job_id), platform.console())
             by = {span["worker"]: span["index"] for span in platform.spans(job_id) if span["worker"]}
-            time.sleep(0.05)
+            time.sleep(0.2)
         lost = workers[0]
         lost.kill()
         job = platform.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"}, wait_s=180)

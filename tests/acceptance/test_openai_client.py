@@ -1,7 +1,5 @@
 """A stock OpenAI client against `/v1`, with only its address and key changed."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import openai
@@ -12,22 +10,14 @@ from openai import OpenAI
 
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE, TINY_MODEL
-from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
-
-
-def transcriber(stack: Stack, *arguments: str) -> str:
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[OpenAI]:
     """A client with the key of a user who has never logged in: an account for programs."""
-    transcriber(stack, "admin", "create-user", "programs")
-    told = transcriber(stack, "admin", "create-key", "programs", "--name", "acceptance")
-    key = next(word for word in told.split() if word.startswith("wt_"))
+    key = stack.key_of("programs")
     with OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=0) as made:
         yield made
 

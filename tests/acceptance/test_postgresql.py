@@ -4,7 +4,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.conftest import PLAIN, Assembly, Clip
 from tests.dashboards.nginx import documented, needs_nginx, nginx
 from tests.flows.conftest import LEAN_SERVER
 from tests.postgresql import PostgreSQL, needs_postgresql, postgresql
+from tests.waiting import looks
 
 pytestmark = [pytest.mark.acceptance, needs_nginx, needs_postgresql]
 
@@ -124,12 +124,10 @@ def metrics(stack: Stack) -> str:
 
 def soon(condition: Callable[[], bool], what: str) -> None:
     """Wait until it holds; a start takes long where the machine has other work."""
-    until = time.monotonic() + 600
-    while time.monotonic() < until:
+    for _ in looks(600, longest_pause_s=0.5):
         with suppress(httpx.TransportError):
             if condition():
                 return
-        time.sleep(0.5)
     raise TimeoutError(what)
 
 

@@ -1,8 +1,6 @@
 """A long recording in real processes: text is readable before all of it is read."""
 
 import itertools
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +24,7 @@ class Caller:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        transcriber(stack, "admin", "create-user", "reader-along")
-        told = transcriber(stack, "admin", "create-key", "reader-along", "--name", "acceptance")
-        self.key = next(word for word in told.split() if word.startswith("wt_"))
+        self.key = stack.key_of("reader-along")
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
@@ -41,19 +37,14 @@ class Caller:
             answer = self.ask("POST", "jobs", files={"file": opened})
         return str(answer.raise_for_status().json()["id"])
 
-    def first_text(self, job_id: str, *, wait_s: float = 120) -> dict[str, Any]:
+    def first_text(self, job_id: str, *, wait_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for the first words that can be read, and return them."""
         until = time.monotonic() + wait_s
         while (answer := self.ask("GET", f"jobs/{job_id}/transcript", params={"partial": "true"})).status_code == 404:
             assert time.monotonic() < until, self.stack.job(job_id)
-            time.sleep(0.05)
+            time.sleep(0.1)
         told: dict[str, Any] = answer.raise_for_status().json()
         return told
-
-
-def transcriber(stack: Stack, *arguments: str) -> str:
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    return subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
 
 def results(stack: Stack, job_id: str) -> dict[str, float]:

@@ -4,7 +4,6 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tasks.diarization import speaker_models
 from tests.acceptance.conftest import Stack, stack_in
 from tests.conftest import TINY_MODEL, Assembly, Clip
 from tests.tasks.babel import write_model
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, looks
 
 pytestmark = pytest.mark.acceptance
 
@@ -58,10 +57,10 @@ def start_second_worker(stack: Stack) -> "subprocess.Popen[bytes]":
 
 
 def until(done: Callable[[], bool], stack: Stack, *, wait_s: float = 300) -> None:
-    end = time.monotonic() + wait_s
-    while not done():
-        assert time.monotonic() < end, stack.console()
-        time.sleep(0.2)
+    for _ in looks(wait_s):
+        if done():
+            return
+    raise AssertionError(stack.console())
 
 
 def heard(stack: Stack, path: Path, **options: object) -> tuple[str, Transcript]:

@@ -50,7 +50,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/api"
     env = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     command = [sys.executable, "-m", "flows.platform.prefect_server", "127.0.0.1", str(port)]
-    own = {"PREFECT_HOME": str(home), **LEAN_SERVER}
+    own = {"PREFECT_HOME": str(home), "PREFECT__SERVER_WEBSERVER_ONLY": "true", **LEAN_SERVER}
     with (home / "log").open("wb") as log, subprocess.Popen(command, env=env | own, stdout=log, stderr=log) as process:
         try:
             until(lambda: answers(f"{url}/health"))
@@ -102,7 +102,7 @@ def beat(pool: str, *, slots: int = 1, model: ModelState | None = None, flow_run
 
 
 def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = ()) -> None:
-    heard_at = utc_now() + timedelta(minutes=1)  # a slow machine does not make them silent in the middle of a test
+    heard_at = utc_now() + timedelta(minutes=30)  # a slow machine does not make them silent in the middle of a test
     holder.workers.beat(beat("cpu", slots=1, flow_runs=flow_runs), now=heard_at)
     holder.workers.beat(beat("gpu", slots=2, model=model), now=heard_at)
 

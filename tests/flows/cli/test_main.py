@@ -15,6 +15,7 @@ from storage.domain.settings import Settings
 from storage.ledger.database import Ledger
 from storage.remote import part_troubles
 from storage.remote.worker_registry import OWN_VERSION
+from tests.flows.cli.in_process import run
 
 COMMANDS = ("up", "transcribe", "web", "worker", "batch", "doctor", "models", "admin")
 
@@ -30,7 +31,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_process(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments],
         env=env,
@@ -42,14 +43,14 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def test_help_names_every_command(env: dict[str, str]) -> None:
-    done = run(env, "--help")
+    done = run_process(env, "--help")
 
     assert done.returncode == 0
     assert all(re.search(rf"^. {command} ", done.stdout, re.MULTILINE) for command in COMMANDS)
 
 
 def test_the_version_is_the_installed_one(env: dict[str, str]) -> None:
-    assert run(env, "--version").stdout.strip() == f"transcriber {OWN_VERSION}"
+    assert run_process(env, "--version").stdout.strip() == f"transcriber {OWN_VERSION}"
 
 
 def test_help_loads_no_engine_and_no_server(env: dict[str, str]) -> None:
@@ -62,7 +63,7 @@ def test_help_loads_no_engine_and_no_server(env: dict[str, str]) -> None:
 
 
 def test_an_account_can_be_made_without_a_platform(env: dict[str, str]) -> None:
-    made = run(env, "admin", "create-user", "grace", "--role", "reader")
+    made = run_process(env, "admin", "create-user", "grace", "--role", "reader")
     assert made.returncode == 0, made.stderr
     assert "grace can log in once with the password" in made.stdout
 
