@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo up test nightly coverage check bench chaos browser docs pictures chart release format
+.PHONY: help synced install demo up test nightly coverage check lint types javascript collected bench chaos browser docs pictures chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,10 @@ help:  ## this list
 $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv-$(UV_VERSION) uv==$(UV_VERSION)
 
-install: $(UV)  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
+synced: $(UV)
 	@$(UV) sync --locked --inexact --quiet --all-groups --no-group docs --compile-bytecode $(EXTRAS)
+
+install: synced  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
 	@$(RUN) python -m flows.platform.prefect_server prepare
 
 demo: install  ## start everything, transcribe the sample, go on serving (ARGS=--exit stops after it)
@@ -43,14 +45,24 @@ coverage: install  ## the lines of flows, tasks, dashboards and storage that the
 	$(RUN) --with pytest-cov==7.1.0 python -m pytest -n auto --dist loadfile -m "not acceptance and not nightly" \
 	  --cov flows --cov tasks --cov dashboards --cov storage --cov-report term:skip-covered $(ARGS)
 
-check: install node_modules/.package-lock.json  ## lint, format and types, of Python and JavaScript
+check: lint types javascript  ## lint, format and types, of Python and JavaScript
+
+lint: synced
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
+
+types: synced
 	$(RUN) mypy --num-workers 2
+
+javascript: synced node_modules/.package-lock.json
 	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0
 	$(NODE) node_modules/typescript/bin/tsc
 
-node_modules/.package-lock.json: package-lock.json | install
+# Assertions in the tests are rewritten once, for all processes of the tests.
+collected: synced
+	@$(RUN) python -m pytest --collect-only --quiet --quiet >/dev/null
+
+node_modules/.package-lock.json: package-lock.json | synced
 	@$(NPM) ci --silent --no-audit --no-fund
 	@touch $@
 

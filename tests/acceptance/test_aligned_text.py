@@ -15,8 +15,9 @@ pytestmark = pytest.mark.acceptance
 def until_final(
     get: Callable[[], httpx.Response], finals: set[str], *, within_s: float = PATIENCE_S
 ) -> dict[str, object]:
+    found: dict[str, object] = {}
     for _ in looks(within_s):
-        found: dict[str, object] = get().raise_for_status().json()
+        found = get().raise_for_status().json()
         if found["state"] in finals:
             return found
     raise AssertionError(found)

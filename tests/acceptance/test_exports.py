@@ -12,7 +12,7 @@ from docx import Document
 from flows.platform import deploy
 from tests.acceptance.conftest import Stack
 from tests.conftest import SAMPLE
-from tests.waiting import PATIENCE_S, looks
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -70,8 +70,10 @@ def test_a_file_waits_for_a_worker_that_is_away(stack: Stack, http: httpx.Client
     job_id = sent(stack, http)
     (worker, *_) = stack.processes_like("worker", "cpu")
     worker.kill()
-    for _ in looks():
-        if (answer := http.get(f"/downloads/{job_id}/zip")).status_code != 503:
-            break
-        assert int(answer.headers["retry-after"]) > 0
-    assert answer.status_code == 200
+
+    def answer() -> int:
+        told = http.get(f"/downloads/{job_id}/zip")
+        assert told.status_code != 503 or int(told.headers["retry-after"]) > 0
+        return told.status_code
+
+    assert until(lambda: (status := answer()) != 503 and status) == 200
