@@ -67,14 +67,15 @@ OTHERS = Part(name="others", without=PLATFORMS.folder, workers=CORES)
 
 def main() -> int:
     """Run every part, then what failed; return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{PLATFORMS.name}.log"
-    with _nothing_left_running(), log.open("wb") as opened:
+    with nothing_left_running(), log.open("wb") as opened:
         beside = PLATFORMS.start(opened)
         statuses = {OTHERS: OTHERS.start().wait(), PLATFORMS: beside.wait()}
     sys.stdout.write(f"==== {PLATFORMS.name}, which ran meanwhile ====\n{log.read_text(errors='replace')}\n")
     sys.stdout.flush()
-    with _nothing_left_running():
+    with nothing_left_running():
         ended = {part: _after_retry(part, status) for part, status in statuses.items()}
     for part in (part for part, status in ended.items() if status):
         _say(f"FAILED: {part.name} (exit status {ended[part]}): {', '.join(_failed(part))}")
@@ -82,10 +83,9 @@ def main() -> int:
 
 
 @contextmanager
-def _nothing_left_running() -> Iterator[None]:
+def nothing_left_running() -> Iterator[None]:
     """End after a block, also where it is interrupted, every process that was started in it and still runs."""
     os.environ[MARK] = str(os.getpid())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
     finally:

@@ -1,0 +1,29 @@
+"""The run of all tests: what they leave running is ended."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests import run_all
+from tests.processes import killed_at_last
+from tests.waiting import PATIENCE_S
+
+LEAVES_ONE = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
+
+
+def test_what_tests_leave_running_is_ended_and_named_whoever_is_its_parent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(run_all.MARK, os.environ.get(run_all.MARK, ""))  # is set back afterwards
+    before = subprocess.Popen(["sleep", "600"])
+    with killed_at_last(before):
+        with run_all.nothing_left_running():
+            subprocess.run([sys.executable, "-c", LEAVES_ONE], check=True)
+            child = subprocess.Popen(["sleep", "601"])
+        assert child.wait(PATIENCE_S) == -signal.SIGKILL
+        assert before.poll() is None
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(line.rpartition(" sleep ")[2] for line in said) == ["600 ====", "601 ===="]
