@@ -64,7 +64,7 @@ def platform(surroundings: dict[str, str]) -> Iterator[Platform]:
         "TRANSCRIBER_PORT": web_url.rpartition(":")[2],
         "PREFECT_API_URL": "http://127.0.0.1:9/api",
     }
-    moto = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", s3_url.rpartition(":")[2]]
+    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", s3_url.rpartition(":")[2]]
     start = partial(subprocess.Popen[bytes], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     web = start([sys.executable, "-m", "flows.cli", "web"], env=env | alone)
     s3 = start(moto, env=env)

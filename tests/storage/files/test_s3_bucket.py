@@ -63,7 +63,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def moto(port: int, folder: Path) -> list[str]:
-    return [str(BINARIES / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
 
 def rclone(port: int, folder: Path) -> list[str]:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,7 +27,7 @@ LIMITS = Limits(download_pauses_s=(), download_look_every_s=0.05, batch_pause_s=
 def s3() -> Iterator[str]:
     """An S3 service with the buckets `archive` and `private`; its address."""
     port = free_port()
-    moto = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    moto = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     service, url = (
         subprocess.Popen(moto, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL),
         f"http://127.0.0.1:{port}",
