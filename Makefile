@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help synced install demo up test nightly coverage check lint types javascript collected bench chaos browser docs pictures chart release format
+.PHONY: help synced install demo up test nightly coverage check lint types javascript bench chaos browser docs pictures chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,10 +57,6 @@ types: synced
 javascript: synced node_modules/.package-lock.json
 	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0
 	$(NODE) node_modules/typescript/bin/tsc
-
-# Assertions in the tests are rewritten once, for all processes of the tests.
-collected: synced
-	@$(RUN) python -m pytest --collect-only --quiet --quiet >/dev/null
 
 node_modules/.package-lock.json: package-lock.json | synced
 	@$(NPM) ci --silent --no-audit --no-fund
