@@ -26,6 +26,7 @@ from tasks.diarization import speaker_models
 from tasks.models.catalogue import Resolved, fingerprint
 from tasks.models.model_sources import fetch_packaged
 from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+from tests.waiting import HANGS_AFTER_S, given_up_after
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks: pytest finds them here
 
@@ -68,6 +69,13 @@ def pytest_collection_finish() -> None:
     """Let the collector run again, and leave alone what is imported by now."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Give up a test that hangs: a run of all tests would wait for it."""
+    with given_up_after(HANGS_AFTER_S):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,8 @@
 """Run all tests as `make test` does: whole platforms, which mostly wait, beside all others.
 
 What fails runs up to twice more at the end, alone, because a browser or a worker may be late on a busy machine;
-where much fails, something is broken: then the part ends at once, and is not looked at again. A test that hangs ends
-its process. What tests leave running is ended and named.
+where much fails, something is broken: then the part ends at once, and is not looked at again. What tests leave
+running is ended and named.
 """
 
 import json
@@ -25,7 +25,6 @@ RETRIES = 2
 MANY = 40
 """More failures than a busy machine makes."""
 SOME_FAILED = 1
-HANGS_AFTER_S = 1200
 MARK = "STARTED_BY_TESTS_OF"
 """Names this process in the environment of all that is started from here."""
 
@@ -48,7 +47,6 @@ class Part:
             *more,
             *cache,
             f"--maxfail={MANY + 1}",
-            *("-o", f"faulthandler_timeout={HANGS_AFTER_S}", "-o", "faulthandler_exit_on_timeout=true"),
             "-m",
             "not nightly",
             *([f"--ignore={self.without}"] if self.without else []),

@@ -1,15 +1,16 @@
-"""The run of all tests: what they leave running is ended."""
+"""The run of all tests: what they leave running is ended, and what hangs is given up."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tests import run_all
 from tests.processes import killed_at_last
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, given_up_after
 
 LEAVES_ONE = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
 
@@ -27,3 +28,8 @@ def test_what_tests_leave_running_is_ended_and_named_whoever_is_its_parent(
         assert before.poll() is None
     said = capsys.readouterr().out.splitlines()
     assert sorted(line.rpartition(" sleep ")[2] for line in said) == ["600 ====", "601 ===="]
+
+
+def test_a_test_that_hangs_fails() -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"not over after 0\.1 s"), given_up_after(0.1):
+        threading.Event().wait(PATIENCE_S)
