@@ -199,6 +199,18 @@ def test_a_creation_twice_at_once_begins_one_upload(ada: Site, tone: Callable[..
     assert sorted(begun_in_bucket()) == sorted([*before, *ident])
 
 
+def test_a_key_twice_at_once_begins_no_other_recording(ada: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_in_bucket = DirectParts.begin
+
+    def begin_after_another(self: DirectParts, *about: Any) -> Any:
+        monkeypatch.setattr(DirectParts, "begin", begin_in_bucket)
+        assert begin(ada, b"one", key="of-two").status_code == 201
+        return begin_in_bucket(self, *about)
+
+    monkeypatch.setattr(DirectParts, "begin", begin_after_another)
+    assert begin(ada, b"another", key="of-two").json()["error"]["code"] == "idempotency_key_reused"
+
+
 def test_without_room_nothing_stays_begun_in_the_bucket(
     ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,9 +245,35 @@ async def test_a_restart_makes_the_job_of_what_was_complete(
         assert ask(ada, begun, "complete").status_code == 503
     with monkeypatch.context() as patch:
         patch.setattr(context.current(), "direct_parts", None)
-        await finish_upload.resume()  # switched off meanwhile: nothing is refused
+        await finish_upload.resume()  # storage is another place meanwhile: nothing is refused
     await finish_upload.resume()
     assert job_of(ask(ada, begun, "complete")).media_bytes == len(data)
+
+
+async def test_switched_off_what_was_begun_is_finished_or_deleted(
+    ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, direct = tone(3), context.current().direct_parts
+    assert direct is not None
+    whole, half = begin(ada, data), begin(ada, data)
+    send(ada, whole, data, 1)
+    direct.complete(context.current().shelf.load(whole.json()["id"]))
+    context.current().shelf.note_complete(whole.json()["id"])
+
+    monkeypatch.setattr(direct, "offered", False)
+    assert [begin(ada, data).status_code, ask(ada, half, "parts", numbers=[1]).status_code] == [404, 404]
+    await finish_upload.resume()
+    assert job_of(ask(ada, whole, "complete")).media_bytes == len(data)
+    context.current().shelf.remove(half.json()["id"])  # a day later
+    direct.sweep(context.current().shelf.is_open, older_than=timedelta(minutes=-1))
+    assert half.json()["id"] not in begun_in_bucket()
+
+
+def test_a_bucket_without_the_setting_is_still_tidied(tmp_path: Path) -> None:
+    storage = StorageSettings(data_dir=tmp_path, storage_url="s3://store/speech", _env_file=None)
+    direct = DirectParts.from_settings(storage)
+    assert direct is not None
+    assert (direct.offered, direct.origin) == (False, "")
 
 
 def test_it_is_off_by_default(site: Site, tone: Callable[..., bytes]) -> None:
