@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
@@ -43,6 +43,7 @@ from storage.domain.records import Lane, Options, User
 from storage.files import listed_sources
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import Refusal, Upload, UploadStore, UrlSource, new_ident, raise_if_no_room, write_all
+from storage.jobs.annotations.metadata import NO_METADATA
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,16 @@ class TooManyDownloads(BadRequest):
 
 
 async def order(
-    user: User, source: str, *, name: str | None, options: Options, lane: Lane, key: str | None, api_key_id: str | None
+    user: User,
+    source: str,
+    *,
+    name: str | None,
+    options: Options,
+    lane: Lane,
+    key: str | None,
+    api_key_id: str | None,
+    tags: tuple[str, ...] = (),
+    metadata: Mapping[str, str] = NO_METADATA,
 ) -> Upload:
     """Begin a download in the background; the same `key` finds the one before.
 
@@ -82,6 +92,8 @@ async def order(
         name=clean_name(name or _name_of(where)),
         options=options,
         lane=lane,
+        tags=tags,
+        job_metadata=dict(metadata),
         deferred=True,
         api_key_id=api_key_id,
         source=UrlSource(url=where, until_s=time.time() + WITHIN_S),
