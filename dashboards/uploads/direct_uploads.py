@@ -4,6 +4,7 @@ Rights, quotas, the room they reserve and what a recording must be are those of 
 an address for each part, completes the upload, and then reads the recording once, to check it and hash it.
 """
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_
 from storage.jobs.annotations.metadata import clean_metadata
 
 MOST_ADDRESSES = 100
+_COMPLETING = tuple(threading.Lock() for _ in range(16))
 
 
 class NewDirectUpload(BaseModel):
@@ -158,13 +160,22 @@ async def complete(request: Request) -> Response:
     upload, direct = _asked_for(request), the_direct_parts()
     job_access.require_writer(caller_of(request).the_user(), "uploading")
     if not upload.settled:
-        await db.in_thread(direct.complete, upload)
-        upload = await db.in_thread(context.current().shelf.note_complete, upload.id)
-        upload = await land(upload)
+        upload = await land(await db.in_thread(_completed, direct, upload.id))
     if refusal := upload.refusal:
         with translation.speaking(await language_of(request)):
             return error_answer(refusal.status, code=refusal.code, message=text_of(refusal.message))
     return await _state_of(request, upload, HTTPStatus.CREATED)
+
+
+def _completed(direct: DirectParts, ident: str) -> Upload:
+    """Make one object of an upload's parts, unless another request has done so, and return the upload."""
+    shelf = context.current().shelf
+    with _COMPLETING[int(ident[:8], 16) % len(_COMPLETING)]:
+        upload = shelf.load(ident)
+        if upload.settled or (upload.direct and upload.direct.complete):
+            return upload
+        direct.complete(upload)
+        return shelf.note_complete(ident)
 
 
 async def forget(request: Request) -> Response:

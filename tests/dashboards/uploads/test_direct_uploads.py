@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,6 +22,7 @@ from storage.domain.records import Job, Lane
 from storage.domain.scopes import Scope
 from storage.domain.settings import StorageSettings
 from storage.files.direct_parts import DirectParts
+from storage.files.upload_store import Upload
 from storage.jobs import job_store
 from tests.dashboards.conftest import seeded_settings
 from tests.dashboards.site import ORIGIN, Site, running
@@ -115,6 +117,25 @@ def test_a_recording_in_parts_becomes_a_job_after_a_reload(ada: Site, tone: Call
     assert context.files().read(names.media_name(job.media_sha256)) == data
     assert left_of(begun) == (False, False)
     assert (look(ada, begun)["job_id"], look(ada, begun)["arrived"]) == (job.id, [1, 2])
+
+
+def test_a_completion_twice_at_once_makes_one_job(
+    ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, arrived = tone(1.25), DirectParts.arrived
+    begun = begin(ada, data)
+    send(ada, begun, data, 1)
+
+    def slowly(self: DirectParts, upload: Upload) -> dict[int, str]:
+        found = arrived(self, upload)
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(DirectParts, "arrived", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: ask(ada, begun, "complete"), range(2)))
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert job_of(answers[0]) == job_of(answers[1])
 
 
 def test_what_is_no_recording_is_refused_and_deleted(ada: Site) -> None:
