@@ -57,7 +57,7 @@ def may(user: User, action: JobAction, job: Job) -> bool:
 
 
 def may_reuse(user: User, job: Job) -> bool:
-    """Return whether the user may have a job's recording transcribed as another one: its owner alone."""
+    """Return whether the user, as its owner, may have a recording transcribed as another job."""
     return user.role.may_write and job.owner_id == user.id
 
 

@@ -10,11 +10,11 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import httpx
@@ -43,7 +43,6 @@ from storage.domain.records import Lane, Options, User
 from storage.files import listed_sources
 from storage.files.upload_room import raise_if_reserved, reserved, room_for
 from storage.files.upload_store import Refusal, Upload, UploadStore, UrlSource, new_ident, raise_if_no_room, write_all
-from storage.jobs.annotations.metadata import NO_METADATA
 
 logger = logging.getLogger(__name__)
 
@@ -62,20 +61,12 @@ class TooManyDownloads(BadRequest):
 
 
 async def order(
-    user: User,
-    source: str,
-    *,
-    name: str | None,
-    options: Options,
-    lane: Lane,
-    key: str | None,
-    api_key_id: str | None,
-    tags: tuple[str, ...] = (),
-    metadata: Mapping[str, str] = NO_METADATA,
+    user: User, source: str, *, name: str | None, options: Options, lane: Lane, key: str | None, **more: Any
 ) -> Upload:
     """Begin a download in the background; the same `key` finds the one before.
 
-    The source is an address, or a path that an administrator listed for this user.
+    The source is an address, or a path that an administrator listed for this user. `more` are the upload's fields
+    `api_key_id`, `tags` and `job_metadata`.
 
     Raises:
         NotAllowed, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `accept_recording.admit`; or the path is not listed.
@@ -92,16 +83,14 @@ async def order(
         name=clean_name(name or _name_of(where)),
         options=options,
         lane=lane,
-        tags=tags,
-        job_metadata=dict(metadata),
         deferred=True,
-        api_key_id=api_key_id,
         source=UrlSource(url=where, until_s=time.time() + WITHIN_S),
+        **more,
     )
     if key and (known := await db.in_thread(_known, holder.shelf, wanted)):
         return known
     coming = await db.in_thread(reserved, holder.shelf, by=user.id)
-    await accept_recording.admit(user, more_bytes=coming.to_come_bytes, api_key_id=api_key_id)
+    await accept_recording.admit(user, more_bytes=coming.to_come_bytes, api_key_id=wanted.api_key_id)
     made = await db.in_thread(_begin, holder.shelf, wanted)
     start(made)
     return made

@@ -168,7 +168,7 @@ async def complete(request: Request) -> Response:
 
 
 def _completed(direct: DirectParts, ident: str) -> Upload:
-    """Make one object of an upload's parts, unless another request has done so, and return the upload."""
+    """Make one object of an upload's parts, unless another request did, and return it."""
     shelf = context.current().shelf
     with _COMPLETING[int(ident[:8], 16) % len(_COMPLETING)]:
         upload = shelf.load(ident)

@@ -7,7 +7,7 @@ from storage.domain.records import Span
 
 
 class SpanRuns(Protocol):
-    """Where spans are transcribed: in flow runs of the gpu pool, in this process, or on a cluster."""
+    """Where spans are transcribed: by gpu flow runs, in this process, or on a cluster."""
 
     async def transcribe_all(
         self,

@@ -47,7 +47,7 @@ class OwnName(str):
 
 @contextlib.contextmanager
 def own_name(pool: str, device: str) -> Iterator[OwnName]:
-    """Lock a worker name: a killed worker's, which a restart gets back, or else the first free one.
+    """Lock a killed worker's name, which a restart gets back, or the first free one.
 
     Names differ on one Prefect server alone: a platform beside this one must not leave a number of its own free.
     """

@@ -150,7 +150,7 @@ async def order_download(request: Request) -> Response:
         options=asked.options.options(),
         lane=asked.lane,
         tags=split_tags(asked.tags),
-        metadata=clean_metadata(asked.metadata),
+        job_metadata=clean_metadata(asked.metadata),
         key=idempotency_key(request),
         api_key_id=caller.key_id,
     )

@@ -40,7 +40,9 @@ def metadata_from_json(text: str | None) -> dict[str, str]:
 
 
 def metadata_of(values: object) -> dict[str, str]:
-    """Return the metadata that a JSON value holds; numbers, true and false are written as JSON does.
+    """Return the metadata that a JSON value holds.
+
+    Numbers, true and false become texts as JSON writes them.
 
     Raises:
         BadRequest: it is something else, or not acceptable; see `clean_metadata`.

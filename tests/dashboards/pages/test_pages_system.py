@@ -159,7 +159,7 @@ def test_the_system_page_says_which_parts_answer_and_draws_the_load(desk: Desk, 
     at = desk.page("system", root)
     charts = at.get("vega_lite_chart")
     assert len(charts) == 4
-    axes = [json.loads(chart.proto.spec)["encoding"]["y"]["axis"] for chart in charts]  # type: ignore[attr-defined]
+    axes = [json.loads(chart.proto.spec)["encoding"]["y"]["axis"] for chart in charts]
     assert {axis["format"] for axis in axes} == {"d"}, "100 is no 1e+2"
     assert "no worker that transcribes is running" in words(at).lower()
 
