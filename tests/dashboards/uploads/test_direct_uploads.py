@@ -290,13 +290,6 @@ async def test_switched_off_what_was_begun_is_finished_or_deleted(
     assert half.json()["id"] not in begun_in_bucket()
 
 
-def test_a_bucket_without_the_setting_is_still_tidied(tmp_path: Path) -> None:
-    storage = StorageSettings(data_dir=tmp_path, storage_url="s3://store/speech", _env_file=None)
-    direct = DirectParts.from_settings(storage)
-    assert direct is not None
-    assert (direct.offered, direct.origin) == (False, "")
-
-
 def test_it_is_off_by_default(site: Site, tone: Callable[..., bytes]) -> None:
     site.sign_in("ada")
     answer = begin(site, tone(1))
