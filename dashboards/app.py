@@ -36,6 +36,7 @@ from dashboards.http import error_responses, health, pwa
 from dashboards.http.access_middleware import Authentication, Gate
 from dashboards.http.answers.kept_answers import KeptAnswers
 from dashboards.http.body_limits import Bounded
+from dashboards.http.conditional import RefusedGzip
 from dashboards.http.cross_origin import CrossOrigin
 from dashboards.http.forwarding import Forwarding, SubPath
 from dashboards.http.pwa import Shell
@@ -107,6 +108,7 @@ def build(settings: Settings | None = None, *, ledger: Ledger | None = None, lim
             Middleware(RateLimits, settings=settings.rates),
             Middleware(Gate),
             Middleware(KeptAnswers),
+            Middleware(RefusedGzip),
             Middleware(Straight),
             Middleware(Bounded),
             Middleware(Shell),

@@ -5,6 +5,7 @@ media, so their token opens no more than they need; whatever they do is recorded
 """
 
 import json
+from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from storage.accounts import users
 from storage.accounts.canary_account import CANARY_ID
 from storage.domain import batch_sources
 from storage.domain.batch_outcomes import MOST_KEYS, KnownState
+from storage.domain.clock import new_id
 from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.domain.tags import split_tags
@@ -71,9 +73,9 @@ class AskedRecordings(BaseModel):
     keys: list[str] = Field(max_length=MOST_KEYS)
 
 
-def json_of(record: object) -> Response:
+def json_of(record: object, status: int = HTTPStatus.OK) -> Response:
     """Respond with a record as JSON."""
-    return Response(to_json(record), media_type="application/json")
+    return Response(to_json(record), status_code=status, media_type="application/json")
 
 
 async def report(request: Request) -> Response:
@@ -124,9 +126,13 @@ async def good_bye(request: Request) -> Response:
 
 
 async def submit(request: Request) -> Response:
-    """Create a job from a file in a form, or from stored bytes (`StoredRecording`)."""
+    """Create a job from a file in a form, or from stored bytes (`StoredRecording`).
+
+    For a form, 201 says that there was none yet.
+    """
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return json_of(await _submit_file(request))
+        job, is_new = await _submit_file(request)
+        return json_of(job, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
     _require_operator(request, "making a job of stored bytes")
     try:
         asked = StoredRecording.model_validate_json(await request.body())
@@ -169,7 +175,7 @@ async def known_many(request: Request) -> Response:
     return Response(_STATES.dump_json(found), media_type="application/json")
 
 
-async def _submit_file(request: Request) -> Job:
+async def _submit_file(request: Request) -> tuple[Job, bool]:
     settings = context.settings()
     uploads_dir = settings.storage.uploads_dir
     async with received(request, uploads_dir, limit_bytes=settings.web.max_upload_bytes) as form:
@@ -183,12 +189,13 @@ async def _submit_file(request: Request) -> Job:
             key=form.first("idempotency_key"),
             tags=split_tags(form.first("tags")),
             metadata=metadata_from_json(form.first("metadata")),
+            job_id=new_id(),
         )
         part_id = form.first("replaces")
         job = await accept_recording.accept_file(new, form.path, sha256=form.sha256, size_bytes=form.size_bytes)
     if part_id:
         await db.in_thread(jobs.delete_part, part_id, job, actor=new.actor)
-    return job
+    return job, job.id == new.job_id
 
 
 def _actor(request: Request, claimed: str) -> str:

@@ -24,6 +24,8 @@ PAUSE_S, SMALL_BODY_S = 60.0, 120.0
 RETRY_AFTER_S = 60
 TRANSFERS = ("/uploads", "/internal/v1/jobs", "/api/v1/jobs", "/asr", "/detect-language")
 """Paths that take recordings, beside those below `/uploads/` and `/v1/audio/`; their own limits are below this one."""
+ABOUT_RECORDINGS = ("/uploads/again", "/uploads/direct")
+"""Paths below `/uploads/` that take JSON; with those below them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ def limit_of(method: str, path: str) -> BodyLimit:
     if path == "/api/v1/batches" and method == "POST":
         return BodyLimit(size_bytes=BATCH_BYTES, whole_s=SMALL_BODY_S)
     recording = path in TRANSFERS or path.startswith(("/uploads/", "/v1/audio/"))
-    if recording and method in {"POST", "PATCH"}:
+    if recording and not path.startswith(ABOUT_RECORDINGS) and method in {"POST", "PATCH"}:
         return BodyLimit(size_bytes=context.settings().web.max_upload_bytes + FORM_EXTRA_BYTES, whole_s=None)
     return BodyLimit(size_bytes=USUAL_BYTES, whole_s=SMALL_BODY_S)
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.http.identity import By
 
@@ -33,6 +34,20 @@ def weights_of(accept_encoding: str) -> dict[str, float]:
         except ValueError:
             found[name] = 0.0
     return found
+
+
+class RefusedGzip:
+    """Middleware that hides a refused gzip from Starlette's compression, which looks for the name alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+            if b"gzip" in accepted.lower() and not takes_gzip(accepted.decode("latin-1")):
+                scope["headers"] = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
+        return self.app(scope, receive, send)
 
 
 def weak_tag(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Bound the number of connections, and the time until a request's header is read.
+"""Bound the number of connections, and the time and size of a request's header.
 
 uvicorn bounds neither; a client that sends a header a minute would hold a socket for ever.
 """
@@ -12,6 +12,8 @@ from storage.domain.network.trusted_proxies import TrustedProxies, is_loopback
 
 MOST, MOST_BY_ADDRESS = 4000, 250
 HEADERS_WITHIN_S = 20.0
+MOST_HEADER_BYTES = 320 << 10
+"""More than one read of a socket, which may end with the next request's first bytes."""
 RETRY_AFTER_S = 10
 REFUSAL = (
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n"
@@ -60,12 +62,13 @@ def _is_full(transports: "WeakSet[asyncio.BaseTransport]", most: int) -> bool:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol with a limit of connections and a time limit for headers."""
+    """uvicorn's protocol with a limit of connections, and limits of time and size for headers."""
 
     sockets = Sockets()
     headers_within_s = HEADERS_WITHIN_S
     _timer: asyncio.TimerHandle | None = None
     _headers_until_s: float | None = None
+    _unfinished_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse a connection too many before a byte is read."""
@@ -76,6 +79,13 @@ class BoundedHttp(HttpToolsProtocol):
             transport.close()
             return
         self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse headers that do not end."""
+        super().data_received(data)
+        self._unfinished_bytes = 0 if self._headers_until_s is None else self._unfinished_bytes + len(data)
+        if self._unfinished_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+            self._give_up("431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
         """Start the clock for the headers of the next request."""
@@ -107,5 +117,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self.loop.time() < self._headers_until_s:  # those of a later request
             self._timer = self.loop.call_at(self._headers_until_s, self._look_at_the_clock)
         else:
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            self.transport.close()
+            self._give_up("408 Request Timeout")
+
+    def _give_up(self, status: str) -> None:
+        self.transport.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        self.transport.close()

@@ -48,7 +48,7 @@ def drop_zone(options: Options, lane: Lane, tags: str) -> None:
         "max_bytes": max_bytes,
         "free_bytes": free_bytes,
         "shared": shared.isdigit(),
-        "direct": context.current().direct_parts is not None,
+        "direct": (direct := context.current().direct_parts) is not None and direct.offered,
     }
     rows = {job_id: job_row.upload_row(job) for job_id, job in kept_jobs(me).items()}
     data: UploaderData = {"settings": settings, "headerless": upload_options.headerless(), "jobs": rows}

@@ -1,6 +1,6 @@
 """Create a job from a recording, however it arrived: check, store, queue, notify."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +11,11 @@ from duckdb import DuckDBPyConnection
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
 from storage.accounts import api_key_usage, quotas
-from storage.domain import names
 from storage.domain.clock import utc_now
-from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotAllowed, NotStored, SpaceUsedUp
+from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotAllowed, SpaceUsedUp
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Job, Lane, Options, User
-from storage.jobs import intake, job_store, manifests, repeated_calls
+from storage.jobs import intake, job_store, repeated_calls
 from storage.jobs.repeated_calls import Repeats
 from storage.media import probe
 from storage.remote import tracing
@@ -28,7 +27,7 @@ class NewRecording:
 
     A repeated `key` creates one job; with another `asked_sha256`, if both have one, it is refused. With `repeats`
     the key stands for the call itself, and means a recent job only. The recording counts as use of the API key
-    `api_key_id`. `duration_s` is the length in its header, if that was read.
+    `api_key_id`. `duration_s` is the length in its header, if that was read. A new job gets `job_id`, if that is given.
     """
 
     owner_id: str
@@ -43,6 +42,7 @@ class NewRecording:
     duration_s: float | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    job_id: str | None = None
 
 
 async def admit(
@@ -147,13 +147,8 @@ async def accept_stored(new: NewRecording, *, sha256: str, size_bytes: int, in_h
 
 
 def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: bool = False) -> Job:
-    ledger, files = context.ledger(), context.files()
-    if not files.exists(names.media_name(sha256)):
-        raise NotStored(names.media_name(sha256))
-    accept: Callable[..., Job] = intake.accept_in_hand if in_hand else job_store.accept
-    job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, **_told(new))
-    manifests.keep_if_possible(ledger, files, job.id)
-    return job
+    told = _told(new) | {"sha256": sha256, "size_bytes": size_bytes, "in_hand": in_hand}
+    return intake.take_stored(context.ledger(), context.files(), **told)
 
 
 def transcribe_track(user: User, job_id: str, track: int) -> Job:
@@ -166,7 +161,7 @@ def transcribe_track(user: User, job_id: str, track: int) -> Job:
     """
     job_access.require_writer(user, "transcribing")
     job, since = db.look(job_access.visible, user, job_id), utc_now()
-    if job.owner_id != user.id:
+    if not job_access.may_reuse(user, job):
         raise NotAllowed("transcribing", job_access.OWNERS)
     new = NewRecording(
         owner_id=user.id,
@@ -191,4 +186,4 @@ def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
     told |= {"duration_s": new.duration_s, "tags": new.tags, "metadata": new.metadata}
-    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id}
+    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id, "job_id": new.job_id}

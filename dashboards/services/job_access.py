@@ -56,6 +56,11 @@ def may(user: User, action: JobAction, job: Job) -> bool:
     return bool(db.look(allowed, user, action, [job]))
 
 
+def may_reuse(user: User, job: Job) -> bool:
+    """Return whether the user, as its owner, may have a recording transcribed as another job."""
+    return user.role.may_write and job.owner_id == user.id
+
+
 def listed_owner(user: User, *, everybody: bool, doing: str) -> str | None:
     """Return the owner of listed jobs: the user, or None for `everybody`.
 

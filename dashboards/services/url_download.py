@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import httpx
@@ -61,11 +61,12 @@ class TooManyDownloads(BadRequest):
 
 
 async def order(
-    user: User, source: str, *, name: str | None, options: Options, lane: Lane, key: str | None, api_key_id: str | None
+    user: User, source: str, *, name: str | None, options: Options, lane: Lane, key: str | None, **more: Any
 ) -> Upload:
     """Begin a download in the background; the same `key` finds the one before.
 
-    The source is an address, or a path that an administrator listed for this user.
+    The source is an address, or a path that an administrator listed for this user. `more` are the upload's fields
+    `api_key_id`, `tags` and `job_metadata`.
 
     Raises:
         NotAllowed, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `accept_recording.admit`; or the path is not listed.
@@ -83,13 +84,13 @@ async def order(
         options=options,
         lane=lane,
         deferred=True,
-        api_key_id=api_key_id,
         source=UrlSource(url=where, until_s=time.time() + WITHIN_S),
+        **more,
     )
     if key and (known := await db.in_thread(_known, holder.shelf, wanted)):
         return known
     coming = await db.in_thread(reserved, holder.shelf, by=user.id)
-    await accept_recording.admit(user, more_bytes=coming.to_come_bytes, api_key_id=api_key_id)
+    await accept_recording.admit(user, more_bytes=coming.to_come_bytes, api_key_id=wanted.api_key_id)
     made = await db.in_thread(_begin, holder.shelf, wanted)
     start(made)
     return made

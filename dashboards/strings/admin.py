@@ -290,6 +290,8 @@ def requests_about(kept: int) -> str:
 
 
 ROUTE = "Route"
+PAGE_FILES = "the page's own files"
+OTHER_PATHS = "other paths"
 REQUESTS = "Requests"
 SERVER_ERRORS = "Server errors"
 P50 = "p50"

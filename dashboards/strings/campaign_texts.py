@@ -69,7 +69,7 @@ PLAN_BUTTON = "Plan"
 PLANNED = "Campaign planned."
 
 # One campaign
-START = "Start"
+START = "Start the campaign"
 RESUME = "Resume"
 PAUSE = "Pause"
 CANCEL = "Cancel the campaign"

@@ -151,9 +151,9 @@ PLAYER: dict[str, object] = {
     },
     "correct": {
         "open": "Use a corrected text",
-        "lead": "Paste the corrected text, or drop a text or Word file here. Words that are already in the transcript "
-        "keep their times, the others get theirs from the sound. A line becomes a segment, and “Name: ” before a line "
-        "names its speaker. The text becomes a new version, so it can be undone.",
+        "lead": "Paste the corrected text, or drop a text, subtitle or Word file here. Words that are already in the "
+        "transcript keep their times, the others get theirs from the sound. A line becomes a segment, and “Name: ” "
+        "before a line names its speaker. The text becomes a new version, so it can be undone.",
         "text": "Corrected text",
         "choose": "Choose a file",
         "send": "Add times",
@@ -163,7 +163,8 @@ PLAYER: dict[str, object] = {
         "done": "Saved as version {version}. {detail}.",
         "ended": "The transcript was not changed: {detail}",
         "cancelled": "Cancelled. The transcript was not changed.",
-        "unreadable": "No text could be read from {name}. Choose a text file (UTF-8) or a Word file (.docx).",
+        "unreadable": "No text could be read from {name}. Choose a text or subtitle file (UTF-8; SRT, VTT, SBV, JSON) "
+        "or a Word file (.docx).",
     },
     "warnings": {
         "fast": "Too fast to read",

@@ -4,6 +4,7 @@ Rights, quotas, the room they reserve and what a recording must be are those of 
 an address for each part, completes the upload, and then reads the recording once, to check it and hash it.
 """
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from dashboards.uploads.dedupe import SHA256
 from dashboards.uploads.finish_upload import land, the_direct_parts
 from dashboards.uploads.upload_limits import check_length, make_room
 from storage.domain import translation
-from storage.domain.errors import BadRequest, KeyReused, NotFound, NotStored, StorageUnreachable
+from storage.domain.errors import BadRequest, DirectUploadsOff, KeyReused, NotFound, NotStored, StorageUnreachable
 from storage.domain.job_messages import text_of
 from storage.domain.records import Lane
 from storage.domain.tags import split_tags
@@ -35,6 +36,7 @@ from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_
 from storage.jobs.annotations.metadata import clean_metadata
 
 MOST_ADDRESSES = 100
+_COMPLETING = tuple(threading.Lock() for _ in range(16))
 
 
 class NewDirectUpload(BaseModel):
@@ -65,7 +67,7 @@ async def create(request: Request) -> Response:
     Raises:
         DirectUploadsOff: they are off, or storage is no bucket.
     """
-    direct, caller = the_direct_parts(), caller_of(request)
+    direct, caller = _offered(), caller_of(request)
     user = caller.the_user()
     job_access.require_writer(user, "uploading")
     asked = NewDirectUpload.model_validate_json(await request.body())
@@ -90,7 +92,8 @@ async def create(request: Request) -> Response:
     more_bytes = upload.length_bytes + coming.to_come_bytes
     await accept_recording.admit(user, more_bytes=more_bytes, key=key, api_key_id=upload.api_key_id)
     await db.in_thread(_begin, direct, upload, asked.sha256)
-    return await _state_of(request, shelf.load(upload.id), HTTPStatus.CREATED)
+    begun = _same(shelf.load(upload.id), upload)  # another creation may have been first
+    return await _state_of(request, begun, HTTPStatus.CREATED)
 
 
 def _begin(direct: DirectParts, upload: Upload, sha256: str | None) -> None:
@@ -131,8 +134,9 @@ async def sign(request: Request) -> Response:
 
     Raises:
         BadRequest: there is no such part.
+        DirectUploadsOff: they are off by now.
     """
-    upload, direct = _asked_for(request), the_direct_parts()
+    upload, direct = _asked_for(request), _offered()
     job_access.require_writer(caller_of(request).the_user(), "uploading")
     wanted = WantedParts.model_validate_json(await request.body()).numbers
     last = len(part_sizes(upload))
@@ -156,13 +160,22 @@ async def complete(request: Request) -> Response:
     upload, direct = _asked_for(request), the_direct_parts()
     job_access.require_writer(caller_of(request).the_user(), "uploading")
     if not upload.settled:
-        await db.in_thread(direct.complete, upload)
-        upload = await db.in_thread(context.current().shelf.note_complete, upload.id)
-        upload = await land(upload)
+        upload = await land(await db.in_thread(_completed, direct, upload.id))
     if refusal := upload.refusal:
         with translation.speaking(await language_of(request)):
             return error_answer(refusal.status, code=refusal.code, message=text_of(refusal.message))
     return await _state_of(request, upload, HTTPStatus.CREATED)
+
+
+def _completed(direct: DirectParts, ident: str) -> Upload:
+    """Make one object of an upload's parts, unless another request did, and return it."""
+    shelf = context.current().shelf
+    with _COMPLETING[int(ident[:8], 16) % len(_COMPLETING)]:
+        upload = shelf.load(ident)
+        if upload.settled or (upload.direct and upload.direct.complete):
+            return upload
+        direct.complete(upload)
+        return shelf.note_complete(ident)
 
 
 async def forget(request: Request) -> Response:
@@ -171,6 +184,18 @@ async def forget(request: Request) -> Response:
     if not upload.settled:
         await db.in_thread(direct_parts.remove, context.current().shelf, upload, direct)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _offered() -> DirectParts:
+    """Return the uploads in the bucket, if clients may send more there.
+
+    Raises:
+        DirectUploadsOff: they are off, or storage is no bucket.
+    """
+    direct = the_direct_parts()
+    if not direct.offered:
+        raise DirectUploadsOff
+    return direct
 
 
 def _asked_for(request: Request) -> Upload:

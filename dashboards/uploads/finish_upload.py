@@ -187,10 +187,10 @@ async def _forget_in_bucket(upload: Upload) -> None:
 
 
 def the_direct_parts() -> DirectParts:
-    """Return the uploads in the bucket.
+    """Return the uploads in the bucket, whether or not more may be begun.
 
     Raises:
-        DirectUploadsOff: they are off, or storage is no bucket.
+        DirectUploadsOff: storage is no bucket.
     """
     found = context.current().direct_parts
     if found is None:
@@ -203,7 +203,7 @@ async def resume() -> None:
     shelf, direct_parts = context.current().shelf, context.current().direct_parts
     for upload in await db.in_thread(lambda: list(shelf.all())):
         arrived = bool(upload.parts) or shelf.whole(upload)
-        if upload.direct:  # those of a bucket wait while they are off
+        if upload.direct:  # those of a bucket wait while storage is another place
             arrived = upload.direct.complete and direct_parts is not None
         if upload.partial or upload.settled or not arrived:
             continue
@@ -224,5 +224,6 @@ async def sweep() -> int:
     try:
         return gone + await db.in_thread(holder.direct_parts.sweep, holder.shelf.is_open)
     except TranscriberError as error:
-        logger.warning("abandoned uploads in the bucket are deleted later: %s", error)
+        level = logging.WARNING if holder.direct_parts.offered else logging.INFO  # keys for the bucket may do less then
+        logger.log(level, "abandoned uploads in the bucket are deleted later: %s", error)
         return gone

@@ -286,8 +286,10 @@ class Sender:
             send = partial(send_file, self._settings, path, options=options, lane="batch", key=key, **whose)
             notes = file.notes
             tags = (*given.tags, *notes.tags)
-            job = send(replaces=replaces, name=notes.title, tags=tags, metadata=notes.metadata)
-        return Outcome(name=file.name, became=BatchOutcome.ACCEPTED, job_id=job.id, key=key, state="queued")
+            sent = send(replaces=replaces, name=notes.title, tags=tags, metadata=notes.metadata)
+        if not sent.is_new:  # another batch was quicker
+            return _of_known(file, key, BatchOutcome.KNOWN, sent.job)
+        return Outcome(name=file.name, became=BatchOutcome.ACCEPTED, job_id=sent.job.id, key=key, state="queued")
 
 
 def _of_state(file: BatchFile, key: str, known: KnownState, outcome: BatchOutcome) -> Outcome:

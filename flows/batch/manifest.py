@@ -17,7 +17,7 @@ from storage.domain.errors import BadRequest, TranscriberError
 from storage.domain.records import Options
 from storage.domain.result_template import META
 from storage.domain.tags import split_tags
-from storage.jobs.annotations.metadata import clean_metadata
+from storage.jobs.annotations.metadata import metadata_of
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
@@ -162,7 +162,7 @@ def _hint(header: list[str]) -> str:
 
 
 def _problem_of(name: str) -> str:
-    if name in COLUMNS or (name.startswith(META) and name.isidentifier()):
+    if name in COLUMNS or (name.startswith(META) and name != META):
         return ""
     near = get_close_matches(name, COLUMNS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COLUMNS)} and {META}…"
@@ -225,12 +225,12 @@ def _notes(values: dict[str, Any], options: dict[str, Any]) -> FileNotes:
         BadRequest: its tags or metadata are not acceptable.
     """
     title = values.get("name")
-    metadata = {name.removeprefix(META): str(value) for name, value in values.items() if name.startswith(META)}
+    metadata = {name.removeprefix(META): value for name, value in values.items() if name.startswith(META)}
     return FileNotes(
         options=options,
         title=str(title) if title is not None else None,
         tags=_tags(values.get("tags")),
-        metadata=clean_metadata(metadata),
+        metadata=metadata_of(metadata),
     )
 
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,6 +26,14 @@ _making_client = Lock()
 _STATES: TypeAdapter[list[KnownState]] = TypeAdapter(list[KnownState])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """The job of a file that was sent, which may have been there already."""
+
+    job: Job
+    is_new: bool
+
+
 def send_file(
     settings: Settings,
     path: Path,
@@ -38,7 +48,7 @@ def send_file(
     name: str | None = None,
     tags: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
-) -> Job:
+) -> SentFile:
     """Upload one file and return its job; a repeated `key` creates no second job.
 
     `replaces` is the job of an earlier part of the same file, which is deleted then. The token is the strongest one of
@@ -58,8 +68,8 @@ def send_file(
     if metadata:
         form["metadata"] = json.dumps(dict(metadata))
     with path.open("rb") as opened:
-        body = _post(settings, "jobs", token, data=form, files={"file": (printable(name or path.name), opened)})
-    return from_json(Job, body)
+        answer = _post(settings, "jobs", token, data=form, files={"file": (printable(name or path.name), opened)})
+    return SentFile(job=from_json(Job, answer.content), is_new=answer.status_code == HTTPStatus.CREATED)
 
 
 def known_recording(
@@ -72,7 +82,7 @@ def known_recording(
         LedgerUnreachable: it does not answer.
     """
     asked = {"owner": owner, "key": key, "again": again, "actor": actor}
-    return from_json(KnownRecording, _post(settings, "known-recordings", token, json=asked))
+    return from_json(KnownRecording, _post(settings, "known-recordings", token, json=asked).content)
 
 
 def known_states(
@@ -87,7 +97,7 @@ def known_states(
     found: list[KnownState] = []
     for start in range(0, len(keys), MOST_KEYS):
         asked = {"owner": owner, "keys": list(keys[start : start + MOST_KEYS])}
-        found += _STATES.validate_json(_post(settings, "known-recordings/many", token, json=asked))
+        found += _STATES.validate_json(_post(settings, "known-recordings/many", token, json=asked).content)
     return found
 
 
@@ -103,7 +113,7 @@ def _client() -> httpx.Client:
         return _shared_client()
 
 
-def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any) -> bytes:
+def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any) -> httpx.Response:
     url = settings.web.base_url
     headers = {"Authorization": f"Bearer {(token or strongest_token(settings)).get_secret_value()}"}
     try:
@@ -111,7 +121,7 @@ def _post(settings: Settings, path: str, token: SecretStr | None, **content: Any
     except httpx.TransportError as error:
         raise LedgerUnreachable(url, str(error) or type(error).__name__) from error
     if answer.is_success:
-        return answer.content
+        return answer
     try:
         error_body = answer.json()["error"]
         raise RemoteError(answer.status_code, str(error_body["code"]), str(error_body["message"]))

@@ -35,7 +35,7 @@ def submit(settings: Settings, path: Path, *, model: str, lane: str = "interacti
     """
     from flows.platform.api_upload import send_file
 
-    return send_file(settings, path, options={"model": model}, lane=lane, owner="admin", key=None)
+    return send_file(settings, path, options={"model": model}, lane=lane, owner="admin", key=None).job
 
 
 def follow(web: WebClient, job_id: str, *, patience_s: float = PATIENCE_S) -> Job:

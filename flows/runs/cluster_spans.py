@@ -15,6 +15,7 @@ from flows.runs import cluster_worker
 from flows.runs.gpu_runs import for_each_span
 from flows.runs.process_state import CancelFlag, in_thread
 from flows.runs.run_outcomes import Stopped, span_failure
+from flows.runs.span_runs import SpanRuns
 from storage.domain.deployments import Deployment
 from storage.domain.errors import ClusterUnreachable, DaskMissing, SpanFailed, SpanPutOff
 from storage.domain.records import Span
@@ -42,7 +43,7 @@ async def transcribe_span_on_cluster(number: int, parameters: dict[str, Any]) ->
 
 
 @dataclass(kw_only=True)
-class ClusterSpans:
+class ClusterSpans(SpanRuns):
     """The spans of one recording on the cluster whose scheduler has this address.
 
     Raises:

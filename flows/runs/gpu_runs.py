@@ -17,6 +17,7 @@ from flows.runs.prefect_retry import PATIENCE_S, PAUSE_S, is_detached, is_passin
 from flows.runs.process_state import CancelFlag, Resident
 from flows.runs.run_events import DELETED, RunEvents, run_events_listener, wait_for_result
 from flows.runs.run_outcomes import Stopped, may_pass, span_failure
+from flows.runs.span_runs import SpanRuns
 from storage.domain import retries
 from storage.domain.deployments import Deployment
 from storage.domain.errors import SpanFailed
@@ -28,7 +29,7 @@ _DEPLOYMENTS: dict[Deployment, UUID] = {}  # of this process, whose server gives
 
 
 @dataclass(kw_only=True)
-class GpuRuns:
+class GpuRuns(SpanRuns):
     """The gpu runs of one recording; `slots` is the gpu workers' capacity."""
 
     here: Resident

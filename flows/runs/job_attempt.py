@@ -16,7 +16,8 @@ from flows.runs.artifacts import RunArtifacts
 from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.read_recording import RecordingReader
 from flows.runs.run_outcomes import Stopped, cancelled, failed, may_pass, unless_stopped, with_retries
-from flows.runs.transcribe_spans import SpanRuns, SpansTranscription
+from flows.runs.span_runs import SpanRuns
+from flows.runs.transcribe_spans import SpansTranscription
 from storage.domain.deployments import Deployment
 from storage.domain.errors import (
     LedgerUnreachable,

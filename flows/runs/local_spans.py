@@ -9,12 +9,13 @@ from typing import Any
 
 from flows.runs.gpu_runs import for_each_span
 from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.span_runs import SpanRuns
 from flows.runs.span_transcription import SpanTranscription
 from storage.domain.records import Span
 
 
 @dataclass(kw_only=True)
-class LocalSpans:
+class LocalSpans(SpanRuns):
     """The spans of one recording; earlier `deaths` of the run's process reduce the engine's memory."""
 
     here: Resident

@@ -5,7 +5,7 @@ decoded once more in it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,25 +14,13 @@ from flows.runs.artifacts import RunArtifacts
 from flows.runs.partial_text import PartialTextWriter
 from flows.runs.process_state import Resident, in_thread
 from flows.runs.read_recording import RecordingReader
+from flows.runs.span_runs import SpanRuns
 from storage.domain import names
 from storage.domain.records import Job, Plan, Span, SpanResult, from_json
 from storage.jobs.reports import Cut, Planned
 
 if TYPE_CHECKING:
     from tasks.asr.language import SpokenLanguage
-
-
-class SpanRuns(Protocol):
-    """Where spans are transcribed: in flow runs of the gpu pool, or in this process."""
-
-    async def transcribe_all(
-        self,
-        spans: AsyncGenerator[Span, None],
-        parameters: Callable[[Span], dict[str, Any]],
-        on_transcribed: Callable[[Span], None],
-    ) -> None: ...
-
-    async def cancel(self) -> None: ...
 
 
 class JobAttempt(Protocol):

@@ -9,8 +9,9 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,9 +35,19 @@ STOP_WITHIN_S = 4.5
 """Less than the supervisor waits, and more than requeuing runs takes."""
 
 
+class OwnName(str):
+    """A worker's name, whose lock file is filled until the worker gives it back."""
+
+    lock: IO[str]
+
+    def give_back(self) -> None:
+        """Leave nothing to take over: the worker stops, and its runs are finished or requeued."""
+        self.lock.truncate(0)
+
+
 @contextlib.contextmanager
-def own_name(pool: str, device: str) -> Iterator[str]:
-    """Lock the first free worker name, so that a restart gets it back.
+def own_name(pool: str, device: str) -> Iterator[OwnName]:
+    """Lock a killed worker's name, which a restart gets back, or the first free one.
 
     Names differ on one Prefect server alone: a platform beside this one must not leave a number of its own free.
     """
@@ -44,19 +55,32 @@ def own_name(pool: str, device: str) -> Iterator[str]:
     folder.mkdir(mode=0o700, exist_ok=True)
     folder /= _mark_of(PrefectAddress.from_environment().api_url)
     folder.mkdir(mode=0o700, exist_ok=True)
-    base, number = default_name(pool, device), 1
-    while True:
-        name = base if number == 1 else f"{base}-{number}"
+    for name in _names(folder, default_name(pool, device)):
         lock = (folder / f"{name}.lock").open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            number += 1
             continue
         with lock:
+            name.lock = lock
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
             yield name
+            name.give_back()
         return
+
+
+def _names(folder: Path, base: str) -> Iterator[OwnName]:
+    """Yield the names that were not given back, then all in order of their numbers."""
+    used = [_numbered(base, number) for number in range(1, len(list(folder.iterdir())) + 1)]
+    paths = {name: folder / f"{name}.lock" for name in used}
+    yield from (name for name, path in paths.items() if path.exists() and path.stat().st_size)
+    yield from (_numbered(base, number) for number in count(1))
+
+
+def _numbered(base: str, number: int) -> OwnName:
+    return OwnName(base if number == 1 else f"{base}-{number}")
 
 
 def _mark_of(api_url: str) -> str:
@@ -69,7 +93,7 @@ def _mark_of(api_url: str) -> str:
     return hashlib.sha256(f"{host}:{place.port}".encode()).hexdigest()[:12]
 
 
-async def _serve(worker: WarmWorker, *, alone: bool) -> None:
+async def _serve(worker: WarmWorker, name: OwnName, *, alone: bool) -> None:
     serving = asyncio.create_task(_start(worker, alone=alone))
     leaving = asyncio.create_task(_time_to_leave(worker, may_drain=alone))
     announcing = asyncio.create_task(_announce(worker))
@@ -79,6 +103,7 @@ async def _serve(worker: WarmWorker, *, alone: bool) -> None:
         serving.cancel()
         await asyncio.wait({serving}, timeout=STOP_WITHIN_S)
         log.info("worker %s has stopped", worker.name)
+        name.give_back()
         _leave(1 if worker.heartbeats.refusal else 0)
     leaving.cancel()
     await serving
@@ -175,5 +200,5 @@ def work(pool: str, *, device: str | None, limit: int | None, alone: bool = True
     privacy.close(settings.storage)
     place, _ = device_and_slots(pool, settings, device)
     with own_name(pool, place) as name:
-        worker = WarmWorker(work_pool_name=pool, name=name, device=place, limit=limit)
-        asyncio.run(_serve(worker, alone=alone))
+        worker = WarmWorker(work_pool_name=pool, name=str(name), device=place, limit=limit)
+        asyncio.run(_serve(worker, name, alone=alone))

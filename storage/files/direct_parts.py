@@ -26,7 +26,10 @@ ABANDONED_AFTER = timedelta(hours=24)
 
 
 class DirectParts:
-    """The uploads in one bucket, which clients may reach at an address of their own."""
+    """The uploads in one bucket, which clients may reach at an address of their own.
+
+    Where they are `offered` no more, those that were begun before are still finished or deleted.
+    """
 
     def __init__(
         self,
@@ -34,22 +37,27 @@ class DirectParts:
         endpoint_url: str | None,
         public_endpoint_url: str | None = None,
         *,
+        offered: bool = True,
         smallest_part_bytes: int = SMALLEST_PART_BYTES,
     ) -> None:
+        self.offered = offered
         self._bucket = Bucket(url, endpoint_url)
         self._signer = Bucket(url, public_endpoint_url) if public_endpoint_url else self._bucket
         self._smallest_part_bytes = smallest_part_bytes
 
     @classmethod
     def from_settings(cls, settings: StorageSettings) -> Self | None:
-        """Return the uploads of the configured storage; None without the setting or a bucket."""
-        if not settings.direct_uploads or not settings.root_url.startswith(("s3://", "s3a://")):
+        """Return the uploads of the configured storage; None if that is no bucket."""
+        if not settings.root_url.startswith(("s3://", "s3a://")):
             return None
-        return cls(settings.root_url, settings.storage_endpoint_url, settings.direct_uploads_endpoint_url)
+        places = (settings.storage_endpoint_url, settings.direct_uploads_endpoint_url)
+        return cls(settings.root_url, *places, offered=settings.direct_uploads)
 
     @cached_property
     def origin(self) -> str:
-        """Where clients send parts, such as https://bucket.example.org; empty if no address can be signed."""
+        """Where clients send parts, such as https://bucket.example.org; empty if they can send none."""
+        if not self.offered:
+            return ""
         try:
             url = self._signer.signed_url("upload_part", names.INCOMING, valid_s=1, UploadId="-", PartNumber=1)
         except TranscriberError:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import api_key_usage, quotas
 from storage.domain import names
-from storage.domain.errors import NotFound
+from storage.domain.errors import NotFound, NotStored
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs import deletion, job_store, kept_parts, manifests, progress
@@ -45,6 +45,7 @@ def take_in(
     duration_s: float | None = None,
     tags: tuple[str, ...] = (),
     metadata: Mapping[str, str] = NO_METADATA,
+    job_id: str | None = None,
     move: bool = True,
     in_hand: bool = False,
 ) -> Job:
@@ -84,7 +85,27 @@ def take_in(
             duration_s=duration_s,
             tags=tags,
             metadata=metadata,
+            job_id=job_id,
         )
+    manifests.keep_if_possible(ledger, files, job.id)
+    return job
+
+
+def take_stored(
+    ledger: Ledger, files: Files, *, sha256: str, size_bytes: int, in_hand: bool = False, **told: Any
+) -> Job:
+    """Queue a recording whose bytes are stored; a lock keeps them from `throw_out` meanwhile.
+
+    Raises:
+        NotStored: they are not there.
+        KeyReused, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `take_in`.
+    """
+    media = names.media_name(sha256)
+    with _lock_of(sha256):
+        if not files.exists(media):
+            raise NotStored(media)
+        accept: Callable[..., Job] = accept_in_hand if in_hand else job_store.accept
+        job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, **told)
     manifests.keep_if_possible(ledger, files, job.id)
     return job
 

@@ -119,8 +119,11 @@ def accept(
     duration_s: float | None = None,
     tags: tuple[str, ...] = (),
     metadata: Mapping[str, str] = NO_METADATA,
+    job_id: str | None = None,
 ) -> Job:
     """Queue a recording whose bytes are stored; a repeated key returns the existing job.
+
+    A new job gets `job_id`, by which a caller tells it from an existing one.
 
     `asked_sha256` is of the options as they were asked for, which a repeated key must have again. With `repeats`
     the key of a job that ended long ago is free again.
@@ -138,7 +141,7 @@ def accept(
         return job
     quotas.check(con, owner_id, more_bytes=media_bytes)
     api_key_usage.check(con, api_key_id)
-    job_id, now = new_id(), utc_now()
+    job_id, now = job_id or new_id(), utc_now()
     options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
     values = {
         "id": job_id,

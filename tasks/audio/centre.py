@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.audio.channels import AUDIBLE, Ints, Mixer, Samples, as_float
+from tasks.audio.channels import Ints, Mixer, Samples, as_float
+from tasks.audio.sound_levels import AUDIBLE
 from tasks.audio.vad import find_speech
 
 CENTRE = "FC"

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.audio.sound_levels import AUDIBLE, FULL_SCALE
+
 Samples = NDArray[np.float32]
 Ints = NDArray[np.int16]
 
-AUDIBLE = 8 / 32768  # a channel that was never louder is silent
 OPPOSED = -0.9  # correlation of a channel that would cancel the others in a sum
 WEIGHTS = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "LFE": 0.35}
 OTHER_WEIGHT = 0.5
@@ -92,10 +93,10 @@ def as_wide(block: Ints, count: int) -> Ints:
 
 def as_float(samples: Ints) -> Samples:
     """Return samples as float32 between -1 and 1."""
-    return samples.astype(np.float32) / np.float32(32768.0)
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def as_ints(samples: Samples) -> Ints:
     """Return float samples between -1 and 1 as rounded 16-bit integers."""
-    rounded: Ints = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    rounded: Ints = np.rint(samples * float(FULL_SCALE)).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     return rounded

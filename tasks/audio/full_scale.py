@@ -6,10 +6,11 @@ from heapq import nlargest
 from itertools import pairwise
 from typing import Any
 
+from tasks.audio.sound_levels import AUDIBLE
+
 FLOAT_CODECS = {"wavpack", "mp4als"}
 LARGEST = 2.0**31  # samples beyond the largest integers are no sound
 MOST_CLICKS, CLICK = 10, 10.0  # frames that are so many times as loud as any other
-AUDIBLE = 0.001
 
 
 class Scale:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
+from tasks.audio.sound_levels import FULL_SCALE
 
 FRAME = SAMPLE_RATE_HZ // 10
 REACH, SMOOTH = 4, 3  # frames on either side
@@ -18,7 +19,6 @@ LEVEL, ROOM = 0.06, 0.003  # root mean square of speech and, at most, of the roo
 MOST_GAIN = 300.0
 BLOCK = 600 * FRAME
 TINY = 1e-6
-FULL_SCALE = 32768
 
 
 class EvenSound:

@@ -16,9 +16,9 @@ from storage.domain.records import FileNote
 from storage.domain.transcript_notes import TrackChosen, TracksMixed
 from storage.media import container
 from storage.media.wav_parts import WavPart
+from tasks.audio.sound_levels import FAINT_TRACK, FULL_SCALE, SILENT_TRACK
 
-SILENT_PEAK = 16  # of 32,768: quieter than any microphone that is switched on
-FAINT_PEAK, BESIDE = 330, 30  # a track no louder than this, beside one so many times as loud, has noise alone
+BESIDE = 30  # a faint track beside one so many times as loud has noise alone
 LOOK_S = 900.0  # how far to look for any sound
 SETTLED_S = 300.0  # how far to look for sound in a track while another one has some
 MAX_PACKETS = 200_000
@@ -47,11 +47,11 @@ def choose(path: Path, name: str, part: WavPart | None) -> TrackChoice:
         order = sorted(range(len(streams)), key=lambda index: (*_rank(streams[index]), index))
         is_recorder = _is_recorder(tracks)
         peaks = _peaks(opened, streams, order[0], all_of_them=is_recorder)
-    sounding = [index for index in order if peaks[index] > SILENT_PEAK]
+    sounding = [index for index in order if peaks[index] > SILENT_TRACK]
     if is_recorder and len(sounding) > 1:
         note = FileNote(message=encode(TracksMixed(count=len(sounding))), damaged=False)
         return TrackChoice(indices=tuple(sorted(sounding)), note=note)
-    heard = [index for index in sounding if peaks[index] > FAINT_PEAK or BESIDE * peaks[index] > max(peaks)]
+    heard = [index for index in sounding if peaks[index] > FAINT_TRACK or BESIDE * peaks[index] > max(peaks)]
     chosen = (heard or order)[0]
     before = [index for index in order[: order.index(chosen)] if index != chosen]
     return TrackChoice(indices=(chosen,), note=_note(tracks, chosen, before))
@@ -74,8 +74,8 @@ def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
     return alike and tracks[0].channels == 1 and (len(titles) == 1 or all(map(NUMBERED.fullmatch, titles)))
 
 
-def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[int]:
-    """Return the highest sample found in each track, as a 16-bit integer."""
+def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[float]:
+    """Return the highest peak found in each track."""
     import av
 
     container.only(opened, list(streams))
@@ -89,12 +89,12 @@ def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool
         if packet.stream_index not in looks:
             continue
         looks[packet.stream_index].take(packet)
-        sounding = [look.peak > SILENT_PEAK for look in looks.values()]
-        done = all(sounding) if all_of_them else looks[streams[first].index].peak > FAINT_PEAK
+        sounding = [look.peak > SILENT_TRACK for look in looks.values()]
+        done = all(sounding) if all_of_them else looks[streams[first].index].peak > FAINT_TRACK
         looked_s = min(look.looked_s for look in looks.values())
         if done or looked_s > (SETTLED_S if any(sounding) else LOOK_S):
             break
-    return [looks[stream.index].peak if stream.index in looks else 0 for stream in streams]
+    return [looks[stream.index].peak if stream.index in looks else 0.0 for stream in streams]
 
 
 class _TrackLook:
@@ -105,7 +105,7 @@ class _TrackLook:
 
         self._decoder = container.decoder_of(stream)
         self._resampler = AudioResampler(format="s16", layout="mono", rate=LOOK_RATE_HZ)
-        self.peak, self.looked_s = 0, 0.0
+        self.peak = self.looked_s = 0.0
 
     def take(self, packet: Any) -> None:
         """Decode a packet; damaged ones have no sound."""
@@ -117,7 +117,8 @@ class _TrackLook:
                 for out in self._resampler.resample(frame):
                     samples = array("h", bytes(out.planes[0])[: 2 * out.samples])
                     self.looked_s += out.samples / LOOK_RATE_HZ
-                    self.peak = max(self.peak, max(samples, default=0), -min(samples, default=0))
+                    loudest = max(max(samples, default=0), -min(samples, default=0))
+                    self.peak = max(self.peak, loudest / FULL_SCALE)
         except (av.FFmpegError, ValueError):
             return
 

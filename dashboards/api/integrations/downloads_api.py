@@ -17,7 +17,9 @@ from storage.domain.job_messages import text_of
 from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane
+from storage.domain.tags import split_tags
 from storage.files.upload_store import Upload
+from storage.jobs.annotations.metadata import clean_metadata
 
 router = APIRouter(tags=["jobs"])
 MAX_BODY_BYTES = 64 * 1024
@@ -42,6 +44,8 @@ class DownloadOrder(BaseModel):
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS)
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.INTERACTIVE
+    tags: str = ""
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 PATH = "Instead of `url`: a file or `s3://bucket/key` within `TRANSCRIBER_BATCH_SOURCES`, listed for the caller."
@@ -53,6 +57,8 @@ SCHEMA: dict[str, Any] = {
         "name": {"type": "string", "maxLength": MAX_NAME_CHARS, "description": "Default: the address's end."},
         "options": {"type": "object", "description": "As in the form.", "example": {"language": "en"}},
         "lane": {"type": "string", "enum": [lane.value for lane in Lane], "default": "interactive"},
+        "tags": {"type": "string", "description": "As in the form."},
+        "metadata": {"type": "object", "additionalProperties": {"type": "string"}, "example": {"case": "2026-117"}},
     },
 }
 """`DownloadOrder` as OpenAPI has it."""
@@ -143,6 +149,8 @@ async def order_download(request: Request) -> Response:
         name=asked.name,
         options=asked.options.options(),
         lane=asked.lane,
+        tags=split_tags(asked.tags),
+        job_metadata=clean_metadata(asked.metadata),
         key=idempotency_key(request),
         api_key_id=caller.key_id,
     )

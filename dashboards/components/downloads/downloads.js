@@ -109,10 +109,19 @@ function fillIn(input, value) {
 /** @param {DownloadsData["files"][number]} file */
 function linkTo(file) {
   const about = make("span", { className: "small" }, file.about);
-  const link = make("a", { download: file.name }, make("b", {}, file.format.toUpperCase()), about);
+  const link = make("a", { download: file.name }, make("b", {}, formatOf(file).toUpperCase()), about);
   link.dataset.format = file.format;
   link.insertAdjacentHTML("beforeend", PICTURE);
   return link;
+}
+
+/**
+ * Return what stands for a file's format; the original's is the ending of its name.
+ *
+ * @param {DownloadsData["files"][number]} file
+ */
+function formatOf({ format, name }) {
+  return format === "file" ? (/\.(\w{1,5})$/.exec(name)?.[1] ?? "…") : format;
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { make, messageOf } from "../shared/dom.js";
 import { fill } from "../shared/format.js";
+import { spokenText } from "./caption_text.js";
 import { textOfFile } from "./text_file.js";
 
 const LOOK_MS = 1000;
@@ -19,7 +20,7 @@ export class TextCorrection {
     this.player = player;
     const { correct, close } = player.text;
     this.area = make("textarea", { rows: 12, ariaLabel: correct.text, placeholder: correct.text });
-    this.choice = make("input", { type: "file", accept: ".txt,.docx,text/plain", hidden: true });
+    this.choice = make("input", { type: "file", accept: ".txt,.srt,.vtt,.sbv,.json,.docx,text/plain", hidden: true });
     this.progress = make("p", { className: "small progress", role: "status" });
     this.send = make("button", { type: "submit", className: "button primary" }, correct.send);
     this.cancel = make("button", { type: "button", className: "button", hidden: true }, correct.cancel);
@@ -89,6 +90,7 @@ export class TextCorrection {
 
   async #start() {
     const { player } = this;
+    this.area.value = spokenText(this.area.value);
     if (!this.area.value.trim()) return this.area.focus();
     this.send.disabled = true;
     try {

@@ -1,10 +1,14 @@
 /**
- * The text of a file that somebody chose: plain text, or a Word document (.docx), of which the paragraphs are read.
+ * The text of a file that somebody chose: plain text, subtitles or a JSON transcript, of which what is said is read, or a
+ * Word document (.docx), of which the paragraphs are.
  */
+import { spokenText } from "./caption_text.js";
+
 const MOST_BYTES = 20e6;
 const END_OF_DIRECTORY = 0x06054b50;
 const ENTRY = 0x02014b50;
 const DEFLATED = 8;
+const OTHER_SUBTITLES = /^\ufeff?\s*(?:\[Script Info\]|<\?xml|<tt[\s>])/i; // ASS and TTML: not the words alone
 const WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 
 /**
@@ -18,7 +22,9 @@ export async function textOfFile(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   try {
-    return isZip ? await textOfDocument(bytes) : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (isZip) return await textOfDocument(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return OTHER_SUBTITLES.test(text) ? null : spokenText(text);
   } catch {
     return null;
   }

@@ -15,6 +15,7 @@ import { leavePage } from "../shared/leave_page.js";
 import { sitePath } from "../shared/site_path.js";
 import { CommentNotices } from "./comment_notices.js";
 import { FinishedNotices } from "./notices.js";
+import { leadIntoPopovers } from "./popovers.js";
 import { applyTheme } from "./theme.js";
 import { endsByIdling, nextCheck_s, secondsLeft } from "./timing.js";
 
@@ -32,6 +33,7 @@ export default function mountSession(mounted) {
   watches.get(parentElement)?.close();
   applyTheme(data);
   document.documentElement.lang = data.language;
+  leadIntoPopovers();
   const root = find(parentElement, ".session");
   const notices = new FinishedNotices(find(root, ".notices"), data, (id) => setTriggerValue("opened", id));
   const lost = find(root, ".lost");

@@ -23,11 +23,13 @@ import { errorOf, statusOf } from "./upload_errors.js";
 
 const AT_ONCE = 4;
 const ADDRESSES_AT_ONCE = 8;
-const EXPIRED = 403;
+const EXPIRED = [400, 403]; // S3 says 400 of an address that was signed with keys for a while, and of a line that stood still
 const STORED = "direct::";
 
 export class DirectUpload {
   #turn = new AbortController();
+  #tries = 0; // since the last part arrived
+  #arrived = 0;
   /** @type {Map<number, number>} */
   #sent = new Map();
 
@@ -50,7 +52,8 @@ export class DirectUpload {
   /** Send what has not arrived yet, until the recording has become a job or another try would not help. */
   async start() {
     const { signal } = (this.#turn = new AbortController());
-    for (const delayMs of [...this.delaysMs, null]) {
+    this.#tries = 0;
+    while (!signal.aborted) {
       try {
         const job = await this.#send(signal);
         localStorage.removeItem(keyOf(this.place.mark));
@@ -58,9 +61,9 @@ export class DirectUpload {
       } catch (thrown) {
         if (signal.aborted) return;
         const error = /** @type {Error} */ (thrown);
-        if (delayMs === null || !this.handlers.shouldRetry(statusOf(error))) return this.handlers.onError(error);
+        const delayMs = this.delaysMs[this.#tries++];
+        if (delayMs === undefined || !this.handlers.shouldRetry(statusOf(error))) return this.handlers.onError(error);
         await new Promise((resolve) => setTimeout(resolve, delayMs));
-        if (signal.aborted) return;
       }
     }
   }
@@ -84,11 +87,14 @@ export class DirectUpload {
    */
   async #send(signal) {
     const { endpoint } = this.place;
+    const { about, creationKey } = this.#keep();
     /** @type {DirectState} */
-    const begun = await ask(endpoint, this.about, signal, { "Idempotency-Key": this.#keep() });
+    const begun = await ask(endpoint, about, signal, { "Idempotency-Key": creationKey });
     const url = `${endpoint}/${begun.id}`;
     this.#keep(url);
     if (begun.job_id) return begun.job_id;
+    if (begun.arrived.length > this.#arrived) this.#tries = 0;
+    this.#arrived = begun.arrived.length;
     this.#sent = new Map(begun.arrived.map((number) => [number, sizeOf(this.file, begun, number)]));
     this.#tell();
     await this.#sendParts(url, begun, signal);
@@ -137,7 +143,7 @@ export class DirectUpload {
     try {
       await this.put(await addresses(number), part, onSent, signal);
     } catch (error) {
-      if (statusOf(/** @type {Error} */ (error)) !== EXPIRED) throw error;
+      if (!EXPIRED.includes(statusOf(/** @type {Error} */ (error)))) throw error;
       await this.put(await addresses(number, true), part, onSent, signal);
     }
     onSent(part.size);
@@ -148,10 +154,10 @@ export class DirectUpload {
   }
 
   /**
-   * Remember the upload, so that a reload finds it; return the key of its creation.
+   * Remember the upload, so that a reload finds it; return with which request and key it was begun.
    *
    * @param {string} [uploadUrl]
-   * @returns {string}
+   * @returns {{ about: Record<string, unknown>, creationKey: string }}
    */
   #keep(uploadUrl) {
     const { file, place } = this;
@@ -160,9 +166,10 @@ export class DirectUpload {
       creationTime: new Date().toString(),
       metadata: { filename: file.name },
       creationKey: randomId(),
+      about: this.about,
     };
     localStorage.setItem(keyOf(place.mark), JSON.stringify(uploadUrl ? { ...kept, uploadUrl } : kept));
-    return kept.creationKey;
+    return kept;
   }
 }
 

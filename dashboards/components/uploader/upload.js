@@ -35,6 +35,7 @@
  * @property {string} [creationKey] - by which the server knows its creation when that is sent again
  * @property {Transfer} [tus]
  * @property {number} [unanswered] - how often the bucket did not answer before it had anything
+ * @property {boolean} [throughServer] - whether it takes the server's way, since the other one is closed
  * @property {boolean} [started]
  * @property {number} [began]
  * @property {string} [unsent] - the id of what the browser holds of it (unsent_store.js)
@@ -85,12 +86,12 @@ export function connectionsFor({ size }) {
 /**
  * Whether a file is sent straight to the bucket: a big one, unless the server has a part of it, or has to give it a header.
  *
- * @param {Pick<Upload, "size" | "settings" | "described" | "unanswered">} upload
+ * @param {Pick<Upload, "size" | "settings" | "described" | "throughServer">} upload
  * @param {string[]} stored - the keys under which the browser remembers it
  */
 export function goesDirect(upload, stored) {
-  const { size, settings, described } = upload;
-  return settings.direct && size >= BIG_BYTES && !described && !isCutOff(upload) && !stored.some((key) => key.startsWith("tus::"));
+  const { size, settings, described, throughServer } = upload;
+  return settings.direct && size >= BIG_BYTES && !described && !throughServer && !stored.some((key) => key.startsWith("tus::"));
 }
 
 /**

@@ -28,6 +28,7 @@ import {
   MB, connectionsFor, goesDirect, isCutOff, isFinal, isWorthRetrying, markedAt, randomId, refusalOf, startable, summaryOf,
 } from "./upload.js";
 
+const DIRECT_OFF = "direct_uploads_off"; // switched off since the page was opened
 const PART_BYTES = 32 * MB;
 const SMALL_BYTES = 4 * MB;
 const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 3000, ...Array(120).fill(5000)];
@@ -269,7 +270,10 @@ export class Uploads {
     const handlers = {
       onProgress: (/** @type {number} */ sent) => this.#progress(upload, sent),
       onSuccess: (/** @type {string} */ job) => this.#finish(upload, { state: "done", sent: upload.size, job }),
-      onError: (/** @type {Error} */ error) => (isCutOff(upload) ? this.#throughServer(upload) : this.#broke(upload, error)),
+      onError: (/** @type {Error} */ error) => {
+        if (isCutOff(upload) || codeOf(error) === DIRECT_OFF) this.#throughServer(upload);
+        else this.#broke(upload, error);
+      },
       shouldRetry: (/** @type {number} */ status) => {
         if (status === 0 && !upload.sent) upload.unanswered = (upload.unanswered ?? 0) + 1;
         return !isCutOff(upload) && this.#shouldRetry(upload, status);
@@ -283,7 +287,8 @@ export class Uploads {
   /** @param {Upload} upload */
   async #throughServer(upload) {
     await upload.tus?.abort(true).catch(() => {});
-    Object.assign(upload, { tus: undefined, started: false, state: "waiting" });
+    const state = upload.state === "sending" ? "waiting" : upload.state; // it may have been paused meanwhile
+    Object.assign(upload, { tus: undefined, started: false, throughServer: true, sent: 0, state });
     this.#startNext();
   }
 

@@ -9,8 +9,11 @@ import streamlit as st
 from storage.domain.translation import number
 
 CLOCK = "%H:%M"
-WHOLE = {"scale": {"domainMin": 0}, "axis": {"tickMinStep": 1, "format": "~g"}}
-"""Ticks of counts, percents and megabytes, which have no places behind the point, also where all values are 0."""
+WHOLE = {"scale": {"domainMin": 0}, "axis": {"tickMinStep": 1, "format": "d"}}
+"""Ticks of counts, percents and megabytes, which have no places behind the point, also where all values are 0.
+
+(With `g`, d3 writes 100 as 1e+2 where the ticks have one digit that counts.)
+"""
 COLORS = ("#2f8f7b", "#c4473e", "#3f7fc1")
 
 

@@ -25,9 +25,10 @@ def requests() -> None:
         st.info(words.NO_REQUESTS)
         return
     st.caption(words.requests_about(request_timings.KEPT))
+    names = {request_timings.PAGE_FILES: words.PAGE_FILES, request_timings.ELSEWHERE: words.OTHER_PATHS}
     rows = [
         {
-            words.ROUTE: one.route,
+            words.ROUTE: names.get(one.route, one.route),
             words.REQUESTS: one.requests,
             words.SERVER_ERRORS: one.errors,
             words.P50: one.p50_ms,

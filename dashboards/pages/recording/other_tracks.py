@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboards.pages import registry, viewer
 from dashboards.pages.viewer import Viewer
-from dashboards.services import accept_recording
+from dashboards.services import accept_recording, job_access
 from dashboards.strings import recordings as words
 from storage.domain.errors import TranscriberError
 from storage.domain.job_messages import decode
@@ -15,7 +15,7 @@ from storage.domain.transcript_notes import TrackChosen
 def panel(job: Job, me: Viewer) -> None:
     """Let the owner have another audio track transcribed, as a recording of its own."""
     tracks = [track for note in map(decode, job.given_up) if isinstance(note, TrackChosen) for track in note.others]
-    if not tracks or job.owner_id != me.user.id or not me.user.role.may_write:
+    if not tracks or not job_access.may_reuse(me.user, job):
         return
     with st.popover(words.OTHER_TRACK, icon=":material/tune:", type="tertiary"):
         track = st.selectbox(words.TRACK, tracks, format_func=lambda track: words.audio_track(track + 1), key="track")

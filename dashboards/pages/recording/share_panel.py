@@ -95,6 +95,5 @@ def _link(job: Job, share: Share, me: Viewer) -> None:
         made = formatting.when(share.made_at, me.zone)
         st.caption(words.link(made, until, share.opened, locked=bool(share.password_hash)))
         if st.button(words.REVOKE, type="tertiary", key=f"end-share-{share.id}"):
-            sharing.revoke(me.user, job.id, share.id)
             st.session_state.pop(FRESH, None)
-            st.rerun()
+            _attempt(partial(sharing.revoke, me.user, job.id, share.id))

@@ -22,7 +22,10 @@ def clean_metadata(values: Mapping[str, str]) -> dict[str, str]:
         raise BadRequest("metadata", "a recording has at most {max_fields} fields", {"max_fields": MAX_FIELDS})
     if sum(len(name) + len(text) for name, text in values.items()) > MAX_CHARS:
         raise BadRequest("metadata", "it is longer than {max_chars} characters in all", {"max_chars": MAX_CHARS})
-    return {_name(name): _value(name, text) for name, text in sorted(values.items())}
+    cleaned = {_name(name): _value(name, text) for name, text in values.items()}
+    if len(cleaned) < len(values):
+        raise BadRequest("metadata", "two of its names are the same to readers; rename one")
+    return dict(sorted(cleaned.items()))
 
 
 def metadata_from_json(text: str | None) -> dict[str, str]:
@@ -33,6 +36,17 @@ def metadata_from_json(text: str | None) -> dict[str, str]:
         values = json.loads(text)
     except (ValueError, RecursionError):
         values = None
+    return metadata_of(values)
+
+
+def metadata_of(values: object) -> dict[str, str]:
+    """Return the metadata that a JSON value holds.
+
+    Numbers, true and false become texts as JSON writes them.
+
+    Raises:
+        BadRequest: it is something else, or not acceptable; see `clean_metadata`.
+    """
     if not isinstance(values, dict) or not all(_is_plain(value) for value in values.values()):
         raise BadRequest("metadata", "it is no JSON object of texts, numbers, true and false")
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}

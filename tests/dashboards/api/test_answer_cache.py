@@ -223,3 +223,6 @@ def test_who_refuses_gzip_gets_none(site: Site, job: Job) -> None:
         kept = site.client.get(path, headers=ada | {"Accept-Encoding": accepted})
         assert (kept.headers.get("content-encoding"), kept.json()["id"]) == (coding, job.id)
     assert hits() >= 4
+    for accepted, coding in (("gzip;q=0", None), ("gzip;q=0, *", None), ("gzip;q=0.1", "gzip")):
+        made = site.client.get("/api/openapi.json", headers=ada | {"Accept-Encoding": accepted})
+        assert (made.headers.get("content-encoding"), made.status_code) == (coding, 200), "what is not kept, too"

@@ -302,6 +302,17 @@ def test_the_keyboard_plays_seeks_and_finds_what_is_doubtful(desk: Desk) -> None
     expect(page.locator(".player video")).to_have_js_property("paused", True)
 
 
+def test_a_popover_that_the_keyboard_opens_has_the_focus(desk: Desk) -> None:
+    page = desk.page
+    opener = page.get_by_test_id("stPopoverButton").filter(has_text="Rename")
+    opener.press("Enter")
+    expect(page.get_by_role("dialog", name="Rename")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+
+
 def test_a_link_leads_to_its_moment_and_the_waveform_seeks(desk: Desk) -> None:
     page = desk.page
     page.goto(f"{desk.served.url}/job?id={desk.job.id}&t=12.5")

@@ -16,7 +16,7 @@ class Bucket {
 
   answer = async (url, { method = "GET", headers = {}, body } = {}) => {
     const what = url.split("/").at(-1);
-    this.asked.push([method, what, headers["Idempotency-Key"]]);
+    this.asked.push([method, what, headers["Idempotency-Key"], body]);
     const status = this.refuse[what]?.shift();
     if (status) return new Response(JSON.stringify({ error: { code: "no", message: "No." } }), { status });
     if (what === "parts") {
@@ -49,7 +49,7 @@ beforeEach(() => {
 });
 afterEach(() => delete globalThis.localStorage);
 
-async function sent(delaysMs = [0, 0, 0]) {
+async function sent(delaysMs = [0, 0, 0], language = "en") {
   const said = { progress: [] };
   const handlers = {
     onProgress: (bytes) => said.progress.push(bytes),
@@ -61,7 +61,7 @@ async function sent(delaysMs = [0, 0, 0]) {
     },
     shouldRetry: (status) => [0, 409].includes(status) || status >= 500,
   };
-  const upload = new DirectUpload(file, place, { name: "talk.wav" }, handlers, { delaysMs, put: bucket.put });
+  const upload = new DirectUpload(file, place, { name: "talk.wav", options: { language } }, handlers, { delaysMs, put: bucket.put });
   await upload.start();
   return { ...said, upload };
 }
@@ -82,9 +82,24 @@ test("after a break only what is missing is sent, under the same key", async () 
   assert.equal(new Set(creations.map(([, , key]) => key)).size, 1);
 });
 
-test("an address that has expired is asked for anew", async () => {
-  bucket.refuse = { 3: [403] };
-  assert.equal((await sent([])).job, "job");
+for (const status of [400, 403]) {
+  test(`an address that has expired (${status}) is asked for anew`, async () => {
+    bucket.refuse = { 3: [status] };
+    assert.equal((await sent([])).job, "job");
+  });
+}
+
+test("tries are counted anew once a part has arrived", async () => {
+  bucket.refuse = { 1: [0], 3: [0, 0] };
+  assert.equal((await sent([0])).job, "job");
+});
+
+test("an upload that was begun before goes on with the choices of then", async () => {
+  bucket.refuse = { complete: [422] };
+  await sent([], "en");
+  assert.equal((await sent([], "de")).job, "job");
+  const asked = bucket.asked.filter(([, what]) => what === "direct").map(([, , ...more]) => more);
+  assert.deepEqual(asked[1], asked[0]);
 });
 
 test("what the server refuses is an error with its words; the browser can go on with the rest", async () => {
@@ -110,8 +125,7 @@ test("big files go straight to the bucket, unless the server has a part of them 
   assert.equal(goesDirect(big, [keyOf("mark")]), true);
   assert.equal(goesDirect(big, ["tus::mark::1"]), false);
   assert.equal(goesDirect({ ...big, size: 1 }, []), false);
-  assert.equal(goesDirect({ ...big, unanswered: 3 }, []), true);
-  assert.equal(goesDirect({ ...big, unanswered: 4 }, []), false);
+  assert.equal(goesDirect({ ...big, throughServer: true }, []), false);
   assert.equal(goesDirect({ ...big, settings: { direct: false } }, []), false);
   assert.equal(goesDirect({ ...big, described: { format: "alaw" } }, []), false);
 });

@@ -34,6 +34,14 @@ def test_json_is_bounded_whatever_it_announces(site: Site, method: str, path: st
     assert "at most 1 MiB" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/uploads/again", "/uploads/direct", "/uploads/direct/x/parts"])
+def test_json_about_a_recording_is_bounded_as_other_json(site: Site, path: str) -> None:
+    assert limit_of("POST", path).size_bytes == MIB
+    content = b"".join(stream(2 * MIB))
+    answer = site.client.post(path, content=content, headers=site.key_of(site.user("ada")) | JSON)
+    assert answer.status_code == 413, answer.text
+
+
 def test_a_workers_report_is_bounded(site: Site) -> None:
     answer = site.client.post("/internal/v1/reports", content=stream(17 * MIB), headers=site.worker | JSON)
     assert answer.status_code == 413

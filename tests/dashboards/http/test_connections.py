@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from dashboards.http.connections import BoundedHttp, Sockets
+from dashboards.http.connections import MOST_HEADER_BYTES, BoundedHttp, Sockets
 from storage.domain.network.trusted_proxies import parse
 from tests.waiting import PATIENCE_S
 
@@ -61,6 +61,19 @@ async def test_headers_that_trickle_are_given_up() -> None:
             writer.write(begun)
             assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).startswith(b"HTTP/1.1 408")
             writer.close()
+
+
+async def test_headers_that_do_not_end_are_refused() -> None:
+    async with serving(Sockets()) as port:
+        for begun in (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ", b"GET /", b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(begun + b"x" * (MOST_HEADER_BYTES + 1 - len(begun)))
+            assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 431")
+            writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 90_000 + b"\r\n\r\n"))
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n"), 10) == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
 
 
 async def test_a_connection_that_has_asked_may_stay() -> None:

@@ -56,7 +56,7 @@ def test_an_administrator_plans_and_decides(desk: Desk) -> None:
     button(at, "Plan").click().run()
     assert not at.exception
     assert only(desk).changes == {"model": "large-v3"}
-    button(at, "Start").click().run()
+    button(at, "Start the campaign").click().run()
     propose(desk, "one two free four")
     at.run()
     assert "25.0 % changed (1 word)" in words(at)

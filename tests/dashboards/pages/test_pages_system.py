@@ -1,5 +1,6 @@
 """The administrator's pages about the platform: overview, queues, uploads, system, performance, settings."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -156,7 +157,10 @@ def test_the_system_page_says_which_parts_answer_and_draws_the_load(desk: Desk, 
         assert 0 < sample.memory <= 1
         assert sample.process_bytes > 1_000_000
     at = desk.page("system", root)
-    assert len(at.get("vega_lite_chart")) == 4
+    charts = at.get("vega_lite_chart")
+    assert len(charts) == 4
+    axes = [json.loads(chart.proto.spec)["encoding"]["y"]["axis"] for chart in charts]
+    assert {axis["format"] for axis in axes} == {"d"}, "100 is no 1e+2"
     assert "no worker that transcribes is running" in words(at).lower()
 
 

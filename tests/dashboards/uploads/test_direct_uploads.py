@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,6 +22,7 @@ from storage.domain.records import Job, Lane
 from storage.domain.scopes import Scope
 from storage.domain.settings import StorageSettings
 from storage.files.direct_parts import DirectParts
+from storage.files.upload_store import Upload
 from storage.jobs import job_store
 from tests.dashboards.conftest import seeded_settings
 from tests.dashboards.site import ORIGIN, Site, running
@@ -117,6 +119,25 @@ def test_a_recording_in_parts_becomes_a_job_after_a_reload(ada: Site, tone: Call
     assert (look(ada, begun)["job_id"], look(ada, begun)["arrived"]) == (job.id, [1, 2])
 
 
+def test_a_completion_twice_at_once_makes_one_job(
+    ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, arrived = tone(1.25), DirectParts.arrived
+    begun = begin(ada, data)
+    send(ada, begun, data, 1)
+
+    def slowly(self: DirectParts, upload: Upload) -> dict[int, str]:
+        found = arrived(self, upload)
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(DirectParts, "arrived", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: ask(ada, begun, "complete"), range(2)))
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert job_of(answers[0]) == job_of(answers[1])
+
+
 def test_what_is_no_recording_is_refused_and_deleted(ada: Site) -> None:
     begun = begin(ada, b"not a sound")
     send(ada, begun, b"not a sound", 1)
@@ -199,6 +220,18 @@ def test_a_creation_twice_at_once_begins_one_upload(ada: Site, tone: Callable[..
     assert sorted(begun_in_bucket()) == sorted([*before, *ident])
 
 
+def test_a_key_twice_at_once_begins_no_other_recording(ada: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_in_bucket = DirectParts.begin
+
+    def begin_after_another(self: DirectParts, *about: Any) -> Any:
+        monkeypatch.setattr(DirectParts, "begin", begin_in_bucket)
+        assert begin(ada, b"one", key="of-two").status_code == 201
+        return begin_in_bucket(self, *about)
+
+    monkeypatch.setattr(DirectParts, "begin", begin_after_another)
+    assert begin(ada, b"another", key="of-two").json()["error"]["code"] == "idempotency_key_reused"
+
+
 def test_without_room_nothing_stays_begun_in_the_bucket(
     ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,9 +266,28 @@ async def test_a_restart_makes_the_job_of_what_was_complete(
         assert ask(ada, begun, "complete").status_code == 503
     with monkeypatch.context() as patch:
         patch.setattr(context.current(), "direct_parts", None)
-        await finish_upload.resume()  # switched off meanwhile: nothing is refused
+        await finish_upload.resume()  # storage is another place meanwhile: nothing is refused
     await finish_upload.resume()
     assert job_of(ask(ada, begun, "complete")).media_bytes == len(data)
+
+
+async def test_switched_off_what_was_begun_is_finished_or_deleted(
+    ada: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, direct = tone(3), context.current().direct_parts
+    assert direct is not None
+    whole, half = begin(ada, data), begin(ada, data)
+    send(ada, whole, data, 1)
+    direct.complete(context.current().shelf.load(whole.json()["id"]))
+    context.current().shelf.note_complete(whole.json()["id"])
+
+    monkeypatch.setattr(direct, "offered", False)
+    assert [begin(ada, data).status_code, ask(ada, half, "parts", numbers=[1]).status_code] == [404, 404]
+    await finish_upload.resume()
+    assert job_of(ask(ada, whole, "complete")).media_bytes == len(data)
+    context.current().shelf.remove(half.json()["id"])  # a day later
+    direct.sweep(context.current().shelf.is_open, older_than=timedelta(minutes=-1))
+    assert half.json()["id"] not in begun_in_bucket()
 
 
 def test_it_is_off_by_default(site: Site, tone: Callable[..., bytes]) -> None:

@@ -21,6 +21,7 @@ from flows.batch import batch_run, batch_upload
 from flows.batch.batch_parameters import ordered
 from flows.batch.batch_run import BatchRun
 from flows.cli import batch_command
+from flows.platform.api_upload import SentFile
 from storage.domain import names
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownState
 from storage.domain.errors import BadRequest, HostUnreachable, NotAllowed, OutgoingRefused
@@ -47,7 +48,8 @@ class PlayedPlatform:
     def send_file(self, _: Settings, path: Path, *, key: str, **told: Any) -> Any:
         with self._lock:
             self.came.append((told["name"] or path.name, told["options"]))
-            return SimpleNamespace(id=self.jobs.setdefault(key, f"job-{len(self.jobs) + 1}"))
+            job: Any = SimpleNamespace(id=self.jobs.setdefault(key, f"job-{len(self.jobs) + 1}"))
+            return SentFile(job=job, is_new=True)
 
     def known(self, _: Settings, *, key: str, **__: Any) -> KnownRecording:
         if key not in self.jobs:

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,18 @@ def test_a_row_has_a_source_options_tags_and_metadata(tmp_path: Path) -> None:
     (line,) = read(written(tmp_path, json.dumps(row) + "\n\n", "list.jsonl"))
     assert (line.name, line.relative) == ("s3://bucket/a//b.wav", "a//b.wav")
     assert (line.notes.options, line.notes.metadata, line.notes.tags) == ({"model": "base"}, {"n": "1"}, ("x",))
+
+
+def test_metadata_of_a_row_is_what_the_api_takes(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"metadata": {"case no.": 17, "open": True}},
+        {"metadata": {"a": ["b"]}},
+        {"metadata": {"": "x"}},
+    ]
+    rows = "\n".join(json.dumps({"source": "/a.wav"} | line) for line in lines)
+    right, *wrong = read(written(tmp_path, rows, "list.jsonl"))
+    assert right.notes.metadata == {"case no.": "17", "open": "true"}
+    assert ["metadata" in file.problem or "meta_" in file.problem for file in wrong] == [True, True]
 
 
 def test_metadata_that_cannot_be_kept_rejects_its_row_alone(tmp_path: Path) -> None:

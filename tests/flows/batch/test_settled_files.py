@@ -12,6 +12,7 @@ from flows.batch import batch_upload
 from flows.batch.batch_upload import BatchOptions, WritersPatience, send_all
 from flows.batch.settled_files import SETTLED_AFTER_S, Settling
 from flows.batch.source_files import SourceReader
+from flows.platform.api_upload import SentFile
 from storage.domain.batch_outcomes import BatchOutcome, KnownRecording
 from storage.domain.records import Job
 from storage.domain.settings import Settings
@@ -66,12 +67,13 @@ class PlayedWeb:
         self.came: list[tuple[str, bytes, str | None]] = []
         self.on_send: dict[int, Any] = {}
         self.on_ask: Callable[[], object] = lambda: None
-        self.knows = KnownRecording()
+        self.knows, self.is_new = KnownRecording(), True
 
     def __call__(self, _: Settings, path: Path, *, replaces: str | None = None, **__: Any) -> Any:
         self.came.append((path.name, path.read_bytes(), replaces))
         self.on_send.get(len(self.came), lambda: None)()
-        return type("Made", (), {"id": f"job-{len(self.came)}"})
+        job: Any = SimpleNamespace(id=f"job-{len(self.came)}", state="queued")
+        return SentFile(job=job, is_new=self.is_new)
 
     def known(self, _: Settings, **__: Any) -> KnownRecording:
         knows = self.knows
@@ -109,6 +111,14 @@ def test_a_file_that_is_being_copied_comes_last_and_whole(tmp_path: Path, web: P
     web.on_send[1] = lambda: (tmp_path / "a").write_bytes(b"half and half")
     assert sent(tmp_path) == {"b": "job-1", "a": "job-2"}
     assert web.came == [("b", b"b", None), ("a", b"half and half", None)]
+
+
+def test_a_file_that_another_batch_sent_meanwhile_is_known(tmp_path: Path, web: PlayedWeb) -> None:
+    old(tmp_path / "a.wav", b"sound")
+    web.is_new = False
+    settings = Settings()
+    outcomes = list(send_all(settings, SourceReader(settings).files(str(tmp_path), recursive=False), OPTIONS))
+    assert [(one.became, one.job_id) for one in outcomes] == [(BatchOutcome.KNOWN, "job-1")]
 
 
 def test_a_file_that_grew_while_it_was_sent_is_sent_again_and_replaces_the_part(tmp_path: Path, web: PlayedWeb) -> None:

@@ -102,9 +102,8 @@ def test_a_recording_of_terabytes_has_no_more_parts_than_s3_takes() -> None:
 
 
 def test_it_is_off_without_the_setting_or_a_bucket() -> None:
-    for given in (
-        {"storage_url": "s3://store/x"},
-        {"direct_uploads": True},
-        {"direct_uploads": True, "storage_url": "/x"},
-    ):
+    for given in ({"direct_uploads": True}, {"direct_uploads": True, "storage_url": "/x"}):
         assert DirectParts.from_settings(StorageSettings(**given, _env_file=None)) is None
+    switched_off = DirectParts.from_settings(StorageSettings(storage_url="s3://store/x", _env_file=None))
+    assert switched_off is not None, "what was begun before is tidied"
+    assert (switched_off.offered, switched_off.origin) == (False, "")

@@ -133,6 +133,27 @@ def test_throwing_out_never_takes_the_bytes_of_a_job_coming_in(
     assert list(files.list()) == []
 
 
+def test_throwing_out_never_takes_stored_bytes_that_become_another_job(
+    ledger: Ledger, files: Files, take_in: Callable[..., Job], ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, exists = take_in(), files.exists
+    ledger.run(job_store.cancel, job.id, actor="cli:me")
+    thrown_out = threading.Thread(target=intake.throw_out, args=(ledger, files, job.id), kwargs={"actor": "cli:me"})
+
+    def looked_at(name: str) -> bool:
+        found = exists(name)
+        if thrown_out.ident is None:
+            thrown_out.start()
+            thrown_out.join(0.2)
+        return found
+
+    monkeypatch.setattr(files, "exists", looked_at)
+    told: dict[str, Any] = {"owner_id": ann.id, "name": "again.wav", "options": Options(), "lane": Lane.INTERACTIVE}
+    intake.take_stored(ledger, files, sha256=SHA, size_bytes=len(SOUND), actor="cli:me", **told)
+    thrown_out.join()
+    assert exists(names.media_name(SHA))
+
+
 def test_a_key_used_for_other_bytes_is_refused_and_they_are_not_stored(
     files: Files, take_in: Callable[..., Job], make_job: Any
 ) -> None:

@@ -224,6 +224,16 @@ def test_a_click_far_above_full_scale_lowers_nothing_else(tmp_path: Path) -> Non
     assert found[6000:] == pytest.approx(sound[6000:], abs=0.001)
 
 
+def test_a_click_lowers_no_quiet_voice(tmp_path: Path) -> None:
+    path = tmp_path / "click.wav"
+    sound = np.tile(bursts(), 3) * (0.0008 / np.max(np.abs(bursts())))  # a far microphone
+    sound[5000] = 5.0
+    soundfile.write(path, sound, RATE_HZ, subtype="FLOAT")
+    found, notes = decoded(path)
+    assert notes == []
+    assert float(np.max(np.abs(found[6000:]))) == pytest.approx(0.0008, abs=0.0001)
+
+
 def test_floats_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
     path = tmp_path / "nan.wav"
     sound = bursts()

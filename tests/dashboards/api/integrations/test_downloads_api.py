@@ -88,12 +88,14 @@ def test_a_recording_is_downloaded_and_becomes_a_job(
 ) -> None:
     body = tone()
     receiver.gets = lambda handler: serve(handler, body)
-    made = order(site, f"{receiver.url}/a/talk%20one.wav?x=1", options={"language": "en"})
+    about: dict[str, Any] = {"tags": "court, 2026", "metadata": {"case": "17"}}
+    made = order(site, f"{receiver.url}/a/talk%20one.wav?x=1", options={"language": "en"}, **about)
     told = ended(site, made["id"])
     assert (told["state"], told["name"], told["error"]) == ("completed", "talk one.wav", None)
     assert stored(told["job_id"]) == body
     job = site.client.get(f"/api/v1/jobs/{told['job_id']}", headers=site.key_of(site.user())).json()
     assert (job["name"], job["options"]["language"]) == ("talk one.wav", "en")
+    assert (job["tags"], job["metadata"]) == (["2026", "court"], {"case": "17"})
     bob = site.key_of(site.user("bob"))
     url = f"/api/v1/downloads/{made['id']}"
     assert site.client.get(url, headers=bob).status_code == site.client.delete(url, headers=bob).status_code == 404

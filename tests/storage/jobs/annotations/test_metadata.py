@@ -36,6 +36,7 @@ def test_what_is_no_object_of_texts_is_refused(text: str) -> None:
         {"a": "x" * 1001},
         {"a": "\x00"},
         {"a": "\ud800"},
+        {"Zo\u00eb": "composed", "Zoe\u0308": "not so"},
         {str(number): "x" for number in range(MAX_FIELDS + 1)},
         {str(number): "x" * 1000 for number in range(MAX_CHARS // 1000)},
     ],

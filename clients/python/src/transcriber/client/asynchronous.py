@@ -150,6 +150,8 @@ class AsyncTranscriber:
         name: str | None = None,
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Let the server get a recording from an address or path.
@@ -160,7 +162,7 @@ class AsyncTranscriber:
             RecordingRefused: the server cannot get it, or it is no recording.
             ProblemError: the server refuses to get it.
         """
-        order = upload_order(options, lane, idempotency_key)
+        order = upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata)
         return await self._run(self._operations.fetch(source, name=name, order=order))
 
     async def content_key(self, source: Source, options: Options | None = None) -> str:

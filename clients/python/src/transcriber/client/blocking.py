@@ -153,6 +153,8 @@ class Transcriber:
         name: str | None = None,
         options: Options | None = None,
         lane: Priority | str = Priority.INTERACTIVE,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Let the server get a recording from an address or path.
@@ -163,7 +165,8 @@ class Transcriber:
             RecordingRefused: the server cannot get it, or it is no recording.
             ProblemError: the server refuses to get it.
         """
-        return self._run(self._operations.fetch(source, name=name, order=upload_order(options, lane, idempotency_key)))
+        order = upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata)
+        return self._run(self._operations.fetch(source, name=name, order=order))
 
     def content_key(self, source: Source, options: Options | None = None) -> str:
         """Return an idempotency key of a recording's bytes and options.

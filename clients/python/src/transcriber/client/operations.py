@@ -92,7 +92,8 @@ class Operations:
     def fetch(self, source: str, *, name: str | None, order: UploadOrder) -> Steps[Job]:
         """Let the server get a recording from an address or listed path; return its job."""
         place = "path" if source.startswith(("/", "s3://")) else "url"
-        asked = {place: source, "name": name, "options": dict(order.options), "lane": order.lane}
+        asked: dict[str, Any] = {place: source, "name": name, "options": dict(order.options), "lane": order.lane}
+        asked |= {"tags": ",".join(order.tags) or None, "metadata": dict(order.job_metadata) or None}
         asked = {field: value for field, value in asked.items() if value is not None}
         headers = {"Idempotency-Key": order.idempotency_key or str(uuid4())}
         download = yield from self._body(Download, "POST", JOBS, json=asked, headers=headers)
