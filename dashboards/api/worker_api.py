@@ -96,9 +96,11 @@ def _count(told: Report, job: Job) -> None:
     if job.owner_id == CANARY_ID:
         return
     metrics = context.current().metrics
-    if isinstance(told, reports.SpanHeard):
-        metrics.span(told.engine_s, found=told.reused)
-    elif isinstance(told, reports.Started) and told.attempt > 1:
+    heard = told.earlier if isinstance(told, reports.Completed) else (told,)
+    for each in heard:
+        if isinstance(each, reports.SpanHeard):
+            metrics.span(each.engine_s, found=each.reused)
+    if isinstance(told, reports.Started) and told.attempt > 1:
         metrics.retry()
 
 

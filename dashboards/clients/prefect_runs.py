@@ -4,11 +4,12 @@ Prefect's client is imported on the first request, in a thread: it takes two sec
 """
 
 import asyncio
+import hashlib
 import importlib
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -47,7 +48,10 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefectRun:
-    """A flow run in Prefect; `state` is the lower-case state type."""
+    """A flow run in Prefect; `state` is the lower-case state type.
+
+    `clips` are the jobs of a run that has several, with their attempts.
+    """
 
     id: str
     state: str
@@ -57,6 +61,14 @@ class PrefectRun:
     job_id: str | None
     attempt: int | None
     has_queue: bool = True
+    clips: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def attempts(self) -> Mapping[str, int]:
+        """The jobs that it works for, with their attempts."""
+        if self.job_id is None or self.attempt is None:
+            return self.clips
+        return {self.job_id: self.attempt}
 
     @property
     def ended(self) -> bool:
@@ -105,6 +117,23 @@ class PrefectRuns:
             work_queue_name=job.lane.value,
         )
         return str(run.id)
+
+    async def start_clips(self, clips: Sequence[Job]) -> str:
+        """Start one flow run for several clips of one lane; see `start`."""
+        attempts = [f"{job.id}:{job.attempt}" for job in clips]
+        run = await self._start(
+            Deployment.TRANSCRIBE_CLIPS,
+            parameters={"clips": [{"job_id": job.id, "attempt": job.attempt} for job in clips]},
+            name=f"{clips[0].name} and {len(clips) - 1} more · {clips[0].id[-6:]}",
+            tags=[f"job:{job.id}" for job in clips],
+            idempotency_key=hashlib.sha256(" ".join(attempts).encode()).hexdigest(),
+            work_queue_name=clips[0].lane.value,
+        )
+        return str(run.id)
+
+    def is_clip(self, job: Job) -> bool:
+        """Return whether the job is transcribed in one flow run, and may share it."""
+        return deployment_of(job, cluster_lanes=self._cluster_lanes) is Deployment.TRANSCRIBE_CLIP
 
     async def export(self, job: Job, parameters: dict[str, Any], *, key: str) -> PrefectRun:
         """Start an export of a job's transcript; the same key returns the same run.
@@ -294,7 +323,19 @@ def _run(run: "FlowRun") -> PrefectRun:
         job_id=run.parameters.get("job_id"),
         attempt=int(attempt) if attempt is not None else None,
         has_queue=run.work_queue_id is not None,
+        clips=_clips(run.parameters.get("clips")),
     )
+
+
+def _clips(told: Any) -> dict[str, int]:
+    """Return the clips of a run's parameters.
+
+    Anything may be in them if somebody starts a run by hand.
+    """
+    try:
+        return {str(clip["job_id"]): int(clip["attempt"]) for clip in told or ()}
+    except (TypeError, ValueError, KeyError):
+        return {}
 
 
 def _holds(place: "WorkPool | WorkQueue") -> bool:

@@ -5,15 +5,20 @@ job says in `detail` what it waits for.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from duckdb import DuckDBPyConnection
+
+from dashboards.loops.clip_groups import Room, gathered
 from dashboards.runtime import context, db, notify
-from storage.domain.errors import ModelMissing, NotReady, StaleAttempt
+from storage.domain.errors import ModelMissing, NotFound, NotReady, StaleAttempt
 from storage.domain.job_messages import (
     DownloadingModel,
     JobMessage,
@@ -39,6 +44,8 @@ logger = logging.getLogger(__name__)
 ACTOR = "system:dispatcher"
 AUTO = "auto"
 LOOK_EVERY_S = 5.0
+LONGEST_REST_S = 0.2
+"""A look at a long backlog is followed by a pause of its own length: each job that comes or ends asks for one."""
 LOOK_AHEAD = 50
 FAILED_AT_ONCE = 1000
 PAUSES_KNOWN_FOR_S = 5.0
@@ -143,10 +150,12 @@ class Dispatcher:
         pause_s = FIRST_PAUSE_S
         while True:
             self._awake.clear()
+            began = time.monotonic()
             try:
                 await self.hand_out(runs)
                 context.current().prefect_has_answered = True
                 pause_s = FIRST_PAUSE_S
+                await asyncio.sleep(min(LONGEST_REST_S, time.monotonic() - began))
                 await self._sleep(self._look_every_s)
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
@@ -174,8 +183,8 @@ class Dispatcher:
         choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
         started = 0
-        for job in await self._next(ready):
-            started += await self._start(runs, job, ready[job.options.model])
+        for together in await self._next(runs, ready):
+            started += await self._start(runs, together, ready[together[0].options.model])
         await self._set_aside(choices)
         if each := context.settings().web.jobs_in_flight_per_user:
             await notify.note_held_back(each, models=ready, without=self._paused)
@@ -201,18 +210,33 @@ class Dispatcher:
                 await notify.note_all(None, models=[wanted])
         self._aside = {wanted for wanted, choice in choices.items() if isinstance(choice, Waiting)}
 
-    async def _next(self, ready: Collection[str]) -> list[Job]:
-        """Return jobs for which there is room; runs in a paused queue take none."""
+    async def _next(self, runs: "PrefectRuns", ready: Collection[str]) -> list[list[Job]]:
+        """Return jobs for which there is room, by flow run.
+
+        Runs in a paused queue take none.
+        """
         handed_out = [
             job
             for job in await db.read(job_store.unfinished)
             if job.flow_run_id and not (job.state is JobState.QUEUED and job.lane in self._paused)
         ]
-        room = self.limit() - len(handed_out)
-        if room <= 0 or not ready:
+        room = self._room(handed_out, runs)
+        if room.most_jobs <= 0 or not ready:
             return []
         each = context.settings().web.jobs_in_flight_per_user or None
-        return await db.read(queue_order.next_queued, room, models=ready, without=self._paused, each=each)
+        jobs = await db.read(queue_order.next_queued, room.most_jobs, models=ready, without=self._paused, each=each)
+        return gathered(jobs, room, is_clip=runs.is_clip)
+
+    def _room(self, handed_out: Sequence[Job], runs: "PrefectRuns") -> Room:
+        """Return the room beside the jobs that Prefect has."""
+        fixed = context.settings().web.jobs_in_flight
+        of_clips = {job.flow_run_id: job.lane for job in handed_out if runs.is_clip(job)}
+        return Room(
+            runs=self.limit() - len({job.flow_run_id for job in handed_out}),
+            jobs=fixed - len(handed_out) if fixed else None,
+            slots=context.workers().slots("gpu"),
+            clip_runs=Counter(of_clips.values()),
+        )
 
     async def _learn_pauses(self, runs: "PrefectRuns", ready: Collection[str]) -> None:
         """Read now and then what somebody paused in Prefect."""
@@ -226,33 +250,24 @@ class Dispatcher:
             await notify.note_all(reason, models=ready, lane=lane)
 
     def limit(self) -> int:
-        """Return how many recordings Prefect may have at a time."""
+        """Return how many flow runs of recordings Prefect may have at a time."""
         fixed = context.settings().web.jobs_in_flight
         return fixed or max(LEAST_IN_FLIGHT, 2 * context.workers().slots("cpu"))
 
-    async def _start(self, runs: "PrefectRuns", job: Job, model: Ready) -> bool:
+    async def _start(self, runs: "PrefectRuns", together: Sequence[Job], model: Ready) -> int:
+        """Start a flow run for one job or several clips; return how many it has."""
         async with self._one_at_a_time:
-            flow_run_id = await runs.start(job, slots=context.workers().slots("gpu"))
-            try:
-                job = await self._record(job, flow_run_id, model)
-            except StaleAttempt:
-                return False  # cancelled meanwhile; the reconciler cancels the run
-        notify.announce(job)
-        if job.flow_run_id is None:
-            return False  # paused meanwhile
-        logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
-        return True
-
-    async def _record(self, job: Job, flow_run_id: str, model: Ready) -> Job:
-        return await db.write(
-            job_store.submitted,
-            job.id,
-            attempt=job.attempt,
-            flow_run_id=flow_run_id,
-            model=model.name,
-            fingerprint=model.fingerprint,
-            actor=ACTOR,
-        )
+            if len(together) > 1:
+                flow_run_id = await runs.start_clips(together)
+            else:
+                flow_run_id = await runs.start(together[0], slots=context.workers().slots("gpu"))
+            recorded = await db.write(_submitted, together, flow_run_id, model)
+        for job in recorded:
+            notify.announce(job)
+        submitted = [job for job in recorded if job.flow_run_id is not None]  # the others were paused meanwhile
+        for job in submitted:
+            logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
+        return len(submitted)
 
     async def adopt(self, report: Started) -> None:
         """Record a run that starts before its submission is recorded, after a crash in between.
@@ -260,14 +275,16 @@ class Dispatcher:
         Raises:
             NotReady: no worker has reported its model yet; the run asks again.
         """
+        if not report.flow_run_id or not _is_unrecorded(await db.read(job_store.get, report.job_id), report):
+            return  # without waiting for a submission that is under way
         async with self._one_at_a_time:
             job = await db.read(job_store.get, report.job_id)
-            if job.state.finished or job.attempt != report.attempt or job.model or not report.flow_run_id:
+            if not _is_unrecorded(job, report):
                 return
             choice = self.models.choose(job.options.model)
             if not isinstance(choice, Ready):
                 raise NotReady(f"the model of job {job.id}")
-            await self._record(job, report.flow_run_id, choice)
+            await db.write(_submitted, [job], report.flow_run_id, choice)
 
     async def _note_first(self, detail: JobMessage) -> None:
         """Tell the next jobs why they wait, but for those whose model is not ready."""
@@ -290,6 +307,20 @@ class Dispatcher:
         except StaleAttempt:
             return
         notify.announce(failed)
+
+
+def _is_unrecorded(job: Job, report: Started) -> bool:
+    return not job.state.finished and job.attempt == report.attempt and not job.model
+
+
+def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:
+    """Record the flow run of jobs, without those that were cancelled or deleted meanwhile."""
+    recorded = []
+    told = {"flow_run_id": flow_run_id, "model": model.name, "fingerprint": model.fingerprint}
+    for job in jobs:
+        with contextlib.suppress(StaleAttempt, NotFound):  # its part of the run stops at its first report
+            recorded.append(job_store.submitted(con, job.id, attempt=job.attempt, actor=ACTOR, **told))
+    return recorded
 
 
 def _excuse(error: Exception) -> JobMessage:

@@ -157,17 +157,19 @@ def _after_the_end(
         if now - run.since < pause:
             return Wait(detail=WaitingToRetry(every_s=pause.total_seconds(), cause=cause))
         return Requeue(reason=RunPostponed(cause=cause), crashed=False)
-    return Requeue(reason=RunEnded(state=run.state, cause=cause))
+    return Requeue(reason=RunEnded(state=run.state, cause=cause), crashed=not run.clips)  # which clip is not known
 
 
 def unwanted(run: "PrefectRun", job: Job | None, *, now: datetime, grace: Grace = GRACE) -> str | None:
-    """Return why an unfinished run is no longer wanted, or None."""
+    """Return why a job no longer wants an unfinished run, or None."""
     if job is None:
         return "its job was deleted"
     if job.state is JobState.CANCELLED:
         return "its job was cancelled"
-    if run.attempt != job.attempt:
-        return f"attempt {run.attempt} is outdated"
+    if run.attempts.get(job.id) != job.attempt:
+        return f"attempt {run.attempts.get(job.id)} is outdated"
+    if run.clips and job.flow_run_id not in {None, run.id}:
+        return "another run has its job"
     if job.finished_at and now - job.finished_at > grace.end_within:
         return f"its job has {job.state}"
     return None
@@ -261,14 +263,15 @@ class Reconciler:
             self._put_off[job.id] = PutOff(times=times, since=since, last_at=now)
 
     async def _stop_if_unwanted(self, runs: "PrefectRuns", run: "PrefectRun") -> None:
-        if run.job_id is None:
-            return
-        try:
-            job: Job | None = await db.read(job_store.get, run.job_id)
-        except NotFound:
-            job = None
-        now = utc_now()
-        why = unwanted(run, job, now=now, grace=self._grace)
+        now, why = utc_now(), None
+        for job_id in run.attempts:
+            try:
+                job: Job | None = await db.read(job_store.get, job_id)
+            except NotFound:
+                job = None
+            why = unwanted(run, job, now=now, grace=self._grace)
+            if why is None:
+                return
         if why is None:
             return
         held = context.workers().in_hand()

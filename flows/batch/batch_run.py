@@ -35,7 +35,7 @@ NO_REJECTS = (
     "{where} is no file for rejected files, and --overwrite would replace it; name another one that ends with .jsonl, "
     "or a folder with a slash at the end"
 )
-POLL_S, LONGEST_POLL_S = 1.0, 10.0
+POLL_S, LONGEST_POLL_S = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +176,7 @@ class BatchRun:
         """Write the results of complete jobs, and with `wait` go on until all are."""
         files = Files.from_settings(self._settings.storage)
         writer = ResultWriter(order, files=files, places=self._places, index=self._index, table=self.table)
-        pause_s = POLL_S
+        pause_s, before, looked_s = POLL_S, 0, time.monotonic()
         while not self._stop():
             left = 0
             for rows in self.table.open_rows(TOGETHER):
@@ -185,8 +185,10 @@ class BatchRun:
                     return
             if not left or not self._plan.wait:
                 return
+            now_s = time.monotonic()
+            pause_s = next_pause_s(pause_s, done=before - left, left=left, within_s=now_s - looked_s)
+            before, looked_s = left, now_s
             self._sleep(pause_s)
-            pause_s = min(LONGEST_POLL_S, pause_s * 1.5)
 
     def _sleep(self, pause_s: float) -> None:
         until_s = time.monotonic() + pause_s
@@ -233,6 +235,15 @@ class BatchRun:
             file.flush()
             place.root.put(place.name, Path(file.name), move=False)
         self._index.keep_result(place.shown, "rejects")
+
+
+def next_pause_s(last_s: float, *, done: int, left: int, within_s: float) -> float:
+    """Return the pause before the next look at jobs.
+
+    It is half of what those that are left take at this pace.
+    """
+    at_this_pace_s = left * within_s / done / 2 if done > 0 else 1.5 * last_s
+    return max(POLL_S, min(LONGEST_POLL_S, at_this_pace_s))
 
 
 def _same(place: str, other: str) -> bool:

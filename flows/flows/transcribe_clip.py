@@ -1,5 +1,6 @@
 """`transcribe-clip`: one short recording from upload to subtitles in one flow run, beside the engine."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow
@@ -10,10 +11,11 @@ from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident, current
 from flows.runs.read_recording import RecordingReader
 from flows.runs.run_outcomes import this_run
-from flows.runs.transcribe_spans import ClipTranscription
+from flows.runs.transcribe_spans import ClipTranscription, SpansTranscription
 from flows.worker.abandoned_runs import DEATHS
 from storage.domain.deployments import Deployment
 from storage.domain.records import Job
+from storage.jobs.reports import Completed, Planned, SpanHeard
 
 
 class Clip(RecordingAttempt):
@@ -24,6 +26,12 @@ class Clip(RecordingAttempt):
 
     async def report_exporting(self) -> None:
         """Report nothing: the files are there a moment later."""
+
+    def report_end(self, transcription: SpansTranscription, heard: Sequence[SpanHeard], **files: Any) -> None:
+        """Report plan, spans and transcript at once."""
+        job: dict[str, Any] = {"job_id": self.job.id, "attempt": self.job.attempt, "worker": self.here.name}
+        planned = Planned(**job, **transcription.planned())
+        self.report(Completed, earlier=(planned, *heard), **files)
 
 
 async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:

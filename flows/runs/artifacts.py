@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +96,24 @@ def markdown(transcript: Transcript) -> str:
         "segments": len(transcript.segments),
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
+
+
+async def summarize(transcripts: Sequence[Transcript]) -> None:
+    """Add one summary of several recordings to the running flow run."""
+    if not transcripts:
+        return
+    table = ["| job | length | language | model | segments |", "|---|---|---|---|---|"]
+    for each in transcripts:
+        length, model = clock(each.duration_s, hours=True), display_name(each.model)
+        table.append(f"| {each.job_id} | {length} | {each.language} | {model} | {len(each.segments)} |")
+    try:
+        await acreate_markdown_artifact(
+            markdown="\n".join(table),
+            key=f"summary-{transcripts[0].job_id}",
+            description=f"Summary of {len(transcripts)} recordings",
+        )
+    except Exception as error:  # noqa: BLE001 - as above
+        log.debug("job %s and others: no summary artifact (%s)", transcripts[0].job_id, error)
 
 
 async def forget_transcripts(client: PrefectClient) -> int:

@@ -4,7 +4,7 @@ Where the spans are transcribed is the flow's choice: in flow runs of their own,
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -127,28 +127,56 @@ class RecordingAttempt:
         stored_as = transcript_files.store_first(self.here.files, transcript, attempt=self.job.attempt)
         exports = store(self.here.files, transcript, stored_as=stored_as, formats=self.job.options.formats)
         try:
-            for span, span_result in zip(
-                plan.spans, results, strict=True
-            ):  # for workers whose own report is late or lost
-                self.report_span(
-                    span, span_result, transcription.result_of(span), reused=span.index in transcription.reused
-                )
-            self.report(Completed, transcript=stored_as, exports=exports)
+            heard = [
+                self.heard(span, found, transcription.result_of(span), reused=span.index in transcription.reused)
+                for span, found in zip(plan.spans, results, strict=True)
+            ]
+            self.report_end(transcription, heard, transcript=stored_as, exports=exports)
         except NotFound:  # deleted meanwhile; after a newer attempt started, the files are that one's too and stay
             for name in (stored_as, *exports.values()):
                 self.here.files.delete(name)
             raise
         return transcript
 
+    def report_end(self, transcription: SpansTranscription, heard: Sequence[SpanHeard], **files: Any) -> None:  # noqa: ARG002 - for clips
+        """Report the spans and the transcript.
+
+        A worker's own report of a span may be late or lost.
+        """
+        for each in heard:
+            self.here.reporter.send(each)
+        self.report(Completed, **files)
+
     def report_span(self, span: Span, span_result: SpanResult, result: str, *, reused: bool) -> None:
-        fields = {"result": result, "engine_s": span_result.engine_s, "given_up": span_result.given_up}
-        self.report(SpanHeard, index=span.index, reused=reused, **fields)
+        self.here.reporter.send(self.heard(span, span_result, result, reused=reused))
+
+    def heard(self, span: Span, span_result: SpanResult, result: str, *, reused: bool) -> SpanHeard:
+        return SpanHeard(
+            job_id=self.job.id,
+            attempt=self.job.attempt,
+            worker=self.here.name,
+            index=span.index,
+            result=result,
+            engine_s=span_result.engine_s,
+            reused=reused,
+            given_up=span_result.given_up,
+        )
 
 
 async def report_started(here: Resident, flow_run_id: UUID, job_id: str, attempt: int) -> Job:
     """Report that a flow run starts the attempt, and return its job."""
     report = Started(job_id=job_id, attempt=attempt, worker=here.name, flow_run_id=str(flow_run_id))
     return await in_thread(lambda: here.reporter.send(report))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAttempt:
+    """An attempt at a job that a flow run makes; the flag stops it."""
+
+    flow_run_id: UUID
+    job_id: str
+    attempt: int
+    flag: CancelFlag
 
 
 AttemptAt = Callable[[Resident, CancelFlag, Job], RecordingAttempt]
@@ -179,9 +207,17 @@ async def run_attempt(deployment: Deployment, here: Resident, run: FlowRun, atte
     number of times.
     """
     job_id, attempt = str(run.parameters["job_id"]), int(run.parameters["attempt"])
-    flag, made = here.flag(run.id), None
+    asked = AskedAttempt(flow_run_id=run.id, job_id=job_id, attempt=attempt, flag=here.flag(run.id))
+    return await run_asked(deployment, here, asked, attempt_at)
+
+
+async def run_asked(
+    deployment: Deployment, here: Resident, asked: AskedAttempt, attempt_at: AttemptAt
+) -> AttemptOutcome:
+    """Run an attempt of a flow run that may have others beside it; see `run_attempt`."""
+    job_id, attempt, flag, made = asked.job_id, asked.attempt, asked.flag, None
     try:
-        job = await report_started(here, run.id, job_id, attempt)
+        job = await report_started(here, asked.flow_run_id, job_id, attempt)
         if job.state.finished:
             return AttemptOutcome()  # an earlier run reported the end and was lost before Prefect recorded it
         made = attempt_at(here, flag, job)

@@ -3,8 +3,9 @@
 They have no flow runs of their own.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flows.runs.gpu_runs import for_each_span
@@ -16,11 +17,17 @@ from storage.domain.records import Span
 
 @dataclass(kw_only=True)
 class LocalSpans(SpanRuns):
-    """The spans of one recording; earlier `deaths` of the run's process reduce the engine's memory."""
+    """The spans of one recording; earlier `deaths` of the run's process reduce the engine's memory.
+
+    Recordings of one flow run share `engine`, which one of them holds at a time. With `ask_every_s`, the web process is
+    asked so often whether the job is still wanted.
+    """
 
     here: Resident
     flag: CancelFlag
     deaths: int = 0
+    engine: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ask_every_s: float | None = None
 
     async def transcribe_all(
         self,
@@ -39,7 +46,10 @@ class LocalSpans(SpanRuns):
 
         async def transcribe(span: Span) -> None:
             fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
-            await SpanTranscription.from_parameters(**fields, **parameters(span)).obtain()
+            fields |= {"ask_every_s": self.ask_every_s}
+            span_transcription = SpanTranscription.from_parameters(**fields, **parameters(span))
+            async with self.engine:
+                await span_transcription.obtain()
             on_transcribed(span)
 
         await for_each_span(spans, transcribe, at_once=1)

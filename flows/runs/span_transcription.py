@@ -22,7 +22,10 @@ REPORT_EVERY_S = 1.0
 
 @dataclass(kw_only=True)
 class SpanTranscription:
-    """The transcription of one span; `done_s` is the seconds of speech done so far."""
+    """The transcription of one span; `done_s` is the seconds of speech done so far.
+
+    With `ask_every_s`, progress is reported so often even without any, to hear whether the job is still wanted.
+    """
 
     here: Resident
     flag: CancelFlag
@@ -38,6 +41,7 @@ class SpanTranscription:
     speech: tuple[Stretch, ...]
     maybe: tuple[Stretch, ...]
     deaths: int
+    ask_every_s: float | None = None
     done_s: float = field(default=0.0, init=False)
 
     @classmethod
@@ -109,12 +113,14 @@ class SpanTranscription:
 
     async def keep_reporting(self) -> None:
         """Report progress once a second; the answer for a cancelled job stops the work."""
-        reported_s = 0.0
+        reported_s, clock = 0.0, asyncio.get_running_loop().time
+        asked_at = clock()
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             done_s = self.done_s
-            if done_s <= reported_s:
+            if done_s <= reported_s and (self.ask_every_s is None or clock() - asked_at < self.ask_every_s):
                 continue
+            asked_at = clock()
             step = Advanced(
                 job_id=self.job_id, attempt=self.attempt, worker=self.here.name, index=self.index, done_s=done_s
             )

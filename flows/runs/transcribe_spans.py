@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tasks.asr.language import SpokenLanguage
 
 
+PLAN_AFTER_S = 1.0
+"""A clip that takes longer is shown to be on its way."""
+
+
 class JobAttempt(Protocol):
     """What this step needs of its job attempt."""
 
@@ -95,16 +99,19 @@ class SpansTranscription:
             yield span
 
     async def _report_plan(self) -> None:
+        await self.recording.tell(Planned, **self.planned())
+
+    def planned(self) -> dict[str, Any]:
+        """Return what is reported of the plan."""
         plan = self.reading.plan
-        await self.recording.tell(
-            Planned,
-            duration_s=plan.duration_s,
-            speech_s=plan.speech_s,
-            language=self._language or self.job.options.language,
-            language_probability=None,
-            spans=plan.spans,
-            media_start_s=plan.media_start_s,
-        )
+        return {
+            "duration_s": plan.duration_s,
+            "speech_s": plan.speech_s,
+            "language": self._language or self.job.options.language,
+            "language_probability": None,
+            "spans": plan.spans,
+            "media_start_s": plan.media_start_s,
+        }
 
     async def _taken_in(self, spans: Sequence[Span], *, all_cut: bool = False) -> AsyncGenerator[Span, None]:
         self.partial_text.cut(spans, all_cut=all_cut)
@@ -175,18 +182,30 @@ class SpansTranscription:
 class ClipTranscription(SpansTranscription):
     """Transcribes a recording of seconds, with fewer reports.
 
-    Its plan is reported while its spans are transcribed, and there is no text so far.
+    Its plan is reported only if its spans take longer than a moment: the report of its end has the plan, too. There is
+    no text so far.
     """
+
+    plan_after_s: float = PLAN_AFTER_S
+
+    async def run(self) -> None:
+        """Transcribe all spans; see `SpansTranscription.run`."""
+        reporting = asyncio.create_task(self._report_plan_later())
+        try:
+            await super().run()
+        finally:
+            reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
 
     async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
         plan = await self.reading.read()
-        reporting = asyncio.create_task(self._report_plan())
-        try:
-            async for span in self._without_result(plan.spans):
-                yield span
-            await reporting
-        finally:
-            reporting.cancel()
+        async for span in self._without_result(plan.spans):
+            yield span
+
+    async def _report_plan_later(self) -> None:
+        await self.reading.whole()
+        await asyncio.sleep(self.plan_after_s)
+        await self._report_plan()
 
     def _report_reused(self, span: Span, result: str) -> None:
         """Report nothing; the attempt does at its end, when the ledger knows the plan."""

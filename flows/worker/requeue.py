@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Crashed, Scheduled
 
 from flows.worker.abandoned_runs import DEATHS, LOSSES
@@ -27,13 +27,21 @@ async def requeue_run(client: PrefectClient, flow_run_id: UUID, why: str, *, lab
     if run.state.type is StateType.CANCELLING:
         await client.set_flow_run_state(run.id, Cancelled(message="Cancelled; its process was ended"), force=True)
         return
-    times, bound = int(run.labels.get(label, 0)) + 1, BOUNDS[label]
+    times, bound = int(run.labels.get(label, 0)) + 1, bound_of(run, label)
     await client.update_flow_run_labels(run.id, {label: times})
     state: State[Any] = Scheduled(message=f"Put back, {why} ({times} of {bound} times)")
     if times >= bound:
         state = Crashed(message=f"Given up after {times} times: {why}")
     log.warning("flow run %s: %s", run.name, state.message)
     await client.set_flow_run_state(run.id, state, force=True)
+
+
+def bound_of(run: FlowRun, label: str) -> int:
+    """Return how often this may happen.
+
+    What kills a process with several clips in hand is found when they go on one by one.
+    """
+    return 1 if label == DEATHS and "clips" in run.parameters else BOUNDS[label]
 
 
 async def fail_run(client: PrefectClient, flow_run_id: UUID, problem: str) -> None:

@@ -47,7 +47,11 @@ PRELOAD = {
         "flows/flows/transcribe_recording.py:transcribe_recording",
         "flows/flows/export_transcript.py:export_transcript",
     ),
-    "gpu": ("flows/flows/transcribe_span.py:transcribe_span", "flows/flows/transcribe_clip.py:transcribe_clip"),
+    "gpu": (
+        "flows/flows/transcribe_span.py:transcribe_span",
+        "flows/flows/transcribe_clip.py:transcribe_clip",
+        "flows/flows/transcribe_clips.py:transcribe_clips",
+    ),
 }
 HEARTBEAT_S, LABEL_AFTER_S, ASK_AGAIN_S = 10, 1.0, 30.0
 CANCEL_WITHIN_S = 20.0

@@ -8,6 +8,7 @@ class Deployment(StrEnum):
 
     TRANSCRIBE_RECORDING = "transcribe-recording"
     TRANSCRIBE_CLIP = "transcribe-clip"
+    TRANSCRIBE_CLIPS = "transcribe-clips"
     TRANSCRIBE_SPAN = "transcribe-span"
     TELL_SPEAKERS_APART = "tell-speakers-apart"
     ALIGN_TEXT = "align-text"
@@ -27,6 +28,7 @@ POOLS = ("cpu", "gpu")
 OF_RECORDINGS = (
     Deployment.TRANSCRIBE_RECORDING,
     Deployment.TRANSCRIBE_CLIP,
+    Deployment.TRANSCRIBE_CLIPS,
     Deployment.TRANSCRIBE_SPAN,
     Deployment.TELL_SPEAKERS_APART,
 )

@@ -252,10 +252,10 @@ def submitted(
     its next attempt instead, so that this flow run is outdated.
 
     Raises:
-        StaleAttempt: the job is finished or at another attempt; cancel the flow run.
+        StaleAttempt: the job is finished, at another attempt, or another flow run's; cancel the flow run.
     """
     job = get(con, job_id)
-    if job.state.finished or job.attempt != attempt:
+    if job.state.finished or job.attempt != attempt or job.flow_run_id not in {None, flow_run_id}:
         raise StaleAttempt(job_id, attempt)
     if job.held:
         put_back(con, job, stays_held=True, detail=job.detail)

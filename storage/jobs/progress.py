@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import api_key_usage, quotas
 from storage.domain.clock import utc_now
-from storage.domain.errors import NotFound
+from storage.domain.errors import NotFound, StaleAttempt
 from storage.domain.job_messages import for_audit
 from storage.domain.records import Job, JobState, Span, Transcript
 from storage.jobs import job_rows
@@ -28,7 +28,13 @@ UPDATE jobs SET flow_run_id = $flow_run_id WHERE id = $id AND flow_run_id IS NUL
 
 
 def started(con: DuckDBPyConnection, job: Job, *, flow_run_id: str | None, actor: str) -> None:
-    """Start the job; a resumed run that repeats this changes nothing."""
+    """Start the job; a resumed run that repeats this changes nothing.
+
+    Raises:
+        StaleAttempt: another flow run has this attempt.
+    """
+    if flow_run_id and job.flow_run_id not in {None, flow_run_id}:
+        raise StaleAttempt(job.id, job.attempt)
     con.execute(KEEP_FLOW_RUN, {"id": job.id, "flow_run_id": flow_run_id})
     _forward(con, job, JobState.INGESTING, actor=actor, action="job.start", detail={"flow_run": flow_run_id})
 

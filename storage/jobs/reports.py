@@ -116,11 +116,15 @@ class Exporting(_Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed(_Report):
-    """The transcript is on storage, and its files under `exports` (format to name)."""
+    """The transcript is on storage, and its files under `exports` (format to name).
+
+    `earlier` are reports of the same attempt that were not sent before; they are applied first, in one transaction.
+    """
 
     kind: Literal["completed"] = "completed"
     transcript: str
     exports: dict[str, str]
+    earlier: tuple[Planned | SpanHeard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,11 +265,25 @@ def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Tra
         case Completed():
             if transcript is None:
                 raise NotStored(report.transcript)
+            for earlier in report.earlier:
+                _change(con, job, _of_attempt(earlier, job), None, actor)
+                job = job_store.get(con, job.id)
             progress.completed(
                 con, job, transcript=transcript, stored_as=report.transcript, exports=report.exports, actor=actor
             )
         case Failed():
             progress.failed(con, job, error=report.error, code=report.code, actor=actor)
+
+
+def _of_attempt(report: Planned | SpanHeard, job: Job) -> Planned | SpanHeard:
+    """Return the report.
+
+    Raises:
+        BadRequest: it is of another job or attempt.
+    """
+    if (report.job_id, report.attempt) != (job.id, job.attempt):
+        raise BadRequest("earlier", f"it has a report on attempt {report.attempt} of job {report.job_id}")
+    return report
 
 
 def _answer(con: "DuckDBPyConnection", report: Report) -> Job | None:

@@ -63,7 +63,10 @@ class WebSettings(BaseSettings):
     )
     session_max_days: int = Field(30, gt=0, description="A session ends after this many days in any case.")
     jobs_in_flight: int = Field(
-        0, ge=0, description="Recordings submitted to Prefect at a time; 0 means twice the slots of the cpu workers."
+        0,
+        ge=0,
+        description="Recordings submitted to Prefect at a time; 0 means as many flow runs as twice the slots of the "
+        "cpu workers.",
     )
     jobs_in_flight_per_user: int = Field(
         0,

@@ -25,7 +25,7 @@ from flows.platform import deploy
 from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.deployments import Deployment
-from storage.domain.errors import ModelMissing, NotReady
+from storage.domain.errors import ModelMissing, NotReady, StaleAttempt
 from storage.domain.interruptions import QueueDeleted, RunMissing, RunPostponed
 from storage.domain.job_messages import LanePaused, Requeued, RunPaused, WaitingForWorker, encode, text_of
 from storage.domain.records import Job, JobState, Lane, Options
@@ -101,10 +101,12 @@ def beat(pool: str, *, slots: int = 1, model: ModelState | None = None, flow_run
     return heartbeat(pool, slots=slots, default_model=model, flow_runs=flow_runs)
 
 
-def workers_come(holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = ()) -> None:
+def workers_come(
+    holder: Context, *, model: ModelState = READY, flow_runs: tuple[str, ...] = (), gpu_slots: int = 2
+) -> None:
     heard_at = utc_now() + timedelta(minutes=30)  # a slow machine does not make them silent in the middle of a test
     holder.workers.beat(beat("cpu", slots=1, flow_runs=flow_runs), now=heard_at)
-    holder.workers.beat(beat("gpu", slots=2, model=model), now=heard_at)
+    holder.workers.beat(beat("gpu", slots=gpu_slots, model=model), now=heard_at)
 
 
 def now(holder: Context, job: Job) -> Job:
@@ -758,3 +760,81 @@ async def test_a_run_that_is_wanted_is_let_be(holder: Context, runs: PrefectRuns
     job = await handed_out(holder, runs, queue)
     await Reconciler().look(runs)
     assert (await flow_run(runs, job)).state_name == "Scheduled"
+
+
+async def clips_handed_out(holder: Context, runs: PrefectRuns, queue: Callable[..., Job]) -> list[Job]:
+    """Return four clips that share two flow runs, for a worker of one slot."""
+    workers_come(holder, gpu_slots=1)
+    made = [queue(f"{number}.wav", length_s=5.0) for number in range(4)]
+    assert await Dispatcher().hand_out(runs) == 4
+    return [now(holder, job) for job in made]
+
+
+async def test_clips_that_wait_together_share_flow_runs(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clips = await clips_handed_out(holder, runs, queue)
+    assert [job.flow_run_id == clips[0].flow_run_id for job in clips] == [True, True, False, False]
+    run = await flow_run(runs, clips[0])
+    assert run.parameters == {"clips": [{"job_id": job.id, "attempt": 1} for job in clips[:2]]}
+    assert (run.work_pool_name, run.work_queue_name) == ("gpu", "interactive")
+    assert {f"job:{job.id}" for job in clips[:2]} <= set(run.tags)
+    assert {(job.model, job.fingerprint) for job in clips} == {("tiny", "f00d")}
+    queue("later.wav", length_s=5.0)
+    assert await Dispatcher().hand_out(runs) == 0
+
+
+async def test_a_clip_that_is_cancelled_leaves_the_others_their_run(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    first, second, third, _ = await clips_handed_out(holder, runs, queue)
+    for job in (first, third):
+        holder.ledger.run(job_store.cancel, job.id, actor="system:test")
+    await Reconciler().look(runs)
+    assert (await flow_run(runs, first)).state_name == "Scheduled"
+    holder.ledger.run(job_store.cancel, second.id, actor="system:test")
+    await Reconciler().look(runs)
+    assert [(await flow_run(runs, job)).state_name for job in (first, third)] == ["Cancelled", "Scheduled"]
+
+
+async def test_clips_of_a_run_whose_process_died_go_on_one_by_one(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clips = await clips_handed_out(holder, runs, queue)
+    holder.ledger.run(job_store.cancel, clips[3].id, actor="system:test")
+    await put(runs, UUID(clips[0].flow_run_id), Crashed(message="its process died"))
+    await Reconciler(NO_GRACE).look(runs)
+    assert [now(holder, job).attempt for job in clips] == [2, 2, 1, 1]
+    with holder.ledger.read() as con:
+        assert con.execute("SELECT sum(crashes) FROM jobs").fetchall() == [(0,)]
+    assert await Dispatcher().hand_out(runs) == 1
+    alone = now(holder, clips[0])
+    assert (await flow_run(runs, alone)).parameters == {"job_id": alone.id, "attempt": 2, "slots": 1}
+
+
+async def test_what_somebody_does_to_a_run_of_clips_in_prefect_happens_to_each(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    clips = await clips_handed_out(holder, runs, queue)
+    await put(runs, UUID(clips[0].flow_run_id), Cancelled())
+    await put(runs, UUID(clips[2].flow_run_id), Running())
+    await put(runs, UUID(clips[2].flow_run_id), Paused(timeout_seconds=600))
+    await Reconciler().look(runs)
+    assert [now(holder, job).state for job in clips[:2]] == [JobState.CANCELLED] * 2
+    assert [now(holder, job).held for job in clips[2:]] == [True] * 2
+
+
+async def test_clips_of_a_run_that_was_not_recorded_are_made_once(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder, gpu_slots=1)
+    made = [queue(f"{number}.wav", length_s=5.0) for number in range(3)]
+    lost = await runs.start_clips(made)  # and the process is killed
+    assert await Dispatcher().hand_out(runs) == 3
+    job = now(holder, made[0])
+    assert job.flow_run_id not in {None, lost}
+    report = Started(job_id=job.id, attempt=1, worker="gpu-1", flow_run_id=lost)
+    with pytest.raises(StaleAttempt):
+        reports.apply(holder.ledger, holder.files, report, actor="worker:gpu-1")
+    await Reconciler().look(runs)
+    assert (await runs._client.read_flow_run(UUID(lost))).state_name == "Cancelled"

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from flows.batch import batch_run, batch_upload
 from flows.batch.batch_parameters import ordered
-from flows.batch.batch_run import BatchRun
+from flows.batch.batch_run import LONGEST_POLL_S, POLL_S, BatchRun, next_pause_s
 from flows.cli import batch_command
 from flows.platform.api_upload import SentFile
 from storage.domain import names
@@ -375,3 +375,10 @@ def test_a_worker_reads_and_writes_only_what_is_listed(platform: PlayedPlatform,
     with BatchRun(Settings(), plan, options, may_read=refuse) as running:
         running.run()
         assert running.summary == "1 of 2 accepted, 1 refused"
+
+
+def test_the_next_look_comes_when_half_of_the_rest_should_be_done() -> None:
+    assert next_pause_s(2.0, done=10, left=60, within_s=2.0) == 6.0
+    assert next_pause_s(2.0, done=10, left=1, within_s=2.0) == POLL_S
+    assert next_pause_s(2.0, done=1, left=2000, within_s=2.0) == LONGEST_POLL_S
+    assert next_pause_s(2.0, done=0, left=5, within_s=2.0) == 3.0

@@ -1,5 +1,6 @@
 """The order of steps: report, submit, and decode uncertain spans again."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,7 +73,7 @@ def reading(*batches: tuple[Span, ...]) -> RecordingReader:
     async def read() -> Plan:
         return PLAN
 
-    return cast(RecordingReader, SimpleNamespace(spans=spans, read=read, plan=PLAN, announced_s=30.0))
+    return cast(RecordingReader, SimpleNamespace(spans=spans, read=read, whole=read, plan=PLAN, announced_s=30.0))
 
 
 @pytest.fixture
@@ -108,14 +109,32 @@ async def test_a_stored_plan_starts_at_once_and_reuses_results(files: Files) -> 
     assert played.events == ["planned 0,1,2", "found 0", "found 1", "found 2"]
 
 
-async def test_a_clip_reports_its_plan_alone_and_leaves_results_to_the_end(files: Files) -> None:
-    played = Played(files, ALL_GERMAN)
-    await heard(played, reading(SPANS[:1], SPANS[1:]), kind=ClipTranscription)
-    assert sorted(played.events) == ["hear 0 None", "hear 1 None", "hear 2 None", "planned 0,1,2"]
-    again = Played(files, ALL_GERMAN)
-    hearing = await heard(again, reading(SPANS), kind=ClipTranscription)
-    assert again.events == ["planned 0,1,2"]
-    assert hearing.reused == {0, 1, 2}
+class Slow(Played):
+    """The hearing takes a moment."""
+
+    async def transcribe_all(self, *told: Any) -> None:
+        await super().transcribe_all(*told)
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(("played", "planned"), [(Played, []), (Slow, ["planned 0,1,2"])])
+async def test_a_clip_reports_its_plan_only_if_it_takes_longer(
+    files: Files, played: type[Played], planned: list[str]
+) -> None:
+    class Soon(ClipTranscription):
+        plan_after_s = 0.05
+
+    first = played(files, ALL_GERMAN)
+    await heard(first, reading(SPANS[:1], SPANS[1:]), kind=Soon)
+    assert sorted(first.events) == ["hear 0 None", "hear 1 None", "hear 2 None", *planned]
+
+
+async def test_a_clip_leaves_results_that_are_there_to_the_end(files: Files) -> None:
+    for expected in (["hear 0 None", "hear 1 None", "hear 2 None"], []):
+        played = Played(files, ALL_GERMAN)
+        hearing = await heard(played, reading(SPANS), kind=ClipTranscription)
+        assert played.events == expected
+        assert hearing.reused == (set() if expected else {0, 1, 2})
 
 
 async def test_a_span_of_uncertain_language_is_transcribed_again(files: Files) -> None:

@@ -26,7 +26,7 @@ from storage.jobs.reports import (
 )
 from storage.ledger import audit
 from storage.ledger.database import Ledger
-from storage.transcripts import transcript_store
+from storage.transcripts import transcript_files, transcript_store
 from tests.factories import SPANS, DirectReporter
 
 
@@ -456,3 +456,35 @@ def test_what_is_no_report_is_refused(body: bytes) -> None:
 def test_an_answer_reads_back_as_a_job(make_job: Any) -> None:
     job = make_job()
     assert from_json(Job, to_json(job)) == job
+
+
+def test_the_end_of_a_clip_brings_what_was_not_reported_before(
+    ledger: Ledger, make_job: Any, run_of: Any, reporter: DirectReporter
+) -> None:
+    run = run_of(job := make_job())
+    told: dict[str, Any] = {"job_id": job.id, "attempt": 1, "worker": "w"}
+    run.start()
+    facts: dict[str, Any] = {"duration_s": 20, "speech_s": 10, "language": "en", "language_probability": None}
+    planned = Planned(**told, **facts, spans=SPANS)
+    heard = [SpanHeard(**told, index=span.index, result=f"results/{span.index}", engine_s=1) for span in SPANS]
+    stored_as = transcript_files.store_first(run.files, run.transcript, attempt=1)
+    other = SpanHeard(job_id="another", attempt=1, worker="w", index=0, result="results/0", engine_s=1)
+    with pytest.raises(BadRequest):
+        reporter.send(Completed(**told, transcript=stored_as, exports={}, earlier=(planned, other)))
+    assert current(ledger, job).state is JobState.INGESTING
+    report = Completed(**told, transcript=stored_as, exports={}, earlier=(planned, *heard))
+    done = reporter.send(report)
+    assert (done.state, done.done_s) == (JobState.COMPLETED, 10)
+    before = audit_count(ledger)
+    assert reporter.send(report) == done
+    with ledger.read() as con:
+        actions = [row.action for row in reversed(audit.page(con, subject=job.id))]
+        assert (audit.verify(con), audit.head(con)[0]) == (None, before)
+    assert actions[1:] == ["job.start", "job.plan", "job.state", "span.heard", "span.heard", "job.complete"]
+
+
+def test_an_attempt_belongs_to_one_flow_run(make_job: Any, reporter: DirectReporter) -> None:
+    job = make_job()
+    reporter.send(Started(job_id=job.id, attempt=1, worker="w", flow_run_id="run-1"))
+    with pytest.raises(StaleAttempt):
+        reporter.send(Started(job_id=job.id, attempt=1, worker="w", flow_run_id="run-2"))

@@ -1,0 +1,65 @@
+"""Which waiting jobs share a flow run: short recordings, when many of them wait. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+from storage.domain.records import Job, Lane
+
+MOST_CLIPS = 16
+MOST_S = 60.0
+"""Seconds of sound in one flow run, so that it takes a slot for no longer than one recording may."""
+RUNS_A_SLOT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many flow runs may be started, with how many `jobs` if that is limited.
+
+    `slots` are those of gpu workers, `clip_runs` the runs of clips that are in flight, by lane.
+    """
+
+    runs: int
+    jobs: int | None
+    slots: int
+    clip_runs: Mapping[Lane, int] = field(default_factory=dict)
+
+    @property
+    def most_jobs(self) -> int:
+        """How many waiting jobs to look at."""
+        most = max(0, self.runs) * MOST_CLIPS
+        return most if self.jobs is None else min(most, self.jobs)
+
+    @property
+    def clip_runs_a_lane(self) -> int:
+        """How many runs of clips keep the slots busy; they need no more than these."""
+        return RUNS_A_SLOT * max(1, self.slots)
+
+
+def gathered(jobs: Sequence[Job], room: Room, *, is_clip: Callable[[Job], bool]) -> list[list[Job]]:
+    """Return jobs by the flow run that they share, in their order.
+
+    Clips of one lane and model share a run when more of them wait than runs keep the slots busy. Recordings that are no
+    clips have a run each.
+    """
+    clips = {job.id: (job.lane, job.options.model) for job in jobs if is_clip(job)}
+    sizes = {kind: ceil(count / room.clip_runs_a_lane) for kind, count in Counter(clips.values()).items()}
+    runs: list[list[Job]] = []
+    latest: dict[tuple[Lane, str], list[Job]] = {}
+    of_clips = Counter(room.clip_runs)
+    for job in jobs:
+        kind = clips.get(job.id)
+        if kind is not None and _fits(job, latest.get(kind, ()), sizes[kind]):
+            latest[kind].append(job)
+        elif len(runs) < room.runs and (kind is None or of_clips[job.lane] < room.clip_runs_a_lane):
+            runs.append([job])
+            if kind is not None:
+                latest[kind] = runs[-1]
+                of_clips[job.lane] += 1
+    return runs
+
+
+def _fits(clip: Job, group: Sequence[Job], size: int) -> bool:
+    length_s = sum(each.duration_s or 0.0 for each in [clip, *group])
+    return 0 < len(group) < min(size, MOST_CLIPS) and length_s <= MOST_S

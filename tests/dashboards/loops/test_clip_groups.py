@@ -1,0 +1,52 @@
+"""Which jobs share a flow run."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dashboards.loops.clip_groups import MOST_CLIPS, Room, gathered
+from storage.domain.records import Lane
+
+
+def job(name: str, length_s: float | None = 5.0, *, lane: Lane = Lane.BATCH, model: str = "auto") -> Any:
+    return cast(Any, SimpleNamespace(id=name, duration_s=length_s, lane=lane, options=SimpleNamespace(model=model)))
+
+
+def named(jobs: list[Any], room: Room) -> list[str]:
+    runs = gathered(jobs, room, is_clip=lambda each: each.duration_s is not None and each.duration_s <= 60)
+    return [" ".join(each.id for each in run) for run in runs]
+
+
+TWO_SLOTS = Room(runs=8, jobs=None, slots=2)
+
+
+def test_a_few_clips_have_a_run_each() -> None:
+    assert named([job("a"), job("b"), job("c"), job("d")], TWO_SLOTS) == ["a", "b", "c", "d"]
+
+
+def test_many_clips_share_as_few_runs_as_keep_the_slots_busy() -> None:
+    assert [len(run.split()) for run in named([job(f"{n}") for n in range(30)], TWO_SLOTS)] == [8, 8, 8, 6]
+
+
+@pytest.mark.parametrize(("length_s", "together"), [(1.0, MOST_CLIPS), (5.0, 12), (25.0, 2), (40.0, 1)])
+def test_a_run_is_no_longer_than_one_clip_may_be(length_s: float, together: int) -> None:
+    runs = named([job(f"{n}", length_s) for n in range(100)], TWO_SLOTS)
+    assert [len(run.split()) for run in runs] == [together] * 4
+
+
+def test_clips_of_other_lanes_and_models_and_longer_recordings_do_not_join() -> None:
+    one_slot = Room(runs=8, jobs=None, slots=0)  # its worker is just starting
+    mixed = [job("a"), job("long", 600.0), job("b"), job("now", lane=Lane.INTERACTIVE), job("c", model="tiny")]
+    runs = named([*mixed, job("d"), job("unknown", None), job("e")], one_slot)
+    assert runs == ["a b", "long", "now", "c", "unknown"]  # two runs of clips in a lane are enough
+
+
+def test_clips_leave_room_for_other_lanes_and_longer_recordings() -> None:
+    busy = Room(runs=3, jobs=None, slots=1, clip_runs={Lane.BATCH: 2})
+    assert named([job("a"), job("long", 600.0), job("now", lane=Lane.INTERACTIVE)], busy) == ["long", "now"]
+
+
+def test_a_limit_of_recordings_counts_recordings() -> None:
+    assert Room(runs=3, jobs=2, slots=1).most_jobs == 2
+    assert Room(runs=-1, jobs=None, slots=1).most_jobs == 0
