@@ -25,6 +25,7 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
 }
 NIGHTLY = {"web", "cpu worker", "gpu worker", "process that reads"}
 RECORDING_CLIPS = 48
+CLIPS_TOGETHER = 14
 
 
 def recording(victim: str, speech: list[Clip], assemble: Callable[..., Assembly]) -> Assembly:
@@ -66,6 +67,31 @@ def test_a_job_survives_kill_9(
     assert {path: after[path] for path in before} == before
     heard = stack.transcript(job_id).text.split()
     assert abs(len(heard) - len(made.text.split())) <= 0.05 * len(heard)
+
+
+def test_clips_that_share_a_run_survive_kill_9(
+    patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
+) -> None:
+    """Those that have ended are left alone, and the others are transcribed once."""
+    stack, texts = patient_stack, {}
+    for at in range(CLIPS_TOGETHER):
+        made = assemble(speech[at : at + 3], pause_s=1.1)
+        texts[stack.submit(made.path)] = made.text
+    jobs = list(texts)
+    until(lambda: any(stack.job(job_id)["state"] == "completed" for job_id in jobs[2:]))
+    done = {job_id: results(stack, job_id) for job_id in jobs if stack.job(job_id)["state"] == "completed"}
+    runs = {job["flow_run_id"] for job_id in jobs if (job := stack.job(job_id))["flow_run_id"]}
+    assert len(runs) < len(jobs)
+
+    for process in VICTIMS["process that hears"](stack):
+        process.kill()
+
+    for job_id, text in texts.items():
+        job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+        assert (job["state"], job["attempt"] <= 2) == ("completed", True), job
+        assert stack.transcript(job_id).text.split() == text.split()
+    assert {job_id: results(stack, job_id) for job_id in done} == done
+    assert len(done) < len(jobs)
 
 
 def test_kill_9_of_the_supervisor_leaves_no_process_behind(patient_stack: Stack) -> None:
