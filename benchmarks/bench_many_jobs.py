@@ -89,8 +89,7 @@ def run(platform: Running, paths: Sequence[Path], *, at_once: int) -> Result:
 
 
 def _log_of(platform: Running) -> Path:
-    (ledger,) = platform.data_dir.glob("*.duckdb")
-    return Path(f"{ledger}.wal")
+    return platform.data_dir / "ledger.duckdb.wal"
 
 
 def main() -> None:
