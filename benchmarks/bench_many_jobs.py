@@ -125,7 +125,7 @@ def main() -> None:
         base = found[asked.baseline]
         print(f"| ratio | {now.accepted_s / base.accepted_s:.2f} (wanted: 0.33) ", end="")
         print(f"| {base.finished_s / now.finished_s:.2f} times sooner (wanted: 1.5) | | | |")
-    print(f"\nLoad average {load:.1f} before, {os.getloadavg()[0]:.1f} after: other work ran, only ratios count.")
+    print(f"\nLoad average {load:.1f} before; where that is much, other work ran, and only ratios count.")
     print("`python -m benchmarks many_jobs`.")
 
 
