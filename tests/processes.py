@@ -1,11 +1,22 @@
 """Processes that tests start, and that end with them whatever happens."""
 
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE_S
+
+ROOT = Path(__file__).parents[1]
 ENDS_WITHIN_S = 60.0
+
+
+def run_program(program: str, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a Python program in the project's folder, and return what it said."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def end(process: "subprocess.Popen[Any]") -> None:

@@ -4,7 +4,6 @@ Rights, quotas, the room they reserve and what a recording must be are those of 
 an address for each part, completes the upload, and then reads the recording once, to check it and hash it.
 """
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,12 +30,13 @@ from storage.domain.records import Lane
 from storage.domain.tags import split_tags
 from storage.files import direct_parts
 from storage.files.direct_parts import VALID_S, DirectParts, part_sizes
+from storage.files.keyed_locks import KeyedLocks
 from storage.files.upload_room import reserved
 from storage.files.upload_store import ABANDONED_AFTER_S, Upload, ident_of, new_ident
 from storage.jobs.annotations.metadata import clean_metadata
 
 MOST_ADDRESSES = 100
-_COMPLETING = tuple(threading.Lock() for _ in range(16))
+_completion_locks = KeyedLocks()
 
 
 class NewDirectUpload(BaseModel):
@@ -170,7 +170,7 @@ async def complete(request: Request) -> Response:
 def _completed(direct: DirectParts, ident: str) -> Upload:
     """Make one object of an upload's parts, unless another request did, and return it."""
     shelf = context.current().shelf
-    with _COMPLETING[int(ident[:8], 16) % len(_COMPLETING)]:
+    with _completion_locks.of(ident):
         upload = shelf.load(ident)
         if upload.settled or (upload.direct and upload.direct.complete):
             return upload

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +33,7 @@ from storage.domain.errors import (
 from storage.domain.job_messages import text_of
 from storage.domain.settings import Settings
 from storage.files.content_index import ContentIndex, KnownContent
+from storage.files.keyed_locks import KeyedLocks
 from storage.media.added_header import with_header
 from storage.media.headerless import Headerless
 
@@ -182,7 +182,7 @@ class Sender:
     def __init__(self, settings: Settings, batch_options: BatchOptions, index: ContentIndex | None) -> None:
         self._settings, self._options, self._index = settings, batch_options, index
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="batch")
-        self._keys = [threading.Lock() for _ in range(64)]
+        self._key_locks = KeyedLocks()
         self.sent: list[tuple[BatchFile, FileState | None, str | None]] = []
 
     def __enter__(self) -> "Sender":
@@ -279,7 +279,7 @@ class Sender:
         given, options = self._options, self._options.of(file)
         whose: dict[str, Any] = {"owner": given.owner, "actor": given.actor, "token": given.token}
         key = idempotency_key(content, options)
-        with self._keys[hash(key) % len(self._keys)]:
+        with self._key_locks.of(key):
             known = known_recording(self._settings, key=key, again=given.again, **whose)
             if known.outcome and replaces is None:
                 return _of_known(file, key, known.outcome, known.job)

@@ -1,7 +1,6 @@
 """Storage and ledger together: accepting recordings, and purging jobs with their files."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -15,6 +14,7 @@ from storage.domain import names
 from storage.domain.errors import NotFound, NotStored
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
+from storage.files.keyed_locks import KeyedLocks
 from storage.jobs import deletion, job_store, kept_parts, manifests, progress
 from storage.jobs.annotations.metadata import NO_METADATA
 from storage.jobs.kept_parts import KeptPart
@@ -23,8 +23,7 @@ from storage.ledger.database import Ledger
 
 logger = logging.getLogger(__name__)
 
-_LOCKS = tuple(threading.Lock() for _ in range(64))
-_KEY_LOCKS = tuple(threading.Lock() for _ in range(64))
+_media_locks, _key_locks = KeyedLocks(), KeyedLocks()
 
 
 def take_in(
@@ -59,7 +58,7 @@ def take_in(
         SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: a quota does not allow it; nothing was stored.
     """
     media, size_bytes = names.media_name(sha256), path.stat().st_size
-    with _lock_of_key(owner_id, idempotency_key), _lock_of(sha256):
+    with _lock_of_key(owner_id, idempotency_key), _media_locks.of(sha256):
         with ledger.read() as con:
             asked = (sha256, asked_sha256)
             if not idempotency_key or not job_store.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
@@ -101,7 +100,7 @@ def take_stored(
         KeyReused, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `take_in`.
     """
     media = names.media_name(sha256)
-    with _lock_of(sha256):
+    with _media_locks.of(sha256):
         if not files.exists(media):
             raise NotStored(media)
         accept: Callable[..., Job] = accept_in_hand if in_hand else job_store.accept
@@ -166,7 +165,7 @@ def throw_out(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> None:
     """
     with ledger.read() as con:
         sha256 = job_store.get(con, job_id).media_sha256
-    with _lock_of(sha256):
+    with _media_locks.of(sha256):
         for name in ledger.run(job_store.purge, job_id, actor=actor):
             files.delete(name)
 
@@ -180,15 +179,11 @@ def drop_part(ledger: Ledger, files: Files, job_id: str, part: KeptPart, *, acto
     """
     with ledger.read() as con:
         sha256 = job_store.get(con, job_id).media_sha256
-    with _lock_of(sha256):
+    with _media_locks.of(sha256):
         for name in ledger.run(kept_parts.drop, job_id, part, actor=actor):
             files.delete(name)
 
 
-def _lock_of(sha256: str) -> threading.Lock:
-    return _LOCKS[int(sha256[:8], 16) % len(_LOCKS)]
-
-
 def _lock_of_key(owner_id: str, key: str | None) -> AbstractContextManager[object]:
     """Return a lock per idempotency key, so that a second recording stores nothing."""
-    return _KEY_LOCKS[hash((owner_id, key)) % len(_KEY_LOCKS)] if key else nullcontext()
+    return _key_locks.of((owner_id, key)) if key else nullcontext()

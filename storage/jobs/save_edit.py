@@ -1,7 +1,6 @@
 """Save edits of a transcript: a new version on storage, then in the ledger."""
 
 import dataclasses
-import threading
 from collections.abc import Callable
 
 from duckdb import DuckDBPyConnection
@@ -13,6 +12,7 @@ from storage.domain.errors import AlreadyStored, NotFound, TranscriptMoved
 from storage.domain.job_actions import JobAction
 from storage.domain.records import AlignedText, Transcript, Version, from_json, to_json
 from storage.files.file_store import Files
+from storage.files.keyed_locks import KeyedLocks
 from storage.jobs import job_rows, manifests
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -21,7 +21,7 @@ from storage.transcripts.edits import Draft, Piece, edited
 
 FINDER = "system:rebuild"
 Also = Callable[[DuckDBPyConnection, Version], None]
-_LOCKS = tuple(threading.Lock() for _ in range(64))
+_locks = KeyedLocks()
 
 
 def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str) -> Version:
@@ -33,7 +33,7 @@ def edit(ledger: Ledger, files: Files, job_id: str, draft: Draft, *, actor: str)
         JobMoved: the job is not completed, or is deleted.
         NotFound: there is no such job.
     """
-    with _lock_of(job_id):
+    with _locks.of(job_id):
         with ledger.read() as con:
             _may_change(con, job_id, draft.base)
             whole = transcript_store.get(con, job_id)
@@ -58,7 +58,7 @@ def restore(
         NotStored: its file is gone.
         TranscriptMoved: `base` is not the current version.
     """
-    with _lock_of(job_id):
+    with _locks.of(job_id):
         with ledger.read() as con:
             _may_change(con, job_id, base)
             wanted = versions.one_of(con, job_id, number)
@@ -76,7 +76,7 @@ def adopt(
     Raises:
         TranscriptMoved: `base` is not the current version any more; nothing is written.
     """
-    with _lock_of(proposed.job_id):
+    with _locks.of(proposed.job_id):
         with ledger.read() as con:
             _may_change(con, proposed.job_id, base)
         after = dataclasses.replace(proposed, version=base + 1)
@@ -89,7 +89,7 @@ def align(
     ledger: Ledger, files: Files, job_id: str, found: AlignedText, *, base: int, note: str, actor: str
 ) -> Version:
     """Save a corrected text with its times as the new current version; see `edit`."""
-    with _lock_of(job_id):
+    with _locks.of(job_id):
         with ledger.read() as con:
             _may_change(con, job_id, base)
             whole = transcript_store.get(con, job_id)
@@ -189,7 +189,3 @@ def _may_change(con: DuckDBPyConnection, job_id: str, base: int) -> None:
     number = versions.current(con, job_id).number
     if number != base:
         raise TranscriptMoved(job_id, base, number)
-
-
-def _lock_of(job_id: str) -> threading.Lock:
-    return _LOCKS[hash(job_id) % len(_LOCKS)]

@@ -1,7 +1,7 @@
-"""Peaks that tell sound from silence, in one table; full scale is 1."""
+"""Peaks that tell sound from silence, as floats: full scale is 1."""
 
 FULL_SCALE = 32768
-"""The largest 16-bit sample."""
+"""The magnitude of a 16-bit sample that is 1 as a float."""
 AUDIBLE = 8 / FULL_SCALE
 """A channel, or a frame, that was never louder is silent."""
 SILENT_TRACK = 16 / FULL_SCALE

@@ -1,17 +1,14 @@
 """A worker of another version than the web process: a real worker, refused by the real app."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from dashboards.runtime import context
 from storage.remote.worker_registry import OWN_VERSION
 from tests.dashboards.served import serving
 from tests.dashboards.site import TOKEN, make_settings
-from tests.waiting import PATIENCE_S
+from tests.processes import run_program
 
-ROOT = Path(__file__).parents[3]
 OTHER = (
     "from flows.worker import heartbeats, run_worker; heartbeats.OWN_VERSION = '0.0.1';"
     "run_worker.work('cpu', device=None, limit=None)"
@@ -28,15 +25,7 @@ def test_a_worker_of_another_version_is_told_so_and_ends(tmp_path: Path) -> None
             "PREFECT_API_URL": "http://127.0.0.1:9/api",
             "PREFECT_HOME": str(tmp_path / "prefect"),
         }
-        done = subprocess.run(
-            [sys.executable, "-c", OTHER],
-            env=env,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = run_program(OTHER, env)
         assert context.workers().alive() == []
     assert done.returncode == 1, done.stderr
     assert "is version 0.0.1, and the platform is version" in done.stderr
