@@ -266,7 +266,9 @@ def test_workers_load_no_ledger_and_an_idle_supervisor_no_engine() -> None:
         "devices.devices(EngineSettings(device='auto', _env_file=None));"
         "engine = [m for m in ('ctranslate2', 'numpy', 'prefect') if m in sys.modules];"
         "import flows.worker.run_worker, flows.flows.transcribe_recording, flows.flows.transcribe_clip;"
-        "print(engine + [m for m in ('duckdb', 'ctranslate2', 'streamlit', 'sqlalchemy') if m in sys.modules])"
+        "engine += [m for m in ('ctranslate2',) if m in sys.modules];"
+        "import tasks.asr.engine;"
+        "print(engine + [m for m in ('duckdb', 'streamlit', 'sqlalchemy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"

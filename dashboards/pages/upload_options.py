@@ -19,6 +19,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, ModelCannot
 from storage.domain.model_names import translates
 from storage.domain.records import CueLimits, ExportFormat, Lane, Options
+from storage.domain.records.job_options import terms_in
 from storage.domain.tags import MAX_TAGS, split_tags
 from storage.domain.translation import number
 from storage.files import upload_room
@@ -188,7 +189,7 @@ def _model(usual: Preferences) -> str:
 
 
 def _words(me: viewer.Viewer) -> tuple[str | None, str | None]:
-    kept = len(vocabulary.terms(db.look(vocabulary.words_of, me.user.id)))
+    kept = len(terms_in(db.look(vocabulary.words_of, me.user.id)))
     hotwords = st.text_input(
         words.HOTWORDS,
         placeholder=words.HOTWORDS_EXAMPLE,

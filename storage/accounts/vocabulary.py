@@ -4,8 +4,6 @@ They are used like `Options.hotwords`, in the prompt before every window, of whi
 about a thousand characters. More would be cut off silently, so more is refused.
 """
 
-import re
-import unicodedata
 from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
@@ -14,11 +12,11 @@ from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest
 from storage.domain.records import Options
+from storage.domain.records.job_options import TERM_SEPARATOR, terms_in
 from storage.ledger import audit
 
 MAX_TERM_CHARS = 80
 MAX_CHARS = 1000
-SEPARATOR = ", "
 
 WORDS = "SELECT words FROM vocabularies WHERE user_id = $user_id"
 SET_WORDS = """
@@ -41,11 +39,11 @@ def set_words(con: DuckDBPyConnection, user_id: str, words: str, *, actor: str) 
         NotFound: there is no such user.
     """
     users.get(con, user_id)
-    kept = terms(words)
+    kept = terms_in(words)
     longest = max(kept, key=len, default="")
     if len(longest) > MAX_TERM_CHARS:
         raise BadRequest("words", f"“{longest[:30]}…” is over {MAX_TERM_CHARS} characters; write one term a line")
-    if (length := len(SEPARATOR.join(kept))) > MAX_CHARS:
+    if (length := len(TERM_SEPARATOR.join(kept))) > MAX_CHARS:
         raise BadRequest(
             "words",
             "{length} characters are more than the {max_chars} that a model reads; leave some out",
@@ -58,22 +56,12 @@ def set_words(con: DuckDBPyConnection, user_id: str, words: str, *, actor: str) 
     return text
 
 
-def terms(text: str) -> list[str]:
-    """Return the distinct terms of a text, separated by line ends, commas or semicolons."""
-    found: dict[str, str] = {}
-    for part in re.split(r"[\r\n,;]+", unicodedata.normalize("NFC", text)):
-        term = "".join(char for char in " ".join(part.split()) if char.isprintable())
-        if term:
-            found.setdefault(term.casefold(), term)
-    return list(found.values())
-
-
 def joined_to(options: Options, words: str) -> Options:
     """Return the options with fitting vocabulary terms added to the hotwords."""
     asked = (options.hotwords or "").strip()
-    known = {term.casefold() for term in terms(asked)}
-    for term in terms(words):
-        longer = f"{asked}{SEPARATOR}{term}" if asked else term
+    known = {term.casefold() for term in terms_in(asked)}
+    for term in terms_in(words):
+        longer = f"{asked}{TERM_SEPARATOR}{term}" if asked else term
         if term.casefold() not in known and len(longer) <= MAX_CHARS:
             asked = longer
     return replace(options, hotwords=asked or None)

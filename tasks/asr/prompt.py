@@ -6,7 +6,7 @@ Here both share the 223, and hotwords are dropped whole rather than cut in the m
 
 from typing import Any
 
-from storage.accounts.vocabulary import SEPARATOR, terms
+from storage.domain.records.job_options import TERM_SEPARATOR, terms_in
 
 TOKENS = 223
 """Half of the decoder's context, as in training, minus the token that opens the prompt."""
@@ -28,8 +28,8 @@ def fitting(tokenizer: Any, hotwords: str, room: int) -> tuple[str, int]:
     if length <= room:
         return stripped, length
     fitting_terms, length = "", 0
-    for term in terms(stripped):
-        longer = f"{fitting_terms}{SEPARATOR}{term}" if fitting_terms else term
+    for term in terms_in(stripped):
+        longer = f"{fitting_terms}{TERM_SEPARATOR}{term}" if fitting_terms else term
         tokens_needed = len(tokenizer.encode(" " + longer))
         if tokens_needed <= room:
             fitting_terms, length = longer, tokens_needed

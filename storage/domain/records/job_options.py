@@ -1,9 +1,13 @@
 """The options of a job, its states and its lanes."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
 from storage.domain.export_formats import ExportFormat
+
+TERM_SEPARATOR = ", "
 
 
 class JobState(StrEnum):
@@ -71,3 +75,13 @@ class Options:
     diarize: bool = False
     speakers: int | None = None  # their number, if known
     formats: tuple[ExportFormat, ...] = ()
+
+
+def terms_in(text: str) -> list[str]:
+    """Return the distinct terms of a text, separated by line ends, commas or semicolons."""
+    found: dict[str, str] = {}
+    for part in re.split(r"[\r\n,;]+", unicodedata.normalize("NFC", text)):
+        term = "".join(char for char in " ".join(part.split()) if char.isprintable())
+        if term:
+            found.setdefault(term.casefold(), term)
+    return list(found.values())
