@@ -11,6 +11,8 @@ KEPT = 512
 MOST_ROUTES = 300
 ELSEWHERE = "other paths"
 PAGE_FILES = "the page's own files"
+READINESS = "GET /readyz"
+"""Its 503 is an answer: something that it names is not ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Timings:
                 route = ELSEWHERE
             known = self._routes.setdefault(route, _Route())
             known.requests += 1
-            known.errors += status >= 500
+            known.errors += status >= 500 and route != READINESS
             known.took_ms.append(1000 * took_s)
 
     def all(self) -> list[Timing]:

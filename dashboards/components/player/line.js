@@ -17,7 +17,7 @@
  * @property {string} foreign - its language, where it is another than the recording's
  */
 import { make } from "../shared/dom.js";
-import { clock, fill } from "../shared/format.js";
+import { clock, fill, languageName } from "../shared/format.js";
 
 export const UNSURE = 0.6;
 const VERY_UNSURE = 0.35;
@@ -173,15 +173,6 @@ function wordParts(player, line) {
  */
 export function foreignLanguage({ language }, recordings) {
   return recordings && language && language !== recordings ? language : "";
-}
-
-/** @param {string} code */
-function languageName(code) {
-  try {
-    return new Intl.DisplayNames(["en"], { type: "language" }).of(code) ?? code;
-  } catch {
-    return code;
-  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Numbers as readers see them.
+ * Numbers, dates and languages as readers see them.
  */
 const UNITS = ["B", "kB", "MB", "GB"];
 
@@ -17,6 +17,19 @@ export const locale = () => {
  */
 export const decimal = (n, digits) =>
   n.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+
+/**
+ * Return the name of a language by its code, in the page's language.
+ *
+ * @param {string} code
+ */
+export function languageName(code) {
+  try {
+    return new Intl.DisplayNames([locale()], { type: "language" }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
 
 /** @param {number} n */
 const two = (n) => String(n).padStart(2, "0");
