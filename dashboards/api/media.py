@@ -18,14 +18,16 @@ from dashboards.http.conditional import not_modified
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import cues_from_query
 from dashboards.runtime import context, db, security_log
-from dashboards.services import job_access, make_exports
+from dashboards.services import job_access, make_exports, playback_copies
 from storage.domain import names, retries
 from storage.domain.errors import NotFound, StorageUnreachable
 from storage.domain.records import ExportFormat, Job
+from storage.media.browser_playback import Playback
 
 BLOCK_BYTES = 256 * 1024
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 PLAYED = ("audio/", "video/")
+PLAYBACK_TYPE = "audio/flac"
 
 
 async def _own(request: Request) -> Job:
@@ -58,14 +60,41 @@ async def recording_of(request: Request, job: Job) -> Response:
 
 async def source_of(request: Request, job: Job) -> Response:
     """Serve a job's recording by path from a folder, or streamed from an object store."""
-    name = names.media_name(job.media_sha256)
-    headers = {"Cache-Control": "private, max-age=3600", "Content-Disposition": disposition("inline", job.name)}
-    kind = _played_type(job.name)
+    return await _stored(request, names.media_name(job.media_sha256), _played_type(job.name), _inline(job.name))
+
+
+def _inline(name: str) -> dict[str, str]:
+    return {"Cache-Control": "private, max-age=3600", "Content-Disposition": disposition("inline", name)}
+
+
+async def _stored(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
+    """Serve a stored object with ranges."""
     files = context.files()
     if (path := files.path(name)) is not None:
         await db.in_thread(files.size, name)
         return FileResponse(path, media_type=kind, headers=headers)
     return await _remote(request, name, kind, headers)
+
+
+async def playback(request: Request) -> Response:
+    """Serve the copy of a recording's sound for browsers that cannot play the source."""
+    job = await _own(request)
+    answer = await playback_of(request, job)
+    security_log.media_sent(caller_of(request).the_user(), job)
+    return answer
+
+
+async def playback_of(request: Request, job: Job) -> Response:
+    """Serve a job's copy for browsers, whole or in part.
+
+    Raises:
+        NotFound: browsers play the source itself, or it was deleted.
+    """
+    found = await db.in_thread(playback_copies.playback_of, context.files(), job)
+    if found is Playback.SOURCE:
+        raise NotFound("playback copy", job.id)
+    name = names.playback_name(job.media_sha256, job.options.audio_track, found)
+    return await _stored(request, name, PLAYBACK_TYPE, _inline(f"{job.name}.flac"))
 
 
 async def peaks(request: Request) -> Response:
@@ -239,5 +268,6 @@ def _block(file: BinaryIO, at: int, size: int) -> bytes:
 ROUTES = [
     Route("/recordings/{job_id}", recording, methods=["GET"]),
     Route("/recordings/{job_id}/peaks", peaks, methods=["GET"]),
+    Route("/recordings/{job_id}/playback", playback, methods=["GET"]),
     Route("/downloads/{job_id}/{fmt}", download, methods=["GET"]),
 ]

@@ -31,6 +31,7 @@ from dashboards.http.rate_limits import do_not_count
 from dashboards.presenters import formatting, player_data, shared_transcript
 from dashboards.runtime import context, db, security_log
 from dashboards.runtime.site_paths import site_path
+from dashboards.services import playback_copies
 from dashboards.services.sharing import PREFIX
 from dashboards.strings import player as player_words
 from storage.domain import translation
@@ -142,6 +143,11 @@ async def recording(request: Request) -> Response:
     return await media.source_of(request, await _job(request, "recording"))
 
 
+async def playback(request: Request) -> Response:
+    """Return the copy of the recording's sound for browsers that cannot play the source."""
+    return await media.playback_of(request, await _job(request, "recording"))
+
+
 async def peaks(request: Request) -> Response:
     """Return the recording's waveform."""
     return await media.peaks_of(await _job(request, "peaks"))
@@ -194,11 +200,12 @@ def _unlocked(request: Request, token: str, share: Share) -> bool:
 
 async def _data(token: str, job: Job) -> dict[str, Any]:
     head, base = await db.read(transcript_store.head, job.id), site_path(f"{PREFIX}{token}")
+    found = await db.in_thread(playback_copies.playback_of, context.files(), job)
+    played = player_data.media(job, found, source=f"{base}/recording", copy=f"{base}/playback")
     data: PlayerData = {
-        **player_data.of(job, head, base=base),
+        **player_data.of(job, head, base=base, media=played),
         "findings": [],
         "limits": cast("CueSettings", asdict(CueLimits())),
-        "media": f"{base}/recording",
         "peaks": f"{base}/peaks",
         "captions": f"{base}/files/vtt",
         "version": head.version if head else 1,
@@ -293,6 +300,7 @@ ROUTES = [
     Route("/shared/{token}", unlock, methods=["POST"]),
     Route("/shared/{token}/transcript", transcript, methods=["GET"]),
     Route("/shared/{token}/recording", recording, methods=["GET"]),
+    Route("/shared/{token}/playback", playback, methods=["GET"]),
     Route("/shared/{token}/peaks", peaks, methods=["GET"]),
     Route("/shared/{token}/files/{fmt}", file, methods=["GET"]),
     Route("/shared/{rest:path}", nothing, methods=["GET"]),

@@ -192,11 +192,18 @@ export interface PartialProgress {
   share: number;
 }
 
+export interface PlayedMedia {
+  source: string;
+  start_s: number;
+  copy: string | null;
+  copy_first: boolean;
+}
+
 export interface RecordingFacts {
   api: string;
   transcript: string;
   duration_s: number | null;
-  media_start_s: number;
+  media: PlayedMedia;
   language: string | null;
   translated: boolean;
   timed: boolean;
@@ -209,14 +216,13 @@ export interface PlayerData {
   api: string;
   transcript: string;
   duration_s: number | null;
-  media_start_s: number;
+  media: PlayedMedia;
   language: string | null;
   translated: boolean;
   timed: boolean;
   name: string;
   findings: FindingRow[];
   limits: CueSettings;
-  media: string;
   peaks: string | null;
   captions: string;
   version: number;

@@ -218,6 +218,19 @@ class PartialProgress(TypedDict):
     share: float
 
 
+class PlayedMedia(TypedDict):
+    """What the player plays: the source, or a copy of its sound.
+
+    The source's clock begins at `start_s`, the copy's at 0. The copy is played where the browser cannot play the
+    source, or always if it comes first.
+    """
+
+    source: str
+    start_s: float
+    copy: str | None
+    copy_first: bool
+
+
 class RecordingFacts(TypedDict):
     """What the player needs of a recording wherever it is shown.
 
@@ -227,7 +240,7 @@ class RecordingFacts(TypedDict):
     api: str
     transcript: str
     duration_s: float | None
-    media_start_s: float
+    media: PlayedMedia
     language: str | None
     translated: bool
     timed: bool
@@ -242,7 +255,6 @@ class PlayerData(RecordingFacts):
     `revision` changes with whatever is said or done about the recording, so that open pages look again.
     """
 
-    media: str
     peaks: str | None
     captions: str
     version: int

@@ -113,6 +113,7 @@ ROUTE_SCOPES: dict[str, dict[str, Scope | None]] = {
     "/uploads/{ident}": {"HEAD": WRITE, "PATCH": WRITE, "DELETE": DELETE, "POST": WRITE},
     "/recordings/{job_id}": {"GET": READ},
     "/recordings/{job_id}/peaks": {"GET": READ},
+    "/recordings/{job_id}/playback": {"GET": READ},
     "/downloads": {"GET": READ},
     "/downloads/{job_id}/{fmt}": {"GET": READ},
 }

@@ -319,7 +319,9 @@ def vocabulary(hotwords: str) -> str:
     return _("vocabulary: {hotwords}", hotwords=hotwords)
 
 
-def audio_track(n: int) -> str:
+def audio_track(n: int, about: str = "") -> str:
+    if about:
+        return _("audio track {n}: {about}", n=n, about=about)
     return _("audio track {n}", n=n)
 
 

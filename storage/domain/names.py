@@ -111,7 +111,7 @@ def version_name(job_id: str, number: int) -> str:
 
 
 def peaks_folder(media_sha256: str) -> str:
-    """Return the folder of a recording's waveforms."""
+    """Return the folder of a recording's waveforms and playback copies."""
     return f"peaks/{media_sha256[:2]}/{media_sha256}/"
 
 
@@ -121,6 +121,11 @@ def peaks_name(media_sha256: str, audio_track: int | None, *, fine: bool = False
     It has a byte for each 100 ms, or a `fine` one for each 10 ms.
     """
     return f"{peaks_folder(media_sha256)}track{track(audio_track)}{'.fine' if fine else ''}.u8"
+
+
+def playback_name(media_sha256: str, audio_track: int | None, playback: str) -> str:
+    """Return the name of a playback copy, by when browsers play it."""
+    return f"{peaks_folder(media_sha256)}track{track(audio_track)}.{playback}.flac"
 
 
 def track(audio_track: int | None) -> str:

@@ -90,18 +90,26 @@ class OffsetRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackChosen:
-    """One of several audio tracks was transcribed; tracks count from 0."""
+    """One of several audio tracks was transcribed; tracks count from 0.
+
+    `about` is what the file says of it, and `about_all` of each track, in notes since that was kept.
+    """
 
     track: int
     of: int
     about: str = ""
     silent: tuple[int, ...] = ()
+    about_all: tuple[str, ...] = ()
     code: Literal["track_chosen"] = "track_chosen"
 
     @property
     def others(self) -> tuple[int, ...]:
         """The tracks that were not transcribed."""
         return tuple(track for track in range(self.of) if track != self.track)
+
+    def described(self, track: int) -> str:
+        """Return what the file says of a track: language and title, if it does."""
+        return self.about_all[track] if track < len(self.about_all) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from storage.domain.job_messages import Sentence, decode, encode, text_of
 from storage.domain.records import FileNote
 from storage.domain.transcript_notes import FileMessage
 from storage.media import container, probe, sandbox
+from storage.media.browser_playback import Playback
 from tasks.audio import block_buffer, channels
 from tasks.audio.block_buffer import BLOCK, END, ERROR, HEAD, HEADER
 from tasks.audio.decode_process import MAX_CHANNELS
@@ -65,8 +66,8 @@ class Decoding:
     Without a number, the file decides which track, or tracks, to decode.
 
     `announced_s` is the length in the header (None if there is none; headers may be wrong), or FFmpeg's estimate
-    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `notes` say in plain words what
-    was missing or changed, once all blocks have been read.
+    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `playback` is what browsers play
+    of it. `notes` say in plain words what was missing or changed, once all blocks have been read.
 
     Raises:
         EmptyUpload: no bytes, or a track without samples.
@@ -82,6 +83,7 @@ class Decoding:
         self.guessed = False
         self.channel_names: tuple[str, ...] = ()
         self.start_s = 0.0
+        self.playback = Playback.SOURCE
         self.notes: list[FileNote] = []
         self._others: list[Decoding] = []
         self._stack = ExitStack()
@@ -99,6 +101,7 @@ class Decoding:
             head = self._said(HEAD)
             self.announced_s, self.guessed = head.get("announced_s"), bool(head.get("guessed"))
             self.start_s = float(head.get("start_s") or 0.0)
+            self.playback = Playback(head.get("playback") or Playback.SOURCE)
             self.channel_names = tuple(head.get("channel_names") or ())
             for track in (head.get("tracks") or [])[1:MAX_TOGETHER]:
                 self._others.append(self._stack.enter_context(Decoding(self.path, name=self.name, track=int(track))))

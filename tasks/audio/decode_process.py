@@ -20,6 +20,7 @@ from typing import Any
 from storage.domain.errors import AudioUnreadable, EmptyUpload, TranscriberError
 from storage.domain.records import FileNote
 from storage.media import announced_length, container, probe, sandbox
+from storage.media.browser_playback import Playback, playback_of
 from storage.media.wav_parts import WavPart
 from tasks.audio import file_notes, full_scale
 from tasks.audio.block_buffer import BYTES_A_SAMPLE, END, ERROR, HEAD, SAMPLE_RATE_HZ, BlockBuffer, MessageWriter
@@ -76,9 +77,17 @@ class TrackReader:
             "guessed": announced_length.is_guessed(opened, self.path),
             "start_s": begin_s,
             "tracks": self.choice.indices,
+            "playback": self._playback(opened),
             "channel_names": [channel.name for channel in stream.codec_context.layout.channels][:MAX_CHANNELS],
         }
         self._writer.write(HEAD, json.dumps(head).encode())
+
+    def _playback(self, opened: Any) -> Playback:
+        """Return what browsers play.
+
+        Of several files in a row it is the first one alone.
+        """
+        return Playback.COPY if len(self.parts) > 1 else playback_of(opened, self.path, self.choice.indices)
 
     def _find_scale(self, stream: Any) -> None:
         """Read floating-point samples once to find their peak."""

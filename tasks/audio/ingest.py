@@ -23,12 +23,13 @@ from tasks.audio.centre import CentreMixer
 from tasks.audio.channels import ChannelComparison, as_float, as_ints, as_wide
 from tasks.audio.decode import PATIENCE, SAMPLE_RATE_HZ, Decoding, Ints, Patience, Samples
 from tasks.audio.offset import OffsetRemover
+from tasks.audio.playback_copy import PlaybackCopy, playback_copy
 from tasks.audio.speech_search import FoundSpeech, SpeechSearch
 from tasks.audio.split import Bounds, Cutter
 from tasks.audio.waveform import FINE_PEAK_S, Peaks
 from tasks.audio.windows import quietest_of
 
-PLAN_VERSION = 13  # count up when decoding, speech detection or cutting changes
+PLAN_VERSION = 14  # count up when decoding, speech detection or cutting changes
 
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
@@ -64,14 +65,17 @@ def ingest(
     stored = stored_plan(files, plan_name)
     if stored is not None:
         return stored
-    with Decoding(path, name=name, track=options.audio_track, patience=patience) as decoding:
+    with (
+        Decoding(path, name=name, track=options.audio_track, patience=patience) as decoding,
+        playback_copy(decoding.playback) as copy,
+    ):
         announced_s = decoding.announced_s
         if announced_s and not decoding.guessed and announced_s > max_hours * 3600:
             raise RecordingTooLong(name, announced_s / 3600, max_hours)
         if announced_s and not decoding.guessed and on_announced is not None:
             on_announced(announced_s)
         split = options.channels == "split"
-        ingest_pass = _IngestPass(name, files=files, span_max_s=span_max_s, split=split, on_span=on_span)
+        ingest_pass = _IngestPass(name, files=files, span_max_s=span_max_s, split=split, on_span=on_span, copy=copy)
         for block in decoding.blocks():
             ingest_pass.read(block, decoding.channel_names)
             if ingest_pass.length_s > max_hours * 3600:
@@ -79,6 +83,8 @@ def ingest(
             if on_progress is not None:
                 on_progress(ingest_pass.length_s)
         plan = ingest_pass.finish(sha256, notes=decoding.notes, media_start_s=decoding.start_s)
+        if copy is not None:
+            copy.store(files, sha256, options.audio_track, decoding.playback)
     files.write(names.peaks_name(sha256, options.audio_track), ingest_pass.peaks.data())
     files.write(names.peaks_name(sha256, options.audio_track, fine=True), ingest_pass.fine_peaks.data())
     files.write(plan_name, to_json(plan))
@@ -147,8 +153,18 @@ class _SampleBuffer:
 class _IngestPass:
     """One pass over one recording: all channels mixed, or each on its own."""
 
-    def __init__(self, name: str, *, files: Files, span_max_s: float, split: bool, on_span: OnSpan | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        files: Files,
+        span_max_s: float,
+        split: bool,
+        on_span: OnSpan | None,
+        copy: PlaybackCopy | None,
+    ) -> None:
         self._name, self._files, self._span_max_s, self._split, self._on_span = name, files, span_max_s, split, on_span
+        self._copy = copy
         self._voices: list[_Stream] = []
         self._spans = 0
         self._offset = OffsetRemover()
@@ -170,6 +186,8 @@ class _IngestPass:
         mixed = self._mixer.mono(block)
         self.peaks.add(mixed)
         self.fine_peaks.add(mixed)
+        if self._copy is not None:
+            self._copy.add(mixed)
         if len(self._voices) == 1:
             self._voices[0].read(mixed)
             return

@@ -124,6 +124,8 @@ class _TrackLook:
 
 
 def _note(tracks: Sequence[container.AudioTrack], chosen: int, silent: Sequence[int]) -> FileNote:
-    about = ", ".join(part for part in (tracks[chosen].language, tracks[chosen].title) if part)
-    message = TrackChosen(track=chosen, of=len(tracks), about=about, silent=tuple(silent))
+    about = tuple(", ".join(part for part in (track.language, track.title) if part) for track in tracks)
+    message = TrackChosen(
+        track=chosen, of=len(tracks), about=about[chosen], silent=tuple(silent), about_all=about if any(about) else ()
+    )
     return FileNote(message=encode(message), damaged=False)

@@ -19,6 +19,7 @@ import { Listening } from "./listening.js";
 import { Panels } from "./panels.js";
 import { PartialText } from "./partial_text.js";
 import { Passages } from "./passages.js";
+import { Playback } from "./playback.js";
 import { SheetTabs } from "./sheet_tabs.js";
 import { ShortcutsDialog } from "./shortcuts_dialog.js";
 import { TextCorrection } from "./text_correction.js";
@@ -36,7 +37,7 @@ const players = new WeakMap();
 
 /** @param {Mounted<PlayerData>} mounted */
 export default function mountPlayer({ data, parentElement }) {
-  const print = JSON.stringify([data.media, data.api]);
+  const print = JSON.stringify([data.media.source, data.api]);
   const before = players.get(parentElement);
   if (before?.print === print) before.player.update(data);
   else {
@@ -87,6 +88,7 @@ export class Player {
     this.passages = new Passages(this);
     this.partial = data.partial ? new PartialText(this) : null;
     this.#wire();
+    this.playback = new Playback(this);
     this.tabs.show();
     this.open("script");
     if (this.partial) this.partial.update();
@@ -110,6 +112,7 @@ export class Player {
   update(data) {
     const wasPartial = this.data.partial;
     this.data = data;
+    this.playback.choose();
     if (data.partial) {
       this.wave.from(data.peaks);
       this.partial?.update();
@@ -181,13 +184,11 @@ export class Player {
 
   #wire() {
     const { speed, video } = this;
-    video.src = this.data.media;
     this.on(video, "loadedmetadata", () => this.#ready());
     this.on(video, "play", () => this.#running());
     this.on(video, "pause", () => this.#running());
     this.on(video, "timeupdate", () => this.show());
     this.on(video, "seeked", () => this.show());
-    this.on(video, "error", () => this.#trouble());
     this.on(video, "click", () => this.toggle());
     this.on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
     this.on(speed, "change", () => (video.playbackRate = Number(speed.value)));
@@ -224,7 +225,7 @@ export class Player {
   #ready() {
     const { video } = this;
     this.find(".screen").hidden = video.videoWidth === 0;
-    this.#ahead_s = aheadOf(video.currentTime, this.data.media_start_s);
+    this.#ahead_s = aheadOf(video.currentTime, this.playback.start_s);
     if (video.videoWidth) this.captions();
     const length_s = this.#ahead_s ? this.data.duration_s : video.duration;
     if (length_s && Number.isFinite(length_s)) {
@@ -349,14 +350,6 @@ export class Player {
       button.classList.remove("primary");
       this.name(button, this.text.link);
     }, 1500);
-  }
-
-  async #trouble() {
-    const place = this.find(".trouble");
-    const answer = await fetch(this.data.media, { method: "HEAD" }).catch(() => null);
-    const link = make("a", { href: this.data.media, download: this.data.name }, this.text.download_original);
-    place.replaceChildren(...(answer?.ok ? [this.text.cannot_play, " ", link] : [this.text.media_away]));
-    place.hidden = false;
   }
 
   /**

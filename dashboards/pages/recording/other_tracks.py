@@ -14,11 +14,12 @@ from storage.domain.transcript_notes import TrackChosen
 
 def panel(job: Job, me: Viewer) -> None:
     """Let the owner have another audio track transcribed, as a recording of its own."""
-    tracks = [track for note in map(decode, job.given_up) if isinstance(note, TrackChosen) for track in note.others]
+    notes = [note for note in map(decode, job.given_up) if isinstance(note, TrackChosen)]
+    tracks = {track: words.audio_track(track + 1, note.described(track)) for note in notes for track in note.others}
     if not tracks or not job_access.may_reuse(me.user, job):
         return
     with st.popover(words.OTHER_TRACK, icon=":material/tune:", type="tertiary"):
-        track = st.selectbox(words.TRACK, tracks, format_func=lambda track: words.audio_track(track + 1), key="track")
+        track = st.selectbox(words.TRACK, tracks, format_func=tracks.__getitem__, key="track")
         if st.button(words.TRANSCRIBE_TRACK, type="primary", key="other-track"):
             _transcribe(job, me, track)
 

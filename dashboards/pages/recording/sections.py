@@ -10,13 +10,13 @@ from typing import Literal, cast
 import streamlit as st
 
 from dashboards import components, strings
-from dashboards.components.contracts import CueSettings, DownloadFile, PlayerData
+from dashboards.components.contracts import CueSettings, DownloadFile, PlayedMedia, PlayerData
 from dashboards.pages import registry, viewer
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting, job_row, player_data
 from dashboards.runtime import context, db
 from dashboards.runtime.site_paths import site_path
-from dashboards.services import job_access, jobs
+from dashboards.services import job_access, jobs, playback_copies
 from dashboards.strings import recordings as words
 from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
@@ -44,6 +44,7 @@ def heading(job: Job, me: Viewer, owner: str | None) -> None:
         formatting.length(job.duration_s),
         formatting.language(job.language),
         formatting.size(job.media_bytes),
+        words.audio_track(job.options.audio_track + 1) if job.options.audio_track is not None else "",
     ]
     with st.container(key="heading"):
         with st.container(key="headline", horizontal=True, vertical_alignment="center"):
@@ -164,8 +165,7 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     if context.settings().summary.is_on or db.look(summaries.list_of, job.id):
         sheets.append("summary")
     data: PlayerData = {
-        **player_data.of(job, transcript, base=site_path(f"/api/v1/jobs/{job.id}")),
-        "media": site_path(f"/recordings/{job.id}"),
+        **player_data.of(job, transcript, base=site_path(f"/api/v1/jobs/{job.id}"), media=_media(job)),
         "peaks": site_path(f"/recordings/{job.id}/peaks"),
         "captions": site_path(f"/downloads/{job.id}/vtt"),
         "version": db.look(versions.current, job.id).number if transcript else 1,
@@ -181,12 +181,17 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
     components.player(data, key=f"player-{job.id}")
 
 
+def _media(job: Job) -> PlayedMedia:
+    source = site_path(f"/recordings/{job.id}")
+    found = playback_copies.playback_of(context.files(), job)
+    return player_data.media(job, found, source=source, copy=f"{source}/playback")
+
+
 def player_along(job: Job) -> None:
     """Show the player with the text so far, and the waveform once decoded."""
     read = job.speech_s is not None and job.read_s is None
     data: PlayerData = {
-        **player_data.of(job, None, base=site_path(f"/api/v1/jobs/{job.id}")),
-        "media": site_path(f"/recordings/{job.id}"),
+        **player_data.of(job, None, base=site_path(f"/api/v1/jobs/{job.id}"), media=_media(job)),
         "peaks": site_path(f"/recordings/{job.id}/peaks") if read else None,
         "captions": "",
         "version": 0,

@@ -16,6 +16,7 @@ from storage.domain.errors import StorageUnreachable
 from storage.domain.records import ExportFormat
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
+from storage.media.browser_playback import Playback
 from tests.dashboards.api.test_jobs_api import submit
 from tests.dashboards.served import SRT, played_workers, secret_of, serving
 from tests.dashboards.site import Site
@@ -82,6 +83,21 @@ def test_a_range_outside_is_refused(site: Site, ada: dict[str, str], tone: Calla
     answer = site.client.get(f"/recordings/{job_id}", headers=ada | {"Range": "bytes=999999999-"})
     assert answer.status_code == 416
     assert answer.headers["content-range"].endswith(f"*/{len(tone())}")
+
+
+@pytest.mark.usefixtures("any_storage")
+def test_a_copy_for_browsers_is_served_in_ranges(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    job_id = submit(site, ada, tone(), name="call.amr").json()["id"]
+    url = f"/recordings/{job_id}/playback"
+    assert site.client.get(url, headers=ada).status_code == 404
+    sha = site.client.get(f"/api/v1/jobs/{job_id}", headers=ada).json()["media_sha256"]
+    copy = names.playback_name(sha, None, Playback.COPY)
+    context.files().write(copy, b"fLaC" + bytes(96))
+    answer = site.client.get(url, headers=ada | {"Range": "bytes=0-3"})
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (206, b"fLaC", "audio/flac")
+    assert "call.amr.flac" in answer.headers["content-disposition"]
+    assert site.client.get(url, headers=site.key_of(site.user("bob"))).status_code == 404
+    context.files().delete(copy)
 
 
 def test_a_file_that_calls_itself_a_page_is_never_shown_as_one(

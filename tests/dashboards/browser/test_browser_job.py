@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import soundfile
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from dashboards.runtime import context
 from storage.accounts import users
 from storage.domain import names
 from storage.domain.records import Finding, Job
+from storage.media.browser_playback import Playback
 from storage.transcripts import transcript_store
 from tasks.exports.writers import export
 from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
-from tests.tasks.sounds import tone, write_media
+from tests.tasks.sounds import RATE_HZ, tone, write_media
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
@@ -342,6 +344,32 @@ def test_what_a_click_plays_is_lit_though_the_file_starts_late(
     assert desk.now() == pytest.approx(5.0 + 8.2, abs=0.05)
     assert desk.page.locator(".player .now").first.inner_text() == "0:08"
     assert desk.page.locator(".player .whole").inner_text() == "0:21"
+    desk.page.context.close()
+
+
+@pytest.mark.parametrize("playback", [Playback.COPY, Playback.EITHER])
+def test_a_recording_that_the_browser_cannot_play_is_heard(
+    chromium: Browser, served: Served, tmp_path: Path, playback: Playback
+) -> None:
+    """Chromium plays no AC-3; the copy begins at 0, wherever the source does."""
+    with context.ledger().read() as con:
+        user = users.by_name(con, "ada")
+    assert user
+    source = write_media(
+        tmp_path / f"{playback}.ac3", [tone(20.0, hz=300 if playback is Playback.COPY else 600)], codec="ac3"
+    )
+    job = hear(user, name=source.name, media=source.read_bytes(), media_start_s=5.0)
+    soundfile.write(tmp_path / "copy.flac", tone(20.0), RATE_HZ)
+    context.files().write(names.playback_name(job.media_sha256, None, playback), (tmp_path / "copy.flac").read_bytes())
+    desk = sit_down(chromium, served, job)
+    video = desk.page.locator(".player video")
+    expect(video).to_have_js_property("duration", 20)
+    expect(video).to_have_attribute("src", re.compile(r"/recordings/[^/]+/playback$"))
+    desk.page.keyboard.press("ArrowDown")
+    desk.page.keyboard.press("ArrowDown")
+    expect(desk.line(1)).to_have_class(re.compile(r"\bon\b"))
+    assert desk.now() == pytest.approx(4.2, abs=0.05)
+    expect(desk.page.locator(".player .trouble")).to_be_hidden()
     desk.page.context.close()
 
 

@@ -38,6 +38,7 @@ OPEN = {
     ("POST", "/shared/{token}"),
     ("GET", "/shared/{token}/transcript"),
     ("GET", "/shared/{token}/recording"),
+    ("GET", "/shared/{token}/playback"),
     ("GET", "/shared/{token}/peaks"),
     ("GET", "/shared/{token}/files/{fmt}"),
     ("GET", "/shared/{rest:path}"),

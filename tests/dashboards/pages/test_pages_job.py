@@ -127,7 +127,7 @@ def test_a_finished_recording_can_be_played_read_and_downloaded(desk: Desk) -> N
     job = desk.job(ada, JobState.COMPLETED, name="my talk.wav")
     at = desk.page("job", ada, id=job.id)
     player = component(at, "player")
-    assert player["media"] == f"/recordings/{job.id}"
+    assert player["media"]["source"] == f"/recordings/{job.id}"
     assert player["transcript"] == f"/api/v1/jobs/{job.id}/transcript"
     assert player["may_edit"]
     files = {file["format"]: file for file in component(at, "downloads")["files"]}
@@ -175,12 +175,12 @@ def test_requested_options_are_shown(desk: Desk) -> None:
 
 def test_its_owner_has_another_audio_track_transcribed(desk: Desk) -> None:
     ada = desk.user()
-    chosen = encode(TrackChosen(track=1, of=3, silent=(0,)))
+    chosen = encode(TrackChosen(track=1, of=3, silent=(0,), about="deu", about_all=("", "deu", "eng, Floor")))
     job = desk.job(ada, JobState.COMPLETED, given_up=(chosen,), tags=("board",), metadata={"case": "7"})
     desk.holder.files.write(names.media_name(job.media_sha256), b"sound")
     at = desk.page("job", ada, id=job.id)
     track = at.selectbox(key="track")
-    assert track.options == ["audio track 1", "audio track 3"]
+    assert track.options == ["audio track 1", "audio track 3: eng, Floor"]
     track.set_value(2)
     button(at, "Transcribe this track").click()
     at.run()

@@ -1,0 +1,53 @@
+/**
+ * What the player plays: the recording, or a copy of its sound where the browser cannot play that.
+ *
+ * @import { Player } from "./player.js"
+ */
+import { make } from "../shared/dom.js";
+
+export class Playback {
+  #url = "";
+  #failed = false;
+
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    player.on(player.video, "error", () => this.#trouble());
+    this.choose();
+  }
+
+  /** The first moment of what is played, on its own clock. */
+  get start_s() {
+    const { copy, start_s } = this.player.data.media;
+    return this.#url === copy ? 0 : start_s;
+  }
+
+  /** Load the source or the copy, as the data say now, and stay where the recording is. */
+  choose() {
+    const { video, now_s } = this.player;
+    const { source, copy, copy_first } = this.player.data.media;
+    const url = copy && (copy_first || this.#failed) ? copy : source;
+    if (url === this.#url) return;
+    this.#url = url;
+    this.player.find(".trouble").hidden = true;
+    if (now_s > 0) this.player.on(video, "loadedmetadata", () => this.player.seek(now_s), { once: true });
+    video.src = url;
+  }
+
+  /** The browser cannot play it: take the copy, or say why nothing is heard. */
+  async #trouble() {
+    const { data, text } = this.player;
+    const { source, copy } = data.media;
+    if (copy && this.#url !== copy) {
+      this.#failed = true;
+      this.choose();
+      return;
+    }
+    this.#failed = true;
+    const answer = await fetch(this.#url, { method: "HEAD" }).catch(() => null);
+    const link = make("a", { href: source, download: data.name }, text.download_original);
+    const place = this.player.find(".trouble");
+    place.replaceChildren(...(answer?.ok ? [text.cannot_play, " ", link] : [text.media_away]));
+    place.hidden = false;
+  }
+}

@@ -1,0 +1,55 @@
+"""Whether browsers play a recording's sound, or need a copy of it.
+
+Browsers play a file's first audio track alone, and few of the formats that FFmpeg reads.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from storage.media.announced_length import formats_of
+
+HEAD_BYTES = 64
+CODECS = {
+    "mp3": {"mp3"},
+    "flac": {"flac"},
+    "wav": {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
+    "ogg": {"flac", "opus", "vorbis"},
+    "mp4": {"aac", "flac", "mp3", "opus"},
+    "webm": {"opus", "vorbis"},
+}
+"""The codecs that Chromium, Firefox and Safari all play, by container."""
+
+
+class Playback(StrEnum):
+    """What a browser plays of a recording.
+
+    It is the source, the source or else a copy of its sound, or the copy alone.
+    """
+
+    SOURCE = "source"
+    EITHER = "either"
+    COPY = "copy"
+
+
+def playback_of(container: Any, path: Path, tracks: Sequence[int]) -> Playback:
+    """Return what browsers play, if these tracks of an open container are transcribed."""
+    from av.stream import Disposition
+
+    if tuple(tracks) != (0,):
+        return Playback.COPY
+    codec = container.streams.audio[0].codec_context.codec.canonical_name
+    if any(codec in CODECS.get(name, ()) for name in _formats(container, path)):
+        return Playback.SOURCE
+    pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+    return Playback.EITHER if pictures else Playback.COPY
+
+
+def _formats(container: Any, path: Path) -> set[str]:
+    """Return the names of the container's format; FFmpeg does not tell WebM from Matroska."""
+    formats = formats_of(container)
+    if "webm" in formats:
+        with path.open("rb") as opened:
+            return formats if b"webm" in opened.read(HEAD_BYTES) else formats - {"webm"}
+    return formats

@@ -1,0 +1,61 @@
+"""The copy of a recording's sound for browsers: when there is one, and what it holds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from storage.domain import names
+from storage.domain.records import Options
+from storage.files.file_store import Files
+from storage.media.browser_playback import Playback
+from tasks.audio.ingest import file_sha256, ingest
+from tests.tasks.audio.test_track_choice import HIGH, LOW, film, is_high
+from tests.tasks.sounds import RATE_HZ, write_media, write_wav
+
+
+def copies(path: Path, files: Files, track: int | None = None) -> list[str]:
+    """Take a file in, and return the names of the copies of its sound."""
+    ingest(path, name=path.name, files=files, options=Options(audio_track=track))
+    return sorted(name for name in files.list("peaks/") if name.endswith(".flac"))
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("talk.m4a", {"codec": "aac"}),
+        ("talk.webm", {"codec": "libopus"}),
+        ("talk.ogg", {"codec": "libopus"}),
+        ("film.mp4", {"codec": "aac", "picture": True}),
+    ],
+)
+def test_what_browsers_play_is_not_copied(name: str, made: dict[str, str | bool], tmp_path: Path, files: Files) -> None:
+    assert copies(write_media(tmp_path / name, [LOW], **made), files) == []  # type: ignore[arg-type]
+    assert copies(write_wav(tmp_path / "talk.wav", LOW), files) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "playback"),
+    [
+        ("talk.mka", {"codec": "libopus"}, Playback.COPY),
+        ("talk.ac3", {"codec": "ac3"}, Playback.COPY),
+        ("talk.aac", {"codec": "aac"}, Playback.COPY),
+        ("film.mkv", {"codec": "aac", "picture": True}, Playback.EITHER),
+        ("film.avi", {"codec": "mp2", "picture": True}, Playback.EITHER),
+    ],
+)
+def test_what_some_browsers_do_not_play_is_copied(
+    name: str, made: dict[str, str | bool], playback: Playback, tmp_path: Path, files: Files
+) -> None:
+    path = write_media(tmp_path / name, [LOW], **made)  # type: ignore[arg-type]
+    assert copies(path, files) == [names.playback_name(file_sha256(path), None, playback)]
+
+
+def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, files: Files) -> None:
+    path = film(tmp_path / "two.mov", (LOW, {"language": "deu"}), (HIGH, {"language": "eng"}))
+    (second,) = copies(path, files, track=1)
+    sound, rate_hz = soundfile.read(files.open(second), dtype="float32")
+    assert (rate_hz, len(sound)) == (RATE_HZ, len(HIGH))
+    assert is_high(sound)
+    assert np.max(np.abs(sound - HIGH)) < 1e-3
