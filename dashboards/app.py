@@ -27,7 +27,7 @@ from dashboards.api import (
 )
 from dashboards.api.corrections import alignment_api
 from dashboards.api.event_stream import events
-from dashboards.api.operations import backups_api, datasets_api, maintenance_api, retention_api
+from dashboards.api.operations import backups_api, datasets_api, maintenance_api, operators_campaigns, retention_api
 from dashboards.auth import login, oidc_routes, signup
 from dashboards.clients import prefect_events
 from dashboards.clients.prefect_runs import PrefectRuns
@@ -147,6 +147,7 @@ def routes() -> list[BaseRoute]:
         *maintenance_api.ROUTES,
         *backups_api.ROUTES,
         *retention_api.ROUTES,
+        *operators_campaigns.ROUTES,
         *datasets_api.ROUTES,
         WebSocketRoute("/events", events),
     ]

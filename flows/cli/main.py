@@ -12,6 +12,7 @@ from flows.cli import (
     admin_commands,
     backup_commands,
     batch_command,
+    campaign_commands,
     dataset_commands,
     export_command,
     file_modes,
@@ -150,6 +151,7 @@ import_command.add_to(admin_commands.app)
 admin_commands.app.add_typer(retention_commands.app, name="retention")
 app.add_typer(admin_commands.app, name="admin")
 app.add_typer(job_commands.app, name="jobs")
+app.add_typer(campaign_commands.app, name="campaign")
 
 
 def main() -> None:

@@ -1,17 +1,22 @@
 """Campaigns over HTTP, with the loop that brings them on and a played worker."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
 
 from dashboards.loops.campaign_runner import run_campaigns
 from dashboards.runtime import context
+from storage.accounts import users
 from storage.accounts.canary_account import CANARY_ID
 from storage.domain.records import Job, JobState, Segment
 from storage.jobs import job_store
+from storage.ledger import audit
+from tests.dashboards.served import Served
 from tests.dashboards.site import Site
 from tests.factories import DirectReporter, FlowRun, job_in, transcript_of
+from tests.flows.cli import in_process
 
 URL = "/api/v1/campaigns"
 ORDER = {"name": "Better", "options": {"model": "large-v3"}, "selection": {"tag": "court"}}
@@ -110,3 +115,39 @@ def test_campaigns_are_for_administrators(site: Site) -> None:
     site.sign_in("root")
     assert site.client.get(f"{URL}/1").status_code == 404
     assert site.client.get(URL).json() == {"campaigns": [], "next": None}
+
+
+def test_the_command_line_runs_a_campaign_as_the_operator(served: Served) -> None:
+    holder = context.current()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TRANSCRIBER_")}
+    env |= {"TRANSCRIBER_DATA_DIR": str(served.settings.storage.data_dir), "TRANSCRIBER_WEB_URL": served.url}
+    with holder.ledger.read() as con:
+        ada = users.by_name(con, "ada")
+    assert ada
+    for name in "ab":
+        facts: dict[str, Any] = {"name": f"{name}.wav", "segments": said("one two three four"), "tags": ("court",)}
+        job_in(holder.ledger, holder.files, ada, JobState.COMPLETED, **facts)
+
+    def campaign(*arguments: str) -> str:
+        done = in_process.run(env, "campaign", *arguments)
+        return done.stdout.strip() if done.returncode == 0 else f"{done.returncode}: {done.stderr.strip()}"
+
+    assert campaign("estimate", "--model", "small", "--tag", "court").startswith("2 recordings, 0.03 hours")
+    ident = campaign("plan", "Better", "--model", "large-v3", "--option", "beam_size=8", "--tag", "court", "--start")
+    asyncio.run(step())
+    hear("one two free four")
+    hear("one two three four")
+    asyncio.run(step())
+    assert campaign("list") == f"{ident}  completed  2 proposed  Better"
+    assert campaign("diff", ident).split()[:2] == ["1", "25.0%"]
+    assert campaign("diff", ident, "1") == "0.00  three → free"
+    assert "give numbers of recordings, or a rule" in campaign("accept", ident)
+    assert campaign("keep", ident, "2") == "2 (b.wav) is kept"
+    assert campaign("accept", ident, "--change-below", "0.5").startswith("1 recordings")
+    asyncio.run(step())
+    assert campaign("roll-back", ident, "1") == "1 (a.wav) is rolled back"
+    assert "there is no campaign nowhere" in campaign("status", "nowhere")
+    with holder.ledger.read() as con:
+        rows = audit.page(con, subject=ident)
+    by_operator = [row.action for row in reversed(rows) if row.actor.startswith("cli:")]
+    assert by_operator == ["campaign.create", "campaign.start", "campaign.accept_all"]
