@@ -112,7 +112,7 @@ class PrefectRuns:
             deployment,
             parameters=parameters,
             name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
-            tags=[f"job:{job.id}"],
+            tags=[f"job:{job.id}", job.lane.value],
             idempotency_key=f"{job.id}:{job.attempt}",
             work_queue_name=job.lane.value,
         )

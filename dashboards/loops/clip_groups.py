@@ -15,21 +15,33 @@ RUNS_A_SLOT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How many flow runs may be started, with how many `jobs` if that is limited.
+    """How many flow runs may be in flight.
 
-    `slots` are those of gpu workers, `clip_runs` the runs of clips that are in flight, by lane.
+    There may be so many more `jobs`, if that is limited. `runs` and `clip_runs` (those of clips) are in flight, by lane. What waits in a later lane takes no room from an
+    earlier one: a batch of long recordings would hold all of it for hours. `slots` are those of gpu workers.
     """
 
-    runs: int
+    limit: int
     jobs: int | None
     slots: int
+    runs: Mapping[Lane, int] = field(default_factory=dict)
     clip_runs: Mapping[Lane, int] = field(default_factory=dict)
 
     @property
     def most_jobs(self) -> int:
         """How many waiting jobs to look at."""
-        most = max(0, self.runs) * MOST_CLIPS
+        most = max(0, self.left(next(iter(Lane)), self.runs)) * MOST_CLIPS
         return most if self.jobs is None else min(most, self.jobs)
+
+    @property
+    def full(self) -> set[Lane]:
+        """The lanes of which nothing may be started."""
+        return {lane for lane in Lane if self.left(lane, self.runs) <= 0}
+
+    def left(self, lane: Lane, in_flight: Mapping[Lane, int]) -> int:
+        """Return how many more runs of a lane may be in flight beside these."""
+        lanes = tuple(Lane)
+        return self.limit - sum(in_flight.get(each, 0) for each in lanes[: lanes.index(lane) + 1])
 
     @property
     def clip_runs_a_lane(self) -> int:
@@ -47,13 +59,14 @@ def gathered(jobs: Sequence[Job], room: Room, *, is_clip: Callable[[Job], bool])
     sizes = {kind: ceil(count / room.clip_runs_a_lane) for kind, count in Counter(clips.values()).items()}
     runs: list[list[Job]] = []
     latest: dict[tuple[Lane, str], list[Job]] = {}
-    of_clips = Counter(room.clip_runs)
+    in_flight, of_clips = Counter(room.runs), Counter(room.clip_runs)
     for job in jobs:
         kind = clips.get(job.id)
         if kind is not None and _fits(job, latest.get(kind, ()), sizes[kind]):
             latest[kind].append(job)
-        elif len(runs) < room.runs and (kind is None or of_clips[job.lane] < room.clip_runs_a_lane):
+        elif room.left(job.lane, in_flight) > 0 and (kind is None or of_clips[job.lane] < room.clip_runs_a_lane):
             runs.append([job])
+            in_flight[job.lane] += 1
             if kind is not None:
                 latest[kind] = runs[-1]
                 of_clips[job.lane] += 1

@@ -224,17 +224,20 @@ class Dispatcher:
         if room.most_jobs <= 0 or not ready:
             return []
         each = context.settings().web.jobs_in_flight_per_user or None
-        jobs = await db.read(queue_order.next_queued, room.most_jobs, models=ready, without=self._paused, each=each)
+        without = room.full.union(self._paused)
+        jobs = await db.read(queue_order.next_queued, room.most_jobs, models=ready, without=without, each=each)
         return gathered(jobs, room, is_clip=runs.is_clip)
 
     def _room(self, handed_out: Sequence[Job], runs: "PrefectRuns") -> Room:
         """Return the room beside the jobs that Prefect has."""
         fixed = context.settings().web.jobs_in_flight
+        lanes = {job.flow_run_id: job.lane for job in handed_out}
         of_clips = {job.flow_run_id: job.lane for job in handed_out if runs.is_clip(job)}
         return Room(
-            runs=self.limit() - len({job.flow_run_id for job in handed_out}),
+            limit=self.limit(),
             jobs=fixed - len(handed_out) if fixed else None,
             slots=context.workers().slots("gpu"),
+            runs=Counter(lanes.values()),
             clip_runs=Counter(of_clips.values()),
         )
 
@@ -250,7 +253,7 @@ class Dispatcher:
             await notify.note_all(reason, models=ready, lane=lane)
 
     def limit(self) -> int:
-        """Return how many flow runs of recordings Prefect may have at a time."""
+        """Return how many flow runs Prefect may have of one lane and those before it."""
         fixed = context.settings().web.jobs_in_flight
         return fixed or max(LEAST_IN_FLIGHT, 2 * context.workers().slots("cpu"))
 

@@ -28,6 +28,7 @@ from flows.worker.heartbeats import GPU_POOL, HeartbeatSender, WorkerStatus
 from flows.worker.model_cache import ModelCache
 from flows.worker.recycling import Recycling
 from flows.worker.requeue import fail_run, requeue_run
+from flows.worker.run_slots import RunSlots
 from flows.worker.server_clock import ServerClock
 from flows.worker.throughput import Throughput
 from flows.worker.worker_place import default_name, device_and_slots
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-QUICK, QUICK_SLOTS = "quick", 2
-"""Tag of short runs that somebody waits for: this many slots are reserved for them."""
 PRELOAD = {
     "cpu": (
         "flows/flows/transcribe_recording.py:transcribe_recording",
@@ -90,13 +89,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self.settings = Settings()
         self.device, slots = device_and_slots(work_pool_name, self.settings, device)
         self.slots = limit or slots
+        self._run_slots = RunSlots(self.slots, transcribes=work_pool_name == GPU_POOL)
         super().__init__(
             work_pool_name=work_pool_name,
             work_queues=work_queues,
             name=name or default_name(work_pool_name, self.device),
             prefetch_seconds=0,  # a run that is due later must not occupy a slot until then
             create_pool_if_not_found=create_pool_if_not_found,
-            limit=self.slots + (0 if work_pool_name == GPU_POOL else QUICK_SLOTS),
+            limit=self._run_slots.most,
             heartbeat_interval_seconds=heartbeat_interval_seconds or HEARTBEAT_S,
             base_job_template=base_job_template,
         )
@@ -129,7 +129,6 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._entrypoints: dict[UUID, tuple[float, str]] = {}
         self._running: set[UUID] = set()
         self._cancelling: set[UUID] = set()
-        self._quick: set[UUID] = set()
         self._server_clock = ServerClock(lambda: str(self.client.api_url), self._wake.set)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -260,12 +259,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             return await super().get_and_submit_flow_runs()
 
     async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
-        """Return due runs, keeping the last slots free for quick ones."""
+        """Return the due runs for which there are slots."""
         due = [entry for entry in await self._due_runs() if entry.flow_run.id not in self._own_runs()]
-        quick = [entry for entry in due if QUICK in entry.flow_run.tags]
-        self._quick = (self._quick & self._own_runs()) | {entry.flow_run.id for entry in quick}
-        room = max(0, self.slots - len(self._own_runs() - self._quick))
-        return quick + [entry for entry in due if QUICK not in entry.flow_run.tags][:room]
+        return self._run_slots.chosen(due, self._own_runs())
 
     async def _due_runs(self) -> "list[WorkerFlowRunResponse]":
         """Return what is due by the server's clock; Prefect's own method goes by ours."""

@@ -18,7 +18,7 @@ def named(jobs: list[Any], room: Room) -> list[str]:
     return [" ".join(each.id for each in run) for run in runs]
 
 
-TWO_SLOTS = Room(runs=8, jobs=None, slots=2)
+TWO_SLOTS = Room(limit=8, jobs=None, slots=2)
 
 
 def test_a_few_clips_have_a_run_each() -> None:
@@ -36,17 +36,26 @@ def test_a_run_is_no_longer_than_one_clip_may_be(length_s: float, together: int)
 
 
 def test_clips_of_other_lanes_and_models_and_longer_recordings_do_not_join() -> None:
-    one_slot = Room(runs=8, jobs=None, slots=0)  # its worker is just starting
+    one_slot = Room(limit=8, jobs=None, slots=0)  # its worker is just starting
     mixed = [job("a"), job("long", 600.0), job("b"), job("now", lane=Lane.INTERACTIVE), job("c", model="tiny")]
     runs = named([*mixed, job("d"), job("unknown", None), job("e")], one_slot)
     assert runs == ["a b", "long", "now", "c", "unknown"]  # two runs of clips in a lane are enough
 
 
 def test_clips_leave_room_for_other_lanes_and_longer_recordings() -> None:
-    busy = Room(runs=3, jobs=None, slots=1, clip_runs={Lane.BATCH: 2})
+    two = {Lane.BATCH: 2}
+    busy = Room(limit=5, jobs=None, slots=1, runs=two, clip_runs=two)
     assert named([job("a"), job("long", 600.0), job("now", lane=Lane.INTERACTIVE)], busy) == ["long", "now"]
 
 
 def test_a_limit_of_recordings_counts_recordings() -> None:
-    assert Room(runs=3, jobs=2, slots=1).most_jobs == 2
-    assert Room(runs=-1, jobs=None, slots=1).most_jobs == 0
+    assert Room(limit=3, jobs=2, slots=1).most_jobs == 2
+    assert Room(limit=3, jobs=None, slots=1, runs={Lane.INTERACTIVE: 4}).most_jobs == 0
+
+
+def test_what_is_in_flight_of_a_later_lane_takes_no_room_from_an_earlier_one() -> None:
+    long = [job(lane.value, 3600.0, lane=lane) for lane in Lane]
+    of_batch = Room(limit=4, jobs=None, slots=1, runs={Lane.BATCH: 4})
+    assert named(long, of_batch) == ["interactive"]
+    assert named(long, Room(limit=4, jobs=None, slots=1, runs={Lane.BACKFILL: 4})) == ["interactive", "batch"]
+    assert named(long, Room(limit=4, jobs=None, slots=1, runs={Lane.INTERACTIVE: 4})) == []
