@@ -17,8 +17,9 @@ RUNS_A_SLOT = 2
 class Room:
     """How many flow runs may be in flight.
 
-    There may be so many more `jobs`, if that is limited. `runs` and `clip_runs` (those of clips) are in flight, by lane. What waits in a later lane takes no room from an
-    earlier one: a batch of long recordings would hold all of it for hours. `slots` are those of gpu workers.
+    There may be so many more `jobs`, if that is limited. `runs` and `clip_runs` (those of clips) are in flight, by
+    lane. What waits in a later lane takes no room from an earlier one: a batch of long recordings would hold all of it
+    for hours. `slots` are those of gpu workers.
     """
 
     limit: int

@@ -34,7 +34,8 @@ class RunSlots:
         `due` is in the order of queues."""
         quick = [entry for entry in due if QUICK in entry.flow_run.tags]
         self._quick = (self._quick & set(own)) | {entry.flow_run.id for entry in quick}
-        found, held = [], len(set(own) - self._quick)
+        found: list[WorkerFlowRunResponse] = []
+        held = len(set(own) - self._quick)
         for entry in due:
             slots = self.slots + (self._urgent_slots if URGENT in entry.flow_run.tags else 0)
             if QUICK not in entry.flow_run.tags and held + len(found) < slots:
