@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from flows.batch.settled_files import SETTLED_AFTER_S, FileState, Settling
-from flows.batch.source_files import BatchFile
+from flows.batch.source_files import NOT_READ, BatchFile, denial_of
 from flows.platform.api_upload import known_recording, known_states, send_file
 from storage.domain.batch_outcomes import BatchOutcome, KnownState, Outcome
 from storage.domain.errors import (
@@ -28,6 +28,7 @@ from storage.domain.errors import (
     NoAudioTrack,
     RecordingEncrypted,
     RemoteError,
+    StorageUnreachable,
     TranscriberError,
 )
 from storage.domain.job_messages import text_of
@@ -245,7 +246,9 @@ class Sender:
             became = BatchOutcome.NO_RECORDING if error.code in NO_RECORDING else BatchOutcome.REFUSED
             return Outcome(name=file.name, became=became, reason=str(error))
         except TranscriberError as error:
-            return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=str(error))
+            denied = denial_of(error) if isinstance(error, StorageUnreachable) else None
+            reason = NOT_READ.format(denied=denied) if denied else str(error)
+            return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=reason)
         except OSError as error:
             reason = f"it cannot be read ({error.strerror or error}); mend that, and repeat the batch"
             return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=reason)

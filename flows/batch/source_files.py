@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from storage.files.s3_bucket import Bucket, ObjectEntry
 
 WEB = ("http://", "https://")
+NOT_LISTED = "{source} may not be listed with these credentials ({denied}); allow listing and reading there"
+NOT_READ = "it may not be read with these credentials ({denied}); allow that, and repeat the batch"
 FOLDER_KEY = "its key ends with a slash, as a folder's does; rename the object, and repeat the batch"
 MayRead = Callable[[str], str]
 """Returns the listed root that holds a source, or raises."""
@@ -72,6 +74,11 @@ class BatchFile:
         with suppress(TranscriberError, OSError):
             return self.look()
         return None
+
+
+def denial_of(error: StorageUnreachable) -> PermissionError | None:
+    """Return the service's refusal, if it did answer: other keys would help, and no later try."""
+    return error.__cause__ if isinstance(error.__cause__, PermissionError) else None
 
 
 def rejected(name: str, problem: str, *, relative: str = "") -> BatchFile:
@@ -149,6 +156,8 @@ class SourceReader:
                 yield first
             yield from below
         except StorageUnreachable as error:
+            if denied := denial_of(error):
+                raise BadRequest("SOURCE", NOT_LISTED.format(source=source, denied=denied)) from error
             raise StorageUnreachable(source, error.reason) from error
 
     def _below(self, url: str, *, recursive: bool) -> Iterator[BatchFile]:

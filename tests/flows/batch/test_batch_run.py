@@ -6,8 +6,9 @@ import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -296,6 +297,37 @@ def test_odd_keys_are_read_or_rejected_and_results_go_into_the_bucket(
     came = len(platform.came)
     assert run("s3://store/in", recursive=True)[0] == "0 of 4 accepted, 3 known already, 1 refused"
     assert len(platform.came) == came
+
+
+class Denied(BaseHTTPRequestHandler):
+    """Answers each request as a bucket does that permits nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_a_bucket_that_denies_listing_or_reading_is_said_to_deny_it(
+    platform: PlayedPlatform, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpx.put(f"{s3}/locked", timeout=PATIENCE_S).raise_for_status()
+    httpx.put(f"{s3}/locked/in/a.wav", content=b"a", timeout=PATIENCE_S).raise_for_status()
+    of_all = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::locked/*"}
+    policy = {"Version": "2012-10-17", "Statement": [of_all]}
+    httpx.put(f"{s3}/locked?policy", json=policy, timeout=PATIENCE_S).raise_for_status()
+    monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
+    summary, reasons = run("s3://locked/in")
+    assert summary == "0 of 1 accepted, 1 refused"
+    assert reasons["s3://locked/in/a.wav"].startswith("it may not be read with these credentials")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Denied) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(BadRequest, match="may not be listed with these credentials"):
+            run("s3://locked/in")
+        server.shutdown()
 
 
 def test_an_object_that_changes_while_it_is_read_is_not_sent_in_parts(
