@@ -256,11 +256,11 @@ class PrefectRuns:
 def deployment_of(job: Job, *, cluster_lanes: Collection[Lane] = ()) -> Deployment:
     """Return what transcribes the job: a recording of one short span takes one flow run.
 
-    A retry takes the long way, in which the loss of a process costs no more than a span, and so do the lanes whose
-    spans go to a cluster.
+    After the loss of a flow run it takes the long way, in which the loss of a process costs no more than a span, and so
+    do the lanes whose spans go to a cluster.
     """
     options, length_s = job.options, job.duration_s
-    is_short = length_s is not None and length_s <= CLIP_S and job.attempt == 1 and job.lane not in cluster_lanes
+    is_short = length_s is not None and length_s <= CLIP_S and not job.apart and job.lane not in cluster_lanes
     if is_short and not options.diarize and options.channels == "mix":
         return Deployment.TRANSCRIBE_CLIP
     return Deployment.TRANSCRIBE_RECORDING

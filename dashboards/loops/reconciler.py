@@ -68,10 +68,14 @@ GRACE = Grace()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Requeue the job, and why. `crashed` counts towards failing it."""
+    """Requeue the job, and why.
+
+    `crashed` counts towards failing it; with `apart` it shares no flow run any more.
+    """
 
     reason: Interruption
     crashed: bool = True
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,8 @@ def _after_the_end(
         if now - run.since < pause:
             return Wait(detail=WaitingToRetry(every_s=pause.total_seconds(), cause=cause))
         return Requeue(reason=RunPostponed(cause=cause), crashed=False)
-    return Requeue(reason=RunEnded(state=run.state, cause=cause), crashed=not run.clips)  # which clip is not known
+    of_several = bool(run.clips)  # which clip ended it is not known
+    return Requeue(reason=RunEnded(state=run.state, cause=cause), crashed=not of_several, apart=of_several)
 
 
 def unwanted(run: "PrefectRun", job: Job | None, *, now: datetime, grace: Grace = GRACE) -> str | None:
@@ -305,4 +310,5 @@ def _requeue_if_still(con: DuckDBPyConnection, job: Job, decision: Requeue) -> J
     now = _require_attempt(con, job, "queued again")
     if now.updated_at != job.updated_at:
         raise JobMoved(job.id, now.state, "queued again")
-    return job_store.requeue(con, job.id, actor=ACTOR, reason=decision.reason, crashed=decision.crashed)
+    told, crashed, apart = decision.reason, decision.crashed, decision.apart
+    return job_store.requeue(con, job.id, actor=ACTOR, reason=told, crashed=crashed, apart=apart)

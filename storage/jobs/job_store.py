@@ -16,38 +16,14 @@ from storage.domain.job_actions import JobAction
 from storage.domain.job_messages import Cancelled, CrashedTooOften, JobMessage, Requeued, encode, for_audit
 from storage.domain.records import Job, JobState, Lane, Options, SpanRow, to_json
 from storage.domain.tags import SEPARATOR, clean_tags, one_tag
-from storage.jobs import job_rows
+from storage.jobs import deletion, job_rows
 from storage.jobs.annotations.metadata import NO_METADATA, clean_metadata, to_column
-from storage.jobs.deletion import delete, purge, restore
 from storage.jobs.job_rows import found
 from storage.jobs.repeated_calls import Repeats
 from storage.ledger import audit
 
 MAX_CRASHES = 3
 """A job whose flow run has died this often is not requeued any more."""
-
-__all__ = [
-    "MAX_CRASHES",
-    "accept",
-    "cancel",
-    "counts",
-    "delete",
-    "deleted",
-    "exports_of",
-    "get",
-    "has_key",
-    "keyed",
-    "note",
-    "page",
-    "purge",
-    "put_back",
-    "requeue",
-    "restore",
-    "retry",
-    "spans_of",
-    "submitted",
-    "unfinished",
-]
 
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, metadata, attempt,
@@ -168,6 +144,7 @@ def accept(
 
 
 get = job_rows.get
+delete, purge, restore = deletion.delete, deletion.purge, deletion.restore
 
 OWNED = """
 SELECT * FROM job_rows
@@ -288,8 +265,8 @@ def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
 
 REQUEUE = """
 UPDATE jobs SET state = 'queued', attempt = attempt + 1, version = version + 1, crashes = coalesce($crashes, crashes),
-    flow_run_id = NULL, held = held AND $stays_held, detail = $detail, error = NULL, error_code = NULL,
-    finished_at = NULL, parts = 0, updated_at = $now
+    apart = apart OR $apart, flow_run_id = NULL, held = held AND $stays_held, detail = $detail, error = NULL,
+    error_code = NULL, finished_at = NULL, parts = 0, updated_at = $now
 WHERE id = $id
 """
 DROP_LIVE = "UPDATE spans SET live_s = 0 WHERE job_id = $id AND live_s > 0"
@@ -303,16 +280,26 @@ def retry(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:
     """
     job = get(con, job_id)
     JobAction.RETRY.require(job)
-    return _back_in_queue(con, job, crashes=0, detail="", actor=actor, action="job.retry")
+    put_back(con, job, crashes=0)
+    return _recorded_in_queue(con, job, detail="", actor=actor, action="job.retry")
 
 
 CRASHES = "SELECT crashes FROM jobs WHERE id = $id"
 
 
-def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: Interruption, crashed: bool = True) -> Job:
+def requeue(
+    con: DuckDBPyConnection,
+    job_id: str,
+    *,
+    actor: str,
+    reason: Interruption,
+    crashed: bool = True,
+    apart: bool = False,
+) -> Job:
     """Requeue a job whose flow run died, or fail it after three deaths.
 
-    Without `crashed` it was not a death: a resource was unavailable for a while.
+    Without `crashed` it was not a death: a resource was unavailable for a while. With `apart` it may have been this
+    job's, or that of another one in the same run.
 
     Raises:
         JobMoved: the job is finished.
@@ -323,23 +310,29 @@ def requeue(con: DuckDBPyConnection, job_id: str, *, actor: str, reason: Interru
     crashes = int(con.execute(CRASHES, {"id": job_id}).fetchall()[0][0]) + crashed
     if not crashed or crashes < MAX_CRASHES:
         detail = encode(Requeued(reason=reason))
-        return _back_in_queue(con, job, crashes=crashes, detail=detail, actor=actor, action="job.requeue")
+        put_back(con, job, crashes=crashes, detail=detail, apart=crashed or apart)
+        return _recorded_in_queue(con, job, detail=detail, actor=actor, action="job.requeue")
     failure = CrashedTooOften(times=crashes, last=reason)
     error, code = encode(failure), failure.code
     return job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
 
 
 def put_back(
-    con: DuckDBPyConnection, job: Job, *, crashes: int | None = None, stays_held: bool = False, detail: str = ""
+    con: DuckDBPyConnection,
+    job: Job,
+    *,
+    crashes: int | None = None,
+    stays_held: bool = False,
+    detail: str = "",
+    apart: bool = False,
 ) -> None:
     """Queue an unfinished or ended job as its next attempt; the caller records why."""
     con.execute(DROP_LIVE, {"id": job.id})
     values = {"id": job.id, "crashes": crashes, "stays_held": stays_held, "detail": detail, "now": utc_now()}
-    con.execute(REQUEUE, values)
+    con.execute(REQUEUE, values | {"apart": apart})
 
 
-def _back_in_queue(con: DuckDBPyConnection, job: Job, *, crashes: int, detail: str, actor: str, action: str) -> Job:
-    put_back(con, job, crashes=crashes, detail=detail)
+def _recorded_in_queue(con: DuckDBPyConnection, job: Job, *, detail: str, actor: str, action: str) -> Job:
     again = get(con, job.id)
     told = {"from": job.state, "attempt": again.attempt} | ({"reason": for_audit(detail)} if detail else {})
     audit.record(con, actor=actor, action=action, subject=job.id, detail=told)

@@ -47,6 +47,7 @@ class Job:
     tags: tuple[str, ...] = ()
     held: bool = False  # paused by somebody, until it is resumed
     metadata: dict[str, str] = field(default_factory=dict, hash=False)  # what came with the file
+    apart: bool = False  # a flow run of it was lost: no other recording shares the next ones
 
     @property
     def expected_speech_s(self) -> float | None:

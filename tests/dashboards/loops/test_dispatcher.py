@@ -154,7 +154,7 @@ async def test_a_clip_takes_one_flow_run_on_the_pool_with_the_models(
     [
         {"duration_s": None},
         {"duration_s": CLIP_S + 0.1},
-        {"attempt": 2},
+        {"apart": True},
         {"options": Options(diarize=True)},
         {"options": Options(channels="split")},
     ],
@@ -810,6 +810,20 @@ async def test_clips_of_a_run_whose_process_died_go_on_one_by_one(
     assert await Dispatcher().hand_out(runs) == 1
     alone = now(holder, clips[0])
     assert (await flow_run(runs, alone)).parameters == {"job_id": alone.id, "attempt": 2, "slots": 1}
+
+
+async def test_a_clip_that_is_resumed_or_waited_for_storage_takes_the_short_way_again(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    first, second, third, _ = await clips_handed_out(holder, runs, queue)
+    holder.ledger.run(queue_control.hold, third.id, actor="system:test")
+    holder.ledger.run(queue_control.release, third.id, actor="system:test")
+    await put(runs, UUID(first.flow_run_id), Failed(name="StorageUnreachable", message="no answer"))
+    await Reconciler(replace(NO_GRACE, first_wait=timedelta(0))).look(runs)
+    assert await Dispatcher().hand_out(runs) == 2
+    (run,) = {now(holder, job).flow_run_id for job in (first, second)}
+    clips = (await runs._client.read_flow_run(UUID(run))).parameters["clips"]
+    assert clips == [{"job_id": job.id, "attempt": 2} for job in (first, second)]
 
 
 async def test_what_somebody_does_to_a_run_of_clips_in_prefect_happens_to_each(
