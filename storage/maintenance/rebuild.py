@@ -33,10 +33,10 @@ ACTOR = "system:rebuild"
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
     speech_s, done_s, detail, error, error_code, model, fingerprint, language, given_up, created_at, updated_at,
-    started_at, finished_at, deleted_at, media_start_s, tags, held, metadata)
+    started_at, finished_at, deleted_at, media_start_s, tags, held, metadata, apart)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $options, $attempt, $version, $duration_s,
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
-    $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held, $metadata)
+    $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held, $metadata, $apart)
 """
 VERSIONS = "SELECT id, version, manifest_state IS NOT NULL FROM jobs"
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
