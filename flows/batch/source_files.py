@@ -77,7 +77,10 @@ class BatchFile:
 
 
 def denial_of(error: StorageUnreachable) -> PermissionError | None:
-    """Return the service's refusal, if it did answer: other keys would help, and no later try."""
+    """Return the refusal of a service that did answer.
+
+    Other credentials would help, and no later try.
+    """
     return error.__cause__ if isinstance(error.__cause__, PermissionError) else None
 
 
