@@ -57,16 +57,20 @@ def check(con: DuckDBPyConnection, key_id: str | None) -> None:
 
 
 ADD = """
+UPDATE api_key_usage SET requests = requests + $requests, recordings = recordings + $recordings,
+    heard_s = heard_s + $heard_s
+WHERE key_id = $key_id AND month = $month
+"""
+BEGIN_MONTH = """
 INSERT INTO api_key_usage (key_id, month, requests, recordings, heard_s)
 VALUES ($key_id, $month, $requests, $recordings, $heard_s)
-ON CONFLICT (key_id, month) DO UPDATE SET requests = api_key_usage.requests + excluded.requests,
-    recordings = api_key_usage.recordings + excluded.recordings, heard_s = api_key_usage.heard_s + excluded.heard_s
 """
 
 
 def _add(con: DuckDBPyConnection, key_id: str, *, requests: int = 0, recordings: int = 0, heard_s: float = 0.0) -> None:
     values = {"key_id": key_id, "month": _month(), "requests": requests, "recordings": recordings, "heard_s": heard_s}
-    con.execute(ADD, values)
+    if con.execute(ADD, values).fetchall() == [(0,)]:
+        con.execute(BEGIN_MONTH, values)
 
 
 def add_requests(con: DuckDBPyConnection, counts: Mapping[str, int]) -> None:
