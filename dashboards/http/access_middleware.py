@@ -149,9 +149,9 @@ class Authentication:
 
 
 async def _key_of(secret: str) -> tuple[ApiKey, User] | None:
-    """Return a valid key and its user, from memory until anything is committed."""
+    """Return a valid key and its user, from memory until accounts or keys change."""
     holder, now = context.current(), utc_now()
-    stamp = holder.ledger.changes  # before anything is read
+    stamp = holder.ledger.account_changes  # before anything is read
     if known := holder.known_keys.find(secret, stamp, now):
         return known
     found = await db.in_ledger(api_keys.lookup, holder.ledger, secret)

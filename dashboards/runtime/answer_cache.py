@@ -1,4 +1,4 @@
-"""Answers of the API and valid keys, kept until anything is committed to the ledger.
+"""Answers of the API, kept until anything is committed to the ledger, and valid keys.
 
 An answer that is found was read after the last commit: whatever changes a job, and whether it tells anybody, is a
 commit. See `docs/decisions/0013-answers-are-kept-until-a-commit.md`.
@@ -99,14 +99,16 @@ class RepeatedResponses:
 class KnownKeys:
     """Valid API keys by the hash of their secret; used on the event loop.
 
-    One is asked for again after half a minute, so that its last use is recorded.
+    They are kept until a commit whose statements name the tables of accounts or keys (`Ledger.account_changes`): jobs
+    commit all the time, and finding a key took as long as the answer to a small read. One is asked for again after half
+    a minute, so that its last use is recorded.
     """
 
     def __init__(self) -> None:
         self._kept: TTLCache[bytes, tuple[int, datetime, ApiKey, User]] = TTLCache(MOST_KEYS, KEY_KEPT_S)
 
     def find(self, secret: str, stamp: int, now: datetime) -> tuple[ApiKey, User] | None:
-        """Return a key and its user, unless something was committed since or it ended."""
+        """Return a key and its user, unless either changed or the key ended."""
         found = self._kept.get(_digest_of(secret))
         if found is None or found[0] != stamp or is_changing(stamp) or now >= found[1]:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import api_key_usage, quotas
+from storage.accounts import quotas
 from storage.domain import names
 from storage.domain.clock import new_id
 from storage.domain.errors import NotFound, NotStored
@@ -65,8 +65,7 @@ def take_in(
         with ledger.read() as con:
             asked = (sha256, asked_sha256)
             if not idempotency_key or not job_store.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
-                owner = quotas.check(con, owner_id, more_bytes=size_bytes)
-                api_key_usage.check(con, api_key_id)
+                owner = quotas.check(con, owner_id, more_bytes=size_bytes, api_key_id=api_key_id)
         if not files.exists(media):
             files.put(media, path, move=move)
         elif move:

@@ -94,8 +94,7 @@ def accept(
     asked = (media_sha256, asked_sha256)
     if idempotency_key and (job := keyed(con, owner_id, idempotency_key, *asked, repeats=repeats)):
         return job
-    quotas.check(con, owner_id, more_bytes=media_bytes)
-    api_key_usage.check(con, api_key_id)
+    quotas.check(con, owner_id, more_bytes=media_bytes, api_key_id=api_key_id)
     now = utc_now()
     job = Job(
         id=job_id or new_id(),

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from duckdb import DuckDBPyConnection
 
 from storage.accounts import users
+from storage.accounts.quotas import AllowedOwner
 from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.names import job_manifest_name
 from storage.domain.records import Job, Note, Role, StoredSummary, User, Version, to_json
@@ -107,18 +108,21 @@ def keep_if_possible(ledger: "Ledger", files: "Files", job_id: str) -> None:
         keep(ledger, files, job_id)
 
 
-def describe_new(ledger: "Ledger", files: "Files", job: Job, owner: User | None = None) -> None:
+def describe_new(ledger: "Ledger", files: "Files", job: Job, owner: AllowedOwner | None = None) -> None:
     """Write the manifest of a job that was just accepted, which has nothing else yet.
 
     The ledger hears of it together with others, at the next `catch_up`: a commit for each would take as long as
     accepting the job. If the process dies before, the manifest is written again.
     """
     with _left_to_catch_up(job.id):
-        if owner is None:
-            with ledger.read() as con:
-                owner = users.get(con, job.owner_id)
-        manifest = Manifest(job=job, owner_name=owner.name, owner_role=owner.role, transcript=None, exports={})
+        found = owner or _owner_of(ledger, job)
+        manifest = Manifest(job=job, owner_name=found.name, owner_role=found.role, transcript=None, exports={})
         _write_and_note(ledger, files, manifest)
+
+
+def _owner_of(ledger: "Ledger", job: Job) -> User:
+    with ledger.read() as con:
+        return users.get(con, job.owner_id)
 
 
 def describe_ended(ledger: "Ledger", files: "Files", job_id: str) -> None:
