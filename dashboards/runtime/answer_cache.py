@@ -4,6 +4,7 @@ An answer that is found was read after the last commit: whatever changes a job, 
 commit. See `docs/decisions/0013-answers-are-kept-until-a-commit.md`.
 """
 
+import asyncio
 import gzip
 import hashlib
 import threading
@@ -105,6 +106,7 @@ class KnownKeys:
     """
 
     def __init__(self) -> None:
+        self.underway = Underway()
         self._kept: TTLCache[bytes, tuple[int, datetime, ApiKey, User]] = TTLCache(MOST_KEYS, KEY_KEPT_S)
 
     def find(self, secret: str, stamp: int, now: datetime) -> tuple[ApiKey, User] | None:
@@ -118,6 +120,41 @@ class KnownKeys:
         """Keep a key that was valid when the ledger's count was `stamp`."""
         if not is_changing(stamp):
             self._kept[_digest_of(secret)] = (stamp, end_of(key), key, user)
+
+
+class Underway:
+    """What is being found out, by a key; used on the event loop.
+
+    Whoever asks for the same meanwhile waits, and looks into the memory again: after a commit, a hundred programs that
+    poll would otherwise all read the ledger at once.
+    """
+
+    def __init__(self) -> None:
+        self._over: dict[Hashable, asyncio.Event] = {}
+
+    async def waited(self, key: Hashable) -> bool:
+        """Wait for whoever is finding it out, and return whether anybody was."""
+        if (over := self._over.get(key)) is None:
+            return False
+        await over.wait()
+        return True
+
+    def begin(self, key: Hashable) -> Callable[[], None]:
+        """Let others wait until the returned function is called."""
+        over = asyncio.Event()
+        if self._over.setdefault(key, over) is not over:
+            return _nothing  # two waited for the same, which is gone by now
+
+        def done() -> None:
+            if not over.is_set():
+                over.set()
+                del self._over[key]
+
+        return done
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def end_of(key: ApiKey) -> datetime:
