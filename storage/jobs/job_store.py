@@ -36,6 +36,7 @@ __all__ = [
     "exports_of",
     "get",
     "has_key",
+    "is_unrecorded",
     "keyed",
     "note",
     "page",
@@ -197,6 +198,17 @@ def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobStat
     rows = con.execute(COUNTS, {"owner_id": owner_id}).fetchall()
     there = {JobState(state): int(number) for state, number in rows}
     return {state: there.get(state, 0) for state in JobState}
+
+
+IS_UNRECORDED = """
+SELECT count(*) FROM jobs WHERE id = $id AND attempt = $attempt AND model IS NULL
+    AND state NOT IN ('completed', 'failed', 'cancelled')
+"""
+
+
+def is_unrecorded(con: DuckDBPyConnection, job_id: str, *, attempt: int) -> bool:
+    """Return whether this attempt goes on and its submission is not recorded."""
+    return bool(con.execute(IS_UNRECORDED, {"id": job_id, "attempt": attempt}).fetchall()[0][0])
 
 
 FORGET_HEARD = """
