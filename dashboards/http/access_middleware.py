@@ -149,14 +149,21 @@ class Authentication:
 
 
 async def _key_of(secret: str) -> tuple[ApiKey, User] | None:
-    """Return a valid key and its user, from memory until anything is committed."""
+    """Return a valid key and its user, from memory until accounts or keys change."""
     holder, now = context.current(), utc_now()
-    stamp = holder.ledger.changes  # before anything is read
-    if known := holder.known_keys.find(secret, stamp, now):
+    known_keys, ledger = holder.known_keys, holder.ledger
+    known = known_keys.find(secret, ledger.account_changes, now)
+    if known is None and await known_keys.underway.waited(secret):
+        known = known_keys.find(secret, ledger.account_changes, now)
+    if known:
         return known
-    found = await db.in_ledger(api_keys.lookup, holder.ledger, secret)
-    if found:
-        holder.known_keys.keep(secret, stamp, *found)
+    done, stamp = known_keys.underway.begin(secret), ledger.account_changes  # before anything is read
+    try:
+        found = await db.in_ledger(api_keys.lookup, ledger, secret)
+        if found:
+            known_keys.keep(secret, stamp, *found)
+    finally:
+        done()
     return found
 
 

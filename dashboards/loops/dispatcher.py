@@ -44,8 +44,8 @@ logger = logging.getLogger(__name__)
 ACTOR = "system:dispatcher"
 AUTO = "auto"
 LOOK_EVERY_S = 5.0
-LONGEST_REST_S = 0.2
-"""A look at a long backlog is followed by a pause of its own length: each job that comes or ends asks for one."""
+REST, LONGEST_REST_S = 4, 0.2
+"""A look is followed by a pause of so many times its own length: each job that comes or ends asks for one."""
 LOOK_AHEAD = 50
 FAILED_AT_ONCE = 1000
 PAUSES_KNOWN_FOR_S = 5.0
@@ -155,7 +155,7 @@ class Dispatcher:
                 await self.hand_out(runs)
                 context.current().prefect_has_answered = True
                 pause_s = FIRST_PAUSE_S
-                await asyncio.sleep(min(LONGEST_REST_S, time.monotonic() - began))
+                await asyncio.sleep(min(LONGEST_REST_S, REST * (time.monotonic() - began)))
                 await self._sleep(self._look_every_s)
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
@@ -278,12 +278,12 @@ class Dispatcher:
         Raises:
             NotReady: no worker has reported its model yet; the run asks again.
         """
-        if not report.flow_run_id or not _is_unrecorded(await db.read(job_store.get, report.job_id), report):
+        if not report.flow_run_id or not await db.read(job_store.is_unrecorded, report.job_id, attempt=report.attempt):
             return  # without waiting for a submission that is under way
         async with self._one_at_a_time:
-            job = await db.read(job_store.get, report.job_id)
-            if not _is_unrecorded(job, report):
+            if not await db.read(job_store.is_unrecorded, report.job_id, attempt=report.attempt):
                 return
+            job = await db.read(job_store.get, report.job_id)
             choice = self.models.choose(job.options.model)
             if not isinstance(choice, Ready):
                 raise NotReady(f"the model of job {job.id}")
@@ -310,10 +310,6 @@ class Dispatcher:
         except StaleAttempt:
             return
         notify.announce(failed)
-
-
-def _is_unrecorded(job: Job, report: Started) -> bool:
-    return not job.state.finished and job.attempt == report.attempt and not job.model
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

@@ -1,9 +1,10 @@
-"""Answers of the API and valid keys, kept until anything is committed to the ledger.
+"""Answers of the API, kept until anything is committed to the ledger, and valid keys.
 
 An answer that is found was read after the last commit: whatever changes a job, and whether it tells anybody, is a
 commit. See `docs/decisions/0013-answers-are-kept-until-a-commit.md`.
 """
 
+import asyncio
 import gzip
 import hashlib
 import threading
@@ -99,14 +100,17 @@ class RepeatedResponses:
 class KnownKeys:
     """Valid API keys by the hash of their secret; used on the event loop.
 
-    One is asked for again after half a minute, so that its last use is recorded.
+    They are kept until a commit whose statements name the tables of accounts or keys (`Ledger.account_changes`): jobs
+    commit all the time, and finding a key took as long as the answer to a small read. One is asked for again after half
+    a minute, so that its last use is recorded.
     """
 
     def __init__(self) -> None:
+        self.underway = Underway()
         self._kept: TTLCache[bytes, tuple[int, datetime, ApiKey, User]] = TTLCache(MOST_KEYS, KEY_KEPT_S)
 
     def find(self, secret: str, stamp: int, now: datetime) -> tuple[ApiKey, User] | None:
-        """Return a key and its user, unless something was committed since or it ended."""
+        """Return a key and its user, unless either changed or the key ended."""
         found = self._kept.get(_digest_of(secret))
         if found is None or found[0] != stamp or is_changing(stamp) or now >= found[1]:
             return None
@@ -116,6 +120,41 @@ class KnownKeys:
         """Keep a key that was valid when the ledger's count was `stamp`."""
         if not is_changing(stamp):
             self._kept[_digest_of(secret)] = (stamp, end_of(key), key, user)
+
+
+class Underway:
+    """What is being found out, by a key; used on the event loop.
+
+    Whoever asks for the same meanwhile waits, and looks into the memory again: after a commit, a hundred programs that
+    poll would otherwise all read the ledger at once.
+    """
+
+    def __init__(self) -> None:
+        self._over: dict[Hashable, asyncio.Event] = {}
+
+    async def waited(self, key: Hashable) -> bool:
+        """Wait for whoever is finding it out, and return whether anybody was."""
+        if (over := self._over.get(key)) is None:
+            return False
+        await over.wait()
+        return True
+
+    def begin(self, key: Hashable) -> Callable[[], None]:
+        """Let others wait until the returned function is called."""
+        over = asyncio.Event()
+        if self._over.setdefault(key, over) is not over:
+            return _nothing  # two waited for the same, which is gone by now
+
+        def done() -> None:
+            if not over.is_set():
+                over.set()
+                del self._over[key]
+
+        return done
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def end_of(key: ApiKey) -> datetime:

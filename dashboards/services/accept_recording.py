@@ -10,12 +10,12 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db, notify
 from dashboards.services import job_access
-from storage.accounts import api_key_usage, quotas
+from storage.accounts import quotas
 from storage.domain.clock import utc_now
 from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotAllowed, SpaceUsedUp
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Job, Lane, Options, User
-from storage.jobs import intake, job_store, repeated_calls
+from storage.jobs import intake, repeated_calls
 from storage.jobs.repeated_calls import Repeats
 from storage.media import probe
 from storage.remote import tracing
@@ -74,11 +74,10 @@ def _check_quota(  # noqa: PLR0917 - as `db.read` passes them
     repeats: Repeats | None,
     api_key_id: str | None,
 ) -> None:
-    if key is not None and job_store.has_key(con, owner_id, key, repeats):
+    if key is not None and repeated_calls.has_key(con, owner_id, key, repeats):
         return
     try:
-        quotas.check(con, owner_id, more_bytes=more_bytes)
-        api_key_usage.check(con, api_key_id)
+        quotas.check(con, owner_id, more_bytes=more_bytes, api_key_id=api_key_id)
     except (SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp):
         if key is not None or repeats is None or not repeated_calls.may_have_job(con, owner_id, repeats):
             raise
@@ -103,15 +102,23 @@ async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes:
 
     A known job and the quota are looked up first, since probing a file takes longer.
     """
-    if new.key and (job := await db.read(_known, new, new.key, sha256)):
+    if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
         return job
-    await db.read(_check_quota, new.owner_id, size_bytes, new.key, new.repeats, new.api_key_id)
     new = replace(new, duration_s=await check(path, new.name, new.options))
     return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
 
 
-def _known(con: DuckDBPyConnection, new: NewRecording, key: str, sha256: str) -> Job | None:
-    return job_store.keyed(con, new.owner_id, key, sha256, new.asked_sha256, repeats=new.repeats)
+def _known_or_allowed(con: DuckDBPyConnection, new: NewRecording, sha256: str, size_bytes: int) -> Job | None:
+    """Return the job that there is for a recording; None if the quotas allow one.
+
+    Raises:
+        KeyReused, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: there may be none.
+    """
+    asked = (sha256, new.asked_sha256)
+    if new.key and (job := repeated_calls.keyed(con, new.owner_id, new.key, *asked, repeats=new.repeats)):
+        return job
+    quotas.check(con, new.owner_id, more_bytes=size_bytes, api_key_id=new.api_key_id)
+    return None
 
 
 async def accept_checked(new: NewRecording, path: Path, *, sha256: str, size_bytes: int) -> Job:

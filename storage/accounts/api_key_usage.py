@@ -31,7 +31,6 @@ def months_of(con: DuckDBPyConnection, key_id: str, *, limit: int = 12) -> list[
     return [KeyMonth(month=row[0], requests=row[1], recordings=row[2], heard_s=row[3]) for row in rows]
 
 
-QUOTA = "SELECT quota_hours FROM api_keys WHERE id = $key_id"
 USED = """
 SELECT coalesce((SELECT heard_s FROM api_key_usage WHERE key_id = $key_id AND month = $month), 0)
     + coalesce((SELECT sum(jobs.duration_s) FROM jobs_by_key JOIN jobs ON jobs.id = jobs_by_key.job_id
@@ -40,33 +39,34 @@ SELECT coalesce((SELECT heard_s FROM api_key_usage WHERE key_id = $key_id AND mo
 """
 
 
-def check(con: DuckDBPyConnection, key_id: str | None) -> None:
-    """Check that the key's quota allows one more recording; no key has none.
+def check(con: DuckDBPyConnection, key_id: str, *, most_hours: float) -> None:
+    """Check that a key with this quota may bring one more recording.
 
     As with a user's quota, the last recording may exceed it, and those in progress count.
 
     Raises:
         KeyHoursUsedUp: this month's hours are used up.
     """
-    row = con.execute(QUOTA, {"key_id": key_id}).fetchone() if key_id else None
-    if row is None or row[0] is None:
-        return
     hours = con.execute(USED, {"key_id": key_id, "month": _month()}).fetchall()[0][0] / 3600
-    if hours >= row[0]:
-        raise KeyHoursUsedUp(hours, row[0])
+    if hours >= most_hours:
+        raise KeyHoursUsedUp(hours, most_hours)
 
 
 ADD = """
+UPDATE api_key_usage SET requests = requests + $requests, recordings = recordings + $recordings,
+    heard_s = heard_s + $heard_s
+WHERE key_id = $key_id AND month = $month
+"""
+BEGIN_MONTH = """
 INSERT INTO api_key_usage (key_id, month, requests, recordings, heard_s)
 VALUES ($key_id, $month, $requests, $recordings, $heard_s)
-ON CONFLICT (key_id, month) DO UPDATE SET requests = api_key_usage.requests + excluded.requests,
-    recordings = api_key_usage.recordings + excluded.recordings, heard_s = api_key_usage.heard_s + excluded.heard_s
 """
 
 
 def _add(con: DuckDBPyConnection, key_id: str, *, requests: int = 0, recordings: int = 0, heard_s: float = 0.0) -> None:
     values = {"key_id": key_id, "month": _month(), "requests": requests, "recordings": recordings, "heard_s": heard_s}
-    con.execute(ADD, values)
+    if con.execute(ADD, values).fetchall() == [(0,)]:
+        con.execute(BEGIN_MONTH, values)
 
 
 def add_requests(con: DuckDBPyConnection, counts: Mapping[str, int]) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import api_key_usage, quotas
+from storage.accounts import quotas
 from storage.domain import names
+from storage.domain.clock import new_id
 from storage.domain.errors import NotFound, NotStored
 from storage.domain.records import Job, Lane, Options
 from storage.files.file_store import Files
 from storage.files.keyed_locks import KeyedLocks
-from storage.jobs import deletion, job_store, kept_parts, manifests, progress
+from storage.jobs import deletion, job_store, kept_parts, manifests, progress, repeated_calls
 from storage.jobs.annotations.metadata import NO_METADATA
+from storage.jobs.job_rows import JobUpdate
 from storage.jobs.kept_parts import KeptPart
 from storage.jobs.repeated_calls import Repeats
 from storage.ledger.database import Ledger
@@ -57,13 +59,13 @@ def take_in(
         KeyReused: the idempotency key was used for other bytes or options; nothing was stored.
         SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: a quota does not allow it; nothing was stored.
     """
-    media, size_bytes = names.media_name(sha256), path.stat().st_size
+    media, size_bytes, job_id = names.media_name(sha256), path.stat().st_size, job_id or new_id()
     with _lock_of_key(owner_id, idempotency_key), _media_locks.of(sha256):
+        owner = None
         with ledger.read() as con:
             asked = (sha256, asked_sha256)
-            if not idempotency_key or not job_store.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
-                quotas.check(con, owner_id, more_bytes=size_bytes)
-                api_key_usage.check(con, api_key_id)
+            if not idempotency_key or not repeated_calls.keyed(con, owner_id, idempotency_key, *asked, repeats=repeats):
+                owner = quotas.check(con, owner_id, more_bytes=size_bytes, api_key_id=api_key_id)
         if not files.exists(media):
             files.put(media, path, move=move)
         elif move:
@@ -86,12 +88,20 @@ def take_in(
             metadata=metadata,
             job_id=job_id,
         )
-    manifests.keep_if_possible(ledger, files, job.id)
+    if job.id == job_id:
+        manifests.describe_new(ledger, files, job, owner)
     return job
 
 
 def take_stored(
-    ledger: Ledger, files: Files, *, sha256: str, size_bytes: int, in_hand: bool = False, **told: Any
+    ledger: Ledger,
+    files: Files,
+    *,
+    sha256: str,
+    size_bytes: int,
+    job_id: str | None = None,
+    in_hand: bool = False,
+    **told: Any,
 ) -> Job:
     """Queue a recording whose bytes are stored; a lock keeps them from `throw_out` meanwhile.
 
@@ -99,21 +109,22 @@ def take_stored(
         NotStored: they are not there.
         KeyReused, SpaceUsedUp, HoursUsedUp, KeyHoursUsedUp: see `take_in`.
     """
-    media = names.media_name(sha256)
+    media, job_id = names.media_name(sha256), job_id or new_id()
     with _media_locks.of(sha256):
         if not files.exists(media):
             raise NotStored(media)
         accept: Callable[..., Job] = accept_in_hand if in_hand else job_store.accept
-        job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, **told)
-    manifests.keep_if_possible(ledger, files, job.id)
+        job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, job_id=job_id, **told)
+    if job.id == job_id:
+        manifests.describe_new(ledger, files, job)
     return job
 
 
 def accept_in_hand(con: DuckDBPyConnection, *, actor: str, **asked: Any) -> Job:
     """Accept and start a job that the caller works on, in one transaction."""
-    job = job_store.accept(con, actor=actor, **asked)
-    progress.started(con, job, flow_run_id=None, actor=actor)
-    return job_store.get(con, job.id)
+    change = JobUpdate(con, job_store.accept(con, actor=actor, **asked), actor=actor)
+    progress.started(change, flow_run_id=None)
+    return change.store()
 
 
 def delete(ledger: Ledger, files: Files, job_id: str, *, actor: str) -> Job:

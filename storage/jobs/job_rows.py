@@ -1,6 +1,9 @@
 """Convert job rows to records, and move jobs to a final state."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,11 +22,26 @@ GET = "SELECT * FROM job_rows WHERE id = $id"
 HAS_TAG = """
   AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ',') OR contains(',' || tags, ',' || $tag || '/'))
 """
-FINISH = """
-UPDATE jobs SET state = $state, detail = $detail, error = $error, error_code = $error_code, version = version + 1,
-    updated_at = $now, finished_at = $now, parts = 0
-WHERE id = $id
-"""
+CHANGED = (
+    "state",
+    "duration_s",
+    "speech_s",
+    "done_s",
+    "read_s",
+    "parts",
+    "detail",
+    "error",
+    "error_code",
+    "model",
+    "fingerprint",
+    "language",
+    "given_up",
+    "flow_run_id",
+    "media_start_s",
+    "started_at",
+    "finished_at",
+)
+"""The fields of a job that work on it changes; columns have their names."""
 
 
 def found(con: DuckDBPyConnection) -> list[Job]:
@@ -59,6 +77,62 @@ def get(con: DuckDBPyConnection, job_id: str) -> Job:
     raise NotFound("job", job_id)
 
 
+class JobUpdate:
+    """What one transaction changes of a job.
+
+    The job's row is written once, with the columns that differ, and all audit rows together. Whoever works on the job
+    reads it here, as it will be: nobody else writes meanwhile.
+    """
+
+    def __init__(self, con: DuckDBPyConnection, job: Job, *, actor: str) -> None:
+        self.con, self.before, self.job, self.actor = con, job, job, actor
+        self._more: dict[str, Any] = {}
+        self._told: list[audit.Entry] = []
+
+    def set(self, **fields: Any) -> None:
+        """Change fields of the job."""
+        self.job = replace(self.job, **fields)
+
+    def set_columns(self, **columns: Any) -> None:
+        """Change columns that a job's record does not have."""
+        self._more |= columns
+
+    def tell(self, action: str, detail: Mapping[str, Any]) -> None:
+        """Add an audit row."""
+        self._told.append(audit.Entry(actor=self.actor, action=action, subject=self.job.id, detail=detail))
+
+    def store(self) -> Job:
+        """Write the change, if there is one, and return the job."""
+        values = {name: getattr(self.job, name) for name in CHANGED}
+        values = {name: value for name, value in values.items() if value != getattr(self.before, name)} | self._more
+        if values:
+            self.set(version=self.before.version + 1, updated_at=utc_now())
+            _update(self.con, self.job, values)
+        audit.record_all(self.con, self._told)
+        self.before, self._more, self._told = self.job, {}, []
+        return self.job
+
+
+@contextmanager
+def changing(con: DuckDBPyConnection, job: Job, *, actor: str) -> Iterator[JobUpdate]:
+    """Provide a change of the job, and store it at the end of the block."""
+    change = JobUpdate(con, job, actor=actor)
+    yield change
+    change.store()
+
+
+def _update(con: DuckDBPyConnection, job: Job, values: dict[str, Any]) -> None:
+    """Write columns of the job's row.
+
+    A statement with all of them would log all of them.
+    """
+    columns = values | {"version": job.version, "updated_at": job.updated_at}
+    if "given_up" in columns:
+        columns["given_up"] = json.dumps(columns["given_up"])
+    assigned = ", ".join(f"{name} = ${name}" for name in columns)
+    con.execute(f"UPDATE jobs SET {assigned} WHERE id = $id", columns | {"id": job.id})  # noqa: S608 - our columns
+
+
 def finish(
     con: DuckDBPyConnection,
     job: Job,
@@ -70,22 +144,31 @@ def finish(
     error: str | None = None,
     error_code: str | None = None,
 ) -> Job:
-    """Move the job to a final state, with audit row, mail, webhooks and an event."""
-    values = {
-        "id": job.id,
-        "state": state,
-        "detail": detail,
-        "error": error,
-        "error_code": error_code,
-        "now": utc_now(),
-    }
-    con.execute(FINISH, values)
-    told: dict[str, Any] = {"from": job.state, "attempt": job.attempt}
+    """Move the job to a final state; see `end`."""
+    change = JobUpdate(con, job, actor=actor)
+    return end(change, state, action=action, detail=detail, error=error, error_code=error_code)
+
+
+def end(
+    change: JobUpdate,
+    state: JobState,
+    *,
+    action: str,
+    detail: str = "",
+    error: str | None = None,
+    error_code: str | None = None,
+) -> Job:
+    """Move the job to a final state, and store the change.
+
+    Audit row, mail, webhooks and an event are part of it.
+    """
+    told: dict[str, Any] = {"from": change.job.state, "attempt": change.job.attempt}
     if error:
         told |= {"error": for_audit(error), "code": error_code}
-    audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
-    ended = get(con, job.id)
-    mail_queue.want(con, ended)
-    webhook_deliveries.want(con, ended)
-    prefect_outbox.want(con, ended)
+    change.set(state=state, detail=detail, error=error, error_code=error_code, finished_at=utc_now(), parts=0)
+    change.tell(action, told)
+    ended = change.store()
+    mail_queue.want(change.con, ended)
+    webhook_deliveries.want(change.con, ended)
+    prefect_outbox.want(change.con, ended)
     return ended

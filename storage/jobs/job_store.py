@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import api_key_usage, quotas, vocabulary
 from storage.domain.clock import new_id, utc_now
-from storage.domain.errors import JobMoved, KeyReused, StaleAttempt
+from storage.domain.errors import JobMoved, StaleAttempt
 from storage.domain.interruptions import Interruption
 from storage.domain.job_actions import JobAction
 from storage.domain.job_messages import Cancelled, CrashedTooOften, JobMessage, Requeued, encode, for_audit
@@ -19,7 +19,7 @@ from storage.domain.tags import SEPARATOR, clean_tags, one_tag
 from storage.jobs import deletion, job_rows
 from storage.jobs.annotations.metadata import NO_METADATA, clean_metadata, to_column
 from storage.jobs.job_rows import found
-from storage.jobs.repeated_calls import Repeats
+from storage.jobs.repeated_calls import Repeats, keep_key, keyed
 from storage.ledger import audit
 
 MAX_CRASHES = 3
@@ -27,55 +27,10 @@ MAX_CRASHES = 3
 
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, metadata, attempt,
-    version, duration_s, created_at, updated_at)
+    version, duration_s, created_at, updated_at, manifest_state)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, $tags, $metadata, 1, 1,
-    $duration_s, $now, $now)
+    $duration_s, $now, $now, 'new')
 """
-KEYED = """
-SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
-WHERE jobs.deleted_at IS NULL AND job_keys.owner_id = $owner_id AND job_keys.key = $key
-"""
-KEEP_KEY = """
-INSERT INTO job_keys (owner_id, key, job_id, asked_sha256, created_at)
-VALUES ($owner_id, $key, $job_id, $asked_sha256, $now)
-ON CONFLICT (owner_id, key) DO UPDATE
-SET job_id = excluded.job_id, asked_sha256 = excluded.asked_sha256, created_at = excluded.created_at
-"""
-
-
-def has_key(con: DuckDBPyConnection, owner_id: str, key: str, repeats: Repeats | None = None) -> bool:
-    """Return whether the owner has a job with this idempotency key; see `keyed` for `repeats`."""
-    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
-    return row is not None and (repeats is None or repeats.find(get(con, row[0])))
-
-
-def keyed(
-    con: DuckDBPyConnection,
-    owner_id: str,
-    key: str,
-    media_sha256: str,
-    asked_sha256: str | None = None,
-    *,
-    repeats: Repeats | None = None,
-) -> Job | None:
-    """Return the owner's job with this idempotency key and these bytes, or None.
-
-    With `repeats`, a job that ended long ago is not meant any more.
-
-    Raises:
-        KeyReused: the key was used for other bytes, or (if both requests tell what they ask) with other options.
-    """
-    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
-    if row is None:
-        return None
-    job = get(con, row[0])
-    if repeats is not None and not repeats.find(job):
-        return None
-    if job.media_sha256 != media_sha256:
-        raise KeyReused("idempotency_key", "it was used for another recording; take a new one")
-    if None not in {asked_sha256, row[1]} and asked_sha256 != row[1]:
-        raise KeyReused("idempotency_key", "it was used with other options; take a new one")
-    return job
 
 
 def accept(
@@ -115,32 +70,51 @@ def accept(
     asked = (media_sha256, asked_sha256)
     if idempotency_key and (job := keyed(con, owner_id, idempotency_key, *asked, repeats=repeats)):
         return job
-    quotas.check(con, owner_id, more_bytes=media_bytes)
-    api_key_usage.check(con, api_key_id)
-    job_id, now = job_id or new_id(), utc_now()
-    options = vocabulary.joined_to(options, vocabulary.words_of(con, owner_id))
-    values = {
-        "id": job_id,
-        "owner_id": owner_id,
-        "name": name,
-        "media_sha256": media_sha256,
-        "media_bytes": media_bytes,
-        "lane": lane,
-        "options": to_json(options).decode(),
-        "duration_s": duration_s,
-        "tags": SEPARATOR.join(tags := clean_tags(tags)),
-        "metadata": to_column(clean_metadata(metadata)),
-        "now": now,
-    }
-    con.execute(INSERT, values)
+    quotas.check(con, owner_id, more_bytes=media_bytes, api_key_id=api_key_id)
+    now = utc_now()
+    job = Job(
+        id=job_id or new_id(),
+        owner_id=owner_id,
+        name=name,
+        media_sha256=media_sha256,
+        media_bytes=media_bytes,
+        state=JobState.QUEUED,
+        lane=lane,
+        options=vocabulary.joined_to(options, vocabulary.words_of(con, owner_id)),
+        attempt=1,
+        version=1,
+        duration_s=duration_s,
+        speech_s=None,
+        done_s=0.0,
+        detail="",
+        error=None,
+        model=None,
+        fingerprint=None,
+        language=None,
+        given_up=(),
+        flow_run_id=None,
+        created_at=now,
+        updated_at=now,
+        started_at=None,
+        finished_at=None,
+        tags=clean_tags(tags),
+        metadata=clean_metadata(metadata),
+    )
+    _insert(con, job)
     if idempotency_key:
-        kept = {"owner_id": owner_id, "key": idempotency_key, "job_id": job_id, "asked_sha256": asked_sha256}
-        con.execute(KEEP_KEY, kept | {"now": now})
-    api_key_usage.add_job(con, api_key_id, job_id)
+        keep_key(con, job, idempotency_key, asked_sha256)
+    api_key_usage.add_job(con, api_key_id, job.id)
     detail = {"name": name, "bytes": media_bytes, "sha256": media_sha256, "lane": lane}
-    detail |= {"tags": list(tags)} if tags else {}
-    audit.record(con, actor=actor, action="job.accept", subject=job_id, detail=detail)
-    return get(con, job_id)
+    detail |= {"tags": list(job.tags)} if job.tags else {}
+    audit.record(con, actor=actor, action="job.accept", subject=job.id, detail=detail)
+    return job
+
+
+def _insert(con: DuckDBPyConnection, job: Job) -> None:
+    fields = ("id", "owner_id", "name", "media_sha256", "media_bytes", "lane", "duration_s")
+    values = {field: getattr(job, field) for field in fields}
+    values |= {"options": to_json(job.options).decode(), "tags": SEPARATOR.join(job.tags), "now": job.created_at}
+    con.execute(INSERT, values | {"metadata": to_column(job.metadata)})
 
 
 get = job_rows.get
@@ -202,15 +176,20 @@ def counts(con: DuckDBPyConnection, owner_id: str | None = None) -> dict[JobStat
     return {state: there.get(state, 0) for state in JobState}
 
 
-SUBMITTED = """
-UPDATE jobs SET flow_run_id = $flow_run_id, model = $model, fingerprint = $fingerprint, submitted_at = $now,
-    updated_at = $now, version = version + 1
-WHERE id = $id
+IS_UNRECORDED = """
+SELECT count(*) FROM jobs WHERE id = $id AND attempt = $attempt AND model IS NULL
+    AND state NOT IN ('completed', 'failed', 'cancelled')
 """
+
+
+def is_unrecorded(con: DuckDBPyConnection, job_id: str, *, attempt: int) -> bool:
+    """Return whether this attempt goes on and its submission is not recorded."""
+    return bool(con.execute(IS_UNRECORDED, {"id": job_id, "attempt": attempt}).fetchall()[0][0])
+
+
 FORGET_HEARD = """
 UPDATE spans SET result = NULL, worker = NULL, engine_s = NULL, reused = FALSE, live_s = 0 WHERE job_id = $id
 """
-START_OVER = "UPDATE jobs SET done_s = 0 WHERE id = $id"
 
 
 def submitted(
@@ -239,14 +218,15 @@ def submitted(
         return get(con, job_id)
     if (job.flow_run_id, job.model, job.fingerprint) == (flow_run_id, model, fingerprint):
         return job
+    change = job_rows.JobUpdate(con, job, actor=actor)
     if job.fingerprint not in {None, fingerprint}:
         con.execute(FORGET_HEARD, {"id": job_id})
-        con.execute(START_OVER, {"id": job_id})
-    values = {"id": job_id, "flow_run_id": flow_run_id, "model": model, "fingerprint": fingerprint, "now": utc_now()}
-    con.execute(SUBMITTED, values)
-    detail = {"attempt": attempt, "flow_run": flow_run_id, "model": model, "fingerprint": fingerprint}
-    audit.record(con, actor=actor, action="job.submit", subject=job_id, detail=detail)
-    return get(con, job_id)
+        change.set(done_s=0.0)
+    change.set(flow_run_id=flow_run_id, model=model, fingerprint=fingerprint)
+    change.set_columns(submitted_at=utc_now())
+    told = {"attempt": attempt, "flow_run": flow_run_id, "model": model, "fingerprint": fingerprint}
+    change.tell("job.submit", told)
+    return change.store()
 
 
 def cancel(con: DuckDBPyConnection, job_id: str, *, actor: str) -> Job:

@@ -1,18 +1,23 @@
 """Manifests: a description of each job on storage, for rebuilding the ledger."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from duckdb import DuckDBPyConnection
 
 from storage.accounts import users
+from storage.accounts.quotas import AllowedOwner
 from storage.domain.errors import NotFound, TranscriberError
 from storage.domain.names import job_manifest_name
-from storage.domain.records import Job, Note, Role, StoredSummary, Version, to_json
-from storage.jobs import job_rows, job_store
+from storage.domain.records import Job, Note, Role, StoredSummary, User, Version, to_json
+from storage.jobs import job_store
 from storage.jobs.annotations import notes, summaries
-from storage.transcripts import transcript_store, versions
+from storage.transcripts import versions
 
 if TYPE_CHECKING:
     from storage.files.file_store import Files
@@ -36,18 +41,28 @@ class Manifest:
     summaries: tuple[StoredSummary, ...] = ()
 
 
+UNKNOWN = "new"
+"""The manifest state of a job that was just accepted: this process has described it, or died before."""
 KEPT = """
 UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state
     AND (version = $version OR state NOT IN ('completed', 'failed', 'cancelled'))
 """
+EXISTS = "SELECT count(*) FROM jobs WHERE id = $id"
 BEHIND = """
-SELECT * FROM job_rows WHERE id IN (
-    SELECT id FROM jobs
-    WHERE manifest_state IS NULL
-       OR manifest_state <> state AND (state IN ('completed', 'failed', 'cancelled')
-            OR manifest_state IN ('completed', 'failed', 'cancelled')))
+SELECT id FROM jobs
+WHERE manifest_state IS NULL OR manifest_state = $unknown
+    OR manifest_state <> state AND (state IN ('completed', 'failed', 'cancelled')
+        OR manifest_state IN ('completed', 'failed', 'cancelled'))
 ORDER BY id LIMIT $limit
 """
+PARTS = """
+SELECT 'transcript', stored_as, NULL FROM transcripts WHERE job_id = $id
+UNION ALL SELECT 'export', format, name FROM exports WHERE job_id = $id
+UNION ALL SELECT 'version', NULL, NULL FROM versions WHERE job_id = $id
+UNION ALL SELECT 'note', NULL, NULL FROM notes WHERE job_id = $id
+UNION ALL SELECT 'summary', NULL, NULL FROM summaries WHERE job_id = $id
+"""
+"""What there is besides the job; most have no more than a transcript and its exports."""
 
 
 def of(con: DuckDBPyConnection, job_id: str) -> Manifest:
@@ -56,22 +71,22 @@ def of(con: DuckDBPyConnection, job_id: str) -> Manifest:
     Raises:
         NotFound: there is no such job.
     """
-    job = job_store.get(con, job_id)
-    owner_name, owner_role = "unknown", Role.MEMBER
+    job, owner = job_store.get(con, job_id), None
     try:
         owner = users.get(con, job.owner_id)
-        owner_name, owner_role = owner.name, owner.role
     except NotFound:
         logger.warning("job %s has an owner that is gone", job_id)
+    rows = con.execute(PARTS, {"id": job_id}).fetchall()
+    kinds = {kind for kind, _, _ in rows}
     return Manifest(
         job=job,
-        owner_name=owner_name,
-        owner_role=owner_role,
-        transcript=transcript_store.stored_as(con, job_id),
-        exports=job_store.exports_of(con, job_id),
-        versions=tuple(versions.list_of(con, job_id)),
-        notes=tuple(notes.all_of(con, job_id)),
-        summaries=tuple(summaries.list_of(con, job_id)),
+        owner_name=owner.name if owner else "unknown",
+        owner_role=owner.role if owner else Role.MEMBER,
+        transcript=next((name for kind, name, _ in rows if kind == "transcript"), None),
+        exports=dict(sorted((fmt, name) for kind, fmt, name in rows if kind == "export")),
+        versions=tuple(versions.list_of(con, job_id)) if kinds & {"transcript", "version"} else (),
+        notes=tuple(notes.all_of(con, job_id)) if "note" in kinds else (),
+        summaries=tuple(summaries.list_of(con, job_id)) if "summary" in kinds else (),
     )
 
 
@@ -89,32 +104,98 @@ def keep(ledger: "Ledger", files: "Files", job_id: str) -> None:
 
 def keep_if_possible(ledger: "Ledger", files: "Files", job_id: str) -> None:
     """Call `keep`, and leave it to `catch_up` if storage does not answer."""
-    try:
+    with _left_to_catch_up(job_id):
         keep(ledger, files, job_id)
+
+
+def describe_new(ledger: "Ledger", files: "Files", job: Job, owner: AllowedOwner | None = None) -> None:
+    """Write the manifest of a job that was just accepted, which has nothing else yet.
+
+    The ledger hears of it together with others, at the next `catch_up`: a commit for each would take as long as
+    accepting the job. If the process dies before, the manifest is written again.
+    """
+    with _left_to_catch_up(job.id):
+        found = owner or _owner_of(ledger, job)
+        manifest = Manifest(job=job, owner_name=found.name, owner_role=found.role, transcript=None, exports={})
+        _write_and_note(ledger, files, manifest)
+
+
+def _owner_of(ledger: "Ledger", job: Job) -> User:
+    with ledger.read() as con:
+        return users.get(con, job.owner_id)
+
+
+def describe_ended(ledger: "Ledger", files: "Files", job_id: str) -> None:
+    """Write the manifest of a job that has just ended; see `describe_new`."""
+    with _left_to_catch_up(job_id):
+        with ledger.read() as con:
+            manifest = of(con, job_id)
+        _write_and_note(ledger, files, manifest)
+
+
+def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
+    """Write manifests that a crash or outage left out; return their number.
+
+    It is called every few seconds, and records what was written since.
+    """
+    for job_id in _record_written(ledger):
+        files.delete(job_manifest_name(job_id))
+    with ledger.read() as con:
+        rows = con.execute(BEHIND, {"limit": limit, "unknown": UNKNOWN}).fetchall()
+    for (job_id,) in rows:
+        keep_if_possible(ledger, files, job_id)
+    return len(rows)
+
+
+@contextmanager
+def _left_to_catch_up(job_id: str) -> Iterator[None]:
+    try:
+        yield
     except NotFound:
         return
     except TranscriberError as error:
         logger.warning("the description of job %s is not on storage yet: %s", job_id, error)
 
 
-def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
-    """Write manifests that a crash or outage left out; return their number.
-
-    It is called every few seconds.
-    """
-    with ledger.read() as con:
-        con.execute(BEHIND, {"limit": limit})
-        behind = [job.id for job in job_rows.found(con)]
-    for job_id in behind:
-        keep_if_possible(ledger, files, job_id)
-    return len(behind)
-
-
 def _mark(con: DuckDBPyConnection, job: Job) -> bool:
     """Mark the manifest as current, unless the job has changed; return whether it exists."""
     con.execute(KEPT, {"id": job.id, "state": job.state, "version": job.version})
-    try:
-        job_store.get(con, job.id)
-    except NotFound:
-        return False
-    return True
+    return bool(con.execute(EXISTS, {"id": job.id}).fetchall()[0][0])
+
+
+_written: "WeakKeyDictionary[Ledger, dict[str, Job]]" = WeakKeyDictionary()
+"""Jobs as their manifests have them, by id, of which the ledger has not heard."""
+_written_lock = Lock()
+WRITTEN = """
+UPDATE jobs SET manifest_state = written.state
+FROM (SELECT unnest($ids::VARCHAR[]) AS id, unnest($states::VARCHAR[]) AS state, unnest($versions::INTEGER[]) AS version
+) AS written
+WHERE jobs.id = written.id AND (jobs.version = written.version
+    OR jobs.manifest_state = $unknown AND written.state NOT IN ('completed', 'failed', 'cancelled'))
+"""
+"""A job that goes on has the same manifest; one that somebody changed has another state here than unknown."""
+THERE = "SELECT id FROM jobs WHERE list_contains($ids::VARCHAR[], id)"
+
+
+def _write_and_note(ledger: "Ledger", files: "Files", manifest: Manifest) -> None:
+    files.write(job_manifest_name(manifest.job.id), to_json(manifest))
+    with _written_lock:
+        _written.setdefault(ledger, {})[manifest.job.id] = manifest.job
+
+
+def _record_written(ledger: "Ledger") -> list[str]:
+    """Mark the manifests that were written since.
+
+    Returns the ids of jobs that were purged meanwhile.
+    """
+    with _written_lock:
+        jobs = list(_written.pop(ledger, {}).values())
+    return ledger.run(_mark_all, jobs) if jobs else []
+
+
+def _mark_all(con: DuckDBPyConnection, jobs: Sequence[Job]) -> list[str]:
+    ids = [job.id for job in jobs]
+    told = {"states": [job.state.value for job in jobs], "versions": [job.version for job in jobs]}
+    con.execute(WRITTEN, {"ids": ids, "unknown": UNKNOWN, **told})
+    there = {row[0] for row in con.execute(THERE, {"ids": ids}).fetchall()}
+    return [job_id for job_id in ids if job_id not in there]

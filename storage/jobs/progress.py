@@ -12,69 +12,45 @@ from storage.domain.errors import NotFound, StaleAttempt
 from storage.domain.job_messages import for_audit
 from storage.domain.records import Job, JobState, Span, Transcript
 from storage.jobs import job_rows
-from storage.ledger import audit
+from storage.jobs.job_rows import JobUpdate
 from storage.transcripts import transcript_store
 
 ORDER = (JobState.QUEUED, JobState.INGESTING, JobState.TRANSCRIBING, JobState.EXPORTING)
 
-MOVE = """
-UPDATE jobs SET state = $state, detail = '', version = version + 1, updated_at = $now,
-    started_at = coalesce(started_at, $now)
-WHERE id = $id
-"""
-KEEP_FLOW_RUN = """
-UPDATE jobs SET flow_run_id = $flow_run_id WHERE id = $id AND flow_run_id IS NULL AND $flow_run_id IS NOT NULL
-"""
 
-
-def started(con: DuckDBPyConnection, job: Job, *, flow_run_id: str | None, actor: str) -> None:
+def started(change: JobUpdate, *, flow_run_id: str | None) -> None:
     """Start the job; a resumed run that repeats this changes nothing.
 
     Raises:
         StaleAttempt: another flow run has this attempt.
     """
+    job = change.job
     if flow_run_id and job.flow_run_id not in {None, flow_run_id}:
         raise StaleAttempt(job.id, job.attempt)
-    con.execute(KEEP_FLOW_RUN, {"id": job.id, "flow_run_id": flow_run_id})
-    _forward(con, job, JobState.INGESTING, actor=actor, action="job.start", detail={"flow_run": flow_run_id})
+    change.set(flow_run_id=job.flow_run_id or flow_run_id)
+    _forward(change, JobState.INGESTING, action="job.start", detail={"flow_run": flow_run_id})
 
 
+HAVE_SPANS = "SELECT idx, start_s, end_s, speech_s, samples_sha256 FROM spans WHERE job_id = $id ORDER BY idx"
 FORGET_SPANS = """
 DELETE FROM spans WHERE job_id = $id AND idx IN (SELECT unnest($indexes::INTEGER[]))
 """
-COUNT_SPEECH = """
-UPDATE jobs SET speech_s = (SELECT sum(speech_s) FROM spans WHERE job_id = $id), read_s = greatest(read_s, $read_s),
-    duration_s = coalesce($duration_s, duration_s), version = version + 1, updated_at = $now
-WHERE id = $id
-"""
+SPEECH = "SELECT sum(speech_s) FROM spans WHERE job_id = $id"
 
 
-def cut(
-    con: DuckDBPyConnection,
-    job: Job,
-    *,
-    spans: Sequence[Span],
-    read_s: float,
-    duration_s: float | None,
-    actor: str,
-) -> None:
+def cut(change: JobUpdate, *, spans: Sequence[Span], read_s: float, duration_s: float | None) -> None:
     """Add spans that were cut while the rest is being read."""
+    con, job = change.con, change.job
     known = {row[0]: row for row in con.execute(HAVE_SPANS, {"id": job.id}).fetchall()}
     if fresh := [row for span in spans if (row := _row(span)) != known.get(span.index)]:
         con.execute(FORGET_SPANS, {"id": job.id, "indexes": [row[0] for row in fresh]})
         _add_spans(con, job, fresh)
-        con.execute(COUNT_SPEECH, {"id": job.id, "read_s": read_s, "duration_s": duration_s, "now": utc_now()})
-    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+        speech_s = con.execute(SPEECH, {"id": job.id}).fetchall()[0][0]
+        length_s = job.duration_s if duration_s is None else duration_s
+        change.set(speech_s=speech_s, read_s=max(job.read_s or 0.0, read_s), duration_s=length_s)
+    _forward(change, JobState.TRANSCRIBING)
 
 
-PLAN = """
-UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, language = coalesce($language, language),
-    language_probability = coalesce($language_probability, language_probability),
-    media_start_s = $media_start_s, done_s = least(done_s, $speech_s), read_s = NULL, detail = '',
-    version = version + 1, updated_at = $now
-WHERE id = $id
-"""
-HAVE_SPANS = "SELECT idx, start_s, end_s, speech_s, samples_sha256 FROM spans WHERE job_id = $id ORDER BY idx"
 DROP_SPANS = "DELETE FROM spans WHERE job_id = $id"
 ADD_SPANS = """
 INSERT INTO spans (job_id, idx, start_s, end_s, speech_s, samples_sha256)
@@ -85,8 +61,7 @@ SELECT $id, span.idx, span.start_s, span.end_s, span.speech_s, span.samples_sha2
 
 
 def planned(
-    con: DuckDBPyConnection,
-    job: Job,
+    change: JobUpdate,
     *,
     duration_s: float,
     speech_s: float,
@@ -94,13 +69,14 @@ def planned(
     language_probability: float | None,
     spans: Sequence[Span],
     media_start_s: float = 0.0,
-    actor: str,
 ) -> None:
     """Record the complete plan of the recording; unchanged spans keep their results."""
+    con, job = change.con, change.job
     rows = [_row(span) for span in spans]
-    same = con.execute(HAVE_SPANS, {"id": job.id}).fetchall() == rows
-    if not same:
+    have = con.execute(HAVE_SPANS, {"id": job.id}).fetchall()
+    if have and have != rows:
         con.execute(DROP_SPANS, {"id": job.id})
+    if have != rows:
         _add_spans(con, job, rows)
     told = {
         "duration_s": duration_s,
@@ -110,10 +86,13 @@ def planned(
         "media_start_s": media_start_s,
     }
     known = (job.duration_s, job.speech_s, job.media_start_s, job.read_s) == (duration_s, speech_s, media_start_s, None)
-    if not same or not known or language not in {None, job.language}:
-        con.execute(PLAN, {"id": job.id, "now": utc_now(), **told})
-        audit.record(con, actor=actor, action="job.plan", subject=job.id, detail={"spans": len(rows), **told})
-    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+    if have != rows or not known or language not in {None, job.language}:
+        change.set(duration_s=duration_s, speech_s=speech_s, media_start_s=media_start_s, read_s=None, detail="")
+        change.set(language=language or job.language, done_s=min(job.done_s, speech_s))
+        if language_probability is not None:
+            change.set_columns(language_probability=language_probability)
+        change.tell("job.plan", {"spans": len(rows), **told})
+    _forward(change, JobState.TRANSCRIBING)
 
 
 def _row(span: Span) -> tuple[int, float, float, float, str]:
@@ -121,39 +100,40 @@ def _row(span: Span) -> tuple[int, float, float, float, str]:
 
 
 def _add_spans(con: DuckDBPyConnection, job: Job, rows: Sequence[tuple[int, float, float, float, str]]) -> None:
-    names = ("idx", "start_s", "end_s", "speech_s", "samples_sha256")
-    con.execute(ADD_SPANS, {"id": job.id, "spans": json.dumps([dict(zip(names, row, strict=True)) for row in rows])})
+    if rows:
+        names = ("idx", "start_s", "end_s", "speech_s", "samples_sha256")
+        spans = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
+        con.execute(ADD_SPANS, {"id": job.id, "spans": spans})
 
 
 LIVE = """
 UPDATE spans SET live_s = greatest(live_s, least(speech_s, $done_s))
 WHERE job_id = $id AND idx = $idx AND result IS NULL
 """
-COUNT_DONE = """
-UPDATE jobs SET done_s = least(coalesce(speech_s, $done_s), greatest(done_s, $done_s)), version = version + 1,
-    updated_at = $now
-WHERE id = $id
-"""
 DONE = "SELECT coalesce(sum(if(result IS NULL, live_s, speech_s)), 0) FROM spans WHERE job_id = $id"
 
 
-def advanced(con: DuckDBPyConnection, job: Job, *, index: int, done_s: float) -> None:
+def advanced(change: JobUpdate, *, index: int, done_s: float) -> None:
     """Record how many seconds of a span's speech are done; it never decreases."""
-    con.execute(LIVE, {"id": job.id, "idx": index, "done_s": max(0.0, done_s)})
-    _count_done(con, job)
+    con, job_id = change.con, change.job.id
+    con.execute(LIVE, {"id": job_id, "idx": index, "done_s": max(0.0, done_s)})
+    _count_done(change, con.execute(DONE, {"id": job_id}).fetchall()[0][0])
 
 
-SPAN = "SELECT result FROM spans WHERE job_id = $id AND idx = $idx"
+SPAN = """
+SELECT count(*) FILTER (WHERE idx = $idx), any_value(result) FILTER (WHERE idx = $idx),
+    sum(if(result IS NULL AND idx <> $idx, live_s, speech_s))
+FROM spans WHERE job_id = $id
+"""
+"""Whether it is there, its result, and the seconds that are done with it."""
 HEARD = """
 UPDATE spans SET result = $result, worker = $worker, engine_s = $engine_s, reused = $reused
 WHERE job_id = $id AND idx = $idx
 """
-GIVE_UP = "UPDATE jobs SET given_up = $given_up, version = version + 1, updated_at = $now WHERE id = $id"
 
 
 def span_heard(
-    con: DuckDBPyConnection,
-    job: Job,
+    change: JobUpdate,
     *,
     index: int,
     result: str,
@@ -161,105 +141,85 @@ def span_heard(
     engine_s: float,
     reused: bool,
     given_up: Sequence[str],
-    actor: str,
 ) -> None:
     """Record that a span's result is on storage; the same result again changes nothing.
 
     Raises:
         NotFound: the job has no such span.
     """
-    row = con.execute(SPAN, {"id": job.id, "idx": index}).fetchone()
-    if row is None:
+    con, job = change.con, change.job
+    is_there, known, done_s = con.execute(SPAN, {"id": job.id, "idx": index}).fetchall()[0]
+    if not is_there:
         raise NotFound("span", f"{index} of job {job.id}")
-    if row[0] == result:
+    if known == result:
         return
-    _forward(con, job, JobState.TRANSCRIBING, actor=actor)
+    _forward(change, JobState.TRANSCRIBING)
     heard = {"result": result, "worker": worker, "engine_s": engine_s, "reused": reused}
     con.execute(HEARD, {"id": job.id, "idx": index, **heard})
-    _give_up(con, job, given_up)
-    _count_done(con, job)
+    _give_up(change, given_up)
+    _count_done(change, done_s)
     detail: dict[str, Any] = {"span": index, **heard} | (
         {"given_up": [for_audit(note) for note in given_up]} if given_up else {}
     )
-    audit.record(con, actor=actor, action="span.heard", subject=job.id, detail=detail)
+    change.tell("span.heard", detail)
 
 
-READABLE = """
-UPDATE jobs SET parts = $parts, version = version + 1, updated_at = $now WHERE id = $id AND parts < $parts
-"""
-
-
-def readable(con: DuckDBPyConnection, job: Job, *, parts: int) -> None:
+def readable(change: JobUpdate, *, parts: int) -> None:
     """Record how many parts of the text so far are readable; it never decreases."""
-    con.execute(READABLE, {"id": job.id, "parts": parts, "now": utc_now()})
+    change.set(parts=max(change.job.parts, parts))
 
 
-def exporting(con: DuckDBPyConnection, job: Job, *, actor: str) -> None:
+def exporting(change: JobUpdate) -> None:
     """Move the job to `exporting`: all spans are transcribed, and files are being written."""
-    _forward(con, job, JobState.EXPORTING, actor=actor)
+    _forward(change, JobState.EXPORTING)
 
 
-COMPLETE = """
-UPDATE jobs SET duration_s = $duration_s, speech_s = $speech_s, done_s = $speech_s, language = $language,
-    language_probability = $language_probability, model = $model, fingerprint = $fingerprint
-WHERE id = $id
-"""
 DROP_EXPORTS = "DELETE FROM exports WHERE job_id = $id"
-ADD_EXPORT = "INSERT INTO exports (job_id, format, name) VALUES ($id, $format, $name)"
+ADD_EXPORTS = """
+INSERT INTO exports (job_id, format, name) SELECT $id, unnest($formats::VARCHAR[]), unnest($names::VARCHAR[])
+"""
 
 
-def completed(
-    con: DuckDBPyConnection,
-    job: Job,
-    *,
-    transcript: Transcript,
-    stored_as: str,
-    exports: Mapping[str, str],
-    actor: str,
-) -> None:
+def completed(change: JobUpdate, *, transcript: Transcript, stored_as: str, exports: Mapping[str, str]) -> None:
     """Store the transcript and the names of its exports, and complete the job."""
-    transcript_store.keep(con, job.id, transcript, stored_as=stored_as)
-    con.execute(DROP_EXPORTS, {"id": job.id})
-    for fmt, name in sorted(exports.items()):
-        con.execute(ADD_EXPORT, {"id": job.id, "format": fmt, "name": name})
-    fields = ("duration_s", "speech_s", "language", "language_probability", "model", "fingerprint")
-    con.execute(COMPLETE, {"id": job.id, **{field: getattr(transcript, field) for field in fields}})
-    _give_up(con, job, transcript.given_up)
+    con, job = change.con, change.job
+    if transcript_store.keep(con, job.id, transcript, stored_as=stored_as):
+        con.execute(DROP_EXPORTS, {"id": job.id})
+    if exports:
+        formats = sorted(exports)
+        con.execute(ADD_EXPORTS, {"id": job.id, "formats": formats, "names": [exports[fmt] for fmt in formats]})
+    fields = ("duration_s", "speech_s", "language", "model", "fingerprint")
+    change.set(done_s=transcript.speech_s, **{field: getattr(transcript, field) for field in fields})
+    change.set_columns(language_probability=transcript.language_probability)
+    _give_up(change, transcript.given_up)
     quotas.add(con, job.owner_id, transcript.duration_s)
     api_key_usage.add_heard(con, job.id, transcript.duration_s)
-    job_rows.finish(con, job, JobState.COMPLETED, actor=actor, action="job.complete")
+    job_rows.end(change, JobState.COMPLETED, action="job.complete")
 
 
-def failed(con: DuckDBPyConnection, job: Job, *, error: str, code: str, actor: str) -> None:
+def failed(change: JobUpdate, *, error: str, code: str) -> None:
     """Fail the job with what happened and what to do; its source is kept."""
-    job_rows.finish(con, job, JobState.FAILED, actor=actor, action="job.fail", error=error, error_code=code)
+    job_rows.end(change, JobState.FAILED, action="job.fail", error=error, error_code=code)
 
 
 def _forward(
-    con: DuckDBPyConnection,
-    job: Job,
-    state: JobState,
-    *,
-    actor: str,
-    action: str = "job.state",
-    detail: Mapping[str, Any] | None = None,
+    change: JobUpdate, state: JobState, *, action: str = "job.state", detail: Mapping[str, Any] | None = None
 ) -> None:
+    job = change.job
     if job.state.finished or ORDER.index(state) <= ORDER.index(job.state):
         return
-    con.execute(MOVE, {"id": job.id, "state": state, "now": utc_now()})
-    told = {"from": job.state, "to": state, "attempt": job.attempt, **(detail or {})}
-    audit.record(con, actor=actor, action=action, subject=job.id, detail=told)
+    change.set(state=state, detail="", started_at=job.started_at or utc_now())
+    change.tell(action, {"from": job.state, "to": state, "attempt": job.attempt, **(detail or {})})
 
 
-def _count_done(con: DuckDBPyConnection, job: Job) -> None:
-    total = float(con.execute(DONE, {"id": job.id}).fetchall()[0][0])
-    con.execute(COUNT_DONE, {"id": job.id, "done_s": total, "now": utc_now()})
+def _count_done(change: JobUpdate, total_s: float) -> None:
+    job = change.job
+    done_s = max(job.done_s, total_s)
+    change.set(done_s=done_s if job.speech_s is None else min(job.speech_s, done_s))
 
 
-def _give_up(con: DuckDBPyConnection, job: Job, more: Sequence[str]) -> None:
-    together = list(dict.fromkeys([*job.given_up, *more]))
-    if together != list(job.given_up):
-        con.execute(GIVE_UP, {"id": job.id, "given_up": json.dumps(together), "now": utc_now()})
+def _give_up(change: JobUpdate, more: Sequence[str]) -> None:
+    change.set(given_up=tuple(dict.fromkeys([*change.job.given_up, *more])))
 
 
 def _speech_of(span: Span) -> float:

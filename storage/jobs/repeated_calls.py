@@ -1,4 +1,4 @@
-"""Find the job of a call that a client sends again, without an idempotency key.
+"""Find the job of a call that is repeated, with or without an idempotency key.
 
 Clients and proxies give up after a minute or two, and then send the same recording with the same options once more. The
 repeated call gets the job of the first one, while it is in progress and for a while after it has ended.
@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from duckdb import DuckDBPyConnection
 
+from storage.domain.errors import KeyReused
 from storage.domain.records import Job, JobState, Options, to_json
+from storage.jobs import job_rows
 
 FAILED_FOR = timedelta(minutes=1)
 """A failure answers for this long; after it, the same call is another try."""
@@ -52,3 +54,64 @@ def may_have_job(con: DuckDBPyConnection, owner_id: str, repeats: Repeats) -> bo
     since = repeats.called_at - repeats.kept_for
     row = con.execute(RECENT, {"owner_id": owner_id, "prefix": PREFIX, "since": since}).fetchone()
     return bool(row and row[0])
+
+
+KEYED = """
+SELECT job_keys.job_id, job_keys.asked_sha256 FROM job_keys JOIN jobs ON jobs.id = job_keys.job_id
+WHERE jobs.deleted_at IS NULL AND job_keys.owner_id = $owner_id AND job_keys.key = $key
+"""
+
+
+def has_key(con: DuckDBPyConnection, owner_id: str, key: str, repeats: Repeats | None = None) -> bool:
+    """Return whether the owner has a job with this idempotency key; see `keyed` for `repeats`."""
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    return row is not None and (repeats is None or repeats.find(job_rows.get(con, row[0])))
+
+
+def keyed(
+    con: DuckDBPyConnection,
+    owner_id: str,
+    key: str,
+    media_sha256: str,
+    asked_sha256: str | None = None,
+    *,
+    repeats: Repeats | None = None,
+) -> Job | None:
+    """Return the owner's job with this idempotency key and these bytes, or None.
+
+    With `repeats`, a job that ended long ago is not meant any more.
+
+    Raises:
+        KeyReused: the key was used for other bytes, or (if both requests tell what they ask) with other options.
+    """
+    row = con.execute(KEYED, {"owner_id": owner_id, "key": key}).fetchone()
+    if row is None:
+        return None
+    job = job_rows.get(con, row[0])
+    if repeats is not None and not repeats.find(job):
+        return None
+    if job.media_sha256 != media_sha256:
+        raise KeyReused("idempotency_key", "it was used for another recording; take a new one")
+    if None not in {asked_sha256, row[1]} and asked_sha256 != row[1]:
+        raise KeyReused("idempotency_key", "it was used with other options; take a new one")
+    return job
+
+
+REUSE_KEY = """
+UPDATE job_keys SET job_id = $job_id, asked_sha256 = $asked_sha256, created_at = $now
+WHERE owner_id = $owner_id AND key = $key
+"""
+KEEP_KEY = """
+INSERT INTO job_keys (owner_id, key, job_id, asked_sha256, created_at)
+VALUES ($owner_id, $key, $job_id, $asked_sha256, $now)
+"""
+
+
+def keep_key(con: DuckDBPyConnection, job: Job, key: str, asked_sha256: str | None) -> None:
+    """Keep the key of a job.
+
+    `ON CONFLICT` takes several times as long as both statements.
+    """
+    kept = {"owner_id": job.owner_id, "key": key, "job_id": job.id, "asked_sha256": asked_sha256, "now": job.created_at}
+    if con.execute(REUSE_KEY, kept).fetchall() == [(0,)]:
+        con.execute(KEEP_KEY, kept)

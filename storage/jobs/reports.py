@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, NotStored, StaleAttempt
-from storage.domain.job_messages import decode
+from storage.domain.job_messages import decode, encode
 from storage.domain.records import Job, JobState, Span, Transcript, from_json, to_json
 from storage.transcripts.transcript_files import drop_partial
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from storage.files.file_store import Files
+    from storage.jobs.job_rows import JobUpdate
     from storage.ledger.database import Ledger
 
 
@@ -190,89 +191,78 @@ def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Jo
     """
     from storage.jobs import manifests
 
-    transcript = None
-    if isinstance(report, Completed):
-        with ledger.read() as con:
-            if answer := _answer(con, report):
-                return answer
-        transcript = _transcript(files, report)
+    transcript = _transcript(files, report) if isinstance(report, Completed) else None
     job = ledger.run(_apply, report, transcript, actor=actor)
     if job.state.finished:
-        manifests.keep_if_possible(ledger, files, job.id)
+        manifests.describe_ended(ledger, files, job.id)
         drop_partial(files, job.id)
     return job
 
 
 def _apply(con: "DuckDBPyConnection", report: Report, transcript: Transcript | None, *, actor: str) -> Job:
-    from storage.jobs import job_store
+    from storage.jobs import job_rows
 
     if not isinstance(report, APPLIED_AGAIN) and (answer := _answer(con, report)):
         return answer
-    job = job_store.get(con, report.job_id)
+    job = job_rows.get(con, report.job_id)
     failed_again = isinstance(report, Failed) and job.state is JobState.FAILED
     if job.attempt != report.attempt or (job.state in {JobState.CANCELLED, JobState.FAILED} and not failed_again):
         raise StaleAttempt(report.job_id, report.attempt)
     if job.state.finished:
         return job
-    _change(con, job, report, transcript, actor)
-    job = job_store.get(con, report.job_id)
+    change = job_rows.JobUpdate(con, job, actor=actor)
+    _change(change, report, transcript)
+    job = change.store()
     if not isinstance(report, APPLIED_AGAIN):
         values = {"report_id": report.id, "job_id": job.id, "answer": to_json(job).decode(), "now": utc_now()}
         con.execute(KEEP_ANSWER, values)
     return job
 
 
-def _change(con: "DuckDBPyConnection", job: Job, report: Report, transcript: Transcript | None, actor: str) -> None:
-    from storage.jobs import job_store, progress
+def _change(change: "JobUpdate", report: Report, transcript: Transcript | None) -> None:
+    from storage.jobs import progress
 
     match report:
         case Started():
-            progress.started(con, job, flow_run_id=report.flow_run_id, actor=actor)
+            progress.started(change, flow_run_id=report.flow_run_id)
         case Cut():
-            progress.cut(con, job, spans=report.spans, read_s=report.read_s, duration_s=report.duration_s, actor=actor)
+            progress.cut(change, spans=report.spans, read_s=report.read_s, duration_s=report.duration_s)
         case Planned():
             progress.planned(
-                con,
-                job,
+                change,
                 duration_s=report.duration_s,
                 speech_s=report.speech_s,
                 language=report.language,
                 language_probability=report.language_probability,
                 spans=report.spans,
                 media_start_s=report.media_start_s,
-                actor=actor,
             )
         case Advanced():
-            progress.advanced(con, job, index=report.index, done_s=report.done_s)
+            progress.advanced(change, index=report.index, done_s=report.done_s)
         case SpanHeard():
             progress.span_heard(
-                con,
-                job,
+                change,
                 index=report.index,
                 result=report.result,
                 worker=report.worker,
                 engine_s=report.engine_s,
                 reused=report.reused,
                 given_up=report.given_up,
-                actor=actor,
             )
         case Readable():
-            progress.readable(con, job, parts=report.parts)
+            progress.readable(change, parts=report.parts)
         case Noted():
-            job_store.note(con, job, decode(report.detail))
+            change.set(detail=encode(decode(report.detail)))
         case Exporting():
-            progress.exporting(con, job, actor=actor)
+            progress.exporting(change)
         case Completed():
             if transcript is None:
                 raise NotStored(report.transcript)
             for earlier in report.earlier:
-                _change(con, job, _of_attempt(earlier, job), None, actor)
-                job = job_store.get(con, job.id)
-            progress.completed(
-                con, job, transcript=transcript, stored_as=report.transcript, exports=report.exports, actor=actor
-            )
+                _change(change, _of_attempt(earlier, change.job), None)
+            progress.completed(change, transcript=transcript, stored_as=report.transcript, exports=report.exports)
         case Failed():
-            progress.failed(con, job, error=report.error, code=report.code, actor=actor)
+            progress.failed(change, error=report.error, code=report.code)
 
 
 def _of_attempt(report: Planned | SpanHeard, job: Job) -> Planned | SpanHeard:
@@ -291,9 +281,18 @@ def _answer(con: "DuckDBPyConnection", report: Report) -> Job | None:
     return from_json(Job, row[0]) if row else None
 
 
-def _transcript(files: "Files", report: Completed) -> Transcript:
+def _transcript(files: "Files", report: Completed) -> Transcript | None:
+    """Return the transcript, or None if it is not there.
+
+    Of a repeated report, it need not be.
+
+    Raises:
+        BadRequest: it is no transcript, or another job's.
+    """
     try:
         transcript = from_json(Transcript, files.read(report.transcript))
+    except NotStored:
+        return None
     except ValueError as error:
         raise BadRequest("transcript", f"{report.transcript} is no transcript") from error
     if transcript.job_id != report.job_id:

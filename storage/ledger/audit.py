@@ -10,7 +10,7 @@ The hash of a row without an origin covers six fields, as before there were orig
 import hashlib
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,12 @@ HEAD = "SELECT count, hash FROM audit_head"
 APPEND = """
 INSERT INTO audit (seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash)
 VALUES ($seq, $happened_at, $actor, $action, $subject, $detail, $address, $agent, $request_id, $key_id, $hash)
+"""
+APPEND_ALL = """
+INSERT INTO audit (seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash)
+SELECT unnest($seq::BIGINT[]), unnest($happened_at::TIMESTAMPTZ[]), unnest($actor::VARCHAR[]),
+    unnest($action::VARCHAR[]), unnest($subject::VARCHAR[]), unnest($detail::VARCHAR[]), unnest($address::VARCHAR[]),
+    unnest($agent::VARCHAR[]), unnest($request_id::VARCHAR[]), unnest($key_id::VARCHAR[]), unnest($hash::VARCHAR[])
 """
 MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash WHERE count = $count AND hash = $before"
 PAGE = """
@@ -55,6 +61,17 @@ HAS_ORIGINS = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'audit' AND col
 EXTENT = "SELECT count(*), min(seq) FROM audit"
 CHUNK = 20_000
 NAMES = ("seq", "happened_at", "actor", "action", "subject", "detail", "address", "agent", "request_id", "key_id")
+COLUMNS = (*NAMES, "hash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a row of the audit log tells."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
 
 
 def record(
@@ -70,9 +87,17 @@ def record(
 
     `action` is the value of an `AuditAction`. `origin` is by default where the current request comes from.
     """
-    text = json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    told = (utc_now(), actor, str(action), subject, text, *_fields(origin or audit_origin.current()))
-    if not (_known_heads and _appended(con, _known_heads[-1], told)) and not _appended(con, head(con), told):
+    entry = Entry(actor=actor, action=action, subject=subject, detail=detail or {})
+    return record_all(con, [entry], origin=origin)
+
+
+def record_all(con: DuckDBPyConnection, entries: Sequence[Entry], *, origin: Origin | None = None) -> int:
+    """Append rows to the chain in one go, and return the last `seq`; see `record`."""
+    if not entries:
+        return 0
+    told = _fields(origin or audit_origin.current())
+    rows = [(utc_now(), one.actor, str(one.action), one.subject, _text(one.detail), *told) for one in entries]
+    if not (_known_heads and _appended(con, _known_heads[-1], rows)) and not _appended(con, head(con), rows):
         raise LedgerUnreadable("the audit log", "its head is missing; restore a backup")
     return _known_heads[-1][0]
 
@@ -81,17 +106,25 @@ _known_heads: deque[Head] = deque(maxlen=1)
 """The head after the last row of this process: a guess, since its transaction may have failed."""
 
 
-def _appended(con: DuckDBPyConnection, at: Head, told: Row) -> bool:
-    """Append a row, if this is the head of the chain."""
-    (count, before), seq = at, at[0] + 1
-    row = (seq, *told)
-    digest = _digest(before, row)
-    moved = {"seq": seq, "hash": digest, "count": count, "before": before}
+def _appended(con: DuckDBPyConnection, at: Head, told: Sequence[Row]) -> bool:
+    """Append rows, if this is the head of the chain."""
+    (count, before), digest, rows = at, at[1], []
+    for seq, fields in enumerate(told, count + 1):
+        digest = _digest(digest, (seq, *fields))
+        rows.append((seq, *fields, digest))
+    moved = {"seq": count + len(rows), "hash": digest, "count": count, "before": before}
     if con.execute(MOVE_HEAD, moved).fetchall() != [(1,)]:
         return False
-    con.execute(APPEND, dict(zip(NAMES, row, strict=True)) | {"hash": digest})
-    _known_heads.append((seq, digest))
+    if len(rows) == 1:
+        con.execute(APPEND, dict(zip(COLUMNS, rows[0], strict=True)))
+    else:
+        con.execute(APPEND_ALL, dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
+    _known_heads.append((count + len(rows), digest))
     return True
+
+
+def _text(detail: Mapping[str, Any]) -> str:
+    return json.dumps(detail, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _fields(origin: Origin) -> tuple[str | None, ...]:

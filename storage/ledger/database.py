@@ -68,6 +68,8 @@ class Ledger:
         self.writes = Writes()
         self.changes = 0
         """Grows before and after each commit, and so is odd during one; equal even counts mean that nothing changed."""
+        self.account_changes = 0
+        """The same, of commits that may have changed accounts or API keys."""
         self._file = file
         self._cursors = 0
         self._cursors_wait = False
@@ -151,7 +153,7 @@ class Ledger:
                 if writing.unsure:
                     con.execute(PING).fetchall()
                 if writing.has_changed():
-                    self._commit(con)
+                    self._commit(con, on_accounts=writing.on_accounts)
                     self.writes.count += 1
                     self.writes.total_s += time.perf_counter() - began
                 else:
@@ -162,12 +164,14 @@ class Ledger:
             finally:
                 self._writer = None
 
-    def _commit(self, con: DuckDBPyConnection) -> None:
+    def _commit(self, con: DuckDBPyConnection, *, on_accounts: bool) -> None:
         self.changes += 1
+        self.account_changes += on_accounts
         try:
             con.execute("COMMIT")
         finally:
             self.changes += 1
+            self.account_changes += on_accounts
         self._commits_fail = False
 
     def run(self, work: Callable[Concatenate[DuckDBPyConnection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -17,16 +17,20 @@ COUNTED = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 """Without RETURNING, these return one row: the number of rows that they changed."""
 WRITING = re.compile(r";|\b(?:INSERT|UPDATE|DELETE|MERGE|RETURNING|nextval)\b", re.IGNORECASE)
 RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+ACCOUNTS = re.compile(r"\b(?:users|api_keys)\b", re.IGNORECASE)
 
 
 class WriteCursor(Watched):
-    """A cursor of a write transaction; `unsure` says that a statement may have failed."""
+    """A cursor of a write transaction.
 
-    __slots__ = ("_changed", "_counts", "_open", "unsure")
+    `unsure` says that a statement may have failed, `on_accounts` that one may have written accounts or API keys.
+    """
+
+    __slots__ = ("_changed", "_counts", "_open", "on_accounts", "unsure")
 
     def __init__(self, con: DuckDBPyConnection) -> None:
         super().__init__(con)
-        self._changed = self._open = self._counts = self.unsure = False
+        self._changed = self._open = self._counts = self.unsure = self.on_accounts = False
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> DuckDBPyConnection:
         """Execute a statement, after looking at what the one before returned."""
@@ -36,13 +40,15 @@ class WriteCursor(Watched):
         except BaseException:
             self.unsure = True
             raise
+        text = str(query)
+        self.on_accounts = self.on_accounts or (ACCOUNTS.search(text) is not None and not _is_read(text))
         if not self._changed:
-            self._expect(str(query))
+            self._expect(text)
         return cast(DuckDBPyConnection, self)
 
     def executemany(self, query: Any, *args: Any, **kwargs: Any) -> DuckDBPyConnection:
         """Execute a statement for several rows, which counts as a change."""
-        self._changed = self.unsure = True
+        self._changed = self.unsure = self.on_accounts = True
         return super().executemany(query, *args, **kwargs)
 
     def _expect(self, text: str) -> None:
@@ -50,7 +56,7 @@ class WriteCursor(Watched):
         if COUNTED.match(text) and ";" not in text:
             self._open, self._counts = True, not RETURNING.search(text)
         else:
-            self._changed = not READ.match(text) or WRITING.search(text) is not None
+            self._changed = not _is_read(text)
 
     def fetchone(self) -> Any:
         """Return the next row of the result."""
@@ -88,5 +94,10 @@ class WriteCursor(Watched):
 
     def __getattr__(self, name: str) -> Any:
         if name != "description":
-            self._changed = self.unsure = True
+            self._changed = self.unsure = self.on_accounts = True
         return super().__getattr__(name)
+
+
+def _is_read(text: str) -> bool:
+    """Return whether a statement surely writes nothing."""
+    return READ.match(text) is not None and WRITING.search(text) is None

@@ -38,7 +38,7 @@ VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $opti
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
     $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held, $metadata, $apart)
 """
-VERSIONS = "SELECT id, version, manifest_state IS NOT NULL FROM jobs"
+VERSIONS = "SELECT id, version, coalesce(manifest_state <> 'new', FALSE) FROM jobs"
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
 PURGED = "SELECT subject FROM audit WHERE action = 'job.purge'"
 PURGED_SINCE = "SELECT 1 FROM audit WHERE action = 'job.purge' AND subject = $id AND seq > $since LIMIT 1"

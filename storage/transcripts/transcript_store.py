@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 from storage.domain.clock import utc_now
 from storage.domain.records import Segment, Transcript, Word, from_json, to_json
 
-FORGET = ("DELETE FROM transcripts WHERE job_id = $id", "DELETE FROM segments WHERE job_id = $id")
+FORGET_HEAD = "DELETE FROM transcripts WHERE job_id = $id"
+FORGET_SEGMENTS = "DELETE FROM segments WHERE job_id = $id"
 KEEP_HEAD = """
 INSERT INTO transcripts (job_id, stored_as, language, duration_s, head, created_at)
 VALUES ($id, $stored_as, $language, $duration_s, $head, $now)
@@ -34,16 +35,21 @@ FROM segments WHERE job_id = $id ORDER BY idx
 """
 
 
-def keep(con: DuckDBPyConnection, job_id: str, transcript: Transcript, *, stored_as: str) -> None:
-    """Store the job's transcript, replacing an existing one, in the job's transaction."""
-    for statement in FORGET:
-        con.execute(statement, {"id": job_id})
+def keep(con: DuckDBPyConnection, job_id: str, transcript: Transcript, *, stored_as: str) -> bool:
+    """Store the job's transcript, in the job's transaction.
+
+    Returns whether there was one before.
+    """
+    is_another = con.execute(FORGET_HEAD, {"id": job_id}).fetchall() != [(0,)]
+    if is_another:
+        con.execute(FORGET_SEGMENTS, {"id": job_id})
     head = to_json(dataclasses.replace(transcript, segments=())).decode()
     told = {"stored_as": stored_as, "language": transcript.language, "duration_s": transcript.duration_s}
     con.execute(KEEP_HEAD, {"id": job_id, "head": head, "now": utc_now(), **told})
     rows = [_row(place, one) for place, one in enumerate(transcript.segments)]
     if rows:
         con.execute(KEEP_SEGMENTS, {"id": job_id, "segments": json.dumps(rows, ensure_ascii=False)})
+    return is_another
 
 
 def get(con: DuckDBPyConnection, job_id: str) -> Transcript | None:

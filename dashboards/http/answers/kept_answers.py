@@ -14,7 +14,7 @@ from dashboards.http.answers import repeated_requests
 from dashboards.http.conditional import fits, takes_gzip
 from dashboards.http.identity import Caller
 from dashboards.runtime import context
-from dashboards.runtime.answer_cache import KeptAnswer
+from dashboards.runtime.answer_cache import KeptAnswer, Underway
 
 KEPT = re.compile(r"/api/v1/(?:me|jobs(?:/[^/]+)?)")
 """Routes that answer from the ledger alone, and to which it is the same who asked before."""
@@ -27,20 +27,43 @@ class KeptAnswers:
     """Middleware behind `Gate`, which sends the answers that are kept for this caller."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app, self.underway = app, Underway()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"} or (key := key_of(scope)) is None:
             return self.app(scope, receive, send)
-        holder = context.current()
-        stamp = holder.ledger.changes
-        kept = holder.answers.find(key, stamp)
-        holder.metrics.answer(kept=kept is not None)
-        if kept is None:
-            return self.app(scope, receive, send)
-        scope["route"], scope["root_path"] = kept.route, kept.root_path
-        repeated_requests.allow(scope, stamp)
-        return _sent_again(key, kept, scope, send)
+        if (sent := _kept(key, scope, send)) is not None:
+            return sent
+        return self._made(key, scope, receive, send)
+
+    async def _made(self, key: Hashable, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the routes answer, or wait for the same answer that they are making."""
+        if await self.underway.waited(key) and (sent := _kept(key, scope, send)) is not None:
+            await sent
+            return
+        context.current().metrics.answer(kept=False)
+        done = self.underway.begin(key)
+
+        async def begun(message: Message) -> None:
+            done()  # it is kept by now; others do not wait for a client that reads slowly
+            await send(message)
+
+        try:
+            await self.app(scope, receive, begun)
+        finally:
+            done()
+
+
+def _kept(key: Hashable, scope: Scope, send: Send) -> Awaitable[None] | None:
+    """Send the answer that is kept, if there is one."""
+    holder = context.current()
+    stamp = holder.ledger.changes
+    if (kept := holder.answers.find(key, stamp)) is None:
+        return None
+    holder.metrics.answer(kept=True)
+    scope["route"], scope["root_path"] = kept.route, kept.root_path
+    repeated_requests.allow(scope, stamp)
+    return _sent_again(key, kept, scope, send)
 
 
 async def _sent_again(key: Hashable, kept: KeptAnswer, scope: Scope, send: Send) -> None:

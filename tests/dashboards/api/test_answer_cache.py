@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import NotAllowed
 from storage.domain.records import Job, JobState, Role
 from storage.domain.scopes import Scope
-from storage.jobs import renaming
+from storage.jobs import job_store, renaming
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from tests.dashboards.served import Served, secret_of
@@ -226,3 +227,28 @@ def test_who_refuses_gzip_gets_none(site: Site, job: Job) -> None:
     for accepted, coding in (("gzip;q=0", None), ("gzip;q=0, *", None), ("gzip;q=0.1", "gzip")):
         made = site.client.get("/api/openapi.json", headers=ada | {"Accept-Encoding": accepted})
         assert (made.headers.get("content-encoding"), made.status_code) == (coding, 200), "what is not kept, too"
+
+
+def test_programs_that_ask_at_once_for_the_same_read_the_ledger_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers, pages, page = {"Authorization": f"Bearer {secret_of('ada')}"}, [], job_store.page
+    together = threading.Barrier(9)
+
+    def slow_page(*args: Any, **kwargs: Any) -> list[Job]:
+        pages.append(1)
+        time.sleep(0.3)
+        return page(*args, **kwargs)
+
+    def ask() -> int:
+        with httpx.Client(base_url=served.url, headers=headers) as client:
+            client.get("/livez")
+            together.wait()
+            return client.get("/api/v1/jobs?limit=7").status_code
+
+    with ThreadPoolExecutor(8) as pool, context.ledger().write():  # so that nothing is committed meanwhile
+        asked = [pool.submit(ask) for _ in range(8)]
+        monkeypatch.setattr(job_store, "page", slow_page)
+        together.wait()
+        assert [one.result() for one in asked] == [200] * 8
+    assert len(pages) == 1

@@ -14,7 +14,7 @@ from dashboards.runtime import context, notify
 from storage.accounts import users
 from storage.domain.records import Job, JobState, Segment, User
 from storage.domain.settings import Settings
-from storage.jobs import job_store, progress
+from storage.jobs import job_rows, job_store, progress
 from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.served import Served, serving, sign_in
 from tests.factories import WORKER, job_in
@@ -148,13 +148,19 @@ def test_a_row_follows_its_job(shown: Shown) -> None:
     page.goto(shown.served.url)
     row = page.locator(f".jobs li[data-job='{job.id}']")
     expect(row.locator(".pill")).to_have_text("Transcribing 25%")
-    with context.ledger().write() as con:
-        progress.advanced(con, job_store.get(con, job.id), index=0, done_s=30.0)
+    with (
+        context.ledger().write() as con,
+        job_rows.changing(con, job_store.get(con, job.id), actor=WORKER) as change,
+    ):
+        progress.advanced(change, index=0, done_s=30.0)
     with context.ledger().read() as con:
         notify.announce(job_store.get(con, job.id))
     expect(row.locator(".pill")).to_have_text("Transcribing 75%")
-    with context.ledger().write() as con:
-        progress.failed(con, job_store.get(con, job.id), error="no sound", code="no_audio_track", actor=WORKER)
+    with (
+        context.ledger().write() as con,
+        job_rows.changing(con, job_store.get(con, job.id), actor=WORKER) as change,
+    ):
+        progress.failed(change, error="no sound", code="no_audio_track")
     with context.ledger().read() as con:
         notify.announce(job_store.get(con, job.id))
     expect(row).to_have_attribute("data-state", "failed")

@@ -14,7 +14,7 @@ from storage.domain.interruptions import RunEnded
 from storage.domain.job_messages import encode
 from storage.domain.records import NOT_TIMED, Finding, Job, JobState, Options, Role, Span, Stretch
 from storage.domain.transcript_notes import TrackChosen
-from storage.jobs import job_store, listing, progress
+from storage.jobs import job_rows, job_store, listing, progress
 from storage.jobs.listing import JobFilter
 from tests.dashboards.desk import Desk, button, component, has, labels, words
 from tests.factories import WORKER
@@ -85,7 +85,8 @@ def begin_a_day_ago(con: DuckDBPyConnection, job_id: str) -> None:
 
 
 def start_again(con: DuckDBPyConnection, job_id: str) -> Job:
-    progress.started(con, job_store.get(con, job_id), flow_run_id="run-2", actor=WORKER)
+    with job_rows.changing(con, job_store.get(con, job_id), actor=WORKER) as change:
+        progress.started(change, flow_run_id="run-2")
     return hear(con, job_id, 0.0)
 
 
@@ -94,9 +95,10 @@ def hear(con: DuckDBPyConnection, job_id: str, done_s: float) -> Job:
     span = Span(
         index=0, start_s=0.0, end_s=60.0, samples_sha256=job.media_sha256, speech=(Stretch(start_s=0.0, end_s=40.0),)
     )
-    progress.cut(con, job, spans=[span], read_s=60.0, duration_s=60.0, actor=WORKER)
-    progress.advanced(con, job, index=0, done_s=done_s)
-    return job_store.get(con, job_id)
+    with job_rows.changing(con, job, actor=WORKER) as change:
+        progress.cut(change, spans=[span], read_s=60.0, duration_s=60.0)
+        progress.advanced(change, index=0, done_s=done_s)
+    return change.job
 
 
 def test_a_recording_can_be_cancelled_and_tried_again(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from duckdb import DuckDBPyConnection
 
-from storage.accounts import api_key_usage, api_keys, users
+from storage.accounts import api_key_usage, api_keys, quotas, users
 from storage.domain.clock import utc_now
 from storage.domain.errors import BadRequest, KeyHoursUsedUp, NotFound
 from storage.domain.network import key_networks
@@ -146,14 +146,14 @@ def test_the_hours_of_a_key_are_counted_and_bounded(ledger: Ledger, ann: User) -
     ledger.run(api_key_usage.add_requests, {key.id: 7})
     ledger.run(api_key_usage.add_job, key.id, "job-1")
     with ledger.read() as con:
-        api_key_usage.check(con, key.id)
+        quotas.check(con, ann.id, more_bytes=1, api_key_id=key.id)
     ledger.run(api_key_usage.add_heard, "job-1", 3600.0)
     ledger.run(api_key_usage.add_heard, "job-of-a-browser", 3600.0)
     with ledger.read() as con, pytest.raises(KeyHoursUsedUp, match=r"1\.0 of this key's 1 hours"):
-        api_key_usage.check(con, key.id)
+        quotas.check(con, ann.id, more_bytes=1, api_key_id=key.id)
     with ledger.read() as con:
         (month,) = api_key_usage.months_of(con, key.id)
-        api_key_usage.check(con, None)
+        assert quotas.check(con, ann.id, more_bytes=1).name == ann.name
     assert (month.requests, month.recordings, month.heard_s) == (7, 1, 3600.0)
 
 

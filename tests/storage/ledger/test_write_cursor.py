@@ -3,6 +3,8 @@
 import duckdb
 import pytest
 
+from storage.accounts import api_keys
+from storage.domain.records import KeyGrant, User
 from storage.ledger.database import Ledger
 
 
@@ -49,3 +51,23 @@ def test_many_rows_are_a_change_and_a_failure_is_none(ledger: Ledger) -> None:
     with pytest.raises(duckdb.Error), ledger.write() as con:
         con.execute("SELECT nothing FROM audit_head")
     assert ledger.changes == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "counted"),
+    [
+        ("UPDATE users SET disabled = TRUE", 2),
+        ("UPDATE api_keys SET revoked_at = now()", 2),
+        ("INSERT INTO jobs_by_key SELECT 'job', id FROM users", 2),
+        ("INSERT INTO jobs_by_key (job_id, key_id) VALUES ('job', 'key')", 0),
+        ("SELECT count(*) FROM users", 0),
+        ("DELETE FROM api_keys WHERE id = 'nobody'", 0),
+    ],
+)
+def test_commits_that_may_be_about_accounts_are_counted_by_themselves(
+    ledger: Ledger, ann: User, statement: str, counted: int
+) -> None:
+    ledger.run(api_keys.create, user_id=ann.id, name="x", grant=KeyGrant(), actor="cli:me")
+    before = ledger.account_changes
+    ledger.run(lambda con: con.execute(statement).fetchall())
+    assert ledger.account_changes - before == counted
