@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
 
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -18,9 +18,12 @@ SLOW_MS = 120_000
 SCREENS = Path(__file__).parents[1] / "artifacts" / "screens"
 # Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
+NOT_LOADED = "Failed to load resource"
 NO_TIME_FOR_FAST_CODE = "--js-flags=--no-opt --no-maglev"
 """Compilers that pay after seconds of one script: a page of a test is gone before, and needs a fifth less without."""
-ARGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required", NO_TIME_FOR_FAST_CODE)
+NOBODY_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""Every host but this machine is unknown, so that a page that asks another one is heard of."""
+ARGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required", NO_TIME_FOR_FAST_CODE, NOBODY_ELSE)
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
@@ -48,7 +51,11 @@ def browser(*more_args: str) -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Watch:
-    """What went on in a browser that nobody should see: errors, and hosts that are not ours."""
+    """What went on in a browser that nobody should see: errors, and hosts that are not ours.
+
+    The console tells of every answer with an error's status, and of every host that is unknown. To be told of each
+    request and answer instead costs a third of a second for each page.
+    """
 
     url: str
     troubles: list[str] = field(default_factory=list)
@@ -56,16 +63,23 @@ class Watch:
     def over(self, page: Page) -> Page:
         """Watch the page, and return it."""
         page.on("pageerror", lambda error: self.note(f"error: {error}"))
-        page.on("console", lambda said: self.note(said.text if said.type == "error" else ""))
-        page.on("response", lambda answer: self.note(f"{answer.status} {answer.url}" if answer.status >= 400 else ""))
-        page.on("request", lambda asked: self.note("" if self.ours(asked.url) else f"another host: {asked.url}"))
+        page.on("console", lambda said: self.hear(said))
         return page
 
-    def ours(self, url: str) -> bool:
-        return urlsplit(url).netloc in {urlsplit(self.url).netloc, ""}
+    def hear(self, said: ConsoleMessage) -> None:
+        """Note an error that the console shows."""
+        if said.type != "error":
+            return
+        url = said.location["url"]
+        if not said.text.startswith(NOT_LOADED):
+            self.note(said.text)
+        elif status := re.search(r"status of (\d+)", said.text):
+            self.note(f"{status[1]} {url}")
+        elif urlsplit(url).netloc not in {urlsplit(self.url).netloc, ""}:
+            self.note(f"another host: {url}")
 
     def note(self, trouble: str) -> None:
-        if trouble and "Failed to load resource" not in trouble and not PROBES.search(trouble):
+        if not PROBES.search(trouble):
             self.troubles.append(trouble)
 
 

@@ -1,8 +1,11 @@
 """How the tests are spread over processes: by file, the long files first, and those of one server together.
 
-Every process that meets a test of a shared server starts that server, and keeps it until its last test.
+Every process that meets a test of a shared server starts that server, and keeps it until its last test. One process
+has the tests of whole platforms, as long as there are any: beside one platform the others compute, two make each other
+late.
 """
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 ROOT = Path(__file__).parents[1]
 PREFECT = "files that share a Prefect server"
 PLATFORM = "files that share a platform"
+PLATFORMS = "tests/acceptance/"
 FIRST = (
     PREFECT,
     PLATFORM,
@@ -51,16 +55,26 @@ def scope_of(nodeid: str) -> str:
     text = (ROOT / file).read_text()
     if file.startswith("tests/flows/") and "server: Server" in text:
         return PREFECT
-    if file.startswith("tests/acceptance/") and not any(words in text for words in ("stack_in(", "own_stack")):
+    if file.startswith(PLATFORMS) and not any(words in text for words in ("stack_in(", "own_stack")):
         return PLATFORM
     return file
 
 
+def next_scope(scopes: Collection[str], *, platforms: bool) -> str:
+    """Return what a process takes next: the first scope with platforms, or without, else the first of all."""
+    mine = (scope for scope in scopes if (scope == PLATFORM or scope.startswith(PLATFORMS)) == platforms)
+    return next(mine, next(iter(scopes)))
+
+
 class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Send all tests of a scope to one process."""
+    """Send all tests of a scope to one process, and whole platforms to the first."""
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        self.workqueue.move_to_end(next_scope(self.workqueue, platforms=node is self.nodes[0]), last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

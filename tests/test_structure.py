@@ -14,7 +14,6 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from storage.domain import settings
-from tests import run_all
 
 ROOT = Path(__file__).parents[1]
 MAX_FIRST_SENTENCE_WORDS = 15
@@ -320,14 +319,6 @@ def test_docstrings_begin_with_a_short_sentence() -> None:
 def test_every_migration_has_a_number_of_its_own() -> None:
     numbers = [path.name.split("_")[0] for path in sorted((ROOT / "storage" / "ledger" / "migrations").glob("*.sql"))]
     assert numbers == [f"{place:04}" for place in range(1, len(numbers) + 1)]
-
-
-def test_make_runs_all_tests_once() -> None:
-    """In two parts: what is left out of the one is the whole of the other."""
-    assert run_all.OTHERS.without == run_all.PLATFORMS.folder
-    assert (ROOT / run_all.PLATFORMS.folder).is_relative_to(ROOT / run_all.OTHERS.folder)
-    assert not run_all.PLATFORMS.without
-    assert list((ROOT / run_all.PLATFORMS.folder).glob("test_*.py"))
 
 
 def test_what_pages_say_stands_in_one_place() -> None:

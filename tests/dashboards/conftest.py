@@ -111,6 +111,16 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close what a test has opened in its module's browser: a page plays, asks and draws until it is closed."""
+    yield
+    if "chromium" in request.fixturenames:
+        opened: Browser = request.getfixturevalue("chromium")
+        for each in opened.contexts:
+            each.close()
+
+
 @pytest.fixture
 def tone(tmp_path: Path) -> Callable[..., bytes]:
     """Return `tone(seconds, hz)`: the bytes of a WAV with a sine in it."""

@@ -23,10 +23,11 @@ from storage.domain.records import Lane, Options, Role
 from storage.domain.settings import OidcSettings, Settings
 from storage.jobs import job_store
 from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in, write
-from tests.dashboards.browser.test_browser_accessible import AXE, LOOKS, SIZES, Theme, Troubles, visit
+from tests.dashboards.browser.test_browser_accessible import AXE, COUNT_ASKED, LOOKS, SIZES, Theme, Troubles, visit
 from tests.dashboards.provider import CLIENT, SECRET, provider
 from tests.dashboards.served import Served, serving, sign_in
 from tests.dashboards.site import PASSWORD, make_settings
+from tests.waiting import looks
 
 pytestmark = pytest.mark.acceptance
 NEW, NEWER = "a better password", "an even better password"
@@ -268,9 +269,12 @@ def test_a_recording_that_is_done_is_told_on_other_pages(settings: Settings, chr
         with context.ledger().write() as con:
             con.execute("UPDATE jobs SET state = 'failed', error = 'no sound', finished_at = now()")
             failed = job_store.get(con, job.id)
-        for _ in range(2):
-            notify.announce(failed)
         notice = page.locator(".notice")
+        for _ in looks():  # the page may not listen yet
+            notify.announce(failed)
+            if notice.count():
+                break
+        notify.announce(failed)
         expect(notice).to_have_count(1)
         expect(notice).to_contain_text("talk.wav has failed.")
         keep_picture(page, f"notice-{size['width']}")
@@ -305,6 +309,7 @@ def seen_by_boss(
         troubles: Troubles = {theme: [] for theme in themes}
         with serving(settings) as served, tab(chromium, served, viewport=SIZES[size]) as page:
             page.context.add_init_script(path=AXE)
+            page.context.add_init_script(COUNT_ASKED)
             visit_account_pages(page, served, size, troubles)
         return troubles
 

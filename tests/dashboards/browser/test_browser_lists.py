@@ -72,8 +72,6 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
         watch = Watch(served.url)
         sign_in(opened, served)
         page = watch.over(opened.new_page())
-        page.goto(served.url)
-        expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
         with context.ledger().read() as con:
             user = users.by_name(con, "ada")
         assert user is not None

@@ -89,3 +89,17 @@ def test_unknown_addresses_and_a_lost_connection_are_told_in_our_own_words(
         expect(page.get_by_role("heading", name="Recordings")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text="This page reconnects by itself")).to_be_visible()
     context.close()
+
+
+def test_what_goes_wrong_in_a_page_is_noted(chromium: Browser) -> None:
+    """By `Watch`, without which the other tests would see no refused request and no other host."""
+    context, ours = chromium.new_context(), "http://127.0.0.1:9"
+    watch = Watch(ours)
+    page = watch.over(context.new_page())
+    page.route("**/gone", lambda route: route.fulfill(status=404))
+    for url in ("https://elsewhere.example/fonts", f"{ours}/gone"):
+        page.evaluate("url => fetch(url).catch(() => null)", url)
+    page.evaluate("setTimeout(() => { throw new Error('broken') }, 0)")
+    page.wait_for_function("() => true")
+    context.close()
+    assert watch.troubles == ["another host: https://elsewhere.example/fonts", f"404 {ours}/gone", "error: broken"]
