@@ -31,7 +31,8 @@ class RunSlots:
     def chosen(self, due: Sequence["WorkerFlowRunResponse"], own: Collection[UUID]) -> "list[WorkerFlowRunResponse]":
         """Return the runs to take beside the worker's own.
 
-        `due` is in the order of queues."""
+        `due` is in the order of queues.
+        """
         quick = [entry for entry in due if QUICK in entry.flow_run.tags]
         self._quick = (self._quick & set(own)) | {entry.flow_run.id for entry in quick}
         found: list[WorkerFlowRunResponse] = []

@@ -1,11 +1,12 @@
 """Write a FLAC copy of sound that browsers cannot play.
 
-Its clock is that of the transcript: mono, 16 kHz, from 0.
+Its clock is that of the transcript: mono, 16 kHz, from 0. A recording is transcribed without one where the disk has no
+room for it.
 """
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,17 +25,27 @@ class PlaybackCopy:
     def __init__(self, path: Path) -> None:
         import soundfile
 
-        self.path = path
+        self.path, self.broken = path, False
+        self._refusals = soundfile.LibsndfileError, AssertionError  # the second of soundfile itself, after the first
         self._sound = soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, subtype="PCM_16", format="FLAC")
 
     def add(self, block: Samples) -> None:
-        """Write samples between -1 and 1."""
-        self._sound.write(as_ints(block))
+        """Write samples between -1 and 1, unless an earlier write failed."""
+        if not self.broken:
+            self._try(lambda: self._sound.write(as_ints(block)))
 
     def store(self, files: Files, media_sha256: str, audio_track: int | None, playback: Playback) -> None:
-        """Move the finished copy to storage."""
-        self._sound.close()
-        files.put(names.playback_name(media_sha256, audio_track, playback), self.path, move=True)
+        """Move the finished copy to storage, if all of it was written."""
+        self._try(self._sound.close)
+        if not self.broken:
+            files.put(names.playback_name(media_sha256, audio_track, playback), self.path, move=True)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except self._refusals as error:
+            logger.warning("no copy of the sound for browsers: %s", error)
+            self.broken = True
 
 
 @contextmanager
