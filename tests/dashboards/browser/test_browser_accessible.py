@@ -44,33 +44,6 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 MOST_SHIFT = 0.1
-COUNT_ASKED = """
-window.asked = 0;
-const send = window.fetch;
-window.fetch = async (...given) => {
-    window.asked += 1;
-    try { return await send(...given); } finally { window.asked -= 1; }
-};
-"""
-STILL = """() => new Promise((resolve) => {
-    const most = performance.now() + 3_000;
-    const changes = new MutationObserver(again);
-    let later = 0;
-    function look() {
-        if (window.asked && performance.now() < most) return again();
-        changes.disconnect();
-        resolve();
-    }
-    function again() {
-        clearTimeout(later);
-        later = setTimeout(look, Math.max(0, Math.min(300, most - performance.now())));
-    }
-    const shadows = [...document.querySelectorAll("*")].map((one) => one.shadowRoot).filter(Boolean);
-    const all = { subtree: true, childList: true, attributes: true, characterData: true };
-    for (const root of [document, ...shadows]) changes.observe(root, all);
-    again();
-})"""
-"""For 0.3 s nothing has changed and nobody waits for an answer; a page that never is still is taken after 3 s."""
 SIZES = {"desk": DESK, "phone": PHONE}
 Theme = Literal["light", "dark"]
 Troubles = dict[Theme, list[str]]
@@ -139,7 +112,7 @@ def drawn(page: Page) -> None:
     expect(page.locator(".stMain h1").first).to_be_visible()
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
-    page.evaluate(STILL)
+    page.wait_for_timeout(700)
     expect(page.locator("[data-stale=true]")).to_have_count(0)  # what is being drawn again is pale
 
 
@@ -206,7 +179,6 @@ def seen_by_root(served: Served, chromium: Browser, job: Job) -> Callable[[str, 
     def seen(size: str, themes: Sequence[Theme]) -> Troubles:
         in_browser = chromium.new_context(viewport=SIZES[size])
         in_browser.add_init_script(path=AXE)
-        in_browser.add_init_script(COUNT_ASKED)
         in_browser.add_init_script(WATCH_SHIFT)
         watch = Watch(served.url)
         page = watch.over(in_browser.new_page())
@@ -241,7 +213,6 @@ def test_so_can_the_empty_pages_of_somebody_new(
 ) -> None:
     in_browser = chromium.new_context(viewport=SIZES[size])
     in_browser.add_init_script(path=AXE)
-    in_browser.add_init_script(COUNT_ASKED)
     in_browser.add_init_script(WATCH_SHIFT)
     watch = Watch(served.url)
     sign_in(in_browser, served, name)
@@ -257,7 +228,6 @@ def test_so_can_the_empty_pages_of_somebody_new(
 def test_the_long_words_of_german_fit(served: Served, chromium: Browser, job: Job) -> None:
     in_browser = chromium.new_context(viewport=PHONE, locale="de-DE")
     in_browser.add_init_script(path=AXE)
-    in_browser.add_init_script(COUNT_ASKED)
     sign_in(in_browser, served, "root")
     page = in_browser.new_page()
     troubles: Troubles = {"light": []}
@@ -272,7 +242,6 @@ def test_the_first_password_is_chosen_on_a_page_that_keeps_still(served: Served,
     """It has no sidebar, although there is a session, for which the sidebar's place is kept."""
     in_browser = chromium.new_context(viewport=DESK)
     in_browser.add_init_script(path=AXE)
-    in_browser.add_init_script(COUNT_ASKED)
     in_browser.add_init_script(WATCH_SHIFT)
     sign_in(in_browser, served, "new")
     troubles: Troubles = {"light": []}
