@@ -79,18 +79,18 @@ async def _stored(request: Request, name: str, kind: str, headers: dict[str, str
 async def playback(request: Request) -> Response:
     """Serve the copy of a recording's sound for browsers that cannot play the source."""
     job = await _own(request)
-    answer = await playback_of(request, job)
+    answer = await copy_of(request, job)
     security_log.media_sent(caller_of(request).the_user(), job)
     return answer
 
 
-async def playback_of(request: Request, job: Job) -> Response:
+async def copy_of(request: Request, job: Job) -> Response:
     """Serve a job's copy for browsers, whole or in part.
 
     Raises:
         NotFound: browsers play the source itself, or it was deleted.
     """
-    found = await db.in_thread(playback_copies.playback_of, context.files(), job)
+    found = await db.in_thread(playback_copies.playback_for, context.files(), job)
     if found is Playback.SOURCE:
         raise NotFound("playback copy", job.id)
     name = names.playback_name(job.media_sha256, job.options.audio_track, found)

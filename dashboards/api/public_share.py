@@ -145,7 +145,7 @@ async def recording(request: Request) -> Response:
 
 async def playback(request: Request) -> Response:
     """Return the copy of the recording's sound for browsers that cannot play the source."""
-    return await media.playback_of(request, await _job(request, "recording"))
+    return await media.copy_of(request, await _job(request, "recording"))
 
 
 async def peaks(request: Request) -> Response:
@@ -200,7 +200,7 @@ def _unlocked(request: Request, token: str, share: Share) -> bool:
 
 async def _data(token: str, job: Job) -> dict[str, Any]:
     head, base = await db.read(transcript_store.head, job.id), site_path(f"{PREFIX}{token}")
-    found = await db.in_thread(playback_copies.playback_of, context.files(), job)
+    found = await db.in_thread(playback_copies.playback_for, context.files(), job)
     played = player_data.media(job, found, source=f"{base}/recording", copy=f"{base}/playback")
     data: PlayerData = {
         **player_data.of(job, head, base=base, media=played),

@@ -7,7 +7,7 @@ from storage.files.file_store import Files
 from storage.media.browser_playback import Playback
 
 
-def playback_of(files: Files, job: Job) -> Playback:
+def playback_for(files: Files, job: Job) -> Playback:
     """Return what browsers play of a recording; the source if storage is away."""
     try:
         for playback in (Playback.COPY, Playback.EITHER):

@@ -183,7 +183,7 @@ def player(job: Job, me: Viewer, transcript: Transcript | None) -> None:
 
 def _media(job: Job) -> PlayedMedia:
     source = site_path(f"/recordings/{job.id}")
-    found = playback_copies.playback_of(context.files(), job)
+    found = playback_copies.playback_for(context.files(), job)
     return player_data.media(job, found, source=source, copy=f"{source}/playback")
 
 
