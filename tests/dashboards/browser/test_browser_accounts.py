@@ -23,7 +23,7 @@ from storage.domain.records import Lane, Options, Role
 from storage.domain.settings import OidcSettings, Settings
 from storage.jobs import job_store
 from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in, write
-from tests.dashboards.browser.test_browser_accessible import AXE, COUNT_ASKED, LOOKS, SIZES, Theme, Troubles, visit
+from tests.dashboards.browser.test_browser_accessible import AXE, LOOKS, SIZES, Theme, Troubles, visit
 from tests.dashboards.provider import CLIENT, SECRET, provider
 from tests.dashboards.served import Served, serving, sign_in
 from tests.dashboards.site import PASSWORD, make_settings
@@ -309,7 +309,6 @@ def seen_by_boss(
         troubles: Troubles = {theme: [] for theme in themes}
         with serving(settings) as served, tab(chromium, served, viewport=SIZES[size]) as page:
             page.context.add_init_script(path=AXE)
-            page.context.add_init_script(COUNT_ASKED)
             visit_account_pages(page, served, size, troubles)
         return troubles
 
