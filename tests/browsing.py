@@ -5,16 +5,30 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import (
+    TimeoutError as TooLate,
+)
+
+from tests.waiting import looks
 
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SLOW_MS = 120_000
+QUESTION_MS = 8_000
 SCREENS = Path(__file__).parents[1] / "artifacts" / "screens"
 # Below a page's path Streamlit's own script looks for a server before it looks at the root; 404 is the answer.
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
@@ -88,6 +102,18 @@ def write(field: Locator, text: str) -> None:
     field.click()
     field.press("Control+a")
     field.press_sequentially(text)
+
+
+def click_and_confirm(sheet: Locator, name: str) -> None:
+    """Click a button, and again when it asks.
+
+    It asks for eight seconds, which a busy machine may need for one click.
+    """
+    for _ in looks():
+        with suppress(TooLate):
+            sheet.get_by_role("button", name=name).click(timeout=QUESTION_MS)
+            sheet.get_by_role("button", name="Click again to confirm").click(timeout=QUESTION_MS)
+            return
 
 
 def log_in(page: Page, name: str, password: str) -> None:

@@ -17,7 +17,7 @@ from storage.domain.records import Finding, Job
 from storage.media.browser_playback import Playback
 from storage.transcripts import transcript_store
 from tasks.exports.writers import export
-from tests.browsing import DESK, PHONE, Watch, keep_picture, write
+from tests.browsing import DESK, PHONE, Watch, click_and_confirm, keep_picture, write
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
 from tests.tasks.sounds import RATE_HZ, tone, write_media
@@ -127,8 +127,7 @@ def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) ->
     versions = desk.tab("versions")
     versions.get_by_role("button", name="Changes").click()
     expect(versions.locator("ins")).to_have_text("Bring tea.")
-    versions.get_by_role("button", name="Restore").click()
-    versions.get_by_role("button", name="Click again to confirm").click()
+    click_and_confirm(versions, "Restore")
     expect(page.locator(".player .notice.good")).to_contain_text("Version 1 is current again")
     desk.tab("script")
     expect(desk.words(1)).to_have_text(LINES[1])
@@ -405,8 +404,7 @@ def test_notes_are_written_about_a_moment_and_lead_back_to_it(desk: Desk) -> Non
     desk.page.locator(".player video").evaluate("video => { video.currentTime = 0; }")
     sheet.get_by_role("button", name="Play from 0:09").click()
     assert desk.now() == pytest.approx(9, abs=0.1)
-    sheet.get_by_role("button", name="Delete").click()
-    sheet.get_by_role("button", name="Click again to confirm").click()
+    click_and_confirm(sheet, "Delete")
     expect(sheet.locator(".row")).to_have_count(0)
 
 
