@@ -1,5 +1,7 @@
 """Find the playback copy of a recording that browsers cannot play."""
 
+from contextlib import suppress
+
 from storage.domain import names
 from storage.domain.errors import StorageUnreachable
 from storage.domain.records import Job
@@ -9,10 +11,8 @@ from storage.media.browser_playback import Playback
 
 def playback_for(files: Files, job: Job) -> Playback:
     """Return what browsers play of a recording; the source if storage is away."""
-    try:
+    with suppress(StorageUnreachable):
         for playback in (Playback.COPY, Playback.EITHER):
             if files.exists(names.playback_name(job.media_sha256, job.options.audio_track, playback)):
                 return playback
-    except StorageUnreachable:
-        return Playback.SOURCE
     return Playback.SOURCE

@@ -140,34 +140,25 @@ def diff(
         typer.echo(f"{one['number']:6}  {change:>7}  {one['job_id']}  {one['name']}{corrected}")
 
 
-@app.command()
-def accept(  # noqa: PLR0917 - a command's options are its parameters
-    campaign: Id,
-    numbers: Numbers = None,
-    change_below: Below = None,
-    change_from: From = None,
-    confidence_rose: Rose = False,
-    language: In = None,
-    everything: All = False,
-) -> None:
-    """Make new transcripts the current ones; what a person corrected is never replaced."""
-    rule = _rule(change_below, change_from, confidence_rose, language, numbers=numbers, everything=everything)
-    _decide(campaign, "accept", numbers, rule)
+def _add_decision(verb: str, about: str) -> None:
+    """Add a command that decides on proposals, by number or by rule."""
+
+    @app.command(name=verb, help=about)
+    def decide(  # noqa: PLR0917 - a command's options are its parameters
+        campaign: Id,
+        numbers: Numbers = None,
+        change_below: Below = None,
+        change_from: From = None,
+        confidence_rose: Rose = False,
+        language: In = None,
+        everything: All = False,
+    ) -> None:
+        rule = _rule(change_below, change_from, confidence_rose, language, numbers=numbers, everything=everything)
+        _decide(campaign, verb, numbers, rule)
 
 
-@app.command()
-def keep(  # noqa: PLR0917 - a command's options are its parameters
-    campaign: Id,
-    numbers: Numbers = None,
-    change_below: Below = None,
-    change_from: From = None,
-    confidence_rose: Rose = False,
-    language: In = None,
-    everything: All = False,
-) -> None:
-    """Keep old transcripts."""
-    rule = _rule(change_below, change_from, confidence_rose, language, numbers=numbers, everything=everything)
-    _decide(campaign, "keep", numbers, rule)
+_add_decision("accept", "Make new transcripts the current ones; what a person corrected is never replaced.")
+_add_decision("keep", "Keep old transcripts.")
 
 
 @app.command(name="roll-back")

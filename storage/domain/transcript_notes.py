@@ -92,7 +92,7 @@ class OffsetRemoved:
 class TrackChosen:
     """One of several audio tracks was transcribed; tracks count from 0.
 
-    `about` is what the file says of it, and `about_all` of each track, in notes since that was kept.
+    `about_all` is what the file says of each track; older notes have `about` alone, of the one that was transcribed.
     """
 
     track: int
@@ -109,7 +109,9 @@ class TrackChosen:
 
     def described(self, track: int) -> str:
         """Return what the file says of a track: language and title, if it does."""
-        return self.about_all[track] if track < len(self.about_all) else ""
+        if track < len(self.about_all):
+            return self.about_all[track]
+        return self.about if track == self.track else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +290,8 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
 
 def _track_chosen(note: TrackChosen) -> str:
     track = _("the {track} of {of} audio tracks was transcribed", track=_ordinal(note.track), of=note.of)
-    text = track + (f" ({note.about})" if note.about else "")
+    about = note.described(note.track)
+    text = track + (f" ({about})" if about else "")
     if note.silent:
         silent = _(" and the ").join(map(_ordinal, sorted(note.silent)))
         text += ngettext(

@@ -18,6 +18,8 @@ from storage.domain.tags import SEPARATOR
 from storage.jobs.annotations import metadata
 from storage.ledger import audit
 
+NOT_DESCRIBED = "new"
+"""The manifest state of a job that was just accepted: this process has described it, or died before."""
 GET = "SELECT * FROM job_rows WHERE id = $id"
 HAS_TAG = """
   AND ($tag IS NULL OR contains(',' || tags || ',', ',' || $tag || ',') OR contains(',' || tags, ',' || $tag || '/'))

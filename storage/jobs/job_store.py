@@ -29,7 +29,7 @@ INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, tags, metadata, attempt,
     version, duration_s, created_at, updated_at, manifest_state)
 VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, 'queued', $lane, $options, $tags, $metadata, 1, 1,
-    $duration_s, $now, $now, 'new')
+    $duration_s, $now, $now, $manifest_state)
 """
 
 
@@ -114,7 +114,8 @@ def _insert(con: DuckDBPyConnection, job: Job) -> None:
     fields = ("id", "owner_id", "name", "media_sha256", "media_bytes", "lane", "duration_s")
     values = {field: getattr(job, field) for field in fields}
     values |= {"options": to_json(job.options).decode(), "tags": SEPARATOR.join(job.tags), "now": job.created_at}
-    con.execute(INSERT, values | {"metadata": to_column(job.metadata)})
+    values |= {"metadata": to_column(job.metadata), "manifest_state": job_rows.NOT_DESCRIBED}
+    con.execute(INSERT, values)
 
 
 get = job_rows.get

@@ -17,6 +17,7 @@ from storage.domain.names import job_manifest_name
 from storage.domain.records import Job, Note, Role, StoredSummary, User, Version, to_json
 from storage.jobs import job_store
 from storage.jobs.annotations import notes, summaries
+from storage.jobs.job_rows import NOT_DESCRIBED
 from storage.transcripts import versions
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ class Manifest:
     summaries: tuple[StoredSummary, ...] = ()
 
 
-UNKNOWN = "new"
-"""The manifest state of a job that was just accepted: this process has described it, or died before."""
 KEPT = """
 UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state
     AND (version = $version OR state NOT IN ('completed', 'failed', 'cancelled'))
@@ -50,7 +49,7 @@ UPDATE jobs SET manifest_state = $state WHERE id = $id AND state = $state
 EXISTS = "SELECT count(*) FROM jobs WHERE id = $id"
 BEHIND = """
 SELECT id FROM jobs
-WHERE manifest_state IS NULL OR manifest_state = $unknown
+WHERE manifest_state IS NULL OR manifest_state = $not_described
     OR manifest_state <> state AND (state IN ('completed', 'failed', 'cancelled')
         OR manifest_state IN ('completed', 'failed', 'cancelled'))
 ORDER BY id LIMIT $limit
@@ -141,7 +140,7 @@ def catch_up(ledger: "Ledger", files: "Files", *, limit: int = 100) -> int:
     for job_id in _record_written(ledger):
         files.delete(job_manifest_name(job_id))
     with ledger.read() as con:
-        rows = con.execute(BEHIND, {"limit": limit, "unknown": UNKNOWN}).fetchall()
+        rows = con.execute(BEHIND, {"limit": limit, "not_described": NOT_DESCRIBED}).fetchall()
     for (job_id,) in rows:
         keep_if_possible(ledger, files, job_id)
     return len(rows)
@@ -171,9 +170,9 @@ UPDATE jobs SET manifest_state = written.state
 FROM (SELECT unnest($ids::VARCHAR[]) AS id, unnest($states::VARCHAR[]) AS state, unnest($versions::INTEGER[]) AS version
 ) AS written
 WHERE jobs.id = written.id AND (jobs.version = written.version
-    OR jobs.manifest_state = $unknown AND written.state NOT IN ('completed', 'failed', 'cancelled'))
+    OR jobs.manifest_state = $not_described AND written.state NOT IN ('completed', 'failed', 'cancelled'))
 """
-"""A job that goes on has the same manifest; one that somebody changed has another state here than unknown."""
+"""A job that goes on has the same manifest; one that somebody changed has another state here than that."""
 THERE = "SELECT id FROM jobs WHERE list_contains($ids::VARCHAR[], id)"
 
 
@@ -196,6 +195,6 @@ def _record_written(ledger: "Ledger") -> list[str]:
 def _mark_all(con: DuckDBPyConnection, jobs: Sequence[Job]) -> list[str]:
     ids = [job.id for job in jobs]
     told = {"states": [job.state.value for job in jobs], "versions": [job.version for job in jobs]}
-    con.execute(WRITTEN, {"ids": ids, "unknown": UNKNOWN, **told})
+    con.execute(WRITTEN, {"ids": ids, "not_described": NOT_DESCRIBED, **told})
     there = {row[0] for row in con.execute(THERE, {"ids": ids}).fetchall()}
     return [job_id for job_id in ids if job_id not in there]

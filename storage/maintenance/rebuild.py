@@ -22,6 +22,7 @@ from storage.files.file_store import Files
 from storage.jobs import save_edit
 from storage.jobs.annotations import notes, summaries
 from storage.jobs.annotations.metadata import to_column
+from storage.jobs.job_rows import NOT_DESCRIBED
 from storage.jobs.manifests import Manifest
 from storage.ledger import audit
 from storage.ledger.database import Ledger
@@ -38,7 +39,7 @@ VALUES ($id, $owner_id, $name, $media_sha256, $media_bytes, $state, $lane, $opti
     $speech_s, $done_s, $detail, $error, $error_code, $model, $fingerprint, $language, $given_up, $created_at, $now,
     $started_at, $finished_at, $deleted_at, $media_start_s, $tags, $held, $metadata, $apart)
 """
-VERSIONS = "SELECT id, version, coalesce(manifest_state <> 'new', FALSE) FROM jobs"
+VERSIONS = "SELECT id, version, coalesce(manifest_state <> $not_described, FALSE) FROM jobs"
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
 PURGED = "SELECT subject FROM audit WHERE action = 'job.purge'"
 PURGED_SINCE = "SELECT 1 FROM audit WHERE action = 'job.purge' AND subject = $id AND seq > $since LIMIT 1"
@@ -143,7 +144,7 @@ def restore_one(
 
 
 def _known(con: DuckDBPyConnection) -> _Known:
-    rows = con.execute(VERSIONS).fetchall()
+    rows = con.execute(VERSIONS, {"not_described": NOT_DESCRIBED}).fetchall()
     return _Known(
         versions={job_id: version for job_id, version, _ in rows},
         described=frozenset(job_id for job_id, _, is_described in rows if is_described),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.media.announced_length import formats_of
+from storage.media.container import has_pictures
 
 HEAD_BYTES = 64
 CODECS = {
@@ -35,15 +36,12 @@ class Playback(StrEnum):
 
 def playback_of(container: Any, path: Path, tracks: Sequence[int]) -> Playback:
     """Return what browsers play, if these tracks of an open container are transcribed."""
-    from av.stream import Disposition
-
     if tuple(tracks) != (0,):
         return Playback.COPY
     codec = container.streams.audio[0].codec_context.codec.canonical_name
     if any(codec in CODECS.get(name, ()) for name in _formats(container, path)):
         return Playback.SOURCE
-    pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
-    return Playback.EITHER if pictures else Playback.COPY
+    return Playback.EITHER if has_pictures(container) else Playback.COPY
 
 
 def _formats(container: Any, path: Path) -> set[str]:

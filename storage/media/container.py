@@ -229,6 +229,13 @@ def decoder_of(stream: Any) -> Any:
     return decoder
 
 
+def has_pictures(container: Any) -> bool:
+    """Return whether there is video; a cover is none."""
+    from av.stream import Disposition
+
+    return any(not one.disposition & Disposition.attached_pic for one in container.streams.video)
+
+
 def tracks_of(container: Any) -> tuple[AudioTrack, ...]:
     """Return the container's description of its first audio tracks."""
     return tuple(

@@ -36,6 +36,7 @@ from storage.media.container import (
     AudioTrack,
     audio_of,
     decoder_of,
+    has_pictures,
     must_be_file,
     opened,
     parts_of,
@@ -137,18 +138,15 @@ def _outcome_of(arguments: list[str], within_s: float) -> tuple[int, bytes]:
 
 def probe(path: Path, name: str, track: int | None = None) -> MediaInfo:
     """Open the file and decode the track's first audio in this process; raises like `check`."""
-    from av.stream import Disposition
-
     parts = parts_of(path)
     with opened(path, name, parts[0]) as container:
         stream, frame = _first_sound(container, name, track)
-        pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         return MediaInfo(
             duration_s=wav_length_s(parts, stream) or length_s(container, stream),
             duration_is_guessed=is_guessed(container, path),
             start_s=start_s(container),
             audio_tracks=len(container.streams.audio),
-            has_video=bool(pictures),
+            has_video=has_pictures(container),
             codec=stream.codec_context.name,
             sample_rate_hz=frame.sample_rate,
             channels=len(frame.layout.channels),

@@ -5,10 +5,12 @@ room for it.
 """
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
+from typing import IO
 
 from storage.domain import names
 from storage.files.file_store import Files
@@ -18,16 +20,22 @@ from tasks.audio.channels import Samples, as_ints
 
 logger = logging.getLogger(__name__)
 
+CHUNK_BYTES = 1 << 20
+
 
 class PlaybackCopy:
-    """A copy that is being written to a file of this machine."""
+    """A copy that is being written.
 
-    def __init__(self, path: Path) -> None:
+    Its file has no name, so that the kernel deletes it with the process.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
         import soundfile
 
-        self.path, self.broken = path, False
+        self._file, self.broken = file, False
         self._refusals = soundfile.LibsndfileError, AssertionError  # the second of soundfile itself, after the first
-        self._sound = soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, subtype="PCM_16", format="FLAC")
+        told = {"samplerate": SAMPLE_RATE_HZ, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
+        self._sound = soundfile.SoundFile(os.dup(file.fileno()), "w", **told)
 
     def add(self, block: Samples) -> None:
         """Write samples between -1 and 1, unless an earlier write failed."""
@@ -35,10 +43,12 @@ class PlaybackCopy:
             self._try(lambda: self._sound.write(as_ints(block)))
 
     def store(self, files: Files, media_sha256: str, audio_track: int | None, playback: Playback) -> None:
-        """Move the finished copy to storage, if all of it was written."""
+        """Store the finished copy, if all of it was written."""
         self._try(self._sound.close)
         if not self.broken:
-            files.put(names.playback_name(media_sha256, audio_track, playback), self.path, move=True)
+            self._file.seek(0)
+            chunks = iter(partial(self._file.read, CHUNK_BYTES), b"")
+            files.write(names.playback_name(media_sha256, audio_track, playback), chunks)
 
     def _try(self, write: Callable[[], None]) -> None:
         try:
@@ -50,9 +60,9 @@ class PlaybackCopy:
 
 @contextmanager
 def playback_copy(playback: Playback) -> Iterator[PlaybackCopy | None]:
-    """Begin a copy, if browsers need one; what is not stored is deleted."""
+    """Begin a copy, if browsers need one."""
     if playback is Playback.SOURCE:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="playback-") as folder:
-        yield PlaybackCopy(Path(folder, "sound.flac"))
+    with tempfile.TemporaryFile() as file:
+        yield PlaybackCopy(file)

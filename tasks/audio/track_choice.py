@@ -125,7 +125,6 @@ class _TrackLook:
 
 def _note(tracks: Sequence[container.AudioTrack], chosen: int, silent: Sequence[int]) -> FileNote:
     about = tuple(", ".join(part for part in (track.language, track.title) if part) for track in tracks)
-    message = TrackChosen(
-        track=chosen, of=len(tracks), about=about[chosen], silent=tuple(silent), about_all=about if any(about) else ()
-    )
+    about = about if any(about) else ()
+    message = TrackChosen(track=chosen, of=len(tracks), silent=tuple(silent), about_all=about)
     return FileNote(message=encode(message), damaged=False)

@@ -38,12 +38,11 @@ export class Playback {
   async #trouble() {
     const { data, text } = this.player;
     const { source, copy } = data.media;
+    this.#failed = true;
     if (copy && this.#url !== copy) {
-      this.#failed = true;
       this.choose();
       return;
     }
-    this.#failed = true;
     const answer = await fetch(this.#url, { method: "HEAD" }).catch(() => null);
     const link = make("a", { href: source, download: data.name }, text.download_original);
     const place = this.player.find(".trouble");

@@ -12,7 +12,7 @@ from storage.domain.records import Options
 from storage.files.file_store import Files
 from storage.media.browser_playback import Playback
 from tasks.audio.ingest import file_sha256, ingest
-from tasks.audio.playback_copy import PlaybackCopy
+from tasks.audio.playback_copy import playback_copy
 from tests.tasks.audio.test_track_choice import HIGH, LOW, film, is_high
 from tests.tasks.sounds import RATE_HZ, write_media, write_wav
 
@@ -63,15 +63,17 @@ def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, 
     assert np.max(np.abs(sound - HIGH)) < 1e-3
 
 
-def test_a_full_disk_costs_the_copy_alone(tmp_path: Path, files: Files) -> None:
-    copy, hiss = PlaybackCopy(tmp_path / "sound.flac"), 0.1 * np.random.default_rng(7).standard_normal(10 * RATE_HZ)
+def test_a_full_disk_costs_the_copy_alone(files: Files) -> None:
+    hiss = 0.1 * np.random.default_rng(7).standard_normal(10 * RATE_HZ)
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, usual[1]))
-    try:
-        for _ in range(3):
-            copy.add(hiss.astype(np.float32))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    copy.store(files, "a" * 64, None, Playback.COPY)
+    with playback_copy(Playback.COPY) as copy:
+        assert copy
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, usual[1]))
+        try:
+            for _ in range(3):
+                copy.add(hiss.astype(np.float32))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        copy.store(files, "a" * 64, None, Playback.COPY)
     assert copy.broken
     assert list(files.list()) == []
