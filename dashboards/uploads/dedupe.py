@@ -1,5 +1,6 @@
 """Find files that the user has uploaded before, and transcribe them without an upload."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -18,6 +19,8 @@ from storage.domain.tags import split_tags
 from storage.jobs import duplicates
 
 SHA256 = r"^[0-9a-f]{64}$"
+SIZE = re.compile(r"[0-9]{1,18}")
+MOST_SIZES = 100
 
 
 class Again(BaseModel):
@@ -34,14 +37,17 @@ class Again(BaseModel):
 
 
 async def known(request: Request) -> Response:
-    """GET ?size=: whether to hash the file; ?sha256=: the caller's jobs of it, newest first."""
+    """Return which sizes the caller has recordings of, or the jobs of one checksum.
+
+    GET ?size=&size=…: the sizes in bytes whose files are worth hashing; ?sha256=: the jobs, newest first.
+    """
     owner_id = caller_of(request).the_user().id
     if sha256 := request.query_params.get("sha256"):
         return JSONResponse({"jobs": [_told(job) for job in await db.read(duplicates.of, owner_id, sha256)]})
-    size = request.query_params.get("size", "")
-    if not size.isascii() or not size.isdigit() or len(size) > 18:
-        raise BadRequest("size", "send it as a whole number of bytes, or send sha256")
-    return JSONResponse({"known": await db.read(duplicates.may_exist, owner_id, int(size))})
+    sizes = request.query_params.getlist("size")
+    if not 0 < len(sizes) <= MOST_SIZES or not all(SIZE.fullmatch(size) for size in sizes):
+        raise BadRequest("size", f"send up to {MOST_SIZES} whole numbers of bytes, or send sha256")
+    return JSONResponse({"known": sorted(await db.read(duplicates.sizes_of, owner_id, [int(size) for size in sizes]))})
 
 
 async def again(request: Request) -> Response:

@@ -23,7 +23,7 @@ def reserved(shelf: UploadStore, *, by: str | None = None, but: str | None = Non
     """Return what this owner's uploads reserve, or everybody's `but` one's."""
     open_ones = [
         (upload, to_come)
-        for upload in shelf.all()
+        for upload in shelf.unsettled()
         if not upload.parts and by in {None, upload.owner_id} and upload.owner_id != but
         if (to_come := upload.length_bytes - shelf.offset(upload)) > 0
     ]

@@ -129,6 +129,7 @@ class UploadStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._settled: set[str] = set()  # ids, as far as this process has met them; what is settled stays so
         folder.mkdir(parents=True, exist_ok=True)
 
     def data(self, ident: str) -> Path:
@@ -145,6 +146,7 @@ class UploadStore:
             StorageFull: the disk is full.
         """
         fresh = self._note(upload.id).with_suffix(f".{uuid4().hex[:8]}.new")
+        self._settled.discard(upload.id)  # an idempotency key can bring a deleted one's id back
         try:
             fresh.write_bytes(to_json(upload))
             fresh.replace(self._note(upload.id))
@@ -188,7 +190,7 @@ class UploadStore:
 
     def outstanding_bytes(self) -> int:
         """Return the bytes that all uploads still have to receive; parts count, not the whole."""
-        open_ones = (upload for upload in self.all() if not upload.parts)
+        open_ones = (upload for upload in self.unsettled() if not upload.parts)
         return sum(max(upload.length_bytes - self.offset(upload), 0) for upload in open_ones)
 
     def free_bytes(self) -> int:
@@ -234,11 +236,27 @@ class UploadStore:
 
     def all(self) -> Iterator[Upload]:
         """Yield every upload that has a JSON file."""
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                yield self.load(path.stem)
-            except NotFound:
+        for ident in self._idents():
+            with suppress(NotFound):
+                yield self.load(ident)
+
+    def unsettled(self) -> Iterator[Upload]:
+        """Yield the uploads that are neither a job nor refused.
+
+        Settled ones stay for a day: their JSON files are not read again.
+        """
+        for ident in self._idents():
+            if ident in self._settled:
                 continue
+            with suppress(NotFound):
+                upload = self.load(ident)
+                if upload.settled:
+                    self._settled.add(ident)
+                else:
+                    yield upload
+
+    def _idents(self) -> list[str]:
+        return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def count(self) -> int:
         return sum(1 for _ in self.folder.glob("*.json"))

@@ -1,5 +1,7 @@
 """Find recordings that their owner has uploaded before, by size and content."""
 
+from collections.abc import Sequence
+
 from duckdb import DuckDBPyConnection
 
 from storage.domain.records import Job
@@ -8,8 +10,8 @@ from storage.jobs.job_rows import found
 SHOWN = 5
 
 SAME_SIZE = """
-SELECT count(*) > 0 FROM jobs
-WHERE owner_id = $owner_id AND media_bytes = $size_bytes AND deleted_at IS NULL AND state NOT IN ('failed', 'cancelled')
+SELECT DISTINCT media_bytes FROM jobs
+WHERE owner_id = $owner_id AND media_bytes IN $sizes AND deleted_at IS NULL AND state NOT IN ('failed', 'cancelled')
 """
 SAME_BYTES = """
 SELECT * FROM job_rows
@@ -18,10 +20,13 @@ ORDER BY id DESC LIMIT $limit
 """
 
 
-def may_exist(con: DuckDBPyConnection, owner_id: str, size_bytes: int) -> bool:
-    """Return whether the owner has a recording of this size, so that hashing is worthwhile."""
-    row = con.execute(SAME_SIZE, {"owner_id": owner_id, "size_bytes": size_bytes}).fetchone()
-    return bool(row and row[0])
+def sizes_of(con: DuckDBPyConnection, owner_id: str, sizes: Sequence[int]) -> set[int]:
+    """Return which of these sizes in bytes the owner's recordings have.
+
+    A file of another size need not be hashed.
+    """
+    con.execute(SAME_SIZE, {"owner_id": owner_id, "sizes": list(sizes)})
+    return {int(size) for (size,) in con.fetchall()}
 
 
 def of(con: DuckDBPyConnection, owner_id: str, sha256: str) -> list[Job]:

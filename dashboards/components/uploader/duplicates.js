@@ -1,6 +1,6 @@
 /**
- * Whether its owner has sent a file before, found out before it is sent. The server is asked for the size first: only
- * where something of that size is there is the file hashed, one at a time, in a web worker.
+ * Whether its owner has sent a file before, found out before it is sent. The server is asked for the size first, for all
+ * files of a folder at once: only where something of that size is there is a file hashed, one at a time, in a web worker.
  *
  * @import { Upload } from "./upload.js"
  *
@@ -9,6 +9,10 @@
 import { sitePath } from "../shared/site_path.js";
 import { randomId } from "./upload.js";
 
+const MOST_SIZES = 100;
+
+/** @type {{ size: number, resolve: (isKnown: boolean) => void, reject: (error: unknown) => void }[]} */
+let sizesToAsk = [];
 /** @type {Promise<unknown>} files are hashed one after the other */
 let line = Promise.resolve();
 /** @type {Worker | null} for the files in line: to start one takes longer than to hash a small file */
@@ -23,14 +27,38 @@ let inLine = 0;
  * @returns {Promise<KnownJob[]>}
  */
 export async function duplicatesOf(upload, tell) {
-  const { known } = await ask(`/uploads/known?size=${upload.size}`);
-  if (!known) return [];
+  if (!(await isSizeKnown(upload.size))) return [];
   inLine += 1;
   const hashing = line.then(() => hash(upload, tell));
   line = hashing;
   upload.sha256 = await hashing;
   if (--inLine === 0) stopHasher();
   return upload.sha256 ? (await ask(`/uploads/known?sha256=${upload.sha256}`)).jobs : [];
+}
+
+/**
+ * Ask whether something of this size is there; sizes that are asked for at the same moment are asked for together.
+ *
+ * @param {number} size - in bytes
+ * @returns {Promise<boolean>}
+ */
+function isSizeKnown(size) {
+  if (!sizesToAsk.length) setTimeout(askForSizes);
+  return new Promise((resolve, reject) => sizesToAsk.push({ size, resolve, reject }));
+}
+
+async function askForSizes() {
+  const waiting = sizesToAsk;
+  sizesToAsk = [];
+  while (waiting.length) {
+    const some = waiting.splice(0, MOST_SIZES);
+    try {
+      const { known } = await ask(`/uploads/known?${some.map(({ size }) => `size=${size}`).join("&")}`);
+      for (const { size, resolve } of some) resolve(known.includes(size));
+    } catch (error) {
+      for (const { reject } of some) reject(error);
+    }
+  }
 }
 
 /** @param {string} path */

@@ -18,6 +18,8 @@ import { drawUpload, newRow, paceOf, quietButton } from "./upload_row.js";
 import { Uploads } from "./uploads.js";
 
 const DRAW_AFTER_MS = 60;
+const DRAW_MANY_AFTER_MS = 250;
+const MANY = 50;
 const DRAW_EVERY_MS = 1000;
 const TELL_EVERY_MS = 2000;
 const MOST_TELLS = 10;
@@ -193,7 +195,7 @@ export class View {
     setTimeout(() => {
       this.#isDrawing = false;
       this.#draw();
-    }, DRAW_AFTER_MS);
+    }, this.uploads.items.length < MANY ? DRAW_AFTER_MS : DRAW_MANY_AFTER_MS);
   }
 
   #draw() {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { addressOf } from "../../../dashboards/components/downloads/address.js";
 import { actionsOn, idsFor } from "../../../dashboards/components/job_list/actions.js";
 import { pauseFor } from "../../../dashboards/components/job_list/refresh.js";
-import { concerns } from "../../../dashboards/components/live/live.js";
+import { concerns, pauseAfter } from "../../../dashboards/components/live/live.js";
 import { barHeights } from "../../../dashboards/components/player/waveform.js";
 import { endsByIdling, nextCheck_s, secondsLeft } from "../../../dashboards/components/session/timing.js";
 import { bytes, clock, duration, fileStamp, fill, instant } from "../../../dashboards/components/shared/format.js";
@@ -77,6 +77,10 @@ test("the list leaves the server alone for forty times what a look takes, and lo
   assert.equal(pauseFor(100, 1), 4000);
   assert.equal(pauseFor(10_000, 1), 20_000);
   assert.equal(pauseFor(0, 1000), 40_000);
+});
+
+test("a page that is drawn slowly is drawn less often, but every three seconds at least", () => {
+  assert.deepEqual([0, 50, 200, 10_000].map(pauseAfter), [400, 400, 800, 3000]);
 });
 
 test("an event concerns who looks at its job, at its owner's jobs, or at all", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { duplicatesOf } from "../../../dashboards/components/uploader/duplicates.js";
 import {
   MB, connectionsFor, isFinal, isMedia, isWorthRetrying, markedAt, refusalOf, speedOf, startable, summaryOf,
 } from "../../../dashboards/components/uploader/upload.js";
@@ -34,6 +35,24 @@ test("a big file takes all connections and waits for them; nothing overtakes it"
   assert.equal(connectionsFor(big), 4);
   assert.deepEqual(names(startable([big, small])), ["big"]);
   assert.deepEqual(names(startable([upload("sending"), big, small])), []);
+});
+
+test("the sizes of a folder's files are asked for together, a hundred at most", async () => {
+  const asked = [];
+  globalThis.fetch = async (path) => {
+    asked.push(new URL(path, "http://page").searchParams.getAll("size").length);
+    return { ok: true, json: async () => ({ known: [] }) };
+  };
+  const files = Array.from({ length: 250 }, (_, place) => upload("looking", place + 1));
+  const found = await Promise.all(files.map((file) => duplicatesOf(file, () => {})));
+  assert.deepEqual(asked, [100, 100, 50]);
+  assert.equal(found.flat().length, 0);
+});
+
+test("where the server does not answer, every file is told", async () => {
+  globalThis.fetch = async () => ({ ok: false, status: 503 });
+  const asked = [1, 2].map((size) => duplicatesOf(upload("looking", size), () => {}));
+  assert.deepEqual((await Promise.allSettled(asked)).map(({ status }) => status), ["rejected", "rejected"]);
 });
 
 test("paused, failed and finished files take no connection", () => {

@@ -27,9 +27,10 @@ def again(site: Site, sha256: str, **more: object) -> Response:
 def test_a_size_that_is_there_is_worth_hashing_for(site: Site, tone: Callable[..., bytes]) -> None:
     site.sign_in("ada")
     data = tone(1)
-    assert site.client.get(f"/uploads/known?size={len(data)}").json() == {"known": False}
+    assert site.client.get(f"/uploads/known?size={len(data)}").json() == {"known": []}
     job = sent(site, data)
-    assert site.client.get(f"/uploads/known?size={len(data)}").json() == {"known": True}
+    asked = f"/uploads/known?size={len(data) + 1}&size={len(data)}&size={len(data)}"
+    assert site.client.get(asked).json() == {"known": [len(data)]}
     (told,) = site.client.get(f"/uploads/known?sha256={hashlib.sha256(data).hexdigest()}").json()["jobs"]
     assert (told["id"], told["name"]) == (job.id, "talk.wav")
 
@@ -39,7 +40,7 @@ def test_others_do_not_learn_what_somebody_has(site: Site, tone: Callable[..., b
     data = tone(1)
     sha256 = sent(site, data).media_sha256
     site.sign_in("bob")
-    assert site.client.get(f"/uploads/known?size={len(data)}").json() == {"known": False}
+    assert site.client.get(f"/uploads/known?size={len(data)}").json() == {"known": []}
     assert site.client.get(f"/uploads/known?sha256={sha256}").json() == {"jobs": []}
     assert again(site, sha256).status_code == 404
 
@@ -72,7 +73,7 @@ def test_a_reader_makes_no_jobs(site: Site) -> None:
     assert again(site, "0" * 64).status_code == 403
 
 
-@pytest.mark.parametrize("query", ["", "size=-1", "size=many", "size=" + "9" * 30])
+@pytest.mark.parametrize("query", ["", "size=-1", "size=many", "size=" + "9" * 30, "size=1&size=two", "size=1&" * 101])
 def test_nonsense_is_refused(site: Site, query: str) -> None:
     site.sign_in("ada")
     assert site.client.get(f"/uploads/known?{query}").status_code == 400
