@@ -44,7 +44,7 @@ def order(  # noqa: PLR0917 - as a thread is called
         StorageUnreachable: a bucket's service does not answer.
     """
     job_access.require_writer(user, DOING)
-    asked = json.dumps([name, lane, recursive, [[one.source, one.name, one.options] for one in wanted]])
+    asked = json.dumps([name, lane, recursive, list(map(_as_asked, wanted))])
     asked_sha256 = hashlib.sha256(asked.encode()).hexdigest()
     if key and (known := db.look(batches.keyed, user.id, key, asked_sha256)):
         return known
@@ -64,6 +64,15 @@ def order(  # noqa: PLR0917 - as a thread is called
         api_key_id=api_key_id,
         actor=user.actor,
     )
+
+
+def _as_asked(item: NewItem) -> list[Any]:
+    """Return what makes an item the same when it is sent again.
+
+    Batches of earlier versions have digests of it: what they did not have is left out where it is empty.
+    """
+    more = [item.tags, dict(item.metadata)] if item.tags or item.metadata else []
+    return [item.source, item.name, item.options, *more]
 
 
 def _each_of(user: User, item: NewItem, *, recursive: bool) -> Iterator[NewItem]:
@@ -156,6 +165,8 @@ async def _begin(batch: Batch, item: Item, owner: User) -> ItemOutcome | None:
             name=item.name,
             options=from_json(Options, item.options),
             lane=batch.lane,
+            tags=item.tags,
+            job_metadata=item.metadata,
             key=f"batch:{batch.id}:{item.number}:{item.tries}",
             api_key_id=batch.api_key_id,
         )

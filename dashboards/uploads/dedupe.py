@@ -46,7 +46,7 @@ async def known(request: Request) -> Response:
         return JSONResponse({"jobs": [_told(job) for job in await db.read(duplicates.of, owner_id, sha256)]})
     sizes = request.query_params.getlist("size")
     if not 0 < len(sizes) <= MOST_SIZES or not all(SIZE.fullmatch(size) for size in sizes):
-        raise BadRequest("size", f"send up to {MOST_SIZES} whole numbers of bytes, or send sha256")
+        raise BadRequest("size", "send up to {most} whole numbers of bytes, or send sha256", {"most": MOST_SIZES})
     return JSONResponse({"known": sorted(await db.read(duplicates.sizes_of, owner_id, [int(size) for size in sizes]))})
 
 

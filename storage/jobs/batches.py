@@ -5,7 +5,7 @@ somebody asks, so that nothing can be out of step.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ from storage.domain.clock import new_id, utc_now
 from storage.domain.errors import BadRequest, KeyReused, NotFound
 from storage.domain.records import Job, JobState, Lane
 from storage.jobs import job_rows, job_store
+from storage.jobs.annotations.metadata import from_column, to_column
 from storage.ledger import audit
 
 MOST_ITEMS = 10_000
@@ -61,6 +62,8 @@ class NewItem:
     source: str
     name: str | None
     options: str
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,8 @@ class Item:
     job_id: str | None
     error_code: str | None
     error: str | None
+    tags: tuple[str, ...]
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +118,9 @@ INSERT INTO batches (id, owner_id, name, lane, api_key_id, key, asked_sha256, to
 VALUES ($id, $owner_id, $name, $lane, $api_key_id, $key, $asked_sha256, $total, $now)
 """
 INSERT_ITEMS = """
-INSERT INTO batch_items (batch_id, number, source, name, options, state, tries)
+INSERT INTO batch_items (batch_id, number, source, name, options, tags, metadata, state, tries)
 SELECT $id, unnest($numbers::INTEGER[]), unnest($sources::VARCHAR[]), unnest($names::VARCHAR[]),
-    unnest($options::VARCHAR[]), 'waiting', 0
+    unnest($options::VARCHAR[]), unnest($tags::VARCHAR[][]), unnest($metadata::VARCHAR[]), 'waiting', 0
 """
 
 
@@ -146,6 +151,7 @@ def create(
     con.execute(INSERT, values | {"key": key, "asked_sha256": asked_sha256, "total": len(items), "now": now})
     rows = {"sources": [one.source for one in items], "names": [one.name for one in items]}
     rows |= {"options": [one.options for one in items], "numbers": list(range(1, len(items) + 1))}
+    rows |= {"tags": [list(one.tags) for one in items], "metadata": [to_column(one.metadata) for one in items]}
     con.execute(INSERT_ITEMS, {"id": batch_id, **rows})
     detail = {"name": name, "lane": lane, "recordings": len(items)}
     audit.record(con, actor=actor, action="batch.create", subject=batch_id, detail=detail)
@@ -200,8 +206,8 @@ def page(con: DuckDBPyConnection, *, owner_id: str | None, before: str | None = 
 
 COUNTS = "SELECT state, count(*) FROM batch_item_rows WHERE batch_id = $id GROUP BY state"
 FIELDS = ("number", "source", "name", "options", "state", "tries", "download_id", "job_id", "error_code", "error")
-ITEMS = """
-SELECT number, source, name, options, state, tries, download_id, job_id, error_code, error FROM batch_item_rows
+ITEM_COLUMNS = f"SELECT {', '.join(FIELDS)}, tags, metadata"
+ITEMS = f"""{ITEM_COLUMNS} FROM batch_item_rows
 WHERE batch_id = $id AND number > $after AND ($states IS NULL OR list_contains($states::VARCHAR[], state))
 ORDER BY number LIMIT $limit
 """
@@ -218,7 +224,12 @@ def items(
 ) -> list[Item]:
     """Return items in their order, after the number `after`."""
     asked = {"id": batch_id, "after": after, "limit": limit, "states": None if states is None else list(states)}
-    return [Item(**dict(zip(FIELDS, row, strict=True))) for row in con.execute(ITEMS, asked).fetchall()]
+    return [_item(row) for row in con.execute(ITEMS, asked).fetchall()]
+
+
+def _item(row: tuple[Any, ...]) -> Item:
+    *told, tags, metadata = row
+    return Item(**dict(zip(FIELDS, told, strict=True)), tags=tuple(tags or ()), metadata=from_column(metadata))
 
 
 def state_of(batch: Batch, counted: Mapping[str, int]) -> BatchState:
@@ -294,8 +305,7 @@ def active(con: DuckDBPyConnection) -> list[Batch]:
     return [_batch(row) for row in con.execute(ACTIVE).fetchall()]
 
 
-NEXT = """
-SELECT number, source, name, options, state, tries, download_id, job_id, error_code, error FROM batch_items
+NEXT = f"""{ITEM_COLUMNS} FROM batch_items
 WHERE batch_id = $id AND state = $state ORDER BY number LIMIT $limit
 """
 
@@ -303,7 +313,7 @@ WHERE batch_id = $id AND state = $state ORDER BY number LIMIT $limit
 def next_of(con: DuckDBPyConnection, batch_id: str, state: ItemState, limit: int) -> list[Item]:
     """Return the first items that wait, or are being downloaded."""
     rows = con.execute(NEXT, {"id": batch_id, "state": state.value, "limit": limit}).fetchall()
-    return [Item(**dict(zip(FIELDS, row, strict=True))) for row in rows]
+    return [_item(row) for row in rows]
 
 
 SETTLE = """

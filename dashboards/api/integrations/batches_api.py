@@ -19,7 +19,9 @@ from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane, User, to_json
 from storage.domain.scopes import Scope
+from storage.domain.tags import split_tags
 from storage.jobs import batches
+from storage.jobs.annotations.metadata import clean_metadata
 from storage.jobs.batches import COUNTED, MOST_ITEMS, Batch, BatchState, Item, NewItem
 
 router = APIRouter(tags=["batches"])
@@ -35,6 +37,8 @@ class BatchItemOrder(BaseModel):
     path: str | None = Field(None, max_length=MAX_URL_CHARS, description=f"{PATH} A folder stands for its files.")
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS, description="Default: the source's end.")
     options: dict[str, Any] | None = Field(None, description="Options that differ from the batch's.")
+    tags: str = Field("", description="Separated by commas, besides the batch's.")
+    metadata: dict[str, str] = Field(default_factory=dict, description="Besides the batch's, or instead.")
 
 
 class BatchOrder(BaseModel):
@@ -46,6 +50,10 @@ class BatchOrder(BaseModel):
     name: str = Field("", max_length=MAX_NAME_CHARS, examples=["Monday"])
     options: OptionsForm = Field(default_factory=OptionsForm)
     lane: Lane = Lane.BATCH
+    tags: str = Field("", description="Tags of every recording, separated by commas.", examples=["board/2026"])
+    metadata: dict[str, str] = Field(
+        default_factory=dict, description="Metadata of every recording.", examples=[{"case": "2026-117"}]
+    )
     recursive: bool = Field(False, description="Whether folders stand for the files of their folders, too.")
 
 
@@ -78,13 +86,15 @@ class BatchItemBody(BaseModel):
     name: str | None
     state: str
     job_id: str | None
+    tags: list[str]
+    metadata: dict[str, str]
     error: DownloadError | None = Field(description="Why it became no job.")
 
     @classmethod
     def of(cls, item: Item) -> Self:
         """Describe an item."""
         error = DownloadError(code=item.error_code, message=item.error or "") if item.error_code else None
-        same = ("number", "source", "name", "state", "job_id")
+        same = ("number", "source", "name", "state", "job_id", "tags", "metadata")
         return cls(**{field: getattr(item, field) for field in same}, error=error)
 
 
@@ -119,9 +129,21 @@ def _items_of(body: BatchOrder) -> list[NewItem]:
             source=source_of(item.url, item.path),
             name=item.name,
             options=_own_options(number, usual, item.options) if item.options else common,
+            **_annotations(number, body, item),
         )
         for number, item in enumerate(body.items)
     ]
+
+
+def _annotations(number: int, body: BatchOrder, item: BatchItemOrder) -> dict[str, Any]:
+    """Return the tags and the metadata of an item, with those of its batch."""
+    try:
+        return {
+            "tags": split_tags(f"{body.tags},{item.tags}"),
+            "metadata": clean_metadata(body.metadata | item.metadata),
+        }
+    except BadRequest as error:
+        raise BadRequest(f"items.{number}.{error.field}", error.template, error.values) from error
 
 
 def _own_options(number: int, usual: dict[str, Any], own: dict[str, Any]) -> str:

@@ -133,3 +133,30 @@ def test_only_listed_paths_of_the_caller_are_read_and_others_see_nothing(site: S
     assert answer.status_code == 403
     one = site.client.post("/api/v1/jobs", headers=site.key_of(site.user()), json={"path": path})
     assert (one.status_code, one.json()["url"]) == (202, path)
+
+
+def test_tags_and_metadata_of_the_batch_and_of_the_item_are_the_jobs(
+    site: Site, listed: Path, tone: Callable[..., bytes]
+) -> None:
+    for number, name in enumerate(("a.wav", "b.wav")):
+        (listed / name).write_bytes(tone(0.5, 300.0 + number))
+    own = {"path": str(listed / "a.wav"), "tags": "Minutes, board/2026", "metadata": {"case": "118", "room": "2"}}
+    order = {"items": [own, {"path": str(listed / "b.wav")}], "tags": "board/2026", "metadata": {"case": "117"}}
+    once = {"Idempotency-Key": "once"}
+    made = asked(site, "POST", "", 202, json=order, headers=once)
+    assert asked(site, "POST", "", 202, json=order, headers=once)["id"] == made["id"]
+    asked(site, "POST", "", 422, json=order | {"tags": "other"}, headers=once)
+    assert settled(site, made["id"]) == {"queued": 2}
+    wanted = [(["board/2026", "minutes"], {"case": "118", "room": "2"}), (["board/2026"], {"case": "117"})]
+    items = asked(site, "GET", f"/{made['id']}/items")["items"]
+    assert [(one["tags"], one["metadata"]) for one in items] == wanted
+    headers = site.key_of(site.user())
+    jobs = [site.client.get(f"/api/v1/jobs/{one['job_id']}", headers=headers).json() for one in items]
+    assert [(job["tags"], job["metadata"]) for job in jobs] == wanted
+
+
+def test_a_wrong_tag_or_metadata_names_its_item(site: Site, listed: Path) -> None:
+    right = {"path": str(listed)}
+    for wrong, named in (({"tags": "x" * 41}, "items.1.tags"), ({"metadata": {" a": "b"}}, "items.1.metadata")):
+        told = asked(site, "POST", "", 400, json={"items": [right, right | wrong]})
+        assert told["detail"].startswith(named)

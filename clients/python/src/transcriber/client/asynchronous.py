@@ -265,19 +265,21 @@ class AsyncTranscriber:
         name: str = "",
         options: Options | None = None,
         lane: Priority | str = Priority.BATCH,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
         recursive: bool = False,
         idempotency_key: str | None = None,
     ) -> Batch:
         """Let the server get and transcribe many recordings.
 
         They are addresses, paths, folders or prefixes of buckets. A path has to be listed for the caller by an
-        administrator; one that ends with "/" stands for its files.
+        administrator; one that ends with "/" stands for its files. Every recording gets these tags and this metadata.
         """
         return await self._run(
             self._operations.order_batch(
                 sources,
                 name=name,
-                order=upload_order(options, lane, idempotency_key),
+                order=upload_order(options, lane, idempotency_key, tags=tags, metadata=metadata),
                 recursive=recursive,
             )
         )

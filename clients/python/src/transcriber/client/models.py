@@ -179,16 +179,20 @@ class BatchItem(Body):
     name: str | None = None
     state: str
     job_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = {}
     error: ItemError | None = None
 
 
 class BatchSource(Body):
-    """A recording to get, with options that differ from the batch's."""
+    """A recording to get, with what differs from the batch's."""
 
     url: str | None = None
     path: str | None = None
     name: str | None = None
     options: Mapping[str, Any] | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] | None = None
 
 
 class Me(Body):

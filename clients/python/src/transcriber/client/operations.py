@@ -211,10 +211,13 @@ class Operations:
         self, sources: Iterable[BatchSource | str], *, name: str, order: UploadOrder, recursive: bool
     ) -> Steps[Batch]:
         """Let the server get and transcribe many recordings; return the batch."""
-        items = [_source(one).model_dump(exclude_none=True) for one in sources]
-        asked = {"items": items, "name": name, "options": dict(order.options), "lane": order.lane}
+        asked = {"items": [_item(one) for one in sources], "name": name, "options": dict(order.options)}
         headers = {"Idempotency-Key": order.idempotency_key or str(uuid4())}
-        told = asked | {"recursive": recursive}
+        told = asked | {"lane": order.lane, "recursive": recursive}
+        if order.tags:
+            told["tags"] = ",".join(order.tags)
+        if order.job_metadata:
+            told["metadata"] = dict(order.job_metadata)
         return (yield from self._body(Batch, "POST", BATCHES, json=told, headers=headers))
 
     def batch(self, batch_id: str) -> Steps[Batch]:
@@ -268,6 +271,12 @@ def _export(job_id: str, fmt: str, settings: Mapping[str, Any]) -> Call:
 
 def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _item(one: BatchSource | str) -> dict[str, Any]:
+    """Return a recording of a batch as the API takes it."""
+    told = _source(one).model_dump(mode="json", exclude_none=True)
+    return told | {"tags": ",".join(told["tags"])} if "tags" in told else told
 
 
 def _source(one: BatchSource | str) -> BatchSource:

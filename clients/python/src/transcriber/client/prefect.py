@@ -122,6 +122,7 @@ def transcribe_prefix(
     *,
     name: str = "",
     options: Mapping[str, Any] | None = None,
+    tags: Sequence[str] = (),
     recursive: bool = False,
     timeout_s: float | None = None,
 ) -> TranscribedPrefix:
@@ -134,11 +135,13 @@ def transcribe_prefix(
         StillWorking: `timeout_s` is over; the batch goes on.
     """
     asked = options or {}
-    wanted = json.dumps([prefix, name, dict(asked), recursive], sort_keys=True)
+    wanted = json.dumps([prefix, name, dict(asked), recursive, *([list(tags)] if tags else [])], sort_keys=True)
     key = f"flow-run:{flow_run.get_id()}:{hashlib.sha256(wanted.encode()).hexdigest()}"
     source = prefix if prefix.endswith("/") else f"{prefix}/"
     with credentials.client() as client:
-        batch = client.order_batch([source], name=name, options=asked, recursive=recursive, idempotency_key=key)
+        batch = client.order_batch(
+            [source], name=name, options=asked, tags=tags, recursive=recursive, idempotency_key=key
+        )
         batch = client.wait_for_batch(batch.id, timeout_s=timeout_s)
         return TranscribedPrefix(batch=batch, items=tuple(client.batch_items(batch.id)))
 
