@@ -19,6 +19,7 @@ from tests.dashboards.served import SRT, Served, played_workers, secret_of, serv
 from tests.waiting import PATIENCE_S
 from transcriber.client import (
     AsyncTranscriber,
+    BatchSource,
     InvalidRequest,
     JobFailed,
     NotFoundError,
@@ -126,6 +127,25 @@ def test_an_upload_survives_a_cut_line_and_a_restart_of_the_server(
                 (job,) = job_store.page(con)
             assert [one.id for one in jobs] == [job.id]  # type: ignore[attr-defined]
             assert (job.media_bytes, line.cuts) == (len(data), 2)
+
+
+def test_recordings_of_a_batch_have_its_tags_and_metadata_and_their_own(
+    settings: Settings, tmp_path: Path, tone: Callable[..., bytes]
+) -> None:
+    folder = tmp_path / "listed"
+    folder.mkdir()
+    for number, name in enumerate(("a.wav", "b.wav")):
+        (folder / name).write_bytes(tone(0.5, 300.0 + number))
+    settings.__dict__["web"] = settings.web.model_copy(update={"batch_sources": f"ada={folder}"})
+    with serving(settings) as served, Transcriber(served.url, secret_of("ada"), retries=QUICK) as client:
+        own = BatchSource(path=str(folder / "a.wav"), tags=("minutes",), metadata={"case": "118"})
+        batch = client.order_batch(
+            [own, str(folder / "b.wav")], tags=["board/2026"], metadata={"case": "117", "room": "2"}
+        )
+        first, second = client.batch_items(batch.id)
+        assert (first.tags, dict(first.metadata)) == (("board/2026", "minutes"), {"case": "118", "room": "2"})
+        assert (second.tags, dict(second.metadata)) == (("board/2026",), {"case": "117", "room": "2"})
+        client.cancel_batch(batch.id)
 
 
 def test_the_same_key_continues_in_another_process(
