@@ -57,12 +57,13 @@ def ours(checkout: Path, model: Path, language: str) -> Iterator[Ask]:
         data_dir = Path(folder)
         shutil.copytree(model, data_dir / "models" / model.name)
         platform = stack.enter_context(up(data_dir, [], checkout=checkout, model=model.name))
-        http = stack.enter_context(httpx.Client(base_url=platform.url, headers=_key(platform, checkout), timeout=120))
+        http = stack.enter_context(httpx.Client(base_url=platform.url, headers=key_of(platform, checkout), timeout=120))
         data = {"model": model.name, "language": language, "response_format": "srt"}
         yield lambda clip: http.post("/v1/audio/transcriptions", files={"file": ("clip.wav", clip)}, data=data)
 
 
-def _key(platform: Running, checkout: Path) -> dict[str, str]:
+def key_of(platform: Running, checkout: Path) -> dict[str, str]:
+    """Return the headers of a new key of the administrator."""
     env = os.environ | {"TRANSCRIBER_DATA_DIR": str(platform.data_dir), "PYTHONPATH": str(checkout)}
     env["TRANSCRIBER_PORT"] = platform.url.rpartition(":")[2]
     command = [sys.executable, "-m", "flows.cli", "admin", "create-key", "admin"]
