@@ -54,8 +54,10 @@ def resident_mb(supervisor: psutil.Process) -> dict[str, tuple[float, float]]:
     """Return RSS and PSS of each process of the platform."""
     found: dict[str, tuple[float, float]] = {}
     for process in (supervisor, *supervisor.children(recursive=True)):
-        memory = process.memory_full_info()
-        name = what(process)
+        try:
+            memory, name = process.memory_full_info(), what(process)
+        except psutil.NoSuchProcess:  # it has ended meanwhile, as a reader of one recording does
+            continue
         found[name if name not in found else f"{name} {process.pid}"] = (memory.rss / MB, memory.pss / MB)
     return found
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from storage.accounts import quotas, users
 from storage.domain import names
 from storage.domain.clock import utc_now
-from storage.domain.errors import JobMoved, NotFound, NotStored
+from storage.domain.errors import JobMoved, NotFound, NotStored, StorageUnreachable
 from storage.domain.job_messages import Restored, encode
 from storage.domain.records import ExportFormat, Job, JobState, Transcript, Version, from_json, to_json
 from storage.domain.tags import SEPARATOR
@@ -30,6 +30,7 @@ from storage.transcripts import transcript_files, transcript_store, versions
 
 logger = logging.getLogger(__name__)
 ACTOR = "system:rebuild"
+JOBS_TOGETHER, SEGMENTS_TOGETHER = 20, 2000
 
 INSERT = """
 INSERT INTO jobs (id, owner_id, name, media_sha256, media_bytes, state, lane, options, attempt, version, duration_s,
@@ -43,6 +44,7 @@ VERSIONS = "SELECT id, version, coalesce(manifest_state <> $not_described, FALSE
 NUMBERS = "SELECT job_id, max(number) FROM versions GROUP BY job_id"
 PURGED = "SELECT subject FROM audit WHERE action = 'job.purge'"
 PURGED_SINCE = "SELECT 1 FROM audit WHERE action = 'job.purge' AND subject = $id AND seq > $since LIMIT 1"
+THERE = "SELECT 1 FROM jobs WHERE id = $id"
 FORGET = (
     "DELETE FROM transcripts WHERE job_id = $id",
     "DELETE FROM segments WHERE job_id = $id",
@@ -82,6 +84,15 @@ class _Known:
     audit_rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredJob:
+    """A job as storage describes it."""
+
+    manifest: Manifest
+    transcript: Transcript | None
+    exports: dict[str, str]
+
+
 def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
     """Bring in every job of which storage knows more than the ledger.
 
@@ -97,25 +108,14 @@ def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
     skipped: list[str] = []
     described: set[str] = set()
     new = updated = heard = owners = 0
-    for name in files.list("jobs"):
-        try:
-            described.add(PurePosixPath(name).stem)
-            manifest = from_json(Manifest, files.read(name))
-            job_id = manifest.job.id
-            if job_id in known.purged or manifest.job.version <= known.versions.get(job_id, -1):
+    for some in _together(_newer(files, known, described, skipped)):
+        for found, made_owner in zip(some, ledger.run(_restore_some, some, since=known.audit_rows), strict=True):
+            if made_owner is None:  # deleted meanwhile
                 continue
-            found = _found(files, manifest)
-        except (ValueError, NotStored):
-            logger.warning("%s describes no job; it is left out", name)
-            skipped.append(name)
-            continue
-        made_owner = ledger.run(_restore, found, since=known.audit_rows)
-        if made_owner is None:  # deleted meanwhile
-            continue
-        owners += made_owner
-        new += job_id not in known.versions
-        updated += job_id in known.versions
-        heard += found.transcript is not None
+            owners += made_owner
+            new += found.manifest.job.id not in known.versions
+            updated += found.manifest.job.id in known.versions
+            heard += found.transcript is not None
     updated += _bring_in_versions(ledger, files)
     ledger.run(quotas.recount)
     missing = len(known.described - described)
@@ -124,6 +124,44 @@ def rebuild(ledger: Ledger, files: Files) -> Rebuilt:
         audit.record, actor=ACTOR, action="ledger.rebuild", subject=files.url, detail=told | {"missing": missing}
     )
     return Rebuilt(jobs=new, updated=updated, transcripts=heard, users=owners, skipped=tuple(skipped), missing=missing)
+
+
+def _newer(files: Files, known: _Known, described: set[str], skipped: list[str]) -> Iterator[_StoredJob]:
+    """Yield the jobs of which storage knows more.
+
+    All that are described are noted, and so is what describes no job.
+    """
+    for name in files.list("jobs"):
+        try:
+            described.add(PurePosixPath(name).stem)
+            manifest = from_json(Manifest, files.read(name))
+            job_id = manifest.job.id
+            if job_id in known.purged or manifest.job.version <= known.versions.get(job_id, -1):
+                continue
+            yield _found(files, manifest)
+        except (ValueError, NotStored):
+            logger.warning("%s describes no job; it is left out", name)
+            skipped.append(name)
+
+
+def _together(jobs: Iterable[_StoredJob]) -> Iterator[list[_StoredJob]]:
+    """Yield the jobs that one transaction brings in: several short ones, or one long one.
+
+    What was read before storage went away is brought in, too.
+    """
+    some: list[_StoredJob] = []
+    segments = 0
+    try:
+        for found in jobs:
+            some.append(found)
+            segments += len(found.transcript.segments) if found.transcript else 0
+            if len(some) >= JOBS_TOGETHER or segments >= SEGMENTS_TOGETHER:
+                yield some
+                some, segments = [], 0
+    except StorageUnreachable:
+        yield some
+        raise
+    yield some
 
 
 def restore_one(
@@ -168,13 +206,6 @@ def _bring_in_versions(ledger: Ledger, files: Files) -> int:
     return count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredJob:
-    manifest: Manifest
-    transcript: Transcript | None
-    exports: dict[str, str]
-
-
 def _found(files: Files, manifest: Manifest) -> _StoredJob:
     """Look for the transcript even if the manifest is older than it."""
     job_id = manifest.job.id
@@ -215,6 +246,11 @@ def _later(files: Files, manifest: Manifest, transcript: Transcript) -> tuple[Ma
     return manifest, transcript
 
 
+def _restore_some(con: DuckDBPyConnection, some: Sequence[_StoredJob], *, since: int) -> list[bool | None]:
+    """Restore these jobs; return for each whether its owner is new, see `_restore`."""
+    return [_restore(con, found, since=since) for found in some]
+
+
 def _restore(
     con: DuckDBPyConnection,
     found: _StoredJob,
@@ -242,8 +278,9 @@ def _restore(
             actor=actor,
         )
     job = dataclasses.replace(_as_restored(manifest.job, transcript), owner_id=owner.id)
-    for statement in FORGET:
-        con.execute(statement, {"id": job.id})
+    if con.execute(THERE, {"id": job.id}).fetchone():
+        for statement in FORGET:
+            con.execute(statement, {"id": job.id})
     con.execute(INSERT, _values(job))
     if transcript:
         transcript_store.keep(con, job.id, transcript, stored_as=str(manifest.transcript))
