@@ -14,7 +14,10 @@ test("Enter in the name's field, which is a change and then a submission, asks f
   Object.assign(globalThis, { HTMLDetailsElement: Field });
   /** @type {Record<string, Field>} */
   const fields = {};
-  const form = { onsubmit: (/** @type {object} */ _event) => {}, querySelector: (/** @type {string} */ path) => (fields[path] ??= new Field()) };
+  const form = {
+    onsubmit: (/** @type {object} */ event) => event,
+    querySelector: (/** @type {string} */ path) => (fields[path] ??= new Field()),
+  };
   /** @type {unknown[]} */
   const asked = [];
   new Filters(/** @type {any} */ (form), (changes) => asked.push(changes));
