@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[1]
 PREFECT = "files that share a Prefect server"
 PLATFORM = "files that share a platform"
 PLATFORMS = "tests/acceptance/"
+EVERY_PAGE = "tests/dashboards/browser/test_browser_accessible.py"
+PHONE = "[phone"
+"""Every page on a phone is looked at beside every page on a desk, since each takes a minute."""
 FIRST = (
     PREFECT,
     PLATFORM,
@@ -50,14 +53,14 @@ Browsers take the longest, and come by their name: before much that is short, an
 
 @cache
 def scope_of(nodeid: str) -> str:
-    """Return what goes to one process as a whole: a file, or the files that share a server."""
+    """Return what goes to one process as a whole: a file, a half of it, or the files that share a server."""
     file = nodeid.split("::", 1)[0]
     text = (ROOT / file).read_text()
     if file.startswith("tests/flows/") and "server: Server" in text:
         return PREFECT
     if file.startswith(PLATFORMS) and not any(words in text for words in ("stack_in(", "own_stack")):
         return PLATFORM
-    return file
+    return f"{file}{PHONE}" if file == EVERY_PAGE and PHONE in nodeid else file
 
 
 def next_scope(scopes: Collection[str], *, platforms: bool) -> str:

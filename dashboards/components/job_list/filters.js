@@ -22,12 +22,9 @@ export class Filters {
     this.want = want;
     const name = this.#field("name");
     const details = find(form, "details", HTMLDetailsElement);
-    const wantName = () => want({ name: name.value.trim() });
-    name.onchange = wantName;
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      wantName();
-    };
+    name.onchange = () => want({ name: name.value.trim() });
+    // Enter is a change already; asked for again, the name could come back after the browser's Back has taken it away.
+    form.onsubmit = (event) => event.preventDefault();
     for (const one of FIELDS) this.#field(one).onchange = () => want({ [one]: this.#field(one).value });
     find(form, ".clear").onclick = () => want(NOTHING);
     details.onkeydown = (event) => {

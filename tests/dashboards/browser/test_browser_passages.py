@@ -13,8 +13,8 @@ from storage.domain.records import Job
 from storage.domain.settings import SummarySettings
 from storage.jobs import collaborators, renaming
 from tests.browsing import DESK, PHONE, Watch, keep_picture
-from tests.dashboards.browser.test_browser_accessible import AXE, violations
 from tests.dashboards.heard import LINES, hear
+from tests.dashboards.page_checks import AXE, violations
 from tests.dashboards.receiver import receiving
 from tests.dashboards.served import Served, sign_in
 from tests.waiting import PATIENCE_S
