@@ -22,11 +22,11 @@ from tasks.models.devices import cuda_count
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 WANTED = dict.fromkeys(
-    ("speech", "first_words", "short_clips", "clip_batch", "alignment"),
+    ("speech", "first_words", "short_clips", "clip_batch", "many_files", "alignment"),
     ("TRANSCRIBER_BENCH_MODEL", "TRANSCRIBER_BENCH_AUDIO"),
 )
 """Folders: of a model that CTranslate2 loads, and of clips with their text."""
-BY_NAME = {"batch", "chaos"}
+BY_NAME = {"batch", "chaos", "manifest", "many_files"}
 """Those that take hours run only if they are named."""
 
 

@@ -11,6 +11,8 @@ MOST_CLIPS = 16
 MOST_S = 60.0
 """Seconds of sound in one flow run, so that it takes a slot for no longer than one recording may."""
 RUNS_A_SLOT = 2
+LEAST_OF_A_BATCH = 4
+"""Clips that share a run outside of the interactive lane: nobody waits for one, and a run costs as much as two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,12 @@ class Room:
         """How many runs of clips keep the slots busy; they need no more than these."""
         return RUNS_A_SLOT * max(1, self.slots)
 
+    def size_of(self, lane: Lane, waiting: int) -> int:
+        """Return how many of the waiting clips of a lane share a run."""
+        if lane is Lane.INTERACTIVE:
+            return ceil(waiting / self.clip_runs_a_lane)
+        return max(LEAST_OF_A_BATCH, ceil(waiting / max(1, self.slots)))
+
 
 def gathered(jobs: Sequence[Job], room: Room, *, is_clip: Callable[[Job], bool]) -> list[list[Job]]:
     """Return jobs by the flow run that they share, in their order.
@@ -57,7 +65,7 @@ def gathered(jobs: Sequence[Job], room: Room, *, is_clip: Callable[[Job], bool])
     clips have a run each.
     """
     clips = {job.id: (job.lane, job.options.model) for job in jobs if is_clip(job)}
-    sizes = {kind: ceil(count / room.clip_runs_a_lane) for kind, count in Counter(clips.values()).items()}
+    sizes = {kind: room.size_of(kind[0], count) for kind, count in Counter(clips.values()).items()}
     runs: list[list[Job]] = []
     latest: dict[tuple[Lane, str], list[Job]] = {}
     in_flight, of_clips = Counter(room.runs), Counter(room.clip_runs)

@@ -35,7 +35,7 @@ NO_REJECTS = (
     "{where} is no file for rejected files, and --overwrite would replace it; name another one that ends with .jsonl, "
     "or a folder with a slash at the end"
 )
-POLL_S, LONGEST_POLL_S = 0.5, 10.0
+POLL_S, LONGEST_POLL_S = 0.2, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,10 @@ class BatchPlan:
 
 
 class BatchRun:
-    """A run with its table; a context manager. `total` counts the files that were found so far."""
+    """A run with its table; a context manager.
+
+    `total` counts the files that were found so far.
+    """
 
     def __init__(
         self,
@@ -64,11 +67,15 @@ class BatchRun:
         may_read: MayRead | None = None,
         may_write: Callable[[str], object] | None = None,
         stop: Callable[[], bool] = lambda: False,
+        together: int = TOGETHER,
     ) -> None:
         self._settings, self._plan, self._options, self._stop = settings, plan, options, stop
+        self._together = together
         self._reader = SourceReader(settings, may_read=may_read)
         self._places = Places(settings.storage.storage_endpoint_url, may_write, umask=plan.umask)
         self._pending: dict[str, BatchFile] = {}
+        self._manifest: BatchManifest | None = None
+        self._all_found = False
         self.total = 0
 
     def __enter__(self) -> "BatchRun":
@@ -80,10 +87,15 @@ class BatchRun:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def run(self, on_outcome: Callable[[Outcome], None] = lambda _: None) -> None:
+    def run(
+        self,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
+        on_followed: Callable[[int, int], None] = lambda _done, _left: None,
+    ) -> None:
         """Do all of it.
 
-        Files that cannot be read or written are rows of the table with a reason.
+        Files that cannot be read or written are rows of the table with a reason. `on_followed` gets how many of the
+        jobs that are waited for are at their end, and how many go on.
 
         Raises:
             BadRequest, NotAllowed: nothing was begun.
@@ -94,10 +106,11 @@ class BatchRun:
         if self._plan.results and self._plan.results.dest != "beside":
             self._places.at(self._plan.results.dest, "result")
         try:
-            for outcome in send_all(self._settings, self._listed(), self._options, index=self._index, stop=self._stop):
+            how: dict[str, Any] = {"index": self._index, "stop": self._stop, "together": self._together}
+            for outcome in send_all(self._settings, self._listed(), self._options, **how):
                 on_outcome(self._noted(outcome))
             if self._plan.results:
-                self._follow(self._plan.results)
+                self._follow(self._plan.results, on_followed)
         except TranscriberError as error:
             if not self.total:
                 source = self._plan.source
@@ -106,6 +119,16 @@ class BatchRun:
         finally:
             if rejects is not None:
                 self._write_rejects(rejects)
+
+    @property
+    def expected_total(self) -> int | None:
+        """Return how many files there are, or None while they are listed.
+
+        Those of a manifest are estimated while it is read.
+        """
+        if self._all_found:
+            return self.total
+        return round(self.total / self._manifest.share) if self._manifest and self._manifest.share else None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -129,16 +152,17 @@ class BatchRun:
             source = str(Path(source).absolute())
         is_manifest = format_of(source) is not None and not Path(source).is_dir()
         if is_manifest:
-            manifest = BatchManifest(source, lambda: opened_file(self._reader, source))
-            files: Iterable[BatchFile] = manifest.files(self._reader)
+            self._manifest = BatchManifest(source, lambda: opened_file(self._reader, source))
+            files: Iterable[BatchFile] = self._manifest.files(self._reader)
         else:
             files = self._reader.files(source, recursive=plan.recursive)
         left = iter(files)
-        while some := list(islice(left, TOGETHER)):
+        while some := list(islice(left, self._together)):
             ours = self._index.results([file.name for file in some])
             for file in some:
                 if file.name not in ours:
                     yield self._counted(file)
+        self._all_found = True
         if is_manifest and not self.total:
             raise BadRequest("SOURCE", f"{source} has no rows below the first one")
 
@@ -172,17 +196,19 @@ class BatchRun:
         )
         return outcome
 
-    def _follow(self, order: ResultOrder) -> None:
+    def _follow(self, order: ResultOrder, on_followed: Callable[[int, int], None]) -> None:
         """Write the results of complete jobs, and with `wait` go on until all are."""
         files = Files.from_settings(self._settings.storage)
         writer = ResultWriter(order, files=files, places=self._places, index=self._index, table=self.table)
-        pause_s, before, looked_s = POLL_S, 0, time.monotonic()
+        pause_s, before, looked_s, ended = POLL_S, 0, time.monotonic(), 0
         while not self._stop():
             left = 0
-            for rows in self.table.open_rows(TOGETHER):
-                left += self._followed(writer, rows)
+            for rows in self.table.open_rows(self._together):
+                going = self._followed(writer, rows)
+                left, ended = left + going, ended + len(rows) - going
                 if self._stop():
                     return
+            on_followed(ended, left)
             if not left or not self._plan.wait:
                 return
             now_s = time.monotonic()

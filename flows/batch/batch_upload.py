@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from flows.batch.settled_files import SETTLED_AFTER_S, FileState, Settling
+from flows.batch.sent_files import SentFiles
+from flows.batch.settled_files import SETTLED_AFTER_S, Settling
 from flows.batch.source_files import NOT_READ, BatchFile, denial_of
 from flows.platform.api_upload import known_recording, known_states, send_file
 from storage.domain.batch_outcomes import BatchOutcome, KnownState, Outcome
@@ -108,6 +109,7 @@ def send_all(
     patience: WritersPatience = PATIENCE,
     index: ContentIndex | None = None,
     stop: Callable[[], bool] = lambda: False,
+    together: int = TOGETHER,
 ) -> Iterator[Outcome]:
     """Upload some files at a time, and yield the outcome of each.
 
@@ -123,15 +125,15 @@ def send_all(
     waiting: list[BatchFile] = []
     files = iter(batch_files)
     with Sender(settings, batch_options, index) as sender:
-        while (some := list(islice(files, TOGETHER))) and not stop():
+        while (some := list(islice(files, together))) and not stop():
             ready: list[BatchFile] = []
             for file in some:
                 (ready if _is_settled(settling, file) else waiting).append(file)
             yield from sender.send(ready)
         yield from _send_settled(sender, waiting, settling, patience, {}, stop)
-        changed = {file.name: part for file, state, part in sender.sent if file.state != state}
-        again = [file for file, _, _ in sender.sent if file.name in changed]
-        yield from _send_settled(sender, again, settling, patience, changed, stop)
+        changed = list(sender.sent.changed())
+        parts = {file.name: part for file, part in changed}
+        yield from _send_settled(sender, [file for file, _ in changed], settling, patience, parts, stop)
 
 
 def _send_settled(  # noqa: PLR0917 - as one calls it
@@ -177,20 +179,21 @@ class FileChanged(Exception):
 class Sender:
     """Sends files, a few at a time.
 
-    `sent` are those whose bytes another program may have changed since.
+    `sent` are those whose bytes another program may change later.
     """
 
     def __init__(self, settings: Settings, batch_options: BatchOptions, index: ContentIndex | None) -> None:
         self._settings, self._options, self._index = settings, batch_options, index
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="batch")
         self._key_locks = KeyedLocks()
-        self.sent: list[tuple[BatchFile, FileState | None, str | None]] = []
+        self.sent = SentFiles()
 
     def __enter__(self) -> "Sender":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self.sent.close()
 
     def send(self, files: Sequence[BatchFile]) -> Iterator[Outcome]:
         """Yield the outcomes of files, first of those that are known by their versions."""
@@ -232,7 +235,7 @@ class Sender:
                 outcome = self._send(file, version, replaces=replaces)
                 if file.path and replaces is None:
                     part = outcome.job_id if outcome.became is BatchOutcome.ACCEPTED else None
-                    self.sent.append((file, state, part))  # earlier recordings are no parts
+                    self.sent.add(file, state, part)  # earlier recordings are no parts
                 return outcome
             version = None
         return _still_written(file, CHANGED)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ class BatchManifest:
         self._place, self._opened = place, opened
         self._base = place.rpartition("/")[0]
         self._is_local = "://" not in place
+        self.share = 0.0
+        """How much of it was read: 0 to 1."""
 
     def files(self, reader: SourceReader) -> Iterator[BatchFile]:
         """Yield the file of each row.
@@ -61,7 +64,10 @@ class BatchManifest:
             BadRequest: the columns of a CSV are wrong; nothing was read.
         """
         with self._opened() as file:
+            size_bytes = file.seek(0, os.SEEK_END)
+            file.seek(0)
             for row in (_csv_rows if format_of(self._place) == "csv" else _json_rows)(_lines(file)):
+                self.share = file.tell() / size_bytes
                 if isinstance(row, ManifestRow):
                     yield self._file(reader, row)
                 else:

@@ -1,7 +1,8 @@
 """`transcriber batch`: make jobs of many files, write their results, and schedule that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -38,6 +39,8 @@ ScheduleOption = Annotated[
         help="Let the deployment ingest-batch do this on a schedule, in UTC, such as '17 3 * * *'; `off` ends it.",
     ),
 ]
+MOST_LINES = 200
+"""Rejected files that are named on the terminal."""
 
 
 def batch(  # noqa: PLR0917 - a command's options are its parameters
@@ -128,7 +131,7 @@ def _send(source: str, *, headerless: Any, wait: bool, **chosen: Any) -> int:
     """Run a batch with a progress bar; return the exit status."""
     from dataclasses import replace
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich import progress
 
     from flows.batch.batch_parameters import ordered
     from flows.batch.batch_run import BatchRun
@@ -140,23 +143,34 @@ def _send(source: str, *, headerless: Any, wait: bool, **chosen: Any) -> int:
     plan, options = ordered(source, actor=operator(), headerless=headerless, wait=wait, **chosen)
     plan = replace(plan, umask=file_modes.users_umask())
     with BatchRun(settings, plan, options) as run:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn())
+        times = (progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
         try:
-            with Progress(*columns) as bars:
-                bar = bars.add_task("sending", total=None)
+            with progress.Progress(*columns, *times) as bars:
+                bar, waiting = bars.add_task("sending", total=None), bars.add_task("transcribing", visible=False)
 
                 def show(outcome: Outcome) -> None:
                     shown = printable(outcome.name).rsplit("/", 1)[-1][:40]
-                    bars.update(bar, advance=1, total=run.total, description=shown)
+                    bars.update(bar, advance=1, total=run.expected_total, description=shown)
 
-                run.run(show)
+                def show_followed(ended: int, left: int) -> None:
+                    bars.update(waiting, completed=ended, total=ended + left, visible=True)
+
+                run.run(show, show_followed)
         finally:
             if run.total:
-                for rows in run.table.rejected():
-                    for line in filter(None, map(line_of, rows)):
-                        typer.echo(line, err=True)
+                for line in lines_of(run.table.rejected()):
+                    typer.echo(line, err=True)
                 typer.echo(f"{run.summary}; follow them at {settings.web.base_url}")
         return run.exit_status
+
+
+def lines_of(rejected: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield the lines of rejected files, and how many more there are."""
+    lines = filter(None, (line_of(row) for rows in rejected for row in rows))
+    yield from islice(lines, MOST_LINES)
+    if more := sum(1 for _ in lines):
+        yield f"… and {more:,} more; --rejects FILE.jsonl lists all"
 
 
 def line_of(row: Any) -> str:

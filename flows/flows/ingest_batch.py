@@ -1,6 +1,8 @@
 """`ingest-batch`: makes jobs of a listed source, and writes their results."""
 
 import contextlib
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,7 +18,7 @@ from flows.batch.written_results import BESIDE
 from flows.runs.process_state import current, in_thread
 from flows.runs.run_outcomes import cancelled, failed, this_run
 from storage.domain import batch_sources
-from storage.domain.batch_outcomes import REFUSED_STATUS, BatchOutcome, printable
+from storage.domain.batch_outcomes import REFUSED_STATUS, BatchOutcome, Outcome, printable
 from storage.domain.batch_sources import SETTING, TARGETS_SETTING, BatchSource
 from storage.domain.deployments import Deployment
 from storage.domain.errors import TranscriberError
@@ -25,6 +27,33 @@ from storage.files.batch_table import BatchRow, BatchTable
 from storage.remote.service_tokens import worker_token
 
 ROWS_EACH, MOST_TABLES = 1000, 10
+LOG_EVERY_S = 60.0
+
+
+class ProgressLog:
+    """Logs every minute how far a batch is."""
+
+    def __init__(
+        self, run: BatchRun, log: Callable[..., object], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run, self._log, self._clock = run, log, clock
+        self._sent, self._logged_at_s = 0, clock()
+
+    def sent(self, _: Outcome) -> None:
+        self._sent += 1
+        if self._is_due():
+            total = self._run.expected_total
+            self._log("%s files%s", f"{self._sent:,}", f" of about {total:,}" if total else ", and more are listed")
+
+    def followed(self, ended: int, left: int) -> None:
+        if self._is_due():
+            self._log("%s of %s jobs are at their end", f"{ended:,}", f"{ended + left:,}")
+
+    def _is_due(self) -> bool:
+        if self._clock() - self._logged_at_s < LOG_EVERY_S:
+            return False
+        self._logged_at_s = self._clock()
+        return True
 
 
 @flow(name=Deployment.INGEST_BATCH.value, persist_result=False)
@@ -81,9 +110,10 @@ async def ingest_batch(  # noqa: PLR0917 - Prefect calls it by name
     may_write = partial(_root, here.settings.web.batch_targets, TARGETS_SETTING, listed.owner)
     problem: TranscriberError | None = None
     run = BatchRun(here.settings, plan, options, may_read=may_read, may_write=may_write, stop=flag.is_raised)
+    log_progress = ProgressLog(run, get_run_logger().info)
     with run:
         try:
-            await in_thread(run.run)
+            await in_thread(lambda: run.run(log_progress.sent, log_progress.followed))
         except TranscriberError as error:
             problem = error
         get_run_logger().info("%s: %s", source, run.summary)

@@ -21,8 +21,8 @@ from storage.domain.deployments import Deployment
 from storage.domain.errors import PASSING
 from storage.domain.records import Job
 
-AT_ONCE = 2
-"""One clip is read or reported while another one is with the engine."""
+AT_ONCE = 3
+"""One clip is read and another one reported while a third is with the engine."""
 ASK_EVERY_S = 3.0
 """A clip whose job was cancelled hears of it within this time; its flow run goes on."""
 NAMES_OF_PASSING = {error.__name__ for error in PASSING}

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from flows.platform.parent_death import die_with
 from flows.runs.process_state import Resident, current, install
+from flows.worker import suspension
 from storage.remote import tracing
 
 log = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ def main() -> None:
     resident = Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu")
     resident.on_transcribed = lambda speech_s: line.say(op="transcribed", speech_s=speech_s)
     install(resident)
+    suspension.leave_to_web_process()
     asyncio.run(serve(line, tuple(arguments.preload)))
 
 

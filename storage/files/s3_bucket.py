@@ -254,17 +254,24 @@ class Bucket:
 
 
 TIMES = ("LastModified", "mtime", "last_modified", "updated", "Last-Modified")
-MARKS = ("ETag", "etag", "md5", "Content-MD5", "generation")
+ETAGS = ("ETag", "etag")
+MARKS = (*ETAGS, "md5", "Content-MD5", "generation")
 
 
 def entry_of(name: str, info: dict[str, Any]) -> ObjectEntry:
     """Return a listing's entry; services name what tells versions apart in their own ways."""
     size = info.get("Size", info.get("size"))
-    mark = next((str(info[each]) for each in MARKS if info.get(each)), "")
+    mark = next((_mark(each, info[each]) for each in MARKS if info.get(each)), "")
     time = next((info[each] for each in TIMES if info.get(each)), "")
     time = int(time.timestamp()) if hasattr(time, "timestamp") else time
     version = f"{mark} {size} {time}" if mark or time else None
     return ObjectEntry(name=name, size_bytes=size, version=version)
+
+
+def _mark(key: str, value: Any) -> str:
+    """Return an ETag in quotes: some services leave them out of listings alone."""
+    mark = str(value)
+    return f'"{mark}"' if key in ETAGS and '"' not in mark else mark
 
 
 def _bucket_and_key(fs: Any, path: str) -> tuple[str, str, None]:

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from storage.domain.errors import ModelInUse, ModelMissing
@@ -178,9 +179,14 @@ def is_multilingual(path: Path) -> bool:
     This is CTranslate2's own rule (4.8): multilingual Whisper vocabularies have an empty token, English ones do not.
     """
     listed = path / "vocabulary.json"
-    if listed.is_file():
-        return "" in json.loads(listed.read_text())
-    return "" in (path / "vocabulary.txt").read_text().splitlines()
+    vocabulary = listed if listed.is_file() else path / "vocabulary.txt"
+    return _has_empty_token(vocabulary, vocabulary.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _has_empty_token(vocabulary: Path, changed_ns: int) -> bool:  # noqa: ARG001 - a file that has changed is read again
+    text = vocabulary.read_text()
+    return "" in (json.loads(text) if vocabulary.suffix == ".json" else text.splitlines())
 
 
 def speaks_only_english(name: str, model_dir: Path) -> bool:

@@ -21,12 +21,17 @@ def named(jobs: list[Any], room: Room) -> list[str]:
 TWO_SLOTS = Room(limit=8, jobs=None, slots=2)
 
 
-def test_a_few_clips_have_a_run_each() -> None:
-    assert named([job("a"), job("b"), job("c"), job("d")], TWO_SLOTS) == ["a", "b", "c", "d"]
+def test_a_few_clips_that_somebody_waits_for_have_a_run_each() -> None:
+    assert named([job(name, lane=Lane.INTERACTIVE) for name in "abcd"], TWO_SLOTS) == ["a", "b", "c", "d"]
 
 
 def test_many_clips_share_as_few_runs_as_keep_the_slots_busy() -> None:
-    assert [len(run.split()) for run in named([job(f"{n}") for n in range(30)], TWO_SLOTS)] == [8, 8, 8, 6]
+    def sizes(count: int, lane: Lane) -> list[int]:
+        return [len(run.split()) for run in named([job(f"{n}", lane=lane) for n in range(count)], TWO_SLOTS)]
+
+    assert sizes(30, Lane.INTERACTIVE) == [8, 8, 8, 6]
+    assert sizes(20, Lane.BATCH) == [10, 10]
+    assert sizes(5, Lane.BATCH) == [4, 1]  # a run costs as much as two clips
 
 
 @pytest.mark.parametrize(("length_s", "together"), [(1.0, MOST_CLIPS), (5.0, 12), (25.0, 2), (40.0, 1)])
@@ -39,7 +44,7 @@ def test_clips_of_other_lanes_and_models_and_longer_recordings_do_not_join() -> 
     one_slot = Room(limit=8, jobs=None, slots=0)  # its worker is just starting
     mixed = [job("a"), job("long", 600.0), job("b"), job("now", lane=Lane.INTERACTIVE), job("c", model="tiny")]
     runs = named([*mixed, job("d"), job("unknown", None), job("e")], one_slot)
-    assert runs == ["a b", "long", "now", "c", "unknown"]  # two runs of clips in a lane are enough
+    assert runs == ["a b d e", "long", "now", "c", "unknown"]  # two runs of clips in a lane are enough
 
 
 def test_clips_leave_room_for_other_lanes_and_longer_recordings() -> None:

@@ -1,9 +1,11 @@
 """A batch's run: known files, rejected ones, and results, from folders, a bucket and an index page."""
 
 import functools
+import gc
 import json
 import stat
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,12 +24,14 @@ from flows.batch import batch_run, batch_upload
 from flows.batch.batch_parameters import ordered
 from flows.batch.batch_run import LONGEST_POLL_S, POLL_S, BatchRun, next_pause_s
 from flows.cli import batch_command
+from flows.flows.ingest_batch import LOG_EVERY_S, ProgressLog
 from flows.platform.api_upload import SentFile
 from storage.domain import names
-from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownState
+from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownState, Outcome
 from storage.domain.errors import BadRequest, HostUnreachable, NotAllowed, OutgoingRefused
 from storage.domain.records import JobState, to_json
 from storage.domain.settings import Settings
+from storage.files.batch_table import BatchRow
 from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
 from tests.flows.batch.test_settled_files import old
@@ -414,3 +418,82 @@ def test_the_next_look_comes_when_half_of_the_rest_should_be_done() -> None:
     assert next_pause_s(2.0, done=10, left=1, within_s=2.0) == POLL_S
     assert next_pause_s(2.0, done=1, left=2000, within_s=2.0) == LONGEST_POLL_S
     assert next_pause_s(2.0, done=0, left=5, within_s=2.0) == 3.0
+
+
+class ForgetfulPlatform(PlayedPlatform):
+    """Takes recordings and keeps nothing, so that a test can weigh what a run keeps."""
+
+    def send_file(self, _: Settings, path: Path, *, key: str, **__: Any) -> Any:  # noqa: ARG002 - as it is called
+        return SentFile(job=SimpleNamespace(id=key), is_new=True)  # type: ignore[arg-type]
+
+
+def test_what_a_run_keeps_in_memory_does_not_grow_with_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = ForgetfulPlatform()
+    for name, stands_for in (("send_file", played.send_file), ("known_recording", played.known)):
+        monkeypatch.setattr(batch_upload, name, stands_for)
+    (tmp_path / "in").mkdir()
+
+    def kept_bytes(count: int) -> int:
+        """Return what a run of new files, files that are not there and wrong values keeps at its last rows."""
+        manifest = tmp_path / "in" / f"{count}.csv"
+        rows = [f"{count}-{number}.wav,{'many' if number % 3 == 1 else 2}" for number in range(count)]
+        manifest.write_text("\n".join(["source,beam_size", *rows]))
+        for number in range(0, count, 3):
+            old(tmp_path / "in" / f"{count}-{number}.wav", f"{count} {number}".encode())
+        plan, options = ordered(str(manifest), "admin", actor="test", rejects=str(tmp_path / f"{count}.jsonl"))
+        with BatchRun(Settings(), plan, options, together=20) as running:
+            tracemalloc.start()
+            kept: list[int] = []
+
+            def weigh(_: Outcome) -> None:
+                if sum(running.counts.values()) > count - 10:
+                    gc.collect()  # exceptions and their frames hold each other
+                    kept.append(tracemalloc.get_traced_memory()[0])
+
+            running.run(weigh)
+            tracemalloc.stop()
+            assert running.counts == {"accepted": count // 3, "refused": count - count // 3}
+        assert len((tmp_path / f"{count}.jsonl").read_text().splitlines()) == count - count // 3
+        return min(kept)  # threads have buffers now and then
+
+    kept_bytes(60)  # imports
+    assert kept_bytes(1200) - kept_bytes(120) < 100 * 1080  # bytes a row; one that is kept takes five times as much
+
+
+def test_the_terminal_names_some_rejected_files_and_counts_the_others(platform: PlayedPlatform, tmp_path: Path) -> None:
+    rows = [BatchRow(name=f"{number}.wav", relative="", became="refused", reason="why") for number in range(250)]
+    *named, last = batch_command.lines_of([rows[:100], rows[100:]])
+    assert (len(named), named[0]) == (200, "0.wav: refused: why")
+    assert last.startswith("… and 50 more")
+    assert list(batch_command.lines_of([rows[:200]]))[-1].startswith("199.wav")
+
+
+def test_progress_is_logged_once_a_minute_with_what_is_expected(platform: PlayedPlatform, folder: Path) -> None:
+    plan, options = ordered(str(folder), "admin", actor="test")
+    lines, now = [], SimpleNamespace(s=0.0)
+    with BatchRun(Settings(), plan, options) as running:
+        log = ProgressLog(running, lambda line, *told: lines.append(line % told), clock=lambda: now.s)
+
+        def sent(outcome: Outcome) -> None:
+            now.s += 40
+            log.sent(outcome)
+
+        running.run(sent)
+        log.followed(1, 4)
+        now.s += LOG_EVERY_S
+        log.followed(2, 3)
+    assert lines == ["2 files of about 2", "2 of 5 jobs are at their end"]
+
+
+def test_the_rows_of_a_manifest_tell_how_many_to_expect(platform: PlayedPlatform, folder: Path) -> None:
+    rows = [f"{number:04}.wav,en" for number in range(1000)]
+    (folder / "list.csv").write_text("\n".join(["source,language", *rows]))
+    plan, options = ordered(str(folder / "list.csv"), "admin", actor="test")
+    expected: list[int | None] = []
+    with BatchRun(Settings(), plan, options) as running:
+        assert running.expected_total is None
+        running.run(lambda _: expected.append(running.expected_total))
+    assert 950 < (expected[0] or 0) < 1050
+    assert expected[-1] == 1000

@@ -1,5 +1,6 @@
 """Manifests of batches: rows, wrong rows and a million of them."""
 
+import io
 import json
 import tracemalloc
 from pathlib import Path
@@ -95,19 +96,11 @@ def test_a_wrong_row_is_rejected_by_itself_with_row_and_column(tmp_path: Path) -
 def test_a_manifest_at_an_address_names_no_files_of_this_machine() -> None:
     lines = ['{"source": "/etc/passwd"}', '{"source": "file:///etc/passwd"}', '{"source": "../x.wav"}']
 
-    class Opened:
-        def __enter__(self) -> "Opened":
-            self.lines = [line.encode() + b"\n" for line in lines]
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def readline(self, _: int) -> bytes:
-            return self.lines.pop(0) if self.lines else b""
-
-    found = list(BatchManifest("https://host/list.jsonl", Opened).files(SourceReader(Settings())))
+    manifest = BatchManifest("https://host/list.jsonl", lambda: io.BytesIO("\n".join(lines).encode()))
+    found = list(manifest.files(SourceReader(Settings())))
     assert all(file.problem for file in found)
     assert len(found) == 3
+    assert manifest.share == 1.0
 
 
 def test_the_rows_of_a_large_manifest_are_read_one_at_a_time(tmp_path: Path) -> None:

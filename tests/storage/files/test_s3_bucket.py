@@ -123,6 +123,15 @@ def test_many_chunks_go_in_parts(remote: Files, service: Service) -> None:
     assert remote.read("media/ab/x") == data
 
 
+def test_a_listing_and_a_look_tell_the_same_version(remote: Files, service: Service) -> None:
+    remote.write("a/b.wav", b"x")
+    bucket = Bucket(remote.url, service.url)
+    listed = {entry.name: entry.version for entry in bucket.entries(recursive=True)}
+    looked = bucket.entry("a/b.wav")
+    assert looked is not None
+    assert listed == {"a/b.wav": looked.version}
+
+
 def test_a_source_that_fails_midway_leaves_what_was_there(remote: Files, service: Service) -> None:
     def broken() -> Iterator[bytes]:
         yield b"new" * 1000
