@@ -27,7 +27,7 @@ from storage.domain.clock import new_id
 from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.domain.tags import split_tags
-from storage.jobs import job_store, known_recordings, reports
+from storage.jobs import job_store, known_recordings, queue_order, reports
 from storage.jobs.annotations.metadata import metadata_from_json
 from storage.jobs.reports import Report
 from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
@@ -235,6 +235,14 @@ async def exports(request: Request) -> Response:
     return JSONResponse(await db.read(job_store.exports_of, request.path_params["job_id"]))
 
 
+async def queue(request: Request) -> Response:
+    """Return the waiting jobs in their order, with the seconds until they end."""
+    _require_operator(request, "reading the queue")
+    places = await db.read(queue_order.places)
+    waits_s = context.current().waits_s(places)
+    return JSONResponse([{"id": job_id, "done_in_s": waits_s.get(job_id)} for job_id in places])
+
+
 async def spans(request: Request) -> Response:
     """Return the job's spans with their workers. Workers see those of jobs in flight."""
     found = await db.read(job_store.get, request.path_params["job_id"])
@@ -281,6 +289,7 @@ ROUTES = [
     Route("/internal/v1/jobs", submit, methods=["POST"]),
     Route("/internal/v1/known-recordings", known, methods=["POST"]),
     Route("/internal/v1/known-recordings/many", known_many, methods=["POST"]),
+    Route("/internal/v1/queue", queue, methods=["GET"]),
     Route("/internal/v1/jobs/{job_id}", job, methods=["GET"]),
     Route("/internal/v1/jobs/{job_id}/exports", exports, methods=["GET"]),
     Route("/internal/v1/jobs/{job_id}/spans", spans, methods=["GET"]),

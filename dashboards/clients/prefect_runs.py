@@ -19,7 +19,7 @@ import httpx
 
 from storage.domain import retries
 from storage.domain.clock import utc_now
-from storage.domain.deployments import OF_RECORDINGS, POOLS, Deployment
+from storage.domain.deployments import OF_RECORDINGS, POOLS, Deployment, run_tags
 from storage.domain.job_messages import LanePaused
 from storage.domain.records import Job, Lane
 
@@ -97,8 +97,10 @@ class PrefectRuns:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def start(self, job: Job, *, slots: int) -> str:
+    async def start(self, job: Job, *, slots: int, fingerprint: str | None = None) -> str:
         """Start this attempt's flow run and return its id; repeated calls return the same one.
+
+        `fingerprint` is that of its model.
 
         Raises:
             DeploymentMissing: the deployments have not been created yet.
@@ -112,20 +114,20 @@ class PrefectRuns:
             deployment,
             parameters=parameters,
             name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
-            tags=[f"job:{job.id}", job.lane.value],
+            tags=run_tags([job], fingerprint, are_clips=deployment is Deployment.TRANSCRIBE_CLIP),
             idempotency_key=f"{job.id}:{job.attempt}",
             work_queue_name=job.lane.value,
         )
         return str(run.id)
 
-    async def start_clips(self, clips: Sequence[Job]) -> str:
+    async def start_clips(self, clips: Sequence[Job], *, fingerprint: str | None = None) -> str:
         """Start one flow run for several clips of one lane; see `start`."""
         attempts = [f"{job.id}:{job.attempt}" for job in clips]
         run = await self._start(
             Deployment.TRANSCRIBE_CLIPS,
             parameters={"clips": [{"job_id": job.id, "attempt": job.attempt} for job in clips]},
             name=f"{clips[0].name} and {len(clips) - 1} more · {clips[0].id[-6:]}",
-            tags=[f"job:{job.id}" for job in clips],
+            tags=run_tags(clips, fingerprint, are_clips=True),
             idempotency_key=hashlib.sha256(" ".join(attempts).encode()).hexdigest(),
             work_queue_name=clips[0].lane.value,
         )

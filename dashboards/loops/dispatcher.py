@@ -46,6 +46,8 @@ AUTO = "auto"
 LOOK_EVERY_S = 5.0
 REST, LONGEST_REST_S = 4, 0.2
 """A look is followed by a pause of so many times its own length: each job that comes or ends asks for one."""
+CROWD, LET_IN_FOR_S, LET_IN_PAUSE_S = 3, 2.0, 0.05
+"""While so many recordings are being accepted at once, nothing is handed out for so long."""
 LOOK_AHEAD = 50
 FAILED_AT_ONCE = 1000
 PAUSES_KNOWN_FOR_S = 5.0
@@ -150,8 +152,9 @@ class Dispatcher:
         pause_s = FIRST_PAUSE_S
         while True:
             self._awake.clear()
-            began = time.monotonic()
             try:
+                await let_in()
+                began = time.monotonic()
                 await self.hand_out(runs)
                 context.current().prefect_has_answered = True
                 pause_s = FIRST_PAUSE_S
@@ -261,9 +264,10 @@ class Dispatcher:
         """Start a flow run for one job or several clips; return how many it has."""
         async with self._one_at_a_time:
             if len(together) > 1:
-                flow_run_id = await runs.start_clips(together)
+                flow_run_id = await runs.start_clips(together, fingerprint=model.fingerprint)
             else:
-                flow_run_id = await runs.start(together[0], slots=context.workers().slots("gpu"))
+                slots = context.workers().slots("gpu")
+                flow_run_id = await runs.start(together[0], slots=slots, fingerprint=model.fingerprint)
             recorded = await db.write(_submitted, together, flow_run_id, model)
         for job in recorded:
             notify.announce(job)
@@ -310,6 +314,17 @@ class Dispatcher:
         except StaleAttempt:
             return
         notify.announce(failed)
+
+
+async def let_in() -> None:
+    """Wait for a moment while many recordings are being accepted.
+
+    Those who send them wait for that; what is begun meanwhile takes ledger and processors from it, and clips that come
+    together share flow runs.
+    """
+    until = time.monotonic() + LET_IN_FOR_S
+    while context.current().accepting >= CROWD and time.monotonic() < until:  # noqa: ASYNC110 - changes all the time
+        await asyncio.sleep(LET_IN_PAUSE_S)
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

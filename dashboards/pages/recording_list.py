@@ -29,7 +29,6 @@ from storage.domain.translation import gettext as _
 from storage.domain.translation import language, number
 from storage.jobs import collaborators, job_store, listing, queue_order
 from storage.jobs.listing import FilterChoices, Statistics
-from storage.jobs.queue_order import Place
 
 PAGE_ROWS = 25
 TURNS = threading.BoundedSemaphore(3)
@@ -88,7 +87,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
             page = listing.page(con, fitting, sort=wanted.sort, after=wanted.after, limit=PAGE_ROWS)
             found, after = list(page.jobs), page.next
         people = _people(con, None if owner is None else {job.owner_id for job in found} - {owner})
-    places = _places([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
+    line = _in_line([job.id for job in found if job.state is JobState.QUEUED and not job.flow_run_id])
     paces = context.current().paces
     rows = [
         job_row.job_row(
@@ -97,7 +96,7 @@ def _shown(me: Viewer, wanted: ListQuery, owner: str | None) -> ListPage | dict[
             people.get(job.owner_id),
             shared=job.owner_id != owner and not me.is_admin,
             left_s=paces.left_s(job),
-            **_in_line(places.get(job.id)),
+            **line.get(job.id, {}),
         )
         for job in found
     ]
@@ -215,26 +214,21 @@ def _choices(path: str, owner: str | None) -> FilterChoices:  # noqa: ARG001
     return db.look(listing.choices, owner)
 
 
-def _in_line(place: Place | None) -> dict[str, Any]:
-    """Return a waiting recording's place and when it will be done, for its row."""
-    if place is None:
-        return {}
-    return {"place": place.number, "wait_s": context.current().queue_speed.wait_s(place.through_s)}
-
-
-def _places(waiting: Sequence[str]) -> Mapping[str, Place]:
-    """Return the queue positions of waiting jobs."""
+def _in_line(waiting: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    """Return place and remaining time of waiting jobs, for their rows."""
     path = str(context.ledger().path)
-    kept = _kept_places(path) if waiting else {}
-    if all(job_id in kept for job_id in waiting):
-        return {job_id: kept[job_id] for job_id in waiting}
-    _kept_places.clear()
-    return {job_id: place for job_id, place in _kept_places(path).items() if job_id in waiting}
+    line = _kept_line(path) if waiting else {}
+    if any(job_id not in line for job_id in waiting):
+        _kept_line.clear()
+        line = _kept_line(path)
+    return {job_id: line[job_id] for job_id in waiting if job_id in line}
 
 
 @counted("places", st.cache_resource(ttl=KEPT_S, max_entries=1, show_spinner=False))
-def _kept_places(path: str) -> dict[str, Place]:  # noqa: ARG001
-    return db.look(queue_order.places)
+def _kept_line(path: str) -> dict[str, dict[str, Any]]:  # noqa: ARG001
+    places = db.look(queue_order.places)
+    waits_s = context.current().waits_s(places)
+    return {job_id: {"place": place.number, "wait_s": waits_s.get(job_id)} for job_id, place in places.items()}
 
 
 def _first_steps(me: Viewer) -> None:

@@ -6,7 +6,7 @@ sets it; tests set their own with `use`.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +40,7 @@ from storage.domain.settings import Settings
 from storage.files.direct_parts import DirectParts
 from storage.files.file_store import Files
 from storage.files.upload_store import Upload, UploadStore
+from storage.jobs.queue_order import Place
 from storage.jobs.reports import Started
 from storage.ledger import audit_origin
 from storage.ledger.database import Ledger
@@ -64,10 +65,10 @@ def _nobody() -> None:
 class Context:
     """The parts of one web process.
 
-    `wake_dispatcher` and `wake_reconciler` make those run at once; `landings` are complete uploads that are becoming
-    jobs, by `land`; `downloads` are recordings that are being got from addresses; `exporting` are exports in progress,
-    by name; `runs` is the Prefect client, once it is imported, and `prefect_has_answered` says whether its server did
-    since the start.
+    `accepting` is how many recordings are being accepted now. `wake_dispatcher` and `wake_reconciler` make those
+    run at once; `landings` are complete uploads that are becoming jobs, by `land`; `downloads` are recordings that
+    are being got from addresses; `exporting` are exports in progress, by name; `runs` is the Prefect client, once
+    it is imported, and `prefect_has_answered` says whether its server did since the start.
     """
 
     settings: Settings
@@ -86,6 +87,7 @@ class Context:
     answers: Answers = field(default_factory=Answers)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
     lists: Lists = field(default_factory=Lists)
+    accepting: int = 0
     landings: dict[str, asyncio.Task[Upload]] = field(default_factory=dict)
     land: Callable[[Upload], Awaitable[Upload]] | None = None
     downloads: dict[str, OwnedTask] = field(default_factory=dict)
@@ -126,6 +128,10 @@ class Context:
         self.operator.current()  # made now, so that the command line finds it
         self.audiences = Audiences(self.ledger)
         self.provider = Provider(self.settings.oidc)
+
+    def waits_s(self, places: Mapping[str, Place]) -> dict[str, float]:
+        """Return in how many seconds each waiting job will be done; see `QueueSpeed.waits_s`."""
+        return self.queue_speed.waits_s(places, at_once=max(1, self.workers.slots("cpu")))
 
 
 _held: list[Context] = []

@@ -1,6 +1,7 @@
 """Create a job from a recording, however it arrived: check, store, queue, notify."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -102,10 +103,22 @@ async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes:
 
     A known job and the quota are looked up first, since probing a file takes longer.
     """
-    if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
-        return job
-    new = replace(new, duration_s=await check(path, new.name, new.options))
-    return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
+    with _accepting():
+        if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
+            return job
+        new = replace(new, duration_s=await check(path, new.name, new.options))
+        return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
+
+
+@contextmanager
+def _accepting() -> Iterator[None]:
+    """Let the dispatcher know that a recording is being accepted; on the event loop."""
+    holder = context.current()
+    holder.accepting += 1
+    try:
+        yield
+    finally:
+        holder.accepting -= 1
 
 
 def _known_or_allowed(con: DuckDBPyConnection, new: NewRecording, sha256: str, size_bytes: int) -> Job | None:

@@ -42,7 +42,7 @@ async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:
     deaths = int(run.labels.get(DEATHS, 0))
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
-        return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, deaths=deaths))
+        return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, lane=job.lane, deaths=deaths))
 
     return await run_attempt(Deployment.TRANSCRIBE_CLIP, here, run, clip)
 

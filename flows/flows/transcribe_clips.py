@@ -60,7 +60,8 @@ async def attempt_clips(here: Resident, run: FlowRun) -> ClipsOutcome:
     flags, turn, engine = [CancelFlag() for _ in run.parameters["clips"]], asyncio.Semaphore(AT_ONCE), asyncio.Lock()
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
-        return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, engine=engine, ask_every_s=ASK_EVERY_S))
+        spans = LocalSpans(here=here, flag=flag, lane=job.lane, engine=engine, ask_every_s=ASK_EVERY_S)
+        return Clip(here, flag, job, span_runs=spans)
 
     async def attempt(told: Mapping[str, Any], flag: CancelFlag) -> AttemptOutcome:
         job_id, number = str(told["job_id"]), int(told["attempt"])

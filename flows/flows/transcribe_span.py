@@ -3,14 +3,14 @@
 from typing import Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 
 from flows.runs.process_state import current
 from flows.runs.run_outcomes import this_run
 from flows.runs.span_transcription import SpanTranscription, end_of
 from flows.worker.abandoned_runs import DEATHS
 from storage.domain.deployments import Deployment
-from storage.domain.records import Options
+from storage.domain.records import Lane, Options
 
 
 @flow(name=Deployment.TRANSCRIBE_SPAN.value, persist_result=False)
@@ -48,5 +48,11 @@ async def transcribe_span(  # noqa: PLR0917 - Prefect calls it by name
         speech=speech,
         maybe=maybe,
         deaths=int(run.labels.get(DEATHS, 0)),
+        lane=lane_of(run),
     )
     return await end_of(transcription)
+
+
+def lane_of(run: FlowRun) -> Lane:
+    """Return the lane in a run's tags; one started by hand has none."""
+    return next((lane for lane in Lane if lane.value in run.tags), Lane.INTERACTIVE)

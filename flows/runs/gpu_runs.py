@@ -19,7 +19,7 @@ from flows.runs.run_events import DELETED, RunEvents, run_events_listener, wait_
 from flows.runs.run_outcomes import Stopped, may_pass, span_failure
 from flows.runs.span_runs import SpanRuns
 from storage.domain import retries
-from storage.domain.deployments import Deployment
+from storage.domain.deployments import Deployment, run_tags
 from storage.domain.errors import SpanFailed
 from storage.domain.records import Job, Span
 
@@ -108,7 +108,7 @@ class GpuRuns(SpanRuns):
                 await self._deployment_id(deployment),
                 parameters=parameters,
                 name=name,
-                tags=[f"job:{self.job.id}"],
+                tags=run_tags([self.job], parameters.get("fingerprint")),
                 idempotency_key=f"{self.job.id}:{self.job.attempt}:{key}",
                 work_queue_name=str(self.job.lane),
             )

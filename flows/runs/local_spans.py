@@ -12,7 +12,7 @@ from flows.runs.gpu_runs import for_each_span
 from flows.runs.process_state import CancelFlag, Resident
 from flows.runs.span_runs import SpanRuns
 from flows.runs.span_transcription import SpanTranscription
-from storage.domain.records import Span
+from storage.domain.records import Lane, Span
 
 
 @dataclass(kw_only=True)
@@ -25,6 +25,7 @@ class LocalSpans(SpanRuns):
 
     here: Resident
     flag: CancelFlag
+    lane: Lane
     deaths: int = 0
     engine: asyncio.Lock = field(default_factory=asyncio.Lock)
     ask_every_s: float | None = None
@@ -46,7 +47,7 @@ class LocalSpans(SpanRuns):
 
         async def transcribe(span: Span) -> None:
             fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
-            fields |= {"ask_every_s": self.ask_every_s}
+            fields |= {"lane": self.lane, "ask_every_s": self.ask_every_s}
             span_transcription = SpanTranscription.from_parameters(**fields, **parameters(span))
             async with self.engine:
                 await span_transcription.obtain()

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from flows.runs.right_of_way import RightOfWay
 from storage.domain.deployments import Deployment
 from storage.domain.settings import Settings
 from storage.jobs.reports import Reporter
@@ -47,10 +48,14 @@ class CancelFlag:
 
 
 class Resident:
-    """The shared state of one process; `loads_engines` is false on the cpu pool."""
+    """The shared state of one process; `loads_engines` is false on the cpu pool.
 
-    def __init__(self, *, name: str, device: str = "cpu", loads_engines: bool = True) -> None:
+    So many spans go on at once as there are `slots`; None is no limit.
+    """
+
+    def __init__(self, *, name: str, device: str = "cpu", loads_engines: bool = True, slots: int | None = None) -> None:
         self.name, self.device, self.loads_engines = name, device, loads_engines
+        self.right_of_way = RightOfWay(slots)
         self.settings = Settings()
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from prefect.client.schemas.objects import State
@@ -13,7 +13,7 @@ from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.run_outcomes import Stopped, cancelled, failed, with_retries
 from storage.domain import names
 from storage.domain.errors import StaleAttempt, TranscriberError
-from storage.domain.records import Options, SpanResult, Stretch, from_json, to_json
+from storage.domain.records import Lane, Options, SpanResult, Stretch, from_json, to_json
 from storage.jobs.reports import Advanced, SpanHeard
 from storage.remote import tracing
 
@@ -41,6 +41,7 @@ class SpanTranscription:
     speech: tuple[Stretch, ...]
     maybe: tuple[Stretch, ...]
     deaths: int
+    lane: Lane = Lane.INTERACTIVE
     ask_every_s: float | None = None
     done_s: float = field(default=0.0, init=False)
 
@@ -65,13 +66,24 @@ class SpanTranscription:
         self.done_s = done_s
 
     def transcribe(self) -> SpanResult:
-        """Transcribe the span and store the result; blocking, for a thread."""
+        """Transcribe the span and store the result; blocking, for a thread.
+
+        It gives way to others between two calls of the engine.
+        """
         from tasks.asr.base import DecodingStopped
         from tasks.asr.language_check import with_language_checked
         from tasks.audio import ingest
 
         pcm = ingest.read_span(self.here.files, self.samples_sha256)
-        with self.here.engine_pool().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed:
+        with (
+            self.here.engine_pool().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed,
+            self.here.right_of_way.taken(self.lane) as turn,
+        ):
+
+            def should_stop() -> bool:
+                turn.wait(self.flag.is_raised)
+                return self.flag.is_raised()
+
             try:
                 span_result = borrowed.transcribe(
                     pcm,
@@ -79,7 +91,7 @@ class SpanTranscription:
                     language=self.language,
                     speech=self.speech,
                     maybe=self.maybe,
-                    should_stop=self.flag.is_raised,
+                    should_stop=should_stop,
                     on_progress=self.note,
                 )
                 span_result = with_language_checked(
@@ -89,10 +101,12 @@ class SpanTranscription:
                     engine=borrowed,
                     options=self.options,
                     lend=self.here.engine_pool().borrow_multilingual,
-                    should_stop=self.flag.is_raised,
+                    should_stop=should_stop,
                 )
             except DecodingStopped as stopped:
                 raise Stopped from stopped
+            took_s = max(0.0, span_result.engine_s - turn.waited_s)
+        span_result = replace(span_result, engine_s=round(took_s, 3))
         self.here.files.write(self.result, to_json(span_result))
         self.here.on_transcribed(sum(each.end_s - each.start_s for each in self.speech))
         return span_result

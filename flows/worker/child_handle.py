@@ -41,12 +41,13 @@ class Child:
         name: str,
         pool: str,
         device: str,
+        slots: int,
         preload: tuple[str, ...],
         on_message: Callable[..., None],
         ready_within_s: float = READY_WITHIN_S,
         restart_after_s: float = RESTART_AFTER_S,
     ) -> None:
-        self.name, self.pool, self.device, self.preload = name, pool, device, preload
+        self.name, self.pool, self.device, self.slots, self.preload = name, pool, device, slots, preload
         self._ready_within_s, self._restart_after_s = ready_within_s, restart_after_s
         self._on_message = on_message
         self._process: asyncio.subprocess.Process | None = None
@@ -99,6 +100,8 @@ class Child:
             self.pool,
             "--device",
             self._device_there,
+            "--slots",
+            str(self.slots),
             "--preload",
             *self.preload,
         ]

@@ -146,7 +146,7 @@ def keep_logs() -> None:
 def main() -> None:
     """Entry point of `python -m flows.worker.child_main`, which only the worker starts."""
     parser = argparse.ArgumentParser()
-    for name in ("--fd", "--parent"):
+    for name in ("--fd", "--parent", "--slots"):
         parser.add_argument(name, type=int, required=True)
     for name in ("--name", "--pool", "--device"):
         parser.add_argument(name, required=True)
@@ -157,7 +157,12 @@ def main() -> None:
     keep_logs()
     tracing.start(f"worker-{arguments.pool}")
     line = WorkerConnection(arguments.fd)
-    resident = Resident(name=arguments.name, device=arguments.device, loads_engines=arguments.pool != "cpu")
+    resident = Resident(
+        name=arguments.name,
+        device=arguments.device,
+        loads_engines=arguments.pool != "cpu",
+        slots=arguments.slots,
+    )
     resident.on_transcribed = lambda speech_s: line.say(op="transcribed", speech_s=speech_s)
     install(resident)
     suspension.leave_to_web_process()

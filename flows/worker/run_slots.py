@@ -1,27 +1,39 @@
-"""Which due flow runs a worker takes, with slots for what somebody waits for."""
+"""Which due flow runs a worker takes.
+
+People are served in turn, with slots for what somebody waits for.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from storage.domain.deployments import CLIP_TAG, MODEL_TAG, OWNER_TAG
 from storage.domain.records import Lane
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import WorkerFlowRunResponse
 
+Tags = Collection[str]
+
 QUICK, QUICK_SLOTS = "quick", 2
 """Tag of short runs that somebody waits for: this many slots are reserved for them."""
 URGENT, URGENT_SLOTS = Lane.INTERACTIVE.value, 2
 """Tag of interactive recordings: so many begin although long ones of other lanes hold all other slots."""
+MOST_REMEMBERED = 1000
 
 
 class RunSlots:
-    """The slots of a worker; one that transcribes has those of its device alone."""
+    """The slots of a worker.
+
+    One that transcribes begins interactive work although other lanes hold all slots of its device, if that needs no
+    other model: the spans of those lanes give way (`flows.runs.right_of_way`).
+    """
 
     def __init__(self, slots: int, *, transcribes: bool) -> None:
-        self.slots = slots
-        self._quick_slots, self._urgent_slots = (0, 0) if transcribes else (QUICK_SLOTS, URGENT_SLOTS)
-        self._quick: set[UUID] = set()
+        self.slots, self._transcribes = slots, transcribes
+        self._quick_slots, self._urgent_slots = (0, slots) if transcribes else (QUICK_SLOTS, URGENT_SLOTS)
+        self._in_hand: dict[UUID, Tags] = {}
+        self._turns = ServiceTurns()
 
     @property
     def most(self) -> int:
@@ -31,14 +43,65 @@ class RunSlots:
     def chosen(self, due: Sequence["WorkerFlowRunResponse"], own: Collection[UUID]) -> "list[WorkerFlowRunResponse]":
         """Return the runs to take beside the worker's own.
 
-        `due` is in the order of queues.
+        `due` is in the order of queues. Within one, runs are taken in turn.
         """
+        self._in_hand = {run_id: self._in_hand.get(run_id, ()) for run_id in own}
         quick = [entry for entry in due if QUICK in entry.flow_run.tags]
-        self._quick = (self._quick & set(own)) | {entry.flow_run.id for entry in quick}
+        queues = list(dict.fromkeys(entry.work_queue_id for entry in due))
+        others = [entry for entry in due if QUICK not in entry.flow_run.tags]
         found: list[WorkerFlowRunResponse] = []
-        held = len(set(own) - self._quick)
-        for entry in due:
-            slots = self.slots + (self._urgent_slots if URGENT in entry.flow_run.tags else 0)
-            if QUICK not in entry.flow_run.tags and held + len(found) < slots:
+        while others:
+            entry = min(
+                others, key=lambda each: (queues.index(each.work_queue_id), self._turns.last(each.flow_run.tags))
+            )
+            others.remove(entry)
+            if self._has_slot(entry.flow_run.tags, [each.flow_run.tags for each in found]):
+                self._turns.note(entry.flow_run.tags)
                 found.append(entry)
+        self._in_hand |= {entry.flow_run.id: entry.flow_run.tags for entry in [*quick, *found]}
         return quick + found
+
+    def _has_slot(self, tags: Tags, taken: Sequence[Tags]) -> bool:
+        held = [each for each in [*self._in_hand.values(), *taken] if QUICK not in each]
+        if len(held) < self.slots:
+            return True
+        urgent = sum(URGENT in each for each in held)
+        is_one_more = len(held) < self.slots + self._urgent_slots and urgent < self.slots
+        return URGENT in tags and is_one_more and (not self._transcribes or self._is_model_there(tags, held))
+
+    def _is_model_there(self, tags: Tags, held: Sequence[Tags]) -> bool:
+        models = {tag for tag in tags if tag.startswith(MODEL_TAG)}
+        return any(models.intersection(each) for each in held)
+
+
+class ServiceTurns:
+    """Remembers when each person and each recording was served last, in this worker.
+
+    Whoever waits longest is next, and of one person's recordings the one that waits longest. All clips together have
+    one turn, like a person: their order is a fair one already, and people's clips share runs.
+    """
+
+    def __init__(self) -> None:
+        self._served: dict[str, int] = {}
+        self._count = 0
+
+    def last(self, tags: Tags) -> tuple[int, ...]:
+        """Return when the person and the recording were served last; 0 is never."""
+        return tuple(self._served.get(each, 0) for each in _served_by(tags))
+
+    def note(self, tags: Tags) -> None:
+        """Record that a run was taken."""
+        self._count += 1
+        for each in _served_by(tags):
+            self._served.pop(each, None)
+            self._served[each] = self._count
+        for each in list(self._served)[:-MOST_REMEMBERED]:
+            del self._served[each]
+
+
+def _served_by(tags: Tags) -> tuple[str, str]:
+    """Return the person and the recording of a run; clips are both."""
+    if CLIP_TAG in tags:
+        return CLIP_TAG, CLIP_TAG
+    owner = next((tag for tag in tags if tag.startswith(OWNER_TAG)), "")
+    return owner, next((tag for tag in tags if tag.startswith("job:")), "")

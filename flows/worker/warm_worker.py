@@ -104,6 +104,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             name=self.name,
             pool=work_pool_name,
             device=self.device,
+            slots=self.slots,
             preload=PRELOAD.get(work_pool_name, ()),
             on_message=self._on_message,
         )

@@ -1,6 +1,12 @@
 """The names of the Prefect deployments; a test compares them with `prefect.yaml`."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+
+from storage.domain.records import Job
+
+OWNER_TAG, MODEL_TAG, CLIP_TAG = "owner:", "model:", "clip"
+"""Beginnings of tags, and a tag, by which workers choose among runs."""
 
 
 class Deployment(StrEnum):
@@ -33,3 +39,11 @@ OF_RECORDINGS = (
     Deployment.TELL_SPEAKERS_APART,
 )
 """Deployments whose runs belong to a job's recording."""
+
+
+def run_tags(jobs: Sequence[Job], fingerprint: str | None, *, are_clips: bool = False) -> list[str]:
+    """Return the tags of a flow run: its jobs, their lane and owners, its model."""
+    tags = [f"job:{job.id}" for job in jobs] + [jobs[0].lane.value]
+    tags += [f"{OWNER_TAG}{owner_id}" for owner_id in sorted({job.owner_id for job in jobs})]
+    tags += [f"{MODEL_TAG}{fingerprint}"] if fingerprint else []
+    return [*tags, CLIP_TAG] if are_clips else tags

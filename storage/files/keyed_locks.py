@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Hashable
 
-LOCKS = 64
+LOCKS = 1024
 
 
 class KeyedLocks:

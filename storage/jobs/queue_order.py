@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -32,7 +31,8 @@ WITH owners AS (
 ), held AS (
     SELECT owner_id, sum(busy) AS of_all_lanes FROM owners GROUP BY owner_id
 ), turns AS (
-    SELECT job_id, audio_s, lane AS of_lane, busy, coalesce(busy_s, 0) + ahead_s AS turn_s, served_at,
+    SELECT job_id, owner_id AS of_owner, audio_s, lane AS of_lane, busy,
+        coalesce(busy_s, 0) + ahead_s AS turn_s, served_at,
         of_all_lanes + row_number() OVER (
             PARTITION BY owner_id
             ORDER BY CASE lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, place
@@ -45,7 +45,7 @@ ORDER BY CASE of_lane WHEN 'interactive' THEN 0 WHEN 'batch' THEN 1 ELSE 2 END, 
     served_at NULLS FIRST, job_id
 """
 JOBS_OF_TURNS = "SELECT job_rows.* FROM job_rows JOIN turns ON job_id = id"
-LENGTHS_OF_TURNS = "SELECT job_id, audio_s FROM turns"
+LENGTHS_OF_TURNS = "SELECT job_id, of_owner, of_lane, audio_s FROM turns"
 WITHIN_LIMIT = " WHERE $each IS NULL OR owners_number <= $each "
 NEXT_QUEUED = WAITING + JOBS_OF_TURNS + WITHIN_LIMIT + IN_ORDER + "LIMIT $limit"
 PLACES = WAITING + LENGTHS_OF_TURNS + IN_ORDER
@@ -143,20 +143,18 @@ def tell_right(con: DuckDBPyConnection, detail: str, job_ids: Sequence[str]) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A waiting job's place in the queue.
-
-    `number` jobs are before it; `through_s` is their seconds of audio and its own.
-    """
+    """A waiting job's place in the queue: `number` jobs are before it."""
 
     number: int
-    through_s: float
+    owner_id: str
+    lane: Lane
+    audio_s: float
 
 
 def places(con: DuckDBPyConnection) -> dict[str, Place]:
-    """Return the place of every job that waits to be submitted; 0 is next."""
+    """Return the place of each job that waits, in their order; 0 is next."""
     rows = con.execute(PLACES, _chosen(None, [])).fetchall()
-    sums_s = accumulate(audio_s for _, audio_s in rows)
     return {
-        job_id: Place(number=number, through_s=through_s)
-        for number, ((job_id, _), through_s) in enumerate(zip(rows, sums_s, strict=True))
+        job_id: Place(number=number, owner_id=owner_id, lane=Lane(lane), audio_s=audio_s)
+        for number, (job_id, owner_id, lane, audio_s) in enumerate(rows)
     }

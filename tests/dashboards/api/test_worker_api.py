@@ -20,7 +20,7 @@ from storage.ledger import audit
 from storage.maintenance import legacy_database, legacy_import
 from storage.remote.worker_registry import ModelState, WorkerBeat
 from tests.dashboards.site import Site
-from tests.factories import heartbeat
+from tests.factories import accept, heartbeat
 from tests.storage.maintenance.legacy import LegacyApp
 from tests.waiting import PATIENCE_S
 
@@ -174,6 +174,13 @@ def test_a_job_can_be_looked_at_from_all_sides(site: Site, job: Job) -> None:
     assert site.client.get(f"{url}/transcript", headers=site.operator).status_code == 404
 
 
+@pytest.mark.own_site
+def test_the_queue_is_told_in_its_order(site: Site) -> None:
+    first, second = (accept(context.ledger(), site.user("ada"), content=name).id for name in ("first", "second"))
+    told = site.client.get("/internal/v1/queue", headers=site.operator).json()
+    assert told == [{"id": first, "done_in_s": None}, {"id": second, "done_in_s": None}]  # no speed was measured yet
+
+
 @pytest.fixture
 def batch_of_ada(site: Site) -> None:
     """Let scheduled batches read a folder, as ada's."""
@@ -212,6 +219,7 @@ def test_a_workers_token_opens_nothing_that_it_does_not_need(site: Site, job: Jo
     for method, path, body in (
         ("GET", f"{url}/spans", None),
         ("GET", url, None),
+        ("GET", "/internal/v1/queue", None),
         ("GET", f"{url}/exports", None),
         ("GET", f"{url}/transcript", None),
         ("POST", "/internal/v1/jobs", asked),

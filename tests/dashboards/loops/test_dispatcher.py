@@ -17,7 +17,17 @@ from prefect.states import Cancelled, Cancelling, Completed, Crashed, Failed, Pa
 
 from dashboards.clients.prefect_runs import CLIP_S, DeploymentMissing, PrefectRuns, deployment_of, unless_busy
 from dashboards.loops import reconciler as reconcile
-from dashboards.loops.dispatcher import FAILED_FOR_S, LOOK_EVERY_S, SILENT_FOR_S, Dispatcher, Hopeless, Models, Waiting
+from dashboards.loops.dispatcher import (
+    CROWD,
+    FAILED_FOR_S,
+    LOOK_EVERY_S,
+    SILENT_FOR_S,
+    Dispatcher,
+    Hopeless,
+    Models,
+    Waiting,
+    let_in,
+)
 from dashboards.loops.reconciler import Grace, Reconciler
 from dashboards.runtime import context, notify
 from dashboards.runtime.context import Context
@@ -135,7 +145,7 @@ async def test_a_job_becomes_a_flow_run_of_its_lane_with_the_model_on_record(
     assert run.parameters == {"job_id": job.id, "attempt": 1, "slots": 2}
     assert run.work_queue_name == "batch"
     assert run.name.startswith("talk.wav")
-    assert f"job:{job.id}" in run.tags
+    assert {f"job:{job.id}", f"owner:{job.owner_id}", "batch", f"model:{READY.fingerprint}"} <= set(run.tags)
 
 
 async def test_a_clip_takes_one_flow_run_on_the_pool_with_the_models(
@@ -852,3 +862,19 @@ async def test_clips_of_a_run_that_was_not_recorded_are_made_once(
         reports.apply(holder.ledger, holder.files, report, actor="worker:gpu-1")
     await Reconciler().look(runs)
     assert (await runs._client.read_flow_run(UUID(lost))).state_name == "Cancelled"
+
+
+async def test_nothing_is_handed_out_while_a_crowd_is_being_accepted(holder: Context) -> None:
+    holder.accepting = CROWD
+    waiting = asyncio.create_task(let_in())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    holder.accepting = CROWD - 1
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting
+
+
+async def test_a_crowd_that_never_ends_holds_nothing_up(holder: Context) -> None:
+    holder.accepting = CROWD
+    async with asyncio.timeout(PATIENCE_S):
+        await let_in()

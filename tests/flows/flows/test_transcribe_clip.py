@@ -10,7 +10,7 @@ from flows.flows.transcribe_clip import transcribe_clip
 from flows.runs.process_state import Resident
 from storage.domain import names
 from storage.domain.errors import StaleAttempt
-from storage.domain.records import JobState, Options
+from storage.domain.records import JobState, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs.reports import Completed, Failed, Report, Started
 from tasks.audio.ingest import file_sha256
@@ -26,6 +26,7 @@ class Web:
         self.told: list[Report] = []
         self.refuses = refuses
         self.job = SimpleNamespace(
+            lane=Lane.INTERACTIVE,
             id="j1",
             attempt=1,
             name="clip.wav",

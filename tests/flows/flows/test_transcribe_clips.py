@@ -16,7 +16,7 @@ from flows.worker import requeue
 from flows.worker.abandoned_runs import DEATHS, LOSSES
 from storage.domain import names
 from storage.domain.errors import StaleAttempt, StorageUnreachable
-from storage.domain.records import JobState, Options
+from storage.domain.records import JobState, Lane, Options
 from storage.files.file_store import Files
 from storage.jobs.reports import Completed, Failed, Planned, Report, Started
 from tasks.audio.ingest import file_sha256
@@ -33,7 +33,8 @@ class WebOfClips:
 
     def add(self, job_id: str, sha256: str) -> None:
         told = {"id": job_id, "attempt": 1, "name": f"{job_id}.wav", "media_sha256": sha256, "options": Options()}
-        self.jobs[job_id] = SimpleNamespace(**told, state=JobState.INGESTING, model="none", fingerprint="none")
+        model = {"model": "none", "fingerprint": "none"}
+        self.jobs[job_id] = SimpleNamespace(**told, **model, state=JobState.INGESTING, lane=Lane.INTERACTIVE)
 
     def send(self, report: Report) -> Any:
         self.told.append(report)

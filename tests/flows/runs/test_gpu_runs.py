@@ -20,7 +20,7 @@ from flows.runs.process_state import CancelFlag
 from flows.runs.run_events import RunEvents
 from flows.runs.run_outcomes import Stopped
 from storage.domain.errors import AudioUnreadable, SpanFailed, StorageUnreachable
-from storage.domain.records import Span
+from storage.domain.records import Lane, Span
 from storage.files.file_store import Files
 
 
@@ -64,7 +64,7 @@ async def silence() -> AsyncGenerator[AsyncIterator[Event], None]:
 
 def gpu_runs(prefect: FakePrefect, files: Files, *, patience_s: float = PATIENCE_S) -> GpuRuns:
     """Runs of which no events come, and whose states are looked at often instead."""
-    job = SimpleNamespace(id="0123456789", attempt=1, name="a.wav", lane="interactive")
+    job = SimpleNamespace(id="0123456789", attempt=1, name="a.wav", lane=Lane.INTERACTIVE, owner_id="ada")
     here = SimpleNamespace(files=files)
     return GpuRuns(
         here=cast("Any", here),

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE_S
 async def child() -> AsyncIterator[Child]:
     """A child that takes longer to get ready than it may."""
     waits = {"ready_within_s": 0.5, "restart_after_s": 0.05}
-    made = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None, **waits)
+    made = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, **waits)
     yield made
     await made.stop()
 
@@ -53,7 +53,7 @@ async def test_a_start_that_the_machine_refuses_is_tried_again(child: Child, mon
 
 
 async def test_a_child_whose_memory_has_grown_is_replaced_between_runs() -> None:
-    child = Child(name="w", pool="cpu", device="cpu", preload=(), on_message=lambda _: None)
+    child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None)
     try:
         await child.start()
         first = await ready(child)

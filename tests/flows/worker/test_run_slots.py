@@ -4,11 +4,18 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-from flows.worker.run_slots import QUICK, URGENT, RunSlots
+from flows.worker.run_slots import MOST_REMEMBERED, QUICK, URGENT, RunSlots, ServiceTurns
+from storage.domain.deployments import CLIP_TAG
+from storage.domain.records import Lane
 
 
 def due(*tags: str) -> Any:
-    return SimpleNamespace(flow_run=SimpleNamespace(id=uuid4(), tags=list(tags)))
+    queue = next((lane for lane in Lane if lane in tags), Lane.INTERACTIVE)
+    return SimpleNamespace(work_queue_id=queue, flow_run=SimpleNamespace(id=uuid4(), tags=list(tags)))
+
+
+def span(owner: str, job: str, *more: str) -> Any:
+    return due(URGENT, f"owner:{owner}", f"job:{job}", "model:f", *more)
 
 
 def taken(slots: RunSlots, entries: list[Any], own: set[UUID]) -> list[Any]:
@@ -16,6 +23,16 @@ def taken(slots: RunSlots, entries: list[Any], own: set[UUID]) -> list[Any]:
     chosen = slots.chosen(entries, own)
     own |= {entry.flow_run.id for entry in chosen}
     return chosen
+
+
+def one_by_one(entries: list[Any]) -> list[Any]:
+    """Return the order in which a worker of one slot takes runs."""
+    slots, left, found = RunSlots(1, transcribes=True), list(entries), []
+    while left:
+        (entry,) = slots.chosen(left, set())
+        left.remove(entry)
+        found.append(entry)
+    return found
 
 
 def test_an_interactive_recording_begins_beside_a_batch_that_holds_all_slots() -> None:
@@ -28,7 +45,45 @@ def test_an_interactive_recording_begins_beside_a_batch_that_holds_all_slots() -
     assert taken(slots, [urgent[2], *batch[4:]], own) == [urgent[2]]  # the batch gets its slots back last
 
 
-def test_a_device_has_no_slots_beside_its_own() -> None:
-    slots = RunSlots(1, transcribes=True)
-    assert slots.most == 1
-    assert slots.chosen([due(URGENT)], {uuid4()}) == []
+def test_interactive_recordings_alone_have_no_more_than_all_slots() -> None:
+    slots, urgent = RunSlots(2, transcribes=False), [due(URGENT) for _ in range(4)]
+    assert slots.chosen(urgent, set()) == urgent[:2]
+
+
+def test_an_interactive_span_begins_beside_batches_that_use_the_same_model() -> None:
+    slots, own = RunSlots(2, transcribes=True), set[UUID]()
+    batch = [due("batch", "model:f") for _ in range(3)]
+    other, urgent = due(URGENT, "model:another"), [span("ada", "1") for _ in range(3)]
+    assert taken(slots, batch, own) == batch[:2]
+    assert taken(slots, [other, *urgent, batch[2]], own) == urgent[:2]  # a second model might not fit beside it
+    own.remove(batch[0].flow_run.id)
+    own.remove(batch[1].flow_run.id)
+    assert taken(slots, [other, urgent[2], batch[2]], own) == []
+    own.remove(urgent[0].flow_run.id)
+    assert taken(slots, [other, urgent[2], batch[2]], own) == [other]
+
+
+def test_people_are_served_in_turn_and_their_recordings_too() -> None:
+    ada, ben = [span("ada", "1") for _ in range(4)], span("ben", "2")
+    second = span("ada", "3")
+    assert one_by_one([*ada, second, ben]) == [ada[0], ben, second, *ada[1:]]
+
+
+def test_all_clips_have_one_turn_together() -> None:
+    clips = [span("ada", str(number), CLIP_TAG) for number in range(3)]
+    ada, ben = [span("ada", "long") for _ in range(2)], [span("ben", "talk") for _ in range(2)]
+    assert one_by_one([*clips, *ada, *ben]) == [clips[0], ada[0], ben[0], clips[1], ada[1], ben[1], clips[2]]
+
+
+def test_lanes_come_one_after_the_other() -> None:
+    batch, urgent = [due("batch", "owner:ada", "job:1")], [span("ben", "2") for _ in range(2)]
+    assert one_by_one([*urgent, *batch]) == [*urgent, *batch]
+
+
+def test_turns_of_long_ago_are_forgotten() -> None:
+    turns = ServiceTurns()
+    for number in range(MOST_REMEMBERED):
+        turns.note([f"owner:{number}", f"job:{number}"])
+    assert turns.last(["owner:0", "job:0"]) == (0, 0)
+    number = MOST_REMEMBERED - 1
+    assert turns.last([f"owner:{number}", f"job:{number}"]) == (MOST_REMEMBERED, MOST_REMEMBERED)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from storage.domain.clock import utc_now
-from storage.domain.records import Job, JobState, User
+from storage.domain.records import Job, JobState, Lane, User
 from storage.jobs import job_store, listing, queue_order
 from storage.jobs.listing import JobFilter, Sort
 from storage.ledger.database import Ledger
@@ -129,4 +129,5 @@ def test_places_in_line_are_the_dispatchers_order(
         order = [job.id for job in queue_order.next_queued(con, 10)]
         places = queue_order.places(con)
     assert {job_id: place.number for job_id, place in places.items()} == {job_id: n for n, job_id in enumerate(order)}
-    assert [places[job_id].through_s for job_id in order] == [queue_order.UNKNOWN_S * (n + 1) for n in range(4)]
+    assert list(places) == order
+    assert {(place.lane, place.audio_s) for place in places.values()} == {(Lane.INTERACTIVE, queue_order.UNKNOWN_S)}
