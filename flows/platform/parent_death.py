@@ -24,7 +24,7 @@ def die_with(parent_pid: int) -> None:
 
 
 def die_with_supervisor() -> bool:
-    """Die with the process of ours that started this one, if one did; return whether it did."""
+    """Die with the process of ours that started this one; return whether one did."""
     parent = os.environ.pop(SUPERVISOR, None)
     if parent is not None:
         die_with(int(parent))

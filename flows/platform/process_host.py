@@ -63,7 +63,7 @@ def host(supervise: Program) -> Program:
 
 @dataclass(slots=True, kw_only=True)
 class _Fork:
-    """A process, with the ends of its sockets: over one it asks, on the other its asker is told its status."""
+    """A process, and two sockets: it asks over one; its asker hears the other."""
 
     pid: int
     pidfd: int
@@ -138,7 +138,7 @@ class _Forks:
         return None
 
     def _fork(self, asker: _Fork | None, told: socket.socket | None) -> bool:
-        """Fork; return whether this is the new process, in which nothing of the host is open."""
+        """Fork; return whether this is the new process."""
         asks, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -174,7 +174,7 @@ class _Forks:
         return False
 
     def _reap(self, fork: _Fork) -> int:
-        """Take the status of a process that has ended, tell it to who asked, and end what that one asked for."""
+        """Tell who asked for a process its status, and end what it asked for."""
         del self._running[fork.pid]
         for readable in (fork.asks, fork.pidfd):
             with suppress(KeyError):
@@ -203,7 +203,7 @@ class _Forks:
 
 
 def preload(environment: Mapping[str, str]) -> bool:
-    """Import what processes have in common, as in this environment; return whether they can be forked then.
+    """Import what processes have in common; return whether they can be forked then.
 
     Only Linux has what a host needs: pidfds, and an end with one's parent.
     """
@@ -236,7 +236,7 @@ def of_prefect(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _use_once() -> None:
-    """Do what makes Pydantic and httpx build or import something at first use, or else each fork has its own."""
+    """Do once what builds or imports something at first use, for all forks."""
     from httpx import AsyncHTTPTransport, RequestError
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun

@@ -1,4 +1,4 @@
-"""Show a fork of ours under a command and an environment of its own, in `ps` and /proc."""
+"""Show a fork under a command and an environment of its own, in `ps`."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def show(command: Sequence[str]) -> None:
-    """Let /proc/PID/cmdline and environ be those of a process that was started with this command.
+    """Let /proc show this command and our environment, as if started with them.
 
     They are the memory in which the kernel put arguments and environment, one after the other. A command that is longer
     than the one before reaches into the environment, with spaces between its words, as PostgreSQL's do. Where there is
@@ -21,14 +21,17 @@ def show(command: Sequence[str]) -> None:
 
 
 def _places() -> tuple[int, int, int, int]:
-    """Return where arguments begin and end, and the environment does: fields 48 to 51 of /proc/self/stat."""
+    """Return where arguments begin and end, and the environment.
+
+    They are fields 48 to 51 of /proc/self/stat.
+    """
     after_name = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     first, last, begin, end = (int(each) for each in after_name[45:49])
     return first, last, begin, end
 
 
 def _variables() -> bytes:
-    """Return our settings, then what this process had from the start, then the rest; short ones first."""
+    """Return our settings, then inherited variables, then the rest; short ones first."""
     had = {
         each.partition(b"=")[0].decode(errors="replace")
         for each in Path("/proc/self/environ").read_bytes().split(b"\0")

@@ -1,4 +1,4 @@
-"""Start the platform's processes: as forks where a host is there (`process_host`), as new interpreters elsewhere."""
+"""Start the platform's processes: forks of a host (`process_host`), or new interpreters."""
 
 import asyncio
 import json

@@ -47,7 +47,10 @@ class Child:
         restart_after_s: float = RESTART_AFTER_S,
         rests_after_s: float | None = None,
     ) -> None:
-        """With `rests_after_s`, there is no process before the first run, and none after so long without a run."""
+        """With `rests_after_s`, there is no process before the first run.
+
+        It ends after so long without a run.
+        """
         self.name, self.pool, self.device, self.preload = name, pool, device, preload
         self._ready_within_s, self._restart_after_s = ready_within_s, restart_after_s
         self._rests_after_s, self.resting, self._is_to_rest = rests_after_s, False, False
@@ -65,7 +68,7 @@ class Child:
 
     @property
     def takes_runs(self) -> bool:
-        """Whether a run begins at once: the process is ready, or rests and is there within a moment."""
+        """Whether a run begins at once: the process is ready, or rests."""
         return self.pid is not None or self.resting
 
     @property

@@ -198,7 +198,7 @@ def prepare_libraries() -> None:
 
 
 def one_heap() -> None:
-    """Let glibc's threads share one heap: each that is added has free memory of its own."""
+    """Let glibc's threads share one heap: each heap has free memory of its own."""
     with suppress(OSError, AttributeError):  # a different C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
