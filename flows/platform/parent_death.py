@@ -8,7 +8,7 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 SUPERVISOR = "TRANSCRIBER_SUPERVISOR_PID"
-"""Set by `transcriber up` for the processes that it starts, and by nothing else."""
+"""Set for the processes that `transcriber up` and workers start, and for nothing else."""
 
 
 def die_with(parent_pid: int) -> None:
@@ -24,7 +24,7 @@ def die_with(parent_pid: int) -> None:
 
 
 def die_with_supervisor() -> bool:
-    """Die with `transcriber up`, if it started this process; return whether it did."""
+    """Die with the process of ours that started this one; return whether one did."""
     parent = os.environ.pop(SUPERVISOR, None)
     if parent is not None:
         die_with(int(parent))

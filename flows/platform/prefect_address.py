@@ -11,6 +11,8 @@ from storage.remote.service_tokens import kept_prefect_auth, prefect_auth
 SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 AUTHORITIES = "PREFECT_API_SSL_CERT_FILE"
 NO_AUTHORITY = Path(__file__).with_name("signs_nothing.pem")
+NO_QUESTIONS = {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false"}
+"""For clients that start while their server may still be starting."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - these are recognised, not listened on
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from flows.platform.parent_death import SUPERVISOR
+from flows.platform import processes
 
 LOG_BYTES = 20 * 2**20
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.3, 30.0, 60.0
@@ -42,7 +42,7 @@ class Service:
         self.ready = asyncio.Event()
         self.last_lines: deque[str] = deque(maxlen=20)
         self.ended_early: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: processes.Process | None = None
         self._say, self._first_pause_s = say, first_pause_s
         self._stopping = asyncio.Event()
         self._last_loud = ""
@@ -67,15 +67,7 @@ class Service:
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _run_once(self) -> int:
-        self.process = await asyncio.create_subprocess_exec(
-            *self.command,
-            env={**self.env, SUPERVISOR: str(os.getpid())},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
-            limit=2**20,
-        )
+        self.process = await processes.start(self.command, env=self.env, pipes=True)
         await asyncio.gather(
             self._follow(self.process.stdout, self._take_output), self._follow(self.process.stderr, self._take_log)
         )

@@ -11,13 +11,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import httpx
 
-from flows.platform import ports
-from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, keeps_secret, lean_tls, secrets_of
+from flows.platform import ports, process_host
+from flows.platform.prefect_address import (
+    CLIENT_AUTH,
+    NO_QUESTIONS,
+    PrefectAddress,
+    keeps_secret,
+    lean_tls,
+    secrets_of,
+)
 from flows.platform.prefect_server import ROTATING
 from flows.platform.service import Service
 from storage.domain.errors import AlreadyUp, NotStarted, TranscriberError
@@ -74,6 +82,7 @@ def environment(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
         "PREFECT_LOGGING_COLORS": "false",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLIENT_MAX_RETRIES": "8",
+        **(NO_QUESTIONS if prefect.ours else {}),
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and registering takes a second
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # it imports all integrations, our worker among them
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(prefect.origins),  # Prefect's default admits every page
@@ -108,11 +117,8 @@ class Platform:
 
         Raises:
             NotStarted: a process ended, or was not ready in time.
-            PortTaken: another process listens on our port.
         """
-        ports.must_be_free(self.settings.web.host, self.settings.web.port, "TRANSCRIBER_PORT")
         if self.prefect.ours:
-            ports.must_be_free(self.prefect.host, self.prefect.port, "PREFECT_SERVER_API_PORT")
             rotating = [ROTATING] if keeps_secret(self.settings, self.prefect) else []
             self.add("prefect", "flows.platform.prefect_server", self.prefect.host, str(self.prefect.port), *rotating)
         worker_token(self.settings)  # created once, before two processes try to
@@ -206,11 +212,11 @@ async def _answers(url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _serve(settings: Settings, *, demo: bool, exit_after: bool) -> int:
+async def _serve(settings: Settings, prefect: PrefectAddress, *, demo: bool, exit_after: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    platform = Platform(settings=settings, prefect=PrefectAddress.from_environment())
+    platform = Platform(settings=settings, prefect=prefect)
     stopping = asyncio.create_task(_set(stop))
     try:
         starting = asyncio.create_task(platform.start())
@@ -265,8 +271,24 @@ def up(settings: Settings, *, demo: bool = False, exit_after: bool = False) -> i
         AlreadyUp, PortTaken, NotStarted: why it cannot run, and what to do.
     """
     privacy.close(settings.storage)
+    prefect = PrefectAddress.from_environment()
+    supervise = partial(_supervise, settings, prefect, demo=demo, exit_after=exit_after)
     with hold(settings.storage.data_dir, settings.web.base_url):
-        try:
-            return asyncio.run(_serve(settings, demo=demo, exit_after=exit_after))
-        except* TranscriberError as group:
-            raise group.exceptions[0] from None
+        _ports_must_be_free(settings, prefect)
+        if not process_host.preload(environment(settings, prefect)):
+            return supervise()
+        left_to_do = process_host.host(supervise)
+    return left_to_do()
+
+
+def _ports_must_be_free(settings: Settings, prefect: PrefectAddress) -> None:
+    ports.must_be_free(settings.web.host, settings.web.port, "TRANSCRIBER_PORT")
+    if prefect.ours:
+        ports.must_be_free(prefect.host, prefect.port, "PREFECT_SERVER_API_PORT")
+
+
+def _supervise(settings: Settings, prefect: PrefectAddress, *, demo: bool, exit_after: bool) -> int:
+    try:
+        return asyncio.run(_serve(settings, prefect, demo=demo, exit_after=exit_after))
+    except* TranscriberError as group:
+        raise group.exceptions[0] from None

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import psutil
 
+from flows.platform import processes
+from flows.platform.prefect_address import NO_QUESTIONS
 from tasks.models.devices import engine_environment
 
 log = logging.getLogger(__name__)
 READY_WITHIN_S = 120.0
-NO_QUESTIONS = {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false"}
-"""The child starts while the server may still be starting."""
 RESTART_AFTER_S = 3.0
 """Delay before the next attempt if the process did not become ready."""
 
@@ -46,11 +46,17 @@ class Child:
         on_message: Callable[..., None],
         ready_within_s: float = READY_WITHIN_S,
         restart_after_s: float = RESTART_AFTER_S,
+        rests_after_s: float | None = None,
     ) -> None:
+        """With `rests_after_s`, there is no process before the first run.
+
+        It ends after so long without a run.
+        """
         self.name, self.pool, self.device, self.slots, self.preload = name, pool, device, slots, preload
         self._ready_within_s, self._restart_after_s = ready_within_s, restart_after_s
+        self._rests_after_s, self.resting, self._is_to_rest = rests_after_s, False, False
         self._on_message = on_message
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: processes.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -58,6 +64,13 @@ class Child:
         self.stopping = False
         self.runs_done = 0
         self._replacing = False
+        self._waking: asyncio.Task[None] | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether a run begins at once: the process is ready, or rests."""
+        return self.pid is not None or self.resting
 
     @property
     def pid(self) -> int | None:
@@ -81,35 +94,41 @@ class Child:
         self._ready.clear()
         self.kill()
 
+    async def begin(self) -> None:
+        """Start the process, unless it rests until the first run."""
+        if self._rests_after_s is None:
+            await self.start()
+        else:
+            self.resting = True
+
+    def _wake(self) -> None:
+        self._is_to_rest = False
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+        if self.resting and not self.stopping:
+            self.resting = False
+            self._waking = asyncio.create_task(self._start_again())
+
+    def _rest_later(self) -> None:
+        if self._rests_after_s is not None and not self._runs:
+            self._rest_timer = asyncio.get_running_loop().call_later(self._rests_after_s, self._rest)
+
+    def _rest(self) -> None:
+        """End the process, which has had no run for a while."""
+        if not self._runs and self.pid is not None:
+            log.info("the resident process %s of %s had nothing to do, and ends", self.pid, self.name)
+            self._is_to_rest = True
+            self.replace()
+
     async def start(self) -> None:
         """Start the process, which is killed if it is not ready in time."""
         ours, theirs = socket.socketpair()
-        command = [
-            sys.executable,
-            "-m",
-            "flows.worker.child_main",
-            "--fd",
-            str(theirs.fileno()),
-            "--parent",
-            str(os.getpid()),
-        ]
-        command += [
-            "--name",
-            self.name,
-            "--pool",
-            self.pool,
-            "--device",
-            self._device_there,
-            "--slots",
-            str(self.slots),
-            "--preload",
-            *self.preload,
-        ]
+        command = [sys.executable, "-m", "flows.worker.child_main", "--fd", processes.PASSED]
+        command += ["--name", self.name, "--pool", self.pool, "--device", self._device_there]
+        command += ["--slots", str(self.slots), "--preload", *self.preload]
         try:
             with theirs:
-                self._process = await asyncio.create_subprocess_exec(
-                    *command, pass_fds=[theirs.fileno()], env=self._environment(), start_new_session=True
-                )
+                self._process = await processes.start(command, env=self._environment(), passes=theirs)
         except OSError:
             ours.close()
             raise
@@ -117,7 +136,7 @@ class Child:
         self._reading = asyncio.create_task(self._read(reader, self._process))
         asyncio.get_running_loop().call_later(self._ready_within_s, self._end_if_late, self._process)
 
-    def _end_if_late(self, process: asyncio.subprocess.Process) -> None:
+    def _end_if_late(self, process: processes.Process) -> None:
         if process is self._process and not self._ready.is_set():
             late = "the resident process of %s was not ready within %g s; ending it"
             log.warning(late, self.name, self._ready_within_s)
@@ -148,7 +167,7 @@ class Child:
         own_device = {"CUDA_VISIBLE_DEVICES": seen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         return {**engine_environment(os.environ), **own_device, **NO_QUESTIONS}
 
-    async def _read(self, reader: asyncio.StreamReader, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, reader: asyncio.StreamReader, process: processes.Process) -> None:
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 message = json.loads(line)
@@ -169,7 +188,7 @@ class Child:
         else:
             future.set_result(problem)
 
-    async def _lost(self, process: asyncio.subprocess.Process) -> None:
+    async def _lost(self, process: processes.Process) -> None:
         """Report every run as lost, then start the next process."""
         was_ready, replaced = self._ready.is_set() or self._replacing, self._replacing
         self._replacing, self.runs_done = False, 0
@@ -181,7 +200,9 @@ class Child:
         for future in self._runs.values():
             if not future.done():
                 future.set_exception(ChildLost(f"process {process.pid} ended with status {status}"))
-        if not self.stopping:
+        if self._is_to_rest:
+            self._is_to_rest, self.resting = False, True
+        elif not self.stopping:
             if not replaced:
                 log.warning("the resident process of %s ended with status %s; starting another", self.name, status)
             await asyncio.sleep(0.2 if was_ready else self._restart_after_s)
@@ -194,6 +215,7 @@ class Child:
             ChildLost: the process died during the run.
             ServerLost: the run was interrupted because the Prefect server was unavailable.
         """
+        self._wake()
         async with asyncio.timeout(READY_WITHIN_S):
             await self._ready.wait()
         if self.stopping:
@@ -205,6 +227,7 @@ class Child:
             return await future
         finally:
             del self._runs[flow_run_id]
+            self._rest_later()
 
     def tell(self, **message: Any) -> None:
         if self._writer is not None and not self._writer.is_closing():

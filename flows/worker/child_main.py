@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from flows.platform.parent_death import die_with
+from flows.platform.parent_death import die_with_supervisor
 from flows.runs.process_state import Resident, current, install
 from flows.worker import suspension
 from storage.remote import tracing
@@ -146,13 +146,13 @@ def keep_logs() -> None:
 def main() -> None:
     """Entry point of `python -m flows.worker.child_main`, which only the worker starts."""
     parser = argparse.ArgumentParser()
-    for name in ("--fd", "--parent", "--slots"):
+    for name in ("--fd", "--slots"):
         parser.add_argument(name, type=int, required=True)
     for name in ("--name", "--pool", "--device"):
         parser.add_argument(name, required=True)
     parser.add_argument("--preload", nargs="*", default=[])
     arguments = parser.parse_args()
-    die_with(arguments.parent)
+    die_with_supervisor()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
     keep_logs()
     tracing.start(f"worker-{arguments.pool}")

@@ -19,7 +19,7 @@ from prefect.events.clients import get_events_subscriber
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from flows.platform import deploy
+from flows.platform import deploy, processes
 from flows.runs.prefect_retry import PATIENCE_S, patiently
 from flows.worker import watched_events
 from flows.worker.abandoned_runs import DEATHS, LOSSES, find_abandoned, find_cancelling
@@ -57,6 +57,8 @@ CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
 MEND_EVERY_S = 20.0
+REST_AFTER_S = 300.0
+"""An idle process of the cpu pool ends where a fork of it is there again within a moment."""
 
 
 class WarmWorkerResult(BaseWorkerResult):
@@ -107,6 +109,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             slots=self.slots,
             preload=PRELOAD.get(work_pool_name, ()),
             on_message=self._on_message,
+            rests_after_s=REST_AFTER_S if work_pool_name != GPU_POOL and processes.forks() else None,
         )
         self.recycling = Recycling(self.settings.worker, self.child, runs_are_short=work_pool_name == GPU_POOL)
         self.throughput = Throughput()
@@ -165,7 +168,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     def _status(self) -> WorkerStatus:
         """Return load and models, and for a worker that transcribes its speed and free memory."""
-        slots = self.slots if self._limiter is not None and self.child.pid is not None else 0
+        slots = self.slots if self._limiter is not None and self.child.takes_runs else 0
         load = WorkerStatus(slots=slots, busy=len(self._running), draining=self.draining)
         if self.model_cache is None:
             return load
@@ -194,7 +197,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         if self._background:
             return
         self._call_soon = asyncio.get_running_loop().call_soon_threadsafe
-        await self.child.start()
+        await self.child.begin()
         if self.model_cache is not None:
             self.model_cache.start()
         self._in_background(self._run_forever(self.heartbeats.run))
@@ -202,6 +205,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     async def setup(self) -> None:
         await self.prepare()
         await super().setup()
+        self.heartbeats.soon()
         for service in (self._poll_when_told, self._listen, self._sweep, self._mend, self._server_clock.watch):
             self._in_background(self._run_forever(service))
 

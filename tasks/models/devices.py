@@ -6,7 +6,9 @@ with workers and windows. On a GPU a larger batch helps and more workers add lit
 
 import ctypes
 import logging
+import mmap
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,6 +30,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 KEPT_BYTES, LARGEST_BLOCK_BYTES = 256 * 2**20, 128 * 2**20  # a padded window's attention takes 72 MB with `base`
 OLDER_LARGEST_BLOCK_BYTES = 32 * 2**20  # all that glibc before 2.35 accepts
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
+RESERVED_BLOCKS, RESERVED_BLOCK_BYTES = 2, 100 * 2**20  # less than is kept
+MADV_HUGEPAGE = 14  # <sys/mman.h>
 SMALL_GPU_BYTES = 4 * GIB
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
@@ -193,6 +197,12 @@ def prepare_libraries() -> None:
     preload_cuda()
 
 
+def one_heap() -> None:
+    """Let glibc's threads share one heap: each heap has free memory of its own."""
+    with suppress(OSError, AttributeError):  # a different C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
 @cache
 def tune_allocator() -> None:
     """Let glibc's threads share one heap, and keep freed memory for the next window.
@@ -201,9 +211,9 @@ def tune_allocator() -> None:
     the next window's memory then comes from the kernel, cleared page by page. That took up to a quarter of the
     processor time on a busy machine. And a second heap keeps its own peak size.
     """
+    one_heap()
     with suppress(OSError, AttributeError):  # a different C library
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, 1)
         if not mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES):
             mallopt(M_MMAP_THRESHOLD, OLDER_LARGEST_BLOCK_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
@@ -213,6 +223,25 @@ def trim_heap() -> None:
     """Return the heap's free memory to the system, which `tune_allocator` keeps for the next window."""
     with suppress(OSError, AttributeError):  # a different C library
         ctypes.CDLL(None).malloc_trim(0)
+    reserve_huge_pages()
+
+
+def reserve_huge_pages() -> None:
+    """Let the heap grow into huge pages where `engine_environment` asks for them.
+
+    glibc reads that variable in a process that was started with it, but not in a fork. The blocks are never written to,
+    so that they take no memory until the heap grows over them.
+    """
+    if HUGE_PAGES not in os.environ.get("GLIBC_TUNABLES", "") or sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):  # a different C library
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        blocks = [libc.malloc(RESERVED_BLOCK_BYTES) for _ in range(RESERVED_BLOCKS)]
+        for block in blocks:
+            begin = (block or 0) + -(block or 0) % mmap.PAGESIZE
+            libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(RESERVED_BLOCK_BYTES - mmap.PAGESIZE), MADV_HUGEPAGE)
+            libc.free(ctypes.c_void_p(block))
 
 
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:

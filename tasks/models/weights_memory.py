@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tasks.models.devices import KEPT_BYTES, LARGEST_BLOCK_BYTES, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+from tasks.models.devices import (
+    KEPT_BYTES,
+    LARGEST_BLOCK_BYTES,
+    M_MMAP_THRESHOLD,
+    M_TRIM_THRESHOLD,
+    reserve_huge_pages,
+)
 
 PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, MADV_NOHUGEPAGE = 41, 42, 15  # <linux/prctl.h>, <sys/mman.h>
 OWN_MAPPING_BYTES = 128 * 2**10
@@ -46,6 +52,7 @@ def small_pages() -> Iterator[None]:
             mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES)
             mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
             prctl(PR_SET_THP_DISABLE, refused, 0, 0, 0)
+            reserve_huge_pages()
 
 
 def _keep_small(libc: ctypes.CDLL) -> None:

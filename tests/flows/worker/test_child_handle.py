@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import psutil
 import pytest
+from prefect.client.schemas.objects import FlowRun
 
 from flows.worker.child_handle import Child
 from flows.worker.recycling import Recycling
@@ -73,3 +75,39 @@ async def ready(child: Child) -> int:
         while child.pid is None:  # noqa: ASYNC110 - in a test
             await asyncio.sleep(0.02)
     return child.pid
+
+
+async def test_a_child_that_rests_is_there_for_runs_alone() -> None:
+    child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, rests_after_s=0.1)
+    ids = [uuid4(), uuid4()]
+    pids = set[int]()
+    try:
+        await child.begin()
+        assert child.takes_runs
+        assert psutil.Process().children() == []
+        for ident in ids:
+            run = FlowRun(id=ident, flow_id=uuid4()).model_dump_json()
+            assert "nowhere" in (await child.run(ident, run, "nowhere:flow") or "")
+            pids.add(child.pid or 0)
+            async with asyncio.timeout(PATIENCE_S):
+                while not child.resting:  # noqa: ASYNC110 - in a test
+                    await asyncio.sleep(0.02)
+            assert child.pid is None
+            assert child.takes_runs
+    finally:
+        await child.stop()
+    assert len(pids) == len(ids)
+    assert 0 not in pids
+
+
+async def test_a_run_that_comes_while_a_child_goes_to_rest_gets_the_next_one() -> None:
+    child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, rests_after_s=600)
+    try:
+        await child.begin()
+        for _ in range(2):
+            ident = uuid4()
+            run = FlowRun(id=ident, flow_id=uuid4()).model_dump_json()
+            assert "nowhere" in (await child.run(ident, run, "nowhere:flow") or "")
+            child._rest()
+    finally:
+        await child.stop()
