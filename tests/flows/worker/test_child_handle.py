@@ -80,7 +80,7 @@ async def ready(child: Child) -> int:
 async def test_a_child_that_rests_is_there_for_runs_alone() -> None:
     child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, rests_after_s=0.1)
     ids = [uuid4(), uuid4()]
-    pids = set[int]()
+    pids, before = set[int](), psutil.Process().children()
     try:
         await child.begin()
         assert child.takes_runs
