@@ -52,7 +52,10 @@ class Paces:
                 pace.began, pace.next_began = pace.next_began, point
 
     def left_s(self, job: Job, *, now: float | None = None) -> float | None:
-        """Return the remaining seconds of a job's transcription, or None if unknown."""
+        """Return the remaining seconds of a job's transcription, or None if unknown.
+
+        It is unknown where nothing has come for longer than that: others may have gone before.
+        """
         with self._lock:
             pace = self._paces.get(job.id)
         whole_s = job.expected_speech_s
@@ -62,7 +65,8 @@ class Paces:
         if took_s < ENOUGH_S or heard_s <= 0:
             return None
         since_s = (self._clock() if now is None else now) - pace.last[0]
-        return max(0.0, (whole_s - job.done_s) * took_s / heard_s - since_s)
+        left_s = (whole_s - job.done_s) * took_s / heard_s - since_s
+        return left_s if left_s > 0 else None
 
 
 @dataclass(slots=True)

@@ -77,13 +77,15 @@ def prepare() -> None:
         keep_blank(database)
 
 
-def place_ui(home: Path, packages: Path) -> None:
-    """Let Prefect write its pages into the data dir where its package is read-only.
+def ui_place(home: Path, packages: Path | None = None) -> dict[str, str]:
+    """Return the setting by which Prefect writes its pages into its home, where its package is read-only.
 
-    It writes them beside its code otherwise, and does not start in a container with a read-only root.
+    It writes them beside its code otherwise. The setting is read when Prefect is imported.
     """
-    if not os.access(packages / "prefect" / "server", os.W_OK):
-        os.environ.setdefault("PREFECT_SERVER_UI_STATIC_DIRECTORY", str(home / "ui"))
+    packages = packages or Path(str(distribution("prefect").locate_file("")))
+    if os.access(packages / "prefect" / "server", os.W_OK):
+        return {}
+    return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")}
 
 
 def build(*, rotating: bool = False) -> ASGIApp:
@@ -112,7 +114,7 @@ def main() -> None:
         return
     die_with_supervisor()
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
-    place_ui(home, Path(str(distribution("prefect").locate_file(""))))
+    os.environ.update(ui_place(home) | os.environ)
     import uvicorn
     from prefect.settings import get_current_settings
 

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from flows.platform import process_title, processes
 from flows.platform.parent_death import SUPERVISOR, die_with
-from flows.platform.processes import MAX_MESSAGE_BYTES, NUMBER, PASSED
+from flows.platform.processes import BEGUN, ENDED, MAX_MESSAGE_BYTES, PASSED, TOLD
 from tasks.models.devices import one_heap
 
 _preloaded_for: dict[str, str] = {}
@@ -155,7 +155,7 @@ class _Forks:
             asks.close()
             if told is not None:
                 os.setsid()  # before anybody can send a signal to its group
-                told.send(NUMBER.pack(os.getpid()))
+                told.send(TOLD.pack(BEGUN, os.getpid()))
                 told.close()
             processes.hosted_by(its_end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
@@ -183,7 +183,7 @@ class _Forks:
         status = os.waitstatus_to_exitcode(wait_status)
         if fork.told is not None:
             with suppress(OSError):  # who asked has ended, too
-                fork.told.send(NUMBER.pack(status))
+                fork.told.send(TOLD.pack(ENDED, status))
         fork.close()
         for each in self._running.values():
             if each.asker is fork:
@@ -203,11 +203,8 @@ class _Forks:
 
 
 def preload(environment: Mapping[str, str]) -> bool:
-    """Import what processes have in common; return whether they can be forked then.
-
-    Only Linux has what a host needs: pidfds, and an end with one's parent.
-    """
-    if sys.platform != "linux":
+    """Import what processes have in common; return whether they can be forked then."""
+    if not _can_be_host():
         return False
     own = dict(os.environ)
     _preloaded_for.update(of_prefect(environment))
@@ -227,6 +224,23 @@ def preload(environment: Mapping[str, str]) -> bool:
     if threads > 1:
         sys.stderr.write(f"imports have started {threads - 1} threads; processes are not forked\n")
     return threads == 1
+
+
+def _can_be_host() -> bool:
+    """Return whether the system has what a host needs: pidfds, /proc, and an end with one's parent.
+
+    Some builds of Python leave pidfds out, and some sandboxes refuse them:
+    https://github.com/astral-sh/uv/issues/9374
+    """
+    try:
+        own = os.pidfd_open(os.getpid())
+        try:
+            signal.pidfd_send_signal(own, 0)
+        finally:
+            os.close(own)
+    except (AttributeError, OSError):
+        return False
+    return sys.platform == "linux" and Path("/proc/self/task").is_dir()
 
 
 def of_prefect(environment: Mapping[str, str]) -> dict[str, str]:
@@ -254,7 +268,8 @@ def _begin(message: bytes, descriptors: list[int], host: int) -> Program:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     for number, descriptor in enumerate((nowhere, *descriptors[:2])):
         os.dup2(descriptor, number)
-        os.close(descriptor)
+        if descriptor != number:  # as where `up` was started without a standard input
+            os.close(descriptor)
     for passed in descriptors[2:]:
         os.set_inheritable(passed, False)
     command = [str(descriptors[2]) if each == PASSED else each for each in asked["command"]]

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,7 +13,14 @@ def show(command: Sequence[str]) -> None:
     They are the memory in which the kernel put arguments and environment, one after the other. A command that is longer
     than the one before reaches into the environment, with spaces between its words, as PostgreSQL's do. Where there is
     no room, variables are left out. https://man7.org/linux/man-pages/man5/proc_pid_cmdline.5.html
+
+    Where /proc may not be read, the title stays as it was.
     """
+    with suppress(OSError):
+        _show(command)
+
+
+def _show(command: Sequence[str]) -> None:
     first, last, begin, end = _places()
     words = b"\0".join(os.fsencode(each) for each in command) + b"\0"
     title = words.ljust(last - first, b"\0") if len(words) <= last - first else words[:-1].replace(b"\0", b" ") + b"\0"

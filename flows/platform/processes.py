@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import struct
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from flows.platform.parent_death import SUPERVISOR
+
+log = logging.getLogger(__name__)
 
 PROGRAMS = {
     "flows.cli": "flows.cli.main",
@@ -21,7 +24,9 @@ PASSED = "{passed}"
 """Stands in a command for the number of the descriptor that is passed."""
 LONGEST_LINE_BYTES = 2**20
 MAX_MESSAGE_BYTES = 256 << 10
-NUMBER = struct.Struct("=i")
+TOLD = struct.Struct("=ci")
+BEGUN, ENDED = b"b", b"e"
+"""What a host tells of a fork: that it has begun, with its process id, and that it has ended, with its status."""
 
 _host: socket.socket | None = None
 
@@ -63,7 +68,6 @@ async def start(
         forked = await _forked(_host, command, env, passes, pipes=pipes)
         if forked is not None:
             return forked
-        hosted_by(None)
     output = asyncio.subprocess.PIPE if pipes else None
     descriptor = passes.fileno() if passes is not None else -1
     return await asyncio.create_subprocess_exec(
@@ -81,7 +85,7 @@ async def start(
 async def _forked(
     host: socket.socket, command: Sequence[str], env: Mapping[str, str], passes: socket.socket | None, *, pipes: bool
 ) -> "ForkOfHost | None":
-    """Ask the host; return None if it forks nothing."""
+    """Ask the host; return None if it forks nothing now. One that has gone is not asked again."""
     message = json.dumps({"command": list(command), "environment": dict(env)}).encode()
     status, its_status = socket.socketpair()
     outputs = [os.pipe(), os.pipe()] if pipes else []
@@ -90,21 +94,24 @@ async def _forked(
         socket.send_fds(
             host, [message], [its_status.fileno(), *given, *([passes.fileno()] if passes is not None else [])]
         )
-    except OSError:
-        its_status.close()
+    except (BrokenPipeError, ConnectionResetError):
+        hosted_by(None)
+    except OSError as error:
+        log.warning("the host was not asked for a process, which is started by itself: %s", error)
     finally:
         its_status.close()
         for _, write in outputs:
             os.close(write)
     status.setblocking(False)
-    told = await asyncio.get_running_loop().sock_recv(status, NUMBER.size)
-    if not told:
+    told = await asyncio.get_running_loop().sock_recv(status, TOLD.size)
+    kind, number = TOLD.unpack(told) if told else (ENDED, 0)
+    if kind == ENDED:  # or it ended before it could say anything
         status.close()
         for read, _ in outputs:
             os.close(read)
         return None
     readers = [await _reader(read) for read, _ in outputs]
-    return ForkOfHost(NUMBER.unpack(told)[0], status, readers)
+    return ForkOfHost(number, status, readers)
 
 
 async def _reader(descriptor: int) -> asyncio.StreamReader:
@@ -131,7 +138,7 @@ class ForkOfHost:
         return await asyncio.shield(self._ending)
 
     async def _end(self) -> int:
-        told = await asyncio.get_running_loop().sock_recv(self._status, NUMBER.size)
+        told = await asyncio.get_running_loop().sock_recv(self._status, TOLD.size)
         self._status.close()
-        self.returncode = NUMBER.unpack(told)[0] if told else -9  # nothing outlives the host
+        self.returncode = TOLD.unpack(told)[1] if told else -9  # nothing outlives the host
         return self.returncode

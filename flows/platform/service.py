@@ -67,7 +67,11 @@ class Service:
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _run_once(self) -> int:
-        self.process = await processes.start(self.command, env=self.env, pipes=True)
+        try:
+            self.process = await processes.start(self.command, env=self.env, pipes=True)
+        except OSError as error:  # as without memory or processes; they may be there again later
+            self._say(self.name, f"could not be started: {error}")
+            return 1
         await asyncio.gather(
             self._follow(self.process.stdout, self._take_output), self._follow(self.process.stderr, self._take_log)
         )

@@ -26,7 +26,7 @@ from flows.platform.prefect_address import (
     lean_tls,
     secrets_of,
 )
-from flows.platform.prefect_server import ROTATING
+from flows.platform.prefect_server import ROTATING, ui_place
 from flows.platform.service import Service
 from storage.domain.errors import AlreadyUp, NotStarted, TranscriberError
 from storage.domain.settings import Settings
@@ -86,6 +86,7 @@ def environment(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # we use none, and registering takes a second
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # it imports all integrations, our worker among them
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(prefect.origins),  # Prefect's default admits every page
+        **ui_place(Path(os.environ.get("PREFECT_HOME", data_dir / "prefect"))),
     }
     return {**unless_set, **lean_tls(prefect), **os.environ, **ours, **secrets_of(settings, prefect)}
 

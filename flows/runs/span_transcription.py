@@ -94,6 +94,7 @@ class SpanTranscription:
                     should_stop=should_stop,
                     on_progress=self.note,
                 )
+                took_s = max(0.0, span_result.engine_s - turn.waited_s)
                 span_result = with_language_checked(
                     span_result,
                     pcm,
@@ -105,7 +106,6 @@ class SpanTranscription:
                 )
             except DecodingStopped as stopped:
                 raise Stopped from stopped
-            took_s = max(0.0, span_result.engine_s - turn.waited_s)
         span_result = replace(span_result, engine_s=round(took_s, 3))
         self.here.files.write(self.result, to_json(span_result))
         self.here.on_transcribed(sum(each.end_s - each.start_s for each in self.speech))

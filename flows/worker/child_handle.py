@@ -25,7 +25,11 @@ RESTART_AFTER_S = 3.0
 
 
 class ChildLost(Exception):
-    """The child ended while it held the run."""
+    """The child ended while it held the run; `by_worker` if its worker ended it because of another run."""
+
+    def __init__(self, why: str, *, by_worker: bool = False) -> None:
+        super().__init__(why)
+        self.by_worker = by_worker
 
 
 class ServerLost(Exception):
@@ -63,7 +67,7 @@ class Child:
         self._runs: dict[UUID, asyncio.Future[str | None]] = {}
         self.stopping = False
         self.runs_done = 0
-        self._replacing = False
+        self._replacing = self._ended_for_another = False
         self._waking: asyncio.Task[None] | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
 
@@ -199,7 +203,9 @@ class Child:
         status = await process.wait()
         for future in self._runs.values():
             if not future.done():
-                future.set_exception(ChildLost(f"process {process.pid} ended with status {status}"))
+                why = f"process {process.pid} ended with status {status}"
+                future.set_exception(ChildLost(why, by_worker=self._ended_for_another))
+        self._ended_for_another = False
         if self._is_to_rest:
             self._is_to_rest, self.resting = False, True
         elif not self.stopping:
@@ -232,6 +238,11 @@ class Child:
     def tell(self, **message: Any) -> None:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def kill_for_one(self) -> None:
+        """Kill the process because of one run, so that the others do not count this as their deed."""
+        self._ended_for_another = True
+        self.kill()
 
     def kill(self) -> None:
         """Kill the process; its runs are reported as lost, and a new one starts.

@@ -50,21 +50,30 @@ class RunSlots:
         queues = list(dict.fromkeys(entry.work_queue_id for entry in due))
         others = [entry for entry in due if QUICK not in entry.flow_run.tags]
         found: list[WorkerFlowRunResponse] = []
+        waits_for_model = False
         while others:
             entry = min(
                 others, key=lambda each: (queues.index(each.work_queue_id), self._turns.last(each.flow_run.tags))
             )
             others.remove(entry)
-            if self._has_slot(entry.flow_run.tags, [each.flow_run.tags for each in found]):
-                self._turns.note(entry.flow_run.tags)
+            tags, taken = entry.flow_run.tags, [each.flow_run.tags for each in found]
+            if self._has_slot(taken) or (not waits_for_model and self._goes_before(tags, taken)):
+                self._turns.note(tags)
                 found.append(entry)
+            elif URGENT in tags:
+                waits_for_model = True  # others that go before would keep it waiting for ever
         self._in_hand |= {entry.flow_run.id: entry.flow_run.tags for entry in [*quick, *found]}
         return quick + found
 
-    def _has_slot(self, tags: Tags, taken: Sequence[Tags]) -> bool:
-        held = [each for each in [*self._in_hand.values(), *taken] if QUICK not in each]
-        if len(held) < self.slots:
-            return True
+    def _held(self, taken: Sequence[Tags]) -> list[Tags]:
+        return [each for each in [*self._in_hand.values(), *taken] if QUICK not in each]
+
+    def _has_slot(self, taken: Sequence[Tags]) -> bool:
+        return len(self._held(taken)) < self.slots
+
+    def _goes_before(self, tags: Tags, taken: Sequence[Tags]) -> bool:
+        """Return whether an interactive run begins beside long ones of other lanes."""
+        held = self._held(taken)
         urgent = sum(URGENT in each for each in held)
         is_one_more = len(held) < self.slots + self._urgent_slots and urgent < self.slots
         return URGENT in tags and is_one_more and (not self._transcribes or self._is_model_there(tags, held))

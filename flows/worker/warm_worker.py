@@ -338,9 +338,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             await self._put_back(flow_run.id, str(loss), LOSSES)
         except ChildLost as loss:
             stopped = self.child.stopping
-            await self._put_back(
-                flow_run.id, "its worker was stopped" if stopped else str(loss), LOSSES if stopped else DEATHS
-            )
+            label = LOSSES if stopped or loss.by_worker else DEATHS
+            await self._put_back(flow_run.id, "its worker was stopped" if stopped else str(loss), label)
         finally:
             self._running.discard(flow_run.id)
             self._cancelling.discard(flow_run.id)
@@ -378,7 +377,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     def _kill_if_ignored(self, flow_run_id: UUID) -> None:
         if flow_run_id in self._cancelling and flow_run_id in self.child.holds:
             log.warning("flow run %s did not stop within %s s; ending its process", flow_run_id, CANCEL_WITHIN_S)
-            self.child.kill()
+            self.child.kill_for_one()
 
     def _own_runs(self) -> set[UUID]:
         return self._running | self._submitting_flow_run_ids

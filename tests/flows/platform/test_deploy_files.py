@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft7Validator
 from pydantic_settings import BaseSettings
 
-from flows.platform.prefect_server import place_ui
+from flows.platform.prefect_server import ui_place
 from storage.domain import settings
 
 ROOT = Path(__file__).parents[3]
@@ -77,13 +77,9 @@ def test_the_chart_scales_on_metrics_that_there_are() -> None:
 def test_prefects_pages_go_to_the_data_dir_where_its_package_is_read_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", raising=False)
     (tmp_path / "prefect" / "server").mkdir(parents=True)
     set_to = []
     for writable in (True, False):
         monkeypatch.setattr("os.access", lambda *_, writable=writable: writable)
-        environment: dict[str, str] = {}
-        monkeypatch.setattr("os.environ", environment)
-        place_ui(tmp_path / "home", tmp_path)
-        set_to.append(environment.get("PREFECT_SERVER_UI_STATIC_DIRECTORY"))
-    assert set_to == [None, str(tmp_path / "home" / "ui")]
+        set_to.append(ui_place(tmp_path / "home", tmp_path))
+    assert set_to == [{}, {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(tmp_path / "home" / "ui")}]

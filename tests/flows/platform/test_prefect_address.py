@@ -109,3 +109,13 @@ def test_authorities_of_the_users_own_stay(settings: Settings, monkeypatch: pyte
 
     assert os.environ[AUTHORITIES] == "/etc/company.pem"
     assert environment(settings, PrefectAddress.from_environment())[AUTHORITIES] == "/etc/company.pem"
+
+
+def test_prefect_is_imported_with_the_place_of_its_pages_where_its_package_is_read_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    monkeypatch.delenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", raising=False)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    env = environment(settings, PrefectAddress.from_environment())
+    assert env["PREFECT_SERVER_UI_STATIC_DIRECTORY"] == str(tmp_path / "prefect" / "ui")

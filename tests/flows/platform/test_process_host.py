@@ -1,7 +1,10 @@
 """Forks of one process with common modules: what they share, what is their own, and who ends with whom."""
 
+import asyncio
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.platform import process_host, processes
 from tests.flows.conftest import ROOT
 from tests.flows.platform import forked_program
 from tests.waiting import PATIENCE_S, until
@@ -136,3 +140,39 @@ def test_a_process_with_threads_forks_nothing() -> None:
 
     assert done.returncode == 4, done.stderr
     assert "1 threads" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["left out", "refused"])
+def test_without_pidfds_processes_are_interpreters(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    def refuse(_: int) -> int:
+        raise PermissionError
+
+    if how == "refused":
+        monkeypatch.setattr("os.pidfd_open", refuse)
+    else:
+        monkeypatch.delattr("os.pidfd_open")
+    assert not process_host.preload({})
+
+
+async def test_what_ends_before_it_has_begun_is_no_fork_and_the_host_is_asked_again() -> None:
+    ours, host = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    processes.hosted_by(ours)
+    command = [sys.executable, "-m", "flows.worker.child_main", "--help"]
+    try:
+        starting = asyncio.create_task(processes.start(command, env=dict(os.environ), pipes=True))
+        asked = await asyncio.to_thread(socket.recv_fds, host, processes.MAX_MESSAGE_BYTES, 4)
+        status = socket.socket(fileno=asked[1][0])
+        status.send(processes.TOLD.pack(processes.ENDED, -9))
+        for descriptor in asked[1][1:]:
+            os.close(descriptor)
+        status.close()
+        process = await starting
+        assert process.pid > 0
+        assert process.stdout is not None
+        assert b"--preload" in await process.stdout.read()
+        assert await process.wait() == 0
+        assert processes.forks()
+    finally:
+        processes.hosted_by(None)
+        ours.close()
+        host.close()

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -10,7 +12,7 @@ import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from flows.worker.child_handle import Child
+from flows.worker.child_handle import Child, ChildLost
 from flows.worker.recycling import Recycling
 from storage.domain.settings import WorkerSettings
 from tests.waiting import PATIENCE_S
@@ -109,5 +111,24 @@ async def test_a_run_that_comes_while_a_child_goes_to_rest_gets_the_next_one() -
             run = FlowRun(id=ident, flow_id=uuid4()).model_dump_json()
             assert "nowhere" in (await child.run(ident, run, "nowhere:flow") or "")
             child._rest()
+    finally:
+        await child.stop()
+
+
+@pytest.mark.parametrize("for_one", [True, False])
+async def test_a_run_beside_one_for_which_the_process_was_killed_is_told_so(*, for_one: bool) -> None:
+    child = Child(name="w", pool="gpu", device="cpu", slots=1, preload=(), on_message=lambda _: None)
+    ident = uuid4()
+    run = FlowRun(id=ident, flow_id=uuid4()).model_dump_json()
+    try:
+        await child.start()
+        os.kill(await ready(child), signal.SIGSTOP)
+        running = asyncio.create_task(child.run(ident, run, "nowhere:flow"))
+        while ident not in child.holds:  # noqa: ASYNC110 - in a test
+            await asyncio.sleep(0)
+        (child.kill_for_one if for_one else child.kill)()
+        with pytest.raises(ChildLost) as lost:
+            await running
+        assert lost.value.by_worker is for_one
     finally:
         await child.stop()

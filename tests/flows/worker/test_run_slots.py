@@ -55,12 +55,23 @@ def test_an_interactive_span_begins_beside_batches_that_use_the_same_model() -> 
     batch = [due("batch", "model:f") for _ in range(3)]
     other, urgent = due(URGENT, "model:another"), [span("ada", "1") for _ in range(3)]
     assert taken(slots, batch, own) == batch[:2]
-    assert taken(slots, [other, *urgent, batch[2]], own) == urgent[:2]  # a second model might not fit beside it
+    assert taken(slots, [other, batch[2]], own) == []  # a second model might not fit beside it
+    assert taken(slots, [*urgent, batch[2]], own) == urgent[:2]
     own.remove(batch[0].flow_run.id)
     own.remove(batch[1].flow_run.id)
     assert taken(slots, [other, urgent[2], batch[2]], own) == []
     own.remove(urgent[0].flow_run.id)
     assert taken(slots, [other, urgent[2], batch[2]], own) == [other]
+
+
+def test_none_goes_before_a_recording_that_waits_for_the_slot_of_another_model() -> None:
+    slots, own = RunSlots(1, transcribes=True), set[UUID]()
+    batch, urgent = due("batch", "model:f"), span("ada", "1")
+    other = due(URGENT, "owner:ben", "job:2", "model:another")
+    assert taken(slots, [batch], own) == [batch]
+    assert taken(slots, [other, urgent], own) == []  # a batch that gives way again and again would keep its slot
+    own.clear()
+    assert taken(slots, [other, urgent], own) == [other]
 
 
 def test_people_are_served_in_turn_and_their_recordings_too() -> None:
