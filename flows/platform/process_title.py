@@ -24,6 +24,8 @@ def _show(command: Sequence[str]) -> None:
     first, last, begin, end = _places()
     words = b"\0".join(os.fsencode(each) for each in command) + b"\0"
     title = words.ljust(last - first, b"\0") if len(words) <= last - first else words[:-1].replace(b"\0", b" ") + b"\0"
+    if len(title) == last - first + 1:  # its end would be all that is in the environment, as readers of that see it
+        title = title[:-1] + b" \0"
     size = (end if begin == last else last) - first
     ctypes.memmove(first, (title + _variables())[: size - 1].ljust(size, b"\0"), size)
 

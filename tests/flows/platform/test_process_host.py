@@ -176,3 +176,24 @@ async def test_what_ends_before_it_has_begun_is_no_fork_and_the_host_is_asked_ag
         processes.hosted_by(None)
         ours.close()
         host.close()
+
+
+TITLES = """
+import json, os, psutil, sys
+from flows.platform import process_title
+first, last, _, _ = process_title._places()
+room, told = last - first, []
+for longer in range(-3, 5):
+    command = ["python", "-m", "x" * (room - len("python -m ") - 1 + longer)]
+    process_title.show(command)
+    process = psutil.Process()
+    told.append((process.cmdline()[:3] == command, process.environ().get("TRANSCRIBER_DATA_DIR")))
+print(json.dumps(told))
+"""
+
+
+def test_a_command_of_any_length_leaves_the_environment_readable() -> None:
+    env = os.environ | {"TRANSCRIBER_DATA_DIR": "/here"}
+    command = [sys.executable, "-c", TITLES]
+    shown = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert json.loads(shown) == [[True, "/here"]] * 8
