@@ -227,10 +227,10 @@ def preload(environment: Mapping[str, str]) -> bool:
 
 
 def _can_be_host() -> bool:
-    """Return whether the system has what a host needs: pidfds, /proc, and an end with one's parent.
+    """Return whether the system has what a host needs.
 
-    Some builds of Python leave pidfds out, and some sandboxes refuse them:
-    https://github.com/astral-sh/uv/issues/9374
+    That is pidfds, /proc, and an end with one's parent. Some builds of Python leave pidfds out, and some sandboxes
+    refuse them: https://github.com/astral-sh/uv/issues/9374
     """
     try:
         own = os.pidfd_open(os.getpid())

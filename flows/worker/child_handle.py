@@ -25,7 +25,10 @@ RESTART_AFTER_S = 3.0
 
 
 class ChildLost(Exception):
-    """The child ended while it held the run; `by_worker` if its worker ended it because of another run."""
+    """The child ended while it held the run.
+
+    `by_worker` says that its worker ended it because of one of its runs.
+    """
 
     def __init__(self, why: str, *, by_worker: bool = False) -> None:
         super().__init__(why)
@@ -240,7 +243,7 @@ class Child:
             self._writer.write(json.dumps(message).encode() + b"\n")
 
     def kill_for_one(self) -> None:
-        """Kill the process because of one run, so that the others do not count this as their deed."""
+        """Kill the process because of one run; the others do not count that as theirs."""
         self._ended_for_another = True
         self.kill()
 
