@@ -80,8 +80,8 @@ def prepare() -> None:
 def ui_place(home: Path, packages: Path | None = None) -> dict[str, str]:
     """Return the setting that names another place for Prefect's pages.
 
-    Prefect writes them beside its code; where that is read-only, they go into its home. The setting is read when Prefect
-    is imported.
+    Prefect writes them beside its code; where that is read-only, they go into its home. Prefect reads the setting when
+    it is imported.
     """
     packages = packages or Path(str(distribution("prefect").locate_file("")))
     if os.access(packages / "prefect" / "server", os.W_OK):
