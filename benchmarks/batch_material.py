@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import httpx
 import psutil
 
 from benchmarks.bench_latency import free_port
+from benchmarks.speech_material import peak_memory_mb
 from storage.files.content_index import ContentIndex, KnownContent
 from storage.ledger.database import Ledger
 
@@ -155,7 +155,7 @@ def batch(checkout: Path, env: Mapping[str, str], server: psutil.Process, source
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, env=env, cwd=checkout, stdout=out, stderr=subprocess.DEVNULL)
         while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            peaks_mib.append(peak_mib(process.pid))  # `ru_maxrss` has this process's own, from before the start
+            peaks_mib.append(peak_memory_mb(process.pid))  # `ru_maxrss` has this process's own, from before the start
             time.sleep(LOOK_EVERY_S)
         seconds, usage = time.monotonic() - began, ended[2]
         process.returncode = os.waitstatus_to_exitcode(ended[1])
@@ -166,7 +166,7 @@ def batch(checkout: Path, env: Mapping[str, str], server: psutil.Process, source
         seconds=seconds,
         processor_s=usage.ru_utime + usage.ru_stime + used_s(server) - web_s,
         peak_mib=max(peaks_mib),
-        web_mib=peak_mib(server.pid),
+        web_mib=peak_memory_mb(server.pid),
         said=said[-1].partition(";")[0],
     )
 
@@ -175,9 +175,3 @@ def used_s(process: psutil.Process) -> float:
     """Return the processor seconds of a process and of its children."""
     alive = sum(sum(each.cpu_times()[:2]) for each in process.children(recursive=True))
     return float(sum(process.cpu_times()[:4]) + alive)
-
-
-def peak_mib(pid: int) -> float:
-    """Return the most memory that a process had until now; nothing once it has ended."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found.group(1)) / 1024 if found else 0.0

@@ -9,13 +9,11 @@ them into an empty ledger, as `transcriber admin rebuild` does, and once more wh
 import argparse
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-import psutil
-
 from benchmarks.crowd_material import people, vocabulary
+from benchmarks.speech_material import peak_memory_mb
 from storage.domain.clock import new_id
 from storage.domain.records import JobState, Segment, Word
 from storage.files.file_store import Files
@@ -25,7 +23,6 @@ from storage.maintenance.rebuild import Rebuilt, rebuild
 from tests.factories import job_in
 
 WORDS_A_SEGMENT = 12
-LOOK_EVERY_S = 0.05
 
 
 def spoken(words: int) -> list[Segment]:
@@ -59,33 +56,11 @@ def stored(folder: Path, jobs: int, words: int) -> Files:
     return files
 
 
-class Peak:
-    """The most memory of this process while something runs."""
-
-    def __init__(self) -> None:
-        self._process, self._over = psutil.Process(), threading.Event()
-        self.before = self.most = self._process.memory_info().rss
-
-    def __enter__(self) -> "Peak":
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(LOOK_EVERY_S):
-            self.most = max(self.most, self._process.memory_info().rss)
-
-
 def timed(ledger: Ledger, files: Files) -> tuple[Rebuilt, float, float]:
-    """Return what was brought in, the seconds, and the MB that the process grew by."""
-    began = time.monotonic()
-    with Peak() as peak:
-        found = rebuild(ledger, files)
-    return found, time.monotonic() - began, (peak.most - peak.before) / 1e6
+    """Return what was brought in, the seconds, and the MB that it added to the process's peak."""
+    began, before_mb = time.monotonic(), peak_memory_mb()
+    found = rebuild(ledger, files)
+    return found, time.monotonic() - began, peak_memory_mb() - before_mb
 
 
 def main() -> None:
@@ -99,7 +74,7 @@ def main() -> None:
         folder = Path(name)
         files = stored(folder, asked.jobs, asked.words)
         print(f"## A ledger of {asked.jobs:,} jobs from storage alone\n")
-        print("| | jobs | transcripts | seconds | jobs a second | MB more |")
+        print("| | jobs | transcripts | seconds | jobs a second | MB added to the peak |")
         print("|---|---|---|---|---|---|")
         with Ledger.open(folder / "new.duckdb") as ledger:
             for what in ("into an empty ledger", "again, with nothing missing"):

@@ -139,6 +139,9 @@ def words_in(text: str) -> list[str]:
 
 
 def peak_memory_mb(pid: int | str = "self") -> float:
-    """Return the most memory that a process has had resident; `getrusage` would count its parent's, before exec."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024  # type: ignore[index]
+    """Return the most memory that a process has had resident; nothing once it has ended.
+
+    `getrusage` would count its parent's, before exec.
+    """
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0

@@ -19,7 +19,7 @@ import httpx
 
 from storage.domain import retries
 from storage.domain.clock import utc_now
-from storage.domain.deployments import OF_RECORDINGS, POOLS, Deployment, run_tags
+from storage.domain.deployments import JOB_TAG, OF_RECORDINGS, POOLS, Deployment, run_tags
 from storage.domain.job_messages import LanePaused
 from storage.domain.records import Job, Lane
 
@@ -158,7 +158,7 @@ class PrefectRuns:
     async def _start_for(
         self, job: Job, deployment: Deployment, parameters: dict[str, Any], *, name: str, key: str
     ) -> PrefectRun:
-        tags = [f"job:{job.id}"]
+        tags = [f"{JOB_TAG}{job.id}"]
         return _run(await self._start(deployment, parameters=parameters, name=name, tags=tags, idempotency_key=key))
 
     async def _start(self, deployment: Deployment, **asked: Any) -> "FlowRun":

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from storage.domain.deployments import CLIP_TAG, MODEL_TAG, OWNER_TAG
+from storage.domain.deployments import CLIP_TAG, JOB_TAG, MODEL_TAG, OWNER_TAG
 from storage.domain.records import Lane
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def _served_by(tags: Tags) -> tuple[str, str]:
     if CLIP_TAG in tags:
         return CLIP_TAG, CLIP_TAG
     owner = next((tag for tag in tags if tag.startswith(OWNER_TAG)), "")
-    return owner, next((tag for tag in tags if tag.startswith("job:")), "")
+    return owner, next((tag for tag in tags if tag.startswith(JOB_TAG)), "")

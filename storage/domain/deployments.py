@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from storage.domain.records import Job
 
-OWNER_TAG, MODEL_TAG, CLIP_TAG = "owner:", "model:", "clip"
+JOB_TAG, OWNER_TAG, MODEL_TAG, CLIP_TAG = "job:", "owner:", "model:", "clip"
 """Beginnings of tags, and a tag, by which workers choose among runs."""
 
 
@@ -43,7 +43,7 @@ OF_RECORDINGS = (
 
 def run_tags(jobs: Sequence[Job], fingerprint: str | None, *, are_clips: bool = False) -> list[str]:
     """Return the tags of a flow run: its jobs, their lane and owners, its model."""
-    tags = [f"job:{job.id}" for job in jobs] + [jobs[0].lane.value]
+    tags = [f"{JOB_TAG}{job.id}" for job in jobs] + [jobs[0].lane.value]
     tags += [f"{OWNER_TAG}{owner_id}" for owner_id in sorted({job.owner_id for job in jobs})]
     tags += [f"{MODEL_TAG}{fingerprint}"] if fingerprint else []
     return [*tags, CLIP_TAG] if are_clips else tags
