@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help synced install demo up test nightly coverage check lint types javascript bench chaos browser docs pictures chart release format
+.PHONY: help synced install demo up test nightly check lint types javascript bench chaos browser docs pictures chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,15 +40,6 @@ endif
 
 nightly: install browser  ## the tests that take minutes or look a second time
 	$(RUN) pytest -m nightly $(ARGS)
-
-coverage: install browser  ## the lines of flows, tasks, dashboards and storage that all tests run, in every process
-	rm -f .coverage .coverage.*
-	COVERAGE_CORE=$(COVERAGE_CORE) $(RUN) --with coverage==7.14.0 python -m coverage run -m tests.run_all $(ARGS)
-	$(RUN) --with coverage==7.14.0 python -m coverage combine --quiet
-	$(RUN) --with coverage==7.14.0 python -m coverage report
-
-# Python 3.12 and later tell of each line once, which costs little; before, coverage counts every line for 1.4 times the time.
-COVERAGE_CORE ?= $(shell $(PYTHON) -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")')
 
 check: lint types javascript  ## lint, format and types, of Python and JavaScript
 

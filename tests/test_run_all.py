@@ -33,3 +33,12 @@ def test_what_tests_leave_running_is_ended_and_named_whoever_is_its_parent(
 def test_a_test_that_hangs_fails() -> None:
     with pytest.raises(pytest.fail.Exception, match=r"not over after 0\.1 s"), given_up_after(0.1):
         threading.Event().wait(PATIENCE_S)
+
+
+def test_the_share_of_lines_is_told_of_all_and_by_folder() -> None:
+    files = {
+        "flows/cli/main.py": {"executed_lines": [1, 2, 3], "missing_lines": [4]},
+        "flows/runs/tasks.py": {"executed_lines": [], "missing_lines": [1, 2]},
+        "storage/domain/records.py": {"executed_lines": [1, 2, 3, 4], "missing_lines": []},
+    }
+    assert run_all.coverage({"files": files}) == "70.0% of 10 (flows 50.0%, storage 100.0%)"

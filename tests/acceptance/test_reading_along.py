@@ -16,7 +16,7 @@ from tests.conftest import PLAIN, SAMPLE_RATE_HZ, Assembly, Clip
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
-SILENCE_MINUTES = 60
+SILENCE_MINUTES = 30
 
 
 class Caller:
@@ -60,7 +60,7 @@ def caller(stack: Stack) -> Caller:
 
 @pytest.fixture
 def long_recording(speech: list[Clip], assemble: Callable[..., Assembly], tmp_path: Path) -> Callable[[float], Path]:
-    """Return a function that makes an hour of silence with some minutes of speech before it, and a little behind."""
+    """Return a function that makes minutes of speech, half an hour of silence, and a little speech."""
 
     def make(pause_s: float) -> Path:
         talk, _ = soundfile.read(assemble(list(itertools.islice(itertools.cycle(speech), 60)), pause_s=pause_s).path)

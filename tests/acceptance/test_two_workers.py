@@ -76,7 +76,7 @@ def heard(stack: Stack, path: Path, **options: object) -> tuple[str, Transcript]
 def test_both_workers_transcribe_spans_of_one_recording(
     two_workers: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:
-    made = assemble(list(itertools.islice(itertools.cycle(speech), 32)), pause_s=1.3)
+    made = assemble(list(itertools.islice(itertools.cycle(speech), 20)), pause_s=1.3)
     job_id, found = heard(two_workers, made.path, diarize=True)
 
     spans = two_workers.spans(job_id)
