@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from argon2 import PasswordHasher
+from hypothesis import settings
 
 from flows.platform import demo_run
 from storage.domain.settings import EngineSettings
@@ -29,6 +30,9 @@ from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_schedu
 from tests.waiting import HANGS_AFTER_S, given_up_after
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks: pytest finds them here
+
+settings.register_profile("busy", deadline=None)  # a busy machine makes any example slow now and then
+settings.load_profile("busy")
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For requests over plain HTTP: knows no authorities, which a client otherwise reads for 25 ms, each time."""

@@ -141,6 +141,8 @@ class Child:
             raise
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=2**24)
         self._reading = asyncio.create_task(self._read(reader, self._process))
+        if self.stopping:  # since the start began
+            self.kill()
         asyncio.get_running_loop().call_later(self._ready_within_s, self._end_if_late, self._process)
 
     def _end_if_late(self, process: processes.Process) -> None:
@@ -262,5 +264,7 @@ class Child:
         self.stopping = True
         self._ready.set()  # callers that wait for the process continue, and are refused
         self.kill()
-        if self._reading is not None:
+        if self._waking is not None:
+            await self._waking
+        while self._reading is not None and not self._reading.done():  # the end of one may have begun the next
             await self._reading

@@ -4,15 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from storage.domain.settings import EngineSettings
 from storage.files.file_store import Files
 from tasks.asr.engine import Engine
 from tasks.models.catalogue import Resolved, fingerprint
-
-settings.register_profile("busy", deadline=None)  # a busy machine makes any example slow now and then
-settings.load_profile("busy")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from flows.runs.transcribe_spans import ClipTranscription, SpansTranscription
 from storage.domain.records import LanguageGuess, Options, Plan, Segment, Span, SpanResult, Stretch, to_json
 from storage.files.file_store import Files
 from storage.jobs.reports import Cut, Planned
+from tests.waiting import PATIENCE_S
 
 SPANS = tuple(
     Span(
@@ -117,14 +118,14 @@ class Slow(Played):
         await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize(("played", "planned"), [(Played, []), (Slow, ["planned 0,1,2"])])
+@pytest.mark.parametrize(("after_s", "planned"), [(PATIENCE_S, []), (0.0, ["planned 0,1,2"])])
 async def test_a_clip_reports_its_plan_only_if_it_takes_longer(
-    files: Files, played: type[Played], planned: list[str]
+    files: Files, after_s: float, planned: list[str]
 ) -> None:
     class Soon(ClipTranscription):
-        plan_after_s = 0.05
+        plan_after_s = after_s
 
-    first = played(files, ALL_GERMAN)
+    first = Slow(files, ALL_GERMAN)
     await heard(first, reading(SPANS[:1], SPANS[1:]), kind=Soon)
     assert sorted(first.events) == ["hear 0 None", "hear 1 None", "hear 2 None", *planned]
 

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
+from flows.platform import processes
 from flows.worker.child_handle import Child, ChildLost
 from flows.worker.recycling import Recycling
 from storage.domain.settings import WorkerSettings
@@ -54,6 +56,28 @@ async def test_a_start_that_the_machine_refuses_is_tried_again(child: Child, mon
     monkeypatch.undo()
 
     assert await process_of(other_than=first) != first
+
+
+async def test_a_stop_in_the_middle_of_a_start_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None)
+    await child.start()
+    begun, start, go_on = asyncio.Event(), processes.start, asyncio.Event()
+
+    async def slowly(*command: Any, **more: Any) -> processes.Process:
+        process = await start(*command, **more)
+        begun.set()
+        await go_on.wait()
+        return process
+
+    monkeypatch.setattr(processes, "start", slowly)
+    child.kill()
+    await begun.wait()
+    second = await process_of()
+    stopping = asyncio.create_task(child.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
+    assert not psutil.pid_exists(second)
 
 
 async def test_a_child_whose_memory_has_grown_is_replaced_between_runs() -> None:
