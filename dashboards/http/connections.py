@@ -1,6 +1,7 @@
 """Bound the number of connections, and the time and size of a request's header.
 
-Requests that are repeated are answered before they are parsed. uvicorn bounds neither; a client that sends a header a minute would hold a socket for ever.
+Requests that are repeated are answered before they are parsed. uvicorn bounds neither; a client that sends a header a
+minute would hold a socket for ever.
 """
 
 import asyncio

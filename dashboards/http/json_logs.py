@@ -98,7 +98,8 @@ class LinesTogether(logging.StreamHandler):  # type: ignore[type-arg]
 def info(logger: logging.Logger, message: str, extra: Mapping[str, str | float | None]) -> None:
     """Log a line as `logger.info` does, in a fraction of its time.
 
-    That is where `set_up` was called. A record of `logging` and its formatting take as long as everything else about a small request.
+    That is where `set_up` was called. A record of `logging` and its formatting take as long as everything else about a
+    small request.
     """
     if (handler := LinesTogether.of_process) is None:
         logger.info("%s", message, extra=dict(extra))

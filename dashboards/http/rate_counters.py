@@ -33,7 +33,8 @@ class RecentCounters(MemoryStorage):
     def take(self, key: str, limit: int, expiry: int) -> tuple[bool, int, float]:
         """Count unless the limit is reached.
 
-        Return whether it was counted, how much is left, and in how many seconds more is: the same as `hit` and `get_window_stats` of the library's limiter, in one look and one thread.
+        Return whether it was counted, how much is left, and in how many seconds more is: the same as `hit` and
+        `get_window_stats` of the library's limiter, in one look and one thread.
         """
         now = time.time()
         previous_key, current_key = self.sliding_window_keys(key, expiry, now)

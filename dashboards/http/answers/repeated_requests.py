@@ -38,7 +38,7 @@ def new_request_id() -> str:
 
 
 def digest_of(data: bytes, address: str) -> bytes | None:
-    """Return a digest of a request's bytes and sender; None if it is none to repeat.
+    """Return a digest of a request's bytes and sender; None if none is kept.
 
     Its headers have a secret, which is kept nowhere.
     """
@@ -50,7 +50,8 @@ def digest_of(data: bytes, address: str) -> bytes | None:
 def response_to(asked: bytes, usual: Pairs) -> bytes | None:
     """Return the response to a repeated request, if there is one.
 
-    The request is counted like all. The layers refuse a caller over a limit. `usual` are the headers that the server adds to every response.
+    The request is counted like all. The layers refuse a caller over a limit. `usual` are the headers that the server
+    adds to every response.
     """
     began, holder = time.perf_counter(), context.current()
     kept = holder.answers.repeated(asked, holder.ledger.changes)

@@ -1,4 +1,4 @@
-"""Record each request that was answered: its time, a count, and a line of the log."""
+"""Record each request that was answered: its time, a count, a line of the log."""
 
 import logging
 from dataclasses import dataclass
