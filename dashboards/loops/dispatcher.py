@@ -318,7 +318,7 @@ async def let_in() -> None:
 
 
 def _backlog(con: DuckDBPyConnection) -> tuple[list[str], PlatformPause | None, list[Job]]:
-    """Return the models that are asked for, the pause of the platform, and what Prefect has.
+    """Return wanted models, the platform's pause, and the jobs that Prefect has.
 
     A clip that comes alone waits for these, so they are one look.
     """
