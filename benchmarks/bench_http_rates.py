@@ -188,6 +188,7 @@ def cases(side: Side, numbers: Iterator[int]) -> dict[str, Callable[[Connection]
         "a job": lambda to: to.ask("GET", f"/api/v1/jobs/{side.job}"),
         "a list of 10": lambda to: to.ask("GET", "/api/v1/jobs?limit=10"),
         "who asks": lambda to: to.ask("GET", "/api/v1/me"),
+        "a job, no two requests alike": lambda to: to.ask("GET", f"/api/v1/jobs/{side.job}", f"X: {next(numbers)}\r\n"),
         "a new job": create,
     }
 

@@ -1,13 +1,17 @@
 """Bound the number of connections, and the time and size of a request's header.
 
-uvicorn bounds neither; a client that sends a header a minute would hold a socket for ever.
+Requests that are repeated are answered before they are parsed. uvicorn bounds neither; a client that sends a header a
+minute would hold a socket for ever.
 """
 
 import asyncio
+from typing import cast
 from weakref import WeakSet
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from dashboards.http.answers import repeated_requests
 from storage.domain.network.trusted_proxies import TrustedProxies, is_loopback
 
 MOST, MOST_BY_ADDRESS = 4000, 250
@@ -69,6 +73,8 @@ class BoundedHttp(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _headers_until_s: float | None = None
     _unfinished_bytes = 0
+    _between_requests = True
+    _begun = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse a connection too many before a byte is read."""
@@ -81,14 +87,23 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait_for_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Refuse headers that do not end."""
+        """Send a kept response to a repeated request; refuse headers that do not end."""
+        asked = repeated_requests.digest_of(data, self.client[0]) if self._is_free() and self.client else None
+        if asked and (response := repeated_requests.response_to(asked, self.server_state.default_headers)):
+            self._send_at_once(response)
+            return
+        self._begun = 0
         super().data_received(data)
+        if asked and self._begun == 1 and self._between_requests and self._is_answering_this():
+            repeated_requests.note(cast(Scope, self.cycle.scope), asked)
         self._unfinished_bytes = 0 if self._headers_until_s is None else self._unfinished_bytes + len(data)
         if self._unfinished_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
             self._give_up("431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
         """Start the clock for the headers of the next request."""
+        self._between_requests = False
+        self._begun += 1
         super().on_message_begin()
         self._wait_for_headers()
 
@@ -97,12 +112,32 @@ class BoundedHttp(HttpToolsProtocol):
         self._headers_until_s = None
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """Note that the next byte begins another request."""
+        self._between_requests = True
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clock."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         super().connection_lost(exc)
+
+    def _is_free(self) -> bool:
+        """Return whether the next byte begins a request that nothing else is before."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self._between_requests and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _is_answering_this(self) -> bool:
+        """Return whether what was just parsed is being answered, on a connection that stays open."""
+        return self.cycle is not None and self.cycle.scope is self.scope and self.cycle.keep_alive
+
+    def _send_at_once(self, response: bytes) -> None:
+        """Send a whole response, and wait for the next request as uvicorn does."""
+        self._headers_until_s = None
+        self.transport.write(response)
+        self.on_response_complete()
 
     def _wait_for_headers(self) -> None:
         if self._headers_until_s is None:

@@ -8,7 +8,10 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring as _quoted
 from typing import TextIO
 
 from storage.ledger import audit_origin
@@ -43,6 +46,8 @@ class LinesTogether(logging.StreamHandler):  # type: ignore[type-arg]
     the answer to a small one.
     """
 
+    of_process: "LinesTogether | None" = None
+
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._lines: list[str] = []
@@ -50,16 +55,25 @@ class LinesTogether(logging.StreamHandler):  # type: ignore[type-arg]
         threading.Thread(target=self._write_now_and_then, name="write logs", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line until it is written; `handle` holds the lock."""
+        """Keep a line until it is written."""
         try:
-            self._lines.append(self.format(record))
+            line = self.format(record)
         except Exception:  # noqa: BLE001 - whatever it is, `handleError` tells it, as all handlers do
             self.handleError(record)
             return
-        if record.levelno >= logging.WARNING or len(self._lines) >= MOST_TOGETHER:
-            self.flush()
-        elif len(self._lines) == 1:
-            self._wanted.set()
+        self.keep(line, at_once=record.levelno >= logging.WARNING)
+
+    def keep(self, line: str, *, at_once: bool = False) -> None:
+        """Keep a line until it is written; any thread may."""
+        self.acquire()
+        try:
+            self._lines.append(line)
+            if at_once or len(self._lines) >= MOST_TOGETHER:
+                self.flush()
+            elif len(self._lines) == 1:
+                self._wanted.set()
+        finally:
+            self.release()
 
     def flush(self) -> None:
         """Write all lines that are kept; also called when the process ends."""
@@ -81,6 +95,38 @@ class LinesTogether(logging.StreamHandler):  # type: ignore[type-arg]
             self.flush()
 
 
+def info(logger: logging.Logger, message: str, extra: Mapping[str, str | float | None]) -> None:
+    """Log a line as `logger.info` does, in a fraction of its time.
+
+    That is where `set_up` was called. A record of `logging` and its formatting take as long as everything else about a
+    small request.
+    """
+    if (handler := LinesTogether.of_process) is None:
+        logger.info("%s", message, extra=dict(extra))
+    elif logger.isEnabledFor(logging.INFO):
+        told = {"at": _at(time.time()), "level": "info", "logger": logger.name, "message": message, **extra}
+        handler.keep(_line(told))
+
+
+def _line(told: Mapping[str, str | float | None]) -> str:
+    """Return a flat object of texts and numbers as JSON."""
+    return f"{{{', '.join([f'{_quoted(key)}: {_value(value)}' for key, value in told.items()])}}}"
+
+
+def _value(value: str | float | None) -> str:
+    return _quoted(value) if isinstance(value, str) else _encoded(value)
+
+
+def _at(moment_s: float) -> str:
+    """Return a time as lines have it."""
+    return f"{_second(int(moment_s))}.{int(1000 * (moment_s % 1)):03d}+00:00"
+
+
+@lru_cache(maxsize=2)
+def _second(moment_s: int) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def set_up(level: int = logging.INFO) -> None:
     """Send our packages' logs to stderr; other libraries from warnings on.
 
@@ -91,6 +137,7 @@ def set_up(level: int = logging.INFO) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = LinesTogether(sys.stderr)
     handler.setFormatter(JsonLines())
+    LinesTogether.of_process = handler
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("dashboards", "storage"):
         logging.getLogger(name).setLevel(level)

@@ -13,7 +13,6 @@ from math import ceil, floor
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from storage.domain.rate_classes import RateClass, RateLimit
 
@@ -31,20 +30,21 @@ class RecentCounters(MemoryStorage):
         self.most = most
         self._recent: OrderedDict[str, None] = OrderedDict()
 
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count unless the limit is reached; in one thread, so that nobody else counts meanwhile."""
+    def take(self, key: str, limit: int, expiry: int) -> tuple[bool, int, float]:
+        """Count unless the limit is reached.
+
+        Return whether it was counted, how much is left, and in how many seconds more is: the same as `hit` and
+        `get_window_stats` of the library's limiter, in one look and one thread.
+        """
         now = time.time()
         previous_key, current_key = self.sliding_window_keys(key, expiry, now)
-        previous, left_s, current, _ = self._of_windows(previous_key, current_key, expiry, now)
-        if floor(previous * left_s / expiry + current) + amount > limit:
-            return False
-        self._add(current_key, now, 2 * expiry, amount)
-        return True
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counts of the previous and the current window, and how long each matters."""
-        now = time.time()
-        return self._of_windows(*self.sliding_window_keys(key, expiry, now), expiry, now)
+        previous, left_s, current, until_s = self._of_windows(previous_key, current_key, expiry, now)
+        before = previous * left_s / expiry
+        counted = floor(before + current) < limit
+        if counted:
+            current = self._add(current_key, now, 2 * expiry)
+        resets = [*([left_s % (expiry / previous)] if previous else ()), *([until_s % expiry] if current else ())]
+        return counted, max(0, limit - floor(before + current)), min(resets, default=0.0)
 
     def _of_windows(self, previous: str, current: str, expiry: int, now: float) -> tuple[int, float, int, float]:
         left_s = (1 - (now / expiry) % 1) * expiry
@@ -56,12 +56,9 @@ class RecentCounters(MemoryStorage):
             return 0
         return self.storage.get(key, 0) if until > now else self.get(key)  # which forgets it
 
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+    def _add(self, key: str, now: float, expiry: float) -> int:
         """Count, and forget the counter that was used least recently if there are too many."""
-        return self._add(key, time.time(), expiry, amount)
-
-    def _add(self, key: str, now: float, expiry: float, amount: int) -> int:
-        count = self._count(key, now) + amount
+        count = self._count(key, now) + 1
         self.storage[key] = count
         self.expirations.setdefault(key, now + expiry)
         self._recent[key] = None
@@ -101,9 +98,10 @@ def headers_of(standings: Sequence[Standing]) -> list[tuple[bytes, bytes]]:
     return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(left).encode())]
 
 
-@lru_cache(maxsize=1024)
-def _item(limit: RateLimit, kind: str) -> RateLimitItemPerSecond:
-    return RateLimitItemPerSecond(limit.amount, limit.window_s, kind)
+@lru_cache(maxsize=4096)
+def _key(limit: RateLimit, kind: str, who: str) -> str:
+    """Return the name of a caller's counter of a limit."""
+    return RateLimitItemPerSecond(limit.amount, limit.window_s, kind).key_for(who)
 
 
 class RateCounters:
@@ -115,7 +113,6 @@ class RateCounters:
         self.limits = {kind: limit for kind, limit in limits.items() if limit}
         self.block_s = block_s
         self.storages = (RecentCounters(most), RecentCounters(most))  # of addresses, and of known callers
-        self._limiters = tuple(map(SlidingWindowCounterRateLimiter, self.storages))
         self._blocked: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def take(self, kind: RateClass, who: str, *, known: bool) -> Standing:
@@ -128,10 +125,9 @@ class RateCounters:
         if self._blocked and (until := self._blocked.get((kind, who), 0.0)) > now:
             wait_s = ceil(until - now)
             return Standing(kind=kind, limit=limit, remaining=0, reset_s=wait_s, wait_s=wait_s)
-        limiter, item = self._limiters[known], _item(limit, kind)
-        passed = limiter.hit(item, who)
-        reset_at, remaining = limiter.get_window_stats(item, who)
-        reset_s = max(0, ceil(reset_at - now))
+        key = _key(limit, kind, who)
+        passed, remaining, left_s = self.storages[known].take(key, limit.amount, limit.window_s)
+        reset_s = ceil(left_s)
         if passed:
             return Standing(kind=kind, limit=limit, remaining=remaining, reset_s=reset_s)
         wait_s = max(self.block_s, reset_s + 1)
@@ -141,8 +137,7 @@ class RateCounters:
     def give_back(self, kind: RateClass, who: str, *, known: bool) -> None:
         """Uncount a request that turned out to be none of those that are limited."""
         limit, storage = self.limits[kind], self.storages[known]
-        item = _item(limit, kind.value)
-        current = storage.sliding_window_keys(item.key_for(who), item.get_expiry(), time.time())[1]
+        current = storage.sliding_window_keys(_key(limit, kind.value, who), limit.window_s, time.time())[1]
         storage.decr(current)
 
     def _block(self, key: tuple[str, str], until: float) -> None:

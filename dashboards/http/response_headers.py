@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import logging
-import random
 import re
 import time
 from collections.abc import Callable
@@ -15,15 +14,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.http.answers import repeated_requests
+from dashboards.http.answers import repeated_requests, request_record
 from dashboards.http.error_responses import on_anything_else
-from dashboards.runtime import context, request_timings, security_log
+from dashboards.runtime import context
 from storage.remote import tracing
 
-logger = logging.getLogger("dashboards.access")
+logger = logging.getLogger(__name__)
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-QUIET = ("/livez", "/readyz", "/_stcore/health", "/static/", "/internal/v1/heartbeats")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -71,8 +69,8 @@ class Headers:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        scope["request_id"] = f"{random.getrandbits(64):016x}"  # it names a request and opens nothing
-        began, status, again = time.perf_counter(), 0, repeated_requests.find(scope)
+        scope["request_id"] = repeated_requests.new_request_id()
+        began, status = time.perf_counter(), 0
 
         async def dressed(message: Message) -> None:
             nonlocal status
@@ -84,11 +82,7 @@ class Headers:
 
         with _traced(scope) as answered:
             try:
-                if again:
-                    status = again.kept.status
-                    await again.answer(scope["request_id"], send)
-                else:
-                    await self.app(scope, receive, dressed)
+                await self.app(scope, receive, dressed)
             except ClientDisconnect:
                 logger.info("the client left before the answer", extra={"request_id": scope["request_id"]})
             except Exception as error:
@@ -96,9 +90,9 @@ class Headers:
                     raise
                 await (await on_anything_else(Request(scope), error))(scope, receive, dressed)
             finally:
-                route = request_timings.template_of(scope)
-                answered(route, status)
-                self._log(scope, route, status, time.perf_counter() - began)
+                request = request_record.described(scope)
+                answered(request.route, status)
+                request_record.record(request, status, time.perf_counter() - began, scope["request_id"])
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
         there = {name for name, _ in headers.raw}
@@ -110,30 +104,12 @@ class Headers:
         if scope.get("caller_known"):
             headers.setdefault("Cache-Control", "private, no-store")
 
-    def _log(self, scope: Scope, route: str, status: int, took_s: float) -> None:
-        if scope["type"] == "http" and context.is_up():
-            holder = context.current()
-            holder.timings.note(request_timings.named(scope["method"], route), status, took_s)
-            holder.metrics.request(scope["method"], route, status, took_s)
-        if scope["path"].startswith(QUIET) and status < 400:
-            return
-        told = {"request_id": scope["request_id"], "took_ms": round(1000 * took_s, 1), "who": scope.get("who")}
-        if job_id := scope.get("path_params", {}).get("job_id"):
-            told["job"] = job_id
-        logger.info(
-            "%s %s %s",
-            scope.get("method", "WEBSOCKET"),
-            security_log.without_secret(scope["path"]),
-            status,
-            extra=told,
-        )
-
 
 def _traced(scope: Scope) -> AbstractContextManager[Callable[[str, int], None]]:
     """Return the trace of a request.
 
     WebSockets, and what monitoring asks all the time, have none.
     """
-    if scope["type"] != "http" or scope["path"].startswith(QUIET):
+    if scope["type"] != "http" or scope["path"].startswith(request_record.QUIET):
         return nullcontext(lambda _route, _status: None)
     return tracing.request(scope["method"])

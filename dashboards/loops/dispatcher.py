@@ -33,6 +33,7 @@ from storage.domain.job_messages import (
 )
 from storage.domain.records import Job, JobState, Lane
 from storage.jobs import job_store, platform_pause, queue_order, reports
+from storage.jobs.platform_pause import PlatformPause
 from storage.jobs.reports import Failed, Started
 from storage.remote.worker_registry import ModelState
 
@@ -180,27 +181,20 @@ class Dispatcher:
 
         Jobs that have to wait for their model or a paused queue stand aside with their reason, all at once.
         """
-        asked_for = await db.read(queue_order.wanted_models)
-        if await self._is_paused(asked_for):
+        asked_for, pause, handed_out = await db.read(_backlog)
+        if pause is not None:
+            await notify.note_all(MaintenancePause(reason=pause.reason), models=asked_for)
             return 0
         choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
         started = 0
-        for together in await self._next(runs, ready):
+        for together in await self._next(runs, ready, handed_out):
             started += await self._start(runs, together, ready[together[0].options.model])
         await self._set_aside(choices)
         if each := context.settings().web.jobs_in_flight_per_user:
             await notify.note_held_back(each, models=ready, without=self._paused)
         await self._learn_pauses(runs, ready)
         return started
-
-    async def _is_paused(self, asked_for: Collection[str]) -> bool:
-        """Return whether the platform is paused for maintenance; then waiting jobs say why."""
-        pause = await db.read(platform_pause.find)
-        if pause is None:
-            return False
-        await notify.note_all(MaintenancePause(reason=pause.reason), models=asked_for)
-        return True
 
     async def _set_aside(self, choices: Mapping[str, Ready | Waiting | Hopeless]) -> None:
         """Give jobs of models that are not ready their reason; fail the hopeless."""
@@ -213,17 +207,13 @@ class Dispatcher:
                 await notify.note_all(None, models=[wanted])
         self._aside = {wanted for wanted, choice in choices.items() if isinstance(choice, Waiting)}
 
-    async def _next(self, runs: "PrefectRuns", ready: Collection[str]) -> list[list[Job]]:
+    async def _next(self, runs: "PrefectRuns", ready: Collection[str], handed_out: Sequence[Job]) -> list[list[Job]]:
         """Return jobs for which there is room, by flow run.
 
         Runs in a paused queue take none.
         """
-        handed_out = [
-            job
-            for job in await db.read(job_store.unfinished)
-            if job.flow_run_id and not (job.state is JobState.QUEUED and job.lane in self._paused)
-        ]
-        room = self._room(handed_out, runs)
+        taking = [job for job in handed_out if not (job.state is JobState.QUEUED and job.lane in self._paused)]
+        room = self._room(taking, runs)
         if room.most_jobs <= 0 or not ready:
             return []
         each = context.settings().web.jobs_in_flight_per_user or None
@@ -325,6 +315,15 @@ async def let_in() -> None:
     until = time.monotonic() + LET_IN_FOR_S
     while context.current().accepting >= CROWD and time.monotonic() < until:  # noqa: ASYNC110 - changes all the time
         await asyncio.sleep(LET_IN_PAUSE_S)
+
+
+def _backlog(con: DuckDBPyConnection) -> tuple[list[str], PlatformPause | None, list[Job]]:
+    """Return wanted models, the platform's pause, and the jobs that Prefect has.
+
+    A clip that comes alone waits for these, so they are one look.
+    """
+    handed_out = [job for job in job_store.unfinished(con) if job.flow_run_id]
+    return queue_order.wanted_models(con), platform_pause.find(con), handed_out
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

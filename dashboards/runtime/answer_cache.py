@@ -52,18 +52,17 @@ class KeptAnswer:
 class Repeat:
     """A whole response, for the same request of the same client.
 
-    `headers` are without those of one request. `take` counts a repetition towards the caller's rate limits and returns
-    where the caller stands.
+    `head` is without the headers of one request. `take` counts a repetition towards the caller's rate limits and
+    returns where the caller stands. `request` is what is recorded of each repetition.
     """
 
     stamp: int
     until: datetime
     key_id: str
-    who: str
     take: Callable[[], Sequence[Any]]
-    place: dict[str, Any]
+    request: Any
     status: int
-    headers: list[tuple[bytes, bytes]]
+    head: bytes
     body: bytes
 
 

@@ -1,6 +1,5 @@
 """`transcriber admin join-command`: one command with which another machine joins."""
 
-import os
 import shlex
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -49,7 +48,7 @@ def _new_token(name: str) -> str:
 
 def variables_of(settings: "Settings", *, token: str) -> dict[str, str]:
     """Return what a worker elsewhere has to know of this platform."""
-    from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, secrets_of
+    from flows.platform.prefect_address import CLIENT_AUTH, PrefectAddress, secret_for_others
 
     prefect = PrefectAddress.from_environment()
     found = {
@@ -58,7 +57,7 @@ def variables_of(settings: "Settings", *, token: str) -> dict[str, str]:
         "TRANSCRIBER_STORAGE_URL": settings.storage.root_url,
         "TRANSCRIBER_STORAGE_ENDPOINT_URL": settings.storage.storage_endpoint_url,
         "PREFECT_API_URL": prefect.api_url,
-        CLIENT_AUTH: secrets_of(settings, prefect).get(CLIENT_AUTH) or os.environ.get(CLIENT_AUTH),
+        CLIENT_AUTH: secret_for_others(settings, prefect),
     }
     return {key: value for key, value in found.items() if value}
 

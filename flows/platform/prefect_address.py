@@ -1,12 +1,14 @@
 """The Prefect server's address and secret, for our processes and for `doctor`."""
 
 import os
+import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from storage.domain.settings import Settings
-from storage.remote.service_tokens import kept_prefect_auth, prefect_auth
+from storage.remote.service_tokens import ServiceSecret, kept_prefect_auth, prefect_auth
 
 SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 AUTHORITIES = "PREFECT_API_SSL_CERT_FILE"
@@ -59,18 +61,37 @@ def lean_tls(prefect: PrefectAddress) -> dict[str, str]:
 
 
 def secrets_of(settings: Settings, prefect: PrefectAddress) -> dict[str, str]:
-    """Return the variables with our server's secret. A given secret is kept."""
+    """Return the variables with our server's secret. A given secret is kept.
+
+    Prefect reads a secret once, when a process starts. So the processes of one `up` share one that is nowhere else and
+    ends with them; everybody else presents that of the data dir, which can be rotated meanwhile.
+    """
     if not prefect.ours:
         return {}
-    given = os.environ.get(SERVER_AUTH) or os.environ.get(CLIENT_AUTH)
-    secret = given or prefect_auth(settings).get_secret_value()
+    prefect_auth(settings)  # made now, so that others on this machine find it
+    secret = _given() or _secret_of_this_start()
     return {SERVER_AUTH: secret, CLIENT_AUTH: secret}
 
 
-def keeps_secret(settings: Settings, prefect: PrefectAddress) -> bool:
+def secret_for_others(settings: Settings, prefect: PrefectAddress) -> str | None:
+    """Return what processes that `up` does not start have to present to the server."""
+    if not prefect.ours:
+        return os.environ.get(CLIENT_AUTH)
+    return _given() or prefect_auth(settings).get_secret_value()
+
+
+def keeps_secret(prefect: PrefectAddress) -> bool:
     """Return whether our server's secret is in the data dir, where it can be rotated."""
-    secret = secrets_of(settings, prefect).get(SERVER_AUTH)
-    return secret is not None and secret == prefect_auth(settings).get_secret_value()
+    return prefect.ours and _given() is None
+
+
+def _given() -> str | None:
+    return os.environ.get(SERVER_AUTH) or os.environ.get(CLIENT_AUTH) or None
+
+
+@cache
+def _secret_of_this_start() -> str:
+    return f"{ServiceSecret.PREFECT.prefix}{secrets.token_urlsafe(32)}"
 
 
 def know_secret(settings: Settings) -> None:

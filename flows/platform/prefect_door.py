@@ -5,6 +5,7 @@ Here the web process asks for a ticket with the secret, and sends an administrat
 """
 
 import base64
+import hmac
 import json
 import secrets
 import time
@@ -47,8 +48,8 @@ class PrefectDoor:
     ) -> None:
         """`hosts` are the names the server may be called by; None allows any. `home` is the UI's path.
 
-        `auth` is the secret that the server started with. If that is ours, `kept` is what clients have to present: it
-        can be rotated, and is put into the server's own words.
+        `auth` is the secret that the server and the processes beside it started with. Others present `kept`, which can
+        be rotated, and is put into the server's own words.
         """
         self.app, self.auth, self.home, self.clock = app, auth, home, clock
         self.kept = kept or (RotatingSecret(None, SecretStr(auth)) if auth else None)
@@ -98,7 +99,7 @@ class PrefectDoor:
                 token = said["token"] if said["type"] == "auth" else None
             except (ValueError, KeyError, TypeError):
                 return message
-            known = isinstance(token, str) and self.kept is not None and self.kept.holds(token)
+            known = isinstance(token, str) and self._opens(token)
             return {"type": "websocket.receive", "text": json.dumps(said | {"token": auth if known else ""})}
 
         return translated
@@ -109,7 +110,12 @@ class PrefectDoor:
             auth = base64.b64decode(given.strip(), validate=True).decode()
         except ValueError:
             return False
-        return scheme.lower() == "basic" and self.kept is not None and self.kept.holds(auth)
+        return scheme.lower() == "basic" and self._opens(auth)
+
+    def _opens(self, given: str) -> bool:
+        """Return whether this is the server's own secret, or the kept one."""
+        own = self.auth is not None and hmac.compare_digest(given.encode(), self.auth.encode())
+        return own or (self.kept is not None and self.kept.holds(given))
 
     def _refusal(self, headers: Headers) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")

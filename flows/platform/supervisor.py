@@ -120,7 +120,7 @@ class Platform:
             NotStarted: a process ended, or was not ready in time.
         """
         if self.prefect.ours:
-            rotating = [ROTATING] if keeps_secret(self.settings, self.prefect) else []
+            rotating = [ROTATING] if keeps_secret(self.prefect) else []
             self.add("prefect", "flows.platform.prefect_server", self.prefect.host, str(self.prefect.port), *rotating)
         worker_token(self.settings)  # created once, before two processes try to
         web = self.add("web", "flows.cli", "web")

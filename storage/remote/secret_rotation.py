@@ -78,8 +78,8 @@ def _next_step(settings: Settings, secret: ServiceSecret) -> str:
             return "nothing else to do: the web process and the command line read it from the data dir"
         case ServiceSecret.PREFECT:
             return (
-                "the server accepts it already, but Prefect reads a client's secret once: restart `transcriber up` "
-                f"until then, and workers on other machines with the content of {path} as PREFECT_API_AUTH_STRING"
+                "`transcriber up` goes on with it; what you start besides reads it once: restart workers on other "
+                f"machines until then, with the content of {path} as PREFECT_API_AUTH_STRING"
             )
         case _:
             assert_never(secret)

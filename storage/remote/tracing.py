@@ -52,6 +52,11 @@ def start(service: str) -> bool:
     return True
 
 
+def is_on() -> bool:
+    """Return whether traces are sent."""
+    return _provider is not None
+
+
 def stop() -> None:
     """Send what is left, and nothing more."""
     global _provider  # noqa: PLW0603

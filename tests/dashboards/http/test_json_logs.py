@@ -5,6 +5,9 @@ import json
 import logging
 import time
 
+import pytest
+
+from dashboards.http import json_logs
 from dashboards.http.json_logs import TOGETHER_S, JsonLines, LinesTogether
 from storage.ledger import audit_origin
 
@@ -32,3 +35,25 @@ def test_lines_are_written_together_and_a_warning_at_once() -> None:
     assert written.getvalue() == "told\ntold\n"
     time.sleep(3 * TOGETHER_S)
     assert written.getvalue() == "told\ntold\ntold\n"
+
+
+def test_a_line_that_is_made_fast_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, written = logging.getLogger("dashboards.fast"), io.StringIO()
+    extra: dict[str, str | float | None] = {"who": 'ä "\n', "took_ms": 0.1, "job": None}
+    handler = LinesTogether(written)
+    handler.setFormatter(JsonLines())
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        json_logs.info(logger, "GET /ü%s\x07 200", extra)
+        monkeypatch.setattr(LinesTogether, "of_process", handler)
+        json_logs.info(logger, "GET /ü%s\x07 200", extra)
+        logger.setLevel(logging.WARNING)
+        json_logs.info(logger, "not wanted", {})
+    finally:
+        logger.removeHandler(handler)
+    handler.flush()
+    usual, fast = (json.loads(one) for one in written.getvalue().splitlines())
+    assert [list(usual), usual | {"at": ""}] == [list(fast), fast | {"at": ""}]
+    assert usual["at"][:17] <= fast["at"][:17]
+    assert len(usual["at"]) == len(fast["at"])

@@ -3,15 +3,19 @@
 import math
 import re
 from collections.abc import Iterator
+from random import Random
 from typing import cast
 
 import pytest
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.testclient import WebSocketDenialResponse
 from starlette.types import Receive, Scope, Send
 
 from dashboards.http.identity import NOBODY as NOBODY_KNOWN
 from dashboards.http.identity import By, Caller
-from dashboards.http.rate_counters import RateCounters
+from dashboards.http.rate_counters import RateCounters, RecentCounters
 from dashboards.http.rate_limits import RateLimits
 from dashboards.http.traffic import Traffic, rate_class_of, traffic_of
 from dashboards.runtime import context
@@ -170,6 +174,19 @@ def test_who_exceeds_a_limit_is_blocked_for_a_stated_time(clock: Clock) -> None:
     assert taken(counted, "key:2")
     clock.now += 1
     assert taken(counted)
+
+
+def test_counters_count_as_the_librarys_do(clock: Clock) -> None:
+    random = Random(7)  # noqa: S311
+    limit, item = RateLimit(amount=9, window_s=60), RateLimitItemPerSecond(9, 60, "x")
+    ours, theirs = RecentCounters(), SlidingWindowCounterRateLimiter(MemoryStorage())
+    for _ in range(400):
+        clock.now += random.choice((0.1, 3.0, 11.0, 47.0))
+        counted, left, until_s = ours.take(item.key_for("ada"), limit.amount, limit.window_s)
+        assert theirs.hit(item, "ada") is counted
+        stats = theirs.get_window_stats(item, "ada")
+        assert left == stats.remaining
+        assert until_s == pytest.approx(stats.reset_time - clock.now, abs=1e-5)
 
 
 def test_what_is_given_back_was_not_counted(clock: Clock) -> None:

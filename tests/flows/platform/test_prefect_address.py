@@ -14,6 +14,7 @@ from flows.platform.prefect_address import (
     PrefectAddress,
     keeps_secret,
     know_secret,
+    secret_for_others,
 )
 from flows.platform.supervisor import environment
 from storage.domain.settings import Settings
@@ -30,14 +31,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     os.environ.pop(CLIENT_AUTH, None)
 
 
-def test_our_server_and_its_clients_share_a_secret_that_is_kept(settings: Settings, tmp_path: Path) -> None:
-    env = environment(settings, PrefectAddress.from_environment())
+def test_our_server_and_its_clients_share_a_secret_of_this_start(settings: Settings, tmp_path: Path) -> None:
+    prefect = PrefectAddress.from_environment()
+    env = environment(settings, prefect)
 
-    assert env[SERVER_AUTH] == env[CLIENT_AUTH] == prefect_auth(settings).get_secret_value()
-    assert env[SERVER_AUTH].startswith("transcriber:")
-    assert len(env[SERVER_AUTH]) > 40
+    kept = prefect_auth(settings).get_secret_value()
+    assert env[SERVER_AUTH] == env[CLIENT_AUTH] == environment(settings, prefect)[CLIENT_AUTH] != kept
+    for secret in (env[SERVER_AUTH], kept):
+        assert secret.startswith("transcriber:")
+        assert len(secret) > 40
     assert (tmp_path / "prefect-auth").stat().st_mode & 0o777 == 0o600
-    assert keeps_secret(settings, PrefectAddress.from_environment())
+    assert keeps_secret(prefect)
+    assert secret_for_others(settings, prefect) == kept
     assert env["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")[0] == "http://127.0.0.1:4200"
 
 
@@ -48,7 +53,8 @@ def test_a_secret_that_is_set_is_used(settings: Settings, monkeypatch: pytest.Mo
     env = environment(settings, PrefectAddress.from_environment())
 
     assert (env[SERVER_AUTH], env[CLIENT_AUTH]) == ("me:mine", "me:mine")
-    assert not keeps_secret(settings, PrefectAddress.from_environment())
+    assert not keeps_secret(PrefectAddress.from_environment())
+    assert secret_for_others(settings, PrefectAddress.from_environment()) == "me:mine"
 
 
 def test_a_server_elsewhere_keeps_its_own_secret(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

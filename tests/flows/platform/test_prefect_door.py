@@ -95,7 +95,7 @@ async def test_a_server_without_a_secret_has_no_tickets() -> None:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> RotatingSecret:
-    """The secret in a data dir, with which the server started."""
+    """The secret in a data dir."""
     kept = RotatingSecret(tmp_path / "prefect-auth", prefix="transcriber:")
     kept.current()
     return kept
@@ -111,11 +111,11 @@ async def test_prefects_server_answers_through_a_rotation(kept: RotatingSecret, 
     """Prefect's own API checks the secret that it started with."""
     from prefect.server.api.server import create_api_app  # here: it takes seconds, in each process that collects
 
-    started_with = kept.current().get_secret_value()
-    with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: started_with}):
+    own, first = "transcriber:of-this-start", kept.current().get_secret_value()
+    with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: own}):
         app = PrefectDoor(
             create_api_app(),
-            auth=started_with,
+            auth=own,
             kept=kept,
             origins=[HOME],
             hosts={"127.0.0.1"},
@@ -127,16 +127,16 @@ async def test_prefects_server_answers_through_a_rotation(kept: RotatingSecret, 
         return answer.status_code
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOME) as http:
-        assert [await status_with(each) for each in (started_with, None, "transcriber:x")] == [200, 401, 401]
+        assert [await status_with(each) for each in (own, first, None, "transcriber:x")] == [200, 200, 401, 401]
         rotate(tmp_path, until=utc_now() + timedelta(hours=1))
         second = kept.current().get_secret_value()
-        assert [await status_with(each) for each in (started_with, second)] == [200, 200]
+        assert [await status_with(each) for each in (own, first, second)] == [200, 200, 200]
         made = await http.post("/sign-in", auth=("transcriber", second.partition(":")[2]))
         page = await http.get("/sign-in", params={"ticket": made.json()["ticket"]})
         assert base64.b64encode(second.encode()).decode() in page.text
         rotate(tmp_path, until=utc_now())
         third = kept.current().get_secret_value()
-        assert [await status_with(each) for each in (started_with, second, third)] == [401, 401, 200]
+        assert [await status_with(each) for each in (own, first, second, third)] == [200, 401, 401, 200]
 
 
 def test_prefects_websockets_open_through_a_rotation(kept: RotatingSecret, tmp_path: Path) -> None:
@@ -152,15 +152,15 @@ def test_prefects_websockets_open_through_a_rotation(kept: RotatingSecret, tmp_p
             message = socket.receive()
             return message["type"] == "websocket.send" and "auth_success" in message["text"]
 
-    started_with = kept.current().get_secret_value()
+    own, first = "transcriber:of-this-start", kept.current().get_secret_value()
     prefect = Starlette(routes=[WebSocketRoute("/api/events/out", news)])
-    app = PrefectDoor(prefect, auth=started_with, kept=kept, origins=[HOME], hosts={"127.0.0.1"})
+    app = PrefectDoor(prefect, auth=own, kept=kept, origins=[HOME], hosts={"127.0.0.1"})
     with (
-        temporary_settings({PREFECT_SERVER_API_AUTH_STRING: started_with}),
+        temporary_settings({PREFECT_SERVER_API_AUTH_STRING: own}),
         TestClient(app) as client,
     ):
         rotate(tmp_path, until=utc_now() + timedelta(hours=1))
         second = kept.current().get_secret_value()
-        assert [opened_with(each) for each in (started_with, second, "x", "")] == [True, True, False, False]
+        assert [opened_with(each) for each in (own, first, second, "x", "")] == [True, True, True, False, False]
         rotate(tmp_path, until=utc_now())
-        assert [opened_with(each) for each in (started_with, second)] == [False, False]
+        assert [opened_with(each) for each in (own, first, second)] == [True, False, False]
