@@ -15,13 +15,15 @@ class Words:
 
 
 def test_neither_jobs_nor_rows_are_kept_with_events() -> None:
-    bus, made = Bus(), []
+    bus = Bus()
     before = bus.last_ident()
-    for number in range(3):
+
+    def publish(number: int) -> weakref.ref[Words]:
         words = Words()
-        made.append(weakref.ref(words))
         bus.publish({"job_id": f"job-{number}", "owner_id": "ada", "row": {"label": "Queued"}}, words=words)
-    del words
+        return weakref.ref(words)
+
+    made = [publish(number) for number in range(3)]
     gc.collect()
     assert [each() for each in made] == [None, None, None]
     told = [json.loads(each.for_programs) for each in bus.since(before, "ada") or []]
