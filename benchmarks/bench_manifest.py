@@ -1,12 +1,15 @@
-"""Manifests of a million rows, as CSV and as JSONL: time, memory, rejected rows, and a run that was killed.
+"""A manifest of a million rows, and one of a tenth: time, memory, rejected rows, and a run that was killed.
 
     python -m benchmarks manifest [-- --rows 1000000 --new 200]
 
 Most rows name files that are known, a tenth is wrong in one of several ways, and a few are new. The files are hard
 links to a few, and what is known of them was put into ledger and index by SQL, as different contents. No worker runs.
+A tenth of the rows comes first, as JSONL; the run of all rows, a CSV, is killed in the middle, by its time, and
+repeated. After each, the ledger is asked for jobs that are there twice or not at all.
 """
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import json
@@ -26,11 +29,14 @@ from flows.batch.batch_upload import idempotency_key
 from flows.batch.source_files import SourceReader
 from storage.domain.settings import Settings
 from storage.files.content_index import KnownContent
+from storage.ledger.database import Ledger
 
 COLUMNS = ("source", "language", "beam_size", "meta_number")
 OPTIONS = {"model": "auto", "language": "en"}
 LINKS_EACH, EACH_FOLDER = 20_000, 1000
-KILLED_AFTER_S = 10.0
+IN_THE_MIDDLE = 5
+"""All rows, ten times as many as those of the run before, are at their middle after so many times its seconds."""
+JOBS = "SELECT count(*), count(DISTINCT media_sha256) FROM jobs"
 WRONG: dict[str, Callable[[str], tuple[str, ...]]] = {
     "a value that is none": lambda source: (source, "en", "many", "1"),
     "a file that is not there": lambda source: (f"{source}.away", "en", "", "1"),
@@ -104,6 +110,14 @@ def rejected(path: Path) -> int:
         return sum(bool(json.loads(line)["reason"]) for line in file)
 
 
+def lost_or_twice(data_dir: Path, expected: int) -> str:
+    """Return how many jobs are not there, and how many are there twice; nothing else may have the ledger open."""
+    ledger = Ledger.open(data_dir / "ledger.duckdb")
+    with contextlib.closing(ledger), ledger.read() as con:
+        ((jobs, contents),) = con.execute(JOBS).fetchall()
+    return f"{expected - contents} lost, {jobs - contents} twice"
+
+
 def killed(env: dict[str, str], manifest: Path, after_s: float) -> None:
     """Begin a batch, and kill it."""
     command = [sys.executable, "-m", "flows.cli", "batch", str(manifest)]
@@ -112,9 +126,10 @@ def killed(env: dict[str, str], manifest: Path, after_s: float) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def row(what: str, count: int, measured: Measured, bad: int, listed: int) -> str:
+def row(what: str, count: int, measured: Measured, *, bad: int, listed: int, jobs: str) -> str:
     told = f"| {what} | {count:,} | {measured.seconds:.0f} | {1e6 * measured.seconds / count:.0f} "
-    return told + f"| {bad:,} | {listed:,} | {measured.peak_mib:.0f} | {measured.web_mib:.0f} |"
+    told += f"| {1e6 * measured.processor_s / count:.0f} | {bad:,} | {listed:,} | {jobs} "
+    return told + f"| {measured.peak_mib:.0f} | {measured.web_mib:.0f} |"
 
 
 def main() -> None:
@@ -122,32 +137,36 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--new", type=int, default=200, help="rows that are new in each run")
     asked = parser.parse_args()
-    load_before, told, before = os.getloadavg()[0], list[str](), 0
+    load_before, told, before, jobs, took_s = os.getloadavg()[0], list[str](), 0, 0, 0.0
     with tempfile.TemporaryDirectory(prefix="bench-manifest-") as name:
         folder, data_dir = Path(name, "in"), Path(name, "data")
         folder.mkdir()
         env = environment(REPO, data_dir, "http://127.0.0.1:9")
         with web(REPO, env):
             pass  # makes the ledger and its first account
-        for count, ending in ((asked.rows // 10, "csv"), (asked.rows, "csv"), (asked.rows, "jsonl")):
+        for count, ending in ((asked.rows // 10, "jsonl"), (asked.rows, "csv")):
             numbers, step = range(before, count), max(10, (count - before) // asked.new)
             new = {each for each in numbers[::step] if not is_wrong(each)}
             link_files(folder, numbers, new)
             know(data_dir, known_rows(folder, numbers, new), key_of)
+            jobs += sum(not is_wrong(each) for each in numbers)
             manifest, rejects = folder / f"rows-{count}.{ending}", Path(name, f"rejects-{len(told)}.jsonl")
             bad = write_manifest(manifest, count)
             print(f"… {manifest.name}: {bad}, {len(new)} new", file=sys.stderr, flush=True)
             with web(REPO, env) as server:
-                if not told:
-                    killed(env, manifest, KILLED_AFTER_S)
+                what = ending.upper()
+                if told:
+                    killed(env, manifest, IN_THE_MIDDLE * took_s)
+                    what += f", after a run that was killed after {IN_THE_MIDDLE * took_s:.0f} s"
                 measured = batch(REPO, env, server, str(manifest), "--rejects", str(rejects))
-            print(f"… {manifest.name}: {measured}", file=sys.stderr, flush=True)
-            what = f"{ending.upper()}, after a run that was killed" if not told else ending.upper()
-            told.append(row(what, count, measured, bad.total(), rejected(rejects)))
-            before = count
+            found = lost_or_twice(data_dir, jobs)
+            print(f"… {manifest.name}: {measured}, {found}", file=sys.stderr, flush=True)
+            told.append(row(what, count, measured, bad=bad.total(), listed=rejected(rejects), jobs=found))
+            before, took_s = count, measured.seconds
     print(f"## Manifests of {asked.rows:,} rows\n")
-    print("| manifest | rows | seconds | µs a row | wrong rows | rejected with a reason | command, MiB | web, MiB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| manifest | rows | seconds | µs a row | processor, µs a row | wrong rows | rejected with a reason ", end="")
+    print("| jobs | command, MiB | web, MiB |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     print("\n".join(told))
     print("\nNine tenths of the rows name files of a folder; nearly all of these are known. Memory is the peak.")
     print(f"Load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after. `python -m benchmarks manifest`.")

@@ -32,7 +32,7 @@ from benchmarks.bench_speech import BASELINE, checked_out
 from tasks.audio.decode import SAMPLE_RATE_HZ
 
 LOOK_EVERY_S = 2.0
-MARKS = (0.1, 0.5, 1.0)
+MARKS = (0.05, 0.25, 0.5, 0.75, 1.0)
 """Shares of the files after which the memory is looked at."""
 
 

@@ -4,7 +4,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from dashboards.http.access_middleware import MOST_WEBSOCKETS
 from dashboards.http.identity import caller_of, language_of
 from dashboards.runtime import context
-from dashboards.runtime.event_bus import News, Subscriber
+from dashboards.runtime.event_bus import KeptNews, News, Subscriber
 from dashboards.runtime.websocket_registry import Door
 from dashboards.services import job_access
 from storage.domain import translation
@@ -64,14 +64,14 @@ async def events(websocket: WebSocket) -> None:
                 await pushing
 
 
-def _missed(last_id: str, owner_id: str | None) -> list[News]:
+def _missed(last_id: str, owner_id: str | None) -> Sequence[News | KeptNews]:
     """Return the events after one, or an event that says that some are lost."""
     bus = context.current().bus
     found = bus.since(last_id, owner_id)
     return [News({"missed": True}, ident=bus.last_ident())] if found is None else found
 
 
-async def _push(websocket: WebSocket, listener: Subscriber, before: list[News]) -> None:
+async def _push(websocket: WebSocket, listener: Subscriber, before: Sequence[News | KeptNews]) -> None:
     for news in before:
         await websocket.send_text(news.for_programs)
     sent = max((news.seq for news in before), default=0)
@@ -141,8 +141,8 @@ async def _lines(ident: str, owner_id: str | None, last_id: str | None) -> Async
             await asyncio.sleep(GATHER_S)
 
 
-def _event(news: News) -> str:
-    kind = "event: missed\n" if "missed" in news.facts else ""
+def _event(news: News | KeptNews) -> str:
+    kind = "event: missed\n" if isinstance(news, News) and "missed" in news.facts else ""
     return f"id: {news.ident}\n{kind}data: {news.for_programs}\n\n"
 
 

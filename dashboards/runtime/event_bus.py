@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from storage.domain import translation
 
@@ -54,6 +54,26 @@ class News:
     def for_programs(self) -> str:
         told = {name: fact for name, fact in self.facts.items() if name != "row"}
         return json.dumps({"id": self.ident} | told, separators=(",", ":"))
+
+    @property
+    def kept(self) -> "KeptNews":
+        return KeptNews(self.seq, self.ident, (self.facts["owner_id"], *self.readers), self.for_programs)
+
+
+class KeptNews(NamedTuple):
+    """What a program can still ask of an event: its text, and whom it concerns.
+
+    Neither the job nor a page's row is kept with it, so that thousands of events take little memory.
+    """
+
+    seq: int
+    ident: str
+    whose: tuple[str, ...]
+    for_programs: str
+
+    def concerns(self, user_id: str | None) -> bool:
+        """Return whether the job is a user's, or shared with them; None stands for everybody."""
+        return user_id is None or user_id in self.whose
 
 
 class Subscriber:
@@ -101,7 +121,7 @@ class Bus:
         self._listeners: set[Subscriber] = set()
         self._told: Counter[str | None] = Counter()
         self._looks = 0
-        self._history: deque[News] = deque(maxlen=HISTORY)
+        self._history: deque[KeptNews] = deque(maxlen=HISTORY)
         self._process = secrets.token_hex(4)  # numbers start again with the process
 
     @contextmanager
@@ -144,10 +164,10 @@ class Bus:
             made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers, words=words)
             listeners = [listener for listener in self._listeners if listener.wants(made)]
             made.crowd = len(listeners)
-            self._history.append(made)
+            self._history.append(made.kept)
         _tell(listeners, made)
 
-    def since(self, ident: str, owner_id: str | None) -> list[News] | None:
+    def since(self, ident: str, owner_id: str | None) -> list[KeptNews] | None:
         """Return the events after the one with this id, oldest first.
 
         None means that some are not known any more.

@@ -37,7 +37,7 @@ def test_a_reader_comments_and_the_owner_is_told_until_it_is_seen(site: Site, jo
     made = site.client.post(url, headers=bob, json=COMMENT)
     assert made.status_code == 201, made.text
     told = bus.since(before, site.user("ada").id) or []
-    assert made.json()["id"] in [news.facts.get("comment") for news in told]
+    assert made.json()["id"] in [json.loads(news.for_programs).get("comment") for news in told]
     assert site.client.post(url, headers=rex, json=COMMENT).status_code == 403
     assert [
         (one["text"], one["made_by"]) for one in site.client.get("/api/v1/comments/unseen", headers=ada).json()

@@ -334,6 +334,24 @@ def test_a_bucket_that_denies_listing_or_reading_is_said_to_deny_it(
         server.shutdown()
 
 
+def test_a_bucket_that_denies_writing_is_said_to_deny_it_for_each_result(
+    platform: PlayedPlatform, folder: Path, s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    httpx.put(f"{s3}/sealed", timeout=PATIENCE_S).raise_for_status()
+    below_out = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::sealed/out/*"}
+    policy = {"Version": "2012-10-17", "Statement": [below_out]}
+    httpx.put(f"{s3}/sealed?policy", json=policy, timeout=PATIENCE_S).raise_for_status()
+    monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
+    rejects = tmp_path / "rejects.jsonl"
+    _, reasons = run(folder, dest="s3://sealed/out", formats=["txt"], rejects=str(rejects))
+    assert [reason.partition(" (")[0] for reason in reasons.values()] == [
+        "target: s3://sealed/out/a.txt could not be written",
+        "target: s3://sealed/out/b.txt could not be written",
+    ]
+    assert all("PermissionError" in reason for reason in reasons.values())
+    assert [json.loads(line)["outcome"] for line in rejects.read_text().splitlines()] == ["not_written"] * 2
+
+
 def test_an_object_that_changes_while_it_is_read_is_not_sent_in_parts(
     platform: PlayedPlatform, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
