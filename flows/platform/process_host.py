@@ -23,15 +23,19 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import UUID
 
-from flows.platform import process_title, processes
+from flows.platform import deploy, process_title, processes
 from flows.platform.parent_death import SUPERVISOR, die_with
 from flows.platform.processes import BEGUN, ENDED, MAX_MESSAGE_BYTES, PASSED, TOLD
-from tasks.models.devices import one_heap
+from storage.remote.certificates import usual_tls
+from tasks.models.devices import fill_heap, one_heap
 
 _preloaded_for: dict[str, str] = {}
 Program = Callable[[], int]
 
 COMMON = (
+    "cryptography.fernet",
+    "fastapi",
+    "uvicorn.main",
     "prefect.client.orchestration",
     "prefect.events.clients",
     "prefect.flow_engine",
@@ -218,6 +222,7 @@ def preload(environment: Mapping[str, str]) -> bool:
     finally:
         _set_environment(own)
         gc.collect()
+        fill_heap()
         gc.freeze()
         gc.enable()
     threads = sum(1 for _ in Path("/proc/self/task").iterdir())
@@ -255,6 +260,8 @@ async def _use_once() -> None:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    usual_tls()
+    deploy.read(deploy.PREFECT_YAML)
     FlowRun.model_validate_json(FlowRun(flow_id=UUID(int=0)).model_dump_json())
     nobody = AsyncHTTPTransport(uds=os.devnull)
     async with PrefectClient("http://localhost/api", httpx_settings={"transport": nobody}) as client:
