@@ -56,6 +56,24 @@ class News:
         return json.dumps({"id": self.ident} | told, separators=(",", ":"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastNews:
+    """An event as it was sent to programs: a sixth of what the event with its job takes."""
+
+    seq: int
+    readers: frozenset[str]
+    told: str
+
+    @classmethod
+    def of(cls, news: News) -> "PastNews":
+        return cls(seq=news.seq, readers=news.readers, told=news.for_programs)
+
+    def again(self) -> News:
+        """Return the event without what pages alone are told."""
+        facts = json.loads(self.told)
+        return News(facts, seq=self.seq, ident=facts.pop("id"), readers=self.readers)
+
+
 class Subscriber:
     """A listener of the bus, which keeps the latest event of each job."""
 
@@ -101,7 +119,7 @@ class Bus:
         self._listeners: set[Subscriber] = set()
         self._told: Counter[str | None] = Counter()
         self._looks = 0
-        self._history: deque[News] = deque(maxlen=HISTORY)
+        self._history: deque[PastNews] = deque(maxlen=HISTORY)
         self._process = secrets.token_hex(4)  # numbers start again with the process
 
     @contextmanager
@@ -144,7 +162,7 @@ class Bus:
             made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers, words=words)
             listeners = [listener for listener in self._listeners if listener.wants(made)]
             made.crowd = len(listeners)
-            self._history.append(made)
+            self._history.append(PastNews.of(made))
         _tell(listeners, made)
 
     def since(self, ident: str, owner_id: str | None) -> list[News] | None:
@@ -159,7 +177,8 @@ class Bus:
             return None
         if int(number) < last - len(known):
             return None
-        return [one for one in known if one.seq > int(number) and one.concerns(owner_id)]
+        missed = (one.again() for one in known if one.seq > int(number))
+        return [news for news in missed if news.concerns(owner_id)]
 
     def last_ident(self) -> str:
         """Return the id of the latest event."""
