@@ -52,6 +52,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """NumPy would start threads, and a process with threads cannot be forked safely."""
 LEAST_DESCRIPTORS, MOST_DESCRIPTORS = 3, 4
 """The socket for its status, its two outputs, and one that is passed on."""
+FIRST_PROCESS, ORPHANS_EVERY_S = 1, 10.0
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -110,8 +111,11 @@ class _Forks:
     def serve(self) -> Program:
         """Fork and reap until the supervisor has ended."""
         (supervisor,) = self._running.values()
+        pause_s = ORPHANS_EVERY_S if self._host == FIRST_PROCESS else None
         while True:
-            for key, _ in self._selector.select():
+            found = self._selector.select(pause_s)
+            self._reap_orphans()
+            for key, _ in found:
                 fork: _Fork = key.data
                 if self._running.get(fork.pid) is not fork:
                     continue  # it was reaped a moment ago
@@ -193,6 +197,13 @@ class _Forks:
             if each.asker is fork:
                 signal.pidfd_send_signal(each.pidfd, signal.SIGKILL)
         return status
+
+    def _reap_orphans(self) -> None:
+        """Reap what others have started and left, which the first process of a container gets."""
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in self._running:  # its descriptor says so next
+                return
+            os.waitpid(ended.si_pid, 0)
 
     def _end_all(self) -> None:
         for each in self._running.values():
