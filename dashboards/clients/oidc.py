@@ -19,9 +19,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from dashboards.clients.outgoing_http import usual_tls
 from storage.domain.errors import ProviderUnreachable, SignInFailed
 from storage.domain.settings import OidcSettings
+from storage.remote.certificates import usual_tls
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures verified by the provider's public keys; never `none`, never the client secret."""

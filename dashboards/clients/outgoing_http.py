@@ -12,8 +12,6 @@ import socket
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
-from ssl import SSLContext
 
 import httpcore
 import httpx
@@ -21,6 +19,7 @@ import httpx
 from storage.domain.errors import BadRequest, HostUnreachable, OutgoingRefused
 from storage.domain.network.outgoing_targets import MAX_URL_CHARS, SETTING, OutgoingTargets
 from storage.domain.network.trusted_proxies import Address
+from storage.remote.certificates import usual_tls
 
 CONNECT_S, PAUSE_S, HEAD_S = 10.0, 30.0, 30.0
 MAX_PORT = 65535
@@ -243,9 +242,3 @@ def _said(error: Exception) -> str:
     if str(error) == "there is no such host":
         return str(error)
     return "the connection failed"
-
-
-@cache
-def usual_tls() -> SSLContext:
-    """Read the certificates that every client trusts, which takes 20 ms, once."""
-    return httpx.create_ssl_context()

@@ -9,6 +9,7 @@ import httpx
 from dashboards.clients.prefect_runs import DEFAULT_API
 from storage.domain.errors import PrefectAway
 from storage.domain.translation import marked
+from storage.remote.certificates import usual_tls
 
 NOBODY = marked("nobody listens there")
 TIMEOUT_S, CHANGE_WITHIN_S = 5.0, 30.0
@@ -88,7 +89,9 @@ class PrefectServer:
         elif api.key:
             headers["Authorization"] = f"Bearer {api.key.get_secret_value()}"
         self.api_url = str(api.url or DEFAULT_API)
-        self._http = httpx.Client(base_url=self.api_url, headers=headers, timeout=self._timeout_s, limits=self._limits)
+        self._http = httpx.Client(
+            base_url=self.api_url, headers=headers, timeout=self._timeout_s, limits=self._limits, verify=usual_tls()
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,6 +22,7 @@ from storage.domain.clock import utc_now
 from storage.domain.deployments import JOB_TAG, OF_RECORDINGS, POOLS, Deployment, run_tags
 from storage.domain.job_messages import LanePaused
 from storage.domain.records import Job, Lane
+from storage.remote.certificates import usual_tls
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -311,7 +312,7 @@ def _without_retries() -> "SettingsContext":
 @cache
 def _authorities(file: str | None) -> ssl.SSLContext:
     """Read the certificates of a file, or else the usual ones, once for all clients."""
-    return ssl.create_default_context(cafile=file) if file else httpx.create_ssl_context()
+    return ssl.create_default_context(cafile=file) if file else usual_tls()
 
 
 def _run(run: "FlowRun") -> PrefectRun:

@@ -83,16 +83,18 @@ class _Window:
     repeats: int = 0
     counts: tuple[Key, ...] = ()
     bound: Key = ()
-    tally: _Tally = field(default_factory=_Tally)
+    tally: _Tally | None = None
 
     def repeat(self, event: SecurityEvent) -> None:
         self.last, self.repeats = event, self.repeats + 1
-        for source in event.sources if self.bound else ():
+        if self.bound and self.tally is None:
+            self.tally = _Tally()
+        for source in event.sources if self.tally else ():
             self.tally.add(source)
 
     def row(self) -> SecurityEvent:
         """Return the row of the repeats."""
-        last, told = self.last, self.last.detail | {"times": self.repeats} | self.tally.told()
+        last, told = self.last, self.last.detail | {"times": self.repeats} | (self.tally.told() if self.tally else {})
         of = self.bound[KIND] if len(self.bound) > KIND else ""
         if not self.bound:
             return replace(last, detail=told)

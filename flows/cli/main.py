@@ -23,7 +23,6 @@ from flows.cli import (
     retention_commands,
     transcribe_command,
 )
-from flows.platform.parent_death import die_with_supervisor
 from storage.domain.errors import TranscriberError
 
 app = typer.Typer(
@@ -86,12 +85,9 @@ def web() -> None:
     `transcriber up` does this too; use this command where each part is a service of its own. PREFECT_API_URL is the
     address of the Prefect server.
     """
-    die_with_supervisor()
-    _know_prefects_secret()
-    # Imported by name: the web process never loads an engine, and nothing here may import it.
-    from importlib import import_module
+    from flows.cli.service_commands import serve_web
 
-    raise typer.Exit(import_module("dashboards.serve").serve())
+    raise typer.Exit(serve_web())
 
 
 @app.command()
@@ -111,13 +107,11 @@ def worker(
     Needs PREFECT_API_URL, PREFECT_API_AUTH_STRING, TRANSCRIBER_WEB_URL and TRANSCRIBER_WORKER_TOKEN if the rest runs
     elsewhere, and the same TRANSCRIBER_STORAGE_URL as all other processes.
     """
-    alone = not die_with_supervisor()
-    _know_prefects_secret()
     if pool not in {"cpu", "gpu"}:
         raise typer.BadParameter("the pools are cpu and gpu", param_hint="--pool")
-    from flows.worker.run_worker import work
+    from flows.cli.service_commands import serve_pool
 
-    work(pool, device=device, limit=limit, alone=alone)
+    serve_pool(pool, device=device, limit=limit)
 
 
 @app.command()
@@ -127,17 +121,12 @@ def doctor() -> None:
     Checks ports, disk, CUDA libraries, models, workers, clock, the web process and the Prefect server. The exit status
     is 1 if there is a problem.
     """
-    _know_prefects_secret()
     from flows.cli.doctor import examine
-
-    raise typer.Exit(examine())
-
-
-def _know_prefects_secret() -> None:
     from flows.platform.prefect_address import know_secret
     from storage.domain.settings import Settings
 
     know_secret(Settings())
+    raise typer.Exit(examine())
 
 
 app.command(name="batch")(batch_command.batch)

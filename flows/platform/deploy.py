@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from storage.domain import retries
 from storage.domain.deployments import Deployment
 from storage.domain.export_formats import ExportFormat
+from storage.remote.certificates import usual_tls
 
 BUSY_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 PREFECT_YAML = Path(__file__).parents[2] / "prefect.yaml"
@@ -47,7 +49,7 @@ def prefect_http(api_url: str, *, auth: str | None = None, timeout_s: float = 20
     """Return a client of Prefect's API with this basic auth, else that of our environment."""
     user, colon, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
     basic = httpx.BasicAuth(user, password) if colon else None
-    return RetryingClient(base_url=api_url, timeout=timeout_s, auth=basic)
+    return RetryingClient(base_url=api_url, timeout=timeout_s, auth=basic, verify=usual_tls())
 
 
 async def apply_when_possible(api_url: str, *, auth: str | None, within_s: float) -> None:
@@ -102,8 +104,9 @@ def wait(api_url: str, *, within_s: float, path: Path = PREFECT_YAML) -> bool:
     return applied
 
 
+@cache
 def read(path: Path) -> dict[str, Any]:
-    """Return the file's content with the export formats.
+    """Return the file's content with the export formats; it is read once.
 
     The hash of both is the version of each deployment.
     """

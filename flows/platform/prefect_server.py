@@ -119,25 +119,31 @@ def main() -> None:
     import uvicorn
     from prefect.settings import get_current_settings
 
+    from flows.platform import lean_server
     from flows.platform.sqlite_patches import apply_patches
 
-    apply_patches()
     host, port = sys.argv[1], int(sys.argv[2])
     url = get_current_settings().server.database.connection_url
     database = database_of(url.get_secret_value()) if url is not None else None
+    lean_server.import_server(on_sqlite=database is not None)
+    apply_patches()
+    with lean_server.migrate_apart(partial(_prepare, database)):
+        uvicorn.run(
+            partial(build, rotating=ROTATING in sys.argv[3:]),
+            factory=True,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=2,
+        )
+
+
+def _prepare(database: Path | None) -> None:
     if database is not None:
         start_from_copy(database)
         keep_blank(database)
-    uvicorn.run(
-        partial(build, rotating=ROTATING in sys.argv[3:]),
-        factory=True,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
-    )
 
 
 if __name__ == "__main__":

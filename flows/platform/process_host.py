@@ -23,15 +23,19 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import UUID
 
-from flows.platform import process_title, processes
+from flows.platform import deploy, process_title, processes
 from flows.platform.parent_death import SUPERVISOR, die_with
 from flows.platform.processes import BEGUN, ENDED, MAX_MESSAGE_BYTES, PASSED, TOLD
-from tasks.models.devices import one_heap
+from storage.remote.certificates import usual_tls
+from tasks.models.devices import fill_heap, one_heap
 
 _preloaded_for: dict[str, str] = {}
 Program = Callable[[], int]
 
 COMMON = (
+    "cryptography.fernet",
+    "fastapi",
+    "uvicorn.main",
     "prefect.client.orchestration",
     "prefect.events.clients",
     "prefect.flow_engine",
@@ -48,6 +52,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """NumPy would start threads, and a process with threads cannot be forked safely."""
 LEAST_DESCRIPTORS, MOST_DESCRIPTORS = 3, 4
 """The socket for its status, its two outputs, and one that is passed on."""
+FIRST_PROCESS, ORPHANS_EVERY_S = 1, 10.0
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -106,8 +111,11 @@ class _Forks:
     def serve(self) -> Program:
         """Fork and reap until the supervisor has ended."""
         (supervisor,) = self._running.values()
+        pause_s = ORPHANS_EVERY_S if self._host == FIRST_PROCESS else None
         while True:
-            for key, _ in self._selector.select():
+            found = self._selector.select(pause_s)
+            self._reap_orphans()
+            for key, _ in found:
                 fork: _Fork = key.data
                 if self._running.get(fork.pid) is not fork:
                     continue  # it was reaped a moment ago
@@ -190,6 +198,13 @@ class _Forks:
                 signal.pidfd_send_signal(each.pidfd, signal.SIGKILL)
         return status
 
+    def _reap_orphans(self) -> None:
+        """Reap what others have started and left, which the first process of a container gets."""
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in self._running:  # its descriptor says so next
+                return
+            os.waitpid(ended.si_pid, 0)
+
     def _end_all(self) -> None:
         for each in self._running.values():
             signal.pidfd_send_signal(each.pidfd, signal.SIGKILL)
@@ -218,6 +233,7 @@ def preload(environment: Mapping[str, str]) -> bool:
     finally:
         _set_environment(own)
         gc.collect()
+        fill_heap()
         gc.freeze()
         gc.enable()
     threads = sum(1 for _ in Path("/proc/self/task").iterdir())
@@ -255,6 +271,8 @@ async def _use_once() -> None:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    usual_tls()
+    deploy.read(deploy.PREFECT_YAML)
     FlowRun.model_validate_json(FlowRun(flow_id=UUID(int=0)).model_dump_json())
     nobody = AsyncHTTPTransport(uds=os.devnull)
     async with PrefectClient("http://localhost/api", httpx_settings={"transport": nobody}) as client:

@@ -15,7 +15,7 @@ from flows.platform.parent_death import SUPERVISOR
 log = logging.getLogger(__name__)
 
 PROGRAMS = {
-    "flows.cli": "flows.cli.main",
+    "flows.cli": "flows.cli.service_commands",
     "flows.platform.prefect_server": "flows.platform.prefect_server",
     "flows.worker.child_main": "flows.worker.child_main",
 }

@@ -31,6 +31,7 @@ from flows.platform.service import Service
 from storage.domain.errors import AlreadyUp, NotStarted, TranscriberError
 from storage.domain.settings import Settings
 from storage.files import privacy
+from storage.remote.certificates import usual_tls
 from storage.remote.service_tokens import worker_token
 
 START_WITHIN_S = 120.0
@@ -205,7 +206,7 @@ async def _set(event: asyncio.Event) -> None:
 
 
 async def _answers(url: str) -> None:
-    async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=2, trust_env=False, verify=usual_tls()) as http:
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if (await http.get(url)).status_code == httpx.codes.OK:

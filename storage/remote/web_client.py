@@ -21,6 +21,7 @@ from storage.domain.errors import (
 )
 from storage.domain.records import Job, from_json, to_json
 from storage.jobs.reports import Advanced, Report
+from storage.remote.certificates import usual_tls
 from storage.remote.worker_registry import WorkerBeat
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -44,6 +45,7 @@ class WebClient:
             base_url=self.url,
             timeout=TIMEOUT,
             trust_env=False,  # an internet proxy does not apply to our own processes
+            verify=usual_tls(),
         )
 
     def close(self) -> None:

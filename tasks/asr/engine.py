@@ -27,6 +27,7 @@ from tasks.audio.decode import Samples
 from tasks.models.catalogue import Resolved, hold, is_multilingual
 from tasks.models.cgroup_limits import memory_free_bytes
 from tasks.models.devices import DevicePlan, fitted, plan_device, prepare_libraries
+from tasks.models.lazy_modules import imported_when_used
 from tasks.models.weights_memory import small_pages
 
 logger = logging.getLogger(__name__)
@@ -264,7 +265,8 @@ def load_model(resolved: Resolved, plan: DevicePlan) -> Any:
         ModelMissing: it holds no model that CTranslate2 can load.
     """
     prepare_libraries()
-    from faster_whisper import WhisperModel
+    with imported_when_used("av"):  # 13 MB for decoding files, which a child process does
+        from faster_whisper import WhisperModel
 
     started = time.perf_counter()
     try:

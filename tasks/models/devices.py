@@ -32,6 +32,7 @@ OLDER_LARGEST_BLOCK_BYTES = 32 * 2**20  # all that glibc before 2.35 accepts
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 RESERVED_BLOCKS, RESERVED_BLOCK_BYTES = 2, 100 * 2**20  # less than is kept
 MADV_HUGEPAGE = 14  # <sys/mman.h>
+LARGEST_FILLING_BYTES, SMALLEST_FILLING_BYTES = 64 * 2**10, 32
 SMALL_GPU_BYTES = 4 * GIB
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
@@ -201,6 +202,22 @@ def one_heap() -> None:
     """Let glibc's threads share one heap: each heap has free memory of its own."""
     with suppress(OSError, AttributeError):  # a different C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def fill_heap() -> None:
+    """Take the free blocks between used ones, and never give them back.
+
+    What forks of this process allocate lies together then: in a block between used ones, it would cost a copy of a page
+    that they share.
+    """
+    with suppress(OSError, AttributeError):  # a different C library
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+        end, size = libc.sbrk(0), LARGEST_FILLING_BYTES
+        while size >= SMALLEST_FILLING_BYTES:
+            block = libc.malloc(size)
+            if not block or block >= end:
+                size //= 2
 
 
 @cache

@@ -144,6 +144,16 @@ def test_answers_are_bounded_and_none_is_kept_during_a_commit() -> None:
     assert (answers.asked, answers.hits) == (6, 1)
 
 
+def test_a_commit_ends_the_answers_of_before() -> None:
+    answers = Answers()
+    for number in range(20):
+        answers.keep(number, kept_of(10_000))
+    answers.keep("new", kept_of(10_000, stamp=2))
+    answers.keep("late", kept_of(10_000))
+    assert answers.size_bytes() < 15_000
+    assert answers.find("new", 2)
+
+
 def test_the_ledger_counts_before_and_after_each_commit(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "own.duckdb") as ledger:
         before = ledger.changes

@@ -12,7 +12,6 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
 from dashboards.auth.oidc_routes import COOKIE as STATE_COOKIE
-from dashboards.clients.outgoing_http import usual_tls
 from dashboards.http.access_middleware import COOKIE
 from dashboards.runtime import context
 from storage.accounts import invitations, oidc_identities, registration_policy, sessions, users
@@ -20,6 +19,7 @@ from storage.accounts.registration_policy import Registration, RegistrationPolic
 from storage.domain.records import Role, User
 from storage.domain.settings import OidcSettings, Settings
 from storage.ledger import audit
+from storage.remote.certificates import usual_tls
 from tests.dashboards.provider import CLIENT, SECRET, Provider, provider
 from tests.dashboards.site import Site, running
 

@@ -1,18 +1,23 @@
 """A host as `transcriber up` is one, with a supervisor of the tests: `python -m tests.….small_host NAME`."""
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import psutil
 
 from flows.platform import process_host, processes
 from tests.flows.platform import forked_program
 from tests.flows.platform.forked_program import command
 
+PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 ENVIRONMENT = {"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_CLIENT_MAX_RETRIES": "7"}
 
 
@@ -61,7 +66,28 @@ async def stay() -> int:
     return 5
 
 
-SUPERVISORS: dict[str, Callable[[], Awaitable[int]]] = {"tell": tell, "line": line, "stay": stay}
+async def leave_orphan() -> int:
+    """Leave a process to the host, as its first process of a container gets it, and say when it has gone."""
+    left = await asyncio.create_subprocess_shell("sleep 0.2 >&- & echo $!", stdout=subprocess.PIPE)
+    orphan = int((await left.communicate())[0])
+    while psutil.pid_exists(orphan):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+    say("reaped")
+    return 0
+
+
+SUPERVISORS: dict[str, Callable[[], Awaitable[int]]] = {
+    "tell": tell,
+    "line": line,
+    "stay": stay,
+    "leave_orphan": leave_orphan,
+}
+
+
+def be_first_process() -> None:
+    """Get orphans, as the first process of a container does."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    process_host.FIRST_PROCESS, process_host.ORPHANS_EVERY_S = os.getpid(), 0.1
 
 
 async def supervise() -> int:
@@ -70,6 +96,8 @@ async def supervise() -> int:
 
 def main() -> None:
     processes.PROGRAMS[forked_program.NAME] = forked_program.NAME
+    if sys.argv[1] == "leave_orphan":
+        be_first_process()
     assert process_host.preload({**os.environ, **ENVIRONMENT})
     sys.exit(process_host.host(lambda: asyncio.run(supervise()))())
 

@@ -118,6 +118,12 @@ def test_a_signal_for_the_host_is_the_supervisors_whose_status_is_the_hosts() ->
         assert not psutil.pid_exists(asker)
 
 
+def test_the_first_process_of_a_container_reaps_orphans() -> None:
+    with host("leave_orphan") as process:
+        assert told_by(process) == "reaped"
+        assert process.wait(PATIENCE_S) == 0
+
+
 def test_everything_ends_with_a_host_that_was_killed() -> None:
     with host("stay") as process:
         told_by(process)
