@@ -70,7 +70,8 @@ def _rank(stream: Any) -> tuple[bool, bool]:
 def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
     """Return whether the tracks are alike and mono, and the channels of one recorder.
 
-    No title tells of a version or a language. Cameras name all of them alike, after themselves; recorders number them, or people name them after who speaks.
+    No title tells of a version or a language. Cameras name all of them alike, after themselves; recorders number them,
+    or people name them after who speaks.
     """
     alike = len({(track.codec, track.sample_rate_hz, track.channels, track.language) for track in tracks}) == 1
     titles = [track.title or "" for track in tracks]
