@@ -16,13 +16,16 @@ from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
+from pydantic_settings import BaseSettings
 
 from dashboards import strings
 from dashboards.strings.translated_module import TranslatedModule
+from storage.domain import settings
 from storage.domain.audit_actions import AuditAction
 from storage.domain.export_formats import ExportFormat
 from storage.domain.job_actions import JobAction
 from storage.domain.scopes import Scope
+from storage.domain.settings.environment import heading
 from storage.domain.translation import ENGLISH, LANGUAGES, LOCALES
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +51,7 @@ PLACE = re.compile(r"\{[^{}]*\}")
 def template() -> Catalog:
     """Return all texts of the source, with the files that have them."""
     found = Catalog(fuzzy=False)
-    for place, text in [*_calls(), *_constants(), *_specs()]:
+    for place, text in [*_calls(), *_constants(), *_specs(), *_settings()]:
         if WORD.search(text if isinstance(text, str) else text[0]):
             found.add(text, locations=[(place, 0)])
     return found
@@ -105,6 +108,15 @@ def _specs() -> Iterator[tuple[str, str]]:
     yield from (("storage/domain/audit_actions.py", one.spec.label) for one in AuditAction)
     for scope in Scope:
         yield from (("storage/domain/scopes.py", text) for text in (scope.spec.label, scope.spec.about))
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    """Yield the headings and descriptions of settings, which the configuration page shows."""
+    for concern in (vars(settings)[name] for name in settings.__all__):
+        if issubclass(concern, BaseSettings):
+            place = f"{concern.__module__.replace('.', '/')}.py"
+            yield place, heading(concern)
+            yield from ((place, field.description or "") for field in concern.model_fields.values())
 
 
 def path_of(language: str) -> Path:

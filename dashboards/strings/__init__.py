@@ -76,7 +76,7 @@ DOWNLOADS = {
 UNKNOWN_LANGUAGE = "Language unknown"
 
 FINDING: dict[str, str] = {
-    "times not measured": "Nobody measured when these words are said; transcribe the recording again for times",
+    "times not measured": "The times of these words were not measured; transcribe the recording again to get them",
     "doubted throughout": "The model was unsure of most words; it may not know this language",
     "speech with no text": "Speech was detected here, but it has no text",
     "possible speech with no text": "This may be quiet speech, and it has no text",
@@ -286,7 +286,7 @@ NOTHING: dict[str, str] = {
     "shared": "Nobody has shared a recording with you.",
     "deleted": "Nothing was deleted recently. Deleted recordings stay here for a while and can be restored.",
 }
-NOTHING_LEFT = "There are no recordings any more. Those deleted recently can be restored under “Deleted”."
+NOTHING_LEFT = "There are no recordings left. Those deleted recently can be restored under “Deleted”."
 NOTHING_FITS = "No recording matches these filters. Clear them to see all."
 
 LIST: dict[str, object] = {

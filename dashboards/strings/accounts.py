@@ -53,7 +53,7 @@ def last_used(when: str) -> str:
 # Log in
 LOG_IN_WHERE = f"to {APP}"
 TO_JOIN = "Create an account"
-FORGOTTEN = "Forgot your password? An administrator can give you a link to a new one."
+FORGOTTEN = "Forgot your password? An administrator can give you a link to set a new one."
 NO_ACCOUNT = "No account? Ask your administrator for an invitation."
 TO_RECORDINGS = "Go to your recordings"
 TO_LOG_IN = "Go to the login"

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from storage.domain import translation
 from storage.domain.translation import ENGLISH, language
 
 NAMES = {
@@ -140,3 +141,16 @@ def all_named(reader: str) -> dict[str, str]:
     known = Locale(reader).languages
     names = {code: known.get(code) or english for code, english in LANGUAGES.items()}
     return dict(sorted(((code, name[:1].upper() + name[1:]) for code, name in names.items()), key=lambda one: one[1]))
+
+
+@cache
+def names_anywhere() -> frozenset[str]:
+    """Return codes and names of languages in lower case.
+
+    Names are in English, in the languages of the pages, and in themselves.
+    """
+    from babel import Locale, localedata
+
+    shown = {name for reader in translation.LANGUAGES for name in all_named(reader).values()}
+    own = {Locale(code).languages.get(code, code) for code in NAMES if localedata.exists(code)}
+    return frozenset(name.lower() for name in shown | own | set(NAMES))

@@ -63,8 +63,11 @@ LAYOUTS = (
 )
 
 
-def corrected_parts(file: BinaryIO, size: int) -> list[WavPart]:
-    """Return the files in a file; none if it is one whose sizes are right."""
+def corrected_parts(file: BinaryIO, size: int, *, look_bytes: int | None = None) -> list[WavPart]:
+    """Return the files in a file; none if it is one whose sizes are right.
+
+    After a wrong size, the next file is looked for in all that follows, or in `look_bytes` of it.
+    """
     file.seek(0)
     head = file.read(16)
     if head[:4] == b".snd":
@@ -72,9 +75,10 @@ def corrected_parts(file: BinaryIO, size: int) -> list[WavPart]:
     layout = next((each for each in LAYOUTS if head.startswith(each.magic)), None)
     if layout is None:
         return []
+    reader = _ChunkReader(file, size, layout, size if look_bytes is None else look_bytes)
     parts: list[WavPart] = []
     while len(parts) < MAX_PARTS:
-        part = _ChunkReader(file, size, layout).part(parts[-1].end if parts else 0)
+        part = reader.part(parts[-1].end if parts else 0)
         if part is None:
             break
         parts.append(part)
@@ -107,8 +111,8 @@ def _begins(head: bytes) -> bool:
 class _ChunkReader:
     """Reads the chunks of one file inside a file."""
 
-    def __init__(self, file: BinaryIO, size: int, layout: Layout) -> None:
-        self._file, self._size, self._layout = file, size, layout
+    def __init__(self, file: BinaryIO, size: int, layout: Layout, look_bytes: int) -> None:
+        self._file, self._size, self._layout, self._look_bytes = file, size, layout, look_bytes
 
     def part(self, start: int) -> WavPart | None:
         """Return the file that starts here, if there is one."""
@@ -157,9 +161,9 @@ class _ChunkReader:
 
     def _next_file(self, at: int) -> int:
         """Return where the next file of this format starts, or the file's end."""
-        magic = self._layout.magic
-        while at < self._size:
-            block = self._bytes(at, LOOK_BYTES + 64)
+        magic, last = self._layout.magic, min(self._size, at + self._look_bytes)
+        while at < last:
+            block = self._bytes(at, min(LOOK_BYTES, last - at) + 64)
             found = block.find(magic)
             while found >= 0:
                 if _begins(block[found : found + 64]):

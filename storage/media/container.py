@@ -109,11 +109,15 @@ def _patched(data: bytes, at: int, instead: bytes) -> bytes:
     return data[:first] + instead[first - at : last - at] + data[last:]
 
 
-def parts_of(path: Path) -> list[WavPart | None]:
-    """Return the parts to open one after another; None stands for the whole file."""
+def parts_of(path: Path, *, look_bytes: int | None = None) -> list[WavPart | None]:
+    """Return the parts to open one after another; None stands for the whole file.
+
+    Behind a wrong size, `look_bytes` are searched for a next part; by default all.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
-        return [*(wav_parts(file, size) or corrected_parts(file, size))] or [None]
+        found = wav_parts(file, size, look_bytes=look_bytes) or corrected_parts(file, size, look_bytes=look_bytes)
+    return [*found] or [None]
 
 
 @contextmanager
@@ -152,7 +156,7 @@ def _open(file: BinaryIO, name: str, part: WavPart | None, **options: str) -> An
 
     # Our own file object and no protocol: a disguised playlist cannot refer to other files or addresses.
     options |= {"protocol_whitelist": "none"}
-    if part is not None and part.announced_bytes is None and not part.patches:
+    if part is not None and part.announced_bytes is None:  # an option of WAV alone
         options |= {"ignore_length": "1"}
     source: Any = Section(file, os.fstat(file.fileno()).st_size, part)
     try:

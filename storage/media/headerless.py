@@ -11,6 +11,8 @@ LOWEST_HZ, HIGHEST_HZ = 4_000, 192_000
 MAX_CHANNELS = 8
 PCM_TAG, FLOAT_TAG, ALAW_TAG, MULAW_TAG, G722_TAG = 1, 3, 6, 7, 0x28F
 """Numbers of WAV's registry of formats (RFC 2361)."""
+ASTERISK_SLIN = tuple(f".sln{rate}" for rate in (12, 16, 24, 32, 44, 48, 96, 192))
+"""How Asterisk names signed linear samples, by their rate in kHz."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +50,12 @@ class InputFormat(StrEnum):
         member.spec = spec
         return member
 
-    S16LE = InputSpec(name="s16le", block_bytes=2, bits=16, endings=(".s16le", ".pcm", ".raw", ".sln", ".lin"))
+    S16LE = InputSpec(
+        name="s16le", block_bytes=2, bits=16, endings=(".s16le", ".s16", ".pcm", ".raw", ".lin", ".sln", *ASTERISK_SLIN)
+    )
     S16BE = InputSpec(name="s16be", block_bytes=2, bits=16, endings=(".s16be", ".l16"), big_endian=True)
-    S24LE = InputSpec(name="s24le", block_bytes=3, bits=24, endings=(".s24le",))
-    F32LE = InputSpec(name="f32le", block_bytes=4, bits=32, endings=(".f32le",), wav_tag=FLOAT_TAG)
+    S24LE = InputSpec(name="s24le", block_bytes=3, bits=24, endings=(".s24le", ".s24"))
+    F32LE = InputSpec(name="f32le", block_bytes=4, bits=32, endings=(".f32le", ".f32"), wav_tag=FLOAT_TAG)
     ALAW = InputSpec(name="alaw", block_bytes=1, bits=8, endings=(".alaw", ".al", ".pcma", ".g711a"), wav_tag=ALAW_TAG)
     MULAW = InputSpec(
         name="mulaw", block_bytes=1, bits=8, endings=(".mulaw", ".ulaw", ".ul", ".pcmu", ".g711u"), wav_tag=MULAW_TAG

@@ -52,6 +52,7 @@ NAMED: dict[str, Callable[[str], TranscriberError]] = {
 WITHIN_S = 30.0
 MAX_CPU_S = 20
 MAX_PACKETS = 500
+MAX_LOOK_BYTES = 256 << 20  # decoding, which has more time, looks for joined files in all of a file
 MAX_TOLD_BYTES = 64 << 10
 MAX_SPLIT = 8  # channels that a reader can display side by side
 
@@ -138,7 +139,7 @@ def _outcome_of(arguments: list[str], within_s: float) -> tuple[int, bytes]:
 
 def probe(path: Path, name: str, track: int | None = None) -> MediaInfo:
     """Open the file and decode the track's first audio in this process; raises like `check`."""
-    parts = parts_of(path)
+    parts = parts_of(path, look_bytes=MAX_LOOK_BYTES)
     with opened(path, name, parts[0]) as container:
         stream, frame = _first_sound(container, name, track)
         return MediaInfo(

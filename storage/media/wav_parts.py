@@ -30,7 +30,8 @@ class WavPart:
     """One WAV file inside a file, from byte `start` to `end`.
 
     `announced_bytes` is the size of its samples by the header, or None if that is unknown or wrong; samples then go on
-    to the end. `second_bytes` are those of a second by the header. Readers see the file with its `patches`.
+    to the end. `second_bytes` are those of a second by the header. Readers see the file with its `patches`: behind a
+    wrong size, FFmpeg would look for chunks, and in silence find one every eight bytes.
     """
 
     start: int
@@ -47,19 +48,33 @@ class WavPart:
         return there if self.announced_bytes is None else min(there, self.announced_bytes)
 
 
-def wav_parts(file: BinaryIO, size: int) -> list[WavPart]:
-    """Return the WAV files in a file; none if it is something else."""
+def wav_parts(file: BinaryIO, size: int, *, look_bytes: int | None = None) -> list[WavPart]:
+    """Return the WAV files in a file; none if it is something else.
+
+    After a wrong size, the next file is looked for in all that follows, or in `look_bytes` of it.
+    """
+    riff = _Riff(file, size, size if look_bytes is None else look_bytes)
     parts: list[WavPart] = []
-    while len(parts) < MAX_PARTS and (part := _Riff(file, size).part(parts[-1].end if parts else 0)) is not None:
+    while len(parts) < MAX_PARTS and (part := riff.part(parts[-1].end if parts else 0)) is not None:
         parts.append(part)
     return parts
+
+
+def _mended(samples_bytes: int, samples_at: int, large_at: int) -> Patch:
+    """Return what readers get instead of a wrong size.
+
+    It is the right one where it has 64 bits, else an unknown one.
+    """
+    if large_at:
+        return Patch(at=large_at, data=samples_bytes.to_bytes(8, "little"))
+    return Patch(at=samples_at - 4, data=bytes(4))
 
 
 class _Riff:
     """Reads the chunks of WAV files in a file of `size` bytes."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size = file, size
+    def __init__(self, file: BinaryIO, size: int, look_bytes: int) -> None:
+        self._file, self._size, self._look_bytes = file, size, look_bytes
         self._big_endian = False
 
     def part(self, start: int) -> WavPart | None:
@@ -69,21 +84,25 @@ class _Riff:
             return None
         self._big_endian = head[:4] == b"RIFX"
         large: int | None = None
+        large_at = start
         second_bytes: int | None = None
         for kind, content, length in self._chunks(start + 12):
             if kind == b"ds64":
-                large = int.from_bytes(self._bytes(content + 8, 8), "little")
+                large_at = content + 8
+                large = int.from_bytes(self._bytes(large_at, 8), "little")
             if kind == b"fmt ":
                 second_bytes = int.from_bytes(self._bytes(content + 8, 4), "big" if self._big_endian else "little")
             if kind == b"data":
                 announced = large if large is not None and length == UNKNOWN[1] - 1 else length
-                end = self._known_end(content, announced)
+                known = self._known_end(content, announced)
+                end = self._next_wave(content) if known is None else known
                 return WavPart(
                     start=start,
-                    end=self._next_wave(content) if end is None else end,
+                    end=end,
                     samples_start=content,
-                    announced_bytes=None if end is None else announced,
+                    announced_bytes=None if known is None else announced,
                     second_bytes=second_bytes,
+                    patches=(_mended(end - content, content - start, large_at - start),) if known is None else (),
                 )
         return None
 
@@ -118,8 +137,9 @@ class _Riff:
 
     def _next_wave(self, at: int) -> int:
         """Return where the next WAV file starts, or the file's end."""
-        while at < self._size:
-            block = self._bytes(at, LOOK_BYTES + 16)
+        last = min(self._size, at + self._look_bytes)
+        while at < last:
+            block = self._bytes(at, min(LOOK_BYTES, last - at) + 16)
             found = block.find(b"WAVEfmt ", 8)
             if found >= 0 and block[found - 8 : found - 4] in MAGIC:
                 return at + found - 8

@@ -33,6 +33,8 @@ MISSING_END = 0.02
 PICTURE_CELL_S = 10.0
 NOTED_DRIFT_S = 0.3
 NOTED_PEAK = 1.01
+TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
+"""How packets begin that are no sound: the tags of a next MP3 file, which FFmpeg takes for frames."""
 
 
 class TrackReader:
@@ -48,8 +50,9 @@ class TrackReader:
         self.scale = full_scale.Scale()
         self.announced_s = 0.0
         self._missing_end: FileNote | None = None
-        self.broken_packets = 0
+        self.broken_packets = self._broken_last = 0  # of these, how many no sound came after
         self.reason = ""
+        self._in_tag = self._is_cut = False
         self._unbroken = (0.0, 0.0)  # the clock's latest stretch that packets cover
 
     def decode(self) -> list[FileNote]:
@@ -97,7 +100,7 @@ class TrackReader:
             with container.opened(self.path, self.name, part) as opened:
                 for frame in self._frames(opened, container.audio_of(opened, self.name, self.track)):
                     self.scale.look(frame)
-        self.broken_packets = 0
+        self.broken_packets = self._broken_last = 0
 
     def _read(self, opened: Any, stream: Any) -> None:
         from av import AudioResampler
@@ -131,13 +134,19 @@ class TrackReader:
                 return
             self._note_packet(packet)
             try:
-                yield from decoder.decode(packet)
+                for frame in decoder.decode(packet):
+                    self._broken_last, self._in_tag, self._is_cut = 0, False, False
+                    yield frame
             except (av.FFmpegError, ValueError) as error:
-                self._damaged(error)
+                self._in_tag = self._in_tag or bytes(packet).startswith(TAGS)
+                if not self._in_tag:
+                    self._damaged(error)
+                self._is_cut = packet.is_corrupt  # the file ends inside it
 
     def _damaged(self, error: Exception) -> None:
         self.reason = container.words_of(error)
         self.broken_packets += 1
+        self._broken_last += 1
 
     def _note_packet(self, packet: Any) -> None:
         """Remember which part of the clock packets cover, also those that cannot be decoded."""
@@ -222,7 +231,7 @@ class TrackReader:
         there_s = self.buffer.length_s
         if promised_s and promised_s - length_s > max(MISSING_END_S, MISSING_END * promised_s):
             self._missing_end = file_notes.missing_end(there_s, there_s - length_s + promised_s)
-        elif announced_length.breaks_off(opened, self.path):
+        elif self._is_cut or announced_length.breaks_off(opened, self.path):
             self._missing_end = file_notes.missing_end(there_s)
 
     def _notes(self) -> list[FileNote]:
@@ -237,8 +246,8 @@ class TrackReader:
             raise EmptyUpload(self.name)
         notes = [self.choice.note] if self.choice.note else []
         notes += file_notes.gaps(self.clock.gaps)
-        if self.broken_packets:
-            notes.append(file_notes.damage(self.broken_packets, self.reason))
+        if damaged := self.broken_packets - (self._broken_last if self._missing_end else 0):
+            notes.append(file_notes.damage(damaged, self.reason))
         if self._missing_end:
             notes.append(self._missing_end)
         if abs(self.clock.corrected_s) > NOTED_DRIFT_S:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.domain.job_messages import encode
+from storage.domain.languages import names_anywhere
 from storage.domain.records import FileNote
 from storage.domain.transcript_notes import TrackChosen, TracksMixed
 from storage.media import container
@@ -23,10 +24,12 @@ LOOK_S = 900.0  # how far to look for any sound
 SETTLED_S = 300.0  # how far to look for sound in a track while another one has some
 MAX_PACKETS = 200_000
 LOOK_RATE_HZ = 8_000
-NUMBERED = re.compile(
-    r"(ch(annel)?|track|mic(rophone)?|input|audio|mono|tr|lav(alier)?|boom)?[ ._-]*(\d*|[a-h]|[lr]|left|right)",
+VERSION = re.compile(
+    r"comment|kommentar|director|descri|beschreib|hörfilm|dub|doblad|synchro|original|version|versión|fassung|music|musik|música"
+    r"|effects|m&e|karaoke|instrumental|translat|übersetz|traduc|interpret|dolmetsch|intérprete|language|sprache|idioma",
     re.IGNORECASE,
 )
+"""What a title says of a track that is another version of the same sound, rather than another microphone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +68,19 @@ def _rank(stream: Any) -> tuple[bool, bool]:
 
 
 def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
-    """Return whether the tracks are alike, mono, and at most numbered.
+    """Return whether the tracks are alike and mono, and the channels of one recorder.
 
-    Cameras name all of them alike, after themselves.
+    No title tells of a version or a language. Cameras name all of them alike, after themselves; recorders number them,
+    or people name them after who speaks.
     """
     alike = len({(track.codec, track.sample_rate_hz, track.channels, track.language) for track in tracks}) == 1
-    titles = {track.title or "" for track in tracks}
-    return alike and tracks[0].channels == 1 and (len(titles) == 1 or all(map(NUMBERED.fullmatch, titles)))
+    titles = [track.title or "" for track in tracks]
+    return alike and tracks[0].channels == 1 and not any(map(_is_version, titles))
+
+
+def _is_version(title: str) -> bool:
+    words = {title.lower(), *re.findall(r"\w{3,}", title.lower())}
+    return bool(VERSION.search(title)) or not names_anywhere().isdisjoint(words)
 
 
 def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[float]:

@@ -31,8 +31,11 @@ CONJUNCTIONS = {
 }
 DIALOGUE_DASH = re.compile(r"[-–—](?!\d)")
 NEVER = float("inf")
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
-"""Characters that end a text, or a whole file, in readers written in C; none is white space."""
+UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""Characters that end a text, or a whole file, in readers written in C; none is white space.
+
+Surrogates and what Unicode says is no character are not valid UTF-8 to FFmpeg.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +101,10 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
 
 def _readable(segment: Segment) -> Segment:
     """Return the segment without control characters."""
-    if not any(map(CONTROL.search, (segment.text, *(word.text for word in segment.words)))):
+    if not any(map(UNREADABLE.search, (segment.text, *(word.text for word in segment.words)))):
         return segment
-    words = tuple(replace(word, text=CONTROL.sub("", word.text)) for word in segment.words)
-    return replace(segment, text=CONTROL.sub("", segment.text), words=words)
+    words = tuple(replace(word, text=UNREADABLE.sub("", word.text)) for word in segment.words)
+    return replace(segment, text=UNREADABLE.sub("", segment.text), words=words)
 
 
 Run = tuple[list[Word], str | None, str | None, PinnedCue | None]

@@ -11,6 +11,8 @@ from dashboards import strings
 from dashboards.pages import viewer
 from dashboards.runtime import context
 from dashboards.strings import logs as words
+from storage.domain.settings.environment import heading
+from storage.domain.translation import gettext as _
 
 
 def listing() -> None:
@@ -22,8 +24,7 @@ def listing() -> None:
 
 def _section(concern: BaseSettings) -> str:
     """Return the heading and the table of a concern."""
-    title = (type(concern).__doc__ or "").strip().splitlines()[0].rstrip(".").partition(":")[0]
-    return f"<h2>{html.escape(title)}</h2>{_table(list(rows(concern)))}"
+    return f"<h2>{html.escape(_(heading(type(concern))))}</h2>{_table(list(rows(concern)))}"
 
 
 def _table(settings: Sequence[dict[str, str]]) -> str:
@@ -53,7 +54,7 @@ def rows(concern: BaseSettings) -> Iterator[dict[str, str]]:
             words.SETTING: f"TRANSCRIBER_{name.upper()}",
             words.VALUE: shown,
             words.SET_BY: words.SET if name in concern.model_fields_set else words.DEFAULT,
-            words.MEANING: field.description or "",
+            words.MEANING: _(field.description or ""),
         }
 
 

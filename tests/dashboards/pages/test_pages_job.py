@@ -165,7 +165,7 @@ def test_a_text_without_times_shows_none_and_offers_no_subtitles(desk: Desk) -> 
     player = component(at, "player")
     assert (player["timed"], "cues" in player["sheets"]) == (False, False)
     assert [one["format"] for one in component(at, "downloads")["files"]] == ["txt", "json", "docx", "zip", "file"]
-    assert "Nobody measured when these words are said" in at.info[0].value
+    assert "The times of these words were not measured" in at.info[0].value
 
 
 def test_requested_options_are_shown(desk: Desk) -> None:

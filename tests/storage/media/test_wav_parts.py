@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from storage.media.wav_parts import WavPart, wav_parts
+from storage.media.wav_parts import Patch, WavPart, wav_parts
 
 SAMPLES = bytes(range(1, 100)) * 200
 
@@ -38,6 +38,22 @@ def test_samples_go_on_where_the_size_is_wrong_or_unknown(size: int) -> None:
     (part,) = parts(wav(size=size))
     assert part.announced_bytes is None
     assert part.samples_bytes == len(SAMPLES)
+    assert part.patches == (Patch(at=40, data=bytes(4)),)  # or else FFmpeg looks for chunks among the samples
+
+
+def test_a_wrong_size_of_64_bits_is_corrected() -> None:
+    head, rest = wav(size=0xFFFFFFFF, magic=b"RF64")[:12], wav(size=0xFFFFFFFF)[12:]
+    large = chunk(b"ds64", bytes(8) + (1000).to_bytes(8, "little") + bytes(12))
+    (part,) = parts(head + large + rest)
+    assert part.announced_bytes is None
+    assert part.patches == (Patch(at=28, data=len(SAMPLES).to_bytes(8, "little")),)
+
+
+def test_only_so_much_is_searched_for_a_next_file() -> None:
+    data = wav(2 * SAMPLES, size=0) + wav()
+    assert len(wav_parts(io.BytesIO(data), len(data))) == 2
+    (part,) = wav_parts(io.BytesIO(data), len(data), look_bytes=1000)
+    assert part.end == len(data)
 
 
 @pytest.mark.parametrize("size", [None, 0, 1000, 0xFFFFFFFF])

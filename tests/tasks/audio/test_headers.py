@@ -1,5 +1,6 @@
 """Headers that guess or lie: all sound is decoded, at its time."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, cast
@@ -14,7 +15,7 @@ from storage.domain.job_messages import text_of
 from storage.domain.records import FileNote
 from storage.media.chunk_sizes import W64_TAIL
 from storage.media.probe import check
-from tasks.audio.decode import Samples
+from tasks.audio.decode import Decoding, Samples
 from tests.tasks import sounds
 from tests.tasks.audio.test_inputs import (
     BURSTS_AT_S,
@@ -153,6 +154,44 @@ PLACES: dict[str, tuple[bytes, int, Literal["little", "big"]]] = {
 """What stands before the size of the samples, its bytes and their order."""
 
 
+LARGE_RATE_HZ, LARGE_CHANNELS, LARGE_BYTES = 192_000, 8, 2**32 + 2**27
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["wrapped", "RF64"])
+def test_a_wav_file_above_4_gib_is_decoded_to_its_end(tmp_path: Path, kind: str) -> None:
+    """Its size has 32 bits, of which the highest is lost, or 64; most of the file is a hole on the disk."""
+    block = 4 * LARGE_CHANNELS
+    samples = LARGE_BYTES // block * block
+    fmt = struct.pack("<HHIIHH", 1, LARGE_CHANNELS, LARGE_RATE_HZ, LARGE_RATE_HZ * block, block, 32)
+    chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt
+    size = samples % 2**32 if kind == "wrapped" else 2**32 - 1
+    head = b"RIFF" + struct.pack("<I", (samples + 36) % 2**32) + b"WAVE"
+    if kind == "RF64":
+        sizes = struct.pack("<QQQI", samples + 72, samples, samples // block, 0)
+        head = b"RF64" + struct.pack("<I", 2**32 - 1) + b"WAVE" + b"ds64" + struct.pack("<I", len(sizes)) + sizes
+    head += chunks + b"data" + struct.pack("<I", size)
+    last = np.repeat(np.repeat(bursts(), LARGE_RATE_HZ // RATE_HZ), LARGE_CHANNELS)
+    path = tmp_path / "large.wav"
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(len(head) + samples - 4 * len(last))
+        file.write(np.rint(last * (2**31 - 1)).astype("<i4").tobytes())
+    assert path.stat().st_size == len(head) + samples > 2**32
+    length_s = samples / block / LARGE_RATE_HZ
+    assert check(path, "large.wav", max_hours=1).duration_s == pytest.approx(length_s, abs=0.01)
+    notes: list[FileNote] = []
+    count, tail = 0, np.zeros((0, LARGE_CHANNELS), dtype=np.int16)
+    with Decoding(path, name="large.wav") as decoding:
+        for block_found in decoding.blocks():
+            count += len(block_found)
+            tail = np.concatenate([tail, block_found])[-4 * RATE_HZ :]
+        notes = decoding.notes
+    assert notes == []
+    assert count == pytest.approx(length_s * RATE_HZ, abs=10)
+    assert times_of_bursts((tail[:, 0] / 32768).astype(np.float32)) == pytest.approx(BURSTS_AT_S, abs=0.01)
+
+
 @pytest.mark.parametrize("size", [2_000, 0, 0x7FFFF000])
 @pytest.mark.parametrize(
     ("kind", "codec"), [("aiff", "pcm_s16be"), ("au", "pcm_s16be"), ("caf", "pcm_s16le"), ("w64", "pcm_s16le")]
@@ -190,6 +229,31 @@ def test_files_of_other_formats_in_a_row_are_both_decoded(tmp_path: Path, kind: 
     found, notes = decoded(path)
     assert notes == []
     assert times_of_bursts(found[4 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp4"])
+def test_a_file_that_is_cut_off_is_said_to_be_so_once(tmp_path: Path, kind: str) -> None:
+    """The packet in which it ends cannot be decoded, which is no second kind of damage; fragments tell no length."""
+    path = tmp_path / f"half.{kind}"
+    with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000"}) as out:
+        play_at(out, cast(AudioStream, out.add_stream({"mp4": "aac"}.get(kind, kind), rate=44_100)), tone(8.0), 0.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found, (note,) = decoded(path)
+    assert "breaks off" in text_of(note.message)
+    assert len(found) == pytest.approx(4 * RATE_HZ, abs=RATE_HZ / 2)
+    assert note.end_s == pytest.approx(len(found) / RATE_HZ, abs=0.2)
+
+
+def test_mp3_files_in_a_row_are_not_damaged_by_their_tags(tmp_path: Path) -> None:
+    """FFmpeg takes the tag of the second for frames; a tag of some size has a cover in it."""
+    song = without_xing(write_coded(tmp_path / "song.mp3", "libmp3lame", 16_000, bursts()).read_bytes())
+    cover = np.random.default_rng(5).integers(0, 255, 300_000, dtype=np.uint8).tobytes()
+    size = bytes(len(cover) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path = tmp_path / "both.mp3"
+    path.write_bytes(song + b"ID3\x04\0\0" + size + cover + song)
+    found, notes = decoded(path)
+    assert notes == []
+    assert times_of_bursts(found[-4 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.1)
 
 
 def test_two_wav_files_in_a_row_are_both_decoded(tmp_path: Path) -> None:

@@ -95,7 +95,18 @@ def test_a_chosen_track_is_taken_though_it_is_silent(tmp_path: Path) -> None:
     assert loudness(decoded(path, track=0)) == 0.0
 
 
-@pytest.mark.parametrize("titles", [(None, None), ("CH1", "CH2"), ("Mic A", "Mic B"), ("Camera X", "Camera X")])
+@pytest.mark.parametrize(
+    "titles",
+    [
+        (None, None),
+        ("CH1", "CH2"),
+        ("Mic A", "Mic B"),
+        ("Camera X", "Camera X"),
+        ("Anna Schmidt", "Ben (Studio 2)"),
+        ("Boom kitchen", "Lav Maria"),
+        ("Zeugin", None),
+    ],
+)
 def test_mono_tracks_of_a_recorder_are_channels(tmp_path: Path, titles: tuple[str | None, ...]) -> None:
     sounds = (np.concatenate([tone(12.0, hz=200), silence(2.0)]), np.concatenate([silence(12.0), tone(3.0, hz=2000)]))
     tracks = [(sound, {"title": title} if title else {}) for sound, title in zip(sounds, titles, strict=True)]
@@ -113,6 +124,19 @@ def test_mono_tracks_of_a_recorder_are_channels(tmp_path: Path, titles: tuple[st
 def test_mono_tracks_of_two_languages_are_no_channels(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mkv", (LOW, {"language": "eng", "default": True}), (HIGH, {"language": "deu"}))
     assert not is_high(chosen(path)[0])
+
+
+@pytest.mark.parametrize(
+    "titles", [("English", "Deutsch"), ("EN", "DE"), ("Film", "Español"), (None, "Director's commentary")]
+)
+def test_mono_tracks_whose_titles_tell_of_versions_are_no_channels(
+    tmp_path: Path, titles: tuple[str | None, ...]
+) -> None:
+    tracks = [(sound, {"title": title} if title else {}) for sound, title in zip((LOW, HIGH), titles, strict=True)]
+    found, note = chosen(film(tmp_path / "film.mkv", *tracks))
+    assert not is_high(found)
+    assert note is not None
+    assert note.startswith("the first of 2 audio tracks was transcribed")
 
 
 def test_tracks_of_different_lengths_are_merged_in_time() -> None:

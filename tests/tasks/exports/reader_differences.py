@@ -23,7 +23,7 @@ class Difference:
     captions: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-ESCAPED = ("angles", "comparison", "tags", "open angle", "arrow", "cue times", "entities", "voice")
+ESCAPED = ("angles", "comparison", "tags", "open angle", "arrow", "cue times", "entities", "voice", "xml")
 BACKSLASHES_EATEN = {TEXTS["backslashes"]: "the path C: ew\\Home and"}
 
 DIFFERENCES: dict[str, list[Difference]] = {
@@ -36,6 +36,7 @@ DIFFERENCES: dict[str, list[Difference]] = {
             words={
                 TEXTS["braces"]: "and then \\ she left",
                 TEXTS["open brace"]: "an open \\{ alone",
+                TEXTS["only a brace"]: "\\{",
                 TEXTS["overrides"]: "say \\loud\\ now",
             },
         ),

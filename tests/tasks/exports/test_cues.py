@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage.domain.records import CueLimits, PinnedCue, Segment, Word
-from tasks.exports.cues import CONTROL, Cue, cues, text_of
+from tasks.exports.cues import UNREADABLE, Cue, cues, text_of
 from tasks.text.line_breaking import width
 
 LIMITS = CueLimits()
@@ -96,7 +96,7 @@ def soup(parts: list[tuple[str, float, float]], speakers: list[str | None]) -> l
 
 
 def letters_of(text: str) -> str:
-    return CONTROL.sub("", "".join(text.split()))
+    return UNREADABLE.sub("", "".join(text.split()))
 
 
 @given(
