@@ -1,7 +1,6 @@
 """Job events on open websockets."""
 
 import json
-import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +10,7 @@ import httpx2
 import pytest
 
 from dashboards.runtime import context, notify
-from dashboards.runtime.event_bus import HISTORY, Bus
+from dashboards.runtime.event_bus import Bus
 from storage.accounts import api_keys, users
 from storage.domain.records import JobState
 from tests.dashboards.served import Served, secret_of
@@ -163,22 +162,3 @@ def test_an_unknown_id_means_that_events_were_missed(ident: str) -> None:
     assert bus.since(ident, None) is None
     assert bus.since(f"{bus.last_ident()}0", None) is None
     assert bus.since(bus.last_ident(), None) == []
-
-
-def test_of_events_that_were_sent_a_bounded_number_is_kept_without_their_jobs() -> None:
-    class Told:
-        """Stands for the job that makes an event's words in other languages."""
-
-    bus, told = Bus(), Told()
-    kept = weakref.ref(told)
-    bus.publish({"job_id": "0", "owner_id": "2", "row": "x" * 5000}, words=lambda of=told: {"detail": repr(of)})
-    del told
-    assert kept() is None
-    first = bus.last_ident()
-    for number in range(1, HISTORY + 1):
-        bus.publish({"job_id": str(number), "owner_id": "2", "row": "x" * 5000}, readers=frozenset({"3"}))
-    missed = bus.since(first, "3") or []
-    assert [news.facts["job_id"] for news in missed] == [str(number) for number in range(1, HISTORY + 1)]
-    assert "row" not in missed[0].facts
-    bus.publish({"job_id": "x", "owner_id": "2"})
-    assert bus.since(first, "3") is None
