@@ -643,6 +643,7 @@ export type PlayerText = {
   no_answer: string;
   play_from: string;
   cannot_play: string;
+  no_output: string;
   media_away: string;
   download_original: string;
   sheets: {

@@ -28,6 +28,7 @@ PLAYER: dict[str, object] = {
     "no_answer": "The server did not answer. Check your connection, then try again.",
     "play_from": "Play from {time}",
     "cannot_play": "This browser cannot play the recording's format. The transcript is complete.",
+    "no_output": "This device has no sound output. Connect headphones or speakers, then reload the page.",
     "media_away": "The recording cannot be loaded at the moment. Reload the page to try again.",
     "download_original": "Download the original",
     "sheets": {

@@ -5,6 +5,9 @@
  */
 import { make } from "../shared/dom.js";
 
+/** What Firefox says where the machine has no sound output; Chromium plays on without one. */
+const NO_OUTPUT = "OnMediaSinkAudioError";
+
 export class Playback {
   #url = "";
   #failed = false;
@@ -36,8 +39,14 @@ export class Playback {
 
   /** The browser cannot play it: take the copy, or say why nothing is heard. */
   async #trouble() {
-    const { data, text } = this.player;
+    const { data, text, video } = this.player;
     const { source, copy } = data.media;
+    const place = this.player.find(".trouble");
+    if (video.error?.message.includes(NO_OUTPUT)) {
+      place.replaceChildren(text.no_output);
+      place.hidden = false;
+      return;
+    }
     this.#failed = true;
     if (copy && this.#url !== copy) {
       this.choose();
@@ -45,7 +54,6 @@ export class Playback {
     }
     const answer = await fetch(this.#url, { method: "HEAD" }).catch(() => null);
     const link = make("a", { href: source, download: data.name }, text.download_original);
-    const place = this.player.find(".trouble");
     place.replaceChildren(...(answer?.ok ? [text.cannot_play, " ", link] : [text.media_away]));
     place.hidden = false;
   }

@@ -52,6 +52,18 @@ def top_of(place: Locator) -> float:
     return box["y"]
 
 
+def test_a_device_without_sound_output_is_not_the_recordings_fault(page: Page) -> None:
+    """Firefox tells of it in an error that looks like one of the format; Chromium plays on in silence."""
+    page.locator(".player video").evaluate(
+        """video => {
+            const message = "NS_ERROR_DOM_MEDIA_MEDIASINK_ERR (0x806e000b): OnMediaSinkAudioError";
+            Object.defineProperty(video, "error", { value: { code: 3, message } });
+            video.dispatchEvent(new Event("error"));
+        }"""
+    )
+    expect(page.locator(".player .trouble")).to_have_text(re.compile("^This device has no sound output"))
+
+
 def test_the_keyboard_listens_while_a_line_is_typed_in(page: Page) -> None:
     video = page.locator(".player video")
     page.keyboard.press("e")
