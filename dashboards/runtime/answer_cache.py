@@ -170,6 +170,7 @@ class Answers:
 
     def __init__(self, *, most_bytes: int = MOST_BYTES) -> None:
         self.asked = self.hits = 0
+        self._stamp = 0
         self.repeats = RepeatedResponses()
         self._lock = threading.Lock()
         self._kept: TTLCache[Hashable, KeptAnswer] = TTLCache(
@@ -199,6 +200,11 @@ class Answers:
         if is_changing(answer.stamp) or answer.size_bytes > min(LARGEST_BYTES, self._kept.maxsize):
             return
         with self._lock:
+            if answer.stamp < self._stamp:
+                return
+            if answer.stamp > self._stamp:  # nobody can find the others any more
+                self._kept.clear()
+                self._stamp = answer.stamp
             self._kept[key] = answer
 
     def zipped(self, key: Hashable, answer: KeptAnswer) -> bytes:
