@@ -166,20 +166,16 @@ def _digest_of(secret: str) -> bytes:
 
 
 class Answers:
-    """Answers since the last commit; the least recently used are forgotten first.
-
-    Any thread may ask.
-    """
+    """The least recently used answers are forgotten first; any thread may ask."""
 
     def __init__(self, *, most_bytes: int = MOST_BYTES) -> None:
         self.asked = self.hits = 0
+        self._stamp = 0
         self.repeats = RepeatedResponses()
         self._lock = threading.Lock()
-        self._stamp, self._most_bytes = 0, most_bytes
-        self._kept = self._empty()
-
-    def _empty(self) -> TTLCache[Hashable, KeptAnswer]:
-        return TTLCache(self._most_bytes, KEPT_S, getsizeof=lambda answer: answer.size_bytes)
+        self._kept: TTLCache[Hashable, KeptAnswer] = TTLCache(
+            most_bytes, KEPT_S, getsizeof=lambda answer: answer.size_bytes
+        )
 
     def find(self, key: Hashable, stamp: int) -> KeptAnswer | None:
         """Return the answer if nothing was committed since it was read, or is being committed."""
@@ -201,13 +197,15 @@ class Answers:
 
     def keep(self, key: Hashable, answer: KeptAnswer) -> None:
         """Keep an answer, unless it is very large or was read during a commit."""
-        if is_changing(answer.stamp) or answer.size_bytes > min(LARGEST_BYTES, self._most_bytes):
+        if is_changing(answer.stamp) or answer.size_bytes > min(LARGEST_BYTES, self._kept.maxsize):
             return
         with self._lock:
-            if answer.stamp > self._stamp:  # answers of before that commit are not found again
-                self._stamp, self._kept = answer.stamp, self._empty()
-            if answer.stamp == self._stamp:
-                self._kept[key] = answer
+            if answer.stamp < self._stamp:
+                return
+            if answer.stamp > self._stamp:  # nobody can find the others any more
+                self._kept.clear()
+                self._stamp = answer.stamp
+            self._kept[key] = answer
 
     def zipped(self, key: Hashable, answer: KeptAnswer) -> bytes:
         """Return the answer's body compressed, which is done once."""
