@@ -3,10 +3,14 @@
     python -m benchmarks.bench_idle [--model FOLDER] [--checkout FOLDER [--python FILE]] [--rounds 3]
 
 Each round starts the checkouts in turns, with data of their own that an earlier start made, waits until the model is
-loaded, and adds up what the processes have resident: RSS counts a shared page in each process, PSS once.
+loaded, and adds up what the processes have resident: RSS counts a shared page in each process, PSS once. But in PSS, a
+page of a library that other programs use too is partly theirs; root also learns of all pages that the platform uses.
 """
 
 import argparse
+import array
+import contextlib
+import mmap
 import os
 import statistics
 import subprocess
@@ -22,7 +26,9 @@ from benchmarks.bench_latency import REPO, Running, up
 from benchmarks.speech_material import TINY_MODEL
 
 MB = 1e6
-LOADED_MB, SETTLE_S = 100, 20.0
+ENTRY_BYTES, PRESENT, FRAME = 8, 1 << 63, (1 << 55) - 1
+USER_SPACE_END = 1 << 47
+SETTLE_S = 20.0
 """The model counts as loaded when no process has grown for so long."""
 
 
@@ -36,6 +42,7 @@ class Side:
     data_dir: Path
     ready_s: list[float] = field(default_factory=list)
     processes: list[dict[str, tuple[float, float]]] = field(default_factory=list)
+    pages_mb: list[float] = field(default_factory=list)
 
     def total_mb(self, kind: int) -> float:
         return statistics.median(sum(each[kind] for each in found.values()) for found in self.processes)
@@ -62,6 +69,24 @@ def resident_mb(supervisor: psutil.Process) -> dict[str, tuple[float, float]]:
     return found
 
 
+def distinct_pages_mb(supervisor: psutil.Process) -> float:
+    """Return the memory of all pages that the platform uses, each counted once; 0 unless root asks.
+
+    https://docs.kernel.org/admin-guide/mm/pagemap.html
+    """
+    frames: set[int] = set()
+    for process in (supervisor, *supervisor.children(recursive=True)):
+        with contextlib.suppress(OSError), Path(f"/proc/{process.pid}/pagemap").open("rb") as pages:
+            for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines():
+                begin, end = (int(each, 16) for each in line.split()[0].split("-"))
+                if end > USER_SPACE_END:
+                    continue
+                pages.seek(begin // mmap.PAGESIZE * ENTRY_BYTES)
+                entries = array.array("Q", pages.read((end - begin) // mmap.PAGESIZE * ENTRY_BYTES))
+                frames.update(entry & FRAME for entry in entries if entry & PRESENT and entry & FRAME)
+    return len(frames) * mmap.PAGESIZE / MB
+
+
 def settled(platform: Running) -> dict[str, tuple[float, float]]:
     """Wait until nothing grows any more."""
     supervisor = psutil.Process(platform.pid)
@@ -77,7 +102,9 @@ def settled(platform: Running) -> dict[str, tuple[float, float]]:
 def round_of(side: Side, model: str, *, counted: bool) -> None:
     with up(side.data_dir, [], checkout=side.checkout, model=model, python=side.python) as platform:
         found = settled(platform) if counted else {}
+        pages_mb = distinct_pages_mb(psutil.Process(platform.pid)) if counted else 0.0
     if counted:
+        side.pages_mb.append(pages_mb)
         side.ready_s.append(platform.ready_s)
         side.processes.append(found)
 
@@ -101,6 +128,10 @@ def table(sides: list[Side]) -> list[str]:
             for n, (ours, its) in enumerate(zip(*values, strict=True))
         ]
         rows.append(f"| {side.name} | {' | '.join(cells)} | {len(side.processes[-1])} |")
+    if other.pages_mb[-1]:
+        counted = [statistics.median(side.pages_mb) for side in sides]
+        told = ", ".join(f"{side.name} {pages_mb:.0f} MB" for side, pages_mb in zip(sides, counted, strict=True))
+        rows += ["", f"Pages in use, each once: {told}; {counted[0] / counted[-1]:.3f} of the other."]
     return [*rows, ""]
 
 

@@ -57,7 +57,7 @@ CANCEL_WITHIN_S = 20.0
 PUT_BACK_WITHIN_S = 4.0
 SWEEP_EVERY_S = 15.0
 MEND_EVERY_S = 20.0
-REST_AFTER_S = 300.0
+REST_AFTER_S = 60.0
 """An idle process of the cpu pool ends where a fork of it is there again within a moment."""
 
 
