@@ -48,14 +48,16 @@ class Way:
 def written(folder: Path, recordings: list[np.ndarray], count: int, seconds: int, random: np.random.Generator) -> Path:
     """Write parts of recordings from random places into a folder, as if an hour ago, and return it.
 
-    A part at another level may have the same bytes where it is quiet.
+    Each begins with its number, since two parts may be the same, and would be one job.
     """
     folder.mkdir(parents=True)
     length, an_hour_ago = seconds * SAMPLE_RATE_HZ, time.time() - AN_HOUR_S
     for number in range(count):
         sound = recordings[number % len(recordings)]
         first, path = random.integers(0, len(sound) - length), folder / f"clip-{number:05}.wav"
-        soundfile.write(path, sound[first : first + length], SAMPLE_RATE_HZ, subtype="PCM_16")
+        part = sound[first : first + length].copy()
+        part[0] = number
+        soundfile.write(path, part, SAMPLE_RATE_HZ, subtype="PCM_16")
         os.utime(path, (an_hour_ago, an_hour_ago))
     return folder
 

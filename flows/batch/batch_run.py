@@ -169,7 +169,7 @@ class BatchRun:
     def _counted(self, file: BatchFile) -> BatchFile:
         self.total += 1
         if file.name in self._pending or self.table.has(file.name):
-            file = rejected(f"{file.name} (row {self.total})", SAME_SOURCE, relative=file.relative)
+            file = rejected(f"{file.name} (row {file.row})", SAME_SOURCE, relative=file.relative)
         self._pending[file.name] = file
         return file
 

@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, get_type_hints
@@ -76,9 +76,9 @@ class BatchManifest:
     def _file(self, reader: SourceReader, row: ManifestRow) -> BatchFile:
         try:
             url, relative = self._resolved(row.source)
-            return reader.one(url, relative=relative, notes=row.notes)
+            return replace(reader.one(url, relative=relative, notes=row.notes), row=row.number)
         except TranscriberError as error:
-            return rejected(row.source, f"row {row.number}: {error}")
+            return replace(rejected(row.source, f"row {row.number}: {error}"), row=row.number)
 
     def _resolved(self, source: str) -> tuple[str, str]:
         """Return a row's source, and the path that its results are named after."""

@@ -47,7 +47,8 @@ class BatchFile:
     """A file to upload, and a function that provides it on this machine.
 
     `path` is the file itself, which another program may be writing; objects in a bucket are always complete.
-    `look` returns what changes with its bytes, or None if nothing tells. One with a `problem` cannot be read.
+    `look` returns what changes with its bytes, or None if nothing tells. One with a `problem` cannot be read. `row` is
+    that of a manifest, as its reader counts them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class BatchFile:
     look: Callable[[], str | None] = _unknown
     notes: FileNotes = FileNotes()
     problem: str = ""
+    row: int = 0
 
     @property
     def state(self) -> FileState | None:

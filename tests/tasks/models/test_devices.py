@@ -195,3 +195,17 @@ print(kept_bytes - resident_bytes())
     pages = 70_000_000 // resource.getpagesize()
     assert later < min(first, pages // 10)
     assert trimmed_bytes > 60_000_000
+
+
+@pytest.mark.parametrize(("set_before", "kept"), [({}, "128"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")])
+def test_an_engine_keeps_few_compiled_kernels_unless_told_otherwise(set_before: dict[str, str], kept: str) -> None:
+    program = (
+        "import os\n"
+        "from tasks.models.devices import prepare_libraries\n"
+        "prepare_libraries()\n"
+        "print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ONEDNN")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=plain | set_before, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == kept
