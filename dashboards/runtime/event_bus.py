@@ -58,7 +58,10 @@ class News:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastNews:
-    """An event as it was sent to programs: a sixth of what the event with its job takes."""
+    """An event as it was sent to programs, without its job.
+
+    It takes a sixth of the memory.
+    """
 
     seq: int
     readers: frozenset[str]

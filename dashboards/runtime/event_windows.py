@@ -87,10 +87,10 @@ class _Window:
 
     def repeat(self, event: SecurityEvent) -> None:
         self.last, self.repeats = event, self.repeats + 1
-        if self.bound and self.tally is None:
-            self.tally = _Tally()
-        for source in event.sources if self.tally else ():
-            self.tally.add(source)
+        if self.bound:
+            self.tally = self.tally or _Tally()
+            for source in event.sources:
+                self.tally.add(source)
 
     def row(self) -> SecurityEvent:
         """Return the row of the repeats."""

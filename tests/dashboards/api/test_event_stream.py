@@ -169,9 +169,12 @@ def test_of_events_that_were_sent_a_bounded_number_is_kept_without_their_jobs() 
     class Told:
         """Stands for the job that makes an event's words in other languages."""
 
+        def words(self) -> dict[str, Any]:
+            return {"detail": repr(self)}
+
     bus, told = Bus(), Told()
     kept = weakref.ref(told)
-    bus.publish({"job_id": "0", "owner_id": "2", "row": "x" * 5000}, words=lambda of=told: {"detail": repr(of)})
+    bus.publish({"job_id": "0", "owner_id": "2", "row": "x" * 5000}, words=told.words)
     del told
     assert kept() is None
     first = bus.last_ident()
