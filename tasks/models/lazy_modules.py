@@ -10,8 +10,9 @@ from typing import Any
 
 @contextmanager
 def imported_when_used(name: str, **given: Any) -> Iterator[None]:
-    """Let what is imported within import this module only once it uses something of it that is not given.
+    """Let what is imported within import this module only once it uses it.
 
+    What is given of the module is used without it.
     `importlib.util.LazyLoader` imports it at the next `import` of it in Python 3.11, used or not.
     """
     if name in sys.modules:
