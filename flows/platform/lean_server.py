@@ -61,18 +61,28 @@ def _as_it_is(**_: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return lambda function: function
 
 
+def is_in_memory(url: str) -> bool:
+    """Return whether an SQLite database is in the memory of whoever opens it.
+
+    Prefect decides it by the same words.
+    """
+    return ":memory:" in url or "mode=memory" in url
+
+
 def migrate_apart(prepare: Callable[[], None]) -> "SettingsContext":
     """Migrate the database in a process of its own, and return settings for the server.
 
     With them, it migrates nothing. Alembic, its templates and the migrations are 11 MB, and are not needed afterwards.
-    Where this process cannot be forked, the settings stay, so that the server migrates.
+    Where this process cannot be forked, or has the database in its memory, the settings stay, so that the server
+    migrates.
     """
     from prefect.context import get_settings_context
 
     context = get_settings_context()
     database = context.settings.server.database
+    url = database.connection_url.get_secret_value() if database.connection_url else ""
     alone = sys.platform == "linux" and sum(1 for _ in Path("/proc/self/task").iterdir()) == 1
-    if not alone:
+    if not alone or is_in_memory(url):
         prepare()
         return context
     migrating = multiprocessing.get_context("fork").Process(
@@ -81,6 +91,7 @@ def migrate_apart(prepare: Callable[[], None]) -> "SettingsContext":
     migrating.start()
     migrating.join()
     if migrating.exitcode:
+        sys.stderr.write(f"the database was not migrated: the process that does it ended with {migrating.exitcode}\n")
         sys.exit(migrating.exitcode if migrating.exitcode > 0 else 1)
     server = context.settings.server.model_copy(
         update={"database": database.model_copy(update={"migrate_on_start": False})}

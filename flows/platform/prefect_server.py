@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
+from flows.platform.lean_server import is_in_memory
 from flows.platform.parent_death import die_with_supervisor
 from flows.platform.prefect_address import LOOPBACK
 from flows.platform.prefect_door import PrefectDoor
@@ -37,7 +38,7 @@ def blank_database() -> Path:
 def database_of(url: str) -> Path | None:
     """Return the file of an SQLite URL; None for memory or a server."""
     path = url.removeprefix(SQLITE).partition("?")[0]
-    return Path(path) if url.startswith(SQLITE) and path not in {"", ":memory:"} else None
+    return Path(path) if url.startswith(SQLITE) and path and not is_in_memory(url) else None
 
 
 def start_from_copy(database: Path) -> None:

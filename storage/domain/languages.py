@@ -154,3 +154,15 @@ def names_anywhere() -> frozenset[str]:
     shown = {name for reader in translation.LANGUAGES for name in all_named(reader).values()}
     own = {Locale(code).languages.get(code, code) for code in NAMES if localedata.exists(code)}
     return frozenset(name.lower() for name in shown | own | set(NAMES))
+
+
+@cache
+def codes_anywhere() -> dict[str, str]:
+    """Return our codes of languages by those that files have.
+
+    These have two letters, or three (ISO 639-2).
+    """
+    from babel.core import get_global
+
+    longer = {code: shorter for code, shorter in get_global("language_aliases").items() if shorter in NAMES}
+    return longer | ALSO_KNOWN_AS | {code: code for code in NAMES}

@@ -33,8 +33,11 @@ MISSING_END = 0.02
 PICTURE_CELL_S = 10.0
 NOTED_DRIFT_S = 0.3
 NOTED_PEAK = 1.01
-TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
-"""How packets begin that are no sound: the tags of a next MP3 file, which FFmpeg takes for frames."""
+TAGS_BYTES = {b"TAG": 128, b"APETAGEX": 64 << 10, b"LYRICSBEGIN": 5100}
+"""How packets begin that are no sound, and how long that goes on at most.
+
+They are the tags between MP3 files, which FFmpeg takes for frames. That of ID3v2 says its length.
+"""
 
 
 class TrackReader:
@@ -52,7 +55,7 @@ class TrackReader:
         self._missing_end: FileNote | None = None
         self.broken_packets = self._broken_last = 0  # of these, how many no sound came after
         self.reason = ""
-        self._in_tag = self._is_cut = False
+        self._tag_bytes, self._is_cut = 0, False  # how much of a tag is left
         self._unbroken = (0.0, 0.0)  # the clock's latest stretch that packets cover
 
     def decode(self) -> list[FileNote]:
@@ -135,12 +138,13 @@ class TrackReader:
             self._note_packet(packet)
             try:
                 for frame in decoder.decode(packet):
-                    self._broken_last, self._in_tag, self._is_cut = 0, False, False
+                    self._broken_last, self._tag_bytes, self._is_cut = 0, 0, False
                     yield frame
             except (av.FFmpegError, ValueError) as error:
-                self._in_tag = self._in_tag or bytes(packet).startswith(TAGS)
-                if not self._in_tag:
+                self._tag_bytes = self._tag_bytes or _tag_bytes(bytes(packet))
+                if not self._tag_bytes:
                     self._damaged(error)
+                self._tag_bytes = max(0, self._tag_bytes - packet.size)
                 self._is_cut = packet.is_corrupt  # the file ends inside it
 
     def _damaged(self, error: Exception) -> None:
@@ -255,6 +259,13 @@ class TrackReader:
         if self.scale.peak > NOTED_PEAK:
             notes.append(file_notes.too_loud(self.scale.peak))
         return notes
+
+
+def _tag_bytes(data: bytes) -> int:
+    """Return how long the tag is that begins here; 0 if none does (https://id3.org/id3v2.4.0-structure)."""
+    if data.startswith(b"ID3") and len(data) >= 10:
+        return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    return next((most for begin, most in TAGS_BYTES.items() if data.startswith(begin)), 0)
 
 
 def main() -> None:

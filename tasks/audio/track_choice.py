@@ -6,13 +6,13 @@ together.
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from storage.domain.job_messages import encode
-from storage.domain.languages import names_anywhere
+from storage.domain.languages import codes_anywhere, names_anywhere
 from storage.domain.records import FileNote
 from storage.domain.transcript_notes import TrackChosen, TracksMixed
 from storage.media import container
@@ -30,6 +30,8 @@ VERSION = re.compile(
     re.IGNORECASE,
 )
 """What a title says of a track that is another version of the same sound, rather than another microphone."""
+CODE = re.compile(r"(?:[a-z]{2,3}|[A-Z]{2,3})\b")
+"""How a title begins with the code of a language; people's names have a capital and small letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +72,29 @@ def _rank(stream: Any) -> tuple[bool, bool]:
 def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
     """Return whether the tracks are alike and mono, and the channels of one recorder.
 
-    No title tells of a version or a language. Cameras name all of them alike, after themselves; recorders number them,
-    or people name them after who speaks.
+    Cameras name all of them alike, after themselves; recorders number them, or people name them after who speaks. Where
+    they differ, no title tells of a version or a language.
     """
     alike = len({(track.codec, track.sample_rate_hz, track.channels, track.language) for track in tracks}) == 1
-    titles = [track.title or "" for track in tracks]
-    return alike and tracks[0].channels == 1 and not any(map(_is_version, titles))
+    if not alike or tracks[0].channels != 1:
+        return False
+    titles = {track.title or "" for track in tracks}
+    return len(titles) == 1 or not (any(map(_is_version, titles)) or _are_languages(titles))
 
 
 def _is_version(title: str) -> bool:
     words = {title.lower(), *re.findall(r"\w{3,}", title.lower())}
     return bool(VERSION.search(title)) or not names_anywhere().isdisjoint(words)
+
+
+def _are_languages(titles: Collection[str]) -> bool:
+    """Return whether all titles begin with codes of languages, such as ENG and GER.
+
+    With the same one for all, they tell nothing apart.
+    """
+    codes = [match[0].lower() for match in map(CODE.match, titles) if match]
+    spoken = {codes_anywhere().get(code) for code in codes}
+    return len(codes) == len(titles) and len(spoken) > 1 and None not in spoken
 
 
 def _peaks(opened: Any, streams: Sequence[Any], first: int, *, all_of_them: bool) -> list[float]:

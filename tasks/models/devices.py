@@ -35,6 +35,7 @@ KEPT_PRIMITIVES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
 RESERVED_BLOCKS, RESERVED_BLOCK_BYTES = 2, 100 * 2**20  # less than is kept
 MADV_HUGEPAGE = 14  # <sys/mman.h>
 LARGEST_FILLING_BYTES, SMALLEST_FILLING_BYTES = 64 * 2**10, 32
+MOST_FILLING_BYTES = 256 * 2**20  # where the heap lies elsewhere, as with another allocator
 SMALL_GPU_BYTES = 4 * GIB
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
@@ -217,9 +218,9 @@ def fill_heap() -> None:
     with suppress(OSError, AttributeError):  # a different C library
         libc = ctypes.CDLL(None)
         libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
-        end, size = libc.sbrk(0), LARGEST_FILLING_BYTES
-        while size >= SMALLEST_FILLING_BYTES:
-            block = libc.malloc(size)
+        end, size, left = libc.sbrk(0), LARGEST_FILLING_BYTES, MOST_FILLING_BYTES
+        while size >= SMALLEST_FILLING_BYTES and left > 0:
+            block, left = libc.malloc(size), left - size
             if not block or block >= end:
                 size //= 2
 

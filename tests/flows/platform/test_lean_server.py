@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.platform import prefect_server
 from tests.flows.conftest import ROOT
 
 MIGRATED = """
@@ -28,7 +29,7 @@ def printed_by(program: str, folder: Path, **env: str) -> list[str]:
         [sys.executable, "-c", program],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(folder), **env},
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=True,
     )
@@ -55,3 +56,18 @@ def test_a_database_that_cannot_be_migrated_ends_the_server(tmp_path: Path) -> N
     url = f"sqlite+aiosqlite:///{tmp_path}/prefect.db"
     with pytest.raises(subprocess.CalledProcessError):
         printed_by(MIGRATED, tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)
+
+
+@pytest.mark.parametrize("name", [":memory:", "file::memory:?cache=shared&uri=true", "file:x?mode=memory&uri=true"])
+def test_a_database_in_memory_is_migrated_by_the_server_that_has_it(tmp_path: Path, name: str) -> None:
+    url = f"sqlite+aiosqlite:///{name}"
+    assert prefect_server.database_of(url) is None
+    assert printed_by(MIGRATED, tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)[0] == "True"
+
+
+def test_a_migration_that_was_killed_is_said(tmp_path: Path) -> None:
+    program = MIGRATED.replace('Path("prepared").touch()', "__import__('os').kill(__import__('os').getpid(), 9)")
+    with pytest.raises(subprocess.CalledProcessError) as killed:
+        printed_by(program, tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL=f"sqlite+aiosqlite:///{tmp_path}/x.db")
+    assert killed.value.returncode == 1
+    assert "the process that does it ended with -9" in killed.value.stderr

@@ -256,6 +256,18 @@ def test_mp3_files_in_a_row_are_not_damaged_by_their_tags(tmp_path: Path) -> Non
     assert times_of_bursts(found[-4 * RATE_HZ :]) == pytest.approx(BURSTS_AT_S, abs=0.1)
 
 
+def test_damage_behind_a_tag_is_said(tmp_path: Path) -> None:
+    song = without_xing(write_coded(tmp_path / "song.mp3", "libmp3lame", 16_000, bursts()).read_bytes())
+    broken, at = bytearray(song), 0
+    while (at := broken.find(song[:2], at)) >= 0:
+        broken[at + 4 : at + 30] = b"\xff" * 26  # its header stays, so that it is taken for a frame
+        at += 30
+    path = tmp_path / "both.mp3"
+    path.write_bytes(song + b"ID3\x04\0\0\0\0\0\x0a" + bytes(10) + broken)
+    _, (note,) = decoded(path)
+    assert "damaged parts" in text_of(note.message)
+
+
 def test_two_wav_files_in_a_row_are_both_decoded(tmp_path: Path) -> None:
     first = write_wav(tmp_path / "first.wav", bursts()).read_bytes()
     soundfile.write(tmp_path / "second.wav", np.repeat(bursts(), 2), 2 * RATE_HZ, subtype="PCM_24")

@@ -105,6 +105,10 @@ def test_a_chosen_track_is_taken_though_it_is_silent(tmp_path: Path) -> None:
         ("Anna Schmidt", "Ben (Studio 2)"),
         ("Boom kitchen", "Lav Maria"),
         ("Zeugin", None),
+        ("Canon Original", "Canon Original"),
+        ("TR 1", "TR 2"),
+        ("Ben", "Dan"),
+        ("ENG 1", "SOUND"),
     ],
 )
 def test_mono_tracks_of_a_recorder_are_channels(tmp_path: Path, titles: tuple[str | None, ...]) -> None:
@@ -127,7 +131,15 @@ def test_mono_tracks_of_two_languages_are_no_channels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "titles", [("English", "Deutsch"), ("EN", "DE"), ("Film", "Español"), (None, "Director's commentary")]
+    "titles",
+    [
+        ("English", "Deutsch"),
+        ("EN", "DE"),
+        ("ENG", "GER"),
+        ("en-US stereo", "es-MX stereo"),
+        ("Film", "Español"),
+        (None, "Director's commentary"),
+    ],
 )
 def test_mono_tracks_whose_titles_tell_of_versions_are_no_channels(
     tmp_path: Path, titles: tuple[str | None, ...]

@@ -209,3 +209,31 @@ def test_an_engine_keeps_few_compiled_kernels_unless_told_otherwise(set_before: 
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=plain | set_before, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == kept
+
+
+FILLING = """
+import ctypes
+taken = []
+
+class OtherLibrary:
+    @staticmethod
+    def sbrk(_):
+        return 2**64 - 1
+
+    @staticmethod
+    def malloc(size):
+        taken.append(size)
+        assert len(taken) < 10_000, "it goes on until no memory is left"
+        return 2**40
+
+from tasks.models import devices
+ctypes.CDLL = lambda _: OtherLibrary
+devices.fill_heap()
+print(sum(taken) == devices.MOST_FILLING_BYTES)
+"""
+
+
+def test_filling_ends_where_the_heap_lies_elsewhere() -> None:
+    """Another allocator's blocks may all be below the end of a heap that it does not use."""
+    done = subprocess.run([sys.executable, "-c", FILLING], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
