@@ -108,6 +108,106 @@ NAMES = {
     "yue": "cantonese",
 }
 
+OWN_NAMES = {
+    "zh": "中文",
+    "de": "deutsch",
+    "es": "español",
+    "ru": "русский",
+    "ko": "한국어",
+    "fr": "français",
+    "ja": "日本語",
+    "pt": "português",
+    "tr": "türkçe",
+    "pl": "polski",
+    "ca": "català",
+    "nl": "nederlands",
+    "ar": "العربية",
+    "sv": "svenska",
+    "it": "italiano",
+    "id": "indonesia",
+    "hi": "हिन्दी",
+    "fi": "suomi",
+    "vi": "tiếng việt",
+    "he": "עברית",
+    "uk": "українська",
+    "el": "ελληνικά",
+    "ms": "melayu",
+    "cs": "čeština",
+    "ro": "română",
+    "da": "dansk",
+    "hu": "magyar",
+    "ta": "தமிழ்",
+    "no": "norsk",
+    "th": "ไทย",
+    "ur": "اردو",
+    "hr": "hrvatski",
+    "bg": "български",
+    "lt": "lietuvių",
+    "la": "latina",
+    "mi": "māori",
+    "ml": "മലയാളം",
+    "cy": "cymraeg",
+    "sk": "slovenčina",
+    "te": "తెలుగు",
+    "fa": "فارسی",
+    "lv": "latviešu",
+    "bn": "বাংলা",
+    "sr": "српски",
+    "az": "azərbaycan",
+    "sl": "slovenščina",
+    "kn": "ಕನ್ನಡ",
+    "et": "eesti",
+    "mk": "македонски",
+    "br": "brezhoneg",
+    "eu": "euskara",
+    "is": "íslenska",
+    "hy": "հայերեն",
+    "ne": "नेपाली",
+    "mn": "монгол",
+    "bs": "bosanski",
+    "kk": "қазақ тілі",
+    "sq": "shqip",
+    "sw": "kiswahili",
+    "gl": "galego",
+    "mr": "मराठी",
+    "pa": "ਪੰਜਾਬੀ",
+    "si": "සිංහල",
+    "km": "ខ្មែរ",
+    "sn": "chishona",
+    "yo": "èdè yorùbá",
+    "so": "soomaali",
+    "ka": "ქართული",
+    "be": "беларуская",
+    "tg": "тоҷикӣ",
+    "sd": "سنڌي",
+    "gu": "ગુજરાતી",
+    "am": "አማርኛ",
+    "yi": "ייִדיש",
+    "lo": "ລາວ",
+    "uz": "o‘zbek",
+    "fo": "føroyskt",
+    "ht": "kreyòl ayisyen",
+    "ps": "پښتو",
+    "tk": "türkmen dili",
+    "nn": "norsk nynorsk",
+    "mt": "malti",
+    "sa": "संस्कृत भाषा",
+    "lb": "lëtzebuergesch",
+    "my": "မြန်မာ",
+    "bo": "བོད་སྐད་",
+    "as": "অসমীয়া",
+    "tt": "татар",
+    "haw": "ʻōlelo hawaiʻi",
+    "ln": "lingála",
+    "ba": "башҡорт",
+    "su": "basa sunda",
+    "yue": "粵語",
+}
+"""Names of languages in themselves, in lower case, where they differ from the English ones.
+
+They are Babel's, which would take 90 MB to read its data of all these languages.
+"""
+
 UNDETERMINED = "und"
 """The code of a language that nobody knows (ISO 639-2)."""
 
@@ -149,11 +249,8 @@ def names_anywhere() -> frozenset[str]:
 
     Names are in English, in the languages of the pages, and in themselves.
     """
-    from babel import Locale, localedata
-
     shown = {name for reader in translation.LANGUAGES for name in all_named(reader).values()}
-    own = {Locale(code).languages.get(code, code) for code in NAMES if localedata.exists(code)}
-    return frozenset(name.lower() for name in shown | own | set(NAMES))
+    return frozenset(name.lower() for name in shown | {*OWN_NAMES.values(), *NAMES})
 
 
 @cache

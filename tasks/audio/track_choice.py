@@ -25,7 +25,7 @@ SETTLED_S = 300.0  # how far to look for sound in a track while another one has 
 MAX_PACKETS = 200_000
 LOOK_RATE_HZ = 8_000
 VERSION = re.compile(
-    r"comment|kommentar|director|descri|beschreib|hörfilm|dub|doblad|synchro|original|version|versión|fassung|music|musik|música"
+    r"comment|kommentar|director|descri|beschreib|hörfilm|\bdub(?:bed|bing)?\b|doblad|synchro|original|version|versión|fassung|music|musik|música"
     r"|effects|m&e|karaoke|instrumental|translat|übersetz|traduc|interpret|dolmetsch|intérprete|language|sprache|idioma",
     re.IGNORECASE,
 )

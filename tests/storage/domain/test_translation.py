@@ -5,11 +5,12 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from babel import Locale, localedata
 
 from storage.domain import translation
 from storage.domain.errors import AudioUnreadable
 from storage.domain.job_messages import DownloadingModel, decode, encode, raised, text_of
-from storage.domain.languages import named
+from storage.domain.languages import NAMES, OWN_NAMES, named
 from storage.domain.translation import gettext, ngettext, speaking, wanted
 
 
@@ -100,3 +101,9 @@ def test_what_is_stored_is_never_translated() -> None:
     assert [decode(one).code for one in stored] == ["downloading_model", "raised"]
     assert text_of(stored[0]) == "downloading model base: 50%"
     assert text_of(stored[1]).startswith("a.wav is not readable audio (no header)")
+
+
+def test_names_of_languages_in_themselves_are_babels() -> None:
+    there = {code for code in NAMES if localedata.exists(code)}
+    own = {code: Locale(code).languages.get(code, code).lower() for code in there}
+    assert {code: name for code, name in own.items() if name not in {code, NAMES[code]}} == OWN_NAMES

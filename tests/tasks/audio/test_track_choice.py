@@ -109,6 +109,7 @@ def test_a_chosen_track_is_taken_though_it_is_silent(tmp_path: Path) -> None:
         ("TR 1", "TR 2"),
         ("Ben", "Dan"),
         ("ENG 1", "SOUND"),
+        ("Dubois", "Meyer"),
     ],
 )
 def test_mono_tracks_of_a_recorder_are_channels(tmp_path: Path, titles: tuple[str | None, ...]) -> None:
