@@ -44,6 +44,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with nothing_left_running():
         COUNTED.parent.mkdir(exist_ok=True)
+        COUNTED.unlink(missing_ok=True)  # of an earlier run
         status = _python(*COUNTING, *COMMAND, *SPREAD)
     for _ in range(RETRIES):
         if status != SOME_FAILED or len(_failed()) > MANY:

@@ -76,9 +76,10 @@ class BatchManifest:
     def _file(self, reader: SourceReader, row: ManifestRow) -> BatchFile:
         try:
             url, relative = self._resolved(row.source)
-            return replace(reader.one(url, relative=relative, notes=row.notes), row=row.number)
+            file = reader.one(url, relative=relative, notes=row.notes)
         except TranscriberError as error:
-            return replace(rejected(row.source, f"row {row.number}: {error}"), row=row.number)
+            file = rejected(row.source, f"row {row.number}: {error}")
+        return replace(file, row=row.number)
 
     def _resolved(self, source: str) -> tuple[str, str]:
         """Return a row's source, and the path that its results are named after."""

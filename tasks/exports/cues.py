@@ -100,7 +100,7 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
 
 
 def _readable(segment: Segment) -> Segment:
-    """Return the segment without control characters."""
+    """Return the segment without unreadable characters."""
     if not any(map(UNREADABLE.search, (segment.text, *(word.text for word in segment.words)))):
         return segment
     words = tuple(replace(word, text=UNREADABLE.sub("", word.text)) for word in segment.words)

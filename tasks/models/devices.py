@@ -30,7 +30,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 KEPT_BYTES, LARGEST_BLOCK_BYTES = 256 * 2**20, 128 * 2**20  # a padded window's attention takes 72 MB with `base`
 OLDER_LARGEST_BLOCK_BYTES = 32 * 2**20  # all that glibc before 2.35 accepts
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
-KEPT_PRIMITIVES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
+KEPT_KERNELS = 128
 """oneDNN keeps a compiled kernel of some 60 KB for each shape it has met, up to 1,024, and clips differ in shape."""
 RESERVED_BLOCKS, RESERVED_BLOCK_BYTES = 2, 100 * 2**20  # less than is kept
 MADV_HUGEPAGE = 14  # <sys/mman.h>
@@ -196,8 +196,7 @@ def prepare_libraries() -> None:
     time and made transcription slower (https://github.com/SYSTRAN/faster-whisper/issues/599).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for name, value in KEPT_PRIMITIVES.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))
     tune_allocator()
     one_blas_thread()
     preload_cuda()
