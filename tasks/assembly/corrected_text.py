@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from storage.transcripts.word_alignment import TOKEN, key_of
 
-LABEL = re.compile(r"([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,3}) ?[:\uff1a][ \t]+(?=\S)")
+NAME = r"[\w\u0300-\u1fff.'’-]"
+"""A character of a name; the range has the marks of all scripts, which are no word characters to `re`."""
+LABEL = re.compile(rf"([^\W\d_]{NAME}*(?: {NAME}+){{0,3}}) ?[:\uff1a][ \t]+(?=\S)")
 MOST_LABEL_CHARS = 40
 MOST_LINE_CHARS, LONG_LINE_CHARS = 1500, 400
 """A longer line than the first is parted at ends of sentences, into parts longer than the second."""
