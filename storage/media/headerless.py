@@ -104,7 +104,7 @@ class Headerless:
 
 
 def may_be_raw(name: str, first_bytes: bytes) -> bool:
-    """Return whether an unreadable file may be samples under a name that says nothing of them.
+    """Return whether an unreadable file may be samples under a name of another kind.
 
     Headers of other formats begin with letters, and so does text.
     """

@@ -7,6 +7,7 @@ it can be read.
 """
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,12 @@ class Cue:
     @property
     def words(self) -> tuple[Word, ...]:
         return tuple(word for line in self.lines for word in line)
+
+    @property
+    def right_to_left(self) -> bool:
+        """Whether most of its letters are of scripts that run from the right."""
+        ways = [unicodedata.bidirectional(char) for char in self.text]
+        return ways.count("R") + ways.count("AL") > ways.count("L")
 
     @property
     def text(self) -> str:

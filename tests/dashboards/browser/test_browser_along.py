@@ -135,3 +135,50 @@ def test_a_line_in_another_language_says_which(chromium: Browser, served: Served
     keep_picture(page, "language-desk")
     assert not watch.troubles
     page.context.close()
+
+
+PLACES = """line => {
+  const [body, words] = [line.querySelector(".body"), line.querySelector(".words")];
+  const box = (node, from, to) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return range.getBoundingClientRect();
+  };
+  const letters = words.querySelector("span") ? null : words.firstChild;
+  const speaker = box(line.querySelector(".speaker bdi").firstChild, 0, 1);
+  return {
+    end: body.getBoundingClientRect().right, start: body.getBoundingClientRect().left, speaker: speaker.left,
+    first: box(letters, 0, 1).left, last: box(letters, letters.length - 1, letters.length).left,
+    time: line.querySelector(".time").getBoundingClientRect().right,
+  };
+}"""
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_arabic_runs_from_the_right_whoever_speaks(phone: bool, chromium: Browser, served: Served) -> None:
+    made = growing()
+    said = {2: "نعم، هذا هو الاجتماع الأول.", 3: "It begins at nine."}
+    made.segments = [
+        replace(each, text=said[n], words=(), speaker="Anna") if n in said else each
+        for n, each in enumerate(made.segments)
+    ]
+    made.complete()
+    page, watch = sit_down(chromium, served, made.job.id, phone=phone)
+    lines = page.locator(".player .line")
+    expect(lines).to_have_count(len(MANY))
+    arabic = lines.nth(2).evaluate(PLACES)
+    assert arabic["last"] < arabic["first"] < arabic["end"] < arabic["first"] + 40
+    assert arabic["speaker"] > (arabic["start"] + arabic["end"]) / 2
+    assert arabic["time"] <= arabic["start"]
+    keep_picture(page, f"arabic-{'phone' if phone else 'desk'}")
+
+    page.keyboard.press("e")
+    expect(page.locator(".player.editing")).to_be_visible()
+    lines.nth(3).locator(".words").click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("أهلا.")
+    typed = lines.nth(3).locator(".words").evaluate("words => getComputedStyle(words).direction")
+    assert typed == "rtl"
+    assert not watch.troubles
+    page.context.close()
