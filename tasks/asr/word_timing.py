@@ -16,8 +16,8 @@ from tasks.asr.confidence import (
     longest_s_of,
 )
 from tasks.audio.windows import Window
+from tasks.text.punctuation import SENTENCE_ENDS
 
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 SEGMENT_GAP_S = 0.8
 ECHO_SHARE = 0.6  # this fraction of an echo's words repeats the ones before it
 EARLY_S, LATE_S = 0.1, 0.2  # how far a word may extend outside the detected speech

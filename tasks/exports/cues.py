@@ -7,7 +7,6 @@ it can be read.
 """
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,15 @@ from itertools import accumulate, pairwise
 
 from storage.domain.records import CueLimits, PinnedCue, Segment, Word
 from storage.transcripts.pinned_cues import Pins
+from tasks.text.direction import right_to_left
 from tasks.text.line_breaking import fitted, never_between, spread, width, without_spaces
+from tasks.text.punctuation import CLAUSE_ENDS, SENTENCE_ENDS
 from tasks.text.word_borders import cut_at_borders
 
 __all__ = ["Cue", "cues", "text_of", "width", "words_of"]
 
 PAUSE_S = 1.0  # a cue never spans a longer one
 SHORTEST_S = 0.001  # a WebVTT cue must end after it starts
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
-CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；", "：", "،", ")", "]", "）", "」", "』")
 CLOSING_QUOTES = "\"'”’»“)]）」』"
 NO_SENTENCE_ENDS = {"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "no.", "nr.", "z.b.", "bzw."}
 CONJUNCTIONS = {
@@ -59,9 +58,7 @@ class Cue:
 
     @property
     def right_to_left(self) -> bool:
-        """Whether most of its letters are of scripts that run from the right."""
-        ways = [unicodedata.bidirectional(char) for char in self.text]
-        return ways.count("R") + ways.count("AL") > ways.count("L")
+        return right_to_left(self.text)
 
     @property
     def text(self) -> str:

@@ -191,6 +191,12 @@ def test_sentences_end_at_a_full_stop_or_a_pause() -> None:
     assert [len(sentence) for sentence in sentences(words)] == [1, 2, 1]
 
 
+@pytest.mark.parametrize("stop", ["。", "؟", "۔", "।", "։", "።", "။", "។", "།"])
+def test_sentences_end_at_the_full_stop_of_every_script(stop: str) -> None:
+    words = [said(0, 1, f" a{stop}"), said(1, 2, " b")]
+    assert [len(sentence) for sentence in sentences(words)] == [1, 1]
+
+
 def test_a_word_is_held_to_the_speech_it_touches() -> None:
     stretches = find_speech(np.zeros(0, dtype=np.float32))
     assert held_to(said(0, 5, " word"), stretches) == said(0, 5, " word")
