@@ -303,6 +303,25 @@ def test_the_keyboard_plays_seeks_and_finds_what_is_doubtful(desk: Desk) -> None
     expect(page.locator(".player video")).to_have_js_property("paused", True)
 
 
+def test_a_transcript_is_corrected_without_a_mouse(desk: Desk) -> None:
+    page = desk.page
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("e")
+    expect(desk.words(1)).to_be_focused()
+    page.keyboard.type("So ")
+    page.keyboard.press("Enter")
+    expect(desk.words(2)).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.type(" Yes.")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".player .notice.good")).to_contain_text("Saved as version 2")
+    assert [desk.words(n).text_content() for n in (1, 2)] == [f"So {LINES[1]}", f"{LINES[2]} Yes."]
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(page.locator(".player.editing")).to_have_count(0)
+
+
 def test_a_popover_that_the_keyboard_opens_has_the_focus(desk: Desk) -> None:
     page = desk.page
     opener = page.get_by_test_id("stPopoverButton").filter(has_text="Rename")
