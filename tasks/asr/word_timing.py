@@ -16,7 +16,7 @@ from tasks.asr.confidence import (
     longest_s_of,
 )
 from tasks.audio.windows import Window
-from tasks.text.punctuation import SENTENCE_ENDS
+from tasks.text.punctuation import ends_sentence
 
 SEGMENT_GAP_S = 0.8
 ECHO_SHARE = 0.6  # this fraction of an echo's words repeats the ones before it
@@ -142,9 +142,7 @@ def sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
     """Yield runs of words that end at a full stop or a pause."""
     sentence: list[Word] = []
     for word in words:
-        if sentence and (
-            sentence[-1].text.rstrip().endswith(SENTENCE_ENDS) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S
-        ):
+        if sentence and (ends_sentence(sentence[-1].text) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S):
             yield sentence
             sentence = []
         sentence.append(word)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.transcripts.word_alignment import TOKEN, key_of
-from tasks.text.punctuation import SENTENCE_ENDS
+from tasks.text.punctuation import ends_sentence
 
 NAME = r"[\w\u0300-\u1fff.'’-]"
 """A character of a name; the range has the marks of all scripts, which are no word characters to `re`."""
@@ -56,7 +56,7 @@ def _parts(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for token in tokens:
         part.append(token)
         length = sum(map(len, part)) if is_long else 0
-        if length > MOST_LINE_CHARS or (length > LONG_LINE_CHARS and token.endswith(SENTENCE_ENDS)):
+        if length > MOST_LINE_CHARS or (length > LONG_LINE_CHARS and ends_sentence(token)):
             yield tuple(part)
             part = []
     if part:

@@ -13,7 +13,7 @@ from tasks.exports.cues import prefix
 from tasks.exports.ttml_writer import xml_text
 from tasks.text.direction import right_to_left
 from tasks.text.line_breaking import width, without_spaces
-from tasks.text.punctuation import SENTENCE_ENDS
+from tasks.text.punctuation import ends_sentence
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -74,7 +74,7 @@ def paragraphs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     for segment in (each for each in segments if each.text.strip()):
         if paragraph:
             last = paragraph[-1]
-            ended = columns >= LONG_COLUMNS and last.text.rstrip().endswith(SENTENCE_ENDS)
+            ended = columns >= LONG_COLUMNS and ends_sentence(last.text.split()[-1])
             if ended or segment.speaker != last.speaker or segment.start_s - last.end_s > PAUSE_S:
                 yield paragraph
                 paragraph, columns = [], 0

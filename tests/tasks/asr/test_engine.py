@@ -197,6 +197,12 @@ def test_sentences_end_at_the_full_stop_of_every_script(stop: str) -> None:
     assert [len(sentence) for sentence in sentences(words)] == [1, 1]
 
 
+@pytest.mark.parametrize("word", [" Dr.", " Mrs.", " J.", " 3.", " z.B."])
+def test_no_sentence_ends_with_a_title_an_initial_or_an_ordinal(word: str) -> None:
+    words = [said(0, 1, word), said(1, 2, " Oktober."), said(2, 3, " «Ja.»"), said(3, 4, " No."), said(4, 5, " 1990.")]
+    assert [len(sentence) for sentence in sentences(words)] == [2, 1, 1, 1]
+
+
 def test_a_word_is_held_to_the_speech_it_touches() -> None:
     stretches = find_speech(np.zeros(0, dtype=np.float32))
     assert held_to(said(0, 5, " word"), stretches) == said(0, 5, " word")
