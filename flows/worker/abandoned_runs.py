@@ -69,7 +69,7 @@ async def _alive(client: PrefectClient, pool: str) -> set[str]:
 
 def _is_abandoned(run: FlowRun, *, worker: str, alive: set[str]) -> bool:
     name = run.labels.get(WORKER)
-    if name == worker or (name is None and alive <= {worker}):
+    if name == worker or (name is None and alive == {worker}):
         return True
     settled = run.state is not None and datetime.now(UTC) - run.state.timestamp > SILENT_FOR
     return settled and name not in alive
