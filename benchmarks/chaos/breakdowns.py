@@ -29,7 +29,10 @@ PROCESSES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """One breakdown of a plan: after `pause_s`, something of a kind; `share` says which one, or for how long."""
+    """One breakdown of a plan: after `pause_s`, something of a kind.
+
+    `share` says which one, or for how long.
+    """
 
     pause_s: float
     kind: str

@@ -57,7 +57,10 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Trial:
-    """Sends `samples`; strikes every `pause_s` seconds until all were handled, or the pauses were `strikes_for_s`."""
+    """Sends `samples`, and strikes every `pause_s` seconds until all were handled.
+
+    It stops when the pauses were `strikes_for_s` together.
+    """
 
     platform: Platform
     samples: Sequence[Sample]
@@ -173,7 +176,7 @@ class Trial:
             )
 
     def _look_for_leftovers(self, outcome: Outcome) -> None:
-        """Stop the platform; no process, unfinished file or partial text is left, and the audit log is whole."""
+        """Stop the platform, and see that it left no process and no unfinished file."""
         self.platform.thaw()
         time.sleep(3)  # what ends by itself after the last job
         self.platform.stop()
@@ -199,7 +202,7 @@ class Trial:
                     outcome.unexpected[f"{path.name}: {words}"] += times
 
     def _look_at_the_audit_log(self, outcome: Outcome) -> None:
-        """The chain is whole, and says of each job once that it was accepted, and how it ended."""
+        """See that the chain is whole, and tells once of each job's beginning and end."""
         command = [sys.executable, "-m", "flows.cli", "admin", "verify-audit"]
         verified = subprocess.run(command, env=self.platform.env, check=False, capture_output=True, text=True)
         if verified.returncode:

@@ -1,4 +1,4 @@
-"""A platform with a bucket, a cable to its web process, a small disk and, if asked for, PostgreSQL."""
+"""A platform with a bucket, a cable, a small disk and, if asked for, PostgreSQL."""
 
 import contextlib
 import os
@@ -67,7 +67,7 @@ class Bucket:
 
 
 class Platform:
-    """One `transcriber up` whose storage is the bucket, and whose workers reach the web process by the cable."""
+    """One `transcriber up`: its storage is the bucket, and workers reach it by the cable."""
 
     def __init__(self, folder: Path, database: PostgreSQL | None = None) -> None:
         self.data_dir, self.log, self.temporary = folder / "data", folder / "up.log", folder / "temporary"
@@ -124,7 +124,7 @@ class Platform:
             self.process.wait(60)
 
     def await_end(self) -> None:
-        """Wait until all processes have ended by themselves; what has not is noted, and killed."""
+        """Wait until all processes have ended by themselves; others are noted, and killed."""
         self.thaw()
         if self.process is not None:
             self.process.wait(ENDED_WITHIN_S)
@@ -190,7 +190,7 @@ class Platform:
                 process.kill()
 
     def processes(self, *words: str) -> list[psutil.Process]:
-        """Return this platform's processes, those without our settings too, whose command line has all these words."""
+        """Return this platform's processes whose command line has all these words."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
