@@ -89,7 +89,10 @@ class ForkServer:
 
 
 def _end_with(server: int) -> None:
-    """Let the kernel kill this child when the server is killed, and whoever asked for the child with it."""
+    """Let the kernel kill this child with the server.
+
+    Nobody else does if who asked for the child was killed, too.
+    """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
