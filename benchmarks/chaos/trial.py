@@ -49,7 +49,7 @@ class Outcome:
     redone: int = 0
     took_s: float = 0.0
     after_s: float = 0.0
-    """From the last strike until everything had ended."""
+    """From the last strike until everything was found to have ended, a pause between strikes included."""
     unexpected: Counter[str] = field(default_factory=Counter)
     """Lines of logs that only a fault of ours explains, or a library's."""
     faults: list[str] = field(default_factory=list)
@@ -77,8 +77,7 @@ class Trial:
         workers = [threading.Thread(target=work, daemon=True) for work in (self._send_all, self._watch_results)]
         for worker in workers:
             worker.start()
-        self._strike(outcome, workers[0])
-        struck = time.monotonic()
+        struck = self._strike(outcome, workers[0])
         workers[0].join(END_WITHIN_S)
         states = self._wait_for_the_end(outcome)
         outcome.after_s = time.monotonic() - struck
@@ -110,15 +109,18 @@ class Trial:
                 with contextlib.suppress(OSError):
                     self._written.setdefault(str(path), set()).add(path.stat().st_mtime_ns)
 
-    def _strike(self, outcome: Outcome, sending: threading.Thread) -> None:
-        paused_s = 0.0
+    def _strike(self, outcome: Outcome, sending: threading.Thread) -> float:
+        """Strike until it is time to stop, and return when the last strike was over."""
+        paused_s, struck = 0.0, time.monotonic()
         for each in plan(self.seed, self.pause_s):
             time.sleep(each.pause_s)
             paused_s += each.pause_s
             if paused_s > self.strikes_for_s or (not sending.is_alive() and self._all_ended()):
-                return
+                break
             if strike(self.platform, each):
                 outcome.strikes[each.kind] += 1
+                struck = time.monotonic()
+        return struck
 
     def _all_ended(self) -> bool:
         with contextlib.suppress(httpx.HTTPError, OSError):
