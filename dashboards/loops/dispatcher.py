@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.loops.clip_groups import Room, gathered
 from dashboards.runtime import context, db, notify
-from storage.domain.errors import ModelMissing, NotFound, NotReady, StaleAttempt
+from storage.domain.errors import ModelMissing, NotFound, NotReady, StaleAttempt, TranscriberError
 from storage.domain.job_messages import (
     DownloadingModel,
     JobMessage,
@@ -164,7 +164,8 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
                 if pause_s > PATIENT_FOR_S:
-                    await self._note_first(_excuse(error))
+                    with contextlib.suppress(TranscriberError):  # a full disk keeps words from the ledger, too
+                        await self._note_first(_excuse(error))
                 await asyncio.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311
                 longest_s = LONGEST_PAUSE_S if context.current().prefect_has_answered else STARTING_PAUSE_S
                 pause_s = min(longest_s, 2 * pause_s)

@@ -16,6 +16,7 @@ import psutil
 
 from flows.platform import processes
 from flows.platform.prefect_address import NO_QUESTIONS
+from storage.files import temporary_files
 from tasks.models.devices import engine_environment
 
 log = logging.getLogger(__name__)
@@ -206,6 +207,7 @@ class Child:
         if self._writer is not None:
             self._writer.close()
         status = await process.wait()
+        await asyncio.to_thread(temporary_files.sweep)
         for future in self._runs.values():
             if not future.done():
                 why = f"process {process.pid} ended with status {status}"

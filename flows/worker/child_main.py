@@ -76,8 +76,14 @@ async def run_one(line: WorkerConnection, flow_run_json: str, entrypoint: str) -
     except (Abort, Pause):
         log.info("flow run %s was refused by the server; nothing to do", flow_run.name)
     except Exception as error:
-        log.exception("flow run %s could not be run", flow_run.name)
         problem, passing = f"{type(error).__name__}: {error}", is_passing(error)
+        log.log(
+            logging.WARNING if passing else logging.ERROR,
+            "flow run %s could not be run: %s",
+            flow_run.name,
+            problem,
+            exc_info=not passing,
+        )
     finally:
         current().forget(flow_run.id)
         line.say(op="done", id=str(flow_run.id), problem=problem, passing=passing)

@@ -35,13 +35,13 @@ from flows.platform import deploy
 from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.deployments import Deployment
-from storage.domain.errors import ModelMissing, NotReady, StaleAttempt
+from storage.domain.errors import ModelMissing, NotReady, StaleAttempt, StorageFull
 from storage.domain.interruptions import QueueDeleted, RunMissing, RunPostponed
 from storage.domain.job_messages import LanePaused, Requeued, RunPaused, WaitingForWorker, encode, text_of
 from storage.domain.records import Job, JobState, Lane, Options
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
-from storage.jobs import job_store, platform_pause, queue_control, reports
+from storage.jobs import job_store, manifests, platform_pause, queue_control, reports
 from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
@@ -254,6 +254,50 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
         assert not holder.prefect_has_answered
         assert not task.done()
         task.cancel()
+
+
+async def tried_twice(task: "asyncio.Task[None]", tries: "asyncio.Queue[None]") -> None:
+    """Wait until the loop has gone on after a failure, and end it."""
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(2):
+            tried = asyncio.create_task(tries.get())
+            await asyncio.wait({task, tried}, return_when=asyncio.FIRST_COMPLETED)
+            assert not task.done(), task.exception()
+    task.cancel()
+
+
+async def test_a_disk_that_is_full_ends_no_dispatcher(
+    holder: Context, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why jobs wait cannot be noted then, and Prefect, whose database is on that disk, is away, too."""
+    workers_come(holder)
+    queue()
+    tries = asyncio.Queue[None]()
+
+    async def note(*_: object) -> None:
+        tries.put_nowait(None)
+        raise StorageFull("the ledger", "No space left on device")
+
+    monkeypatch.setattr(notify, "note", note)
+    async with PrefectRuns("http://127.0.0.1:9/api") as runs:
+        task = asyncio.create_task(Dispatcher().run(runs))
+        await tried_twice(task, tries)
+
+
+async def test_a_disk_that_is_full_ends_no_reconciler(
+    holder: Context, runs: PrefectRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, loop = asyncio.Queue[None](), asyncio.get_running_loop()
+
+    def catch_up(*_: object) -> None:
+        loop.call_soon_threadsafe(tries.put_nowait, None)
+        raise StorageFull("the ledger", "No space left on device")
+
+    monkeypatch.setattr(manifests, "catch_up", catch_up)
+    reconciler = Reconciler()
+    task = asyncio.create_task(reconciler.run(runs))
+    reconciler.wake()
+    await tried_twice(task, tries)
 
 
 async def test_a_job_without_a_worker_and_without_prefect_keeps_one_reason(
