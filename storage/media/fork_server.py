@@ -22,7 +22,7 @@ from typing import NoReturn
 IDLE_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 10
 NUMBER = struct.Struct("=i")
-LOADED = ("av", "av.audio.resampler", "av.stream")
+LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream")
 
 
 class ForkServer:
