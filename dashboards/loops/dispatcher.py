@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
@@ -188,9 +188,10 @@ class Dispatcher:
             return 0
         choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
-        started = 0
-        for together in await self._next(runs, ready, handed_out):
-            started += await self._start(runs, together, ready[together[0].options.model])
+        started, groups = 0, await self._next(runs, ready, handed_out)
+        for together in groups:
+            is_alone = len(together) == len(groups) == 1 and not handed_out
+            started += await self._start(runs, together, ready[together[0].options.model], is_alone=is_alone)
         await self._set_aside(choices)
         if each := context.settings().web.jobs_in_flight_per_user:
             await notify.note_held_back(each, models=ready, without=self._paused)
@@ -251,14 +252,20 @@ class Dispatcher:
         fixed = context.settings().web.jobs_in_flight
         return fixed or max(LEAST_IN_FLIGHT, 2 * context.workers().slots("cpu"))
 
-    async def _start(self, runs: "PrefectRuns", together: Sequence[Job], model: Ready) -> int:
-        """Start a flow run for one job or several clips; return how many it has."""
+    async def _start(self, runs: "PrefectRuns", together: Sequence[Job], model: Ready, *, is_alone: bool) -> int:
+        """Start a flow run for one job or several clips; return how many it has.
+
+        A clip beside which there is nothing to do is offered to a worker first.
+        """
         async with self._one_at_a_time:
             if len(together) > 1:
                 flow_run_id = await runs.start_clips(together, fingerprint=model.fingerprint)
             else:
                 slots = context.workers().slots("gpu")
-                flow_run_id = await runs.start(together[0], slots=slots, fingerprint=model.fingerprint)
+                begun_by = _offer(together[0], model) if is_alone and runs.is_clip(together[0]) else None
+                flow_run_id = await runs.start(
+                    together[0], slots=slots, fingerprint=model.fingerprint, begun_by=begun_by
+                )
             recorded = await db.write(_submitted, together, flow_run_id, model)
         for job in recorded:
             notify.announce(job)
@@ -325,6 +332,12 @@ def _backlog(con: DuckDBPyConnection) -> tuple[list[str], PlatformPause | None, 
     """
     handed_out = [job for job in job_store.unfinished(con) if job.flow_run_id]
     return queue_order.wanted_models(con), platform_pause.find(con), handed_out
+
+
+def _offer(clip: Job, model: Ready) -> str | None:
+    """Offer a clip to a worker that has its model; return the worker's name."""
+    holder, known = context.current(), replace(clip, model=model.name, fingerprint=model.fingerprint)
+    return holder.clip_offers.offer(known, holder.workers.ready_for(model.fingerprint))
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

@@ -49,7 +49,7 @@ class LocalSpans(SpanRuns):
             fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
             fields |= {"lane": self.lane, "ask_every_s": self.ask_every_s}
             span_transcription = SpanTranscription.from_parameters(**fields, **parameters(span))
-            async with self.engine:
+            async with self.engine, self.here.making.of(span_transcription.result):
                 await span_transcription.obtain()
             on_transcribed(span)
 

@@ -1,7 +1,6 @@
 """Read and cut a recording in a thread, handing on each span at once."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -49,13 +48,6 @@ class RecordingReader:
             reading.cancel()
             reporting.cancel()
             await asyncio.gather(reading, reporting, return_exceptions=True)
-
-    async def read(self) -> Plan:
-        """Read all of it, and return the plan; raises as `spans` does."""
-        async with contextlib.aclosing(self.spans()) as cut:
-            async for _ in cut:
-                pass
-        return self.plan
 
     @property
     def plan(self) -> Plan:

@@ -198,14 +198,25 @@ class ClipTranscription(SpansTranscription):
             await asyncio.gather(reporting, return_exceptions=True)
 
     async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
-        plan = await self.reading.read()
-        async for span in self._without_result(plan.spans):
+        taken: set[int] = set()
+        async with self.here.making.of(self.job.media_sha256), aclosing(self.reading.spans()) as cut:
+            async for spans in cut:
+                taken.update(span.index for span in spans)
+                async for span in self._without_result(spans):
+                    yield span
+        async for span in self._without_result([span for span in self.reading.plan.spans if span.index not in taken]):
             yield span
 
     async def _report_plan_later(self) -> None:
         await self.reading.whole()
         await asyncio.sleep(self.plan_after_s)
         await self._report_plan()
+
+    def _is_there(self, span: Span) -> bool:
+        is_there = super()._is_there(span)
+        if (ahead := self.here.ahead.of(self.job.id)) and ahead.made(span.index):
+            self.reused.discard(span.index)
+        return is_there
 
     def _report_reused(self, span: Span, result: str) -> None:
         """Report nothing; the attempt does at its end, when the ledger knows the plan."""

@@ -125,6 +125,10 @@ async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:
     async with AsyncClientContext.get_or_create():  # one connection pool for all runs
         line.say(op="ready", pid=os.getpid())
         working.add(asyncio.create_task(sweep(line)))
+        if current().loads_engines:
+            from flows.runs import clip_ahead
+
+            working.add(asyncio.create_task(clip_ahead.listen(current())))
         while True:
             message = await messages.get()
             if message["op"] == "run":

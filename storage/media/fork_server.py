@@ -24,7 +24,7 @@ IDLE_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 10
 NUMBER = struct.Struct("=i")
 PR_SET_PDEATHSIG = 1
-LOADED = ("av", "av.audio.resampler", "av.stream")
+LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream")
 
 
 class ForkServer:

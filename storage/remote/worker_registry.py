@@ -143,6 +143,11 @@ class Workers:
         """Return how many flow runs a pool's workers run; draining ones take no more."""
         return sum(beat.slots for beat in self.alive(now, pool=pool) if not beat.draining)
 
+    def ready_for(self, fingerprint: str, now: datetime | None = None) -> list[str]:
+        """Return the names of the gpu workers that take runs and have this model."""
+        takes_runs = [beat for beat in self.alive(now, pool="gpu") if beat.slots and not beat.draining]
+        return [beat.name for beat in takes_runs if any(_is_ready(model, fingerprint) for model in _models_of(beat))]
+
     def default_model(self, now: datetime | None = None) -> ModelState | None:
         """Return the default model: a ready one before one that is still downloading."""
         states = [beat.default_model for beat in self.alive(now) if beat.default_model]
@@ -163,6 +168,10 @@ class Workers:
         states = states or [state for state in reported if display_name(state.name) == model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda state: order.index(state.state), default=None)
+
+
+def _is_ready(model: ModelState, fingerprint: str) -> bool:
+    return model.state == "ready" and model.fingerprint == fingerprint
 
 
 def _models_of(beat: WorkerBeat) -> tuple[ModelState, ...]:

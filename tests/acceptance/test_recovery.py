@@ -94,6 +94,36 @@ def test_clips_that_share_a_run_survive_kill_9(
     assert len(done) < len(jobs)
 
 
+@pytest.mark.parametrize(
+    "victim",
+    ["process that hears", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("web", "gpu worker"))],
+)
+def test_a_clip_that_was_begun_before_its_flow_run_survives_kill_9(
+    victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
+) -> None:
+    """Prefect stands still until the clip was heard and its process or another was killed."""
+    stack = patient_stack
+    made = assemble(speech[20:23], pause_s=1.2 + list(VICTIMS).index(victim) / 10)
+    known = set((stack.store / "results").rglob("*.json"))
+    prefect = VICTIMS["prefect server"](stack)
+    for process in prefect:
+        process.suspend()
+    try:
+        job_id = stack.submit(made.path)
+        until(lambda: set((stack.store / "results").rglob("*.json")) - known)
+        assert (stack.job(job_id)["state"], stack.job(job_id)["flow_run_id"]) == ("queued", None)
+        heard = {path: path.stat().st_mtime for path in set((stack.store / "results").rglob("*.json")) - known}
+        for process in VICTIMS[victim](stack):
+            process.kill()
+    finally:
+        for process in prefect:
+            process.resume()
+    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
+    assert (job["state"], job["attempt"]) == ("completed", 1), job
+    assert stack.transcript(job_id).text.split() == made.text.split()
+    assert {path: path.stat().st_mtime for path in heard} == heard == results(stack, job_id)
+
+
 def test_kill_9_of_the_supervisor_leaves_no_process_behind(patient_stack: Stack) -> None:
     """The last test of this platform, which does not start again."""
     assert patient_stack.process is not None

@@ -159,6 +159,55 @@ async def test_a_clip_takes_one_flow_run_on_the_pool_with_the_models(
     assert (run.work_pool_name, run.work_queue_name) == ("gpu", "interactive")
 
 
+async def test_a_lone_clip_is_offered_to_a_worker_that_has_its_model(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue(length_s=9.0)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        await Dispatcher().hand_out(runs)
+        offered = offers.get_nowait()
+    assert (offered.id, offered.attempt, offered.model, offered.fingerprint) == (job.id, 1, "tiny", "f00d")
+    assert "begun:gpu-1" in (await flow_run(runs, now(holder, job))).tags
+
+
+async def test_what_does_not_come_alone_or_is_no_clip_is_offered_to_nobody(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        dispatcher = Dispatcher()
+        queue("long.wav", length_s=CLIP_S + 1)
+        assert await dispatcher.hand_out(runs) == 1
+        beside = queue("beside.wav", length_s=9.0)
+        assert await dispatcher.hand_out(runs) == 1
+        assert offers.empty()
+    assert not [tag for tag in (await flow_run(runs, now(holder, beside))).tags if tag.startswith("begun:")]
+
+
+async def test_of_two_clips_that_wait_none_is_offered(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    queue("one.wav", length_s=9.0)
+    queue("two.wav", length_s=9.0)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        assert await Dispatcher().hand_out(runs) == 2
+        assert offers.empty()
+
+
+@pytest.mark.parametrize("given", [{"draining": True}, {"slots": 0}, {"pool": "cpu"}, {"default_model": None}])
+async def test_a_worker_that_takes_no_runs_or_lacks_the_model_is_offered_nothing(
+    holder: Context, given: dict[str, Any]
+) -> None:
+    usual: dict[str, Any] = {"name": "gpu-1", "pool": "gpu", "default_model": READY}
+    holder.workers.beat(heartbeat(**usual))
+    assert holder.workers.ready_for("f00d") == ["gpu-1"]
+    assert holder.workers.ready_for("another") == []
+    holder.workers.beat(heartbeat(**(usual | given)))
+    assert holder.workers.ready_for("f00d") == []
+
+
 @pytest.mark.parametrize(
     "changed",
     [
