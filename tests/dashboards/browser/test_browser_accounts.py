@@ -231,6 +231,11 @@ def test_a_theme_is_worn_by_every_page(settings: Settings, chromium: Browser) ->
     with serving(settings) as served, tab(chromium, served, color_scheme="light") as page:
         sign_in(page.context, served)
         page.goto(f"{served.url}/settings")
+        write(page.get_by_label("Display name"), "Ada")
+        for part, its_field in (("Password", "Current password"), ("Profile", "Display name")):
+            page.get_by_role("tab", name=part).click()
+            expect(page.get_by_label(its_field)).to_be_visible()
+        assert page.get_by_label("Display name").input_value() == "Ada"  # which was not saved yet
         page.get_by_text("Dark", exact=True).click()
         page.get_by_role("button", name="Save").first.click()
         dark = re.compile(r"rgb\(16, 21, 20\)")
