@@ -10,6 +10,7 @@ from storage.accounts import users
 from tests.browsing import DESK, PHONE, Watch, keep_picture
 from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
@@ -27,7 +28,7 @@ def sit_down(
     browser: Browser, served: Served, job_id: str, *, phone: bool = False, dark: bool = False
 ) -> tuple[Page, Watch]:
     watch = Watch(served.url)
-    seen = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    seen = kept_context(browser, viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
     sign_in(seen, served)
     page = watch.over(seen.new_page())
     page.goto(f"{served.url}/job?id={job_id}")
@@ -68,7 +69,6 @@ def test_the_text_grows_and_the_same_page_becomes_final(chromium: Browser, serve
     page.keyboard.press("e")
     expect(page.locator(".player.editing")).to_be_visible()
     assert not watch.troubles
-    page.context.close()
 
 
 def test_who_reads_further_up_keeps_the_place_and_the_selection(chromium: Browser, served: Served) -> None:
@@ -86,7 +86,6 @@ def test_who_reads_further_up_keeps_the_place_and_the_selection(chromium: Browse
     assert (main.evaluate("main => main.scrollTop"), page.evaluate(chosen)) == before
     assert before[0] > 0
     assert not watch.troubles
-    page.context.close()
 
 
 def test_what_an_attempt_has_said_stays_until_the_next_one_says_it(chromium: Browser, served: Served) -> None:
@@ -103,7 +102,6 @@ def test_what_an_attempt_has_said_stays_until_the_next_one_says_it(chromium: Bro
     made.say(20)
     expect(lines).to_have_count(25)
     assert not watch.troubles
-    page.context.close()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -119,7 +117,6 @@ def test_it_is_read_on_a_phone_with_the_keyboard_too(dark: bool, chromium: Brows
     page.locator(".player .partial").scroll_into_view_if_needed()
     keep_picture(page, f"along-phone-{'dark' if dark else 'light'}")
     assert not watch.troubles
-    page.context.close()
 
 
 def test_a_line_in_another_language_says_which(chromium: Browser, served: Served) -> None:
@@ -134,7 +131,6 @@ def test_a_line_in_another_language_says_which(chromium: Browser, served: Served
     expect(page.locator(".player .language")).to_have_count(1)
     keep_picture(page, "language-desk")
     assert not watch.troubles
-    page.context.close()
 
 
 PLACES = """line => {
@@ -181,4 +177,3 @@ def test_arabic_runs_from_the_right_whoever_speaks(phone: bool, chromium: Browse
     typed = lines.nth(3).locator(".words").evaluate("words => getComputedStyle(words).direction")
     assert typed == "rtl"
     assert not watch.troubles
-    page.context.close()
