@@ -108,7 +108,7 @@ async def sweep(line: WorkerConnection) -> None:
             continue
         if await asyncio.to_thread(engines.unload_idle):
             line.say(op="retire")
-        await asyncio.to_thread(engines.trim_if_idle)
+        await asyncio.to_thread(engines.trim_heap)
 
 
 async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:

@@ -23,7 +23,6 @@ LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ς": "σ",
 
 
 ZERO_WIDTH_JOINER = "\u200d"
-NUKTA = 7
 POINTS = range(10, 37)
 """Combining classes of the vowel points of Hebrew, Arabic and Syriac."""
 FIRST_ACCENT = 200
@@ -49,8 +48,9 @@ def _is_left_out(char: str) -> bool:
     if not _is_mark(char):
         return char == ZERO_WIDTH_JOINER
     place = unicodedata.combining(char)
-    is_style = place <= 1 and unicodedata.name(char, "").startswith(("VARIATION", "COMBINING", "MONGOLIAN FREE"))
-    return is_style or place == NUKTA or place in POINTS or place >= FIRST_ACCENT
+    name = unicodedata.name(char, "")
+    is_style = place <= 1 and name.startswith(("VARIATION", "COMBINING", "MONGOLIAN FREE"))
+    return is_style or name.endswith("SIGN NUKTA") or place in POINTS or place >= FIRST_ACCENT
 
 
 FOLDING = _Folding()

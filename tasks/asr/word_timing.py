@@ -26,7 +26,7 @@ SAME_WORD_S = 0.5  # two results time the same word no further apart than this
 
 def segments_of(decoded: WindowText) -> Iterator[Segment]:
     """Yield a window's text as sentences."""
-    for sentence in sentences(without_echoes(decoded).words):
+    for sentence in sentences(without_echoes(decoded).words, decoded.language):
         yield Segment(
             start_s=sentence[0].start_s,
             end_s=sentence[-1].end_s,
@@ -138,11 +138,13 @@ def no_longer_than_said(words: Sequence[Word]) -> Iterator[Word]:
             yield replace(word, end_s=round(word.start_s + longest_s, 3))
 
 
-def sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
+def sentences(words: Sequence[Word], language: str | None = None) -> Iterator[list[Word]]:
     """Yield runs of words that end at a full stop or a pause."""
     sentence: list[Word] = []
     for word in words:
-        if sentence and (ends_sentence(sentence[-1].text) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S):
+        if sentence and (
+            ends_sentence(sentence[-1].text, language) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S
+        ):
             yield sentence
             sentence = []
         sentence.append(word)

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.transcripts.word_alignment import TOKEN, key_of
-from tasks.text.punctuation import ends_sentence
+from tasks.text.punctuation import CLAUSE_ENDS, SENTENCE_ENDS, ends_sentence
 
-NAME = r"[\w\u0300-\u1fff.'’-]"
+STOPS = "".join(mark for mark in (*SENTENCE_ENDS, *CLAUSE_ENDS) if mark > "\u0300")
+NAME = rf"(?![{STOPS}])[\w\u0300-\u1fff.'’-]"
 """A character of a name; the range has the marks of all scripts, which are no word characters to `re`."""
-LABEL = re.compile(rf"([^\W\d_]{NAME}*(?: {NAME}+){{0,3}}) ?[:\uff1a][ \t]+(?=\S)")
+LABEL = re.compile(rf"([^\W\d_](?:{NAME})*(?: (?:{NAME})+){{0,3}}) ?[:\uff1a][ \t]+(?=\S)")
 MOST_LABEL_CHARS = 40
 MOST_LINE_CHARS, LONG_LINE_CHARS = 1500, 400
 """A longer line than the first is parted at ends of sentences, into parts longer than the second."""

@@ -26,15 +26,18 @@ ABBREVIATIONS = {
     *("sr.", "sra.", "dra.", "mme.", "mlle."),
 }
 """Titles and the like, which a full stop follows in the middle of a sentence."""
-INITIAL_OR_ORDINAL = re.compile(r"[^\W\d_]\.|\d{1,2}\.")
+INITIAL, ORDINAL = re.compile(r"[A-HJ-Z]\."), re.compile(r"\d{1,2}\.")  # "So do I." is a sentence
+WRITE_ORDINALS_WITH_A_STOP = {
+    *("bs", "cs", "da", "de", "et", "fi", "fo", "hr", "hu", "is"),
+    *("lb", "lv", "nn", "no", "pl", "sk", "sl", "sr", "tr"),
+}
+"""Languages in which a small number with a full stop is an ordinal (am 3. Oktober) more often than an end."""
 
 
-def ends_sentence(word: str) -> bool:
-    """Return whether a sentence ends with a word, by its punctuation.
-
-    A letter or a small number with a full stop is an initial (J. F. Kennedy) or an ordinal (am 3. Oktober) more often.
-    """
+def ends_sentence(word: str, language: str | None = None) -> bool:
+    """Return whether a sentence ends with a word of a language, by its punctuation."""
     bare = word.strip().rstrip(CLOSING_QUOTES)
     if not bare.endswith(SENTENCE_ENDS):
         return False
-    return bare.lower() not in ABBREVIATIONS and not INITIAL_OR_ORDINAL.fullmatch(bare)
+    is_ordinal = language in WRITE_ORDINALS_WITH_A_STOP and ORDINAL.fullmatch(bare)
+    return not (bare.lower() in ABBREVIATIONS or INITIAL.fullmatch(bare) or is_ordinal)
