@@ -207,11 +207,11 @@ class Child:
         if self._writer is not None:
             self._writer.close()
         status = await process.wait()
-        await asyncio.to_thread(temporary_files.sweep)
         for future in self._runs.values():
             if not future.done():
                 why = f"process {process.pid} ended with status {status}"
                 future.set_exception(ChildLost(why, by_worker=self._ended_for_another))
+        await asyncio.to_thread(temporary_files.sweep)
         self._ended_for_another = False
         if self._is_to_rest:
             self._is_to_rest, self.resting = False, True

@@ -51,8 +51,9 @@ def _made(place: Path) -> _Held:
         path = Path(tempfile.mkdtemp(prefix=MARK, dir=place))
         with suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if path.is_dir():  # nobody took it for a left one before it was locked
+            with suppress(OSError):  # a filesystem without locks, on which sweep() deletes nothing
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if path.is_dir():  # no sweep took it for what a killed process left before it was locked
                 return _Held(path=path, descriptor=descriptor, pid=os.getpid())
             os.close(descriptor)
 

@@ -96,7 +96,7 @@ class SearchFile:
                     self._writer.execute("ROLLBACK")
                 if self._closed.is_set() and isinstance(error, sqlite3.OperationalError):
                     raise LedgerClosed(str(self.path)) from error
-                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # Python's own errors have none
                     raise StorageFull("the search index", str(error)) from error
                 raise
 

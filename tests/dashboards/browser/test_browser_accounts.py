@@ -1,13 +1,13 @@
 """Accounts in a real browser: registration, invitation, logout, revoked sessions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pydantic import SecretStr
 
 from dashboards.runtime import context, notify
@@ -29,12 +29,16 @@ NEW, NEWER = "a better password", "an even better password"
 
 
 @contextmanager
-def tab(chromium: Browser, served: Served, **options: Any) -> Iterator[Page]:
-    """A new browser with one page, in which nothing may go wrong unseen."""
-    opened = kept_context(chromium, **{"viewport": DESK} | options)
+def tab(
+    chromium: Browser, served: Served, make: Callable[..., BrowserContext] = kept_context, **options: Any
+) -> Iterator[Page]:
+    """A browser with one page, in which nothing may go wrong unseen."""
+    opened = make(chromium, **{"viewport": DESK} | options)
     watch = Watch(served.url)
-    yield watch.over(opened.new_page())
-    put_back(opened)
+    try:
+        yield watch.over(opened.new_page())
+    finally:
+        put_back(opened)
     refused = re.compile(r"^(401|403|410|400) ")  # answers that a form shows
     assert [trouble for trouble in watch.troubles if not refused.match(trouble)] == []
 
@@ -179,7 +183,7 @@ def test_logging_in_through_a_provider(settings: Settings, chromium: Browser) ->
 
 
 def test_a_login_that_is_about_to_end_warns_and_can_be_kept(settings: Settings, chromium: Browser) -> None:
-    with serving(settings) as served, tab(chromium, served) as page:
+    with serving(settings) as served, tab(chromium, served, Browser.new_context) as page:
         page.clock.install()
         page.goto(f"{served.url}/settings")
         with page.expect_response(f"{served.url}/auth/session"):  # from here on, the page watches the session

@@ -1,5 +1,7 @@
 """Temporary files of processes that live, end and are killed."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -78,3 +80,15 @@ def test_a_folder_that_somebody_deleted_is_made_again() -> None:
     temporary_files.folder().rmdir()
 
     assert temporary_files.folder().is_dir()
+
+
+def test_a_filesystem_without_locks_has_a_folder_that_no_sweep_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "no locks for what is open for reading, as NFS says")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    held = temporary_files.folder()
+    (held / "recording").write_text("private")
+    temporary_files.sweep()
+    assert temporary_files.folder() == held
+    assert (held / "recording").exists()
