@@ -29,8 +29,10 @@ from tests.waiting import PATIENCE_S
 
 WORDS = ("Grüße", "an", "alle.")
 SRT = "1\n00:00:00,000 --> 00:00:00,900\nGrüße an alle.\n"
-_ports: list[int] = []
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:00.900\nGrüße an alle.\n"
+LOOKS_AFTER_S, LOOKS_AT_LEAST_EVERY_S = 0.02, 0.1
+"""Looking fifty times a second while nothing waits took a quarter of the test process beside a browser."""
+_ports: list[int] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +109,11 @@ def played_workers(served: Served) -> Iterator[None]:
 
 def _play(served: Served, over: threading.Event) -> None:
     reporter = HttpReporter(served.url, worker_token(served.settings))
-    while not over.wait(0.02):
+    pause_s = LOOKS_AFTER_S
+    while not over.wait(pause_s):
         with context.ledger().read() as con:
             waiting = job_store.page(con, state=JobState.QUEUED)
+        pause_s = LOOKS_AFTER_S if waiting else min(2 * pause_s, LOOKS_AT_LEAST_EVERY_S)
         for job in waiting:
             with suppress(TranscriberError):
                 _end(reporter, job)
