@@ -2,8 +2,11 @@
 
 import itertools
 import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +28,11 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
 }
 NIGHTLY = {"web", "cpu worker", "gpu worker", "process that reads"}
 RECORDING_CLIPS = 48
-CLIPS_TOGETHER = 14
+CLIPS_TOGETHER, TRIES = 14, 5
+
+
+def has_ended(job: dict[str, Any]) -> bool:
+    return job["state"] in {"completed", "failed"}
 
 
 def recording(victim: str, speech: list[Clip], assemble: Callable[..., Assembly]) -> Assembly:
@@ -102,24 +109,30 @@ def test_a_clip_that_was_begun_before_its_flow_run_survives_kill_9(
     victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
 ) -> None:
     """Prefect stands still until the clip was heard and its process or another was killed."""
-    stack = patient_stack
-    made = assemble(speech[20:23], pause_s=1.2 + list(VICTIMS).index(victim) / 10)
-    known = set((stack.store / "results").rglob("*.json"))
-    prefect = VICTIMS["prefect server"](stack)
-    for process in prefect:
-        process.suspend()
-    try:
-        job_id = stack.submit(made.path)
-        until(lambda: set((stack.store / "results").rglob("*.json")) - known)
-        assert (stack.job(job_id)["state"], stack.job(job_id)["flow_run_id"]) == ("queued", None)
-        heard = {path: path.stat().st_mtime for path in set((stack.store / "results").rglob("*.json")) - known}
-        for process in VICTIMS[victim](stack):
-            process.kill()
-    finally:
+    stack, prefect = patient_stack, VICTIMS["prefect server"](patient_stack)
+    for number in range(TRIES):
+        made = assemble(speech[20:23], pause_s=1.2 + list(VICTIMS).index(victim) / 10 + number / 1000)
+        stack.wait_for(stack.submit(assemble(speech[16:18], pause_s=1.3 + number / 1000).path), has_ended)
+        time.sleep(1)  # the dispatcher's own questions are answered
+        known = set((stack.store / "results").rglob("*.json"))
         for process in prefect:
-            process.resume()
-    job = stack.wait_for(job_id, lambda job: job["state"] in {"completed", "failed"})
-    assert (job["state"], job["attempt"]) == ("completed", 1), job
+            process.suspend()
+        try:
+            job_id = stack.submit(made.path)
+            with suppress(AssertionError):  # it was just asking Prefect something
+                until(lambda known=known: set((stack.store / "results").rglob("*.json")) - known, within_s=10)
+            heard = {path: path.stat().st_mtime for path in set((stack.store / "results").rglob("*.json")) - known}
+            if heard:
+                assert (stack.job(job_id)["state"], stack.job(job_id)["flow_run_id"]) == ("queued", None)
+                for process in VICTIMS[victim](stack):
+                    process.kill()
+        finally:
+            for process in prefect:
+                process.resume()
+        job = stack.wait_for(job_id, has_ended)
+        assert (job["state"], job["attempt"]) == ("completed", 1), job
+        if heard:
+            break
     assert stack.transcript(job_id).text.split() == made.text.split()
     assert {path: path.stat().st_mtime for path in heard} == heard == results(stack, job_id)
 
