@@ -1,6 +1,9 @@
 """A clip that its process began before its flow run was there."""
 
 import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,17 +12,20 @@ from uuid import uuid4
 import pytest
 
 from flows.flows.transcribe_clip import attempt_clip
+from flows.flows.transcribe_clips import attempt_clips
 from flows.runs import clip_ahead
 from flows.runs.process_state import MOST_AHEAD, Resident
+from flows.runs.run_outcomes import Stopped
 from flows.runs.span_transcription import SpanTranscription
 from storage.domain import names
-from storage.domain.errors import StaleAttempt
+from storage.domain.errors import NotFound, StaleAttempt
 from storage.domain.records import Job, JobState, Lane, Options, SpanResult, Transcript
 from storage.files.file_store import Files
-from storage.jobs.reports import Completed, Failed, Planned, Report, SpanHeard, Started
+from storage.jobs.reports import Advanced, Completed, Failed, Planned, Report, SpanHeard, Started
 from tasks.audio.ingest import file_sha256
 from tasks.models import catalogue
 from tests.conftest import TINY_MODEL, Clip
+from tests.waiting import PATIENCE_S
 
 
 class Web:
@@ -39,6 +45,11 @@ class Web:
         if self.refuses is not None:
             raise self.refuses
         return self.job
+
+    @property
+    def steps(self) -> list[type]:
+        """What was told, without what a slow machine adds."""
+        return [type(each) for each in self.told if not isinstance(each, Planned | Advanced)]
 
     @property
     def heard(self) -> list[SpanHeard]:
@@ -68,15 +79,23 @@ def process(folder: Path, path: Path, job_id: str = "j1") -> tuple[Resident, Web
     return here, web
 
 
+def until_stopped(transcription: SpanTranscription) -> SpanResult:
+    """Play an engine that never ends."""
+    while not transcription.flag.is_raised():
+        time.sleep(0.001)
+    raise Stopped
+
+
 async def attempted(here: Resident, web: Web) -> Transcript:
     transcript = (await attempt_clip(here, web.run)).transcript
     assert transcript is not None
     return transcript
 
 
-async def test_nothing_is_reported_before_the_flow_run_is_there(
-    tmp_path: Path, speech: list[Clip], calls: list[str]
+async def test_no_progress_is_reported_before_the_flow_run_is_there(
+    tmp_path: Path, speech: list[Clip], calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("flows.runs.span_transcription.REPORT_EVERY_S", 0.0)
     here, web = process(tmp_path, speech[0].path)
     await clip_ahead.begin(here, web.job)
     assert web.told == []
@@ -96,7 +115,7 @@ async def test_the_attempt_continues_what_was_begun(
     assert calls[1:] == calls[:1]
     assert [segment.text for segment in transcript.segments] == [segment.text for segment in alone.segments]
     assert [segment.words for segment in transcript.segments] == [segment.words for segment in alone.segments]
-    assert [type(each) for each in web.told] == [Started, Completed]
+    assert web.steps == [Started, Completed]
     assert [each.reused for each in web.heard] == [False]
     assert here.ahead.of("j1") is None
 
@@ -120,7 +139,7 @@ async def test_what_a_killed_process_began_is_continued_by_another(
     here, web = process(tmp_path, speech[0].path)
     await attempted(here, web)
     assert len(calls) == 1
-    assert [type(each) for each in web.told] == [Started, Completed]
+    assert web.steps == [Started, Completed]
 
 
 async def test_a_refused_attempt_stops_what_was_begun(tmp_path: Path, speech: list[Clip]) -> None:
@@ -134,6 +153,121 @@ async def test_a_refused_attempt_stops_what_was_begun(tmp_path: Path, speech: li
     assert ahead is not None
     assert ahead.flag.is_raised()
     await begun
+
+
+@pytest.mark.parametrize("refusal", [StaleAttempt("j1", 1), NotFound("job", "j1")])
+async def test_a_job_that_is_not_wanted_any_more_stops_what_was_begun(
+    tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    here, web = process(tmp_path, speech[0].path)
+    web.refuses = refusal
+    monkeypatch.setattr(clip_ahead, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(SpanTranscription, "transcribe", until_stopped)
+    async with asyncio.timeout(PATIENCE_S):
+        await clip_ahead.begin(here, web.job)
+    assert not list(here.files.list("results"))
+
+
+@pytest.mark.parametrize("refusal", [StaleAttempt("j1", 1), NotFound("job", "j1")])
+async def test_a_job_that_is_not_wanted_any_more_stops_its_attempt(
+    tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    monkeypatch.setattr("flows.runs.span_transcription.REPORT_EVERY_S", 0.0)
+
+    def transcribe(self: SpanTranscription) -> SpanResult:
+        web.refuses = refusal
+        self.note(1.0)
+        return until_stopped(self)
+
+    here, web = process(tmp_path, speech[0].path)
+    monkeypatch.setattr(SpanTranscription, "transcribe", transcribe)
+    async with asyncio.timeout(PATIENCE_S):
+        outcome = await attempt_clip(here, web.run)
+    assert outcome.state is not None
+    assert outcome.state.is_cancelled()
+
+
+@pytest.mark.parametrize("lane", [Lane.INTERACTIVE, Lane.BATCH])
+async def test_a_clip_waits_for_an_equal_one_of_its_lane_until_it_is_cancelled(
+    tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, lane: Lane
+) -> None:
+    here, web = process(tmp_path, speech[0].path)
+    another, begins, goes_on = Web(speech[0].path, "j2"), [asyncio.Event(), asyncio.Event()], threading.Event()
+    cast(Any, another.job).lane = lane
+    loop, asked = asyncio.get_running_loop(), iter(begins)
+
+    def transcribe(self: SpanTranscription) -> SpanResult:
+        loop.call_soon_threadsafe(next(asked).set)
+        goes_on.wait()
+        raise Stopped
+
+    monkeypatch.setattr(SpanTranscription, "transcribe", transcribe)
+    first = clip_ahead.begin(here, web.job)
+    async with asyncio.timeout(PATIENCE_S):
+        await begins[0].wait()
+        second = clip_ahead.begin(here, another.job)
+        waits = here.ahead.of("j2")
+        assert waits is not None
+        if lane is Lane.INTERACTIVE:
+            waits.flag.raise_()
+            await second
+            assert not begins[1].is_set()
+        else:
+            await begins[1].wait()
+        goes_on.set()
+        await asyncio.gather(first, second)
+
+
+async def test_clips_that_share_a_run_go_on_with_what_was_begun_and_stop_it(
+    tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, web = process(tmp_path, speech[0].path)
+    web.run.parameters = {"clips": [{"job_id": "j1", "attempt": 1}]}
+    stopped: list[bool] = []
+
+    def transcribe(self: SpanTranscription) -> SpanResult:
+        asyncio.run_coroutine_threadsafe(cancel(), loop).result()
+        stopped.append(self.flag.is_raised())
+        raise Stopped
+
+    async def cancel() -> None:
+        here.flag(web.run.id).raise_()
+        await ahead.flag.wait()
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(SpanTranscription, "transcribe", transcribe)
+    begun, ahead = clip_ahead.begin(here, web.job), cast(Any, here.ahead.of("j1"))
+    async with asyncio.timeout(PATIENCE_S):
+        outcome = await attempt_clips(here, web.run)
+        await begun
+    assert outcome.stopped
+    assert stopped[0]
+    assert here.ahead.of("j1") is None
+
+
+@pytest.mark.parametrize("fault", [IndexError("an empty file"), OSError("nobody there")])
+async def test_a_process_that_is_offered_nothing_asks_ever_more_rarely_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    paused: list[float] = []
+
+    async def offered(*_: object) -> AsyncIterator[Job]:
+        for each in (fault,):
+            raise each
+        yield cast(Job, None)
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 12:
+            raise EOFError
+
+    monkeypatch.setattr(clip_ahead, "offered", offered)
+    monkeypatch.setattr("flows.runs.clip_ahead.random.uniform", lambda _, most: most)
+    monkeypatch.setattr("flows.runs.clip_ahead.asyncio.sleep", sleep)
+    with pytest.raises(EOFError):
+        await clip_ahead.listen(Resident(name="gpu-test"))
+    assert paused == [1, 2, 4, 8, 16, 32, *[60] * 6]
+    assert len(caplog.records) == 1
 
 
 async def test_a_cancelled_flow_run_stops_what_was_begun(
@@ -154,7 +288,7 @@ async def test_a_cancelled_flow_run_stops_what_was_begun(
     assert outcome.state is not None
     assert outcome.state.is_cancelled()
     assert stopped[0]
-    assert [type(each) for each in web.told] == [Started]
+    assert web.steps == [Started]
 
 
 async def test_a_damaged_clip_fails_with_its_reason_at_its_attempt(tmp_path: Path) -> None:
@@ -166,7 +300,7 @@ async def test_a_damaged_clip_fails_with_its_reason_at_its_attempt(tmp_path: Pat
     outcome = await attempt_clip(here, web.run)
     assert outcome.state is not None
     assert outcome.state.is_failed()
-    assert [type(each) for each in web.told] == [Started, Failed]
+    assert web.steps == [Started, Failed]
 
 
 async def test_a_clip_that_takes_long_is_shown_by_its_attempt(
