@@ -34,6 +34,8 @@ ASK_EVERY_S = 3.0
 class ClipAhead(RecordingAttempt):
     """The part of an attempt at a clip that can be done without telling anybody."""
 
+    ask_every_s: float = ASK_EVERY_S
+
     def __init__(self, here: Resident, flag: CancelFlag, job: Job) -> None:
         spans = LocalSpans(here=here, flag=flag, lane=job.lane, shows_progress=False)
         super().__init__(here, flag, job, span_runs=spans)
@@ -60,9 +62,12 @@ class ClipAhead(RecordingAttempt):
             await asyncio.gather(asking, return_exceptions=True)
 
     async def _keep_asking(self) -> None:
-        """Stop once the job is not wanted any more; that no second of it is done changes nothing."""
+        """Stop once the job is not wanted any more.
+
+        The report says that nothing is done yet, which changes nothing.
+        """
         while not self.flag.is_raised():
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(self.ask_every_s)
             try:
                 job = await in_thread(lambda: self.report(Advanced, index=0, done_s=0.0))
                 is_over = job.state.finished

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from prefect.client.schemas.objects import State
 from pydantic import TypeAdapter
@@ -46,6 +46,7 @@ class SpanTranscription:
     ask_every_s: float | None = None
     shows_progress: bool = True
     done_s: float = field(default=0.0, init=False)
+    report_every_s: ClassVar[float] = REPORT_EVERY_S
 
     @classmethod
     def from_parameters(
@@ -132,7 +133,7 @@ class SpanTranscription:
         reported_s, clock = 0.0, asyncio.get_running_loop().time
         asked_at = clock()
         while self.shows_progress:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(self.report_every_s)
             done_s = self.done_s
             if done_s <= reported_s and (self.ask_every_s is None or clock() - asked_at < self.ask_every_s):
                 continue

@@ -95,7 +95,7 @@ async def attempted(here: Resident, web: Web) -> Transcript:
 async def test_no_progress_is_reported_before_the_flow_run_is_there(
     tmp_path: Path, speech: list[Clip], calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.runs.span_transcription.REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(SpanTranscription, "report_every_s", 0.0)
     here, web = process(tmp_path, speech[0].path)
     await clip_ahead.begin(here, web.job)
     assert web.told == []
@@ -161,7 +161,7 @@ async def test_a_job_that_is_not_wanted_any_more_stops_what_was_begun(
 ) -> None:
     here, web = process(tmp_path, speech[0].path)
     web.refuses = refusal
-    monkeypatch.setattr(clip_ahead, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(clip_ahead.ClipAhead, "ask_every_s", 0.0)
     monkeypatch.setattr(SpanTranscription, "transcribe", until_stopped)
     async with asyncio.timeout(PATIENCE_S):
         await clip_ahead.begin(here, web.job)
@@ -172,7 +172,7 @@ async def test_a_job_that_is_not_wanted_any_more_stops_what_was_begun(
 async def test_a_job_that_is_not_wanted_any_more_stops_its_attempt(
     tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
-    monkeypatch.setattr("flows.runs.span_transcription.REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(SpanTranscription, "report_every_s", 0.0)
 
     def transcribe(self: SpanTranscription) -> SpanResult:
         web.refuses = refusal
