@@ -145,9 +145,7 @@ def test_a_worker_is_offered_clips_until_told_to_come_back(settings: Settings, t
         assert site.client.portal.call(offer) is None
 
 
-def test_another_machines_token_is_offered_nothing_of_a_workers(
-    site: Site, tone: Callable[..., bytes]
-) -> None:
+def test_another_machines_token_is_offered_nothing_of_a_workers(site: Site, tone: Callable[..., bytes]) -> None:
     def with_token(name: str) -> dict[str, str]:
         secret, _ = context.ledger().run(worker_tokens.create, name=name, actor="user:root")
         return {"Authorization": f"Bearer {secret}"}

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 from flows.flows.transcribe_clip import attempt_clip
 from flows.flows.transcribe_clips import attempt_clips
 from flows.runs import clip_ahead
-from flows.runs.process_state import MOST_AHEAD, Resident
+from flows.runs.process_state import MOST_AHEAD, NamedLocks, Resident
 from flows.runs.run_outcomes import Stopped
 from flows.runs.span_transcription import SpanTranscription
 from storage.domain import names
@@ -25,7 +24,7 @@ from storage.jobs.reports import Advanced, Completed, Failed, Planned, Report, S
 from tasks.audio.ingest import file_sha256
 from tasks.models import catalogue
 from tests.conftest import TINY_MODEL, Clip
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 
 class Web:
@@ -80,9 +79,8 @@ def process(folder: Path, path: Path, job_id: str = "j1") -> tuple[Resident, Web
 
 
 def until_stopped(transcription: SpanTranscription) -> SpanResult:
-    """Play an engine that never ends."""
-    while not transcription.flag.is_raised():
-        time.sleep(0.001)
+    """Play an engine that never ends by itself."""
+    until(transcription.flag.is_raised)
     raise Stopped
 
 
@@ -95,6 +93,14 @@ async def attempted(here: Resident, web: Web) -> Transcript:
 async def test_no_progress_is_reported_before_the_flow_run_is_there(
     tmp_path: Path, speech: list[Clip], calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    transcribe, loop = SpanTranscription.transcribe, asyncio.get_running_loop()
+
+    def slowly(self: SpanTranscription) -> SpanResult:
+        self.note(1.0)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2), loop).result(PATIENCE_S)
+        return transcribe(self)
+
+    monkeypatch.setattr(SpanTranscription, "transcribe", slowly)
     monkeypatch.setattr(SpanTranscription, "report_every_s", 0.0)
     here, web = process(tmp_path, speech[0].path)
     await clip_ahead.begin(here, web.job)
@@ -187,6 +193,20 @@ async def test_a_job_that_is_not_wanted_any_more_stops_its_attempt(
     assert outcome.state.is_cancelled()
 
 
+class Watched(NamedLocks):
+    """Says when a lock was asked for so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left, self.asked = times, asyncio.Event()
+
+    def of(self, name: str) -> asyncio.Lock:
+        self._left -= 1
+        if not self._left:
+            self.asked.set()
+        return super().of(name)
+
+
 @pytest.mark.parametrize("lane", [Lane.INTERACTIVE, Lane.BATCH])
 async def test_a_clip_waits_for_an_equal_one_of_its_lane_until_it_is_cancelled(
     tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch, lane: Lane
@@ -195,10 +215,11 @@ async def test_a_clip_waits_for_an_equal_one_of_its_lane_until_it_is_cancelled(
     another, begins, goes_on = Web(speech[0].path, "j2"), [asyncio.Event(), asyncio.Event()], threading.Event()
     cast(Any, another.job).lane = lane
     loop, asked = asyncio.get_running_loop(), iter(begins)
+    here.locks = locks = Watched(4)  # each clip asks for that of its bytes, and of its span's result
 
     def transcribe(self: SpanTranscription) -> SpanResult:
         loop.call_soon_threadsafe(next(asked).set)
-        goes_on.wait()
+        goes_on.wait(PATIENCE_S)
         raise Stopped
 
     monkeypatch.setattr(SpanTranscription, "transcribe", transcribe)
@@ -209,6 +230,8 @@ async def test_a_clip_waits_for_an_equal_one_of_its_lane_until_it_is_cancelled(
         waits = here.ahead.of("j2")
         assert waits is not None
         if lane is Lane.INTERACTIVE:
+            await locks.asked.wait()
+            await asyncio.sleep(0)
             waits.flag.raise_()
             await second
             assert not begins[1].is_set()
@@ -226,7 +249,7 @@ async def test_clips_that_share_a_run_go_on_with_what_was_begun_and_stop_it(
     stopped: list[bool] = []
 
     def transcribe(self: SpanTranscription) -> SpanResult:
-        asyncio.run_coroutine_threadsafe(cancel(), loop).result()
+        asyncio.run_coroutine_threadsafe(cancel(), loop).result(PATIENCE_S)
         stopped.append(self.flag.is_raised())
         raise Stopped
 
