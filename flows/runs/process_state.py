@@ -63,7 +63,10 @@ class CancelFlag:
 
 
 class NamedLocks:
-    """Locks by name for tasks of one event loop, such as one for each result that is being made."""
+    """Locks by name for tasks of one event loop.
+
+    There is one for each result that is being made, for instance.
+    """
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -100,7 +103,10 @@ class ClipsAhead:
 
     @contextmanager
     def continued(self, job_id: str, flag: CancelFlag) -> Iterator[None]:
-        """Run the clip's attempt in the block; its flag and its end stop what was begun."""
+        """Run the clip's attempt in the block.
+
+        Its flag and its end stop what was begun.
+        """
         if begun := self.of(job_id):
             flag.also_raise(begun.flag)
         try:

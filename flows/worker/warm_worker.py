@@ -265,12 +265,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
         """Return the due runs for which there are slots."""
-        all_due = await self._due_runs()
+        all_due, own = await self._due_runs(), self._own_runs()
         due = not_begun_elsewhere(all_due, self.name, self._server_clock.now())
         if len(due) < len(all_due):
             asyncio.get_running_loop().call_later(LEFT_FOR.total_seconds(), self._wake.set)
-        due = [entry for entry in due if entry.flow_run.id not in self._own_runs()]
-        return self._run_slots.chosen(due, self._own_runs())
+        return self._run_slots.chosen([entry for entry in due if entry.flow_run.id not in own], own)
 
     async def _due_runs(self) -> "list[WorkerFlowRunResponse]":
         """Return what is due by the server's clock; Prefect's own method goes by ours."""

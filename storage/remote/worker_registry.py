@@ -150,7 +150,7 @@ class Workers:
         return sum(beat.slots for beat in self.alive(now, pool=pool) if not beat.draining)
 
     def ready_for(self, fingerprint: str, now: datetime | None = None) -> list[tuple[str, str | None]]:
-        """Return names and tokens of the gpu workers that take runs and have this model, the best first.
+        """Return names and tokens of the gpu workers that take runs and have this model.
 
         Those with a free slot come first, and the faster ones of them; a full one may have got one since it said so.
         """
