@@ -121,7 +121,7 @@ async def heartbeat(request: Request) -> Response:
         raise bad_request(error) from error
     if beat.version != OWN_VERSION:
         raise VersionMismatch(beat.name, beat.version, OWN_VERSION)
-    wanted = context.workers().beat(beat)
+    wanted = context.workers().beat(beat, token=caller_of(request).worker)
     notify.wake()
     return JSONResponse({"wanted_models": list(wanted)})
 
@@ -129,10 +129,11 @@ async def heartbeat(request: Request) -> Response:
 async def offers(websocket: WebSocket) -> None:
     """Offer clips to a gpu worker that listens; see `storage.remote.clip_offers`.
 
-    It comes back when the connection is closed after a while: a token that was revoked opens no other one.
+    After a while the connection is closed, and the worker opens another one, which a revoked token cannot.
     """
     await websocket.accept()
-    with context.current().clip_offers.listening(websocket.query_params.get("worker", "")) as offered:
+    worker, token = websocket.query_params.get("worker", ""), caller_of(websocket).worker
+    with context.current().clip_offers.listening(worker, token) as offered:
         sending = asyncio.ensure_future(_send_on(websocket, offered))
         try:
             async with asyncio.timeout(context.current().limits.worker_listens_s):

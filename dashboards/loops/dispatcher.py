@@ -141,6 +141,8 @@ class Dispatcher:
         self._awake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._aside: set[str] = set()
+        self._offered: tuple[str, int, str] | None = None
+        """The job and attempt of the last offer, and the worker that got it."""
         self._paused: dict[Lane, LanePaused] = {}
         self._paused_known_at: float | None = None
 
@@ -262,7 +264,7 @@ class Dispatcher:
                 flow_run_id = await runs.start_clips(together, fingerprint=model.fingerprint)
             else:
                 slots = context.workers().slots("gpu")
-                begun_by = _offer(together[0], model) if is_alone and runs.is_clip(together[0]) else None
+                begun_by = self._offer(together[0], model) if is_alone and runs.is_clip(together[0]) else None
                 flow_run_id = await runs.start(
                     together[0], slots=slots, fingerprint=model.fingerprint, begun_by=begun_by
                 )
@@ -273,6 +275,18 @@ class Dispatcher:
         for job in submitted:
             logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
         return len(submitted)
+
+    def _offer(self, clip: Job, model: Ready) -> str | None:
+        """Offer a clip to a worker that has its model, once; return the worker's name.
+
+        While Prefect is away the dispatcher tries again and again, and a clip may be one that kills its process.
+        """
+        if self._offered is not None and self._offered[:2] == (clip.id, clip.attempt):
+            return self._offered[2]
+        holder, known = context.current(), replace(clip, model=model.name, fingerprint=model.fingerprint)
+        name = holder.clip_offers.offer(known, holder.workers.ready_for(model.fingerprint))
+        self._offered = (clip.id, clip.attempt, name) if name else self._offered
+        return name
 
     async def adopt(self, report: Started) -> None:
         """Record a run that starts before its submission is recorded, after a crash in between.
@@ -332,12 +346,6 @@ def _backlog(con: DuckDBPyConnection) -> tuple[list[str], PlatformPause | None, 
     """
     handed_out = [job for job in job_store.unfinished(con) if job.flow_run_id]
     return queue_order.wanted_models(con), platform_pause.find(con), handed_out
-
-
-def _offer(clip: Job, model: Ready) -> str | None:
-    """Offer a clip to a worker that has its model; return the worker's name."""
-    holder, known = context.current(), replace(clip, model=model.name, fingerprint=model.fingerprint)
-    return holder.clip_offers.offer(known, holder.workers.ready_for(model.fingerprint))
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

@@ -41,16 +41,12 @@ async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:
     of it before (`clip_ahead`).
     """
     deaths, flag, job_id = int(run.labels.get(DEATHS, 0)), here.flag(run.id), str(run.parameters["job_id"])
-    if ahead := here.ahead.of(job_id):
-        flag.raises(ahead.flag)
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
         return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, lane=job.lane, deaths=deaths))
 
-    try:
+    with here.ahead.continued(job_id, flag):
         return await run_attempt(Deployment.TRANSCRIBE_CLIP, here, run, clip)
-    finally:
-        here.ahead.end(job_id)
 
 
 HEAD_STARTS[Deployment.TRANSCRIBE_CLIP.value] = attempt_clip

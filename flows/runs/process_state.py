@@ -6,7 +6,8 @@ A process that is not resident (a plain `python`, Prefect's own process worker) 
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
@@ -48,7 +49,7 @@ class CancelFlag:
         for other in self._others:
             other.raise_()
 
-    def raises(self, other: "CancelFlag") -> None:
+    def also_raise(self, other: "CancelFlag") -> None:
         """Raise another flag with this one."""
         self._others.append(other)
         if self.is_raised():
@@ -61,10 +62,10 @@ class CancelFlag:
         await self._for_loop.wait()
 
 
-class Making:
+class NamedLocks:
     """Locks by name for tasks of one event loop.
 
-    Who wants what another task makes waits for it.
+    There is one for each result that is being made, for instance.
     """
 
     def __init__(self) -> None:
@@ -79,9 +80,8 @@ class BegunClip(Protocol):
 
     job: "Job"
     flag: CancelFlag
-
-    def made(self, index: int) -> bool:
-        """Return whether a span's result was made for this clip, and not found."""
+    made: set[int]
+    """The spans whose results were made for this clip, and not found."""
 
 
 class ClipsAhead:
@@ -89,8 +89,11 @@ class ClipsAhead:
 
     def __init__(self) -> None:
         self._begun: dict[str, BegunClip] = {}
+        self._working: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
 
-    def keep(self, clip: BegunClip) -> None:
+    def keep(self, clip: BegunClip, work: asyncio.Task[None]) -> None:
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
         self._begun[clip.job.id] = clip
         for job_id in list(self._begun)[:-MOST_AHEAD]:  # their flow runs went elsewhere
             del self._begun[job_id]
@@ -98,10 +101,19 @@ class ClipsAhead:
     def of(self, job_id: str) -> BegunClip | None:
         return self._begun.get(job_id)
 
-    def end(self, job_id: str) -> None:
-        """Stop what is still done for a clip whose attempt has ended."""
-        if begun := self._begun.pop(job_id, None):
-            begun.flag.raise_()
+    @contextmanager
+    def continued(self, job_id: str, flag: CancelFlag) -> Iterator[None]:
+        """Run the clip's attempt in the block.
+
+        Its flag and its end stop what was begun.
+        """
+        if begun := self.of(job_id):
+            flag.also_raise(begun.flag)
+        try:
+            yield
+        finally:
+            if begun := self._begun.pop(job_id, None):
+                begun.flag.raise_()
 
 
 class Resident:
@@ -116,7 +128,7 @@ class Resident:
         self.settings = Settings()
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
-        self.making, self.ahead = Making(), ClipsAhead()
+        self.locks, self.ahead = NamedLocks(), ClipsAhead()
         self._flags: dict[UUID, CancelFlag] = {}
         self._head_starts: dict[UUID, asyncio.Task[Any]] = {}
         self._lock = threading.Lock()

@@ -14,6 +14,7 @@ from flows.runs.artifacts import RunArtifacts
 from flows.runs.partial_text import PartialTextWriter
 from flows.runs.process_state import Resident, in_thread
 from flows.runs.read_recording import RecordingReader
+from flows.runs.run_outcomes import held
 from flows.runs.span_runs import SpanRuns
 from storage.domain import names
 from storage.domain.records import Job, Plan, Span, SpanResult, from_json
@@ -199,7 +200,8 @@ class ClipTranscription(SpansTranscription):
 
     async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
         taken: set[int] = set()
-        async with self.here.making.of(self.job.media_sha256), aclosing(self.reading.spans()) as cut:
+        lock = self.here.locks.of(f"{self.job.lane}:{self.job.media_sha256}")
+        async with held(lock, flag=self.reading.flag), aclosing(self.reading.spans()) as cut:
             async for spans in cut:
                 taken.update(span.index for span in spans)
                 async for span in self._without_result(spans):
@@ -214,7 +216,7 @@ class ClipTranscription(SpansTranscription):
 
     def _is_there(self, span: Span) -> bool:
         is_there = super()._is_there(span)
-        if (ahead := self.here.ahead.of(self.job.id)) and ahead.made(span.index):
+        if (ahead := self.here.ahead.of(self.job.id)) and span.index in ahead.made:
             self.reused.discard(span.index)
         return is_there
 

@@ -90,7 +90,7 @@ def not_begun_elsewhere(
 ) -> "list[WorkerFlowRunResponse]":
     """Return the due runs without those that were left to another worker a moment ago.
 
-    It has begun with them; if it is lost, the next slow poll finds them.
+    It has begun with them; if it is lost, a poll after `LEFT_FOR` finds them.
     """
 
     def is_left(entry: "WorkerFlowRunResponse") -> bool:
