@@ -89,10 +89,7 @@ class ForkServer:
 
 
 def _end_with(server: int) -> None:
-    """Let the kernel kill this child with the server.
-
-    Nobody else does if who asked for the child was killed, too.
-    """
+    """Let the kernel kill this child with the server: the process that asked for it may be gone as well."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
