@@ -33,7 +33,6 @@ from flows.worker.server_clock import ServerClock
 from flows.worker.throughput import Throughput
 from flows.worker.worker_place import default_name, device_and_slots
 from storage.domain.settings import Settings
-from storage.files import temporary_files
 from tasks.models.device_memory import free_bytes
 
 if TYPE_CHECKING:
@@ -198,7 +197,6 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         if self._background:
             return
         self._call_soon = asyncio.get_running_loop().call_soon_threadsafe
-        await asyncio.to_thread(temporary_files.sweep)
         await self.child.begin()
         if self.model_cache is not None:
             self.model_cache.start()

@@ -89,7 +89,10 @@ class ForkServer:
 
 
 def _end_with(server: int) -> None:
-    """Let the kernel kill this child with the server: the process that asked for it may be gone as well."""
+    """Let the kernel kill this child with the server.
+
+    The process that asked for it may be gone as well.
+    """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
