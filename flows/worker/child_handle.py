@@ -103,7 +103,7 @@ class Child:
         self.kill()
 
     async def begin(self) -> None:
-        """Delete what killed processes left, and start the process, unless it rests until the first run."""
+        """Sweep temporary files, and start the process, unless it rests until the first run."""
         await asyncio.to_thread(temporary_files.sweep)
         if self._rests_after_s is None:
             await self.start()
