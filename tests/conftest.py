@@ -31,10 +31,10 @@ from tasks.asr.engine import Engine
 from tasks.diarization import speaker_models
 from tasks.models.catalogue import Resolved, fingerprint
 from tasks.models.model_sources import fetch_packaged
-from tests.spread import pytest_collection_modifyitems
+from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.waiting import HANGS_AFTER_S, given_up_after
 
-__all__ = ["pytest_collection_modifyitems"]  # a hook: pytest finds it here
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks: pytest finds them here
 
 settings.register_profile("busy", deadline=None)  # a busy machine makes any example slow now and then
 settings.load_profile("busy")

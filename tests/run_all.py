@@ -29,10 +29,10 @@ MANY = 40
 COMMAND = ("-m", "pytest", f"--maxfail={MANY + 1}", "-m", "not nightly", TESTS)
 PRODUCT = ("flows", "tasks", "dashboards", "storage")
 COUNTED = Path("artifacts") / "coverage.json"
-SPREAD = ("-p", "tests.counted_lines", "-p", "tests.forked_processes", "--processes", str(WORKERS))
-"""Lines are counted in the processes of the tests alone: it makes each start of another one seconds longer."""
-SLOW = ("--durations=20", "--durations-min=5")
-RETRY = ("--last-failed", "--last-failed-no-failures=none", "-v")
+COUNTING = ("-m", "slipcover", "--source", ",".join(PRODUCT), "--json", "--out", str(COUNTED))
+"""Counts lines in the processes of the tests alone: it makes each start of another one seconds longer."""
+SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder", "-n", str(WORKERS), "--durations=20", "--durations-min=5")
+RETRY = ("--last-failed", "--last-failed-no-failures=none", "-n0", "-v")
 RETRIES = 2
 SOME_FAILED = 1
 MARK = "STARTED_BY_TESTS_OF"
@@ -43,8 +43,9 @@ def main() -> int:
     """Run all tests, then what failed; return the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with nothing_left_running():
+        COUNTED.parent.mkdir(exist_ok=True)
         COUNTED.unlink(missing_ok=True)  # of an earlier run
-        status = _python(*COMMAND, *SPREAD, *SLOW)
+        status = _python(*COUNTING, *COMMAND, *SPREAD)
     for _ in range(RETRIES):
         if status != SOME_FAILED or len(_failed()) > MANY:
             break

@@ -8,8 +8,10 @@ late.
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 PREFECT = "files that share a Prefect server"
@@ -53,11 +55,10 @@ Browsers take the longest, and come by their name: before much that is short, an
 def scope_of(nodeid: str) -> str:
     """Return what goes to one process as a whole: a file, a half of it, or the files that share a server."""
     file = nodeid.split("::", 1)[0]
-    if file.startswith("tests/flows/") and "server: Server" in (ROOT / file).read_text():
+    text = (ROOT / file).read_text()
+    if file.startswith("tests/flows/") and "server: Server" in text:
         return PREFECT
-    if file.startswith(PLATFORMS) and not any(
-        words in (ROOT / file).read_text() for words in ("stack_in(", "own_stack")
-    ):
+    if file.startswith(PLATFORMS) and not any(words in text for words in ("stack_in(", "own_stack")):
         return PLATFORM
     return f"{file}{PHONE}" if file == EVERY_PAGE and PHONE in nodeid else file
 
@@ -68,9 +69,25 @@ def next_scope(scopes: Collection[str], *, platforms: bool) -> str:
     return next(mine, next(iter(scopes)))
 
 
+class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Send all tests of a scope to one process, and whole platforms to the first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        self.workqueue.move_to_end(next_scope(self.workqueue, platforms=node is self.nodes[0]), last=False)
+        super()._assign_work_unit(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedScheduling:
+    return SharedScheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Bring the long files to the front, where several processes share the work."""
-    if config.getoption("processes", 0):
+    if hasattr(config, "workerinput"):
         place = {scope: number for number, scope in enumerate(FIRST)}
         items.sort(key=lambda item: (place.get(scope_of(item.nodeid), len(FIRST)), not _is_patient(item)))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped]
+import polars as pl
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as arrow_parquet
 import pytest
@@ -116,8 +117,6 @@ def test_months_are_partitions_with_the_documented_columns(
 def test_pandas_polars_and_pyarrow_read_them(
     completed: Callable[..., Job], export: Export, place: DatasetPlace
 ) -> None:
-    import polars as pl  # has threads, and processes of tests are forked
-
     completed("march", MARCH)
     completed("may", MAY)
     export()
