@@ -144,6 +144,7 @@ def test_of_many_lines_only_those_near_the_view_are_made_ready_for_typing(page: 
     opened = page.locator(".player .line .words[contenteditable]")
     expect(opened.first).to_be_visible()
     assert opened.count() < 240
+    page.keyboard.press("Escape")  # out of the line, in which it would be typed
     page.keyboard.press("/")
     page.keyboard.type("ferry")
     expect(page.locator(".player .seeker .count")).to_have_text("160 found")
