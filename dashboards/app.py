@@ -67,7 +67,7 @@ from dashboards.uploads import batch_uploads, dedupe, direct_uploads, finish_upl
 from storage.accounts import users
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
-from storage.files import privacy
+from storage.files import privacy, temporary_files
 from storage.files.file_store import Files
 from storage.ledger.database import Ledger
 from storage.remote.service_tokens import worker_secret
@@ -165,6 +165,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
     holder = Context(settings=settings, ledger=ledger, files=files, limits=limits)
     with context.use(holder):
         holder.shelf.drop_forms()
+        temporary_files.sweep()
         dispatcher, reconciler = Dispatcher(), Reconciler()
         holder.wake_dispatcher, holder.wake_reconciler = dispatcher.wake, reconciler.wake
         holder.adopt, holder.land = dispatcher.adopt, finish_upload.land

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
 
-# Prefect reads these when it is imported: nobody answers there unless a test starts one, and no client starts its own.
-os.environ |= {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+# Prefect reads these when it is imported: nobody answers there unless a test starts one, and no client starts its own
+# or asks for its version, as in the product. That takes 20 ms each time, and an app does it again every two seconds.
+os.environ |= {
+    "PREFECT_API_URL": "http://127.0.0.1:9/api",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+}
 
 import numpy as np
 import pytest

@@ -43,7 +43,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "audio": set(),
         "models": set(),
         "text": set(),
-        "asr": {"audio", "models"},
+        "asr": {"audio", "models", "text"},
         "assembly": {"asr", "text"},
         "diarization": {"asr", "audio", "models"},
         "exports": {"asr", "assembly", "text"},

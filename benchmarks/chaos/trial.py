@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import random
 import subprocess
 import sys
 import threading
@@ -14,9 +13,17 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.chaos.breakdowns import plan, strike
 from benchmarks.chaos.material import Sample, said_in
-from benchmarks.chaos.victims import EVERYTHING, KINDS, Platform, strike
+from benchmarks.chaos.victims import Platform, command_of
+from storage.domain.audit_actions import AuditAction
+from storage.domain.clock import utc_now
 from storage.domain.records import Transcript, from_json
+from storage.files.file_store import Files
+from storage.ledger import audit
+from storage.ledger.database import Ledger
+from storage.ledger.database_file import connect
+from storage.maintenance import orphans
 
 TRY_AGAIN_S = 0.3
 END_WITHIN_S = 900.0
@@ -24,6 +31,10 @@ LOOK_EVERY_S = 0.3
 ENDED = {"completed", "failed", "cancelled"}
 PASSING_FOLDERS = ("partial/",)
 """On storage only while a job is under way."""
+UNFINISHED = ("*.part*", ".part-*", "work-*")
+"""Names of files that a process writes and then renames."""
+NAMES_OF_WORKERS = "whisper-transcriber-workers-"
+UNEXPECTED = ("Traceback (most recent call last)", "was never retrieved", "was never awaited")
 
 
 @dataclass(kw_only=True)
@@ -37,19 +48,25 @@ class Outcome:
     strikes: Counter[str] = field(default_factory=Counter)
     redone: int = 0
     took_s: float = 0.0
+    after_s: float = 0.0
+    """From the last strike until everything was found to have ended, a pause between strikes included."""
+    unexpected: Counter[str] = field(default_factory=Counter)
+    """Lines of logs that only a fault of ours explains, or a library's."""
     faults: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
 class Trial:
-    """Sends `samples`, strikes every `pause_s` seconds until all were handled or `strikes_for_s` has passed."""
+    """Sends `samples`, and strikes every `pause_s` seconds until all were handled.
+
+    It stops when the pauses were `strikes_for_s` together.
+    """
 
     platform: Platform
     samples: Sequence[Sample]
     seed: int
     pause_s: tuple[float, float]
     strikes_for_s: float
-    kinds: tuple[str, ...] = KINDS
     accepted: dict[str, Sample] = field(default_factory=dict)
     _over: threading.Event = field(default_factory=threading.Event)
     _written: dict[str, set[int]] = field(default_factory=dict)
@@ -60,9 +77,10 @@ class Trial:
         workers = [threading.Thread(target=work, daemon=True) for work in (self._send_all, self._watch_results)]
         for worker in workers:
             worker.start()
-        self._strike(outcome, workers[0])
+        struck = self._strike(outcome, workers[0])
         workers[0].join(END_WITHIN_S)
         states = self._wait_for_the_end(outcome)
+        outcome.after_s = time.monotonic() - struck
         self._over.set()
         workers[1].join(30)
         self._judge(outcome, states)
@@ -91,16 +109,18 @@ class Trial:
                 with contextlib.suppress(OSError):
                     self._written.setdefault(str(path), set()).add(path.stat().st_mtime_ns)
 
-    def _strike(self, outcome: Outcome, sending: threading.Thread) -> None:
-        chance, until = random.Random(self.seed), time.monotonic() + self.strikes_for_s  # noqa: S311
-        weights = [0.4 if kind == EVERYTHING else 1.0 for kind in self.kinds]
-        while time.monotonic() < until:
-            time.sleep(chance.uniform(*self.pause_s))
-            (kind,) = chance.choices(self.kinds, weights)
-            if strike(self.platform, kind, chance):
-                outcome.strikes[kind] += 1
-            if not sending.is_alive() and self._all_ended():
-                return
+    def _strike(self, outcome: Outcome, sending: threading.Thread) -> float:
+        """Strike until it is time to stop, and return when the last strike was over."""
+        paused_s, struck = 0.0, time.monotonic()
+        for each in plan(self.seed, self.pause_s):
+            time.sleep(each.pause_s)
+            paused_s += each.pause_s
+            if paused_s > self.strikes_for_s or (not sending.is_alive() and self._all_ended()):
+                break
+            if strike(self.platform, each):
+                outcome.strikes[each.kind] += 1
+                struck = time.monotonic()
+        return struck
 
     def _all_ended(self) -> bool:
         with contextlib.suppress(httpx.HTTPError, OSError):
@@ -158,22 +178,62 @@ class Trial:
             )
 
     def _look_for_leftovers(self, outcome: Outcome) -> None:
-        """Stop the platform; no process, unfinished upload or partial text is left, and the audit chain is whole."""
+        """Stop the platform, and see that it left no process and no unfinished file."""
+        self.platform.thaw()
         time.sleep(3)  # what ends by itself after the last job
         self.platform.stop()
-        left = [" ".join(process.cmdline())[:120] for process in self.platform.processes()]
+        left = [*self.platform.left_running, *map(command_of, self.platform.processes())]
         outcome.faults += [f"left running: {command}" for command in left]
+        outcome.faults += [f"left of an upload: {name}" for name in _files(self.platform.data_dir / "uploads")]
         store = self.platform.bucket.folder / "store" / "chaos"
-        names = [str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()]
-        outcome.faults += [f"left on storage: {name}" for name in names if name.startswith(PASSING_FOLDERS)]
-        uploads = self.platform.data_dir / "uploads"
-        outcome.faults += [f"left of an upload: {path.name}" for path in uploads.rglob("*") if path.is_file()]
+        outcome.faults += [f"left on storage: {name}" for name in _files(store) if name.startswith(PASSING_FOLDERS)]
+        for folder in (store, self.platform.data_dir):
+            unfinished = {str(path) for pattern in UNFINISHED for path in folder.rglob(pattern)}
+            outcome.faults += [f"left unfinished: {name}" for name in sorted(unfinished)]
+        temporary = [each for each in _files(self.platform.temporary) if not each.startswith(NAMES_OF_WORKERS)]
+        outcome.faults += [f"left among temporary files: {name}" for name in temporary]
+        self._look_at_logs(outcome)
+        self._look_at_the_audit_log(outcome)
+        self._look_for_orphans(outcome, store)
+
+    def _look_at_logs(self, outcome: Outcome) -> None:
+        for path in [self.platform.log, *(self.platform.data_dir / "logs").glob("*.log*")]:
+            text = path.read_text(errors="replace")
+            for words in UNEXPECTED:
+                if times := text.count(words):
+                    outcome.unexpected[f"{path.name}: {words}"] += times
+
+    def _look_at_the_audit_log(self, outcome: Outcome) -> None:
+        """See that the chain is whole, and tells once of each job's beginning and end."""
         command = [sys.executable, "-m", "flows.cli", "admin", "verify-audit"]
-        audit = subprocess.run(command, env=self.platform.env, check=False, capture_output=True, text=True)
-        if audit.returncode:
-            outcome.faults.append(f"the audit log: {audit.stderr.strip()[-300:]}")
+        verified = subprocess.run(command, env=self.platform.env, check=False, capture_output=True, text=True)
+        if verified.returncode:
+            outcome.faults.append(f"the audit log: {verified.stderr.strip()[-300:]}")
+            return
+        with connect(self.platform.data_dir / "ledger.duckdb") as con:
+            for ident in self.accepted:
+                told = Counter(row.action for row in audit.page(con, subject=ident, limit=1000))
+                ends = told[AuditAction.COMPLETED] + told[AuditAction.FAILED]
+                if told[AuditAction.ACCEPTED] != 1 or ends != 1:
+                    outcome.faults.append(f"the audit log says of {ident}: {dict(told)}")
+
+    def _look_for_orphans(self, outcome: Outcome, store: Path) -> None:
+        """No file on storage belongs to nothing, and no job has two transcripts."""
+        seen = self.platform.bucket.folder / "seen.json"
+        with Ledger.open(self.platform.data_dir / "ledger.duckdb") as ledger:
+            swept = orphans.sweep(ledger, Files(str(store)), seen, now=utc_now())
+        if swept.unsafe:
+            outcome.faults.append(swept.unsafe)
+        elif not outcome.failed:  # what a failed job had cut is not in the ledger
+            outcome.faults += [f"belongs to nothing: {name}" for name in json.loads(seen.read_text())]
+        texts = Counter(Path(name).name.partition(".")[0] for name in _files(store / "transcripts"))
+        outcome.faults += [f"{ident} has {times} transcripts" for ident, times in texts.items() if times > 1]
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def as_json(outcome: Outcome) -> str:
     """Return an outcome as one line."""
-    return json.dumps({**vars(outcome), "strikes": dict(outcome.strikes)})
+    return json.dumps(vars(outcome))

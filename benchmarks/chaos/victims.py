@@ -1,14 +1,14 @@
-"""A platform with a bucket and a cable to its web process, and what can be killed of it."""
+"""A platform with a bucket, a cable, a small disk and, if asked for, PostgreSQL."""
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +18,10 @@ import psutil
 from benchmarks.chaos.cable import Cable
 from benchmarks.chaos.material import SPAN_MAX_S
 from benchmarks.speech_material import TINY_MODEL
+from tests.postgresql import PostgreSQL
 
-CUT_S = (0.5, 4.0)
-STORAGE_AWAY_S = (0.5, 3.0)
-READY_WITHIN_S = 180.0
+READY_WITHIN_S, ENDED_WITHIN_S = 180.0, 20.0
+DISK_MIB = 192
 KEYS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -67,10 +67,14 @@ class Bucket:
 
 
 class Platform:
-    """One `transcriber up` whose storage is the bucket, and whose workers reach the web process by the cable."""
+    """One `transcriber up`: its storage is the bucket, and workers reach it by the cable."""
 
-    def __init__(self, folder: Path) -> None:
-        self.data_dir, self.log = folder / "data", folder / "up.log"
+    def __init__(self, folder: Path, database: PostgreSQL | None = None) -> None:
+        self.data_dir, self.log, self.temporary = folder / "data", folder / "up.log", folder / "temporary"
+        self.database, self.left_running = database, list[str]()
+        self.disk_is_small, self._frozen = False, list[psutil.Process]()
+        for each in (self.data_dir, self.temporary):
+            each.mkdir(mode=0o700)
         self.bucket = Bucket(folder=folder / "bucket")
         self.port, cable_port, prefect_port = free_port(), free_port(), free_port()
         self.cable = Cable(cable_port, self.port)
@@ -89,12 +93,16 @@ class Platform:
             "TRANSCRIBER_CPU_THREADS": "1",
             "TRANSCRIBER_ADMIN_PASSWORD": "of no importance",
             "PREFECT_SERVER_API_PORT": str(prefect_port),
+            "TMPDIR": str(self.temporary),
         }
+        if database is not None:
+            self.env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.url
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
         if self.bucket.process is None:
             self.bucket.start()
+            self._mount()
         command = [sys.executable, "-m", "flows.cli", "up"]
         with self.log.open("ab") as log:
             before = log.tell()
@@ -110,24 +118,83 @@ class Platform:
 
     def stop(self) -> None:
         """Stop the platform as its user would; storage stays."""
+        self.thaw()
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
 
+    def await_end(self) -> None:
+        """Wait until all processes have ended by themselves; others are noted, and killed."""
+        self.thaw()
+        if self.process is not None:
+            self.process.wait(ENDED_WITHIN_S)
+        until = time.monotonic() + ENDED_WITHIN_S
+        while (left := self.processes()) and time.monotonic() < until:
+            time.sleep(0.1)
+        self.left_running += [command_of(each) for each in left]
+        self._kill(left)
+
     def close(self) -> None:
         """End everything that is left."""
-        for process in self.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._kill(self.processes())
         self.cable.close()
         self.bucket.kill()
 
+    def unmount(self) -> None:
+        """Take the small disk away, and all that is on it."""
+        if self.disk_is_small:
+            subprocess.run(["umount", "-l", str(self.data_dir)], check=True)
+
+    def _mount(self) -> None:
+        """Give the data folder a disk of its own, where we may."""
+        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=700", "tmpfs", str(self.data_dir)]
+        if os.geteuid() == 0:
+            self.disk_is_small = subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    @contextlib.contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Leave no byte free on the disk of the data folder while the block runs."""
+        filler = self.data_dir / "filler"
+        try:
+            with filler.open("wb", buffering=0) as opened:
+                for size in (1 << 20, 4096, 1):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            opened.write(bytes(size))
+            yield
+        finally:
+            filler.unlink()
+
+    def freeze(self, process: psutil.Process, for_s: float) -> None:
+        """Stop a process, and let it go on after so long, wherever it is then."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+            self._frozen.append(process)
+            timer = threading.Timer(for_s, self._go_on, [process])
+            timer.daemon = True
+            timer.start()
+
+    def thaw(self) -> None:
+        """Let everything go on that is frozen."""
+        for process in list(self._frozen):
+            self._go_on(process)
+
+    def _go_on(self, process: psutil.Process) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess, ValueError):
+            self._frozen.remove(process)
+            process.resume()
+
+    def _kill(self, processes: list[psutil.Process]) -> None:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def processes(self, *words: str) -> list[psutil.Process]:
-        """Return the processes of this data dir whose command line has all these words."""
+        """Return this platform's processes whose command line has all these words."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                ours = process.environ().get("TRANSCRIBER_DATA_DIR") == str(self.data_dir)
+                ours = process.environ().get("TMPDIR") == str(self.temporary)
                 if ours and process.status() != psutil.STATUS_ZOMBIE and all(one in process.cmdline() for one in words):
                     found.append(process)
         return found
@@ -138,55 +205,8 @@ class Platform:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
-PROCESSES: dict[str, tuple[str, ...]] = {
-    "web": ("flows.cli", "web"),
-    "Prefect server": ("flows.platform.prefect_server",),
-    "cpu worker": ("flows.cli", "worker", "cpu"),
-    "gpu worker": ("flows.cli", "worker", "gpu"),
-    "process that reads": ("flows.worker.child_main", "cpu"),
-    "process that hears": ("flows.worker.child_main", "gpu"),
-}
-STORAGE, NETWORK, EVERYTHING = "storage", "network", "everything"
-KINDS = (*PROCESSES, STORAGE, NETWORK, EVERYTHING)
-
-
-def strike(platform: Platform, kind: str, chance: random.Random) -> bool:
-    """Kill one of a kind, or cut the network for a while; return whether there was one."""
-    strikes: dict[str, Callable[[Platform, random.Random], bool]] = {
-        STORAGE: _storage,
-        NETWORK: _network,
-        EVERYTHING: _everything,
-    }
-    if kind in strikes:
-        return strikes[kind](platform, chance)
-    found = platform.processes(*PROCESSES[kind])
-    for process in found:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    return bool(found)
-
-
-def _storage(platform: Platform, chance: random.Random) -> bool:
-    platform.bucket.kill()
-    time.sleep(chance.uniform(*STORAGE_AWAY_S))
-    platform.bucket.start()
-    return True
-
-
-def _network(platform: Platform, chance: random.Random) -> bool:
-    platform.cable.cut()
-    time.sleep(chance.uniform(*CUT_S))
-    platform.cable.mend()
-    return True
-
-
-def _everything(platform: Platform, chance: random.Random) -> bool:
-    """Kill all processes of the platform, as when its machine loses power, and start it again."""
-    for process in platform.processes():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    if platform.process is not None:
-        platform.process.wait(10)
-    time.sleep(chance.uniform(0.1, 1.0))
-    platform.start()
-    return True
+def command_of(process: psutil.Process) -> str:
+    """Return the beginning of a process's command line."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())[:120]
+    return "a process that has ended"

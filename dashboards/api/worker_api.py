@@ -4,13 +4,17 @@ JSON in, JSON out. Every call is idempotent: reports by their id, jobs by their 
 media, so their token opens no more than they need; whatever they do is recorded as theirs.
 """
 
+import asyncio
 import json
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboards.http.error_responses import bad_request
 from dashboards.http.identity import By, caller_of
@@ -30,6 +34,7 @@ from storage.domain.tags import split_tags
 from storage.jobs import job_store, known_recordings, queue_order, reports
 from storage.jobs.annotations.metadata import metadata_from_json
 from storage.jobs.reports import Report
+from storage.remote import clip_offers
 from storage.remote.worker_registry import OWN_VERSION, WorkerBeat
 from storage.transcripts import transcript_store
 
@@ -85,9 +90,9 @@ async def report(request: Request) -> Response:
         await notify.before_start(told)
     holder = context.current()
     actor = _actor(request, f"worker:{told.worker}")
-    job = await db.in_ledger(reports.apply, holder.ledger, holder.files, told, actor=actor)
+    apply = partial(reports.apply, actor=actor, on_applied=notify.announce)
+    job = await db.in_ledger(apply, holder.ledger, holder.files, told)
     _count(told, job)
-    notify.announce(job)
     return json_of(job)
 
 
@@ -116,9 +121,35 @@ async def heartbeat(request: Request) -> Response:
         raise bad_request(error) from error
     if beat.version != OWN_VERSION:
         raise VersionMismatch(beat.name, beat.version, OWN_VERSION)
-    wanted = context.workers().beat(beat)
+    wanted = context.workers().beat(beat, token=caller_of(request).worker)
     notify.wake()
     return JSONResponse({"wanted_models": list(wanted)})
+
+
+async def offers(websocket: WebSocket) -> None:
+    """Offer clips to a gpu worker that listens; see `storage.remote.clip_offers`.
+
+    After a while the connection is closed, and the worker opens another one, which a revoked token cannot.
+    """
+    await websocket.accept()
+    worker, token = websocket.query_params.get("worker", ""), caller_of(websocket).worker
+    with context.current().clip_offers.listening(worker, token) as offered:
+        sending = asyncio.ensure_future(_send_on(websocket, offered))
+        try:
+            async with asyncio.timeout(context.current().limits.worker_listens_s):
+                while (await websocket.receive())["type"] != "websocket.disconnect":
+                    pass
+        except TimeoutError:
+            await websocket.close()
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                await sending
+
+
+async def _send_on(websocket: WebSocket, offered: "asyncio.Queue[Job]") -> None:
+    while True:
+        await websocket.send_text(to_json(await offered.get()).decode())
 
 
 async def good_bye(request: Request) -> Response:
@@ -286,6 +317,7 @@ ROUTES = [
     Route("/internal/v1/reports", report, methods=["POST"]),
     Route("/internal/v1/heartbeats", heartbeat, methods=["POST"]),
     Route("/internal/v1/heartbeats/{name}", good_bye, methods=["DELETE"]),
+    WebSocketRoute(clip_offers.PATH, offers),
     Route("/internal/v1/jobs", submit, methods=["POST"]),
     Route("/internal/v1/known-recordings", known, methods=["POST"]),
     Route("/internal/v1/known-recordings/many", known_many, methods=["POST"]),

@@ -98,10 +98,10 @@ class PrefectRuns:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def start(self, job: Job, *, slots: int, fingerprint: str | None = None) -> str:
+    async def start(self, job: Job, *, slots: int, fingerprint: str | None = None, begun_by: str | None = None) -> str:
         """Start this attempt's flow run and return its id; repeated calls return the same one.
 
-        `fingerprint` is that of its model.
+        `fingerprint` is that of its model, `begun_by` the worker that began with a clip already.
 
         Raises:
             DeploymentMissing: the deployments have not been created yet.
@@ -115,7 +115,7 @@ class PrefectRuns:
             deployment,
             parameters=parameters,
             name=f"{job.name} · {job.id[-6:]} · {job.attempt}",
-            tags=run_tags([job], fingerprint, are_clips=deployment is Deployment.TRANSCRIBE_CLIP),
+            tags=run_tags([job], fingerprint, are_clips=deployment is Deployment.TRANSCRIBE_CLIP, begun_by=begun_by),
             idempotency_key=f"{job.id}:{job.attempt}",
             work_queue_name=job.lane.value,
         )

@@ -11,14 +11,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
 from dashboards.loops.clip_groups import Room, gathered
 from dashboards.runtime import context, db, notify
-from storage.domain.errors import ModelMissing, NotFound, NotReady, StaleAttempt
+from storage.domain.errors import ModelMissing, NotFound, NotReady, StaleAttempt, TranscriberError
 from storage.domain.job_messages import (
     DownloadingModel,
     JobMessage,
@@ -141,6 +141,8 @@ class Dispatcher:
         self._awake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._aside: set[str] = set()
+        self._offered: tuple[str, int, str] | None = None
+        """The job and attempt of the last offer, and the worker that got it."""
         self._paused: dict[Lane, LanePaused] = {}
         self._paused_known_at: float | None = None
 
@@ -164,7 +166,8 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - whatever Prefect is doing, the next try may find it well
                 logger.warning("cannot hand jobs to Prefect: %s: %s", type(error).__name__, error)
                 if pause_s > PATIENT_FOR_S:
-                    await self._note_first(_excuse(error))
+                    with contextlib.suppress(TranscriberError):  # a full disk keeps words from the ledger, too
+                        await self._note_first(_excuse(error))
                 await asyncio.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311
                 longest_s = LONGEST_PAUSE_S if context.current().prefect_has_answered else STARTING_PAUSE_S
                 pause_s = min(longest_s, 2 * pause_s)
@@ -187,9 +190,10 @@ class Dispatcher:
             return 0
         choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
-        started = 0
-        for together in await self._next(runs, ready, handed_out):
-            started += await self._start(runs, together, ready[together[0].options.model])
+        started, groups = 0, await self._next(runs, ready, handed_out)
+        for together in groups:
+            is_alone = len(together) == len(groups) == 1 and not handed_out
+            started += await self._start(runs, together, ready[together[0].options.model], is_alone=is_alone)
         await self._set_aside(choices)
         if each := context.settings().web.jobs_in_flight_per_user:
             await notify.note_held_back(each, models=ready, without=self._paused)
@@ -250,14 +254,20 @@ class Dispatcher:
         fixed = context.settings().web.jobs_in_flight
         return fixed or max(LEAST_IN_FLIGHT, 2 * context.workers().slots("cpu"))
 
-    async def _start(self, runs: "PrefectRuns", together: Sequence[Job], model: Ready) -> int:
-        """Start a flow run for one job or several clips; return how many it has."""
+    async def _start(self, runs: "PrefectRuns", together: Sequence[Job], model: Ready, *, is_alone: bool) -> int:
+        """Start a flow run for one job or several clips; return how many it has.
+
+        A clip beside which there is nothing to do is offered to a worker first.
+        """
         async with self._one_at_a_time:
             if len(together) > 1:
                 flow_run_id = await runs.start_clips(together, fingerprint=model.fingerprint)
             else:
                 slots = context.workers().slots("gpu")
-                flow_run_id = await runs.start(together[0], slots=slots, fingerprint=model.fingerprint)
+                begun_by = self._offer(together[0], model) if is_alone and runs.is_clip(together[0]) else None
+                flow_run_id = await runs.start(
+                    together[0], slots=slots, fingerprint=model.fingerprint, begun_by=begun_by
+                )
             recorded = await db.write(_submitted, together, flow_run_id, model)
         for job in recorded:
             notify.announce(job)
@@ -265,6 +275,18 @@ class Dispatcher:
         for job in submitted:
             logger.info("job submitted", extra={"job": job.id, "attempt": job.attempt, "flow_run": flow_run_id})
         return len(submitted)
+
+    def _offer(self, clip: Job, model: Ready) -> str | None:
+        """Offer a clip to a worker that has its model, once; return the worker's name.
+
+        While Prefect is away the dispatcher tries again and again, and a clip may be one that kills its process.
+        """
+        if self._offered is not None and self._offered[:2] == (clip.id, clip.attempt):
+            return self._offered[2]
+        holder, known = context.current(), replace(clip, model=model.name, fingerprint=model.fingerprint)
+        name = holder.clip_offers.offer(known, holder.workers.ready_for(model.fingerprint))
+        self._offered = (clip.id, clip.attempt, name) if name else self._offered
+        return name
 
     async def adopt(self, report: Started) -> None:
         """Record a run that starts before its submission is recorded, after a crash in between.

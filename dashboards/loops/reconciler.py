@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db, notify
 from storage.domain.clock import utc_now
-from storage.domain.errors import PASSING, JobMoved, NotFound
+from storage.domain.errors import PASSING, JobMoved, NotFound, TranscriberError
 from storage.domain.interruptions import (
     CommandSilent,
     Interruption,
@@ -201,10 +201,17 @@ class Reconciler:
                 await self.look(runs)
             except Exception as error:  # noqa: BLE001 - the server may be away; the next look may find it well
                 logger.warning("cannot compare jobs with flow runs: %s: %s", type(error).__name__, error)
-            holder = context.current()
-            await db.in_thread(manifests.catch_up, holder.ledger, holder.files)
+            await self._describe()
             await asyncio.sleep(LEAST_PAUSE_S)
             await self._sleep(context.settings().web.reconcile_seconds)
+
+    async def _describe(self) -> None:
+        """Store descriptions of jobs that a crash or an outage left out."""
+        holder = context.current()
+        try:
+            await db.in_thread(manifests.catch_up, holder.ledger, holder.files)
+        except TranscriberError as error:
+            logger.warning("descriptions of jobs are not on storage yet: %s", error)
 
     async def _sleep(self, longest_s: float) -> None:
         try:

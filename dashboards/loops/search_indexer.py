@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from dashboards.runtime import context, db
-from storage.domain.errors import LedgerClosed
+from storage.domain.errors import LedgerClosed, TranscriberError
 
 logger = logging.getLogger(__name__)
 GATHER_S = 1.0
@@ -21,6 +21,8 @@ async def keep_up() -> None:
                 await db.in_thread(holder.search.sync, holder.ledger)
             except LedgerClosed:
                 return
+            except TranscriberError as error:  # such as a full disk
+                logger.warning("the search index is not up to date: %s", error)
             except Exception:
                 logger.exception("the search index could not be brought up to date; it is tried again")
             until = asyncio.get_running_loop().time() + EVERY_S

@@ -45,6 +45,7 @@ from storage.jobs.reports import Started
 from storage.ledger import audit_origin
 from storage.ledger.database import Ledger
 from storage.maintenance.orphans import Swept
+from storage.remote.clip_offers import ClipOffers
 from storage.remote.service_tokens import RotatingSecret, operator_secret
 from storage.remote.worker_registry import Workers
 from storage.search.search_index import SearchIndex
@@ -76,6 +77,7 @@ class Context:
     files: Files
     limits: Limits = field(default_factory=Limits)
     workers: Workers = field(default_factory=Workers)
+    clip_offers: ClipOffers = field(default_factory=ClipOffers)
     bus: Bus = field(default_factory=Bus)
     doors: Doors = field(default_factory=Doors)
     wake_dispatcher: Callable[[], None] = _nobody

@@ -27,6 +27,7 @@ class Limits:
     batch_pause_s: float = 0.5
     campaign_look_every_s: float = 2.0
     touch_every_s: float = 60.0
+    worker_listens_s: float = 60.0
     media_read_again_after_s: tuple[float, ...] = (0.5, 2.0)
     page_rows: int = 50
     audit_page_rows: int = 100

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,7 @@ async def accept_checked(new: NewRecording, path: Path, *, sha256: str, size_byt
         KeyReused: the idempotency key was used for other bytes or options.
         SpaceUsedUp, HoursUsedUp: the owner's quota does not allow it.
     """
-    since = utc_now()
-    return _announced(await db.in_thread(_take_in, new, path, sha256, size_bytes), since)
+    return await db.in_thread(_take_in, new, path, sha256, size_bytes)
 
 
 def _take_in(new: NewRecording, path: Path, sha256: str, size_bytes: int) -> Job:
@@ -162,8 +162,7 @@ async def accept_stored(new: NewRecording, *, sha256: str, size_bytes: int, in_h
         NotStored: the bytes are missing.
         KeyReused, SpaceUsedUp, HoursUsedUp: see `accept_checked`.
     """
-    since = utc_now()
-    return _announced(await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand), since)
+    return await db.in_thread(_accept_stored, new, sha256, size_bytes, in_hand=in_hand)
 
 
 def _accept_stored(new: NewRecording, sha256: str, size_bytes: int, *, in_hand: bool = False) -> Job:
@@ -180,7 +179,7 @@ def transcribe_track(user: User, job_id: str, track: int) -> Job:
         NotStored, SpaceUsedUp, HoursUsedUp: see `accept_stored`.
     """
     job_access.require_writer(user, "transcribing")
-    job, since = db.look(job_access.visible, user, job_id), utc_now()
+    job = db.look(job_access.visible, user, job_id)
     if not job_access.may_reuse(user, job):
         raise NotAllowed("transcribing", job_access.OWNERS)
     new = NewRecording(
@@ -192,18 +191,18 @@ def transcribe_track(user: User, job_id: str, track: int) -> Job:
         tags=job.tags,
         metadata=job.metadata,
     )
-    return _announced(_accept_stored(new, job.media_sha256, job.media_bytes), since)
+    return _accept_stored(new, job.media_sha256, job.media_bytes)
 
 
-def _announced(job: Job, since: datetime) -> Job:
-    """Tell traces and pages of a new job, and return it."""
+def _announce(since: datetime, job: Job) -> None:
+    """Tell traces, pages and the dispatcher of a new job."""
     tracing.accepted(job, since=since)
     notify.announce(job)
-    return job
 
 
 def _told(new: NewRecording) -> dict[str, Any]:
     told = {"owner_id": new.owner_id, "name": clean_name(new.name), "options": new.options, "lane": new.lane}
     told |= {"actor": new.actor, "idempotency_key": new.key, "asked_sha256": new.asked_sha256}
     told |= {"duration_s": new.duration_s, "tags": new.tags, "metadata": new.metadata}
-    return told | {"repeats": new.repeats, "api_key_id": new.api_key_id, "job_id": new.job_id}
+    told |= {"repeats": new.repeats, "api_key_id": new.api_key_id, "job_id": new.job_id}
+    return told | {"on_accepted": partial(_announce, utc_now())}

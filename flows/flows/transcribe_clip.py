@@ -37,14 +37,16 @@ class Clip(RecordingAttempt):
 async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:
     """Run the attempt.
 
-    It begins as soon as this process has the run, before Prefect has recorded that.
+    It begins as soon as this process has the run, before Prefect has recorded that, and continues what this process did
+    of it before (`clip_ahead`).
     """
-    deaths = int(run.labels.get(DEATHS, 0))
+    deaths, flag, job_id = int(run.labels.get(DEATHS, 0)), here.flag(run.id), str(run.parameters["job_id"])
 
     def clip(here: Resident, flag: CancelFlag, job: Job) -> Clip:
         return Clip(here, flag, job, span_runs=LocalSpans(here=here, flag=flag, lane=job.lane, deaths=deaths))
 
-    return await run_attempt(Deployment.TRANSCRIBE_CLIP, here, run, clip)
+    with here.ahead.continued(job_id, flag):
+        return await run_attempt(Deployment.TRANSCRIBE_CLIP, here, run, clip)
 
 
 HEAD_STARTS[Deployment.TRANSCRIBE_CLIP.value] = attempt_clip

@@ -66,8 +66,9 @@ async def attempt_clips(here: Resident, run: FlowRun) -> ClipsOutcome:
     async def attempt(told: Mapping[str, Any], flag: CancelFlag) -> AttemptOutcome:
         job_id, number = str(told["job_id"]), int(told["attempt"])
         asked = AskedAttempt(flow_run_id=run.id, job_id=job_id, attempt=number, flag=flag)
-        async with turn:
-            return await run_asked(Deployment.TRANSCRIBE_CLIPS, here, asked, clip)
+        with here.ahead.continued(job_id, flag):
+            async with turn:
+                return await run_asked(Deployment.TRANSCRIBE_CLIPS, here, asked, clip)
 
     stopping = asyncio.create_task(_raise_all(here.flag(run.id), flags))
     try:

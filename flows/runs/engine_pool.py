@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 WORKING_SHARE = 0.5
 """Beside its weights an engine needs about half of their size to work with; then it decodes fewer windows at once."""
-TRIM_AFTER_S = 30.0
+TRIM_AFTER_S, TRIM_EVERY_S = 30.0, 60.0
 EngineOn = Callable[[Resolved, EngineSettings, str | None], AsrEngine]
 
 
@@ -59,7 +59,7 @@ class EnginePool:
         self._free_bytes, self._find = free_bytes, find
         self._slots: dict[str, _Slot] = {}
         self._lock, self._one_load = threading.Lock(), threading.Lock()
-        self._trimmed_after = 0.0
+        self._trimmed_at = 0.0
 
     @contextlib.contextmanager
     def borrow(self, model: str, fingerprint: str, *, deaths: int = 0) -> Iterator[AsrEngine]:
@@ -158,14 +158,19 @@ class EnginePool:
             log.info("unloaded %s after %g minutes without work", engine.resolved.name, after_s / 60)
         return False
 
-    def trim_if_idle(self) -> bool:
-        """Trim the heap when nobody has transcribed for a while; return whether it did."""
+    def trim_heap(self) -> bool:
+        """Trim the heap after work, and now and then during it; return whether it did.
+
+        Windows of ever other lengths leave free blocks between used ones, so that a busy process would grow.
+        """
         with self._lock:
-            last_used = max((slot.idle_since for slot in self._slots.values()), default=0.0)
-            is_busy = any(slot.users for slot in self._slots.values())
-            if is_busy or last_used == self._trimmed_after or self._clock() - last_used < TRIM_AFTER_S:
+            now, slots = self._clock(), self._slots.values()
+            is_busy = any(slot.users for slot in slots)
+            last_used = now if is_busy else max((slot.idle_since for slot in slots), default=0.0)
+            is_due = now - last_used >= TRIM_AFTER_S or now - self._trimmed_at >= TRIM_EVERY_S
+            if last_used <= self._trimmed_at or not is_due:
                 return False
-            self._trimmed_after = last_used
+            self._trimmed_at = now
         devices.trim_heap()
         return True
 

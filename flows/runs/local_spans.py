@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.runs.gpu_runs import for_each_span
 from flows.runs.process_state import CancelFlag, Resident
+from flows.runs.run_outcomes import held
 from flows.runs.span_runs import SpanRuns
 from flows.runs.span_transcription import SpanTranscription
 from storage.domain.records import Lane, Span
@@ -20,7 +21,8 @@ class LocalSpans(SpanRuns):
     """The spans of one recording; earlier `deaths` of the run's process reduce the engine's memory.
 
     Recordings of one flow run share `engine`, which one of them holds at a time. With `ask_every_s`, the web process is
-    asked so often whether the job is still wanted.
+    asked so often whether the job is still wanted. `made` are the spans whose results were not found. Who wants what
+    another task makes waits for it, if that is of the same lane: those of others may have to give way for long.
     """
 
     here: Resident
@@ -29,6 +31,8 @@ class LocalSpans(SpanRuns):
     deaths: int = 0
     engine: asyncio.Lock = field(default_factory=asyncio.Lock)
     ask_every_s: float | None = None
+    shows_progress: bool = True
+    made: set[int] = field(default_factory=set, init=False)
 
     async def transcribe_all(
         self,
@@ -47,10 +51,13 @@ class LocalSpans(SpanRuns):
 
         async def transcribe(span: Span) -> None:
             fields: dict[str, Any] = {"here": self.here, "flag": self.flag, "deaths": self.deaths}
-            fields |= {"lane": self.lane, "ask_every_s": self.ask_every_s}
+            fields |= {"lane": self.lane, "ask_every_s": self.ask_every_s, "shows_progress": self.shows_progress}
             span_transcription = SpanTranscription.from_parameters(**fields, **parameters(span))
-            async with self.engine:
-                await span_transcription.obtain()
+            lock = self.here.locks.of(f"{self.lane}:{span_transcription.result}")
+            async with held(lock, flag=self.flag), held(self.engine, flag=self.flag):
+                _, was_there = await span_transcription.obtain()
+            if not was_there:
+                self.made.add(span.index)
             on_transcribed(span)
 
         await for_each_span(spans, transcribe, at_once=1)

@@ -6,10 +6,12 @@ A process that is not resident (a plain `python`, Prefect's own process worker) 
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from flows.runs.right_of_way import RightOfWay
 from storage.domain.deployments import Deployment
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from flows.runs.engine_pool import EnginePool
+    from storage.domain.records import Job
     from storage.files.file_store import Files
 
 T = TypeVar("T")
@@ -29,22 +32,88 @@ HEAD_STARTS: dict[str, HeadStart] = {}
 """By flow name: work that begins once this process has the run, while Prefect records that it begins."""
 
 
+MOST_AHEAD = 16
+
+
 class CancelFlag:
     """Raised once by the event loop; read by it and by engine threads."""
 
     def __init__(self) -> None:
         self._for_threads = threading.Event()
         self._for_loop = asyncio.Event()
+        self._others: list[CancelFlag] = []
 
     def raise_(self) -> None:
         self._for_threads.set()
         self._for_loop.set()
+        for other in self._others:
+            other.raise_()
+
+    def also_raise(self, other: "CancelFlag") -> None:
+        """Raise another flag with this one."""
+        self._others.append(other)
+        if self.is_raised():
+            other.raise_()
 
     def is_raised(self) -> bool:
         return self._for_threads.is_set()
 
     async def wait(self) -> None:
         await self._for_loop.wait()
+
+
+class NamedLocks:
+    """Locks by name for tasks of one event loop.
+
+    There is one for each result that is being made, for instance.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+
+class BegunClip(Protocol):
+    """A clip that was begun before its flow run was here; see `clip_ahead`."""
+
+    job: "Job"
+    flag: CancelFlag
+    made: set[int]
+    """The spans whose results were made for this clip, and not found."""
+
+
+class ClipsAhead:
+    """The clips that this process began before their flow runs were here."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, BegunClip] = {}
+        self._working: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
+
+    def keep(self, clip: BegunClip, work: asyncio.Task[None]) -> None:
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
+        self._begun[clip.job.id] = clip
+        for job_id in list(self._begun)[:-MOST_AHEAD]:  # their flow runs went elsewhere
+            del self._begun[job_id]
+
+    def of(self, job_id: str) -> BegunClip | None:
+        return self._begun.get(job_id)
+
+    @contextmanager
+    def continued(self, job_id: str, flag: CancelFlag) -> Iterator[None]:
+        """Run the clip's attempt in the block.
+
+        Its flag and its end stop what was begun.
+        """
+        if begun := self.of(job_id):
+            flag.also_raise(begun.flag)
+        try:
+            yield
+        finally:
+            if begun := self._begun.pop(job_id, None):
+                begun.flag.raise_()
 
 
 class Resident:
@@ -59,6 +128,7 @@ class Resident:
         self.settings = Settings()
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
+        self.locks, self.ahead = NamedLocks(), ClipsAhead()
         self._flags: dict[UUID, CancelFlag] = {}
         self._head_starts: dict[UUID, asyncio.Task[Any]] = {}
         self._lock = threading.Lock()

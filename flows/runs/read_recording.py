@@ -1,14 +1,13 @@
 """Read and cut a recording in a thread, handing on each span at once."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.run_outcomes import Stopped, unless_stopped
 from storage.domain import names
-from storage.domain.errors import StaleAttempt, TranscriberError
+from storage.domain.errors import NotFound, StaleAttempt, TranscriberError
 from storage.domain.job_messages import Reading, encode
 from storage.domain.records import Job, Plan, Span
 from storage.jobs.reports import Noted
@@ -19,13 +18,16 @@ SAY_EVERY_S = 5.0
 
 @dataclass(kw_only=True)
 class RecordingReader:
-    """One pass over a job's recording; `announced_s` is the length in its header, if any."""
+    """One pass over a job's recording; `announced_s` is the length in its header, if any.
+
+    Without `say_every_s`, no progress is reported.
+    """
 
     here: Resident
     job: Job
     flag: CancelFlag
     span_max_s: float
-    say_every_s: float = SAY_EVERY_S
+    say_every_s: float | None = SAY_EVERY_S
     announced_s: float | None = field(default=None, init=False)
     _plan: Plan | None = field(default=None, init=False)
     _planned: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -49,13 +51,6 @@ class RecordingReader:
             reading.cancel()
             reporting.cancel()
             await asyncio.gather(reading, reporting, return_exceptions=True)
-
-    async def read(self) -> Plan:
-        """Read all of it, and return the plan; raises as `spans` does."""
-        async with contextlib.aclosing(self.spans()) as cut:
-            async for _ in cut:
-                pass
-        return self.plan
 
     @property
     def plan(self) -> Plan:
@@ -118,7 +113,7 @@ class RecordingReader:
 
     async def _keep_reporting(self) -> None:
         """Report progress to the reader; the answer for a cancelled job stops the work."""
-        while True:
+        while self.say_every_s is not None:
             await asyncio.sleep(self.say_every_s)
             if not self._read_s:
                 continue
@@ -126,7 +121,7 @@ class RecordingReader:
             note = Noted(job_id=self.job.id, attempt=self.job.attempt, worker=self.here.name, detail=detail)
             try:
                 await in_thread(lambda note=note: self.here.reporter.send(note))  # type: ignore[misc]
-            except StaleAttempt:
+            except (StaleAttempt, NotFound):  # cancelled or purged
                 self.flag.raise_()
                 return
             except TranscriberError:

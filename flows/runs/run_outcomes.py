@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import FlowRun, State
@@ -57,6 +57,25 @@ async def with_retries(
             raise Stopped
 
     return await retries.call_async(work, may_pass=may_pass_here, pauses_s=pauses_s, sleep=sleep)
+
+
+@contextlib.asynccontextmanager
+async def held(lock: asyncio.Lock, *, flag: CancelFlag) -> AsyncGenerator[None, None]:
+    """Hold a lock while the block runs.
+
+    Raises:
+        Stopped: the flag was raised while another task held the lock.
+    """
+    acquiring, stopping = asyncio.ensure_future(lock.acquire()), asyncio.ensure_future(flag.wait())
+    try:
+        await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not acquiring.done():
+            raise Stopped
+        yield
+    finally:
+        stopping.cancel()
+        if not acquiring.cancel():
+            lock.release()
 
 
 async def unless_stopped(work: Callable[[], T], *, flag: CancelFlag) -> T:

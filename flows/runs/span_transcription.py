@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from prefect.client.schemas.objects import State
 from pydantic import TypeAdapter
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.run_outcomes import Stopped, cancelled, failed, with_retries
 from storage.domain import names
-from storage.domain.errors import StaleAttempt, TranscriberError
+from storage.domain.errors import NotFound, StaleAttempt, TranscriberError
 from storage.domain.records import Lane, Options, SpanResult, Stretch, from_json, to_json
 from storage.jobs.reports import Advanced, SpanHeard
 from storage.remote import tracing
@@ -24,7 +24,8 @@ REPORT_EVERY_S = 1.0
 class SpanTranscription:
     """The transcription of one span; `done_s` is the seconds of speech done so far.
 
-    With `ask_every_s`, progress is reported so often even without any, to hear whether the job is still wanted.
+    With `ask_every_s`, progress is reported so often even without any, to hear whether the job is still wanted; unless
+    it `shows_progress`, none is reported.
     """
 
     here: Resident
@@ -43,7 +44,9 @@ class SpanTranscription:
     deaths: int
     lane: Lane = Lane.INTERACTIVE
     ask_every_s: float | None = None
+    shows_progress: bool = True
     done_s: float = field(default=0.0, init=False)
+    report_every_s: ClassVar[float] = REPORT_EVERY_S
 
     @classmethod
     def from_parameters(
@@ -129,8 +132,8 @@ class SpanTranscription:
         """Report progress once a second; the answer for a cancelled job stops the work."""
         reported_s, clock = 0.0, asyncio.get_running_loop().time
         asked_at = clock()
-        while True:
-            await asyncio.sleep(REPORT_EVERY_S)
+        while self.shows_progress:
+            await asyncio.sleep(self.report_every_s)
             done_s = self.done_s
             if done_s <= reported_s and (self.ask_every_s is None or clock() - asked_at < self.ask_every_s):
                 continue
@@ -141,7 +144,7 @@ class SpanTranscription:
             try:
                 await in_thread(lambda step=step: self.here.reporter.send(step))  # type: ignore[misc]
                 reported_s = done_s
-            except StaleAttempt:
+            except (StaleAttempt, NotFound):  # cancelled or purged
                 self.flag.raise_()
                 return
             except TranscriberError:

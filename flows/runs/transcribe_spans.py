@@ -14,6 +14,7 @@ from flows.runs.artifacts import RunArtifacts
 from flows.runs.partial_text import PartialTextWriter
 from flows.runs.process_state import Resident, in_thread
 from flows.runs.read_recording import RecordingReader
+from flows.runs.run_outcomes import held
 from flows.runs.span_runs import SpanRuns
 from storage.domain import names
 from storage.domain.records import Job, Plan, Span, SpanResult, from_json
@@ -198,14 +199,26 @@ class ClipTranscription(SpansTranscription):
             await asyncio.gather(reporting, return_exceptions=True)
 
     async def _spans_as_cut(self) -> AsyncGenerator[Span, None]:
-        plan = await self.reading.read()
-        async for span in self._without_result(plan.spans):
+        taken: set[int] = set()
+        lock = self.here.locks.of(f"{self.job.lane}:{self.job.media_sha256}")
+        async with held(lock, flag=self.reading.flag), aclosing(self.reading.spans()) as cut:
+            async for spans in cut:
+                taken.update(span.index for span in spans)
+                async for span in self._without_result(spans):
+                    yield span
+        async for span in self._without_result([span for span in self.reading.plan.spans if span.index not in taken]):
             yield span
 
     async def _report_plan_later(self) -> None:
         await self.reading.whole()
         await asyncio.sleep(self.plan_after_s)
         await self._report_plan()
+
+    def _is_there(self, span: Span) -> bool:
+        is_there = super()._is_there(span)
+        if (ahead := self.here.ahead.of(self.job.id)) and span.index in ahead.made:
+            self.reused.discard(span.index)
+        return is_there
 
     def _report_reused(self, span: Span, result: str) -> None:
         """Report nothing; the attempt does at its end, when the ledger knows the plan."""

@@ -45,8 +45,9 @@ async def find_abandoned(
 ) -> list[FlowRun]:
     """Return the pool's runs that are pending or running without a live worker.
 
-    A run labelled with this `worker` that it does not hold was left by an earlier process of the same name. A run of
-    another worker counts once that worker has been silent for `SILENT_FOR`.
+    A run labelled with this `worker` that it does not hold was left by an earlier process of the same name, and so was
+    one without a label, as in its first second, where no other worker could have it. A run of another worker counts
+    once that worker has been silent for `SILENT_FOR`.
     """
     runs = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=_in_state(StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)),
@@ -68,7 +69,7 @@ async def _alive(client: PrefectClient, pool: str) -> set[str]:
 
 def _is_abandoned(run: FlowRun, *, worker: str, alive: set[str]) -> bool:
     name = run.labels.get(WORKER)
-    if name == worker:
+    if name == worker or (name is None and alive == {worker}):
         return True
     settled = run.state is not None and datetime.now(UTC) - run.state.timestamp > SILENT_FOR
     return settled and name not in alive

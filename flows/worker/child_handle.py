@@ -16,6 +16,7 @@ import psutil
 
 from flows.platform import processes
 from flows.platform.prefect_address import NO_QUESTIONS
+from storage.files import temporary_files
 from tasks.models.devices import engine_environment
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,8 @@ class Child:
         self.kill()
 
     async def begin(self) -> None:
-        """Start the process, unless it rests until the first run."""
+        """Sweep temporary files, and start the process, unless it rests until the first run."""
+        await asyncio.to_thread(temporary_files.sweep)
         if self._rests_after_s is None:
             await self.start()
         else:
@@ -210,6 +212,7 @@ class Child:
             if not future.done():
                 why = f"process {process.pid} ended with status {status}"
                 future.set_exception(ChildLost(why, by_worker=self._ended_for_another))
+        await asyncio.to_thread(temporary_files.sweep)
         self._ended_for_another = False
         if self._is_to_rest:
             self._is_to_rest, self.resting = False, True

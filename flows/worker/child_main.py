@@ -76,8 +76,14 @@ async def run_one(line: WorkerConnection, flow_run_json: str, entrypoint: str) -
     except (Abort, Pause):
         log.info("flow run %s was refused by the server; nothing to do", flow_run.name)
     except Exception as error:
-        log.exception("flow run %s could not be run", flow_run.name)
         problem, passing = f"{type(error).__name__}: {error}", is_passing(error)
+        log.log(
+            logging.WARNING if passing else logging.ERROR,
+            "flow run %s could not be run: %s",
+            flow_run.name,
+            problem,
+            exc_info=not passing,
+        )
     finally:
         current().forget(flow_run.id)
         line.say(op="done", id=str(flow_run.id), problem=problem, passing=passing)
@@ -102,7 +108,7 @@ async def sweep(line: WorkerConnection) -> None:
             continue
         if await asyncio.to_thread(engines.unload_idle):
             line.say(op="retire")
-        await asyncio.to_thread(engines.trim_if_idle)
+        await asyncio.to_thread(engines.trim_heap)
 
 
 async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:
@@ -119,6 +125,10 @@ async def serve(line: WorkerConnection, preload: tuple[str, ...]) -> None:
     async with AsyncClientContext.get_or_create():  # one connection pool for all runs
         line.say(op="ready", pid=os.getpid())
         working.add(asyncio.create_task(sweep(line)))
+        if current().loads_engines:
+            from flows.runs import clip_ahead
+
+            working.add(asyncio.create_task(clip_ahead.listen(current())))
         while True:
             message = await messages.get()
             if message["op"] == "run":

@@ -4,10 +4,11 @@ People are served in turn, with slots for what somebody waits for.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from storage.domain.deployments import CLIP_TAG, JOB_TAG, MODEL_TAG, OWNER_TAG
+from storage.domain.deployments import BEGUN_TAG, CLIP_TAG, JOB_TAG, MODEL_TAG, OWNER_TAG
 from storage.domain.records import Lane
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ QUICK, QUICK_SLOTS = "quick", 2
 URGENT, URGENT_SLOTS = Lane.INTERACTIVE.value, 2
 """Tag of interactive recordings: so many begin although long ones of other lanes hold all other slots."""
 MOST_REMEMBERED = 1000
+LEFT_FOR = timedelta(seconds=5)
 
 
 class RunSlots:
@@ -81,6 +83,23 @@ class RunSlots:
     def _is_model_there(self, tags: Tags, held: Sequence[Tags]) -> bool:
         models = {tag for tag in tags if tag.startswith(MODEL_TAG)}
         return any(models.intersection(each) for each in held)
+
+
+def not_begun_elsewhere(
+    due: Sequence["WorkerFlowRunResponse"], worker: str, now: datetime
+) -> "list[WorkerFlowRunResponse]":
+    """Return the due runs without those that were left to another worker a moment ago.
+
+    It has begun with them; if it is lost, a poll after `LEFT_FOR` finds them.
+    """
+
+    def is_left(entry: "WorkerFlowRunResponse") -> bool:
+        run = entry.flow_run
+        begun_by = {tag.removeprefix(BEGUN_TAG) for tag in run.tags if tag.startswith(BEGUN_TAG)}
+        is_new = run.created is not None and now - run.created < LEFT_FOR
+        return bool(begun_by) and worker not in begun_by and is_new
+
+    return [entry for entry in due if not is_left(entry)]
 
 
 class ServiceTurns:

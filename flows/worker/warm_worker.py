@@ -28,7 +28,7 @@ from flows.worker.heartbeats import GPU_POOL, HeartbeatSender, WorkerStatus
 from flows.worker.model_cache import ModelCache
 from flows.worker.recycling import Recycling
 from flows.worker.requeue import fail_run, requeue_run
-from flows.worker.run_slots import RunSlots
+from flows.worker.run_slots import LEFT_FOR, RunSlots, not_begun_elsewhere
 from flows.worker.server_clock import ServerClock
 from flows.worker.throughput import Throughput
 from flows.worker.worker_place import default_name, device_and_slots
@@ -265,8 +265,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
         """Return the due runs for which there are slots."""
-        due = [entry for entry in await self._due_runs() if entry.flow_run.id not in self._own_runs()]
-        return self._run_slots.chosen(due, self._own_runs())
+        all_due, own = await self._due_runs(), self._own_runs()
+        due = not_begun_elsewhere(all_due, self.name, self._server_clock.now())
+        if len(due) < len(all_due):
+            asyncio.get_running_loop().call_later(LEFT_FOR.total_seconds(), self._wake.set)
+        return self._run_slots.chosen([entry for entry in due if entry.flow_run.id not in own], own)
 
     async def _due_runs(self) -> "list[WorkerFlowRunResponse]":
         """Return what is due by the server's clock; Prefect's own method goes by ours."""

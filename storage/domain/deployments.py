@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from storage.domain.records import Job
 
-JOB_TAG, OWNER_TAG, MODEL_TAG, CLIP_TAG = "job:", "owner:", "model:", "clip"
+JOB_TAG, OWNER_TAG, MODEL_TAG, BEGUN_TAG, CLIP_TAG = "job:", "owner:", "model:", "begun:", "clip"
 """Beginnings of tags, and a tag, by which workers choose among runs."""
 
 
@@ -41,9 +41,15 @@ OF_RECORDINGS = (
 """Deployments whose runs belong to a job's recording."""
 
 
-def run_tags(jobs: Sequence[Job], fingerprint: str | None, *, are_clips: bool = False) -> list[str]:
-    """Return the tags of a flow run: its jobs, their lane and owners, its model."""
+def run_tags(
+    jobs: Sequence[Job], fingerprint: str | None, *, are_clips: bool = False, begun_by: str | None = None
+) -> list[str]:
+    """Return the tags of a flow run: its jobs, their lane and owners, its model.
+
+    `begun_by` is the worker that began with it already.
+    """
     tags = [f"{JOB_TAG}{job.id}" for job in jobs] + [jobs[0].lane.value]
     tags += [f"{OWNER_TAG}{owner_id}" for owner_id in sorted({job.owner_id for job in jobs})]
     tags += [f"{MODEL_TAG}{fingerprint}"] if fingerprint else []
+    tags += [f"{BEGUN_TAG}{begun_by}"] if begun_by else []
     return [*tags, CLIP_TAG] if are_clips else tags

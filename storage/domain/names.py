@@ -23,11 +23,10 @@ NOT_HEARD = {
 }
 """Options that do not affect an engine's result for given samples, or are named otherwise."""
 
-EXPORTER_VERSION = 11
-INCOMING = "incoming"
+EXPORTER_VERSION = 12
 """Increment it when the output of `tasks.exports.writers` changes, so that files are rewritten."""
 
-
+INCOMING = "incoming"
 PLANS, TRANSCRIPTS, ALIGNMENTS = "plans/", "transcripts/", "alignments/"
 
 

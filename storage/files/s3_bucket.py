@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.domain.errors import AlreadyStored, NotStored, StorageFull, StorageUnreachable
+from storage.files import temporary_files
 from storage.files.local_folder import FULL
 from storage.files.stored_stream import stream
 
@@ -90,7 +91,7 @@ class Bucket:
             with _mapped(name, writing=True):
                 self._fs.pipe_file(self._at(name), bytes(first))
             return
-        with tempfile.NamedTemporaryFile(prefix="transcriber-") as file:
+        with tempfile.NamedTemporaryFile(dir=temporary_files.folder()) as file:
             with _mapped(name, writing=True):
                 for chunk in chain([bytes(first)], left):
                     file.write(chunk)
@@ -202,7 +203,7 @@ class Bucket:
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         """Provide a temporary local copy."""
-        with tempfile.TemporaryDirectory(prefix="transcriber-") as folder:
+        with tempfile.TemporaryDirectory(dir=temporary_files.folder()) as folder:
             path = Path(folder, file_name(name))
             with _mapped(name):
                 self._fs.get_file(self._at(name), str(path))

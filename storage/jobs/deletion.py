@@ -123,7 +123,7 @@ def _own_names(con: DuckDBPyConnection, job: Job) -> tuple[str, ...]:
     folder = names.exports_folder(job.id)  # includes later exports, and those of an interrupted attempt
     exports = [row[0] for row in con.execute(EXPORTED_AS, {"id": job.id}).fetchall() if not row[0].startswith(folder)]
     own = [names.job_manifest_name(job.id), *stored, names.transcript_name(job.id), *exports, folder]
-    own += [names.later_transcript_name(job.id, attempt) for attempt in range(2, job.attempt + 1)]
+    own += [names.later_transcript_name(job.id, attempt) for attempt in range(1, job.attempt + 1)]
     own += [names.partial_folder(job.id), names.summaries_folder(job.id), names.alignments_folder(job.id)]
     own.append(names.proposals_folder(job.id))
     return tuple(dict.fromkeys(own))

@@ -49,10 +49,12 @@ def take_in(
     job_id: str | None = None,
     move: bool = True,
     in_hand: bool = False,
+    on_accepted: Callable[[Job], None] = lambda _: None,
 ) -> Job:
     """Store a local file under its SHA-256 and queue it; see `job_store.accept`.
 
-    With `in_hand` the caller transcribes it: the job starts at once, so that no worker gets it.
+    With `in_hand` the caller transcribes it: the job starts at once, so that no worker gets it. `on_accepted` receives
+    the job once it is in the ledger, while its manifest is written.
 
     Raises:
         StorageFull, StorageUnreachable: nothing was queued; with `move` the local file is still there.
@@ -88,6 +90,7 @@ def take_in(
             metadata=metadata,
             job_id=job_id,
         )
+    on_accepted(job)
     if job.id == job_id:
         manifests.describe_new(ledger, files, job, owner)
     return job
@@ -101,9 +104,12 @@ def take_stored(
     size_bytes: int,
     job_id: str | None = None,
     in_hand: bool = False,
+    on_accepted: Callable[[Job], None] = lambda _: None,
     **told: Any,
 ) -> Job:
     """Queue a recording whose bytes are stored; a lock keeps them from `throw_out` meanwhile.
+
+    `on_accepted` is that of `take_in`.
 
     Raises:
         NotStored: they are not there.
@@ -115,6 +121,7 @@ def take_stored(
             raise NotStored(media)
         accept: Callable[..., Job] = accept_in_hand if in_hand else job_store.accept
         job = ledger.run(accept, media_sha256=sha256, media_bytes=size_bytes, job_id=job_id, **told)
+    on_accepted(job)
     if job.id == job_id:
         manifests.describe_new(ledger, files, job)
     return job

@@ -166,13 +166,14 @@ _written: "WeakKeyDictionary[Ledger, dict[str, Job]]" = WeakKeyDictionary()
 """Jobs as their manifests have them, by id, of which the ledger has not heard."""
 _written_lock = Lock()
 WRITTEN = """
-UPDATE jobs SET manifest_state = written.state
+UPDATE jobs SET manifest_state = CASE WHEN jobs.version = written.version
+    OR jobs.manifest_state = $not_described AND written.state NOT IN ('completed', 'failed', 'cancelled')
+    THEN written.state END
 FROM (SELECT unnest($ids::VARCHAR[]) AS id, unnest($states::VARCHAR[]) AS state, unnest($versions::INTEGER[]) AS version
 ) AS written
-WHERE jobs.id = written.id AND (jobs.version = written.version
-    OR jobs.manifest_state = $not_described AND written.state NOT IN ('completed', 'failed', 'cancelled'))
+WHERE jobs.id = written.id
 """
-"""A job that goes on has the same manifest; one that somebody changed has another state here than that."""
+"""A job that goes on has the same manifest; one that was changed and described meanwhile is described again."""
 THERE = "SELECT id FROM jobs WHERE list_contains($ids::VARCHAR[], id)"
 
 

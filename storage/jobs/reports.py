@@ -5,6 +5,7 @@ on an outdated attempt raises `StaleAttempt`, which tells the worker to stop. Wh
 process that has the ledger: workers need none of it, nor DuckDB, which takes 12 MB in each process.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from uuid import uuid4
@@ -179,10 +180,18 @@ def read(body: bytes | str) -> Report:
     return report
 
 
-def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Job:
+def apply(
+    ledger: "Ledger",
+    files: "Files",
+    report: Report,
+    *,
+    actor: str,
+    on_applied: Callable[[Job], None] = lambda _: None,
+) -> Job:
     """Apply a report and return the job; a repeated report gets its first answer.
 
-    Answer and change are one transaction. A transcript is read from storage before it.
+    Answer and change are one transaction. A transcript is read from storage before it. `on_applied` receives the job
+    once that is in the ledger, while its manifest is written.
 
     Raises:
         StaleAttempt: the attempt is cancelled, failed or replaced; nothing is written.
@@ -193,6 +202,7 @@ def apply(ledger: "Ledger", files: "Files", report: Report, *, actor: str) -> Jo
 
     transcript = _transcript(files, report) if isinstance(report, Completed) else None
     job = ledger.run(_apply, report, transcript, actor=actor)
+    on_applied(job)
     if job.state.finished:
         manifests.describe_ended(ledger, files, job.id)
         drop_partial(files, job.id)

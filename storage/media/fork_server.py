@@ -7,6 +7,7 @@ child's process id and pidfd, and later its exit status. It ends, with its child
 a while without work.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -22,7 +23,8 @@ from typing import NoReturn
 IDLE_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 10
 NUMBER = struct.Struct("=i")
-LOADED = ("av", "av.audio.resampler", "av.stream")
+PR_SET_PDEATHSIG = 1
+LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream")
 
 
 class ForkServer:
@@ -51,8 +53,9 @@ class ForkServer:
         output, status = descriptors[0], socket.socket(fileno=descriptors[1])
         module, *arguments = json.loads(message)
         program = importlib.import_module(module)
-        pid = os.fork()
+        server, pid = os.getpid(), os.fork()
         if not pid:
+            _end_with(server)
             self._leave(status)
             _run(program.main, output, [module, *arguments])
         os.close(output)
@@ -83,6 +86,18 @@ class ForkServer:
         for pidfd, (_, other) in self._children.items():
             os.close(pidfd)
             other.close()
+
+
+def _end_with(server: int) -> None:
+    """Let the kernel kill this child with the server.
+
+    The process that asked for it may be gone as well.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != server:
+        os._exit(1)
 
 
 def _run(program: Callable[[], None], output: int, arguments: list[str]) -> NoReturn:

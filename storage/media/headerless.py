@@ -70,6 +70,8 @@ class InputFormat(StrEnum):
 
 CHOICES = ", ".join(InputFormat)
 ENDINGS = {ending for each in InputFormat for ending in each.spec.endings}
+VAGUE_ENDINGS = {".bin", ".dat", ".wav"}
+"""Names of anything, and of WAV files that turn out to have no header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,15 @@ class Headerless:
         path, extension = PurePath(name), self.format.spec.extension
         stem = path.stem if path.suffix.lower() in ENDINGS else path.name
         return stem if stem.lower().endswith(f".{extension}") else f"{stem}.{extension}"
+
+
+def may_be_raw(name: str, first_bytes: bytes) -> bool:
+    """Return whether an unreadable file may be samples under a name of another kind.
+
+    Headers of other formats begin with letters, and so does text.
+    """
+    is_text = first_bytes.isascii() and first_bytes.decode("ascii").isprintable()
+    return PurePath(name).suffix.lower() in VAGUE_ENDINGS and not is_text
 
 
 def described(

@@ -105,7 +105,7 @@ def check(
         raise OpeningTooSlow(name, within_s) from error
     if status in sandbox.FROM_OUTSIDE:
         raise DecoderKilled(name)
-    info = _info_of(output, name)
+    info = _info_of(output, path, name)
     if info.duration_s and not info.duration_is_guessed and info.duration_s > max_hours * 3600:
         raise RecordingTooLong(name, info.duration_s / 3600, max_hours)
     if asked.channels == "split":
@@ -208,20 +208,26 @@ def raised(said: dict[str, Any], name: str) -> TranscriberError:
             return AudioUnreadable(name, str(arguments[0])[:300])
 
 
-def _info_of(output: bytes, name: str) -> MediaInfo:
+def _info_of(output: bytes, path: Path, name: str) -> MediaInfo:
     """Return what the child found of a file that may lack a header.
 
     A file that is named as such, and in which FFmpeg finds frames without a header, may be anything.
     """
-    if PurePath(name).suffix.lower() not in headerless.ENDINGS:
-        return _told(output, name)
+    is_named_raw = PurePath(name).suffix.lower() in headerless.ENDINGS
     try:
         info = _told(output, name)
     except (AudioUnreadable, NoAudioTrack) as error:
-        raise HeaderMissing(name) from error
-    if info.duration_is_guessed:
+        if is_named_raw or (isinstance(error, AudioUnreadable) and headerless.may_be_raw(name, _first_bytes(path))):
+            raise HeaderMissing(name) from error
+        raise
+    if is_named_raw and info.duration_is_guessed:
         raise HeaderMissing(name)
     return info
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 def _told(output: bytes, name: str) -> MediaInfo:

@@ -9,7 +9,7 @@ from storage.domain.errors import BadRequest
 from storage.domain.records import AlignmentState, TextAlignment, from_json, to_json
 from storage.domain.settings import Settings
 from storage.remote.service_tokens import worker_secret
-from storage.remote.web_client import WebClient
+from storage.remote.web_client import AGAIN_FOR_WORK, WebClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,8 @@ class AlignmentReporter:
 
     @classmethod
     def from_settings(cls, settings: Settings, alignment_id: str, worker: str) -> Self:
-        return cls(WebClient(settings.web.base_url, worker_secret(settings).current), alignment_id, worker)
+        client = WebClient(settings.web.base_url, worker_secret(settings).current, again=AGAIN_FOR_WORK)
+        return cls(client, alignment_id, worker)
 
     def __enter__(self) -> Self:
         return self

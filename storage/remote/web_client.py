@@ -27,7 +27,10 @@ from storage.remote.worker_registry import WorkerBeat
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 BRIEF = httpx.Timeout(3.0)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
-AGAIN = {429, 502, 503, 504}
+AGAIN = frozenset({429, 502, 503, 504})
+FULL = 507
+AGAIN_FOR_WORK = AGAIN | {FULL}
+"""Work that is done waits for a disk to have room; a person is told that it has none."""
 Token = SecretStr | Callable[[], SecretStr]
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
@@ -35,12 +38,13 @@ _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 class WebClient:
     """JSON calls with the worker token; safe to share between threads, a context manager.
 
-    A token that may be rotated meanwhile is given as a function, which is called before each request.
+    A token that may be rotated meanwhile is given as a function, which is called before each request. `again` are the
+    statuses with which a call is repeated.
     """
 
-    def __init__(self, url: str, token: Token, *, patience_s: float = 600.0) -> None:
+    def __init__(self, url: str, token: Token, *, patience_s: float = 600.0, again: frozenset[int] = AGAIN) -> None:
         self.url = url.rstrip("/")
-        self._patience_s, self._token = patience_s, token
+        self._patience_s, self._token, self._again = patience_s, token, again
         self._http = httpx.Client(
             base_url=self.url,
             timeout=TIMEOUT,
@@ -90,8 +94,9 @@ class WebClient:
             answer = self._http.request(method, path, content=content, headers=headers, timeout=timeout)
         except httpx.TransportError as error:
             raise _Away(f"{type(error).__name__}: {error}") from error
-        if answer.status_code in AGAIN:
-            raise _Away(f"status {answer.status_code}", retry_after_s=_asked_to_wait_s(answer))
+        if answer.status_code in self._again:
+            why = "its disk is full" if answer.status_code == FULL else f"status {answer.status_code}"
+            raise _Away(why, retry_after_s=_asked_to_wait_s(answer))
         return self._body(answer)
 
     def _body(self, answer: httpx.Response) -> bytes:
@@ -119,7 +124,7 @@ class HttpReporter:
     """Sends reports over HTTP with retries; live progress is sent only once."""
 
     def __init__(self, url: str, token: Token, *, patience_s: float = 600.0) -> None:
-        self.client = WebClient(url, token, patience_s=patience_s)
+        self.client = WebClient(url, token, patience_s=patience_s, again=AGAIN_FOR_WORK)
         self._last: dict[str, Job] = {}
         self._lock = threading.Lock()
 

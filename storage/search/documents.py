@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from storage.search.folding import tokens, words
 
-VERSION = 4
+VERSION = 5
 TURN = " ¶ "
 
 SCHEMA = """

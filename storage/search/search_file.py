@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from storage.domain.errors import LedgerClosed
+from storage.domain.errors import LedgerClosed, StorageFull
 from storage.ledger.slow_queries import SEEN
 
 WAIT_S = 30.0
@@ -82,6 +82,7 @@ class SearchFile:
 
         Raises:
             LedgerClosed: the process is stopping.
+            StorageFull: the disk is full.
         """
         with self._lock:
             if self._closed.is_set():
@@ -95,6 +96,8 @@ class SearchFile:
                     self._writer.execute("ROLLBACK")
                 if self._closed.is_set() and isinstance(error, sqlite3.OperationalError):
                     raise LedgerClosed(str(self.path)) from error
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:  # Python's own errors have none
+                    raise StorageFull("the search index", str(error)) from error
                 raise
 
     def checkpoint(self) -> None:

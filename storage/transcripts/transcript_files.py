@@ -19,12 +19,15 @@ def store_first(files: "Files", transcript: Transcript, *, attempt: int) -> str:
     """Store the engine's transcript, and return its name.
 
     An earlier attempt may have stored another one, from which versions were made if the ledger is older than storage.
+    An attempt that was killed before its report has stored the same one.
     """
     data = to_json(transcript)
     name = names.transcript_name(transcript.job_id)
     try:
         files.create(name, data)
     except AlreadyStored:
+        if files.read(name) == data:
+            return name
         name = names.later_transcript_name(transcript.job_id, attempt)
         files.write(name, data)
     return name

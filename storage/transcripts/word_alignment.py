@@ -99,4 +99,4 @@ def text_of_unit(unit: Sequence[Word]) -> str:
 def key_of(token: str) -> str:
     """Return the letters of a word, for comparison without case and punctuation."""
     bare = token.strip().casefold()
-    return bare.strip("\"'“”‘’«».,;:!?…()[]-–—¿¡。、，！？") or bare
+    return bare.strip("\"'“”‘’«».,;:!?…()[]-–—¿¡。、，！？؟،؛۔।॥։።፣။၊។") or bare

@@ -32,7 +32,7 @@ from tasks.models.weights_memory import small_pages
 
 logger = logging.getLogger(__name__)
 
-DECODING_VERSION = 11  # count up when windows, decoding, checks or word times change
+DECODING_VERSION = 12  # count up when windows, decoding, checks or word times change
 ENGINE_VERSION = (
     f"faster-whisper {version('faster-whisper')}/ctranslate2 {version('ctranslate2')}/hearing {DECODING_VERSION}"
 )

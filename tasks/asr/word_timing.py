@@ -16,8 +16,8 @@ from tasks.asr.confidence import (
     longest_s_of,
 )
 from tasks.audio.windows import Window
+from tasks.text.punctuation import ends_sentence
 
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 SEGMENT_GAP_S = 0.8
 ECHO_SHARE = 0.6  # this fraction of an echo's words repeats the ones before it
 EARLY_S, LATE_S = 0.1, 0.2  # how far a word may extend outside the detected speech
@@ -26,7 +26,7 @@ SAME_WORD_S = 0.5  # two results time the same word no further apart than this
 
 def segments_of(decoded: WindowText) -> Iterator[Segment]:
     """Yield a window's text as sentences."""
-    for sentence in sentences(without_echoes(decoded).words):
+    for sentence in sentences(without_echoes(decoded).words, decoded.language):
         yield Segment(
             start_s=sentence[0].start_s,
             end_s=sentence[-1].end_s,
@@ -138,12 +138,12 @@ def no_longer_than_said(words: Sequence[Word]) -> Iterator[Word]:
             yield replace(word, end_s=round(word.start_s + longest_s, 3))
 
 
-def sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
+def sentences(words: Sequence[Word], language: str | None = None) -> Iterator[list[Word]]:
     """Yield runs of words that end at a full stop or a pause."""
     sentence: list[Word] = []
     for word in words:
         if sentence and (
-            sentence[-1].text.rstrip().endswith(SENTENCE_ENDS) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S
+            ends_sentence(sentence[-1].text, language) or word.start_s - sentence[-1].end_s > SEGMENT_GAP_S
         ):
             yield sentence
             sentence = []

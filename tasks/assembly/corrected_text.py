@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.transcripts.word_alignment import TOKEN, key_of
+from tasks.text.punctuation import CLAUSE_ENDS, SENTENCE_ENDS, ends_sentence
 
-LABEL = re.compile(r"([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,3}) ?[:\uff1a][ \t]+(?=\S)")
+STOPS = "".join(mark for mark in (*SENTENCE_ENDS, *CLAUSE_ENDS) if mark > "\u0300")
+NAME = rf"(?![{STOPS}])[\w\u0300-\u1fff.'’-]"
+"""A character of a name; the range has the marks of all scripts, which are no word characters to `re`."""
+LABEL = re.compile(rf"([^\W\d_](?:{NAME})*(?: (?:{NAME})+){{0,3}}) ?[:\uff1a][ \t]+(?=\S)")
 MOST_LABEL_CHARS = 40
 MOST_LINE_CHARS, LONG_LINE_CHARS = 1500, 400
 """A longer line than the first is parted at ends of sentences, into parts longer than the second."""
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ def _parts(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for token in tokens:
         part.append(token)
         length = sum(map(len, part)) if is_long else 0
-        if length > MOST_LINE_CHARS or (length > LONG_LINE_CHARS and token.endswith(SENTENCE_ENDS)):
+        if length > MOST_LINE_CHARS or (length > LONG_LINE_CHARS and ends_sentence(token)):
             yield tuple(part)
             part = []
     if part:

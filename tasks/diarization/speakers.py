@@ -19,6 +19,7 @@ from storage.domain.errors import SpanFailed, SpeakersUnknown
 from storage.domain.job_messages import encode, raised
 from storage.domain.records import Options, Plan, Segment, Turn, Word
 from storage.domain.settings import Settings
+from storage.files import temporary_files
 from storage.files.file_store import Files
 from storage.media import sandbox
 from tasks.asr.base import DecodingStopped
@@ -89,7 +90,7 @@ class LocalDiarizer:
         if speakers == 1:
             return [Turn(start_s=span.start_s, end_s=span.end_s, speaker=0) for span in plan.spans]
         models = speaker_models.fetch(self.model_dir)
-        with tempfile.TemporaryDirectory(prefix="speakers-") as folder:
+        with tempfile.TemporaryDirectory(prefix="speakers-", dir=temporary_files.folder()) as folder:
             pcm = Path(folder) / "recording.pcm"
             write_pcm(files, plan, pcm)
             request = {"pcm": str(pcm), "models": str(models), "speakers": speakers, "threads": self.threads}

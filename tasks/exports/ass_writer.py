@@ -20,16 +20,19 @@ ScaledBorderAndShadow: yes
 [V4+ Styles]
 Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
 StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
-Style: Default,Arial,16,&H00FFFFFF,&H0000FFFF,&H00000000,&H00000000,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
+Style: Default,Arial,16,&H00FFFFFF,&H0000FFFF,&H00000000,&H00000000,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,{encoding}
 
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
+ANY, BY_LETTERS = 1, -1
+"""Values of `Encoding`: with the second, libass takes the direction of each line from its letters."""
 
 
 def ass(cues_found: Sequence[Cue], *, highlight: bool = False) -> str:
     """Return cues as ASS; with `highlight`, words change their colour as they are spoken (karaoke)."""
-    return HEADER + "".join(_event(cue, highlight=highlight) for cue in cues_found)
+    encoding = BY_LETTERS if any(cue.right_to_left for cue in cues_found) else ANY
+    return HEADER.format(encoding=encoding) + "".join(_event(cue, highlight=highlight) for cue in cues_found)
 
 
 def _event(cue: Cue, *, highlight: bool) -> str:

@@ -14,17 +14,15 @@ from itertools import accumulate, pairwise
 
 from storage.domain.records import CueLimits, PinnedCue, Segment, Word
 from storage.transcripts.pinned_cues import Pins
+from tasks.text.direction import right_to_left
 from tasks.text.line_breaking import fitted, never_between, spread, width, without_spaces
+from tasks.text.punctuation import CLAUSE_ENDS, ends_sentence
 from tasks.text.word_borders import cut_at_borders
 
 __all__ = ["Cue", "cues", "text_of", "width", "words_of"]
 
 PAUSE_S = 1.0  # a cue never spans a longer one
 SHORTEST_S = 0.001  # a WebVTT cue must end after it starts
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")
-CLAUSE_ENDS = (",", ";", ":", "–", "—", "、", "，", "；", "：", "،", ")", "]", "）", "」", "』")
-CLOSING_QUOTES = "\"'”’»“)]）」』"
-NO_SENTENCE_ENDS = {"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "no.", "nr.", "z.b.", "bzw."}
 CONJUNCTIONS = {
     *("and", "but", "or", "nor", "so", "yet", "because", "that", "which", "who", "when", "where", "while", "if", "as"),
     *("und", "aber", "oder", "dass", "weil", "wenn", "y", "o", "pero", "que", "porque", "et", "ou", "mais", "car"),
@@ -55,6 +53,10 @@ class Cue:
     @property
     def words(self) -> tuple[Word, ...]:
         return tuple(word for line in self.lines for word in line)
+
+    @property
+    def right_to_left(self) -> bool:
+        return right_to_left(self.text)
 
     @property
     def text(self) -> str:
@@ -147,7 +149,7 @@ class Measured:
         self._lead = [word.text[:1] == " " for word in words]
         self._before = [0, *accumulate(widths)]
         texts = [word.text.strip() for word in words]
-        self.ends_sentence = list(map(_ends_sentence, texts))
+        self.ends_sentence = list(map(ends_sentence, texts))
         self.sentences = [0, *accumulate(self.ends_sentence)]
         self.ends_clause = [text.endswith(CLAUSE_ENDS) for text in texts]
         self.conjunction = [text.lower().strip("\"'“”‘’.,;:!?…") in CONJUNCTIONS for text in texts]
@@ -299,8 +301,4 @@ def _parted(before: Word, word: Word) -> bool:
 def _new_speaker(before: str, text: str) -> bool:
     """Return whether the text marks another speaker: `>>`, or a dash after a sentence."""
     start = text.lstrip()
-    return start.startswith(">>") or bool(DIALOGUE_DASH.match(start) and _ends_sentence(before.strip()))
-
-
-def _ends_sentence(text: str) -> bool:
-    return text.rstrip(CLOSING_QUOTES).endswith(SENTENCE_ENDS) and text.lower() not in NO_SENTENCE_ENDS
+    return start.startswith(">>") or bool(DIALOGUE_DASH.match(start) and ends_sentence(before))

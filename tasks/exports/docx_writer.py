@@ -9,16 +9,17 @@ from storage.domain.clock import utc_now
 from storage.domain.durations import clock
 from storage.domain.model_names import display_name
 from storage.domain.records import Segment, Transcript
-from tasks.exports.cues import SENTENCE_ENDS, prefix
+from tasks.exports.cues import prefix
 from tasks.exports.ttml_writer import xml_text
+from tasks.text.direction import right_to_left
 from tasks.text.line_breaking import width, without_spaces
+from tasks.text.punctuation import ends_sentence
 
 if TYPE_CHECKING:
     from docx.document import Document
 
 PAUSE_S = 2.0  # a longer silence starts a new paragraph
 LONG_COLUMNS = 600  # a longer paragraph ends with its sentence
-RIGHT_TO_LEFT = {"ar", "fa", "he", "ps", "sd", "ur", "yi"}
 
 
 def docx(transcript: Transcript, *, speakers: bool = True) -> bytes:
@@ -38,9 +39,10 @@ def docx(transcript: Transcript, *, speakers: bool = True) -> bytes:
         if name and name != last_speaker:
             paragraph.add_run(xml_text(prefix(name))).bold = True
         last_speaker = name
-        paragraph.add_run(xml_text(joined(segments)))
-        if transcript.language in RIGHT_TO_LEFT:
+        said = paragraph.add_run(xml_text(joined(segments)))
+        if right_to_left(said.text):
             _turn_round(paragraph.paragraph_format.element)
+            said.font.rtl = True  # its punctuation, too (ECMA-376, 17.3.2.30)
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
@@ -72,7 +74,7 @@ def paragraphs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     for segment in (each for each in segments if each.text.strip()):
         if paragraph:
             last = paragraph[-1]
-            ended = columns >= LONG_COLUMNS and last.text.rstrip().endswith(SENTENCE_ENDS)
+            ended = columns >= LONG_COLUMNS and ends_sentence(last.text.split()[-1])
             if ended or segment.speaker != last.speaker or segment.start_s - last.end_s > PAUSE_S:
                 yield paragraph
                 paragraph, columns = [], 0

@@ -22,6 +22,7 @@ ttp:timeBase="media" ttp:cellResolution="32 15" xml:lang="{language}">
     <styling>
       <style xml:id="paragraph" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="125%" \
 tts:textAlign="center"/>
+      <style xml:id="fromRight" tts:direction="rtl"/>
       <style xml:id="text" tts:color="#ffffff" tts:backgroundColor="#000000c2"/>
     </styling>
     <layout>
@@ -59,8 +60,9 @@ def _paragraph(number: int, cue: Cue, *, language: str | None) -> str:
     texts = [escape(text, quote=False) for words in cue.lines if (text := xml_text(text_of(words)))] or ["…"]
     lines = "<br/>".join(f'<span style="text">{text}</span>' for text in texts)
     times = f'begin="{vtt_timestamp(cue.start_s)}" end="{vtt_timestamp(cue.end_s)}"'
+    style = "paragraph fromRight" if cue.right_to_left else "paragraph"
     other = f' xml:lang="{tag}"' if (tag := _tag(language)) else ""
-    return f'      <p xml:id="cue{number}" region="bottom" style="paragraph" {times}{other}>{lines}</p>\n'
+    return f'      <p xml:id="cue{number}" region="bottom" style="{style}" {times}{other}>{lines}</p>\n'
 
 
 def _tag(language: str | None) -> str:

@@ -24,6 +24,7 @@ def test_nothing_is_lost_while_processes_storage_and_network_fail(tmp_path: Path
         outcome = trial.run()
     finally:
         platform.close()
+        platform.unmount()
     assert outcome.faults == []
     assert outcome.accepted == JOBS
     assert outcome.strikes.total() >= 3

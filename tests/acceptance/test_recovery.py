@@ -2,8 +2,12 @@
 
 import itertools
 import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +29,11 @@ VICTIMS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
 }
 NIGHTLY = {"web", "cpu worker", "gpu worker", "process that reads"}
 RECORDING_CLIPS = 48
-CLIPS_TOGETHER = 14
+CLIPS_TOGETHER, TRIES = 14, 5
+
+
+def has_ended(job: dict[str, Any]) -> bool:
+    return job["state"] in {"completed", "failed"}
 
 
 def recording(victim: str, speech: list[Clip], assemble: Callable[..., Assembly]) -> Assembly:
@@ -92,6 +100,49 @@ def test_clips_that_share_a_run_survive_kill_9(
         assert stack.transcript(job_id).text.split() == text.split()
     assert {job_id: results(stack, job_id) for job_id in done} == done
     assert len(done) < len(jobs)
+
+
+def new_results(stack: Stack, known: set[Path]) -> set[Path]:
+    """Return the results on storage beside the known ones."""
+    return set((stack.store / "results").rglob("*.json")) - known
+
+
+@pytest.mark.parametrize(
+    "victim",
+    ["process that hears", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("web", "gpu worker"))],
+)
+def test_a_clip_that_was_begun_before_its_flow_run_survives_kill_9(
+    victim: str, patient_stack: Stack, speech: list[Clip], assemble: Callable[..., Assembly]
+) -> None:
+    """Prefect stands still until the clip was heard and its process or another was killed."""
+    stack, prefect = patient_stack, VICTIMS["prefect server"](patient_stack)
+    for number in range(TRIES):
+        made = assemble(speech[2:5], pause_s=1.2 + list(VICTIMS).index(victim) / 10 + number / 1000)
+        stack.wait_for(stack.submit(assemble(speech[5:7], pause_s=1.3 + number / 1000).path), has_ended)
+        time.sleep(1)  # the dispatcher's own questions are answered
+        known = new_results(stack, set())
+        for process in prefect:
+            process.suspend()
+        try:
+            job_id = stack.submit(made.path)
+            fresh = partial(new_results, stack, known)
+            with suppress(AssertionError):  # it was just asking Prefect something
+                until(fresh, within_s=10)
+            heard = {path: path.stat().st_mtime for path in fresh()}
+            if heard:
+                assert (stack.job(job_id)["state"], stack.job(job_id)["flow_run_id"]) == ("queued", None)
+                for process in VICTIMS[victim](stack):
+                    process.kill()
+        finally:
+            for process in prefect:
+                process.resume()
+        job = stack.wait_for(job_id, has_ended)
+        assert (job["state"], job["attempt"]) == ("completed", 1), job
+        assert stack.transcript(job_id).text.split() == made.text.split()
+        if heard:
+            assert {path: path.stat().st_mtime for path in heard} == heard == results(stack, job_id)
+            return
+    raise AssertionError(f"none of {TRIES} clips was begun before its flow run")
 
 
 def test_kill_9_of_the_supervisor_leaves_no_process_behind(patient_stack: Stack) -> None:

@@ -16,6 +16,7 @@ from tests import browsing
 from tests.dashboards.desk import Desk, sitting
 from tests.dashboards.served import Served, serving
 from tests.dashboards.site import Site, make_settings, running, seed
+from tests.kept_contexts import put_all_back
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,12 +114,10 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Close what a test has opened in its module's browser: a page plays, asks and draws until it is closed."""
+    """Close what a test has opened in its module's browser, and clear what is kept for the next."""
     yield
     if "chromium" in request.fixturenames:
-        opened: Browser = request.getfixturevalue("chromium")
-        for each in opened.contexts:
-            each.close()
+        put_all_back(request.getfixturevalue("chromium"))
 
 
 @pytest.fixture

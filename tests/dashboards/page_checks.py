@@ -65,6 +65,8 @@ def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
 
     What it finds while a component still fills itself on a busy machine is looked at again.
     """
+    if not page.evaluate("() => Boolean(window.axe)"):
+        page.evaluate(AXE.read_text())
     found = page.evaluate(RUN, [NOT_OURS, list(rules)])
     for wait_ms in (1_000, 4_000):
         if found:

@@ -30,6 +30,9 @@ from tests.waiting import PATIENCE_S
 WORDS = ("Grüße", "an", "alle.")
 SRT = "1\n00:00:00,000 --> 00:00:00,900\nGrüße an alle.\n"
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:00.900\nGrüße an alle.\n"
+LOOKS_AFTER_S, LOOKS_AT_LEAST_EVERY_S = 0.02, 0.1
+"""Looking fifty times a second while nothing waits took a quarter of the test process beside a browser."""
+_ports: list[int] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class Served:
 def serving(settings: Settings) -> Iterator[Served]:
     """Serve the app from a thread; the tests reach its parts through `dashboards.runtime.context`."""
     with one_runtime(), socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio looks at it for TCP_NODELAY
-        listening.bind(("127.0.0.1", 0))
+        _bind(listening)
         server = uvicorn.Server(server_config(build(settings), settings.web))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -56,6 +59,19 @@ def serving(settings: Settings) -> Iterator[Served]:
         finally:
             server.should_exit = True
             thread.join(PATIENCE_S)
+
+
+def _bind(listening: socket.socket) -> None:
+    """Bind to the port of this process's app before, if it is free.
+
+    By its address a browser knows what it has loaded and compiled.
+    """
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for port in (*_ports, 0):
+        with suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            break
+    _ports[:] = [listening.getsockname()[1]]
 
 
 def sign_in(browser: BrowserContext, served: Served, name: str = "ada") -> None:
@@ -93,9 +109,11 @@ def played_workers(served: Served) -> Iterator[None]:
 
 def _play(served: Served, over: threading.Event) -> None:
     reporter = HttpReporter(served.url, worker_token(served.settings))
-    while not over.wait(0.02):
+    pause_s = LOOKS_AFTER_S
+    while not over.wait(pause_s):
         with context.ledger().read() as con:
             waiting = job_store.page(con, state=JobState.QUEUED)
+        pause_s = LOOKS_AFTER_S if waiting else min(2 * pause_s, LOOKS_AT_LEAST_EVERY_S)
         for job in waiting:
             with suppress(TranscriberError):
                 _end(reporter, job)

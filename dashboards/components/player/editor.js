@@ -78,9 +78,11 @@ export class Editor {
     this.#offerDraft();
   }
 
-  toggle() {
-    if (this.on) this.#turn(false);
-    else this.start();
+  /** @param {boolean} [byKey] - who has no mouse at hand finds the caret in the line that is being said */
+  toggle(byKey = false) {
+    if (this.on) return this.#turn(false);
+    this.start();
+    if (byKey) this.#focus(Math.max(0, this.script.line), 0);
   }
 
   start() {

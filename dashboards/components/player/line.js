@@ -34,7 +34,7 @@ const lineOfElement = new WeakMap();
 export function newLine(segment) {
   const time = make("button", { type: "button", className: "time", tabIndex: -1 });
   const words = make("span", { className: "words" });
-  const body = make("span", { className: "body" }, words);
+  const body = make("span", { className: "body", dir: "auto" }, words); // Arabic and Hebrew run from the right
   const element = make("div", { className: "line" }, time, body);
   const line = { segment, element, time, body, words, split: false, stale: true, turn: false, drawn: null, foreign: "" };
   lineOfElement.set(element, line);
@@ -62,7 +62,7 @@ export function drawLine(player, line, { split, doubted }) {
   const { segment, words } = line;
   const { data, editor, text } = player;
   line.foreign = foreignLanguage(segment, data.language);
-  const language = line.foreign ? [make("span", { className: "language", title: text.language }, languageName(line.foreign))] : [];
+  const language = line.foreign ? [make("span", { className: "language", title: text.language }, apart(languageName(line.foreign)))] : [];
   words.lang = line.foreign && !data.translated ? line.foreign : "";
   drawWords(player, line, split && segment.words.length > 0);
   line.time.style.visibility = data.timed ? "" : "hidden"; // its column stays
@@ -134,9 +134,18 @@ export function closeLine({ words }) {
  */
 function speakerParts({ editor, text }, { speaker }) {
   if (editor?.on) {
-    return [make("button", { type: "button", className: `speaker${speaker ? "" : " none"}` }, speaker || text.add_speaker)];
+    return [make("button", { type: "button", className: `speaker${speaker ? "" : " none"}` }, apart(speaker || text.add_speaker))];
   }
-  return speaker ? [make("span", { className: "speaker" }, speaker)] : [];
+  return speaker ? [make("span", { className: "speaker" }, apart(speaker))] : [];
+}
+
+/**
+ * A text that does not decide which way the line around it runs.
+ *
+ * @param {string} text
+ */
+function apart(text) {
+  return make("bdi", {}, text);
 }
 
 /**

@@ -323,7 +323,7 @@ export class Player {
       u: () => script.shade(!script.shading),
       f: () => script.setFollow(!script.following),
       "/": () => this.finder.open(),
-      e: () => this.editor?.toggle(),
+      e: () => this.editor?.toggle(true),
       "?": () => this.shortcuts.show(),
     };
     const act = acts[event.key];

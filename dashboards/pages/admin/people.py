@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards import strings
-from dashboards.pages import viewer
+from dashboards.pages import drawn_tabs, viewer
 from dashboards.pages.admin import all_api_keys, all_share_links, all_webhooks, invite_people
 from dashboards.pages.admin.pager import Pager
 from dashboards.pages.viewer import Viewer
@@ -189,23 +189,20 @@ def page() -> None:
         return
     st.title(strings.PAGE["people"], anchor=False)
     invite_people.show_handover()
-    everybody, invited, programs, shared, told = st.tabs(
-        [words.PEOPLE, words.INVITE, words.API_KEYS, recordings.ALL_LINKS, integrations.ALL_WEBHOOKS],
-        key="part",
-        bind="query-params",
-    )
-    with everybody:
-        listing()
-    with invited:
-        with st.container(key="narrow"):
-            invite_people.by_link(me)
-            with st.expander(words.WITHOUT_LINK):
-                invite_people.by_password(me)
-        st.header(words.WAITING, anchor=False)
-        invite_people.pending()
-    with programs:
-        all_api_keys.listing()
-    with shared:
-        all_share_links.listing()
-    with told:
-        all_webhooks.listing()
+    parts = {
+        words.PEOPLE: listing,
+        words.INVITE: lambda: _invitations(me),
+        words.API_KEYS: all_api_keys.listing,
+        recordings.ALL_LINKS: all_share_links.listing,
+        integrations.ALL_WEBHOOKS: all_webhooks.listing,
+    }
+    drawn_tabs.show("people", parts)
+
+
+def _invitations(me: Viewer) -> None:
+    with st.container(key="narrow"):
+        invite_people.by_link(me)
+        with st.expander(words.WITHOUT_LINK):
+            invite_people.by_password(me)
+    st.header(words.WAITING, anchor=False)
+    invite_people.pending()

@@ -151,7 +151,7 @@ def test_an_administrator_sees_and_ends_everybodys_links(desk: Desk) -> None:
     ada, root = desk.user(), desk.user("root", Role.ADMIN)
     job = desk.job(ada, JobState.COMPLETED)
     _, made = context.ledger().run(share_links.create, job.id, lasts=WEEK, actor=ada.actor)
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Share links")
     assert job.name in [each.value for each in at.text]
     at.button(key=f"revoke-link-{made.id}").click()
     at.run()

@@ -4,22 +4,26 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
 
 from dashboards.runtime import context, notify, upkeep
+from dashboards.runtime.limits import Limits
 from storage.accounts import profiles, users, worker_tokens
 from storage.domain import names
 from storage.domain.records import Job, JobState, from_json, to_json
+from storage.domain.settings import Settings
 from storage.jobs import job_store
 from storage.jobs.reports import Exporting, Failed, Report, Started
 from storage.ledger import audit
 from storage.maintenance import legacy_database, legacy_import
 from storage.remote.worker_registry import ModelState, WorkerBeat
-from tests.dashboards.site import Site
+from tests.dashboards.site import Site, running
 from tests.factories import accept, heartbeat
 from tests.storage.maintenance.legacy import LegacyApp
 from tests.waiting import PATIENCE_S
@@ -123,6 +127,44 @@ def test_changes_faster_than_a_page_reads_are_sent_once(site: Site, job: Job) ->
 
 def beat(**more: Any) -> WorkerBeat:
     return heartbeat(**({"slots": 2} | more))
+
+
+@pytest.mark.own_site
+def test_a_worker_is_offered_clips_until_told_to_come_back(settings: Settings, tone: Callable[..., bytes]) -> None:
+    path = "/internal/v1/clips?worker=gpu-1"
+    with running(settings, Limits(worker_listens_s=0.3)) as site:
+        told = replace(submit(site, tone()), model="tiny", fingerprint="f00d")
+        offer = partial(context.current().clip_offers.offer, told, [("gpu-1", None)])
+        with site.client.websocket_connect(path, headers=site.worker) as listening:
+            assert site.client.portal is not None
+            assert site.client.portal.call(offer) == "gpu-1"
+            assert from_json(Job, listening.receive_text()) == told
+            with pytest.raises(WebSocketDisconnect) as end:
+                listening.receive_text()
+        assert end.value.code == 1000
+        assert site.client.portal.call(offer) is None
+
+
+def test_another_machines_token_is_offered_nothing_of_a_workers(site: Site, tone: Callable[..., bytes]) -> None:
+    def with_token(name: str) -> dict[str, str]:
+        secret, _ = context.ledger().run(worker_tokens.create, name=name, actor="user:root")
+        return {"Authorization": f"Bearer {secret}"}
+
+    attic, cellar = with_token("attic"), with_token("cellar")
+    tiny = ModelState(name="tiny", fingerprint="f00d", state="ready")
+    told = beat(name="gpu-1", default_model=tiny)
+    assert site.client.post("/internal/v1/heartbeats", content=to_json(told), headers=attic).is_success
+    job, path = submit(site, tone()), "/internal/v1/clips?worker=gpu-1"
+
+    def offer() -> str | None:
+        return context.current().clip_offers.offer(job, context.workers().ready_for("f00d"))
+
+    assert site.client.portal is not None
+    with site.client.websocket_connect(path, headers=cellar):
+        assert site.client.portal.call(offer) is None
+        with site.client.websocket_connect(path, headers=attic) as listening:
+            assert site.client.portal.call(offer) == "gpu-1"
+            assert from_json(Job, listening.receive_text()) == job
 
 
 def test_heartbeats_make_a_worker_known_and_a_good_bye_forgets_it(site: Site) -> None:

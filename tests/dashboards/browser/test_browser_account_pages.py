@@ -34,7 +34,7 @@ def seen_by_boss(
         settings.storage.data_dir.mkdir()
         shutil.copyfile(seeded, settings.storage.ledger_path)
         troubles: Troubles = {theme: [] for theme in themes}
-        with serving(settings) as served, tab(chromium, served, viewport=SIZES[size]) as page:
+        with serving(settings) as served, tab(chromium, served, Browser.new_context, viewport=SIZES[size]) as page:
             page.context.add_init_script(path=AXE)
             visit_account_pages(page, served, size, troubles)
         return troubles

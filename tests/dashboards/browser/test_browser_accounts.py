@@ -1,13 +1,13 @@
 """Accounts in a real browser: registration, invitation, logout, revoked sessions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pydantic import SecretStr
 
 from dashboards.runtime import context, notify
@@ -21,6 +21,7 @@ from tests.browsing import DESK, PHONE, Watch, keep_picture, log_in, write
 from tests.dashboards.provider import CLIENT, SECRET, provider
 from tests.dashboards.served import Served, serving, sign_in
 from tests.dashboards.site import PASSWORD
+from tests.kept_contexts import kept_context, put_back
 from tests.waiting import looks
 
 pytestmark = pytest.mark.acceptance
@@ -28,12 +29,16 @@ NEW, NEWER = "a better password", "an even better password"
 
 
 @contextmanager
-def tab(chromium: Browser, served: Served, **options: Any) -> Iterator[Page]:
-    """A new browser with one page, in which nothing may go wrong unseen."""
-    opened = chromium.new_context(**{"viewport": DESK} | options)
+def tab(
+    chromium: Browser, served: Served, make: Callable[..., BrowserContext] = kept_context, **options: Any
+) -> Iterator[Page]:
+    """A browser with one page, in which nothing may go wrong unseen."""
+    opened = make(chromium, **{"viewport": DESK} | options)
     watch = Watch(served.url)
-    yield watch.over(opened.new_page())
-    opened.close()
+    try:
+        yield watch.over(opened.new_page())
+    finally:
+        put_back(opened)
     refused = re.compile(r"^(401|403|410|400) ")  # answers that a form shows
     assert [trouble for trouble in watch.troubles if not refused.match(trouble)] == []
 
@@ -178,7 +183,7 @@ def test_logging_in_through_a_provider(settings: Settings, chromium: Browser) ->
 
 
 def test_a_login_that_is_about_to_end_warns_and_can_be_kept(settings: Settings, chromium: Browser) -> None:
-    with serving(settings) as served, tab(chromium, served) as page:
+    with serving(settings) as served, tab(chromium, served, Browser.new_context) as page:
         page.clock.install()
         page.goto(f"{served.url}/settings")
         with page.expect_response(f"{served.url}/auth/session"):  # from here on, the page watches the session
@@ -199,6 +204,7 @@ def test_a_login_that_is_about_to_end_warns_and_can_be_kept(settings: Settings, 
         warning.get_by_role("button", name="Stay logged in").click()
         expect(warning).to_be_hidden()
         assert page.get_by_label("Display name").input_value() == "not saved yet"
+        page.context.close()  # its clock is not right any more
 
 
 def forget(*, minutes: int) -> None:
@@ -231,6 +237,11 @@ def test_a_theme_is_worn_by_every_page(settings: Settings, chromium: Browser) ->
     with serving(settings) as served, tab(chromium, served, color_scheme="light") as page:
         sign_in(page.context, served)
         page.goto(f"{served.url}/settings")
+        write(page.get_by_label("Display name"), "Ada")
+        for part, its_field in (("Password", "Current password"), ("Profile", "Display name")):
+            page.get_by_role("tab", name=part).click()
+            expect(page.get_by_label(its_field)).to_be_visible()
+        assert page.get_by_label("Display name").input_value() == "Ada"  # which was not saved yet
         page.get_by_text("Dark", exact=True).click()
         page.get_by_role("button", name="Save").first.click()
         dark = re.compile(r"rgb\(16, 21, 20\)")

@@ -10,6 +10,7 @@ from storage.accounts import users
 from tests.browsing import DESK, PHONE, Watch, keep_picture
 from tests.dashboards.heard import LINES, Growing
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
@@ -27,7 +28,7 @@ def sit_down(
     browser: Browser, served: Served, job_id: str, *, phone: bool = False, dark: bool = False
 ) -> tuple[Page, Watch]:
     watch = Watch(served.url)
-    seen = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    seen = kept_context(browser, viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
     sign_in(seen, served)
     page = watch.over(seen.new_page())
     page.goto(f"{served.url}/job?id={job_id}")
@@ -68,7 +69,6 @@ def test_the_text_grows_and_the_same_page_becomes_final(chromium: Browser, serve
     page.keyboard.press("e")
     expect(page.locator(".player.editing")).to_be_visible()
     assert not watch.troubles
-    page.context.close()
 
 
 def test_who_reads_further_up_keeps_the_place_and_the_selection(chromium: Browser, served: Served) -> None:
@@ -86,7 +86,6 @@ def test_who_reads_further_up_keeps_the_place_and_the_selection(chromium: Browse
     assert (main.evaluate("main => main.scrollTop"), page.evaluate(chosen)) == before
     assert before[0] > 0
     assert not watch.troubles
-    page.context.close()
 
 
 def test_what_an_attempt_has_said_stays_until_the_next_one_says_it(chromium: Browser, served: Served) -> None:
@@ -103,7 +102,6 @@ def test_what_an_attempt_has_said_stays_until_the_next_one_says_it(chromium: Bro
     made.say(20)
     expect(lines).to_have_count(25)
     assert not watch.troubles
-    page.context.close()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -119,7 +117,6 @@ def test_it_is_read_on_a_phone_with_the_keyboard_too(dark: bool, chromium: Brows
     page.locator(".player .partial").scroll_into_view_if_needed()
     keep_picture(page, f"along-phone-{'dark' if dark else 'light'}")
     assert not watch.troubles
-    page.context.close()
 
 
 def test_a_line_in_another_language_says_which(chromium: Browser, served: Served) -> None:
@@ -134,4 +131,49 @@ def test_a_line_in_another_language_says_which(chromium: Browser, served: Served
     expect(page.locator(".player .language")).to_have_count(1)
     keep_picture(page, "language-desk")
     assert not watch.troubles
-    page.context.close()
+
+
+PLACES = """line => {
+  const [body, words] = [line.querySelector(".body"), line.querySelector(".words")];
+  const box = (node, from, to) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return range.getBoundingClientRect();
+  };
+  const letters = words.querySelector("span") ? null : words.firstChild;
+  const speaker = box(line.querySelector(".speaker bdi").firstChild, 0, 1);
+  return {
+    end: body.getBoundingClientRect().right, start: body.getBoundingClientRect().left, speaker: speaker.left,
+    first: box(letters, 0, 1).left, last: box(letters, letters.length - 1, letters.length).left,
+    time: line.querySelector(".time").getBoundingClientRect().right,
+  };
+}"""
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_arabic_runs_from_the_right_whoever_speaks(phone: bool, chromium: Browser, served: Served) -> None:
+    made = growing()
+    said = {2: "نعم، هذا هو الاجتماع الأول.", 3: "It begins at nine."}
+    made.segments = [
+        replace(each, text=said[n], words=(), speaker="Anna") if n in said else each
+        for n, each in enumerate(made.segments)
+    ]
+    made.complete()
+    page, watch = sit_down(chromium, served, made.job.id, phone=phone)
+    lines = page.locator(".player .line")
+    expect(lines).to_have_count(len(MANY))
+    arabic = lines.nth(2).evaluate(PLACES)
+    assert arabic["last"] < arabic["first"] < arabic["end"] < arabic["first"] + 40
+    assert arabic["speaker"] > (arabic["start"] + arabic["end"]) / 2
+    assert arabic["time"] <= arabic["start"]
+    keep_picture(page, f"arabic-{'phone' if phone else 'desk'}")
+
+    page.keyboard.press("e")
+    expect(page.locator(".player.editing")).to_be_visible()
+    lines.nth(3).locator(".words").click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("أهلا.")
+    typed = lines.nth(3).locator(".words").evaluate("words => getComputedStyle(words).direction")
+    assert typed == "rtl"
+    assert not watch.troubles

@@ -24,6 +24,7 @@ from tasks.exports.writers import export
 from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.heard import hear
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 OURS = """async () => (await axe.run(document, { resultTypes: ["violations"], elementRef: true })).violations.flatMap(
@@ -56,7 +57,7 @@ def open_cues(
     browser: Browser, served: Served, job: Job, *, phone: bool = False, dark: bool = False
 ) -> tuple[Page, Watch]:
     watch = Watch(served.url)
-    opened = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    opened = kept_context(browser, viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
     sign_in(opened, served)
     page = watch.over(opened.new_page())
     page.goto(f"{served.url}/job?id={job.id}")
@@ -78,7 +79,6 @@ def cues(chromium: Browser, served: Served, job: Job) -> Iterator[Page]:
     page, watch = open_cues(chromium, served, job)
     yield page
     assert watch.troubles == []
-    page.context.close()
 
 
 def stored(page: Page, served: Served, job: Job) -> dict[str, Any]:
@@ -219,7 +219,6 @@ def test_cues_and_corrected_text_fit_and_pass_axe(
     keep_picture(page, f"corrected-{name}")
     assert violations(page) == []
     assert watch.troubles == []
-    page.context.close()
 
 
 def violations(page: Page) -> list[str]:
@@ -301,4 +300,3 @@ def test_a_corrected_text_is_pasted_followed_and_shown(chromium: Browser, served
     expect(page.locator(".player .notice.good")).to_contain_text("Saved as version 2")
     expect(page.locator(".player .line .speaker").first).to_have_text("Carla")
     assert watch.troubles == []
-    page.context.close()

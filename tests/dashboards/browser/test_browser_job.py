@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tasks.exports.writers import export
 from tests.browsing import DESK, PHONE, Watch, click_and_confirm, keep_picture, write
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 from tests.tasks.sounds import RATE_HZ, tone, write_media
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
@@ -89,7 +89,7 @@ def recording_of(name: str = "ada") -> Job:
 
 def sit_down(browser: Browser, served: Served, job: Job, *, phone: bool = False, name: str = "ada") -> Desk:
     watch = Watch(served.url)
-    opened = browser.new_context(viewport=PHONE if phone else DESK)
+    opened = kept_context(browser, viewport=PHONE if phone else DESK)
     sign_in(opened, served, name)
     page = watch.over(opened.new_page())
     page.goto(f"{served.url}/job?id={job.id}")
@@ -100,10 +100,8 @@ def sit_down(browser: Browser, served: Served, job: Job, *, phone: bool = False,
 
 
 @pytest.fixture
-def desk(chromium: Browser, served: Served) -> Iterator[Desk]:
-    open_page = sit_down(chromium, served, recording_of())
-    yield open_page
-    open_page.page.context.close()
+def desk(chromium: Browser, served: Served) -> Desk:
+    return sit_down(chromium, served, recording_of())
 
 
 def test_an_edit_is_saved_survives_a_reload_and_can_be_taken_back(desk: Desk) -> None:
@@ -224,7 +222,6 @@ def test_two_people_who_edit_at_once_lose_nothing(desk: Desk, chromium: Browser)
     desk.save()
     expect(other.words(0)).to_have_text(f"{LINES[0]} Mine.")
     expect(other.words(4)).to_have_text(f"{LINES[4]} Theirs.")
-    other.page.context.close()
 
 
 def test_what_was_not_saved_is_offered_again_after_a_crash(desk: Desk) -> None:
@@ -303,6 +300,25 @@ def test_the_keyboard_plays_seeks_and_finds_what_is_doubtful(desk: Desk) -> None
     expect(page.locator(".player video")).to_have_js_property("paused", True)
 
 
+def test_a_transcript_is_corrected_without_a_mouse(desk: Desk) -> None:
+    page = desk.page
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("e")
+    expect(desk.words(1)).to_be_focused()
+    page.keyboard.type("So ")
+    page.keyboard.press("Enter")
+    expect(desk.words(2)).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.type(" Yes.")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".player .notice.good")).to_contain_text("Saved as version 2")
+    assert [desk.words(n).text_content() for n in (1, 2)] == [f"So {LINES[1]}", f"{LINES[2]} Yes."]
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(page.locator(".player.editing")).to_have_count(0)
+
+
 def test_a_popover_that_the_keyboard_opens_has_the_focus(desk: Desk) -> None:
     page = desk.page
     opener = page.get_by_test_id("stPopoverButton").filter(has_text="Rename")
@@ -343,7 +359,6 @@ def test_what_a_click_plays_is_lit_though_the_file_starts_late(
     assert desk.now() == pytest.approx(5.0 + 8.2, abs=0.05)
     assert desk.page.locator(".player .now").first.inner_text() == "0:08"
     assert desk.page.locator(".player .whole").inner_text() == "0:21"
-    desk.page.context.close()
 
 
 @pytest.mark.parametrize("playback", [Playback.COPY, Playback.EITHER])
@@ -369,7 +384,6 @@ def test_a_recording_that_the_browser_cannot_play_is_heard(
     expect(desk.line(1)).to_have_class(re.compile(r"\bon\b"))
     assert desk.now() == pytest.approx(4.2, abs=0.05)
     expect(desk.page.locator(".player .trouble")).to_be_hidden()
-    desk.page.context.close()
 
 
 def test_subtitles_warn_and_are_corrected_like_text(desk: Desk) -> None:
@@ -415,7 +429,6 @@ def test_a_reader_is_offered_no_change(chromium: Browser, served: Served) -> Non
     assert desk.words(0).get_attribute("contenteditable") is None
     assert desk.tab("versions").get_by_role("button", name="Restore").count() == 0
     expect(desk.tab("notes").locator("textarea")).to_have_count(0)
-    desk.page.context.close()
 
 
 def test_the_keyboard_reaches_the_downloads_below_a_transcript_on_a_phone(chromium: Browser, served: Served) -> None:
@@ -436,7 +449,6 @@ def test_the_keyboard_reaches_the_downloads_below_a_transcript_on_a_phone(chromi
     page.set_viewport_size(DESK)
     expect(link).to_be_hidden()
     assert desk.watch.troubles == []
-    page.context.close()
 
 
 def test_everything_fits_on_a_phone(chromium: Browser, served: Served) -> None:
@@ -450,4 +462,3 @@ def test_everything_fits_on_a_phone(chromium: Browser, served: Served) -> None:
         assert wide <= PHONE["width"], sheet
         keep_picture(desk.page, f"job-phone-{sheet}")
     assert desk.watch.troubles == []
-    desk.page.context.close()

@@ -1,7 +1,6 @@
 """Listening while correcting, in a real browser: keys in a line, and lines that stay."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -11,6 +10,7 @@ from storage.accounts import users
 from tests.browsing import DESK, PHONE, keep_picture
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
 
@@ -18,20 +18,19 @@ MANY = [LINES[place % len(LINES)] for place in range(400)]
 
 
 @pytest.fixture
-def page(chromium: Browser, served: Served) -> Iterator[Page]:
+def page(chromium: Browser, served: Served) -> Page:
     """The page of a recording of 400 lines by two speakers."""
     with context.ledger().read() as con:
         user = users.by_name(con, "ada")
     assert user
     job = hear(user, lines=MANY, speakers=("Anna", "Anna", "Ben"))
-    seen = chromium.new_context(viewport=DESK)
+    seen = kept_context(chromium, viewport=DESK)
     sign_in(seen, served)
     opened = seen.new_page()
     opened.goto(f"{served.url}/job?id={job.id}")
     expect(line(opened, 0)).to_be_visible()
     expect(opened.locator(".player video")).to_have_js_property("readyState", 4)
-    yield opened
-    seen.close()
+    return opened
 
 
 def line(page: Page, place: int) -> Locator:
@@ -145,6 +144,7 @@ def test_of_many_lines_only_those_near_the_view_are_made_ready_for_typing(page: 
     opened = page.locator(".player .line .words[contenteditable]")
     expect(opened.first).to_be_visible()
     assert opened.count() < 240
+    page.keyboard.press("Escape")  # out of the line, in which it would be typed
     page.keyboard.press("/")
     page.keyboard.type("ferry")
     expect(page.locator(".player .seeker .count")).to_have_text("160 found")

@@ -18,6 +18,7 @@ from storage.jobs import job_rows, job_store, progress
 from tests.browsing import DESK, PHONE, Watch, keep_picture, write
 from tests.dashboards.served import Served, serving, sign_in
 from tests.factories import WORKER, job_in
+from tests.kept_contexts import kept_context, put_back
 
 pytestmark = pytest.mark.acceptance
 
@@ -62,7 +63,8 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
     phone = request.param.startswith("phone")
     dark = request.param.endswith("dark")
     with serving(settings) as served:
-        opened = chromium.new_context(
+        opened = kept_context(
+            chromium,
             viewport=PHONE if phone else DESK,
             is_mobile=phone,
             has_touch=phone,
@@ -76,7 +78,7 @@ def shown(settings: Settings, chromium: Browser, request: pytest.FixtureRequest)
             user = users.by_name(con, "ada")
         assert user is not None
         yield Shown(page=page, user=user, served=served, watch=watch)
-        opened.close()
+        put_back(opened)
         no_media = "/recordings/"  # what these jobs were made of is not on storage
         assert [trouble for trouble in watch.troubles if no_media not in trouble] == []
 

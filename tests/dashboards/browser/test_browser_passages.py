@@ -14,9 +14,10 @@ from storage.domain.settings import SummarySettings
 from storage.jobs import collaborators, renaming
 from tests.browsing import DESK, PHONE, Watch, keep_picture
 from tests.dashboards.heard import LINES, hear
-from tests.dashboards.page_checks import AXE, violations
+from tests.dashboards.page_checks import violations
 from tests.dashboards.receiver import receiving
 from tests.dashboards.served import Served, sign_in
+from tests.kept_contexts import kept_context
 from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.shared_server]
@@ -38,8 +39,9 @@ SELECT = """([first, from, last, to]) => {
 
 def open_job(chromium: Browser, served: Served, job: Job, name: str, *, phone: bool = False) -> tuple[Page, Watch]:
     watch = Watch(served.url)
-    inside = chromium.new_context(viewport=PHONE if phone else DESK, permissions=["clipboard-read", "clipboard-write"])
-    inside.add_init_script(path=AXE)
+    inside = kept_context(
+        chromium, viewport=PHONE if phone else DESK, permissions=["clipboard-read", "clipboard-write"]
+    )
     sign_in(inside, served, name)
     page = watch.over(inside.new_page())
     page.goto(f"{served.url}/job?id={job.id}")
@@ -71,7 +73,6 @@ def test_selecting_words_with_the_mouse_plays_nothing(chromium: Browser, served:
     line(page, 1).locator(".words").click()
     expect(page.locator(".player video")).to_have_js_property("paused", False)
     assert watch.troubles == []
-    page.context.close()
 
 
 def painted(page: Page) -> list[str]:
@@ -155,15 +156,13 @@ def test_a_passage_is_discussed_by_two_people_who_have_the_page_open(
     assert violations(page) == []
     expect(line(owner, 1).locator(".marker")).to_have_count(0)
     assert (watch.troubles, owners.troubles) == ([], [])
-    page.context.close()
-    owner.context.close()
 
 
 def test_an_owner_elsewhere_is_told_of_a_comment(chromium: Browser, served: Served, job: Job) -> None:
     long = "An interview about the harbour with a very long name, which goes on for quite a while (final, corrected)"
     context.ledger().run(renaming.rename, job.id, name=long, actor="system:test")
     page, _ = open_job(chromium, served, job, "bob")
-    elsewhere = chromium.new_context(viewport=DESK)
+    elsewhere = kept_context(chromium, viewport=DESK)
     sign_in(elsewhere, served, "ada")
     owner = elsewhere.new_page()
     owner.goto(served.url)
@@ -184,8 +183,6 @@ def test_an_owner_elsewhere_is_told_of_a_comment(chromium: Browser, served: Serv
     expect(line(owner, 0).locator(".marker")).to_be_visible()
     owner.reload()
     expect(line(owner, 0).locator(".marker")).to_be_visible()
-    page.context.close()
-    elsewhere.close()
 
 
 def test_words_are_highlighted_listed_exported_and_copied_with_their_time(
@@ -224,7 +221,6 @@ def test_words_are_highlighted_listed_exported_and_copied_with_their_time(
     sheet.get_by_role("button", name="Click again to confirm").press("Enter")
     expect(sheet.locator("mark")).to_have_count(1)
     assert watch.troubles == []
-    page.context.close()
 
 
 def test_a_summary_is_made_after_the_page_has_said_what_is_sent_where(
@@ -256,4 +252,3 @@ def test_a_summary_is_made_after_the_page_has_said_what_is_sent_where(
         with context.ledger().read() as con:
             assert con.execute("SELECT count(*) FROM summaries").fetchall() == [(1,)]
         assert watch.troubles == []
-        page.context.close()

@@ -10,6 +10,7 @@ from storage.domain.settings import Settings
 from tests import browsing
 from tests.browsing import PHONE, Watch
 from tests.dashboards.served import serving, sign_in
+from tests.kept_contexts import kept_context, put_back
 
 pytestmark = pytest.mark.acceptance
 
@@ -103,3 +104,25 @@ def test_what_goes_wrong_in_a_page_is_noted(chromium: Browser) -> None:
     page.wait_for_function("() => true")
     context.close()
     assert watch.troubles == ["another host: https://elsewhere.example/fonts", f"404 {ours}/gone", "error: broken"]
+
+
+HAS_STORED = """async () => [localStorage.length, document.cookie, (await indexedDB.databases()).length]"""
+
+
+def test_a_context_that_is_used_again_knows_nothing_of_the_test_before(chromium: Browser) -> None:
+    context, site = kept_context(chromium), "http://127.0.0.1:9/"
+    for _ in range(2):
+        page = context.new_page()
+        page.route("**", lambda route: route.fulfill(content_type="text/html", body="a site"))
+        page.goto(site)
+        assert page.evaluate(HAS_STORED) == [0, "", 0]
+        page.evaluate(
+            """async () => {
+                localStorage.told = document.cookie = "told=1";
+                await new Promise((done) => { indexedDB.open("told").onsuccess = done; });
+            }"""
+        )
+        assert page.evaluate(HAS_STORED) == [1, "told=1", 1]
+        put_back(context)
+        assert page.is_closed()
+        assert kept_context(chromium) == context

@@ -22,6 +22,7 @@ from tests.browsing import DESK, PHONE, Watch, drop, keep_picture, log_in, write
 from tests.dashboards.served import played_workers, serving, sign_in
 from tests.dashboards.site import PASSWORD
 from tests.dashboards.uploads.test_uploads_survive import Web, web  # noqa: F401 - a fixture
+from tests.kept_contexts import kept_context, put_back
 from tests.processes import end
 from tests.storage.files.test_s3_bucket import KEYS, free_port, rclone, wait_for
 
@@ -35,13 +36,13 @@ def upload_page(settings: Settings, chromium: Browser) -> Iterator[tuple[Page, W
     """The upload page of somebody who is logged in, with workers that finish every job."""
     with serving(settings) as served, played_workers(served):
         watch = Watch(served.url)
-        in_browser = chromium.new_context(viewport=DESK, permissions=["microphone"])
+        in_browser = kept_context(chromium, viewport=DESK, permissions=["microphone"])
         sign_in(in_browser, served)
         page = watch.over(in_browser.new_page())
         page.goto(f"{served.url}/upload")
         expect(page.locator(".drop .lead")).not_to_be_empty()
         yield page, watch
-        in_browser.close()
+        put_back(in_browser)
 
 
 def all_jobs() -> list[Job]:

@@ -91,8 +91,19 @@ def test_every_route_refuses_a_wrong_token_and_a_wrong_key(site: Site) -> None:
 
 def test_a_stranger_may_open_no_websocket_but_the_log_in_pages(site: Site) -> None:
     sockets = {path for method, path in app_routes(site) if method == "WEBSOCKET"}
-    assert sockets == {"/_stcore/stream", "/events"}
-    with pytest.raises(WebSocketDisconnect), site.client.websocket_connect("/events"):
+    assert sockets == {"/_stcore/stream", "/events", "/internal/v1/clips"}
+    for path in sorted(sockets - {"/_stcore/stream"}):
+        with pytest.raises(WebSocketDisconnect), site.client.websocket_connect(path):
+            pass
+
+
+def test_a_workers_websocket_is_for_workers_alone(site: Site) -> None:
+    root = site.key_of(site.user("root"))
+    with pytest.raises(WebSocketDisconnect), site.client.websocket_connect("/internal/v1/clips", headers=root):
+        pass
+    with pytest.raises(WebSocketDisconnect), site.client.websocket_connect("/events", headers=site.worker):
+        pass
+    with site.client.websocket_connect("/internal/v1/clips?worker=gpu-1", headers=site.worker):
         pass
 
 

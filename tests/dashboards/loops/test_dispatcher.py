@@ -35,13 +35,13 @@ from flows.platform import deploy
 from storage.accounts import users
 from storage.domain.clock import utc_now
 from storage.domain.deployments import Deployment
-from storage.domain.errors import ModelMissing, NotReady, StaleAttempt
+from storage.domain.errors import ModelMissing, NotReady, StaleAttempt, StorageFull
 from storage.domain.interruptions import QueueDeleted, RunMissing, RunPostponed
 from storage.domain.job_messages import LanePaused, Requeued, RunPaused, WaitingForWorker, encode, text_of
 from storage.domain.records import Job, JobState, Lane, Options
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
-from storage.jobs import job_store, platform_pause, queue_control, reports
+from storage.jobs import job_store, manifests, platform_pause, queue_control, reports
 from storage.jobs.reports import Started
 from storage.ledger.database import Ledger
 from storage.remote.worker_registry import HEARD_WITHIN, ModelState, WorkerBeat, Workers
@@ -159,6 +159,83 @@ async def test_a_clip_takes_one_flow_run_on_the_pool_with_the_models(
     assert (run.work_pool_name, run.work_queue_name) == ("gpu", "interactive")
 
 
+async def test_a_lone_clip_is_offered_to_a_worker_that_has_its_model(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    job = queue(length_s=9.0)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        await Dispatcher().hand_out(runs)
+        offered = offers.get_nowait()
+    assert (offered.id, offered.attempt, offered.model, offered.fingerprint) == (job.id, 1, "tiny", "f00d")
+    assert "begun:gpu-1" in (await flow_run(runs, now(holder, job))).tags
+
+
+async def test_a_clip_is_offered_once_however_often_prefect_is_asked(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers_come(holder)
+    job, dispatcher = queue(length_s=9.0), Dispatcher()
+
+    async def refuse(*_: object, **__: object) -> str:
+        raise ConnectionError
+
+    with holder.clip_offers.listening("gpu-1") as offers:
+        with monkeypatch.context() as away:
+            away.setattr(runs, "start", refuse)
+            for _ in range(2):
+                with pytest.raises(ConnectionError):
+                    await dispatcher.hand_out(runs)
+        assert await dispatcher.hand_out(runs) == 1
+        assert offers.qsize() == 1
+    assert "begun:gpu-1" in (await flow_run(runs, now(holder, job))).tags
+
+
+async def test_the_fastest_worker_with_a_free_slot_is_offered_a_clip_first(holder: Context) -> None:
+    for name, speech_per_s, busy in (("gpu-1", None, 0), ("gpu-2", 3.0, 0), ("gpu-3", 9.0, 0), ("gpu-4", 12.0, 1)):
+        told = heartbeat(name=name, default_model=READY, speech_per_s=speech_per_s, busy=busy)
+        holder.workers.beat(told, token="attic")
+    assert [name for name, _ in holder.workers.ready_for("f00d")] == ["gpu-3", "gpu-2", "gpu-1", "gpu-4"]
+    assert {token for _, token in holder.workers.ready_for("f00d")} == {"attic"}
+
+
+async def test_what_does_not_come_alone_or_is_no_clip_is_offered_to_nobody(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        dispatcher = Dispatcher()
+        queue("long.wav", length_s=CLIP_S + 1)
+        assert await dispatcher.hand_out(runs) == 1
+        beside = queue("beside.wav", length_s=9.0)
+        assert await dispatcher.hand_out(runs) == 1
+        assert offers.empty()
+    assert not [tag for tag in (await flow_run(runs, now(holder, beside))).tags if tag.startswith("begun:")]
+
+
+async def test_of_two_clips_that_wait_none_is_offered(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    workers_come(holder)
+    queue("one.wav", length_s=9.0)
+    queue("two.wav", length_s=9.0)
+    with holder.clip_offers.listening("gpu-1") as offers:
+        assert await Dispatcher().hand_out(runs) == 2
+        assert offers.empty()
+
+
+@pytest.mark.parametrize("given", [{"draining": True}, {"slots": 0}, {"pool": "cpu"}, {"default_model": None}])
+async def test_a_worker_that_takes_no_runs_or_lacks_the_model_is_offered_nothing(
+    holder: Context, given: dict[str, Any]
+) -> None:
+    usual: dict[str, Any] = {"name": "gpu-1", "pool": "gpu", "default_model": READY}
+    holder.workers.beat(heartbeat(**usual))
+    assert holder.workers.ready_for("f00d") == [("gpu-1", None)]
+    assert holder.workers.ready_for("another") == []
+    holder.workers.beat(heartbeat(**(usual | given)))
+    assert holder.workers.ready_for("f00d") == []
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -254,6 +331,50 @@ async def test_while_prefect_is_away_jobs_wait_and_say_so(holder: Context, queue
         assert not holder.prefect_has_answered
         assert not task.done()
         task.cancel()
+
+
+async def tried_twice(task: "asyncio.Task[None]", tries: "asyncio.Queue[None]") -> None:
+    """Wait until the loop has gone on after a failure, and end it."""
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(2):
+            tried = asyncio.create_task(tries.get())
+            await asyncio.wait({task, tried}, return_when=asyncio.FIRST_COMPLETED)
+            assert not task.done(), task.exception()
+    task.cancel()
+
+
+async def test_a_disk_that_is_full_ends_no_dispatcher(
+    holder: Context, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why jobs wait cannot be noted then, and Prefect, whose database is on that disk, is away, too."""
+    workers_come(holder)
+    queue()
+    tries = asyncio.Queue[None]()
+
+    async def note(*_: object) -> None:
+        tries.put_nowait(None)
+        raise StorageFull("the ledger", "No space left on device")
+
+    monkeypatch.setattr(notify, "note", note)
+    async with PrefectRuns("http://127.0.0.1:9/api") as runs:
+        task = asyncio.create_task(Dispatcher().run(runs))
+        await tried_twice(task, tries)
+
+
+async def test_a_disk_that_is_full_ends_no_reconciler(
+    holder: Context, runs: PrefectRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, loop = asyncio.Queue[None](), asyncio.get_running_loop()
+
+    def catch_up(*_: object) -> None:
+        loop.call_soon_threadsafe(tries.put_nowait, None)
+        raise StorageFull("the ledger", "No space left on device")
+
+    monkeypatch.setattr(manifests, "catch_up", catch_up)
+    reconciler = Reconciler()
+    task = asyncio.create_task(reconciler.run(runs))
+    reconciler.wake()
+    await tried_twice(task, tries)
 
 
 async def test_a_job_without_a_worker_and_without_prefect_keeps_one_reason(

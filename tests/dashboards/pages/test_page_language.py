@@ -48,7 +48,9 @@ def pages(desk: Desk, user: User) -> Iterator[tuple[str, AppTest]]:
     desk.beat()
     for key, spec in PAGES.items():
         if spec.role is not None and key != "job":
-            yield key, desk.page(key, user)
+            yield key, (first := desk.page(key, user))
+            for tab in first.tabs[1:]:
+                yield f"{key}, {tab.label}", desk.page(key, user, part=tab.label)
     for job in (done, failed, waiting):
         yield job.state, desk.page("job", user, id=job.id)
     yield "one person", desk.page("people", user, person=user.id)
@@ -85,7 +87,7 @@ def test_the_setting_changes_the_language_and_what_fragments_say(desk: Desk) -> 
 def test_a_refusal_is_told_in_the_readers_language(desk: Desk) -> None:
     ada = desk.user()
     speaks(desk, ada, "de")
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Passwort")
     for label, value in (
         ("Jetziges Passwort", PASSWORD),
         ("Neues Passwort", "abc"),

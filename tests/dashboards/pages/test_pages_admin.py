@@ -43,7 +43,7 @@ def by_name(desk: Desk, name: str) -> User:
 
 
 def test_a_person_gets_a_first_password_that_is_shown_once(desk: Desk, root: User) -> None:
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Invite")
     named(at, "Name").set_value("Grace")
     button(at, "Add").click()
     at.run()
@@ -57,7 +57,7 @@ def test_a_person_gets_a_first_password_that_is_shown_once(desk: Desk, root: Use
 
 
 def test_a_name_that_is_taken_is_refused(desk: Desk, root: User) -> None:
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Invite")
     named(at, "Name").set_value("ROOT")
     button(at, "Add").click()
     at.run()
@@ -95,7 +95,7 @@ def test_a_password_link_is_shown_once_and_opens_a_new_password(desk: Desk, root
 
 
 def test_an_invitation_is_made_listed_and_withdrawn(desk: Desk, root: User) -> None:
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Invite")
     named(at, "E-mail (optional)").set_value("eve@example.org")
     button(at, "Create an invitation link").click()
     at.run()
@@ -156,7 +156,7 @@ def test_thousands_of_people_come_in_pages(desk: Desk, root: User) -> None:
 def test_any_key_can_be_revoked(desk: Desk, root: User) -> None:
     ada = desk.user("ada")
     secret, key = desk.ledger.run(api_keys.create, user_id=ada.id, name="bot", actor="system:test")
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="API keys")
     assert "bot" in [one.value for one in at.text]
     at.button(key=f"revoke-{key.id}").click()
     at.run()
@@ -198,7 +198,7 @@ def test_a_role_can_be_changed_but_not_of_the_last_administrator(desk: Desk, roo
 
 def test_one_who_is_no_administrator_any_more_adds_nobody(desk: Desk, root: User) -> None:
     desk.user("boss", Role.ADMIN)
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Invite")
     named(at, "Name").set_value("Grace")
     desk.ledger.run(users.set_role, root.id, role=Role.MEMBER, actor="system:test")
     button(at, "Add").click()

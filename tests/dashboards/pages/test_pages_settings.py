@@ -39,9 +39,10 @@ def field(at: AppTest, label: str) -> Any:
     return found[0]
 
 
-def save(at: AppTest, place: int) -> None:
-    """Press the `place`th button that saves."""
-    [one for one in at.button if one.label == "Save"][place].click()
+def save(at: AppTest) -> None:
+    """Press the button that saves, of the part that is open."""
+    (saves,) = [one for one in at.button if one.label == "Save"]
+    saves.click()
     at.run()
     assert not at.exception, at.exception
 
@@ -52,7 +53,7 @@ def test_a_profile_is_saved_and_shown(desk: Desk) -> None:
     field(at, "Display name").set_value("Ada L.")
     field(at, "E-mail").set_value("ada@example.org")
     field(at, "Theme").set_value(Theme.DARK)
-    save(at, 0)
+    save(at)
     with desk.ledger.read() as con:
         user = users.get(con, ada.id)
         assert (user.display_name, user.email) == ("Ada L.", "ada@example.org")
@@ -61,10 +62,20 @@ def test_a_profile_is_saved_and_shown(desk: Desk) -> None:
     assert component(at, "session")["theme"] == "Dark"
 
 
+def test_a_part_is_drawn_once_it_is_open_and_stays(desk: Desk) -> None:
+    at = desk.page("settings", desk.user())
+    forms = {"Save", "Change password", "Create a key", "Create a webhook", "Delete my account"}
+    assert forms & set(labels(at)) == {"Save"}
+    for part in ("Password", "Profile"):
+        at.session_state["part"] = part
+        at.run()
+        assert forms & set(labels(at)) == {"Save", "Change password"}
+
+
 def test_what_is_no_address_is_said_to_be_none(desk: Desk) -> None:
     at = desk.page("settings", desk.user())
     field(at, "E-mail").set_value("ada")
-    save(at, 0)
+    save(at)
     assert "no e\\-mail address" in words(at)
 
 
@@ -74,23 +85,23 @@ def test_mail_is_offered_only_where_there_is_a_mail_server(desk: Desk) -> None:
     desk.holder.settings.__dict__["mail"] = MailSettings(smtp_host="mail", smtp_password=SecretStr(""), _env_file=None)
     at = desk.page("settings", ada)
     field(at, "E-mail me when a recording is ready").check()
-    save(at, 0)
+    save(at)
     assert "Enter your e-mail address" in words(at)
     field(at, "E-mail").set_value("ada@example.org")
-    save(at, 0)
+    save(at)
     with desk.ledger.read() as con:
         assert preferences.of(con, ada.id).mail_when_ready
 
 
 def test_defaults_are_kept(desk: Desk) -> None:
     ada = desk.user()
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Recordings")
     before = preferences.Preferences()
     field(at, "Spoken language").set_value("da")
     field(at, "Output").set_value("translate")
     field(at, "Characters per line").set_value(32)
     at.multiselect[0].set_value([ExportFormat.SRT, ExportFormat.DOCX])
-    save(at, 1)
+    save(at)
     with desk.ledger.read() as con:
         chosen = preferences.of(con, ada.id)
     asked = json.loads(component(desk.page("upload", ada), "uploader")["settings"]["options"])
@@ -101,13 +112,13 @@ def test_defaults_are_kept(desk: Desk) -> None:
 
 def test_the_vocabulary_is_kept_or_refused_in_words(desk: Desk) -> None:
     ada = desk.user()
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Vocabulary")
     field(at, "One per line").set_value("Nuuk, qPCR")
-    save(at, 2)
+    save(at)
     with desk.ledger.read() as con:
         assert vocabulary.words_of(con, ada.id) == "Nuuk\nqPCR"
     field(at, "One per line").set_value("x" * 100)
-    save(at, 2)
+    save(at)
     assert "is over 80 characters" in words(at)
 
 
@@ -130,7 +141,7 @@ def leave(at: AppTest, typed: str) -> None:
 def test_an_account_is_deleted_for_its_password_alone(desk: Desk) -> None:
     ada = desk.user()
     done, waiting = desk.job(ada, JobState.COMPLETED), desk.job(ada, name="waiting.wav")
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Your data")
     leave(at, "wrong")
     assert "Nothing was deleted" in words(at)
     leave(at, PASSWORD)
@@ -147,14 +158,14 @@ def test_an_account_is_deleted_for_its_password_alone(desk: Desk) -> None:
 
 
 def test_the_last_administrator_cannot_leave(desk: Desk) -> None:
-    at = desk.page("settings", desk.user("root", Role.ADMIN))
+    at = desk.page("settings", desk.user("root", Role.ADMIN), part="Your data")
     leave(at, PASSWORD)
     assert "last administrator" in words(at)
 
 
 def test_one_who_logs_in_elsewhere_types_the_name(desk: Desk) -> None:
     eve = desk.ledger.run(users.create, name="eve", password=None, role=Role.MEMBER, actor="system:test")
-    at = desk.page("settings", eve)
+    at = desk.page("settings", eve, part="Your data")
     leave(at, "Eve")
     assert "Nothing was deleted" in words(at)
     leave(at, "eve")
@@ -164,13 +175,13 @@ def test_one_who_logs_in_elsewhere_types_the_name(desk: Desk) -> None:
 
 def test_a_reader_sets_no_defaults(desk: Desk) -> None:
     at = desk.page("settings", desk.user(role=Role.READER))
-    assert "Spoken language" not in [one.label for one in at.selectbox]
+    assert [one.label for one in at.tabs] == ["Profile", "Password", "Browsers", "API keys", "Webhooks", "Your data"]
 
 
 def test_a_browser_can_be_logged_out_from_another(desk: Desk) -> None:
     ada = desk.user()
     other = desk.session(ada)
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Browsers")
     assert "Firefox" in words(at)
     at.button(key=f"end-{other}").click()
     at.run()
@@ -182,7 +193,7 @@ def test_all_other_browsers_can_be_logged_out_at_once(desk: Desk) -> None:
     ada = desk.user()
     desk.session(ada)
     desk.session(ada)
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Browsers")
     button(at, "Log out all others").click()
     at.run()
     assert "Log out all others" not in labels(at)
@@ -190,10 +201,10 @@ def test_all_other_browsers_can_be_logged_out_at_once(desk: Desk) -> None:
 
 def test_known_browsers_are_listed_and_forgotten(desk: Desk) -> None:
     ada, now = desk.user(), utc_now()
-    assert "Forget known browsers" not in labels(desk.page("settings", ada))
+    assert "Forget known browsers" not in labels(desk.page("settings", ada, part="Browsers"))
     client = "192.0.2.7 Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     desk.ledger.run(browser_login.begin, ada, device=None, client=client, now=now, max_days=1)
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Browsers")
     assert any("Firefox on Linux** · " in each.value for each in at.caption)
     button(at, "Forget known browsers").click()
     at.run()
@@ -204,7 +215,7 @@ def test_known_browsers_are_listed_and_forgotten(desk: Desk) -> None:
 
 def test_a_new_browser_is_told_on_pages_of_the_ones_before(desk: Desk) -> None:
     ada, agent = desk.user(), "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Browsers")
     assert "It was me" not in labels(at)
     begin = {"device": None, "client": f"192.0.2.7 {agent}", "now": utc_now(), "max_days": 1}
     desk.ledger.run(browser_login.begin, ada, **begin)  # type: ignore[arg-type]
@@ -212,6 +223,7 @@ def test_a_new_browser_is_told_on_pages_of_the_ones_before(desk: Desk) -> None:
     again.user = at.user
     again.run()
     go_to(again, "settings")
+    again.query_params["part"] = "Browsers"
     again.run()
     assert "**Firefox on Linux**, 192.0.2.7" in words(again)
     assert any("192.0.2.7 · new since" in one.value for one in again.caption)
@@ -219,7 +231,7 @@ def test_a_new_browser_is_told_on_pages_of_the_ones_before(desk: Desk) -> None:
     again.run()
     assert "It was me" not in labels(again)
     assert not any("new since" in one.value for one in again.caption)
-    assert "It was me" not in labels(desk.page("settings", ada))
+    assert "It was me" not in labels(desk.page("settings", ada, part="Browsers"))
 
 
 class Doorkeeper(Doors):
@@ -235,7 +247,7 @@ class Doorkeeper(Doors):
 
 def test_a_key_is_shown_once_and_works_until_it_is_revoked(desk: Desk) -> None:
     ada = desk.user()
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="API keys")
     field(at, "Name of the program").set_value("Meeting bot")
     button(at, "Create a key").click()
     at.run()
@@ -256,19 +268,19 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(desk: Desk) -> None:
 
 
 def test_a_key_needs_a_name(desk: Desk) -> None:
-    at = desk.page("settings", desk.user())
+    at = desk.page("settings", desk.user(), part="API keys")
     button(at, "Create a key").click()
     at.run()
     assert "use 1 to 100 characters" in words(at).replace("\\", "")
 
 
 def test_a_reader_makes_no_keys(desk: Desk) -> None:
-    assert "Create a key" not in labels(desk.page("settings", desk.user(role=Role.READER)))
+    assert "Create a key" not in labels(desk.page("settings", desk.user(role=Role.READER), part="API keys"))
 
 
 def test_a_key_is_limited_when_it_is_made_and_rotated_later(desk: Desk) -> None:
     ada = desk.user()
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="API keys")
     field(at, "Name of the program").set_value("Reader")
     may: Any = next(one for one in at.get("button_group") if getattr(one, "label", "") == "The key may")
     may.set_value([Scope.READ])

@@ -21,7 +21,7 @@ def the_hook(desk: Desk, user: User) -> Webhook:
 
 def test_a_webhook_is_made_tested_rotated_and_deleted(desk: Desk) -> None:
     ada = desk.user()
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Webhooks")
     address: Any = next(one for one in at.text_input if one.label == "Address of the webhook")
     address.set_value("http://10.0.0.7/x")
     button(at, "Create a webhook").click()
@@ -58,7 +58,7 @@ def test_a_disabled_webhook_says_why_and_what_failed_is_sent_again(desk: Desk) -
     assert taken
     ledger.run(webhook_deliveries.tried, taken, Attempt(sent_at=utc_now(), duration_ms=1500, status=500), pauses_s=())
     ledger.run(webhooks.disable, "one", DisabledBecause.FAILING, now=utc_now(), actor="system:test")
-    at = desk.page("settings", ada)
+    at = desk.page("settings", ada, part="Webhooks")
     said = words(at)
     assert "nothing could be delivered for a day" in said
     assert "one attempt · status 500 after 1.5 s" in said
@@ -73,10 +73,10 @@ def test_a_disabled_webhook_says_why_and_what_failed_is_sent_again(desk: Desk) -
 
 
 def test_a_reader_makes_no_webhooks_and_only_administrators_get_everybodys(desk: Desk) -> None:
-    assert "Create a webhook" not in labels(desk.page("settings", desk.user(role=Role.READER)))
-    boxes = [one.label for one in desk.page("settings", desk.user("eve")).checkbox]
+    assert "Create a webhook" not in labels(desk.page("settings", desk.user(role=Role.READER), part="Webhooks"))
+    boxes = [one.label for one in desk.page("settings", desk.user("eve"), part="Webhooks").checkbox]
     assert "Events of all users' jobs" not in boxes
-    boxes = [one.label for one in desk.page("settings", desk.user("root", role=Role.ADMIN)).checkbox]
+    boxes = [one.label for one in desk.page("settings", desk.user("root", role=Role.ADMIN), part="Webhooks").checkbox]
     assert "Events of all users' jobs" in boxes
 
 
@@ -88,7 +88,7 @@ def test_an_administrator_sees_everybodys_webhooks_and_disables_one(desk: Desk) 
         "everybody": False,
     }
     desk.ledger.run(webhooks.create, webhook_id="one", user_id=ada.id, secret_mark="", actor="system:test", **asked)
-    at = desk.page("people", root)
+    at = desk.page("people", root, part="Webhooks")
     assert "https://hooks.example" in [one.value for one in at.text]
     assert "secret-path" not in words(at)
     at.button(key="enable-everybodys-one").click()

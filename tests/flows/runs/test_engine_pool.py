@@ -75,14 +75,22 @@ def test_an_idle_engine_is_let_go_and_one_in_use_is_not(engines: EnginePool, fin
         assert after is not first
 
 
-def test_the_heap_is_trimmed_once_after_work(engines: EnginePool, fingerprint: str, clock: Clock) -> None:
-    assert not engines.trim_if_idle()
+def test_the_heap_is_trimmed_once_after_work_and_now_and_then_during_it(
+    engines: EnginePool, fingerprint: str, clock: Clock
+) -> None:
+    assert not engines.trim_heap()
     with engines.borrow(TINY, fingerprint):
         clock.pass_minutes(2)
-        assert not engines.trim_if_idle()
-    assert not engines.trim_if_idle()
-    clock.pass_minutes(0.6)
-    assert [engines.trim_if_idle(), engines.trim_if_idle()] == [True, False]
+        assert [engines.trim_heap(), engines.trim_heap()] == [True, False]
+        clock.pass_minutes(0.9)
+        assert not engines.trim_heap()
+        clock.pass_minutes(0.2)
+        assert engines.trim_heap()
+        clock.pass_minutes(0.1)
+    clock.pass_minutes(0.4)
+    assert not engines.trim_heap()
+    clock.pass_minutes(0.2)
+    assert [engines.trim_heap(), engines.trim_heap()] == [True, False]
 
 
 def test_the_default_model_stays(engines: EnginePool, fingerprint: str, clock: Clock) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from flows.runs.process_state import CancelFlag, ClipsAhead, NamedLocks
 from flows.runs.read_recording import RecordingReader
 from flows.runs.transcribe_spans import ClipTranscription, SpansTranscription
 from storage.domain.records import LanguageGuess, Options, Plan, Segment, Span, SpanResult, Stretch, to_json
@@ -32,8 +33,10 @@ class Played:
     """A recording's flow with everything but the hearing played: what is told, submitted and stored is on record."""
 
     def __init__(self, files: Files, sure: dict[int, tuple[str, float]], options: Options | None = None) -> None:
-        self.here = SimpleNamespace(files=files, reporter=SimpleNamespace(send=lambda _: None), name="cpu-test")
-        self.job = SimpleNamespace(id="0123456789", attempt=1, fingerprint="f", model="m", options=options or Options())
+        told = {"reporter": SimpleNamespace(send=lambda _: None), "locks": NamedLocks(), "ahead": ClipsAhead()}
+        self.here = SimpleNamespace(files=files, name="cpu-test", **told)
+        self.job = SimpleNamespace(id="0123456789", attempt=1, media_sha256="m", fingerprint="f", model="m")
+        self.job.options, self.job.lane = options or Options(), "interactive"
         self.artifacts = SimpleNamespace(progress=lambda _: None)
         self.span_runs = self
         self.events: list[str] = []
@@ -74,7 +77,8 @@ def reading(*batches: tuple[Span, ...]) -> RecordingReader:
     async def read() -> Plan:
         return PLAN
 
-    return cast(RecordingReader, SimpleNamespace(spans=spans, read=read, whole=read, plan=PLAN, announced_s=30.0))
+    told = {"spans": spans, "read": read, "whole": read, "plan": PLAN, "announced_s": 30.0, "flag": CancelFlag()}
+    return cast(RecordingReader, SimpleNamespace(**told))
 
 
 @pytest.fixture

@@ -1,10 +1,20 @@
 """Which due flow runs a worker takes."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-from flows.worker.run_slots import MOST_REMEMBERED, QUICK, URGENT, RunSlots, ServiceTurns
+from flows.worker.run_slots import (
+    LEFT_FOR,
+    MOST_REMEMBERED,
+    QUICK,
+    URGENT,
+    RunSlots,
+    ServiceTurns,
+    not_begun_elsewhere,
+)
+from storage.domain.clock import utc_now
 from storage.domain.deployments import CLIP_TAG
 from storage.domain.records import Lane
 
@@ -98,3 +108,13 @@ def test_turns_of_long_ago_are_forgotten() -> None:
     assert turns.last(["owner:0", "job:0"]) == (0, 0)
     number = MOST_REMEMBERED - 1
     assert turns.last([f"owner:{number}", f"job:{number}"]) == (MOST_REMEMBERED, MOST_REMEMBERED)
+
+
+def test_a_run_that_another_worker_began_is_left_to_it_for_a_moment() -> None:
+    mine, its, anybodys = due("begun:gpu-1"), due("begun:gpu-2"), due()
+    now, entries = utc_now(), [mine, its, anybodys]
+    for entry in entries:
+        entry.flow_run.created = now
+    assert not_begun_elsewhere(entries, "gpu-1", now) == [mine, anybodys]
+    assert not_begun_elsewhere(entries, "gpu-1", now + LEFT_FOR - timedelta(seconds=1)) == [mine, anybodys]
+    assert not_begun_elsewhere(entries, "gpu-1", now + LEFT_FOR) == entries

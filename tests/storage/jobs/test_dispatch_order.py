@@ -37,6 +37,26 @@ def test_lanes_come_one_after_the_other(ledger: Ledger, make_job: Any) -> None:
     assert order(ledger) == ["interactive", "batch", "backfill"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"models": ["auto"]},
+        {"models": ["tiny"]},
+        {"models": []},
+        {"without": [Lane.BATCH]},
+        {"without": [Lane.INTERACTIVE]},
+        {"limit": 0},
+    ],
+)
+def test_a_job_that_waits_alone_is_next_as_the_order_says(ledger: Ledger, make_job: Any, asked: dict[str, Any]) -> None:
+    make_job(name="alone", lane=Lane.BATCH)
+    with ledger.read() as con:
+        short = queue_order.next_queued(con, **({"limit": 5} | asked))
+        long = queue_order.next_queued(con, each=1, **({"limit": 5} | asked))  # that limit takes the query
+    assert short == long
+
+
 def test_one_users_jobs_come_by_age(ledger: Ledger, make_job: Any) -> None:
     for number in range(4):
         make_job(name=str(number))

@@ -254,6 +254,7 @@ def test_all_that_only_a_purged_job_used_may_go(ledger: Ledger, make_job: Any, r
     assert set(free) == {
         names.job_manifest_name(job.id),
         names.transcript_name(job.id),
+        names.later_transcript_name(job.id, 1),
         names.proposals_folder(job.id),
         names.version_name(job.id, 2),  # an edit that was cut off
         names.peaks_folder(job.media_sha256),

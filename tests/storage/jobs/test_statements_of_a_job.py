@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from storage.domain.records import Job, JobState, Lane, Options, User, to_json
+from storage.domain import names
+from storage.domain.records import Job, JobState, Lane, Options, User, from_json, to_json
 from storage.files.file_store import Files
-from storage.jobs import intake, job_store, manifests
+from storage.jobs import intake, job_store, manifests, renaming
+from storage.jobs.manifests import Manifest
 from storage.jobs.reports import Completed, Planned, SpanHeard, Started
 from storage.ledger.database import Ledger
 from storage.ledger.slow_queries import Watched
@@ -32,10 +34,10 @@ class Statements:
         monkeypatch.setattr(Watched, "execute", counted)
 
 
-def accept(ledger: Ledger, files: Files, owner: User, path: Path) -> Job:
+def accept(ledger: Ledger, files: Files, owner: User, path: Path, **more: Any) -> Job:
     path.write_bytes(b"sound")
     sha256 = hashlib.sha256(b"sound").hexdigest()
-    asked: dict[str, Any] = {"owner_id": owner.id, "name": path.name, "options": Options(), "lane": Lane.BATCH}
+    asked: dict[str, Any] = {"owner_id": owner.id, "name": path.name, "options": Options(), "lane": Lane.BATCH} | more
     return intake.take_in(ledger, files, path, sha256=sha256, actor="worker:w", idempotency_key=sha256, **asked)
 
 
@@ -97,3 +99,29 @@ def test_manifests_are_recorded_together_and_those_of_a_killed_process_are_writt
     with Ledger.open(ledger.path) as again:
         assert manifests.catch_up(again, files) == 2
         assert manifests.catch_up(again, files) == 0
+
+
+def test_a_first_description_that_comes_after_the_last_one_is_replaced(
+    ledger: Ledger, files: Files, ann: User, tmp_path: Path, run_of: Any
+) -> None:
+    def ends_before_it_is_described(accepted: Job) -> None:
+        run_of(accepted).whole_way()
+        manifests.catch_up(ledger, files)
+
+    job = accept(ledger, files, ann, tmp_path / "talk.wav", on_accepted=ends_before_it_is_described)
+    manifests.catch_up(ledger, files)
+    kept = from_json(Manifest, files.read(names.job_manifest_name(job.id)))
+    assert (kept.job.state, kept.transcript is None) == (JobState.COMPLETED, False)
+    assert manifests.catch_up(ledger, files) == 0
+
+
+def test_a_first_description_that_comes_after_a_new_name_is_replaced(
+    ledger: Ledger, files: Files, ann: User, tmp_path: Path
+) -> None:
+    def is_renamed(accepted: Job) -> None:
+        ledger.run(renaming.rename, accepted.id, name="another", actor="user:ann")
+        manifests.keep(ledger, files, accepted.id)
+
+    job = accept(ledger, files, ann, tmp_path / "talk.wav", on_accepted=is_renamed)
+    manifests.catch_up(ledger, files)
+    assert from_json(Manifest, files.read(names.job_manifest_name(job.id))).job.name == "another.wav"

@@ -92,6 +92,7 @@ def test_a_format_without_a_header_is_not_guessed(tmp_path: Path, name: str) -> 
         ("call.alaw", HeaderMissing),
         ("call.sln16", HeaderMissing),
         ("call.f32", HeaderMissing),
+        ("call.bin", AudioUnreadable),
         ("call.mp3", AudioUnreadable),
     ],
 )
@@ -104,13 +105,28 @@ def test_bytes_that_are_nothing_lead_to_the_question_by_their_name(
         probe.check(path, name, max_hours=1)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("call.raw", HeaderMissing), ("call.bin", AudioUnreadable)])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("call.raw", HeaderMissing),
+        ("call.bin", HeaderMissing),
+        ("call.wav", HeaderMissing),
+        ("call.jpg", AudioUnreadable),
+    ],
+)
 def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberError]) -> None:
     """FFmpeg would take one for a video and the other for a picture, by their names."""
     path = tmp_path / name
     path.write_bytes((9000 * np.sin(np.arange(40_000) / 9)).astype("<i2").tobytes())
     with pytest.raises(kind):
         probe.check(path, name, max_hours=1)
+
+
+def test_a_wav_with_a_broken_header_is_not_asked_for_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    path.write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(99))
+    with pytest.raises(AudioUnreadable):
+        probe.check(path, "call.wav", max_hours=1)
 
 
 def test_stereo_pcm_is_not_the_sound_of_a_game(tmp_path: Path) -> None:

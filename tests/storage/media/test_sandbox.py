@@ -81,12 +81,24 @@ def test_a_server_that_is_killed_is_replaced_and_its_children_count_as_killed() 
         orphan = psutil.Process(child.pid)
         first.kill()
         assert child.wait(PATIENCE_S) == -signal.SIGKILL
-    until_s = time.monotonic() + PATIENCE_S
-    while orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
+    ended(orphan)
     assert outcome("arguments", "again") == (0, b"again")
     assert fork_server().pid != first.pid
+
+
+def ended(process: psutil.Process) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+
+
+def test_a_child_ends_with_its_server_though_nobody_waits_for_it() -> None:
+    """As where the process that asked for it was killed together with the server."""
+    server = fork_server()
+    with sandbox.fork(PROGRAM, "write") as child:
+        server.kill()
+        ended(psutil.Process(child.pid))
 
 
 def test_a_fork_of_this_process_has_a_server_of_its_own() -> None:

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from storage.domain.errors import LedgerUnreachable, NotFound, NotSignedIn, RemoteError, StaleAttempt, TranscriberError
+from storage.domain.errors import (
+    LedgerUnreachable,
+    NotFound,
+    NotSignedIn,
+    RemoteError,
+    StaleAttempt,
+    StorageFull,
+    TranscriberError,
+)
 from storage.domain.records import Job, JobState, to_json
 from storage.files.file_store import Files
 from storage.jobs import reports
@@ -115,6 +123,23 @@ def test_it_is_sent_again_until_the_web_process_is_back(web: HttpReporter, make_
     Handler.answers = [status(503), hang_up, status(502, b"<html>"), applying]
     assert web.send(started(make_job())).state is JobState.INGESTING
     assert len({body for _, _, body in Handler.seen}) == 1
+
+
+def test_a_report_waits_while_the_disk_of_the_ledger_is_full(
+    web: HttpReporter, make_job: Any, applying: Answer
+) -> None:
+    """Otherwise a full disk of some seconds would fail the job for good."""
+    full = StorageFull("the ledger", "No space left on device")
+    Handler.answers = [refuse(full), refuse(full), applying]
+    assert web.send(Started(job_id=make_job().id, attempt=1, worker="w")).state is JobState.INGESTING
+
+
+def test_a_person_is_told_at_once_that_the_disk_is_full(server: ThreadingHTTPServer) -> None:
+    Handler.answers = [refuse(StorageFull("the ledger", "No space left on device"))]
+    url, told = f"http://127.0.0.1:{server.server_port}", pytest.raises(RemoteError, match="free some space")
+    with WebClient(url, SecretStr("secret"), patience_s=5) as client, told:
+        client.call("POST", "/internal/v1/admin/users", {})
+    assert len(Handler.seen) == 1
 
 
 def test_an_answer_lost_on_the_way_is_asked_for_again_and_applied_once(

@@ -140,6 +140,26 @@ def test_spelling_makes_no_difference(room: Room, query: str) -> None:
     assert room.found(query) == ["bangkok"]
 
 
+@pytest.mark.parametrize(
+    ("said", "another"),
+    [("दिन", "दान"), ("দিন", "দান"), ("மீன்", "மான்"), ("กิน", "กัน"), ("かぎ", "かき"), ("မာ", "မိ"), ("လု့", "လူ")],
+)
+def test_marks_that_make_another_word_are_not_accents(room: Room, said: str, another: str) -> None:
+    """Such as a day and a gift in Hindi, a fish and a deer in Tamil, a key and an oyster in Japanese."""
+    room.hears("said", f"{said} {said}")
+    room.hears("another", another)
+    assert (room.found(said), room.found(another)) == (["said"], ["another"])
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("مُحَمَّد", "محمد"), ("שָׁלוֹם", "שלום"), ("ज़रूर", "जरूर"), ("ශ්\u200dරී", "ශ්රී"), ("1\ufe0f\u20e3", "1"), ("Ѐ", "Е")],
+)
+def test_marks_that_can_be_left_out_are_left_out(room: Room, text: str, asked: str) -> None:
+    room.hears("said", text)
+    assert room.found(asked) == ["said"]
+
+
 def test_nobody_finds_what_others_said(room: Room, make_user: Callable[[str], User]) -> None:
     ben, eve = make_user("Ben"), make_user("Eve")
     room.hears("his", "a secret", owner=ben)
@@ -417,6 +437,8 @@ def test_only_that_speakers_moments_are_shown(talks: Room) -> None:
         ("今日は東京に", "東", False, ["東"]),
         ("今日 東京に", "日 東", False, ["日 東"]),
         ("วันนี้อากาศดี", "อากาศ", False, ["อากาศ"]),
+        ("दान का दिन", "दिन", False, ["दिन"]),
+        ("ज़रूर, जरूर", "जरूर", False, ["ज़रूर", "जरूर"]),
     ],
 )
 def test_marks_cover_the_words(text: str, asked: str, prefix: bool, marked: list[str]) -> None:

@@ -191,6 +191,27 @@ def test_sentences_end_at_a_full_stop_or_a_pause() -> None:
     assert [len(sentence) for sentence in sentences(words)] == [1, 2, 1]
 
 
+@pytest.mark.parametrize("stop", ["。", "؟", "۔", "।", "։", "።", "။", "។", "།"])
+def test_sentences_end_at_the_full_stop_of_every_script(stop: str) -> None:
+    words = [said(0, 1, f" a{stop}"), said(1, 2, " b")]
+    assert [len(sentence) for sentence in sentences(words)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("word", "language", "is_end"),
+    [
+        *((word, "en", False) for word in (" Dr.", " Mrs.", " J.", " e.g.")),
+        *((word, "en", True) for word in (" I.", " No.", " 10.", " “Yes.”", " «Oui.»", " it.")),
+        *((word, "de", False) for word in (" 3.", " z.B.")),
+        *((word, "de", True) for word in (" 1990.", " Ja.")),
+        *((word, language, True) for word, language in ((" 네.", "ko"), (" Я.", "ru"), (" ن.", "ar"), (" 12.", "es"))),
+    ],
+)
+def test_no_sentence_ends_with_a_title_an_initial_or_an_ordinal(word: str, language: str, is_end: bool) -> None:
+    words = [said(0, 1, word), said(1, 2, " Oktober")]
+    assert len(list(sentences(words, language))) == 1 + is_end
+
+
 def test_a_word_is_held_to_the_speech_it_touches() -> None:
     stretches = find_speech(np.zeros(0, dtype=np.float32))
     assert held_to(said(0, 5, " word"), stretches) == said(0, 5, " word")

@@ -82,6 +82,12 @@ def test_a_colon_after_words_that_are_said_is_no_label() -> None:
     assert lines_of("\ufeff\n\n  \n") == []
 
 
+def test_a_label_may_be_a_name_of_any_script() -> None:
+    lines = lines_of("सुनीता देवी: नमस्ते\nஅமுதா: வணக்கம்\nสมชาย: สวัสดี")
+    assert [one.speaker for one in lines] == ["सुनीता देवी", "அமுதா", "สมชาย"]
+    assert [one.speaker for one in lines_of("نعم، قال: لا\nवह आया। उसने कहा: हाँ")] == [None, None]
+
+
 def test_a_very_long_line_becomes_several_segments() -> None:
     lines = lines_of("He said so. " * 1000)
     assert 5 < len(lines) <= 30

@@ -1,6 +1,10 @@
 """Voice activity detection at any level and block size."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from tasks.audio.decode import Samples
 from tasks.audio.gain_control import FRAME
 from tasks.audio.vad import SHORTEST_SPEECH, SpeechFinder, Voice, find_speech
 from tests.conftest import Clip
+from tests.processes import ROOT
 from tests.tasks.sounds import RATE_HZ, read_wav, silence, tone
 
 
@@ -203,3 +208,13 @@ def test_what_may_still_change_is_not_settled(talk: Samples) -> None:
         assert ended[: len(known)] == known
         begun = [stretch for stretch in whole if stretch.start_s <= settled_s < stretch.end_s]
         assert not begun or begun[0] in ended or begun[0].start_s == open_since_s
+
+
+def test_nothing_is_reported_to_who_made_the_runtime(tmp_path: Path) -> None:
+    """It would keep a device id, and reports to be sent, in these folders."""
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | places
+    listen = "from tasks.audio.vad import Voice; import numpy; Voice().probabilities(numpy.zeros(512, numpy.float32))"
+    subprocess.run([sys.executable, "-c", listen], env=env, cwd=ROOT, check=True)
+
+    assert not list(tmp_path.rglob("*"))

@@ -103,6 +103,20 @@ def by_mpv(bodies: Sequence[bytes], fmt: str) -> list[list[Shown]]:
         return shown
 
 
+def drawn_by_mpv(body: bytes, fmt: str) -> np.ndarray[Any, Any]:
+    """Return the first picture of a black film with these captions: grey values, rows by columns."""
+    if not shutil.which("mpv"):
+        pytest.skip("mpv is not installed")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"captions.{fmt}")
+        path.write_bytes(body)
+        picture = ("--no-config", "--no-terminal", "--vo=image", "--vo-image-format=png", "--frames=1", "--ao=null")
+        films = (f"--vo-image-outdir={folder}", f"--sub-file={path}", "av://lavfi:color=c=black:s=1280x720:d=5")
+        subprocess.run(["mpv", *picture, *films], check=True, timeout=START_S)
+        with av.open(f"{folder}/00000001.png") as opened:
+            return next(opened.decode(video=0)).to_ndarray(format="gray")
+
+
 class _Mpv:
     """A running mpv without window and sound, spoken to over its socket."""
 

@@ -1,13 +1,16 @@
 """Every reader shows the cues that were meant, with their words and times, of hard texts too."""
 
+import numpy as np
 import pytest
 
+from storage.domain.records import Segment
 from tasks.exports.cues import cues
 from tasks.exports.writers import export
 from tests.tasks.exports import caption_players as players
 from tests.tasks.exports import caption_readers as readers
 from tests.tasks.exports.hard_captions import Captions, captions
 from tests.tasks.exports.reader_differences import DIFFERENCES
+from tests.tasks.exports.test_writers import transcript
 
 READERS: dict[str, list[readers.Reader]] = {
     "srt": [
@@ -50,6 +53,18 @@ def test_every_reader_shows_what_was_meant(pair: str) -> None:
     assert {name: told(each, pair, name) for name, each in shown.items()} == {
         name: expected(found, pair, name) for name, found in all_captions.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "stop"), [("نعم هذا هو الاجتماع.", "left"), ("זו הפגישה הראשונה.", "left"), ("We meet today.", "right")]
+)
+def test_a_full_stop_is_drawn_where_the_sentence_ends(said: str, stop: str) -> None:
+    body = export(transcript(Segment(start_s=0.0, end_s=4.0, text=said)), "ass")
+    ink = players.drawn_by_mpv(body, "ass") > 200  # without the outline
+    columns = np.flatnonzero(ink.any(axis=0))
+    marks = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+    left, right = (np.ptp(np.flatnonzero(ink[:, mark].any(axis=1))) for mark in (marks[0], marks[-1]))
+    assert ("left" if left < right else "right") == stop
 
 
 def test_the_differences_are_those_of_readers_in_the_matrix() -> None:

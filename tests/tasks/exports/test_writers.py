@@ -294,6 +294,13 @@ def test_docx_takes_text_that_xml_cannot_hold() -> None:
         assert export(transcript(nasty), fmt)
 
 
+def test_paragraphs_of_a_document_run_as_their_letters_do() -> None:
+    found = transcript(said("نعم، هذا هو الاجتماع.", speaker="Ann"), said("It is.", start_s=9.0, speaker="Ben"))
+    *_, arabic, english = Document(io.BytesIO(export(found, "docx"))).paragraphs
+    assert [bool(each.paragraph_format.element.xpath("w:pPr/w:bidi")) for each in (arabic, english)] == [True, False]
+    assert [each.runs[-1].font.rtl for each in (arabic, english)] == [True, None]
+
+
 @pytest.mark.parametrize(("name", "stem"), [("talk.mp3", "talk"), ("../../etc/passwd", "passwd"), ("a:b?.wav", "a_b_")])
 def test_zip_holds_every_other_format_under_a_safe_name(name: str, stem: str) -> None:
     found = replace(transcript(said("One two.")), name=name)
