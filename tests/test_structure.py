@@ -35,7 +35,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "jobs": {"accounts", "domain", "files", "ledger", "transcripts"},
         "campaigns": {"accounts", "domain", "files", "jobs", "ledger", "transcripts"},
         "maintenance": {"accounts", "domain", "files", "jobs", "ledger", "media", "transcripts"},
-        "backup": {"domain", "files", "ledger"},
+        "backup": {"domain", "files", "ledger", "media"},
         "datasets": {"backup", "domain", "files", "ledger", "media"},
         "remote": {"domain", "jobs", "ledger"},
     },

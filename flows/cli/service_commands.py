@@ -8,10 +8,10 @@ import argparse
 import sys
 from importlib import import_module
 
-from flows.platform.parent_death import die_with_supervisor
 from flows.platform.prefect_address import know_secret
 from storage.domain.errors import TranscriberError
 from storage.domain.settings import Settings
+from storage.media.parent_death import die_with_supervisor
 
 
 def serve_web() -> int:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.platform.parent_death import die_with
+from storage.media.parent_death import die_with
 from tasks.models.lazy_modules import imported_when_used
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp
 
 from flows.platform.lean_server import is_in_memory
-from flows.platform.parent_death import die_with_supervisor
 from flows.platform.prefect_address import LOOPBACK
 from flows.platform.prefect_door import PrefectDoor
 from storage.domain.settings import Settings
+from storage.media.parent_death import die_with_supervisor
 from storage.remote.service_tokens import prefect_secret
 
 SQLITE = "sqlite+aiosqlite:///"

@@ -24,8 +24,8 @@ from typing import NoReturn
 from uuid import UUID
 
 from flows.platform import deploy, process_title, processes
-from flows.platform.parent_death import SUPERVISOR, die_with
 from flows.platform.processes import BEGUN, ENDED, MAX_MESSAGE_BYTES, PASSED, TOLD
+from storage.media.parent_death import SUPERVISOR, die_with
 from storage.remote.certificates import usual_tls
 from tasks.models.devices import fill_heap, one_heap
 

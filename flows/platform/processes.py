@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from flows.platform.parent_death import SUPERVISOR
+from storage.media.parent_death import SUPERVISOR
 
 log = logging.getLogger(__name__)
 

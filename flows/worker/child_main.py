@@ -20,9 +20,9 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
-from flows.platform.parent_death import die_with_supervisor
 from flows.runs.process_state import Resident, current, install
 from flows.worker import suspension
+from storage.media.parent_death import die_with_supervisor
 from storage.remote import tracing
 
 log = logging.getLogger(__name__)

@@ -6,13 +6,10 @@ It gets one order as JSON on its standard input, the key among it, and writes on
 with the process that started it, and runs at a low priority.
 """
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +24,9 @@ from storage.domain.errors import TranscriberError
 from storage.domain.records import from_json, to_json
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
+from storage.media.parent_death import be_killed_with_parent
 
 NICER_BY = 10
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +77,7 @@ def done(order: Order) -> bytes:
 def main() -> int:
     """Read the order, do it, and write the answer or the reason of a refusal."""
     parent = os.getppid()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    be_killed_with_parent()
     order = from_json(Order, sys.stdin.buffer.read())
     if os.getppid() != parent:
         return 1

@@ -7,13 +7,11 @@ are views; then DuckDB gives up all access to anything else, and its configurati
 bounds memory and processor time, and lets it write no file.
 """
 
-import ctypes
 import json
 import math
 import os
 import signal
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -27,6 +25,7 @@ from storage.domain.records import from_json
 from storage.domain.translation import marked
 from storage.ledger.database_file import scratch
 from storage.media import sandbox
+from storage.media.parent_death import be_killed_with_parent
 
 MAX_STATEMENT_CHARS = 20_000
 MAX_CELL_CHARS = 10_000
@@ -35,7 +34,6 @@ MAX_COLUMNS = 500
 OVERHEAD_BYTES = 1536 << 20
 """Address space of Python, DuckDB's code and its threads' stacks beside what queries may use."""
 THREADS = 2
-PR_SET_PDEATHSIG = 1
 LARGEST_NUMBER = 2**53
 REFUSED, VALUES, TOO_LARGE = "refused", "values", "memory"
 TOO_LONG = marked("it is longer than {most} characters")
@@ -79,9 +77,7 @@ class QueryRefusal:
 def main() -> int:
     """Read the order, run the query, and write its answer."""
     parent = os.getppid()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    be_killed_with_parent()
     order = from_json(QueryOrder, sys.stdin.buffer.read())
     if os.getppid() != parent:
         return 1

@@ -7,7 +7,6 @@ child's process id and pidfd, and later its exit status. It ends, with its child
 a while without work.
 """
 
-import ctypes
 import importlib
 import json
 import os
@@ -20,10 +19,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from storage.media.parent_death import die_with
+
 IDLE_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 10
 NUMBER = struct.Struct("=i")
-PR_SET_PDEATHSIG = 1
 LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream")
 
 
@@ -55,7 +55,7 @@ class ForkServer:
         program = importlib.import_module(module)
         server, pid = os.getpid(), os.fork()
         if not pid:
-            _end_with(server)
+            die_with(server)  # the process that asked for it may be gone as well
             self._leave(status)
             _run(program.main, output, [module, *arguments])
         os.close(output)
@@ -86,18 +86,6 @@ class ForkServer:
         for pidfd, (_, other) in self._children.items():
             os.close(pidfd)
             other.close()
-
-
-def _end_with(server: int) -> None:
-    """Let the kernel kill this child with the server.
-
-    The process that asked for it may be gone as well.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != server:
-        os._exit(1)
 
 
 def _run(program: Callable[[], None], output: int, arguments: list[str]) -> NoReturn:

@@ -1,14 +1,13 @@
 """The diarization process: reads a request as its argument, writes the result to a file."""
 
-import ctypes
 import json
 import resource
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+from storage.media.parent_death import be_killed_with_parent
+
 OWN_BYTES, BYTES_A_SAMPLE = 4 << 30, 4  # address space: libraries, models and distances, and the audio in its file
 
 
@@ -18,8 +17,7 @@ def main(request: dict[str, Any]) -> None:
     limit_bytes = OWN_BYTES + BYTES_A_SAMPLE * pcm.stat().st_size // 2
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # nothing else reaps it
+    be_killed_with_parent()  # nothing else reaps it
     if (score := Path("/proc/self/oom_score_adj")).exists():
         score.write_text("1000")  # when memory runs out, the kernel kills this process first, not a worker
     try:
