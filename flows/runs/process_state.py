@@ -33,6 +33,7 @@ HEAD_STARTS: dict[str, HeadStart] = {}
 
 
 MOST_AHEAD = 16
+"""Clips begun before their flow runs that one process remembers; of more, the oldest have run elsewhere."""
 
 
 class CancelFlag:
@@ -95,7 +96,7 @@ class ClipsAhead:
         self._working.add(work)
         work.add_done_callback(self._working.discard)
         self._begun[clip.job.id] = clip
-        for job_id in list(self._begun)[:-MOST_AHEAD]:  # their flow runs went elsewhere
+        for job_id in list(self._begun)[:-MOST_AHEAD]:
             del self._begun[job_id]
 
     def of(self, job_id: str) -> BegunClip | None:

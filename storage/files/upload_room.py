@@ -2,7 +2,9 @@
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.domain.errors import RoomReserved
 from storage.files.upload_store import ABANDONED_AFTER_S, ROOM_TO_SPARE_BYTES, Upload, UploadStore, raise_if_no_room
@@ -19,17 +21,9 @@ class Reserved:
     free_in_s: float
 
 
-def reserved(shelf: UploadStore, *, by: str | None = None, but: str | None = None) -> Reserved:
-    """Return what this owner's uploads reserve, or everybody's `but` one's."""
-    open_ones = [
-        (upload, to_come)
-        for upload in shelf.unsettled()
-        if not upload.parts and by in {None, upload.owner_id} and upload.owner_id != but
-        if (to_come := upload.length_bytes - shelf.offset(upload)) > 0
-    ]
-    last_touched = max((shelf.touched_s(upload) for upload, _ in open_ones), default=0.0)
-    free_in_s = max(0.0, last_touched + ABANDONED_AFTER_S - time.time()) if open_ones else 0.0
-    return Reserved(to_come_bytes=sum(to_come for _, to_come in open_ones), free_in_s=free_in_s)
+def reserved(shelf: UploadStore, *, by: str) -> Reserved:
+    """Return what this owner's open uploads reserve."""
+    return _sum(unfinished for unfinished in _unfinished(shelf) if unfinished.owner_id == by)
 
 
 def room_for(shelf: UploadStore, owner_id: str, *, share: float) -> int:
@@ -46,14 +40,37 @@ def raise_if_reserved(shelf: UploadStore, upload: Upload, *, share: float) -> No
         StorageFull: the disk is too full.
     """
     free, length = _free(shelf), upload.length_bytes
-    own = reserved(shelf, by=upload.owner_id)
+    unfinished = _unfinished(shelf)
+    own = _sum(other for other in unfinished if other.owner_id == upload.owner_id)
     if own.to_come_bytes + length > share * free and length <= free:
         raise RoomReserved(upload.name, length, own.to_come_bytes, int(share * free), own.free_in_s, whose="your")
-    others = reserved(shelf, but=upload.owner_id)
+    others = _sum(other for other in unfinished if other.owner_id != upload.owner_id)
     if own.to_come_bytes + length <= free < own.to_come_bytes + length + others.to_come_bytes:
         room = max(0, free - own.to_come_bytes)
         raise RoomReserved(upload.name, length, others.to_come_bytes, room, others.free_in_s, whose="other people's")
     raise_if_no_room(shelf.folder, length, upload.name, promised_bytes=own.to_come_bytes + others.to_come_bytes)
+
+
+class _Unfinished(NamedTuple):
+    owner_id: str
+    to_come_bytes: int
+    touched_s: float
+
+
+def _unfinished(shelf: UploadStore) -> list[_Unfinished]:
+    """Return the open uploads whose bytes come through the server and are not all there."""
+    return [
+        _Unfinished(upload.owner_id, to_come, shelf.touched_s(upload))
+        for upload in shelf.unsettled()
+        if not upload.parts and (to_come := upload.length_bytes - shelf.offset(upload)) > 0
+    ]
+
+
+def _sum(unfinished: Iterable[_Unfinished]) -> Reserved:
+    uploads = list(unfinished)
+    free_at_s = max((upload.touched_s + ABANDONED_AFTER_S for upload in uploads), default=0.0)
+    to_come_bytes = sum(upload.to_come_bytes for upload in uploads)
+    return Reserved(to_come_bytes=to_come_bytes, free_in_s=max(0.0, free_at_s - time.time()))
 
 
 def _free(shelf: UploadStore) -> int:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from storage.media.mp3_header import mp3_header
 from storage.media.wav_parts import WavPart
 
 UNTIMED = {"mp3", "aac", "ac3", "eac3", "mpegts", "mpeg", "amr", "amrnb", "amrwb", "adts", "loas", "dts", "gsm"}
 """Containers without a length: FFmpeg estimates it from the size and the first bit rate."""
 FROM_ZERO = {"matroska", "webm", "flv", "asf"}
 """Containers whose length counts from 0, however late their first timestamp is; so does Opus in Ogg."""
-MP3_HEADS = (b"Xing", b"Info", b"VBRI")
-HEAD_BYTES = 4096
 TAIL_BYTES = 1 << 17
 OGG_PAGE, OGG_LAST = 27, 4  # bytes of a page's header, and the flag of a stream's last page
 CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -66,7 +65,7 @@ def wav_promise_s(part: WavPart, stream: Any) -> float | None:
 def is_guessed(container: Any, path: Path) -> bool:
     """Return whether the length is FFmpeg's estimate."""
     formats = formats_of(container)
-    return bool(formats & UNTIMED) and not ("mp3" in formats and has_mp3_length(path))
+    return bool(formats & UNTIMED) and not ("mp3" in formats and mp3_header(path))
 
 
 def promised_s(container: Any, stream: Any, path: Path) -> float | None:
@@ -97,33 +96,6 @@ def _from_start(end_s: float, container: Any, stream: Any) -> float | None:
 def _counts_from_zero(container: Any, stream: Any) -> bool:
     formats, codec = formats_of(container), stream.codec_context
     return bool(formats & FROM_ZERO) or ("ogg" in formats and codec is not None and codec.name == "opus")
-
-
-def has_mp3_length(path: Path) -> bool:
-    """Return whether an MP3 file starts with a frame that holds its length (https://gabriel.mp3-tech.org/mp3infotag)."""
-    with path.open("rb") as opened:
-        head = opened.read(10)
-        if head[:3] == b"ID3":
-            opened.seek(10 + int("".join(f"{byte & 0x7F:07b}" for byte in head[6:10]), 2))
-        else:
-            opened.seek(0)
-        frame = opened.read(HEAD_BYTES)
-        size = path.stat().st_size - opened.tell() + len(frame)
-    at = max(frame.find(name, 0, HEAD_BYTES // 8) for name in MP3_HEADS)
-    return at >= 0 and _says_length(frame[at:], size)
-
-
-def _says_length(head: bytes, size: int) -> bool:
-    """Return whether an MP3 header says how many frames there are.
-
-    A program that writes to a pipe leaves 0. FFmpeg guesses where the file is larger than its header says, as one that
-    others were appended to.
-    """
-    is_vbri = head.startswith(b"VBRI")
-    has_frames, has_bytes = (True, True) if is_vbri else (bool(head[7] & 1), bool(head[7] & 2))
-    frames_at, bytes_at = (14, 10) if is_vbri else (8, 12)
-    said = int.from_bytes(head[bytes_at : bytes_at + 4]) if has_bytes else size
-    return has_frames and any(head[frames_at : frames_at + 4]) and size - said <= said >> 4
 
 
 def breaks_off(container: Any, path: Path) -> bool:

@@ -10,17 +10,17 @@ from typing import Any
 
 from storage.media.announced_length import formats_of
 from storage.media.container import has_pictures
+from storage.media.mp3_header import Mp3Header, mp3_header
 
 HEAD_BYTES = 64
 CODECS = {
-    "mp3": {"mp3"},
     "flac": {"flac"},
     "wav": {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
     "ogg": {"flac", "opus", "vorbis"},
     "mp4": {"aac", "flac", "mp3", "opus"},
     "webm": {"opus", "vorbis"},
 }
-"""The codecs that Chromium, Firefox and Safari all play, by container."""
+"""The codecs that Chromium, Firefox and Safari all play, by container; and MP3 files, if their bit rate is constant."""
 
 
 class Playback(StrEnum):
@@ -35,11 +35,17 @@ class Playback(StrEnum):
 
 
 def playback_of(container: Any, path: Path, tracks: Sequence[int]) -> Playback:
-    """Return what browsers play, if these tracks of an open container are transcribed."""
+    """Return what browsers play, if these tracks of an open container are transcribed.
+
+    In an MP3 file whose bit rate varies they begin seconds beside the moment that is asked for: they go by a table of a
+    hundred places, or by the first bit rate.
+    """
     if tuple(tracks) != (0,):
         return Playback.COPY
-    codec = container.streams.audio[0].codec_context.codec.canonical_name
-    if any(codec in CODECS.get(name, ()) for name in _formats(container, path)):
+    codec, formats = container.streams.audio[0].codec_context.codec.canonical_name, _formats(container, path)
+    if "mp3" in formats:
+        return Playback.SOURCE if mp3_header(path) is Mp3Header.CONSTANT_RATE else Playback.COPY
+    if any(codec in CODECS.get(name, ()) for name in formats):
         return Playback.SOURCE
     return Playback.EITHER if has_pictures(container) else Playback.COPY
 

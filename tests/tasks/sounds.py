@@ -57,12 +57,22 @@ def write_wav(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> Path:
 
 
 def write_media(
-    path: Path, tracks: list[Samples], *, codec: str = "aac", picture: bool = False, start_s: float = 0.0
+    path: Path,
+    tracks: list[Samples],
+    *,
+    codec: str = "aac",
+    picture: bool = False,
+    start_s: float = 0.0,
+    muxer: dict[str, str] | None = None,
+    encoder: dict[str, str] | None = None,
 ) -> Path:
-    """Write a container with these mono tracks, and two seconds of black if `picture`."""
-    with av.open(str(path), "w") as container:
+    """Write a container with these mono tracks, and two seconds of black if `picture`.
+
+    `muxer` and `encoder` are FFmpeg's options.
+    """
+    with av.open(str(path), "w", options=muxer) as container:
         images = picture_stream(container) if picture else None
-        streams = [container.add_stream(codec, rate=CODED_HZ, layout="mono") for _ in tracks]
+        streams = [container.add_stream(codec, rate=CODED_HZ, layout="mono", options=encoder) for _ in tracks]
         if images is not None:
             show(container, images, 2.0)
         for stream, samples in zip(streams, tracks, strict=True):

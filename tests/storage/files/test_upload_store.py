@@ -17,12 +17,12 @@ def upload(key: str) -> Upload:
 def test_what_is_settled_reserves_nothing_and_is_not_read_again(tmp_path: Path) -> None:
     store = UploadStore(tmp_path)
     done, open_one = store.save(upload("done")), store.save(upload("open"))
-    assert reserved(store).to_come_bytes == 2000
+    assert reserved(store, by="ada").to_come_bytes == 2000
     store.save(replace(done, job_id="job"))
     assert [one.id for one in store.unsettled()] == [open_one.id]
     (tmp_path / f"{done.id}.json").write_text("no JSON at all")
     assert [one.id for one in store.unsettled()] == [open_one.id]
-    assert store.outstanding_bytes() == reserved(store).to_come_bytes == 1000
+    assert store.outstanding_bytes() == reserved(store, by="ada").to_come_bytes == 1000
 
 
 def test_a_deleted_upload_whose_key_comes_again_reserves_its_room(tmp_path: Path) -> None:
@@ -31,4 +31,4 @@ def test_a_deleted_upload_whose_key_comes_again_reserves_its_room(tmp_path: Path
     assert not list(store.unsettled())
     store.remove(ident_of("ada", "same key"))
     store.save(upload("same key"))
-    assert reserved(store).to_come_bytes == 1000
+    assert reserved(store, by="ada").to_come_bytes == 1000

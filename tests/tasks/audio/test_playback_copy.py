@@ -30,11 +30,26 @@ def copies(path: Path, files: Files, track: int | None = None) -> list[str]:
         ("talk.webm", {"codec": "libopus"}),
         ("talk.ogg", {"codec": "libopus"}),
         ("film.mp4", {"codec": "aac", "picture": True}),
+        ("talk.mp3", {"codec": "libmp3lame"}),
     ],
 )
 def test_what_browsers_play_is_not_copied(name: str, made: dict[str, str | bool], tmp_path: Path, files: Files) -> None:
     assert copies(write_media(tmp_path / name, [LOW], **made), files) == []  # type: ignore[arg-type]
     assert copies(write_wav(tmp_path / "talk.wav", LOW), files) == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param({"encoder": {"flags": "+qscale", "global_quality": "472"}}, id="variable bit rate"),
+        pytest.param({"muxer": {"write_xing": "0"}}, id="no header"),
+    ],
+)
+def test_an_mp3_in_which_browsers_find_no_moment_is_copied(
+    made: dict[str, dict[str, str]], tmp_path: Path, files: Files
+) -> None:
+    path = write_media(tmp_path / "talk.mp3", [LOW], codec="libmp3lame", **made)  # type: ignore[arg-type]
+    assert copies(path, files) == [names.playback_name(file_sha256(path), None, Playback.COPY)]
 
 
 @pytest.mark.parametrize(
