@@ -22,6 +22,10 @@ CODECS = {
 }
 """The codecs that Chromium, Firefox and Safari all play, by container; and MP3 files, if their bit rate is constant."""
 
+COUNTED = {"flac", "mp3", "wav"}
+"""Containers without timestamps: a browser's clock and the transcript's both count samples."""
+LONGEST_STEP_S = 0.2
+
 
 class Playback(StrEnum):
     """What a browser plays of a recording.
@@ -48,6 +52,20 @@ def playback_of(container: Any, path: Path, tracks: Sequence[int]) -> Playback:
     if any(codec in CODECS.get(name, ()) for name in formats):
         return Playback.SOURCE
     return Playback.EITHER if has_pictures(container) else Playback.COPY
+
+
+def may_step(container: Any) -> bool:
+    """Return whether the clock of an open container may differ from the count of its samples."""
+    return not formats_of(container) & COUNTED
+
+
+def playback_on(moved_s: float, playback: Playback) -> Playback:
+    """Return what browsers play of a track that was moved by so much.
+
+    Browsers play on where samples are missing, and their clock runs on with what they play, so that from there on they
+    show a time before that of the sound, until somebody seeks.
+    """
+    return Playback.COPY if moved_s > LONGEST_STEP_S else playback
 
 
 def _formats(container: Any, path: Path) -> set[str]:

@@ -66,8 +66,9 @@ class Decoding:
     Without a number, the file decides which track, or tracks, to decode.
 
     `announced_s` is the length in the header (None if there is none; headers may be wrong), or FFmpeg's estimate
-    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `playback` is what browsers play
-    of it. `notes` say in plain words what was missing or changed, once all blocks have been read.
+    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `may_be_copied` tells whether
+    browsers may need a copy of the sound. Once all blocks have been read, `playback` is what they play, and `notes` say
+    in plain words what was missing or changed.
 
     Raises:
         EmptyUpload: no bytes, or a track without samples.
@@ -83,6 +84,7 @@ class Decoding:
         self.guessed = False
         self.channel_names: tuple[str, ...] = ()
         self.start_s = 0.0
+        self.may_be_copied = False
         self.playback = Playback.SOURCE
         self.notes: list[FileNote] = []
         self._others: list[Decoding] = []
@@ -101,7 +103,7 @@ class Decoding:
             head = self._said(HEAD)
             self.announced_s, self.guessed = head.get("announced_s"), bool(head.get("guessed"))
             self.start_s = float(head.get("start_s") or 0.0)
-            self.playback = Playback(head.get("playback") or Playback.SOURCE)
+            self.may_be_copied = bool(head.get("may_be_copied"))
             self.channel_names = tuple(head.get("channel_names") or ())
             for track in (head.get("tracks") or [])[1:MAX_TOGETHER]:
                 self._others.append(self._stack.enter_context(Decoding(self.path, name=self.name, track=int(track))))
@@ -127,7 +129,9 @@ class Decoding:
         while True:
             kind, payload, channels, surplus = self._message()
             if kind == END:
-                self.notes += [_note(said) for said in json.loads(payload)["notes"][:MAX_NOTES]]
+                end = json.loads(payload)
+                self.notes += [_note(said) for said in end["notes"][:MAX_NOTES]]
+                self.playback = Playback(end["playback"])
                 return
             if kind != BLOCK or not 0 < channels <= MAX_CHANNELS or len(payload) % (2 * channels):
                 raise AudioUnreadable(self.name, sandbox.GIVES_UP)

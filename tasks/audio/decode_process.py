@@ -20,7 +20,7 @@ from typing import Any
 from storage.domain.errors import AudioUnreadable, EmptyUpload, TranscriberError
 from storage.domain.records import FileNote
 from storage.media import announced_length, container, probe, sandbox
-from storage.media.browser_playback import Playback, playback_of
+from storage.media.browser_playback import Playback, may_step, playback_of, playback_on
 from storage.media.wav_parts import WavPart
 from tasks.audio import file_notes, full_scale
 from tasks.audio.block_buffer import BYTES_A_SAMPLE, END, ERROR, HEAD, SAMPLE_RATE_HZ, BlockBuffer, MessageWriter
@@ -78,17 +78,23 @@ class TrackReader:
         self.clock = TrackClock(begin_s, self._confirms)
         length_s = announced_length.wav_length_s(self.parts, stream) or announced_length.length_s(opened, stream)
         self.announced_s = begin_s + (length_s or 0.0)
+        self._playback = self._playback_of(opened)
         head = {
             "announced_s": length_s,
             "guessed": announced_length.is_guessed(opened, self.path),
             "start_s": begin_s,
             "tracks": self.choice.indices,
-            "playback": self._playback(opened),
+            "may_be_copied": self._playback is not Playback.SOURCE or may_step(opened),
             "channel_names": [channel.name for channel in stream.codec_context.layout.channels][:MAX_CHANNELS],
         }
         self._writer.write(HEAD, json.dumps(head).encode())
 
-    def _playback(self, opened: Any) -> Playback:
+    @property
+    def playback(self) -> Playback:
+        """Return what browsers play, once all has been read."""
+        return playback_on(self.clock.moved_s, self._playback)
+
+    def _playback_of(self, opened: Any) -> Playback:
         """Return what browsers play.
 
         Of several files in a row it is the first one alone.
@@ -274,8 +280,9 @@ def main() -> None:
     sandbox.confine(cpu_s)
     writer = MessageWriter(sys.stdout.buffer)
     try:
-        notes = TrackReader(path, track, writer).decode()
-        writer.write(END, json.dumps({"notes": [asdict(note) for note in notes]}).encode())
+        reader = TrackReader(path, track, writer)
+        end = {"notes": [asdict(note) for note in reader.decode()], "playback": reader.playback}
+        writer.write(END, json.dumps(end).encode())
     except MemoryError:
         writer.write(ERROR, json.dumps(probe.told(AudioUnreadable(path.name, container.TOO_MUCH_MEMORY))).encode())
     except TranscriberError as error:

@@ -17,6 +17,7 @@ from storage.domain import names
 from storage.domain.errors import NotStored, RecordingTooLong
 from storage.domain.records import FileNote, Options, Plan, Span, Stretch, from_json, to_json
 from storage.files.file_store import Files
+from storage.media.browser_playback import Playback
 from storage.media.probe import must_be_few
 from tasks.audio import file_notes
 from tasks.audio.centre import CentreMixer
@@ -67,7 +68,7 @@ def ingest(
         return stored
     with (
         Decoding(path, name=name, track=options.audio_track, patience=patience) as decoding,
-        playback_copy(decoding.playback) as copy,
+        playback_copy(needed=decoding.may_be_copied) as copy,
     ):
         announced_s = decoding.announced_s
         if announced_s and not decoding.guessed and announced_s > max_hours * 3600:
@@ -83,7 +84,7 @@ def ingest(
             if on_progress is not None:
                 on_progress(ingest_pass.length_s)
         plan = ingest_pass.finish(sha256, notes=decoding.notes, media_start_s=decoding.start_s)
-        if copy is not None:
+        if copy is not None and decoding.playback is not Playback.SOURCE:
             copy.store(files, sha256, options.audio_track, decoding.playback)
     files.write(names.peaks_name(sha256, options.audio_track), ingest_pass.peaks.data())
     files.write(names.peaks_name(sha256, options.audio_track, fine=True), ingest_pass.fine_peaks.data())

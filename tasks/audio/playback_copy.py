@@ -32,7 +32,8 @@ class PlaybackCopy:
     def __init__(self, file: IO[bytes]) -> None:
         import soundfile
 
-        self._file, self.broken = file, False
+        self._file = file
+        self.broken: Exception | None = None
         self._refusals = soundfile.LibsndfileError, AssertionError  # the second of soundfile itself, after the first
         told = {"samplerate": SAMPLE_RATE_HZ, "channels": 1, "subtype": "PCM_16", "format": "FLAC"}
         self._sound = soundfile.SoundFile(os.dup(file.fileno()), "w", **told)
@@ -45,23 +46,24 @@ class PlaybackCopy:
     def store(self, files: Files, media_sha256: str, audio_track: int | None, playback: Playback) -> None:
         """Store the finished copy, if all of it was written."""
         self._try(self._sound.close)
-        if not self.broken:
-            self._file.seek(0)
-            chunks = iter(partial(self._file.read, CHUNK_BYTES), b"")
-            files.write(names.playback_name(media_sha256, audio_track, playback), chunks)
+        if self.broken:
+            logger.warning("no copy of the sound for browsers: %s", self.broken)
+            return
+        self._file.seek(0)
+        chunks = iter(partial(self._file.read, CHUNK_BYTES), b"")
+        files.write(names.playback_name(media_sha256, audio_track, playback), chunks)
 
     def _try(self, write: Callable[[], None]) -> None:
         try:
             write()
         except self._refusals as error:
-            logger.warning("no copy of the sound for browsers: %s", error)
-            self.broken = True
+            self.broken = error
 
 
 @contextmanager
-def playback_copy(playback: Playback) -> Iterator[PlaybackCopy | None]:
-    """Begin a copy, if browsers need one."""
-    if playback is Playback.SOURCE:
+def playback_copy(*, needed: bool) -> Iterator[PlaybackCopy | None]:
+    """Begin a copy, if browsers may need one."""
+    if not needed:
         yield None
         return
     with tempfile.TemporaryFile() as file:

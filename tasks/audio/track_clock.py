@@ -40,6 +40,11 @@ class TrackClock:
         self.corrected_s = 0.0
         self.gaps: list[Gap] = []
 
+    @property
+    def moved_s(self) -> float:
+        """Return how far the timestamps and a count of the samples are apart, in all."""
+        return sum(gap.length_s for gap in self.gaps) + abs(self.corrected_s) + abs(self._shift_s)
+
     def restart(self, written_s: float) -> None:
         """Continue with another file whose clock starts anew."""
         self._begin_s, self._shift_s, self._lead_s, self._block_lead_s = 0.0, -written_s, 0.0, 0.0

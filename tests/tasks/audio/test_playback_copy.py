@@ -1,11 +1,15 @@
 """The copy of a recording's sound for browsers: when there is one, and what it holds."""
 
 import resource
+from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
+import av
 import numpy as np
 import pytest
 import soundfile
+from av.audio.stream import AudioStream
 
 from storage.domain import names
 from storage.domain.records import Options
@@ -69,6 +73,33 @@ def test_what_some_browsers_do_not_play_is_copied(
     assert copies(path, files) == [names.playback_name(file_sha256(path), None, playback)]
 
 
+def write_stepping(path: Path, codec: str, *, step_s: float) -> Path:
+    """Write four seconds of sound whose timestamps go on later after two."""
+    with av.open(str(path), "w") as opened:
+        stream = cast(AudioStream, opened.add_stream(codec, rate=48_000, layout="mono"))
+        size = 1024 if codec == "aac" else 960
+        for number in range(4 * 48_000 // size):
+            frame = av.AudioFrame.from_ndarray(np.full((1, size), 0.01, "float32"), format="fltp", layout="mono")
+            at_s = number * size / 48_000
+            frame.sample_rate, frame.time_base = 48_000, Fraction(1, 48_000)
+            frame.pts = round(48_000 * (at_s if at_s < 2.0 else at_s + step_s))
+            opened.mux(stream.encode(frame))
+        opened.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("name", "codec"), [("call.webm", "opus"), ("call.ogg", "opus"), ("call.m4a", "aac")])
+def test_sound_with_a_gap_that_browsers_play_over_is_copied(
+    name: str, codec: str, tmp_path: Path, files: Files
+) -> None:
+    path = write_stepping(tmp_path / name, codec, step_s=3.0)
+    (copy,) = copies(path, files)
+    assert copy == names.playback_name(file_sha256(path), None, Playback.COPY)
+    assert soundfile.info(files.open(copy)).duration == pytest.approx(7.0, abs=0.1)
+    whole = write_stepping(tmp_path / f"whole-{name}", codec, step_s=0.0)
+    assert copies(whole, files) == [copy]
+
+
 def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, files: Files) -> None:
     path = film(tmp_path / "two.mov", (LOW, {"language": "deu"}), (HIGH, {"language": "eng"}))
     (second,) = copies(path, files, track=1)
@@ -81,7 +112,7 @@ def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, 
 def test_a_full_disk_costs_the_copy_alone(files: Files) -> None:
     hiss = 0.1 * np.random.default_rng(7).standard_normal(10 * RATE_HZ)
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with playback_copy(Playback.COPY) as copy:
+    with playback_copy(needed=True) as copy:
         assert copy
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, usual[1]))
         try:
