@@ -55,7 +55,7 @@ def playback_of(container: Any, path: Path, tracks: Sequence[int]) -> Playback:
 
 
 def may_step(container: Any) -> bool:
-    """Return whether the clock of an open container may differ from the count of its samples."""
+    """Return whether a container's clock may differ from the count of its samples."""
     return not formats_of(container) & COUNTED
 
 
