@@ -287,6 +287,8 @@ def test_a_corrected_text_is_pasted_followed_and_shown(chromium: Browser, served
     field = page.get_by_role("textbox", name="Corrected text")
     choose(page, "torn.docx", document("Carla: Grüße")[:-40])
     expect(page.locator(".correcting .progress")).to_contain_text("No text could be read from torn.docx")
+    choose(page, "empty.txt", b"\xef\xbb\xbf\r\n")
+    expect(page.locator(".correcting .progress")).to_have_text("There is no text in empty.txt.")
     choose(page, "right.docx", document("Carla: Grüße", "an alle"))
     expect(field).to_have_value("Carla: Grüße\nan alle")
     choose(page, "right.txt", "Carla: Grüße".encode())
