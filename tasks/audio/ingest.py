@@ -29,7 +29,7 @@ from tasks.audio.split import Bounds, Cutter
 from tasks.audio.waveform import FINE_PEAK_S, Peaks
 from tasks.audio.windows import quietest_of
 
-PLAN_VERSION = 16  # count up when decoding, speech detection or cutting changes
+PLAN_VERSION = 17  # count up when decoding, speech detection or cutting changes
 
 OnSpan = Callable[[Span], None]
 OnProgress = Callable[[float], None]
