@@ -797,6 +797,8 @@ export type PlayerText = {
     ended: string;
     cancelled: string;
     unreadable: string;
+    empty: string;
+    missing: string;
   };
   warnings: {
     fast: string;

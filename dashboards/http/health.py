@@ -16,6 +16,7 @@ from dashboards.runtime import context, db
 from dashboards.runtime.gauges import platform_gauges, upkeep_gauges, worker_gauges
 from storage.domain.errors import TranscriberError
 from storage.jobs import platform_pause
+from storage.remote.part_troubles import PlatformPart
 
 READY_WITHIN_S = 5.0
 T = TypeVar("T")
@@ -40,6 +41,8 @@ async def ready(_: Request) -> Response:
     }
     away = {name: reason for name, reason in reasons.items() if reason}
     told: dict[str, object] = {"ready": not away} | {name: "away" if name in away else "ok" for name in reasons}
+    if context.current().parts.reason(PlatformPart.PREFECT) is not None:
+        told["prefect"] = "away"
     if away:
         told["reasons"] = away
     if context.current().disks.low:

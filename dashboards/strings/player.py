@@ -164,8 +164,10 @@ PLAYER: dict[str, object] = {
         "done": "Saved as version {version}. {detail}.",
         "ended": "The transcript was not changed: {detail}",
         "cancelled": "Cancelled. The transcript was not changed.",
-        "unreadable": "No text could be read from {name}. Choose a text or subtitle file (UTF-8; SRT, VTT, SBV, JSON) "
-        "or a Word file (.docx).",
+        "unreadable": "No text could be read from {name}. Choose a text or subtitle file (SRT, VTT, SBV, JSON) or a "
+        "Word file (.docx).",
+        "empty": "There is no text in {name}.",
+        "missing": "Paste a text, or choose a file, first.",
     },
     "warnings": {
         "fast": "Too fast to read",

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -37,14 +38,16 @@ class Folder:
         It must not look like one without files. Of a disk that was unmounted, the empty folder is left.
         """
         try:
-            device = self.path.stat().st_dev
+            found = self.path.stat()
         except FileNotFoundError:
             if self._device is None:
                 return  # it is created at the first write
             raise StorageUnreachable(str(self.path), GONE) from None
-        if self._device not in {None, device} and not any(self.path.iterdir()):
+        if not stat.S_ISDIR(found.st_mode):
+            raise StorageUnreachable(str(self.path), GONE)
+        if self._device not in {None, found.st_dev} and not any(self.path.iterdir()):
             raise StorageUnreachable(str(self.path), NOT_MOUNTED)
-        self._device = device
+        self._device = found.st_dev
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Store the chunks atomically."""

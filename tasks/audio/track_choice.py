@@ -50,7 +50,7 @@ def choose(path: Path, name: str, part: WavPart | None) -> TrackChoice:
             return TrackChoice(indices=(0,))
         tracks = container.tracks_of(opened)
         order = sorted(range(len(streams)), key=lambda index: (*_rank(streams[index]), index))
-        is_recorder = _is_recorder(tracks)
+        is_recorder = _is_recorder(tracks) and not _is_chosen(streams)
         peaks = _peaks(opened, streams, order[0], all_of_them=is_recorder)
     sounding = [index for index in order if peaks[index] > SILENT_TRACK]
     if is_recorder and len(sounding) > 1:
@@ -80,6 +80,17 @@ def _is_recorder(tracks: Sequence[container.AudioTrack]) -> bool:
         return False
     titles = {track.title or "" for track in tracks}
     return len(titles) == 1 or not (any(map(_is_version, titles)) or _are_languages(titles))
+
+
+def _is_chosen(streams: Sequence[Any]) -> bool:
+    """Return whether somebody set another track than the first as the default.
+
+    Programs by themselves set the first.
+    """
+    from av.stream import Disposition
+
+    flags = [bool(stream.disposition & Disposition.default) for stream in streams]
+    return any(flags) and not flags[0]
 
 
 def _is_version(title: str) -> bool:

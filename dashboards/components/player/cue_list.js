@@ -39,6 +39,8 @@ export class CueList {
     this.text = player.text;
     this.place = player.find(".sheet[data-sheet=cues]");
     this.timeline = new CueTimeline(this);
+    this.timeline.element.hidden = true;
+    player.find(".head").append(this.timeline.element); // which stays in view, however far down the chosen cue is
   }
 
   /** Another version is shown: fetch anew what is looked at. */
@@ -83,6 +85,7 @@ export class CueList {
 
   async show() {
     if (this.cues && this.#loaded) return this.#draw();
+    this.timeline.element.hidden = true;
     this.place.replaceChildren(make("p", { className: "empty muted" }, this.text.cues_loading));
     this.timeline.load();
     try {
@@ -125,12 +128,8 @@ export class CueList {
     this.#rows = cues.map((cue, at) => rowOf(this, cue, at));
     const list = make("ol", { className: "cues" }, ...this.#rows);
     if (!cues.length) list.append(make("li", { className: "empty muted" }, this.text.no_speech));
-    const timeline = this.player.data.may_edit && cues.length ? [this.timeline.element] : [];
-    const old = this.place.querySelector(".cuehead");
-    if (old && timeline.length && this.timeline.element.isConnected) { // the timeline stays, and with it what has the focus
-      old.replaceWith(this.#head(cues.length));
-      find(this.place, ".cues").replaceWith(list);
-    } else this.place.replaceChildren(...timeline, this.#head(cues.length), list);
+    this.timeline.element.hidden = !this.player.data.may_edit || !cues.length;
+    this.place.replaceChildren(this.#head(cues.length), list);
     this.timeline.forget();
   }
 

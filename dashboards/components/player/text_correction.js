@@ -73,7 +73,8 @@ export class TextCorrection {
     if (!file) return;
     const text = await textOfFile(file);
     this.choice.value = "";
-    if (text === null) return this.#say(fill(this.player.text.correct.unreadable, { name: file.name }), true);
+    const { unreadable, empty } = this.player.text.correct;
+    if (!text?.trim()) return this.#say(fill(text === null ? unreadable : empty, { name: file.name }), true);
     this.area.value = text;
     this.#say("");
     this.area.focus();
@@ -91,7 +92,10 @@ export class TextCorrection {
   async #start() {
     const { player } = this;
     this.area.value = spokenText(this.area.value);
-    if (!this.area.value.trim()) return this.area.focus();
+    if (!this.area.value.trim()) {
+      this.#say(player.text.correct.missing, true);
+      return this.area.focus();
+    }
     this.send.disabled = true;
     try {
       const body = { version: player.script.version, text: this.area.value };

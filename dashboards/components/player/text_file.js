@@ -8,7 +8,8 @@ const MOST_BYTES = 20e6;
 const END_OF_DIRECTORY = 0x06054b50;
 const ENTRY = 0x02014b50;
 const DEFLATED = 8;
-const OTHER_SUBTITLES = /^\ufeff?\s*(?:\[Script Info\]|<\?xml|<tt[\s>])/i; // ASS and TTML: not the words alone
+const MARKED_UP = /^\s*(?:\[Script Info\]|<\?xml|<tt[\s>]|<!doctype|<html[\s>]|\{\\rtf|%PDF)/i; // not the words alone
+const NOT_TYPED = /[^\P{Cc}\t\n\f\r]/u; // control characters, of which no text has any
 const WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 
 /**
@@ -23,10 +24,25 @@ export async function textOfFile(file) {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   try {
     if (isZip) return await textOfDocument(bytes);
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return OTHER_SUBTITLES.test(text) ? null : spokenText(text);
+    const text = decoded(bytes);
+    return MARKED_UP.test(text) || NOT_TYPED.test(text) ? null : spokenText(text);
   } catch {
     return null;
+  }
+}
+
+/**
+ * Return the characters of a text: UTF-8, UTF-16 with a byte order mark, or what editors under Windows call ANSI.
+ *
+ * @param {Uint8Array} bytes
+ */
+function decoded(bytes) {
+  const mark = (bytes[0] << 8) | bytes[1];
+  if (mark === 0xfffe || mark === 0xfeff) return new TextDecoder(mark === 0xfffe ? "utf-16le" : "utf-16be", { fatal: true }).decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
   }
 }
 

@@ -168,6 +168,14 @@ def test_a_cue_is_split_at_the_caret_and_at_the_playhead_and_merged(cues: Page, 
     assert len(stored(cues, served, job)["pinned_cues"]) == 1
 
 
+def test_the_waveform_stays_in_view_when_a_cue_far_down_is_chosen(cues: Page) -> None:
+    cues.set_viewport_size({"width": 1440, "height": 620})
+    cues.locator(".player .region .label").last.click()
+    expect(edge(cues, "end")).to_be_visible()
+    expect(cues.locator(".player .cue").last).to_be_in_viewport()
+    expect(cues.locator(".player .stage")).to_be_in_viewport(ratio=1)
+
+
 def test_the_waveform_zooms_by_keys_buttons_and_wheel(cues: Page) -> None:
     stage, region = cues.locator(".player .stage"), cues.locator(".player .region").first
 
@@ -287,6 +295,8 @@ def test_a_corrected_text_is_pasted_followed_and_shown(chromium: Browser, served
     field = page.get_by_role("textbox", name="Corrected text")
     choose(page, "torn.docx", document("Carla: Grüße")[:-40])
     expect(page.locator(".correcting .progress")).to_contain_text("No text could be read from torn.docx")
+    choose(page, "empty.txt", b"\xef\xbb\xbf\r\n")
+    expect(page.locator(".correcting .progress")).to_have_text("There is no text in empty.txt.")
     choose(page, "right.docx", document("Carla: Grüße", "an alle"))
     expect(field).to_have_value("Carla: Grüße\nan alle")
     choose(page, "right.txt", "Carla: Grüße".encode())

@@ -169,6 +169,17 @@ def test_a_file_takes_the_servers_way_where_the_bucket_cannot_be_reached(
         assert [job.media_bytes for job in all_jobs()] == [talk.stat().st_size]
 
 
+def test_long_names_make_the_page_no_wider(settings: Settings, chromium: Browser, talk: Path) -> None:
+    named = talk.rename(talk.with_name("Interview with the harbour master about the ferry " * 4 + "(final).wav"))
+    with upload_page(settings, chromium) as (page, _):
+        box = page.locator(".uploader").bounding_box()
+        assert box
+        drop(page, [named])
+        expect(page.locator(".queue .pill")).to_have_text("Ready")
+        right = page.locator(".queue li").evaluate("row => row.getBoundingClientRect().right")
+        assert right <= box["x"] + box["width"] + 1
+
+
 def test_what_was_sent_before_is_offered_and_not_sent(settings: Settings, chromium: Browser, talk: Path) -> None:
     with upload_page(settings, chromium) as (page, watch):
         drop(page, [talk])

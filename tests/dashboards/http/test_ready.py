@@ -12,6 +12,8 @@ import pytest
 from httpx2 import Response
 
 from dashboards.runtime import context, db
+from dashboards.runtime.maintenance.part_guard import PartGuard
+from storage.remote.part_troubles import PlatformPart
 from tests.dashboards.site import Site
 
 BUSY_S = 60
@@ -41,6 +43,15 @@ def test_nothing_is_ready_before_prefect_has_answered_once(site: Site) -> None:
     )
     context.current().prefect_has_answered = True
     assert site.client.get("/readyz").status_code == 200
+
+
+def test_a_prefect_that_went_later_is_said_while_recordings_are_accepted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context.current().prefect_has_answered = True
+    monkeypatch.setattr(PartGuard, "reason", lambda _, part: "timed out" if part is PlatformPart.PREFECT else None)
+    answer = site.client.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"], answer.json()["prefect"]) == (200, True, "away")
 
 
 def test_a_full_disk_is_said_and_the_process_is_ready_again_by_itself(small_disk: Path, site: Site) -> None:

@@ -95,11 +95,13 @@ SAID: dict[JobMessage, str] = {
     ModelUnavailable(model="x", downloaded=True): str(errors.ModelMissing("x", "its download failed")),
     Raised(error="EmptyUpload", args=("a.wav",)): str(errors.EmptyUpload("a.wav")),
     SilentGap(at_s=62.4, length_s=3.0): "the file has no sound for 3.0 s at 1:02",
+    SilentGap(at_s=11.0, length_s=894.0): "the file has no sound for 14:54 at 0:11",
     SilentGaps(count=4, length_s=0.4, first_s=1.0, last_s=90.0): "the file has 4 gaps without sound (0.4 s in all, "
     "from 0:01 to 1:30)",
     DamagedParts(count=1, reason="bad data"): "a damaged part of the file could not be read (bad data)",
     DamagedParts(count=2, reason="bad data"): "2 damaged parts of the file could not be read (bad data)",
     BreaksOff(there_s=4.0): "the file breaks off: its end is missing",
+    BreaksOff(there_s=54.2, announced_s=4200.0): "the file breaks off: 54.2 s of the 1:10:00 it announces are there",
     BreaksOff(there_s=4.0, announced_s=9.5): "the file breaks off: 4.0 s of the 9.5 s it announces are there",
     ClockDrift(share=0.021): "the sound runs 2.1% more slowly than the file's clock, and was stretched to fit it",
     ClockDrift(share=-0.05): "the sound runs 5.0% faster than the file's clock, and was squeezed to fit it",

@@ -70,6 +70,14 @@ def test_a_root_that_has_gone_is_away_rather_than_empty(tmp_path: Path) -> None:
     assert files.read("a") == b"1"
 
 
+def test_a_file_in_the_place_of_the_root_is_no_root(tmp_path: Path) -> None:
+    files, root = Files(str(tmp_path / "store")), tmp_path / "store"
+    root.write_bytes(b"")
+    for call in (files.exists, files.read):
+        with pytest.raises(StorageUnreachable, match="the folder is gone"):
+            call("a")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_that_is_none_of_ours_is_refused(files: Files, tmp_path: Path, name: str) -> None:
     (tmp_path / "x").write_bytes(b"outside")

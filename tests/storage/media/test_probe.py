@@ -111,6 +111,8 @@ def test_bytes_that_are_nothing_lead_to_the_question_by_their_name(
         ("call.raw", HeaderMissing),
         ("call.bin", HeaderMissing),
         ("call.wav", HeaderMissing),
+        ("20261130-120000", HeaderMissing),
+        ("call.0001", HeaderMissing),
         ("call.jpg", AudioUnreadable),
     ],
 )

@@ -84,6 +84,13 @@ def test_the_default_track_is_chosen_before_the_first(tmp_path: Path) -> None:
     assert note == "the second of 2 audio tracks was transcribed (deu); another one can be chosen"
 
 
+def test_a_later_default_track_is_no_channel_of_the_others(tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mkv", (LOW, {}), (LOW, {}), (HIGH, {"default": True}))
+    found, note = chosen(path)
+    assert is_high(found)
+    assert note == "the third of 3 audio tracks was transcribed; another one can be chosen"
+
+
 def test_a_track_without_packets_is_passed_over(tmp_path: Path) -> None:
     path = film(tmp_path / "empty.mkv", (silence(0.0), {"default": True}), (HIGH, {"language": "deu"}))
     assert is_high(chosen(path)[0])
