@@ -17,7 +17,7 @@ STATE: dict[CampaignState, str] = {
     CampaignState.DRAFT: "Planned",
     CampaignState.RUNNING: "Running",
     CampaignState.PAUSED: "Paused",
-    CampaignState.COMPLETED: "All transcribed",
+    CampaignState.COMPLETED: "Finished",
     CampaignState.CANCELLED: "Cancelled",
 }
 TRIAL: dict[TrialState, str] = {
@@ -39,7 +39,7 @@ NOT_THERE = "There is no such campaign."
 PLAN = "Plan a campaign"
 NAME = "Name"
 MODEL = "New model"
-MODEL_HELP = "The name of a model, such as large-v3. Workers download it if they do not have it."
+MODEL_HELP = "One that a worker has, or type the name of another, such as large-v3: workers download it."
 BEAM = "Beam size"
 AS_BEFORE = "As before"
 WHICH = "Which recordings"
@@ -180,6 +180,10 @@ def being_decided(count: int) -> str:
         "Decisions on {n:,} recordings are being carried out.",
         count,
     )
+
+
+def failed(count: int) -> str:
+    return ngettext("1 recording failed; the list says why.", "{n:,} recordings failed; the list says why.", count)
 
 
 def hours(start: int, end: int, zone: str) -> str:

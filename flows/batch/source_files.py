@@ -210,7 +210,7 @@ class SourceReader:
         return http_files(self._settings.outgoing.targets)
 
     def _below_page(self, source: str, *, recursive: bool) -> Iterator[BatchFile]:
-        from storage.files.guarded_http import links_below
+        from storage.files.index_pages import links_below
 
         if not source.endswith("/"):
             yield self._page_file(source, relative=_last(source))
@@ -294,23 +294,17 @@ def _stat_version(path: Path) -> str:
 
 
 def _page_version(fs: "HTTPFileSystem", url: str) -> str | None:
-    from aiohttp import ClientError
-
-    from storage.files.guarded_http import unreachable
+    from storage.files.guarded_http import patiently
     from storage.files.s3_bucket import entry_of
 
-    try:
-        return entry_of(url, fs.info(url)).version
-    except (ClientError, OSError, TimeoutError) as error:
-        raise unreachable(url, error) from error
+    return patiently(url, lambda: entry_of(url, fs.info(url)).version)
 
 
 @contextmanager
 def _downloaded(fs: "HTTPFileSystem", url: str, most_bytes: int) -> Iterator[Path]:
-    from aiohttp import ClientError
     from fsspec.callbacks import Callback
 
-    from storage.files.guarded_http import unreachable
+    from storage.files.guarded_http import patiently
     from storage.files.s3_bucket import file_name
 
     class BoundedDownload(Callback):  # type: ignore[misc] # fsspec has no types
@@ -321,8 +315,5 @@ def _downloaded(fs: "HTTPFileSystem", url: str, most_bytes: int) -> Iterator[Pat
 
     with TemporaryDirectory(prefix="transcriber-") as folder:
         path = Path(folder, file_name(PurePosixPath(_last(url)).name))
-        try:
-            fs.get_file(url, str(path), callback=BoundedDownload(), chunk_size=1 << 20)
-        except (ClientError, OSError, TimeoutError) as error:
-            raise unreachable(url, error) from error
+        patiently(url, lambda: fs.get_file(url, str(path), callback=BoundedDownload(), chunk_size=1 << 20))
         yield path

@@ -1,6 +1,6 @@
 """fsspec's HTTP file system for addresses that a user named.
 
-Only allowed ones are reached, and index pages are bounded.
+Only allowed ones are reached, and pages are bounded.
 
 The check is in the connector: its resolver gives allowed addresses alone, and its sockets are made for these, so that
 neither a redirect nor an address written in digits leads past it.
@@ -8,8 +8,8 @@ neither a redirect nor an address written in digits leads past it.
 
 import ipaddress
 import socket
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -17,10 +17,18 @@ from fsspec.implementations.http import HTTPFileSystem
 
 from storage.domain.errors import BadRequest, HostUnreachable, OutgoingRefused
 from storage.domain.network.outgoing_targets import SETTING, OutgoingTargets
+from storage.domain.retries import call
 
+T = TypeVar("T")
 MAX_PAGE_BYTES = 32 << 20
-MAX_DEPTH = 20
 CONNECT_S, PAUSE_S = 10.0, 60.0
+PAUSES_S = (1.0, 4.0)
+"""Waits before a host is asked again."""
+BROKEN = (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError, TimeoutError)
+FAILURES = (aiohttp.ClientError, ConnectionError, FileNotFoundError, TimeoutError)
+BUSY = {429, 502, 503, 504}
+NOT_FOUND = 404
+CERTIFICATE = "its certificate is not trusted: {said}; SSL_CERT_FILE names the certificates of a local authority"
 
 
 class GuardedResolver(AbstractResolver):
@@ -97,38 +105,34 @@ def http_files(targets: OutgoingTargets) -> HTTPFileSystem:
     return HTTPFileSystem(get_client=client, skip_instance_cache=True, simple_links=False)
 
 
-def links_below(fs: HTTPFileSystem, index_url: str, *, recursive: bool) -> Iterator[str]:
-    """Yield the addresses of the files that an index page links to, below itself alone.
+def patiently(url: str, work: Callable[[], T], *, pauses_s: Sequence[float] = PAUSES_S) -> T:
+    """Call what asks a host.
+
+    If the connection breaks, or the host is busy, it is called again after each of the pauses.
 
     Raises:
         HostUnreachable: it does not answer, or with an error.
     """
-    seen, left = {index_url}, [(index_url, 0)]
-    while left:
-        page, depth = left.pop()
-        for link in sorted({each["name"] for each in listed(fs, page)}):
-            name = link.removeprefix(page)
-            if not link.startswith(page) or set("?#") & set(name) or link in seen or ".." in name.split("/"):
-                continue
-            seen.add(link)
-            if not link.endswith("/"):
-                yield link
-            elif recursive and depth < MAX_DEPTH:
-                left.append((link, depth + 1))
-
-
-def listed(fs: HTTPFileSystem, page: str) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = fs.ls(page, detail=True)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise unreachable(page, error) from error
-    return found
+        return call(work, may_pass=_may_pass, pauses_s=pauses_s)
+    except FAILURES as error:
+        raise unreachable(url, error) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, BROKEN) or getattr(error, "status", None) in BUSY
 
 
 def unreachable(url: str, error: Exception) -> HostUnreachable:
     """Return the error for an address that did not answer as it should."""
     host = url.partition("://")[2].partition("/")[0]
-    status = getattr(error, "status", None)
-    if isinstance(error, FileNotFoundError):
+    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # fsspec calls every failure of asking for a file's size that
+    status = 404 if isinstance(error, FileNotFoundError) else getattr(error, "status", None)
+    if status == NOT_FOUND:
         return HostUnreachable(host, "it has no such page or file (status 404)")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return HostUnreachable(host, CERTIFICATE.format(said=getattr(error.certificate_error, "verify_message", "")))
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return HostUnreachable(host, "the connection broke off before the end")
     return HostUnreachable(host, f"status {status}" if status else type(error).__name__)

@@ -1,6 +1,7 @@
 """Find what earlier batches did with recordings, by their idempotency keys."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -11,6 +12,7 @@ from storage.jobs import job_rows
 
 JOB_OF_KEY = "SELECT job_id FROM job_keys WHERE owner_id = $owner_id AND key = $key"
 JOB = "SELECT * FROM job_rows WHERE id = $id AND deleted_at IS NULL"
+NO_JOB = (None,) * 5
 
 
 def find(con: DuckDBPyConnection, owner_id: str, key: str) -> KnownRecording:
@@ -25,21 +27,30 @@ def find(con: DuckDBPyConnection, owner_id: str, key: str) -> KnownRecording:
     return KnownRecording(outcome=BatchOutcome.DELETED_BEFORE)
 
 
-MANY = """
-SELECT job_keys.key, jobs.id, jobs.state, jobs.error, jobs.language, jobs.model, coalesce((
-    SELECT arg_max(versions.stored_as, versions.number) FROM versions WHERE versions.job_id = jobs.id
-), transcripts.stored_as)
-FROM job_keys LEFT JOIN jobs ON jobs.id = job_keys.job_id AND jobs.deleted_at IS NULL
-LEFT JOIN transcripts ON transcripts.job_id = jobs.id
-WHERE job_keys.owner_id = $owner_id AND job_keys.key IN (SELECT unnest($keys::VARCHAR[]))
+JOBS_OF_KEYS = """
+SELECT job_keys.key, job_keys.job_id FROM (SELECT unnest($keys::VARCHAR[]) AS key) AS wanted
+JOIN job_keys ON job_keys.key = wanted.key AND job_keys.owner_id = $owner_id
 """
+STATES = "SELECT id, id, state, error, language, model FROM jobs WHERE deleted_at IS NULL AND id IN ({})"
+TRANSCRIPTS = "SELECT job_id, stored_as FROM transcripts WHERE job_id IN ({})"
+VERSIONS = "SELECT job_id, arg_max(stored_as, number) FROM versions WHERE job_id IN ({}) GROUP BY job_id"
+"""With the ids written out, DuckDB finds rows by its index; ids that come from a query let it read the whole table."""
 
 
 def find_many(con: DuckDBPyConnection, owner_id: str, keys: Sequence[str]) -> list[KnownState]:
     """Return what is known of the owner's recordings with these keys, in their order."""
-    rows = con.execute(MANY, {"owner_id": owner_id, "keys": list(keys)}).fetchall()
-    known = {row[0]: _state(*row[1:]) for row in rows}
+    of_key = dict(con.execute(JOBS_OF_KEYS, {"owner_id": owner_id, "keys": list(keys)}).fetchall())
+    ids = list(of_key.values())
+    if not ids:
+        return [KnownState()] * len(keys)
+    jobs, stored = _by_id(con, STATES, ids), _by_id(con, TRANSCRIPTS, ids) | _by_id(con, VERSIONS, ids)
+    known = {key: _state(*jobs.get(job, NO_JOB), *stored.get(job, (None,))) for key, job in of_key.items()}
     return [known.get(key, KnownState()) for key in keys]
+
+
+def _by_id(con: DuckDBPyConnection, sql: str, ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Return rows by their first column."""
+    return {row[0]: row[1:] for row in con.execute(sql.format(", ".join("?" * len(ids))), ids).fetchall()}
 
 
 def _state(  # noqa: PLR0917 - the columns of a row

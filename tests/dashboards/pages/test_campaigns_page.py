@@ -1,16 +1,21 @@
 """The page about campaigns: planning, and deciding on recordings."""
 
+from itertools import count
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboards.runtime import context
+from dashboards.services.campaigns import campaign_orders
+from dashboards.services.campaigns.campaign_orders import CampaignOverview
 from storage.accounts.canary_account import CANARY_ID
 from storage.campaigns import campaign_rows, trials
 from storage.campaigns.campaign_rows import Campaign, TrialState
 from storage.domain.clock import utc_now
 from storage.domain.records import JobState, Role, Segment
 from storage.jobs import job_store
+from storage.remote.worker_registry import ModelState
 from tests.dashboards.desk import Desk, button, labels, words
 from tests.factories import DirectReporter, FlowRun, transcript_of
 
@@ -43,6 +48,7 @@ def only(desk: Desk) -> Campaign:
 def test_an_administrator_plans_and_decides(desk: Desk) -> None:
     root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
     job = desk.job(ada, JobState.COMPLETED, segments=said("one two three four"), name="talk_1.wav")
+    desk.beat(model=ModelState(name="large-v3", fingerprint="f", state="ready"))
     at = desk.page("campaigns", root)
     assert "There is no campaign yet" in words(at)
     assert "No campaign has transcribed a corrected recording" in words(at)
@@ -50,7 +56,7 @@ def test_an_administrator_plans_and_decides(desk: Desk) -> None:
     assert "use 1 to 100 characters" in words(at)
 
     at.text_input[0].set_value("Better")
-    at.text_input[1].set_value("large-v3")
+    next(box for box in at.selectbox if box.label == "New model").set_value("large-v3")
     button(at, "Estimate").click().run()
     assert "1 recording, 1 min of audio. There is no estimate, because this model has not run here yet" in words(at)
     button(at, "Plan").click().run()
@@ -71,6 +77,49 @@ def test_an_administrator_plans_and_decides(desk: Desk) -> None:
     assert "Rolled back" in words(at)
     button(at, "All campaigns").click().run()
     assert "Better" in words(at)
+
+
+def planned(desk: Desk) -> AppTest:
+    """Plan a campaign over one recording, start it, and return its page."""
+    root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
+    desk.job(ada, JobState.COMPLETED, segments=said("one two three four"))
+    at = desk.page("campaigns", root)
+    at.text_input[0].set_value("Better")
+    at.number_input[0].set_value(8)
+    button(at, "Plan").click().run()
+    button(at, "Start the campaign").click().run()
+    return at
+
+
+def test_an_open_page_gets_its_parts_when_there_is_something_to_decide(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, overview, looks = planned(desk), campaign_orders.overview, count(1)
+
+    def then_a_proposal_comes(*asked: Any) -> CampaignOverview:
+        found = overview(*asked)
+        if next(looks) == 1:
+            propose(desk, "one two free four")
+        return found
+
+    monkeypatch.setattr(campaign_orders, "overview", then_a_proposal_comes)
+    at.run()
+    assert next(looks) > 3  # the page, its figures, and both again
+    assert "Decide by a rule" in words(at)
+    assert {"Accept", "Keep the old one"} <= set(labels(at))
+
+
+def test_what_failed_is_not_counted_as_transcribed(desk: Desk) -> None:
+    at, campaign = planned(desk), only(desk)
+    trial = desk.ledger.run(trials.begin, campaign.id, most=1, now=utc_now())
+    assert trial
+    desk.ledger.run(job_store.cancel, trial.id, actor="cli:me")
+    with desk.ledger.read() as con:
+        (item,) = campaign_rows.in_states(con, campaign.id, TrialState.TRANSCRIBING, limit=2)
+    trials.settle(desk.ledger, desk.holder.files, item)
+    at.run()
+    assert "1 recording failed; the list says why." in words(at)
+    assert "0 / 1" in {tile.value for tile in at.metric}
 
 
 def test_members_have_no_campaigns(desk: Desk) -> None:

@@ -34,6 +34,8 @@ def test_an_administrator_exports_and_asks(desk: Desk, root: User) -> None:
     at = button(at, "Run").click().run()
     assert not at.exception
     assert "1 row in" in words(at)
+    assert at.selectbox(key="query-kind").value == "bar"
+    assert not [box.key for box in at.selectbox if (box.key or "").startswith("chart-")]  # a place for a chart, in CSS
     (asked,) = recorded("datasets.query")
     assert (asked["rows"], asked["cut"]) == (1, False)
     assert str(asked["statement"]).startswith("SELECT error_code")

@@ -22,6 +22,7 @@ EVERY_S = 5.0
 ROWS = 20
 MOST_CHANGES = 200
 OFFSET, SHOWN = "campaign-offset", "campaign-shown"
+HEARD = (TrialState.PROPOSED, TrialState.ACCEPTED, TrialState.KEPT, TrialState.ROLLED_BACK)
 MOVES = {
     CampaignState.DRAFT: (CampaignState.RUNNING, CampaignState.CANCELLED),
     CampaignState.RUNNING: (CampaignState.PAUSED, CampaignState.CANCELLED),
@@ -41,19 +42,32 @@ def show(me: Viewer, campaign_id: str) -> None:
         st.info(words.NOT_THERE)
         return
     st.header(viewer.plain(one.campaign.name), anchor=False)
-    _progress(campaign_id)
+    _progress(campaign_id, _stage(one))
     _moves(me, one)
     _budget(me, one)
     _rules(me, one)
     _recordings(campaign_id)
 
 
+def _stage(one: CampaignOverview) -> tuple[object, ...]:
+    """Return what decides which parts the page has.
+
+    Before there is anything to compare, that is the state of each recording; then the list stays as it is read.
+    """
+    counts = one.totals.counts
+    compared = (counts[TrialState.PROPOSED] > 0, counts[TrialState.ACCEPTED] > 0, one.totals.deciding > 0)
+    return (one.campaign.state, *(compared if any(compared) else sorted(counts.items())))
+
+
 @st.fragment(run_every=EVERY_S)
-def _progress(campaign_id: str) -> None:
+def _progress(campaign_id: str, drawn: tuple[object, ...]) -> None:
+    """Show how far it is; the page is drawn again when it has other parts."""
     me = viewer.required_admin()
     one = campaign_orders.overview(me.user, campaign_id)
+    if _stage(one) != drawn:
+        st.rerun()
     campaign, sums = one.campaign, one.totals
-    done = campaign.total - sums.counts[TrialState.WAITING] - sums.counts[TrialState.TRANSCRIBING]
+    done = sum(sums.counts[state] for state in HEARD)
     left = words.UNKNOWN if one.left_device_s is None else _time(one.left_device_s)
     figures = (
         (words.TRANSCRIBED, f"{number(done)} / {number(campaign.total)}", None),
@@ -67,6 +81,8 @@ def _progress(campaign_id: str) -> None:
             column.metric(label, value, border=True, help=told)
     if one.is_out_of_budget:
         st.warning(words.OUT_OF_BUDGET, icon=":material/hourglass_disabled:")
+    if failed := sums.counts[TrialState.FAILED]:
+        st.warning(words.failed(failed), icon=":material/error:")
     if sums.deciding:
         st.info(words.being_decided(sums.deciding), icon=":material/pending:")
 

@@ -10,7 +10,7 @@ from dashboards.pages import viewer
 from dashboards.pages.admin.campaigns import budget_form, campaign_detail
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
-from dashboards.runtime import db
+from dashboards.runtime import context, db
 from dashboards.services.campaigns import campaign_orders
 from dashboards.services.campaigns.campaign_orders import CampaignOverview, CampaignPlan
 from dashboards.strings import campaign_texts as words
@@ -19,6 +19,7 @@ from storage.accounts.canary_account import CANARY_ID
 from storage.campaigns.campaign_rows import CampaignState, TrialState
 from storage.campaigns.campaign_states import MAX_NAME_CHARS, Budget, CampaignOrder
 from storage.campaigns.selection import Selection
+from storage.domain.clock import utc_now
 from storage.domain.errors import TranscriberError
 from storage.domain.model_names import display_name
 from storage.domain.translation import number
@@ -60,7 +61,7 @@ def _campaign(one: CampaignOverview, me: Viewer) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"campaign-{campaign.id}"):
         with st.container(gap=None):
             st.markdown(f"**{viewer.plain(campaign.name)}**")
-            done = campaign.total - counts[TrialState.WAITING] - counts[TrialState.TRANSCRIBING]
+            done = sum(counts[state] for state in campaign_detail.HEARD)
             told = words.progress(done, campaign.total, counts[TrialState.PROPOSED])
             st.caption(f"{told} · {formatting.when(campaign.created_at, me.zone)}")
         st.badge(words.STATE[campaign.state], color=COLORS.get(campaign.state, "gray"))  # type: ignore[arg-type]
@@ -80,7 +81,13 @@ def _plan_form(me: Viewer) -> None:
     with st.form("plan-campaign", border=False):
         name = st.text_input(words.NAME, max_chars=MAX_NAME_CHARS)
         left, right = st.columns(2)
-        model = left.text_input(words.MODEL, max_chars=120, help=words.MODEL_HELP)
+        model = left.selectbox(
+            words.MODEL,
+            [None, *_models()],
+            format_func=lambda key: key or words.AS_BEFORE,
+            accept_new_options=True,
+            help=words.MODEL_HELP,
+        )
         beam = right.number_input(words.BEAM, min_value=1, max_value=20, value=None, placeholder=words.AS_BEFORE)
         st.subheader(words.WHICH, anchor=False)
         st.caption(words.WHICH_ABOUT)
@@ -91,7 +98,7 @@ def _plan_form(me: Viewer) -> None:
         with st.container(horizontal=True):
             asks = st.form_submit_button(words.ESTIMATE, icon=":material/timer:")
             plans = st.form_submit_button(words.PLAN_BUTTON, type="primary", icon=":material/add:")
-    given: dict[str, Any] = {"model": model.strip() or None, "beam_size": beam}
+    given: dict[str, Any] = {"model": model and model.strip(), "beam_size": beam}
     changes = {key: value for key, value in given.items() if value is not None}
     if asks:
         _estimate(me, wanted, changes.get("model"))
@@ -123,6 +130,11 @@ def _selection(me: Viewer, choices: FilterChoices) -> Selection:
         text=text,
     )
     return Selection(jobs=jobs, batch_id=batch.strip() or None, confidence_below=below / 100 or None)
+
+
+def _models() -> list[str]:
+    """Return the models that workers have."""
+    return sorted({display_name(model.name) for beat in context.workers().alive(utc_now()) for model in beat.models})
 
 
 def _or_any(key: str | None) -> str:

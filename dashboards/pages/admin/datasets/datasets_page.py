@@ -88,10 +88,14 @@ def _query(me: Viewer) -> None:
         args=(saved,),
     )
     statement = st.text_area(words.STATEMENT, key=STATEMENT, height=180, max_chars=MAX_STATEMENT_CHARS)
-    if st.button(words.RUN, type="primary", icon=":material/play_arrow:", key="run-query"):
-        _run(me, statement)
+    runs = st.button(words.RUN, type="primary", icon=":material/play_arrow:", key="run-query")
+    result = st.container()  # what is below keeps its place while a query runs
+    if runs:
+        with result:
+            _run(me, statement)
     if (found := st.session_state.get(RESULT)) is not None:
-        query_results.show(found)
+        with result:
+            query_results.show(found)
     _save(me, statement)
     _saved(me, list(saved.values()))
 

@@ -10,6 +10,8 @@ from dashboards.services.datasets.dataset_queries import Answered
 from dashboards.strings import dataset_texts as words
 
 CHART_HEIGHT = 360
+COLORS_OF = {"range": [*COLORS, "#b7791f", "#7a5bb5", "#5f6b6a"]}
+"""As in other charts, and more: a query's column has any number of values."""
 
 
 def show(found: Answered) -> None:
@@ -42,9 +44,9 @@ def _chart(found: Answered) -> None:
         return
     others = [name for name in found.columns if name not in numbers]
     with st.container(horizontal=True):
-        kind = st.selectbox(words.CHART_KIND, list(words.CHART_KINDS), format_func=_kind, key="chart-kind")
-        across = st.selectbox(words.ACROSS, [*others, *numbers], key="chart-across")
-        up = st.selectbox(words.UP, numbers, index=len(numbers) - 1, key="chart-up")
+        kind = st.selectbox(words.CHART_KIND, list(words.CHART_KINDS), format_func=_kind, key="query-kind")
+        across = st.selectbox(words.ACROSS, [*others, *numbers], key="query-across")
+        up = st.selectbox(words.UP, numbers, index=len(numbers) - 1, key="query-up")
     color = next((name for name in others if name != across), None)
     values: list[dict[str, Any]] = [
         {"across": _axis(x), "up": y, "color": str(c)}
@@ -62,7 +64,7 @@ def _chart(found: Answered) -> None:
             },
             "y": {"field": "up", "type": "quantitative", "title": up},
         }
-        | ({"color": {"field": "color", "type": "nominal", "title": color}} if color else {}),
+        | ({"color": {"field": "color", "type": "nominal", "title": color, "scale": COLORS_OF}} if color else {}),
     }
     st.vega_lite_chart(values, spec, height=CHART_HEIGHT, key="query-chart")
 
