@@ -58,11 +58,13 @@ async def finished(receive: Receive, job_id: str, *, within_s: float | None = No
                 job = await db.read(job_store.get, job_id)
                 if job.state.finished or (left_s := until_s - clock()) <= 0:
                     return job
-                news = asyncio.ensure_future(listener.next(wait_s=min(LOOK_AGAIN_S, left_s)))
+                news = asyncio.ensure_future(listener.next_news(wait_s=min(LOOK_AGAIN_S, left_s)))
                 await asyncio.wait({news, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     news.cancel()
                     raise ClientDisconnect
+                if ended := [each.job for each in news.result() if each.job and each.job.state.finished]:
+                    return ended[-1]
     finally:
         gone.cancel()
 

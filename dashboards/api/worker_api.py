@@ -7,6 +7,7 @@ media, so their token opens no more than they need; whatever they do is recorded
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
@@ -28,7 +29,7 @@ from storage.accounts.canary_account import CANARY_ID
 from storage.domain import batch_sources
 from storage.domain.batch_outcomes import MOST_KEYS, KnownState
 from storage.domain.clock import new_id
-from storage.domain.errors import NotAllowed, NotFound, VersionMismatch
+from storage.domain.errors import BadRequest, NotAllowed, NotFound, VersionMismatch
 from storage.domain.records import Job, Lane, User, to_json
 from storage.domain.tags import split_tags
 from storage.jobs import job_store, known_recordings, queue_order, reports
@@ -85,15 +86,22 @@ def json_of(record: object, status: int = HTTPStatus.OK) -> Response:
 
 async def report(request: Request) -> Response:
     """Apply a flow run's report, and respond with the job as it is then."""
-    told = reports.read(await request.body())
+    told = _by_its_worker(request, reports.read(await request.body()))
     if isinstance(told, reports.Started):
         await notify.before_start(told)
     holder = context.current()
-    actor = _actor(request, f"worker:{told.worker}")
-    apply = partial(reports.apply, actor=actor, on_applied=notify.announce)
+    apply = partial(reports.apply, actor=f"worker:{told.worker}", on_applied=notify.announce)
     job = await db.in_ledger(apply, holder.ledger, holder.files, told)
     _count(told, job)
     return json_of(job)
+
+
+def _by_its_worker(request: Request, told: Report) -> Report:
+    """Return the report, and those within it, under the name of its sender."""
+    named = caller_of(request).worker_named
+    if isinstance(told, reports.Completed):
+        told = replace(told, earlier=tuple(replace(each, worker=named(each.worker)) for each in told.earlier))
+    return replace(told, worker=named(told.worker))
 
 
 def _count(told: Report, job: Job) -> None:
@@ -121,19 +129,23 @@ async def heartbeat(request: Request) -> Response:
         raise bad_request(error) from error
     if beat.version != OWN_VERSION:
         raise VersionMismatch(beat.name, beat.version, OWN_VERSION)
-    wanted = context.workers().beat(beat, token=caller_of(request).worker)
+    wanted = context.workers().beat(replace(beat, name=caller_of(request).worker_named(beat.name)))
     notify.wake()
     return JSONResponse({"wanted_models": list(wanted)})
 
 
 async def offers(websocket: WebSocket) -> None:
-    """Offer clips to a gpu worker that listens; see `storage.remote.clip_offers`.
+    """Offer clips to the gpu worker that listens; see `storage.remote.clip_offers`.
 
     After a while the connection is closed, and the worker opens another one, which a revoked token cannot.
     """
+    try:
+        worker = caller_of(websocket).worker_named(websocket.query_params.get("worker", ""))
+    except BadRequest:
+        await websocket.close()
+        return
     await websocket.accept()
-    worker, token = websocket.query_params.get("worker", ""), caller_of(websocket).worker
-    with context.current().clip_offers.listening(worker, token) as offered:
+    with context.current().clip_offers.listening(worker) as offered:
         sending = asyncio.ensure_future(_send_on(websocket, offered))
         try:
             async with asyncio.timeout(context.current().limits.worker_listens_s):
@@ -154,7 +166,7 @@ async def _send_on(websocket: WebSocket, offered: "asyncio.Queue[Job]") -> None:
 
 async def good_bye(request: Request) -> Response:
     """Remove a worker that stops."""
-    context.workers().gone(request.path_params["name"])
+    context.workers().gone(caller_of(request).worker_named(request.path_params["name"]))
     return Response(status_code=204)
 
 
@@ -234,8 +246,9 @@ async def _submit_file(request: Request) -> tuple[Job, bool]:
 def _actor(request: Request, claimed: str) -> str:
     """Return who acts. A worker is always a worker, and by its own token always itself."""
     caller = caller_of(request)
-    trusted = caller.by is By.OPERATOR or (caller.worker is None and claimed.startswith("worker:"))
-    return claimed if trusted else caller.actor
+    if caller.by is By.OPERATOR or not claimed.startswith("worker:"):
+        return claimed if caller.by is By.OPERATOR else caller.actor
+    return f"worker:{caller.worker_named(claimed.removeprefix('worker:'))}"
 
 
 async def _owner(request: Request, name: str) -> User:

@@ -11,7 +11,7 @@ from dashboards.runtime import db
 from dashboards.runtime.answer_cache import FOREVER
 from storage.accounts import preferences
 from storage.domain import translation
-from storage.domain.errors import NotSignedIn, ScopeMissing
+from storage.domain.errors import BadRequest, NotSignedIn, ScopeMissing
 from storage.domain.records import KeyGrant, Lane, Role, Session, User
 from storage.domain.scopes import Scope
 
@@ -47,8 +47,23 @@ class Caller:
     def actor(self) -> str:
         """The caller's name in the audit log."""
         if self.by is By.WORKER:
-            return f"worker:{self.worker or 'http'}"
+            return f"worker:{self.worker_named('http')}"
         return self.the_user().actor
+
+    def worker_named(self, claimed: str) -> str:
+        """Return the name of the worker that calls itself so.
+
+        It is TOKEN/NAME if it has a token of its own. Names of Prefect's workers have no slash, so nobody can take
+        that of another token.
+
+        Raises:
+            BadRequest: the claimed name has one.
+        """
+        if self.by is By.OPERATOR:
+            return claimed
+        if "/" in claimed:
+            raise BadRequest("worker", "a worker's name has no slash")
+        return f"{self.worker}/{claimed}" if self.worker else claimed
 
     @property
     def recorded_as(self) -> str:

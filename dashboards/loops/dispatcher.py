@@ -35,7 +35,7 @@ from storage.domain.records import Job, JobState, Lane
 from storage.jobs import job_store, platform_pause, queue_order, reports
 from storage.jobs.platform_pause import PlatformPause
 from storage.jobs.reports import Failed, Started
-from storage.remote.worker_registry import ModelState
+from storage.remote.worker_registry import ModelState, own_name
 
 if TYPE_CHECKING:
     from dashboards.clients.prefect_runs import PrefectRuns
@@ -82,6 +82,19 @@ class Hopeless:
     """The model is not available, and why."""
 
     error: ModelUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchBacklog:
+    """The platform's pause, the models that waiting jobs request, and the jobs that Prefect has.
+
+    `only_job` is a job that waits while no other waits and Prefect has none.
+    """
+
+    pause: PlatformPause | None
+    wanted_models: Sequence[str]
+    handed_out: Sequence[Job] = ()
+    only_job: Job | None = None
 
 
 class Models:
@@ -184,15 +197,15 @@ class Dispatcher:
 
         Jobs that have to wait for their model or a paused queue stand aside with their reason, all at once.
         """
-        asked_for, pause, handed_out = await db.read(_backlog)
-        if pause is not None:
-            await notify.note_all(MaintenancePause(reason=pause.reason), models=asked_for)
+        backlog = await db.read(_backlog)
+        if backlog.pause is not None:
+            await notify.note_all(MaintenancePause(reason=backlog.pause.reason), models=backlog.wanted_models)
             return 0
-        choices = {wanted: self.models.choose(wanted) for wanted in asked_for}
+        choices = {wanted: self.models.choose(wanted) for wanted in backlog.wanted_models}
         ready = {wanted: choice for wanted, choice in choices.items() if isinstance(choice, Ready)}
-        started, groups = 0, await self._next(runs, ready, handed_out)
+        started, groups = 0, await self._next(runs, ready, backlog)
         for together in groups:
-            is_alone = len(together) == len(groups) == 1 and not handed_out
+            is_alone = len(together) == len(groups) == 1 and not backlog.handed_out
             started += await self._start(runs, together, ready[together[0].options.model], is_alone=is_alone)
         await self._set_aside(choices)
         if each := context.settings().web.jobs_in_flight_per_user:
@@ -211,18 +224,21 @@ class Dispatcher:
                 await notify.note_all(None, models=[wanted])
         self._aside = {wanted for wanted, choice in choices.items() if isinstance(choice, Waiting)}
 
-    async def _next(self, runs: "PrefectRuns", ready: Collection[str], handed_out: Sequence[Job]) -> list[list[Job]]:
+    async def _next(self, runs: "PrefectRuns", ready: Collection[str], backlog: DispatchBacklog) -> list[list[Job]]:
         """Return jobs for which there is room, by flow run.
 
         Runs in a paused queue take none.
         """
-        taking = [job for job in handed_out if not (job.state is JobState.QUEUED and job.lane in self._paused)]
+        taking = [job for job in backlog.handed_out if not (job.state is JobState.QUEUED and job.lane in self._paused)]
         room = self._room(taking, runs)
         if room.most_jobs <= 0 or not ready:
             return []
         each = context.settings().web.jobs_in_flight_per_user or None
         without = room.full.union(self._paused)
-        jobs = await db.read(queue_order.next_queued, room.most_jobs, models=ready, without=without, each=each)
+        if backlog.only_job is not None:
+            jobs = [] if backlog.only_job.lane in without else [backlog.only_job]
+        else:
+            jobs = await db.read(queue_order.next_queued, room.most_jobs, models=ready, without=without, each=each)
         return gathered(jobs, room, is_clip=runs.is_clip)
 
     def _room(self, handed_out: Sequence[Job], runs: "PrefectRuns") -> Room:
@@ -277,7 +293,7 @@ class Dispatcher:
         return len(submitted)
 
     def _offer(self, clip: Job, model: Ready) -> str | None:
-        """Offer a clip to a worker that has its model, once; return the worker's name.
+        """Offer a clip once to a worker that has its model; return its Prefect name.
 
         While Prefect is away the dispatcher tries again and again, and a clip may be one that kills its process.
         """
@@ -285,8 +301,10 @@ class Dispatcher:
             return self._offered[2]
         holder, known = context.current(), replace(clip, model=model.name, fingerprint=model.fingerprint)
         name = holder.clip_offers.offer(known, holder.workers.ready_for(model.fingerprint))
-        self._offered = (clip.id, clip.attempt, name) if name else self._offered
-        return name
+        if name is None:
+            return None
+        self._offered = (clip.id, clip.attempt, own_name(name))
+        return own_name(name)
 
     async def adopt(self, report: Started) -> None:
         """Record a run that starts before its submission is recorded, after a crash in between.
@@ -339,13 +357,16 @@ async def let_in() -> None:
         await asyncio.sleep(LET_IN_PAUSE_S)
 
 
-def _backlog(con: DuckDBPyConnection) -> tuple[list[str], PlatformPause | None, list[Job]]:
-    """Return wanted models, the platform's pause, and the jobs that Prefect has.
+def _backlog(con: DuckDBPyConnection) -> DispatchBacklog:
+    """Return what waits and what Prefect has.
 
-    A clip that comes alone waits for these, so they are one look.
+    A clip that comes alone waits for this, and is found with fewer statements.
     """
+    pause = platform_pause.find(con)
+    if only_job := queue_order.only_one(con):
+        return DispatchBacklog(pause=pause, wanted_models=[only_job.options.model], only_job=only_job)
     handed_out = [job for job in job_store.unfinished(con) if job.flow_run_id]
-    return queue_order.wanted_models(con), platform_pause.find(con), handed_out
+    return DispatchBacklog(pause=pause, wanted_models=queue_order.wanted_models(con), handed_out=handed_out)
 
 
 def _submitted(con: DuckDBPyConnection, jobs: Sequence[Job], flow_run_id: str, model: Ready) -> list[Job]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from storage.domain import translation
+from storage.domain.records import Job
 
 HISTORY = 5000
 """Events that can be sent again to a program that was away for a moment."""
@@ -22,6 +23,7 @@ class News:
     """An event about one job, serialised to JSON once for all listeners.
 
     `readers` are the accounts that it is shared with; `words` makes the facts that are texts in another language.
+    `job` is how the job was then.
     """
 
     facts: dict[str, Any]
@@ -30,6 +32,7 @@ class News:
     ident: str = field(default="", compare=False)
     readers: frozenset[str] = field(default=frozenset(), compare=False)
     words: Callable[[], dict[str, Any]] | None = field(default=None, compare=False)
+    job: Job | None = field(default=None, compare=False)
     _translated: dict[str, str] = field(default_factory=dict, compare=False)
 
     def concerns(self, user_id: str | None) -> bool:
@@ -104,13 +107,17 @@ class Subscriber:
         return taken
 
     async def next(self, *, wait_s: float | None = None) -> list[dict[str, Any]]:
+        """Return the facts of the events, waiting for the first; empty after `wait_s` without any."""
+        return [news.facts for news in await self.next_news(wait_s=wait_s)]
+
+    async def next_news(self, *, wait_s: float | None = None) -> list[News]:
         """Return the events, waiting for the first; empty after `wait_s` without any."""
         try:
             async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 may swallow a cancellation (gh-86296)
                 await self._some.wait()
         except TimeoutError:
             return []
-        return [news.facts for news in self.taken()]
+        return self.taken()
 
 
 class Bus:
@@ -156,12 +163,13 @@ class Bus:
         *,
         readers: frozenset[str] = frozenset(),
         words: Callable[[], dict[str, Any]] | None = None,
+        job: Job | None = None,
     ) -> None:
         """Publish a change, at least `job_id` and `owner_id`, to its owner and these readers."""
         with self._lock:
             self._told.update([None, *{news["owner_id"], *readers}])
             seq = self._told[None]
-            made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers, words=words)
+            made = News(news, seq=seq, ident=f"{self._process}-{seq}", readers=readers, words=words, job=job)
             listeners = [listener for listener in self._listeners if listener.wants(made)]
             made.crowd = len(listeners)
             self._history.append(made.kept)

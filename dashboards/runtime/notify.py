@@ -48,7 +48,7 @@ def describe(job: Job) -> None:
         "parts": job.parts,
     }
     with translation.speaking(translation.ENGLISH):  # whoever changed the job: programs hear of it, too
-        tell(job.id, job.owner_id, words=words, **facts, **words())
+        tell(job.id, job.owner_id, words=words, job=job, **facts, **words())
 
 
 def removed(job_id: str, owner_id: str) -> None:
@@ -62,15 +62,16 @@ def tell(
     *,
     also: Iterable[str] = (),
     words: Callable[[], dict[str, Any]] | None = None,
+    job: Job | None = None,
     **facts: Any,
 ) -> None:
     """Notify open pages only.
 
     They are the owner's, those of the readers that it is shared with, and `also` those of others. `words` makes the
-    facts that are texts again, for pages in another language.
+    facts that are texts again, for pages in another language. `job` spares whoever waits for it a look into the ledger.
     """
     readers = frozenset({*current().audiences.of(job_id), *also})
-    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts}, readers=readers, words=words)
+    current().bus.publish({"job_id": job_id, "owner_id": owner_id, **facts}, readers=readers, words=words, job=job)
 
 
 async def note(job: Job, detail: JobMessage) -> None:

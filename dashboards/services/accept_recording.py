@@ -1,5 +1,6 @@
 """Create a job from a recording, however it arrived: check, store, queue, notify."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import HoursUsedUp, KeyHoursUsedUp, NotAllowed, SpaceUsedUp
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Job, Lane, Options, User
+from storage.files.local_folder import sync_ahead
 from storage.jobs import intake, repeated_calls
 from storage.jobs.repeated_calls import Repeats
 from storage.media import probe
@@ -102,12 +104,22 @@ async def check(path: Path, name: str, options: Options) -> float | None:
 async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes: int) -> Job:
     """Check a local file, store it and create its job; raises like `check` and `accept_checked`.
 
-    A known job and the quota are looked up first, since probing a file takes longer.
+    While a child process probes the file, it is written to the disk, and a known job and the quota are looked up, which
+    go before what is wrong with the file.
     """
     with _accepting():
-        if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
+        probing = asyncio.gather(
+            check(path, new.name, new.options), db.in_thread(sync_ahead, path), return_exceptions=True
+        )
+        try:
+            job = await db.read(_known_or_allowed, new, sha256, size_bytes)
+        finally:
+            duration_s, _ = await probing
+        if job:
             return job
-        new = replace(new, duration_s=await check(path, new.name, new.options))
+        if isinstance(duration_s, BaseException):
+            raise duration_s
+        new = replace(new, duration_s=duration_s)
         return await accept_checked(new, path, sha256=sha256, size_bytes=size_bytes)
 
 

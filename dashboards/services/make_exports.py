@@ -6,6 +6,7 @@ for a missing one, a single flow run makes it.
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -122,6 +123,10 @@ def _why() -> str:
 
 async def read(job: Job, fmt: ExportFormat, cues: CueLimits) -> bytes:
     """Return a file's bytes; see `made`."""
+    stored_as = await db.read(transcript_store.stored_as, job.id)
+    if stored_as is not None:
+        with suppress(NotStored):
+            return await db.in_thread(context.files().read, names.export_name(job.id, stored_as, fmt, cues))
     name = await made(job, fmt, cues)
     try:
         return await db.in_thread(context.files().read, name)

@@ -21,6 +21,8 @@ from storage.jobs.reports import Completed, Planned, SpanHeard
 class Clip(RecordingAttempt):
     """An attempt at a recording of seconds, which ends before anybody could read on."""
 
+    keeps_sound = True
+
     def transcription_of(self, reading: RecordingReader, language: str | None) -> ClipTranscription:
         return ClipTranscription(self, reading, language)
 

@@ -13,7 +13,6 @@ from typing import Any
 from flows.runs.job_attempt import RecordingAttempt
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import CancelFlag, Resident, in_thread
-from flows.runs.read_recording import RecordingReader
 from flows.runs.run_outcomes import Stopped
 from flows.runs.transcribe_spans import ClipTranscription
 from storage.domain.errors import NotFound, StaleAttempt, TranscriberError
@@ -35,6 +34,7 @@ class ClipAhead(RecordingAttempt):
     """The part of an attempt at a clip that can be done without telling anybody."""
 
     ask_every_s: float = ASK_EVERY_S
+    keeps_sound = True
 
     def __init__(self, here: Resident, flag: CancelFlag, job: Job) -> None:
         spans = LocalSpans(here=here, flag=flag, lane=job.lane, shows_progress=False)
@@ -49,10 +49,7 @@ class ClipAhead(RecordingAttempt):
         asking = asyncio.create_task(self._keep_asking())
         try:
             language = await in_thread(self.requested_language)
-            reading = RecordingReader(
-                here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s, say_every_s=None
-            )
-            await ClipTranscription(self, reading, language).run()
+            await ClipTranscription(self, self.reading(say_every_s=None), language).run()
         except (Stopped, TranscriberError) as error:
             log.info("job %s: begun ahead of its flow run, and left to that (%r)", self.job.id, error)
         except Exception:

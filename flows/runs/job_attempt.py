@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.runs.artifacts import RunArtifacts
 from flows.runs.process_state import CancelFlag, Resident, in_thread
-from flows.runs.read_recording import RecordingReader
+from flows.runs.read_recording import SAY_EVERY_S, RecordingReader
 from flows.runs.run_outcomes import Stopped, cancelled, failed, may_pass, unless_stopped, with_retries
 from flows.runs.span_runs import SpanRuns
 from flows.runs.transcribe_spans import SpansTranscription
@@ -40,7 +40,12 @@ log = logging.getLogger(__name__)
 
 
 class RecordingAttempt:
-    """One attempt at one job."""
+    """One attempt at one job.
+
+    With `keeps_sound`, spans are transcribed in this process, while they are still being stored.
+    """
+
+    keeps_sound: ClassVar[bool] = False
 
     def __init__(self, here: Resident, flag: CancelFlag, job: Job, *, span_runs: SpanRuns) -> None:
         self.here, self.job, self.flag, self.span_runs = here, job, flag, span_runs
@@ -57,13 +62,24 @@ class RecordingAttempt:
 
     async def run(self) -> Transcript:
         language = await in_thread(self.requested_language)
-        reading = RecordingReader(here=self.here, job=self.job, flag=self.flag, span_max_s=self.span_max_s)
+        reading = self.reading()
         transcription = self.transcription_of(reading, language)
         speaker_turns = await self.transcribe(transcription)
         self.raise_if_stopped()
         await self.report_exporting()
         with tracing.span("stitch and export", self.job.id, self.job.attempt):
             return await unless_stopped(lambda: self.finish(transcription, speaker_turns), flag=self.flag)
+
+    def reading(self, say_every_s: float | None = SAY_EVERY_S) -> RecordingReader:
+        """Return the pass over the recording; without `say_every_s`, nothing is reported."""
+        return RecordingReader(
+            here=self.here,
+            job=self.job,
+            flag=self.flag,
+            span_max_s=self.span_max_s,
+            say_every_s=say_every_s,
+            keeps_sound=self.keeps_sound,
+        )
 
     def transcription_of(self, reading: RecordingReader, language: str | None) -> SpansTranscription:
         return SpansTranscription(self, reading, language)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flows.runs.process_state import CancelFlag, Resident, in_thread
 from flows.runs.run_outcomes import Stopped, unless_stopped
@@ -13,6 +14,9 @@ from storage.domain.records import Job, Plan, Span
 from storage.jobs.reports import Noted
 from storage.remote import tracing
 
+if TYPE_CHECKING:
+    from tasks.audio.decode import Ints
+
 SAY_EVERY_S = 5.0
 
 
@@ -20,7 +24,8 @@ SAY_EVERY_S = 5.0
 class RecordingReader:
     """One pass over a job's recording; `announced_s` is the length in its header, if any.
 
-    Without `say_every_s`, no progress is reported.
+    Without `say_every_s`, no progress is reported. With `keeps_sound`, spans are handed on while they are still being
+    stored, and their samples are in `sounds` until somebody takes them.
     """
 
     here: Resident
@@ -28,6 +33,8 @@ class RecordingReader:
     flag: CancelFlag
     span_max_s: float
     say_every_s: float | None = SAY_EVERY_S
+    keeps_sound: bool = False
+    sounds: "dict[str, Ints]" = field(default_factory=dict, init=False)
     announced_s: float | None = field(default=None, init=False)
     _plan: Plan | None = field(default=None, init=False)
     _planned: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -89,6 +96,10 @@ class RecordingReader:
             if span.channel is None:  # which of several channels to transcribe is known only at the end
                 loop.call_soon_threadsafe(self._cut.put_nowait, span)
 
+        def with_sound(span: Span, samples: "Ints") -> None:
+            self.sounds[span.samples_sha256] = samples
+            hand_on(span)
+
         with self.here.files.local(names.media_name(self.job.media_sha256)) as path:
             return ingest(
                 path,
@@ -98,7 +109,8 @@ class RecordingReader:
                 span_max_s=self.span_max_s,
                 max_hours=self.here.settings.web.max_hours,
                 media_sha256=self.job.media_sha256,
-                on_span=hand_on,
+                on_span=None if self.keeps_sound else hand_on,
+                on_cut=with_sound if self.keeps_sound else None,
                 on_progress=self._note,
                 on_announced=self._announced,
             )

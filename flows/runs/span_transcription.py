@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from prefect.client.schemas.objects import State
 from pydantic import TypeAdapter
@@ -17,12 +17,18 @@ from storage.domain.records import Lane, Options, SpanResult, Stretch, from_json
 from storage.jobs.reports import Advanced, SpanHeard
 from storage.remote import tracing
 
+if TYPE_CHECKING:
+    from tasks.audio.decode import Ints
+
 REPORT_EVERY_S = 1.0
+_OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)  # making one takes milliseconds
 
 
 @dataclass(kw_only=True)
 class SpanTranscription:
     """The transcription of one span; `done_s` is the seconds of speech done so far.
+
+    `sound` are its samples, for those who have them before they are stored.
 
     With `ask_every_s`, progress is reported so often even without any, to hear whether the job is still wanted; unless
     it `shows_progress`, none is reported.
@@ -45,6 +51,7 @@ class SpanTranscription:
     lane: Lane = Lane.INTERACTIVE
     ask_every_s: float | None = None
     shows_progress: bool = True
+    sound: "Ints | None" = None
     done_s: float = field(default=0.0, init=False)
     report_every_s: ClassVar[float] = REPORT_EVERY_S
 
@@ -61,7 +68,7 @@ class SpanTranscription:
         return cls(
             speech=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in speech),
             maybe=tuple(Stretch(start_s=start_s, end_s=end_s) for start_s, end_s in maybe),
-            options=options if isinstance(options, Options) else TypeAdapter(Options).validate_python(options),
+            options=options if isinstance(options, Options) else _OPTIONS.validate_python(options),
             **fields,
         )
 
@@ -75,9 +82,12 @@ class SpanTranscription:
         """
         from tasks.asr.base import DecodingStopped
         from tasks.asr.language_check import with_language_checked
-        from tasks.audio import ingest
+        from tasks.audio import channels, ingest
 
-        pcm = ingest.read_span(self.here.files, self.samples_sha256)
+        if self.sound is None:
+            pcm = ingest.read_span(self.here.files, self.samples_sha256)
+        else:
+            pcm = channels.as_float(self.sound)
         with (
             self.here.engine_pool().borrow(self.model, self.fingerprint, deaths=self.deaths) as borrowed,
             self.here.right_of_way.taken(self.lane) as turn,

@@ -220,6 +220,10 @@ class ClipTranscription(SpansTranscription):
             self.reused.discard(span.index)
         return is_there
 
+    def _parameters(self, span: Span) -> dict[str, Any]:
+        """Return the span's parameters, and its samples while nobody has taken them."""
+        return super()._parameters(span) | {"sound": self.reading.sounds.pop(span.samples_sha256, None)}
+
     def _report_reused(self, span: Span, result: str) -> None:
         """Report nothing; the attempt does at its end, when the ledger knows the plan."""
 

@@ -82,6 +82,26 @@ def next_queued(
     return found(con)
 
 
+ONLY = """
+SELECT min(id) FROM jobs
+WHERE state NOT IN ('completed', 'failed', 'cancelled') AND (flow_run_id IS NOT NULL OR NOT held)
+HAVING count(*) = 1 AND bool_and(state = 'queued' AND flow_run_id IS NULL)
+"""
+ONLY_JOB = "SELECT * FROM job_rows WHERE id = $id"
+
+
+def only_one(con: DuckDBPyConnection) -> Job | None:
+    """Return the job that waits while no other waits or is in flight.
+
+    Paused ones do not count.
+    """
+    row = con.execute(ONLY).fetchone()
+    if row is None:
+        return None
+    con.execute(ONLY_JOB, {"id": row[0]})
+    return found(con)[0]
+
+
 def _chosen(models: list[str] | None, without: list[str]) -> dict[str, Any]:
     return {"models": models, "without": without, "unknown_s": UNKNOWN_S}
 

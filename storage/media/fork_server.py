@@ -24,7 +24,7 @@ from storage.media.parent_death import die_with
 IDLE_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 10
 NUMBER = struct.Struct("=i")
-LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream")
+LOADED = ("av", "av.audio.resampler", "av.stream", "av.subtitles.stream", "resource")
 
 
 class ForkServer:

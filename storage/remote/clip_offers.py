@@ -17,28 +17,25 @@ PATH = "/internal/v1/clips"
 
 
 class ClipOffers:
-    """The workers that listen, by name and token; for one event loop.
-
-    A token that was given to one machine gets nothing under the name of another machine's worker.
-    """
+    """The workers that listen, by the names of their heartbeats; for one event loop."""
 
     def __init__(self) -> None:
-        self._listening: dict[tuple[str, str | None], asyncio.Queue[Job]] = {}
+        self._listening: dict[str, asyncio.Queue[Job]] = {}
 
     @contextmanager
-    def listening(self, worker: str, token: str | None = None) -> Iterator["asyncio.Queue[Job]"]:
+    def listening(self, worker: str) -> Iterator["asyncio.Queue[Job]"]:
         """Register a worker while the block runs, and yield its offers."""
-        offers = self._listening[worker, token] = asyncio.Queue()
+        offers = self._listening[worker] = asyncio.Queue()
         try:
             yield offers
         finally:
-            if self._listening.get((worker, token)) is offers:  # its next process may listen already
-                del self._listening[worker, token]
+            if self._listening.get(worker) is offers:  # its next process may listen already
+                del self._listening[worker]
 
-    def offer(self, clip: Job, workers: Iterable[tuple[str, str | None]]) -> str | None:
+    def offer(self, clip: Job, workers: Iterable[str]) -> str | None:
         """Offer the clip to the first of these workers that listens; return its name."""
-        for name, token in workers:
-            if offers := self._listening.get((name, token)):
+        for name in workers:
+            if offers := self._listening.get(name):
                 offers.put_nowait(clip)
                 return name
         return None

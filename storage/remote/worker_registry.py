@@ -66,26 +66,23 @@ class WorkerBeat:
 
 
 class Workers:
-    """The latest heartbeat of each worker, by arrival time (remote clocks are not trusted)."""
+    """The latest heartbeat of each worker, by arrival time (remote clocks are not trusted).
+
+    A worker with a token of its own has the name TOKEN/NAME here, which no other token can have.
+    """
 
     def __init__(self, *, now: datetime | None = None) -> None:
         self._lock = threading.Lock()
         self._listens_since = now or utc_now()
         self._beats: dict[str, tuple[datetime, WorkerBeat]] = {}
-        self._tokens: dict[str, str | None] = {}
         self._wanted: dict[str, datetime] = {}
 
-    def beat(self, beat: WorkerBeat, *, token: str | None = None, now: datetime | None = None) -> tuple[str, ...]:
-        """Record a heartbeat, and return the wanted models that the worker lacks.
-
-        `token` is the name of the token with which it came, None for the one that all workers share.
-        """
+    def beat(self, beat: WorkerBeat, *, now: datetime | None = None) -> tuple[str, ...]:
+        """Record a heartbeat, and return the wanted models that the worker lacks."""
         now = now or utc_now()
         with self._lock:
             self._beats[beat.name] = (now, beat)
             self._beats = {name: kept for name, kept in self._beats.items() if now - kept[0] < FORGOTTEN_AFTER}
-            self._tokens = {name: kept for name, kept in self._tokens.items() if name in self._beats}
-            self._tokens[beat.name] = token
             ready = {model.name for model in _models_of(beat) if model.state == "ready"}
             self._wanted = {name: at for name, at in self._wanted.items() if now - at < ALIVE_FOR}
             return tuple(name for name in self._wanted if name not in ready)
@@ -149,15 +146,15 @@ class Workers:
         """Return how many flow runs a pool's workers run; draining ones take no more."""
         return sum(beat.slots for beat in self.alive(now, pool=pool) if not beat.draining)
 
-    def ready_for(self, fingerprint: str, now: datetime | None = None) -> list[tuple[str, str | None]]:
-        """Return names and tokens of the gpu workers that take runs and have this model.
+    def ready_for(self, fingerprint: str, now: datetime | None = None) -> list[str]:
+        """Return the names of the gpu workers that take runs and have this model.
 
         Those with a free slot come first, and the faster ones of them; a full one may have got one since it said so.
         """
         takes_runs = [beat for beat in self.alive(now, pool="gpu") if beat.slots and not beat.draining]
         ready = [beat for beat in takes_runs if any(_is_ready(model, fingerprint) for model in _models_of(beat))]
         ready.sort(key=lambda beat: (beat.busy >= beat.slots, -(beat.speech_per_s or 0.0)))
-        return [(beat.name, self._tokens.get(beat.name)) for beat in ready]
+        return [beat.name for beat in ready]
 
     def default_model(self, now: datetime | None = None) -> ModelState | None:
         """Return the default model: a ready one before one that is still downloading."""
@@ -179,6 +176,11 @@ class Workers:
         states = states or [state for state in reported if display_name(state.name) == model]
         order = ("ready", "downloading", "failed")
         return min(states, key=lambda state: order.index(state.state), default=None)
+
+
+def own_name(name: str) -> str:
+    """Return what a worker calls itself, and Prefect calls it: its name without its token's."""
+    return name.rpartition("/")[2]
 
 
 def _is_ready(model: ModelState, fingerprint: str) -> bool:

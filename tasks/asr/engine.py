@@ -196,7 +196,7 @@ class Engine(AbstractContextManager["Engine"]):
                 pcm,
                 detected_speech,
                 maybe,
-                decoder=Decoder(model=self.model, options=options),
+                decoder=self._decoder(options),
                 language=decode_language,
                 batch_size=self.plan.batch_size,
                 should_stop=should_stop,
@@ -234,7 +234,7 @@ class Engine(AbstractContextManager["Engine"]):
                 pcm,
                 speech,
                 language,
-                decoder=Decoder(model=self.model, options=Options()),
+                decoder=self._decoder(Options()),
                 batch_size=self.plan.batch_size,
                 should_stop=should_stop,
             )
@@ -248,10 +248,18 @@ class Engine(AbstractContextManager["Engine"]):
         spoken = language_to_decode(self, options, language) or ENGLISH
 
         def work() -> tuple[Word, ...]:
-            decoder = Decoder(model=self.model, options=options)
+            decoder = self._decoder(options)
             return timed_text(pcm, text, decoder=decoder, language=spoken, speech=speech)
 
         return self.with_less(work)
+
+    def _decoder(self, options: Options) -> Decoder:
+        """Return a decoder that uses all workers.
+
+        On a GPU, which computes batches at once, one does.
+        """
+        workers = self.plan.num_workers if self.plan.kind == "cpu" else 1
+        return Decoder(model=self.model, options=options, workers=workers)
 
     def can_step_down(self) -> bool:
         """Return whether there is a smaller plan."""

@@ -6,6 +6,7 @@ checks that the batched path omits (https://github.com/SYSTRAN/faster-whisper/is
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from storage.domain.records import LanguageGuess, LanguageMismatch, Redecoding, Segment, Stretch, Untranscribed
@@ -68,10 +69,13 @@ def transcribe_windows(
     span_decoder = SpanDecoder(
         decoder=decoder, pcm=pcm, batch_size=batch_size, should_stop=should_stop, language=language
     )
-    detected = utterances(takes, span_decoder) if decoder.multilingual and takes else []
-    if detected and language is None:
-        takes = [each.take for each in detected]
-    first_texts = span_decoder.texts(takes, Search(temperature=decoder.options.temperature), on_texts)
+    asks_languages = decoder.multilingual and bool(takes)
+    detected = utterances(takes, span_decoder) if asks_languages and language is None else []
+    takes = [each.take for each in detected] or takes
+    with span_decoder.detecting(takes) if asks_languages and language else nullcontext():
+        first_texts = span_decoder.texts(takes, Search(temperature=decoder.options.temperature), on_texts)
+    if asks_languages and language:
+        detected = utterances(takes, span_decoder)
     first_passes = [candidate_of(text, take, pcm) for take, text in zip(takes, first_texts, strict=True)]
     second_passes = redecode_doubtful(
         takes, first_passes, span_decoder=span_decoder, quietest=quietest, window_s=decoder.window_s

@@ -6,18 +6,21 @@ together, and the states of shorter ones are extended with their own silence to 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage.domain.records import Options, Stretch, Word
 from tasks.asr.base import DecodingStopped
 from tasks.asr.batching import GPU_WEIGHTS_COST, WEIGHTS_COST, batches_of
 from tasks.asr.confidence import COMPRESSION_LIMIT, WindowText, compression_ratio, loops
+from tasks.asr.encoded_windows import MOST_POSITIONS, Encoded, padded_features, together
 from tasks.asr.prompt import prompt_tokens
+from tasks.asr.side_by_side import side_by_side
 from tasks.asr.word_timing import held_to, no_longer_than_said, place
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 from tasks.audio.window_level import one_level
@@ -31,9 +34,7 @@ MOST_TOKENS_PER_S, MOST_TOKENS_AT_LEAST = 9, 40  # for texts cut short by the lo
 ENGLISH = "en"
 WHISPER_S = 30.0
 POSITIONS_A_SECOND = 50  # of the encoder's states
-MOST_POSITIONS = 1500  # in 30 s
 SILENCE_S = 1.0  # kept after the audio of a window
-SILENT_STATES = 25  # the encoder's last states, half a second, are of that silence; padding is made from them
 MORE_SILENT_STATES = 60  # added after the longest window of a batch: silence of 1.2 s that is not encoded
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
@@ -69,23 +70,6 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
-    """The encoder's states of a window, shape (1, positions, width), and its audio length."""
-
-    states: NDArray[np.float32]
-    length_s: float
-
-    def states_of(self, positions: int) -> NDArray[np.float32]:
-        """Return the states, padded to this many positions with their own silence."""
-        missing = positions - self.states.shape[1]
-        if missing <= 0:
-            return self.states
-        silence = self.states[:, -SILENT_STATES:]
-        padding = [silence] * ceil(missing / silence.shape[1])
-        return np.concatenate([self.states, *padding], axis=1)[:, :positions]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """The prompt tokens of one language, and the tokenizer that decodes its text."""
 
@@ -96,10 +80,14 @@ class Prompt:
 
 @dataclass(kw_only=True)
 class Decoder:
-    """One model with one job's options; made for one call and not thread-safe."""
+    """One model with one job's options; made for one call and not thread-safe.
+
+    On a CPU, as many windows are encoded and aligned side by side as the model has `workers`.
+    """
 
     model: Any
     options: Options
+    workers: int = 1
     dense: bool = False  # many tokens a second, as in scripts whose letters take several tokens
     _prompts: dict[str, Prompt] = field(default_factory=dict)
 
@@ -135,21 +123,25 @@ class Decoder:
         """
         import ctranslate2
 
-        encoded: list[Encoded] = []
-        for batch_sounds in _in_batches(sounds, self._at_once(len(sounds))):
+        def encode(batch_sounds: Sequence[Samples]) -> list[Encoded]:
             features = [self._features(sound, padded=padded) for sound in batch_sounds]
             longest = max(each.shape[1] for each in features)
-            batch = np.stack([_padded_features(each, longest) for each in features])
+            batch = np.stack([padded_features(each, longest) for each in features])
             states = self.model.model.encode(ctranslate2.StorageView.from_array(batch), to_cpu=True)
-            for row, sound in zip(np.array(states.to(ctranslate2.DataType.float32)), batch_sounds, strict=True):
-                encoded.append(Encoded(states=row[None], length_s=len(sound) / SAMPLE_RATE_HZ))
-        return encoded
+            rows = np.array(states.to(ctranslate2.DataType.float32))
+            lengths_s = [len(sound) / SAMPLE_RATE_HZ for sound in batch_sounds]
+            return [Encoded(states=row[None], length_s=each_s) for row, each_s in zip(rows, lengths_s, strict=True)]
+
+        batches = list(_in_batches(sounds, self._at_once(len(sounds))))
+        return [each for batch in side_by_side(encode, batches, workers=self.workers) for each in batch]
 
     def languages(self, windows: Sequence[Encoded]) -> list[dict[str, float]]:
         """Return the probability of each language for each window."""
         halves = [replace(window, states=window.states[:, ::2]) for window in windows]  # they tell it as well as all
-        batches = _in_batches(halves, self._at_once(len(halves)))  # one by one on a CPU, as in `encoded`
-        answers = [answer for batch in batches for answer in self.model.model.detect_language(_together(batch))]
+        batches = list(_in_batches(halves, self._at_once(len(halves))))  # one by one on a CPU, as in `encoded`
+        detect = self.model.model.detect_language
+        told = side_by_side(lambda batch: detect(together(batch)), batches, workers=self.workers)
+        answers = [answer for batch in told for answer in batch]
         return [{token[2:-2]: float(probability) for token, probability in answer} for answer in answers]
 
     def texts(self, windows: Sequence[Encoded], languages: Sequence[str], search: Search) -> list[WindowText]:
@@ -158,7 +150,7 @@ class Decoder:
         high_limit = MOST_TOKENS_AT_LEAST + int(MOST_TOKENS_PER_S * longest_s)
         limit = high_limit if self.dense else TOKENS_AT_LEAST + int(TOKENS_PER_S * longest_s)
         prompts = [self.prompt(language) for language in languages]
-        states = _together(windows, more=MORE_SILENT_STATES)
+        states = together(windows, more=MORE_SILENT_STATES)
         results = self._generated(states, prompts, search, limit)
         if any(self._cut_short(result, prompt, limit) for result, prompt in zip(results, prompts, strict=True)):
             self.dense, limit = True, high_limit  # the rest of this speaker or language will need it too
@@ -235,14 +227,17 @@ class Decoder:
         words: list[list[Word]] = [[] for _ in windows]
         for language in dict.fromkeys(languages):
             same_language = [index for index, each in enumerate(languages) if each == language and tokens[index]]
-            for indices in _in_batches(same_language, self._at_once(len(same_language))):
-                states = _together([windows[index] for index in indices])
-                frames = [_frames(windows[index]) for index in indices]
-                texts = [tokens[index] for index in indices]
-                tokenizer = self.prompt(language).tokenizer
-                for index, alignment in zip(
-                    indices, self.model.find_alignment(tokenizer, texts, states, frames), strict=True
-                ):
+            batches = list(_in_batches(same_language, self._at_once(len(same_language))))
+            tokenizer = self.prompt(language).tokenizer
+
+            def align(indices: Sequence[int], tokenizer: Any = tokenizer) -> list[Any]:
+                states = together([windows[index] for index in indices])
+                frames, texts = [windows[index].frames for index in indices], [tokens[index] for index in indices]
+                aligned: list[Any] = self.model.find_alignment(tokenizer, texts, states, frames)
+                return aligned
+
+            for indices, alignments in zip(batches, side_by_side(align, batches, workers=self.workers), strict=True):
+                for index, alignment in zip(indices, alignments, strict=True):
                     merge_punctuations(alignment, PREPENDED, APPENDED)
                     words[index] = [_word(each) for each in alignment if each["word"].strip()]
         return words
@@ -268,6 +263,20 @@ class SpanDecoder:
     should_stop: Callable[[], bool]
     language: str | None = None
     _encoded: dict[Window, Encoded] = field(default_factory=dict)
+    _languages: dict[Window, dict[str, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def detecting(self, takes: Sequence[Take]) -> Iterator[None]:
+        """Detect the languages of takes beside the block, if there is another worker, for `languages`."""
+        if self.decoder.workers < 2:
+            yield
+            return
+        encoded = self.encode(takes)
+        with ThreadPoolExecutor(1) as pool:
+            detected = pool.submit(self.decoder.languages, encoded)
+            yield
+        windows = [take.window for take in takes]
+        self._languages.update(zip(windows, detected.result(), strict=True))
 
     def encode(self, takes: Sequence[Take]) -> list[Encoded]:
         """Encode the takes that are not encoded yet, with quiet voices raised to loud ones.
@@ -283,6 +292,8 @@ class SpanDecoder:
 
     def languages(self, takes: Sequence[Take]) -> list[dict[str, float]]:
         """Return the probability of each language in each take."""
+        if all(take.window in self._languages for take in takes):
+            return [self._languages[take.window] for take in takes]
         probabilities: list[dict[str, float]] = [{} for _ in takes]
         for indices in self._alike(takes):
             self._stop_if_asked()
@@ -371,25 +382,6 @@ def _word(aligned: dict[str, Any]) -> Word:
         text=str(aligned["word"]),
         probability=round(float(aligned["probability"]), 4),
     )
-
-
-def _frames(window: Encoded) -> int:
-    return ceil(window.length_s * 100 - 1e-6)
-
-
-def _padded_features(features: Samples, frames: int) -> Samples:
-    """Return the features padded with silence to this many frames."""
-    missing = frames - features.shape[1]
-    return np.pad(features, ((0, 0), (0, missing)), constant_values=features.min()) if missing else features
-
-
-def _together(windows: Sequence[Encoded], *, more: int = 0) -> Any:
-    """Return the states of several windows as one batch, padded by `more` positions."""
-    import ctranslate2
-
-    longest = max(window.states.shape[1] for window in windows)
-    positions = max(longest, min(longest + more, MOST_POSITIONS))
-    return ctranslate2.StorageView.from_array(np.concatenate([window.states_of(positions) for window in windows]))
 
 
 def _in_batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

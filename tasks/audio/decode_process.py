@@ -46,8 +46,8 @@ class TrackReader:
     def __init__(self, path: Path, track: int | None, writer: MessageWriter) -> None:
         self.path, self.name = path, path.name
         self.parts: list[WavPart | None] = container.parts_of(path)
-        self.choice = TrackChoice(indices=(track,)) if track is not None else choose(path, path.name, self.parts[0])
-        self.track = self.choice.indices[0]
+        self.choice = TrackChoice(indices=(track or 0,))
+        self._may_choose = track is None
         self.buffer, self._writer = BlockBuffer(writer), writer
         self.clock = TrackClock(0.0, self._confirms)
         self.scale = full_scale.Scale()
@@ -58,10 +58,16 @@ class TrackReader:
         self._tag_bytes, self._is_cut = 0, False  # how much of a tag is left
         self._unbroken = (0.0, 0.0)  # the clock's latest stretch that packets cover
 
+    @property
+    def track(self) -> int:
+        return self.choice.indices[0]
+
     def decode(self) -> list[FileNote]:
         """Send everything that is there, and return notes about the file."""
         for number, part in enumerate(self.parts):
             with container.opened(self.path, self.name, part) as opened:
+                if self._may_choose and not number and len(opened.streams.audio) > 1:
+                    self.choice = choose(self.path, self.name, part)
                 stream = container.audio_of(opened, self.name, self.track)
                 if number:
                     self.clock.restart(self.buffer.length_s)

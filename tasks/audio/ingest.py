@@ -33,6 +33,7 @@ from tasks.audio.windows import quietest_of
 PLAN_VERSION = 17  # count up when decoding, speech detection or cutting changes
 
 OnSpan = Callable[[Span], None]
+OnCut = Callable[[Span, Ints], None]
 OnProgress = Callable[[float], None]
 OnAnnounced = Callable[[float], None]
 
@@ -47,14 +48,16 @@ def ingest(
     max_hours: float = 24.0,
     media_sha256: str | None = None,
     on_span: OnSpan | None = None,
+    on_cut: OnCut | None = None,
     on_progress: OnProgress | None = None,
     on_announced: OnAnnounced | None = None,
     patience: Patience = PATIENCE,
 ) -> Plan:
     """Return the plan of a recording; it and its spans are on storage afterwards.
 
-    `on_span` receives each span once it is stored, `on_progress` the seconds read so far, and `on_announced` the length
-    in the header, if there is one. If the plan is stored already, it is returned and none of them is called.
+    `on_span` receives each span once it is stored, `on_cut` before that, with its samples. `on_progress` receives the
+    seconds read so far, and `on_announced` the length in the header, if there is one. If the plan is stored already, it
+    is returned and none of them is called.
 
     Raises:
         EmptyUpload, NoAudioTrack, AudioUnreadable: see `tasks.audio.decode.Decoding`.
@@ -76,7 +79,8 @@ def ingest(
         if announced_s and not decoding.guessed and on_announced is not None:
             on_announced(announced_s)
         split = options.channels == "split"
-        ingest_pass = _IngestPass(name, files=files, span_max_s=span_max_s, split=split, on_span=on_span, copy=copy)
+        store = _SpanStore(files, on_cut=on_cut, on_span=on_span)
+        ingest_pass = _IngestPass(name, store=store, span_max_s=span_max_s, split=split, copy=copy)
         for block in decoding.blocks():
             ingest_pass.read(block, decoding.channel_names)
             if ingest_pass.length_s > max_hours * 3600:
@@ -151,6 +155,32 @@ class _SampleBuffer:
         return start_s + quietest_of(self.between(start_s, end_s))
 
 
+class _SpanStore:
+    """Numbers the spans of one recording as they are cut, and stores them."""
+
+    def __init__(self, files: Files, *, on_cut: OnCut | None, on_span: OnSpan | None) -> None:
+        self._files, self._on_cut, self._on_span = files, on_cut, on_span
+        self._count = 0
+
+    def keep(self, span: Span, samples: Ints) -> Span:
+        """Store a span, and return it with its number."""
+        numbered = replace(span, index=self._count)
+        self._count += 1
+        if self._on_cut is not None:
+            self._on_cut(numbered, samples)
+        name = names.span_name(span.samples_sha256)
+        if not self._files.exists(name):
+            self._files.write(name, flac(samples))
+        if self._on_span is not None:
+            self._on_span(numbered)
+        return numbered
+
+    def delete(self, sounds: set[str]) -> None:
+        """Delete the spans of channels that turned out to repeat another one."""
+        for samples_sha256 in sounds:
+            self._files.delete(names.span_name(samples_sha256))
+
+
 class _IngestPass:
     """One pass over one recording: all channels mixed, or each on its own."""
 
@@ -158,16 +188,13 @@ class _IngestPass:
         self,
         name: str,
         *,
-        files: Files,
+        store: _SpanStore,
         span_max_s: float,
         split: bool,
-        on_span: OnSpan | None,
         copy: PlaybackCopy | None,
     ) -> None:
-        self._name, self._files, self._span_max_s, self._split, self._on_span = name, files, span_max_s, split, on_span
-        self._copy = copy
+        self._name, self._store, self._span_max_s, self._split, self._copy = name, store, span_max_s, split, copy
         self._voices: list[_Stream] = []
-        self._spans = 0
         self._offset = OffsetRemover()
         self._channel_names: Sequence[str] = ()
         self.peaks, self.fine_peaks = Peaks(), Peaks(FINE_PEAK_S)
@@ -202,16 +229,9 @@ class _IngestPass:
         must_be_few(count, self._name)
         self._mixer, self._likeness = CentreMixer(channel_names), ChannelComparison(count)
         self._voices = [
-            _Stream(self._files, self._span_max_s, self._keep, channel=None if count == 1 else channel)
+            _Stream(self._span_max_s, self._store.keep, channel=None if count == 1 else channel)
             for channel in range(count)
         ]
-
-    def _keep(self, span: Span) -> Span:
-        numbered = replace(span, index=self._spans)
-        self._spans += 1
-        if self._on_span is not None:
-            self._on_span(numbered)
-        return numbered
 
     def finish(self, media_sha256: str, *, notes: Sequence[FileNote], media_start_s: float) -> Plan:
         for level in self._offset.finish():
@@ -222,7 +242,7 @@ class _IngestPass:
             voice.finish()
         voices = [self._voices[channel] for channel in self._likeness.different()]
         spans = [span for voice in voices for span in voice.spans]
-        self._delete_spans(_sounds(span for voice in self._voices for span in voice.spans) - _sounds(spans))
+        self._store.delete(_sounds(span for voice in self._voices for span in voice.spans) - _sounds(spans))
         if len(voices) == 1:  # channels with the same sound do not distinguish speakers
             spans = [replace(span, channel=None) for span in spans]
         return Plan(
@@ -234,11 +254,6 @@ class _IngestPass:
             media_start_s=media_start_s,
         )
 
-    def _delete_spans(self, repeated: set[str]) -> None:
-        """Delete the spans of channels that turned out to repeat another one."""
-        for samples_sha256 in repeated:
-            self._files.delete(names.span_name(samples_sha256))
-
 
 def _sounds(spans: Iterable[Span]) -> set[str]:
     return {span.samples_sha256 for span in spans}
@@ -247,8 +262,8 @@ def _sounds(spans: Iterable[Span]) -> set[str]:
 class _Stream:
     """Speech detection and cutting in one stream of samples."""
 
-    def __init__(self, files: Files, span_max_s: float, keep: Callable[[Span], Span], *, channel: int | None) -> None:
-        self._files, self._keep, self._channel = files, keep, channel
+    def __init__(self, span_max_s: float, keep: Callable[[Span, Ints], Span], *, channel: int | None) -> None:
+        self._keep, self._channel = keep, channel
         self._held = _SampleBuffer()
         self._cutter = Cutter(span_max_s, self._held.quietest)
         self._last_s = 0.0  # end of the last speech
@@ -287,23 +302,19 @@ class _Stream:
 
     def _store(self, bounds: Bounds) -> None:
         samples = self._held.between(bounds.start_s, bounds.end_s)
-        sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
-        span_name = names.span_name(sha256)
-        if not self._files.exists(span_name):
-            self._files.write(span_name, flac(samples))
         start = round(bounds.start_s * SAMPLE_RATE_HZ)
         span = Span(
             index=0,
             start_s=start / SAMPLE_RATE_HZ,
             end_s=(start + len(samples)) / SAMPLE_RATE_HZ,
-            samples_sha256=sha256,
+            samples_sha256=hashlib.sha256(samples.tobytes()).hexdigest(),
             speech=tuple(part for part in bounds.speech if not self._is_maybe(part)),
             maybe=tuple(part for part in bounds.speech if self._is_maybe(part)),
             silence_before_s=round(bounds.silence_before_s, 3),
             channel=self._channel,
         )
         self._maybe = [maybe for maybe in self._maybe if maybe.end_s > bounds.start_s]
-        self.spans.append(self._keep(span))
+        self.spans.append(self._keep(span, samples))
 
 
 def flac(samples: Ints) -> bytes:

@@ -2,6 +2,7 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Protocol, assert_never
@@ -18,6 +19,7 @@ from tasks.exports.cues import Cue, cues, prefix
 from tasks.exports.srt_vtt import milliseconds
 
 ZIP_DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest in ZIP, so that a transcript always gives the same bytes
+AT_ONCE = 4  # files that are being stored
 
 
 class CuesOf(Protocol):
@@ -101,8 +103,11 @@ def store(
         fmt: names.export_name(transcript.job_id, stored_as, fmt, cue_limits) for fmt in tuple(formats) or USUAL_FORMATS
     }
     missing = [fmt for fmt, name in names_by_format.items() if again or not files.exists(name)]
-    for fmt, body in each(transcript, missing, cue_limits):
-        files.write(names_by_format[fmt], body)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # each waits for the disk or the network
+        bodies = each(transcript, missing, cue_limits)
+        writing = [pool.submit(files.write, names_by_format[fmt], body) for fmt, body in bodies]
+    for written in writing:
+        written.result()
     return {fmt.value: name for fmt, name in names_by_format.items()}
 
 

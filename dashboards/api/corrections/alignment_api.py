@@ -79,8 +79,7 @@ async def _body(request: Request, found: TextAlignment) -> AlignmentBody:
 async def report(request: Request) -> Response:
     """Apply a worker's report on a text, and respond with how the text stands."""
     told = alignment_reports.read(await request.body())
-    caller = caller_of(request)
-    actor = f"worker:{caller.worker or told.worker}"
+    actor = f"worker:{caller_of(request).worker_named(told.worker)}"
     found = await text_alignments.report(request.path_params["alignment_id"], told, actor=actor)
     return Response(to_json(found), media_type="application/json")
 

@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboards.http.error_responses import bad_request
+from dashboards.http.identity import caller_of
 from dashboards.services.datasets import dataset_runs
 from storage.domain.errors import DatasetsRunning
 
@@ -31,7 +32,7 @@ async def begin_for_flow(request: Request) -> Response:
         order = FlowsOrder.model_validate_json(await request.body() or b"{}")
     except ValidationError as error:
         raise bad_request(error) from error
-    dataset_runs.begin(actor=dataset_runs.FLOW, full=order.full)
+    dataset_runs.begin(actor=caller_of(request).recorded_as, full=order.full)
     return JSONResponse(dataset_runs.told(), 202)
 
 

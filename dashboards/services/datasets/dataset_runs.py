@@ -13,7 +13,6 @@ from storage.domain.errors import DatasetsRunning, TranscriberError
 from storage.domain.records import User
 
 logger = logging.getLogger(__name__)
-FLOW = "system:datasets"
 
 
 def state() -> DatasetState:

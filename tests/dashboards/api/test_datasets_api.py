@@ -32,7 +32,7 @@ def test_the_flow_exports_and_follows(site: Site) -> None:
     assert [one["partition"].split("/")[0] for one in told["written"]] == ["audit"]
     assert context.files().exists("datasets/manifest.json")
     with context.ledger().read() as con:
-        assert [row.actor for row in audit.page(con, action="datasets.export")] == ["system:datasets"]
+        assert [row.actor for row in audit.page(con, action="datasets.export")] == ["worker:http"]
 
     context.files().write("datasets/manifest.json", context.files().read("datasets/manifest.json").replace(
         b'"origin":"', b'"origin":"another'))  # fmt: skip

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,16 @@ from dashboards.runtime import context, notify, upkeep
 from dashboards.runtime.limits import Limits
 from storage.accounts import profiles, users, worker_tokens
 from storage.domain import names
-from storage.domain.records import Job, JobState, from_json, to_json
+from storage.domain.records import AlignmentState, Job, JobState, from_json, to_json
 from storage.domain.settings import Settings
 from storage.jobs import job_store
-from storage.jobs.reports import Exporting, Failed, Report, Started
+from storage.jobs.reports import Completed, Exporting, Failed, Planned, Report, SpanHeard, Started
 from storage.ledger import audit
 from storage.maintenance import legacy_database, legacy_import
+from storage.remote.alignment_reports import AlignmentReport
 from storage.remote.worker_registry import ModelState, WorkerBeat
 from tests.dashboards.site import Site, running
-from tests.factories import accept, heartbeat
+from tests.factories import SPANS, accept, heartbeat, transcript_of
 from tests.storage.maintenance.legacy import LegacyApp
 from tests.waiting import PATIENCE_S
 
@@ -134,7 +135,7 @@ def test_a_worker_is_offered_clips_until_told_to_come_back(settings: Settings, t
     path = "/internal/v1/clips?worker=gpu-1"
     with running(settings, Limits(worker_listens_s=0.3)) as site:
         told = replace(submit(site, tone()), model="tiny", fingerprint="f00d")
-        offer = partial(context.current().clip_offers.offer, told, [("gpu-1", None)])
+        offer = partial(context.current().clip_offers.offer, told, ["gpu-1"])
         with site.client.websocket_connect(path, headers=site.worker) as listening:
             assert site.client.portal is not None
             assert site.client.portal.call(offer) == "gpu-1"
@@ -145,26 +146,90 @@ def test_a_worker_is_offered_clips_until_told_to_come_back(settings: Settings, t
         assert site.client.portal.call(offer) is None
 
 
-def test_another_machines_token_is_offered_nothing_of_a_workers(site: Site, tone: Callable[..., bytes]) -> None:
-    def with_token(name: str) -> dict[str, str]:
-        secret, _ = context.ledger().run(worker_tokens.create, name=name, actor="user:root")
-        return {"Authorization": f"Bearer {secret}"}
+@pytest.fixture
+def machines(site: Site) -> Iterator[dict[str, dict[str, str]]]:
+    """The headers of three workers that call themselves gpu-1, one with the shared token."""
+    ledger, by = context.ledger(), "user:root"
+    made = {name: ledger.run(worker_tokens.create, name=name, actor=by) for name in ("attic", "cellar")}
+    own = {f"{name}/gpu-1": {"Authorization": f"Bearer {secret}"} for name, (secret, _) in made.items()}
+    yield own | {"gpu-1": site.worker}
+    for _, token in made.values():
+        ledger.run(worker_tokens.revoke, token.id, actor=by)
 
-    attic, cellar = with_token("attic"), with_token("cellar")
+
+@pytest.mark.own_site
+def test_a_heartbeat_speaks_for_no_worker_of_another_token(site: Site, machines: dict[str, dict[str, str]]) -> None:
+    said = {name: beat(name="gpu-1", pid=pid) for pid, name in enumerate(machines)}
+    for name, headers in machines.items():
+        site.client.post("/internal/v1/heartbeats", content=to_json(said[name]), headers=headers).raise_for_status()
+    found = {each.name: each for each in context.workers().alive()}
+    assert found == {name: replace(beat, name=name) for name, beat in said.items()}
+    site.client.delete("/internal/v1/heartbeats/gpu-1", headers=machines["cellar/gpu-1"]).raise_for_status()
+    assert {each.name for each in context.workers().alive()} == {"attic/gpu-1", "gpu-1"}
+
+
+@pytest.mark.own_site
+@pytest.mark.parametrize("chosen", ["attic/gpu-1", "gpu-1"])
+def test_another_machines_token_is_offered_nothing_of_a_workers(
+    site: Site, tone: Callable[..., bytes], machines: dict[str, dict[str, str]], chosen: str
+) -> None:
     tiny = ModelState(name="tiny", fingerprint="f00d", state="ready")
-    told = beat(name="gpu-1", default_model=tiny)
-    assert site.client.post("/internal/v1/heartbeats", content=to_json(told), headers=attic).is_success
+    (spy, *_) = machines.keys() - {chosen}
+    for name, is_ready in ((chosen, True), (spy, False)):
+        told = beat(name="gpu-1", default_model=tiny if is_ready else None)
+        assert site.client.post("/internal/v1/heartbeats", content=to_json(told), headers=machines[name]).is_success
     job, path = submit(site, tone()), "/internal/v1/clips?worker=gpu-1"
 
     def offer() -> str | None:
         return context.current().clip_offers.offer(job, context.workers().ready_for("f00d"))
 
     assert site.client.portal is not None
-    with site.client.websocket_connect(path, headers=cellar):
+    with site.client.websocket_connect(path, headers=machines[spy]):
         assert site.client.portal.call(offer) is None
-        with site.client.websocket_connect(path, headers=attic) as listening:
-            assert site.client.portal.call(offer) == "gpu-1"
+        with site.client.websocket_connect(path, headers=machines[chosen]) as listening:
+            assert site.client.portal.call(offer) == chosen
             assert from_json(Job, listening.receive_text()) == job
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_reports_are_recorded_under_the_name_of_who_sends_them(
+    site: Site, tone: Callable[..., bytes], machines: dict[str, dict[str, str]], together: bool
+) -> None:
+    for name, headers in machines.items():
+        job = submit(site, tone())
+        said: dict[str, Any] = {"job_id": job.id, "attempt": 1, "worker": "gpu-1"}
+        stored_as = names.transcript_name(job.id)
+        context.files().write(stored_as, to_json(transcript_of(job)))
+        plan = Planned(**said, duration_s=10, speech_s=6, language="en", language_probability=None, spans=SPANS[:1])
+        heard = SpanHeard(**said, index=0, result="results/r", engine_s=0.1)
+        done = Completed(**said, transcript=stored_as, exports={}, earlier=(plan, heard) if together else ())
+        for report in (Started(**said), *(() if together else (plan, heard)), done):
+            body = to_json(report)
+            site.client.post("/internal/v1/reports", content=body, headers=headers).raise_for_status()
+        with context.ledger().read() as con:
+            assert {row.actor for row in audit.page(con, subject=job.id)} == {"worker:http", f"worker:{name}"}
+            assert [span.worker for span in job_store.spans_of(con, job.id)] == [name]
+
+
+@pytest.mark.own_site
+def test_no_token_speaks_under_another_tokens_name(
+    site: Site, job: Job, machines: dict[str, dict[str, str]], batch_of_ada: None
+) -> None:
+    spoken = "attic/gpu-1"
+    form = {"owner": "ada", "key": "k", "actor": f"worker:{spoken}"}
+    aligned = AlignmentReport(worker=spoken, state=AlignmentState.RUNNING)
+    for headers in (machines["cellar/gpu-1"], machines["gpu-1"]):
+        for path, body in (
+            ("/internal/v1/heartbeats", to_json(beat(name=spoken))),
+            ("/internal/v1/reports", to_json(replace(started(job), worker=spoken))),
+            ("/internal/v1/alignments/some", to_json(aligned)),
+            ("/internal/v1/known-recordings", json.dumps(form).encode()),
+        ):
+            answer = site.client.post(path, content=body, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["param"]) == (400, "worker"), path
+        with pytest.raises(WebSocketDisconnect):
+            site.client.websocket_connect(f"/internal/v1/clips?worker={spoken}", headers=headers).__enter__()
+    assert spoken not in {each.name for each in context.workers().alive()}
 
 
 def test_heartbeats_make_a_worker_known_and_a_good_bye_forgets_it(site: Site) -> None:
@@ -283,7 +348,7 @@ def test_a_worker_with_a_token_of_its_own_is_always_that_worker(
     made = site.client.post("/internal/v1/jobs", files={"file": ("b.wav", tone())}, data=form, headers=own)
     with context.ledger().read() as con:
         actors = {audit.page(con, subject=ident)[0].actor for ident in (job.id, made.json()["id"])}
-    assert actors == {"worker:gpu-box"}
+    assert actors == {"worker:gpu-box/cpu-1", "worker:gpu-box/somebody-else"}
 
     context.ledger().run(worker_tokens.revoke, token.id, actor="user:root")
     for path, body in (("/internal/v1/reports", to_json(started(job))), ("/internal/v1/heartbeats", to_json(beat()))):

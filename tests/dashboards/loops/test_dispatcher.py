@@ -171,6 +171,17 @@ async def test_a_lone_clip_is_offered_to_a_worker_that_has_its_model(
     assert "begun:gpu-1" in (await flow_run(runs, now(holder, job))).tags
 
 
+async def test_a_run_is_left_to_a_worker_with_its_own_token_by_the_name_that_prefect_knows(
+    holder: Context, runs: PrefectRuns, queue: Callable[..., Job]
+) -> None:
+    holder.workers.beat(heartbeat(name="attic/gpu-1", default_model=READY))
+    job = queue(length_s=9.0)
+    with holder.clip_offers.listening("attic/gpu-1") as offers:
+        await Dispatcher().hand_out(runs)
+        assert offers.qsize() == 1
+    assert "begun:gpu-1" in (await flow_run(runs, now(holder, job))).tags
+
+
 async def test_a_clip_is_offered_once_however_often_prefect_is_asked(
     holder: Context, runs: PrefectRuns, queue: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,10 +204,8 @@ async def test_a_clip_is_offered_once_however_often_prefect_is_asked(
 
 async def test_the_fastest_worker_with_a_free_slot_is_offered_a_clip_first(holder: Context) -> None:
     for name, speech_per_s, busy in (("gpu-1", None, 0), ("gpu-2", 3.0, 0), ("gpu-3", 9.0, 0), ("gpu-4", 12.0, 1)):
-        told = heartbeat(name=name, default_model=READY, speech_per_s=speech_per_s, busy=busy)
-        holder.workers.beat(told, token="attic")
-    assert [name for name, _ in holder.workers.ready_for("f00d")] == ["gpu-3", "gpu-2", "gpu-1", "gpu-4"]
-    assert {token for _, token in holder.workers.ready_for("f00d")} == {"attic"}
+        holder.workers.beat(heartbeat(name=name, default_model=READY, speech_per_s=speech_per_s, busy=busy))
+    assert holder.workers.ready_for("f00d") == ["gpu-3", "gpu-2", "gpu-1", "gpu-4"]
 
 
 async def test_what_does_not_come_alone_or_is_no_clip_is_offered_to_nobody(
@@ -230,7 +239,7 @@ async def test_a_worker_that_takes_no_runs_or_lacks_the_model_is_offered_nothing
 ) -> None:
     usual: dict[str, Any] = {"name": "gpu-1", "pool": "gpu", "default_model": READY}
     holder.workers.beat(heartbeat(**usual))
-    assert holder.workers.ready_for("f00d") == [("gpu-1", None)]
+    assert holder.workers.ready_for("f00d") == ["gpu-1"]
     assert holder.workers.ready_for("another") == []
     holder.workers.beat(heartbeat(**(usual | given)))
     assert holder.workers.ready_for("f00d") == []

@@ -3,8 +3,11 @@
 import gc
 import json
 import weakref
+from typing import cast
 
 from dashboards.runtime.event_bus import HISTORY, Bus
+from storage.domain.records import Job
+from tests.waiting import PATIENCE_S
 
 
 class Words:
@@ -40,3 +43,11 @@ def test_so_many_events_are_kept_and_no_more() -> None:
     assert bus.since(first, "eve") == []
     bus.publish({"job_id": "one more", "owner_id": "ada"})
     assert bus.since(first, None) is None
+
+
+async def test_who_waits_for_a_job_is_given_it_with_its_event() -> None:
+    bus, job = Bus(), cast(Job, object())
+    with bus.listen(job_id="j1") as listener:
+        bus.publish({"job_id": "j1", "owner_id": "a"}, job=job)
+        (news,) = await listener.next_news(wait_s=PATIENCE_S)
+    assert news.job is job

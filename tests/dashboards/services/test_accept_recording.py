@@ -1,6 +1,9 @@
 """What is refused before a recording is read: the same way wherever it is sent."""
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -9,8 +12,11 @@ from dashboards.runtime import context
 from storage.accounts import profiles, quotas
 from storage.domain.recording_names import clean_name
 from storage.domain.records import Role, User
+from storage.files.local_folder import sync_ahead
 from storage.jobs import job_store
+from storage.media import probe
 from tests.dashboards.site import Site
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.shared_site
 
@@ -43,6 +49,25 @@ def test_with_the_hours_used_up_every_route_refuses_at_once_in_the_same_words(si
 def test_the_refusal_comes_before_the_body_is_looked_at(site: Site, used_up: User, path: str) -> None:
     answer = site.client.post(path, content=b"no form at all", headers=site.key_of(used_up))
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "hours_used_up")
+
+
+@pytest.mark.own_site
+def test_a_recording_is_written_to_the_disk_while_it_is_probed(
+    site: Site, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, check = threading.Event(), probe.check
+
+    def probed(*args: Any, **told: Any) -> probe.MediaInfo:
+        assert written.wait(PATIENCE_S), "it is probed before it is written"
+        return check(*args, **told)
+
+    def synced(path: Path) -> None:
+        sync_ahead(path)
+        written.set()
+
+    monkeypatch.setattr(probe, "check", probed)
+    monkeypatch.setattr("dashboards.services.accept_recording.sync_ahead", synced)
+    assert send(site, site.user("ada"), "/api/v1/jobs", tone(1.25)).status_code == 201
 
 
 @pytest.mark.own_site

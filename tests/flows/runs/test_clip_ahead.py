@@ -17,8 +17,8 @@ from flows.runs.process_state import MOST_AHEAD, NamedLocks, Resident
 from flows.runs.run_outcomes import Stopped
 from flows.runs.span_transcription import SpanTranscription
 from storage.domain import names
-from storage.domain.errors import NotFound, StaleAttempt
-from storage.domain.records import Job, JobState, Lane, Options, SpanResult, Transcript
+from storage.domain.errors import AudioUnreadable, NotFound, StaleAttempt
+from storage.domain.records import Job, JobState, Lane, Options, Span, SpanResult, Transcript
 from storage.files.file_store import Files
 from storage.jobs.reports import Advanced, Completed, Failed, Planned, Report, SpanHeard, Started
 from tasks.audio.ingest import file_sha256
@@ -52,8 +52,16 @@ class Web:
 
     @property
     def heard(self) -> list[SpanHeard]:
+        return [each for each in self._at_the_end if isinstance(each, SpanHeard)]
+
+    @property
+    def spans(self) -> list[Span]:
+        return [span for each in self._at_the_end if isinstance(each, Planned) for span in each.spans]
+
+    @property
+    def _at_the_end(self) -> tuple[Report, ...]:
         (end,) = [each for each in self.told if isinstance(each, Completed)]
-        return [each for each in end.earlier if isinstance(each, SpanHeard)]
+        return end.earlier
 
 
 @pytest.fixture
@@ -102,6 +110,7 @@ async def test_no_progress_is_reported_before_the_flow_run_is_there(
 
     monkeypatch.setattr(SpanTranscription, "transcribe", slowly)
     monkeypatch.setattr(SpanTranscription, "report_every_s", 0.0)
+    monkeypatch.setattr(clip_ahead.ClipAhead, "ask_every_s", PATIENCE_S)
     here, web = process(tmp_path, speech[0].path)
     await clip_ahead.begin(here, web.job)
     assert web.told == []
@@ -124,6 +133,44 @@ async def test_the_attempt_continues_what_was_begun(
     assert web.steps == [Started, Completed]
     assert [each.reused for each in web.heard] == [False]
     assert here.ahead.of("j1") is None
+
+
+async def test_the_engine_hears_a_clip_while_its_span_is_being_stored(
+    tmp_path: Path, speech: list[Clip], calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, web = process(tmp_path, speech[0].path)
+    write, heard = Files.write, threading.Event()
+
+    def slowly(self: Files, name: str, data: bytes) -> None:
+        if name.startswith("spans/"):
+            assert heard.wait(PATIENCE_S), "the span is stored before it is heard"
+        write(self, name, data)
+        if name.startswith("results/"):
+            heard.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Files, "write", slowly)
+        beside = await attempted(here, web)
+    assert all(here.files.exists(names.span_name(span.samples_sha256)) for span in web.spans)
+    alone = await attempted(*process(tmp_path / "read", speech[0].path))
+    assert [segment.words for segment in beside.segments] == [segment.words for segment in alone.segments]
+
+
+async def test_a_span_that_cannot_be_stored_fails_the_attempt_although_it_is_heard(
+    tmp_path: Path, speech: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, web = process(tmp_path, speech[0].path)
+    write = Files.write
+
+    def refuse(self: Files, name: str, data: bytes) -> None:
+        if name.startswith("spans/"):
+            raise AudioUnreadable(name, "no space")
+        write(self, name, data)
+
+    monkeypatch.setattr(Files, "write", refuse)
+    assert (await attempt_clip(here, web.run)).transcript is None
+    assert web.steps == [Started, Failed]
+    assert not list(here.files.list("plans"))
 
 
 async def test_a_result_of_an_earlier_job_is_found_and_counts_as_that(
@@ -264,6 +311,7 @@ async def test_clips_that_share_a_run_go_on_with_what_was_begun_and_stop_it(
         outcome = await attempt_clips(here, web.run)
         await begun
     assert outcome.stopped
+    await asyncio.to_thread(until, lambda: bool(stopped))  # the reading, if it still went on, ends before the engine
     assert stopped[0]
     assert here.ahead.of("j1") is None
 

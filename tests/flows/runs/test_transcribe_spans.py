@@ -77,7 +77,15 @@ def reading(*batches: tuple[Span, ...]) -> RecordingReader:
     async def read() -> Plan:
         return PLAN
 
-    told = {"spans": spans, "read": read, "whole": read, "plan": PLAN, "announced_s": 30.0, "flag": CancelFlag()}
+    told = {
+        "spans": spans,
+        "read": read,
+        "whole": read,
+        "plan": PLAN,
+        "announced_s": 30.0,
+        "flag": CancelFlag(),
+        "sounds": {},
+    }
     return cast(RecordingReader, SimpleNamespace(**told))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from storage.domain.interruptions import RunMissing
 from storage.domain.records import Job, Lane, User
-from storage.jobs import job_store, queue_order
+from storage.jobs import job_store, queue_control, queue_order
 from storage.ledger.database import Ledger
 
 
@@ -55,6 +55,29 @@ def test_a_job_that_waits_alone_is_next_as_the_order_says(ledger: Ledger, make_j
         short = queue_order.next_queued(con, **({"limit": 5} | asked))
         long = queue_order.next_queued(con, each=1, **({"limit": 5} | asked))  # that limit takes the query
     assert short == long
+
+
+def test_the_only_job_is_one_beside_which_none_waits_or_is_in_flight(ledger: Ledger, make_job: Any) -> None:
+    def only() -> str | None:
+        with ledger.read() as con:
+            job = queue_order.only_one(con)
+            assert job is None or job == job_store.get(con, job.id)
+            return job.name if job else None
+
+    assert only() is None
+    over, held = make_job(name="over"), make_job(name="held")
+    ledger.run(job_store.cancel, over.id, actor="user:a")
+    ledger.run(queue_control.hold, held.id, actor="user:a")
+    alone = make_job(name="alone")
+    assert only() == "alone"
+    another = make_job(name="another")
+    assert only() is None
+    submit(ledger, alone)
+    assert only() is None
+    ledger.run(job_store.cancel, alone.id, actor="user:a")
+    assert only() == "another"
+    submit(ledger, another)
+    assert only() is None
 
 
 def test_one_users_jobs_come_by_age(ledger: Ledger, make_job: Any) -> None:

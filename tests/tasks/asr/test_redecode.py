@@ -18,6 +18,7 @@ from tasks.asr.confidence import (
     doubts,
     loops,
 )
+from tasks.asr.encoded_windows import Encoded
 from tasks.asr.engine import Engine
 from tasks.asr.redecode import (
     NO_LOOPS,
@@ -29,7 +30,7 @@ from tasks.asr.redecode import (
     judged_freely,
     redecode_doubtful,
 )
-from tasks.asr.whisper_decode import Decoder, Encoded, Search, SpanDecoder, Take, inside
+from tasks.asr.whisper_decode import Decoder, Search, SpanDecoder, Take, inside
 from tasks.asr.word_timing import bare
 from tasks.audio.decode import SAMPLE_RATE_HZ, Samples
 from tasks.audio.vad import find_speech

@@ -15,6 +15,7 @@ from storage.domain.errors import EmptyUpload, RecordingTooLong
 from storage.domain.job_messages import text_of
 from storage.domain.records import Options, Plan, Span
 from storage.files.file_store import Files
+from tasks.audio.channels import Ints, as_float
 from tasks.audio.ingest import file_sha256, ingest, read_span
 from tasks.audio.split import FURTHEST_S, NEAREST_S
 from tests.conftest import Clip
@@ -57,6 +58,22 @@ def test_speech_without_a_pause_is_cut_with_an_overlap(tmp_path: Path, files: Fi
     overlaps = [before.end_s - after.start_s for before, after in zip(plan.spans, plan.spans[1:], strict=False)]
     assert all(span.end_s - span.start_s <= 20.0 for span in plan.spans)
     assert any(2 * NEAREST_S <= overlap <= 2 * FURTHEST_S for overlap in overlaps)
+
+
+def test_a_cut_span_comes_with_its_samples_before_it_is_stored(
+    tmp_path: Path, files: Files, speech: list[Clip]
+) -> None:
+    cut: dict[str, Samples] = {}
+
+    def on_cut(span: Span, samples: Ints) -> None:
+        assert not files.exists(names.span_name(span.samples_sha256))
+        cut[span.samples_sha256] = as_float(samples)
+
+    path = write_wav(tmp_path / "talk.wav", talk(speech, 12))
+    plan = ingest(path, name="talk.wav", files=files, options=Options(), span_max_s=40.0, on_cut=on_cut)
+    assert list(cut) == [span.samples_sha256 for span in plan.spans]
+    for sha256, samples in cut.items():
+        assert np.array_equal(samples, read_span(files, sha256))
 
 
 def test_a_plan_is_made_once(tmp_path: Path, files: Files, speech: list[Clip]) -> None:
