@@ -11,7 +11,7 @@ export UV_PYTHON ?= $(PYTHON)
 # Every process of the tests starts faster with bytecode of what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help synced install demo up test nightly check lint types javascript bench chaos browser docs pictures chart release format
+.PHONY: help synced compiled install demo up test nightly check lint types javascript bench chaos browser docs pictures chart release format
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,10 @@ $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv-$(UV_VERSION) uv==$(UV_VERSION)
 
 synced: $(UV)
-	@$(UV) sync --locked --inexact --quiet --all-groups --no-group docs --compile-bytecode $(EXTRAS)
+	@$(UV) sync --locked --inexact --quiet --all-groups --no-group docs $(EXTRAS)
+
+compiled: synced  # Python and pytest keep the bytecode of what tests import; what cannot be imported, the tests will say
+	@$(RUN) pytest --collect-only -qq -p no:cacheprovider >/dev/null || true
 
 install: synced  ## install into .venv (EXTRAS="--extra gpu" for NVIDIA GPUs)
 	@$(RUN) python -m flows.platform.prefect_server prepare

@@ -61,7 +61,7 @@ def rest_of(events: Iterator[TranscriptionStreamEvent]) -> tuple[str, str]:
 
 def delta_of(event: TranscriptionStreamEvent) -> str:
     assert event.type == "transcript.text.delta"
-    return event.delta
+    return str(event.delta)
 
 
 def test_deltas_come_as_spans_finish_and_together_are_the_whole_text(ask: Any) -> None:
