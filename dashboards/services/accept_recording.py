@@ -112,11 +112,11 @@ async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes:
             check(path, new.name, new.options), db.in_thread(sync_ahead, path), return_exceptions=True
         )
         try:
-            job = await db.read(_known_or_allowed, new, sha256, size_bytes)
-        finally:
+            if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
+                return job
             duration_s, _ = await probing
-        if job:
-            return job
+        finally:
+            probing.cancel()
         if isinstance(duration_s, BaseException):
             raise duration_s
         new = replace(new, duration_s=duration_s)
