@@ -890,7 +890,6 @@ export type PlayerText = {
     send_again: string;
     running: string;
     joining: string;
-    failed: string;
   };
 };
 

@@ -62,5 +62,4 @@ SUMMARY: dict[str, object] = {
     "send_again": "Send again",
     "running": "Part {part} of {parts} is being summarized…",
     "joining": "The summaries of the parts are being joined…",
-    "failed": "There is no new summary: {why}",
 }

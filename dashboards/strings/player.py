@@ -29,7 +29,7 @@ PLAYER: dict[str, object] = {
     "play_from": "Play from {time}",
     "cannot_play": "This browser cannot play the recording's format. The transcript is complete.",
     "no_output": "This device has no sound output. Connect headphones or speakers, then reload the page.",
-    "media_away": "The recording cannot be loaded at the moment. Reload the page to try again.",
+    "media_away": "The recording cannot be loaded at the moment. It is tried again every few seconds.",
     "download_original": "Download the original",
     "sheets": {
         "script": "Transcript",

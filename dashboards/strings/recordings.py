@@ -55,6 +55,8 @@ def model_coming(model: str, share: float | None) -> str:
 
 def done(action: JobAction, n: int, refusals: list[str]) -> str:
     did = _(action.spec.done)
+    if refusals and not n:
+        return _("Nothing was changed: {reason}.", reason=refusals[0])
     if not refusals:
         return ngettext("1 recording was {done}.", "{n} recordings were {done}.", n, done=did)
     return ngettext(

@@ -106,10 +106,11 @@ class Headerless:
 def may_be_raw(name: str, first_bytes: bytes) -> bool:
     """Return whether an unreadable file may be samples under a name of another kind.
 
-    Headers of other formats begin with letters, and so does text. Telephone systems name files by their time, without
-    an ending, or with one of digits.
+    Headers of other formats begin with letters, and so does text; quiet µ-law is ~~~~. Telephone systems name files by
+    their time, without an ending, or with one of digits.
     """
-    is_text = first_bytes.isascii() and first_bytes.decode("ascii").isprintable()
+    begins = first_bytes.decode("ascii") if first_bytes.isascii() else ""
+    is_text = begins.isprintable() and sum(map(str.isalnum, begins)) > 1
     ending = PurePath(name).suffix.lower()
     return not is_text and (ending in VAGUE_ENDINGS or not ending.strip(".0123456789"))
 

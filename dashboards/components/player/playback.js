@@ -7,6 +7,8 @@ import { make } from "../shared/dom.js";
 
 /** What Firefox says where the machine has no sound output; Chromium plays on without one. */
 const NO_OUTPUT = "OnMediaSinkAudioError";
+const AGAIN_MS = 4000;
+const SERVER_ERROR = 500;
 
 export class Playback {
   #url = "";
@@ -56,5 +58,21 @@ export class Playback {
     const link = make("a", { href: source, download: data.name }, text.download_original);
     place.replaceChildren(...(answer?.ok ? [text.cannot_play, " ", link] : [text.media_away]));
     place.hidden = false;
+    if (!answer || answer.status >= SERVER_ERROR) this.#waitForIt();
+  }
+
+  /** Load it once the server, or its storage, is back. */
+  async #waitForIt() {
+    const { signal } = this.player.ends;
+    /** @type {Response | null} */
+    let answer = null;
+    while (!answer || answer.status >= SERVER_ERROR) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      if (signal.aborted) return;
+      answer = await fetch(this.#url, { method: "HEAD", signal }).catch(() => null);
+    }
+    this.#failed = false;
+    this.#url = "";
+    this.choose();
   }
 }

@@ -46,7 +46,7 @@ export class SummarySheet {
       parts.push(make("p", { className: "notice info", role: "status" }, make("span", {}, said)));
       this.#timer = window.setTimeout(() => this.refresh(), AGAIN_MS);
     }
-    if (problem) parts.push(make("p", { className: "notice warn", role: "alert" }, make("span", {}, fill(words.failed, { why: problem }))));
+    if (problem) parts.push(make("p", { className: "notice warn", role: "alert" }, make("span", {}, `${problem}.`)));
     if (summary) parts.push(...this.#summary(summary));
     else if (!running && !problem && !offer) parts.push(make("p", { className: "empty muted" }, words.none));
     if (offer && !running) parts.push(this.#offer(offer, Boolean(summary)));

@@ -88,17 +88,21 @@ def _tags(job: Job, me: Viewer) -> None:
         st.form("tags", border=False),
     ):
         known = sorted({*job.tags, *db.look(tagging.used, job.owner_id)})
-        chosen = st.multiselect(
-            words.TAGS,
-            known,
-            default=job.tags,
-            accept_new_options=True,
-            max_selections=MAX_TAGS,
-            help=words.TAGS_HELP,
-            placeholder=words.TAGS_NEW,
-            key=f"tags-{job.id}-{','.join(job.tags)}",
-        )
-        if st.form_submit_button(words.SAVE, type="primary"):
+        # The list covers what is below the field; Save is beside it.
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.multiselect(
+                words.TAGS,
+                known,
+                default=job.tags,
+                accept_new_options=True,
+                max_selections=MAX_TAGS,
+                help=words.TAGS_HELP,
+                placeholder=words.TAGS_NEW,
+                key=f"tags-{job.id}-{','.join(job.tags)}",
+                width=230,
+            )
+            is_sent = st.form_submit_button(words.SAVE, type="primary")
+        if is_sent:
             _apply(lambda: jobs.change(me.user, job.id, tags=split_tags(",".join(chosen))))
 
 

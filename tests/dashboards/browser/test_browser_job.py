@@ -13,10 +13,11 @@ from dashboards.runtime import context
 from storage.accounts import users
 from storage.domain import names
 from storage.domain.records import Finding, Job
+from storage.jobs import job_store
 from storage.media.browser_playback import Playback
 from storage.transcripts import transcript_store
 from tasks.exports.writers import export
-from tests.browsing import DESK, PHONE, Watch, click_and_confirm, keep_picture, write
+from tests.browsing import DESK, PHONE, QUESTION_MS, Watch, click_and_confirm, keep_picture, write
 from tests.dashboards.heard import LINES, hear
 from tests.dashboards.served import Served, sign_in
 from tests.kept_contexts import kept_context
@@ -462,3 +463,27 @@ def test_everything_fits_on_a_phone(chromium: Browser, served: Served) -> None:
         assert wide <= PHONE["width"], sheet
         keep_picture(desk.page, f"job-phone-{sheet}")
     assert desk.watch.troubles == []
+
+
+def test_a_recording_that_could_not_be_loaded_is_loaded_once_storage_is_back(desk: Desk) -> None:
+    page, media = desk.page, re.compile(r"/recordings/[^/?]+(?:/playback)?$")
+    page.route(media, lambda route: route.fulfill(status=503))
+    page.goto(desk.page.url)
+    trouble = page.locator(".player .trouble")
+    expect(trouble).to_contain_text("tried again every few seconds")
+    page.unroute(media)
+    expect(trouble).to_be_hidden()
+    expect(page.locator(".player video")).to_have_js_property("readyState", 4)
+
+
+def test_a_tag_is_typed_and_saved_with_the_mouse(desk: Desk) -> None:
+    page = desk.page
+    page.get_by_role("button", name="Tags").click()
+    panel = page.get_by_test_id("stPopoverBody")
+    panel.get_by_role("combobox").press_sequentially("harbour")
+    page.keyboard.press("Enter")
+    keep_picture(page, "recording-tags")
+    panel.get_by_role("button", name="Save", exact=True).click(timeout=QUESTION_MS)
+    expect(page.locator(".stMarkdownBadge", has_text="harbour")).to_be_visible()
+    with context.ledger().read() as con:
+        assert job_store.get(con, desk.job.id).tags == ("harbour",)

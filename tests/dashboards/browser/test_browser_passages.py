@@ -240,10 +240,15 @@ def test_a_summary_is_made_after_the_page_has_said_what_is_sent_where(
         expect(sheet).to_contain_text("Not sent: the recording, its name")
         keep_picture(page, "summary-offer")
         assert server.got == []
+        server.answers.append((429, {}, b""))
+        sheet.get_by_role("button", name="Send and summarize").press("Enter")
+        expect(sheet.get_by_role("alert")).to_have_text(
+            "127.0.0.1 made no summary: it has too many requests at the moment; try again later."
+        )
         sheet.get_by_role("button", name="Send and summarize").press("Enter")
         expect(sheet.get_by_text("About the ferry.")).to_be_visible()
         expect(sheet.get_by_text("<b>Keys</b>")).to_be_visible()
-        assert len(server.got) == 1
+        assert len(server.got) == 2
         keep_picture(page, "summary-made")
         assert violations(page) == []
         sheet.get_by_role("button", name="Play from 0:08").press("Enter")

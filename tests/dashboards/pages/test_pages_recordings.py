@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from dashboards.pages.recording_list import PAGE_ROWS
+from dashboards.strings import recordings
 from storage.accounts import preferences, profiles
 from storage.accounts.preferences import Preferences
 from storage.domain.errors import NoModel
+from storage.domain.job_actions import JobAction
 from storage.domain.records import CueLimits, ExportFormat, JobState, Lane, Options, Role, from_json
 from storage.jobs import job_store
 from storage.remote.worker_registry import SPEAKERS, ModelState
@@ -280,3 +282,9 @@ def test_uploads_show_how_their_jobs_are_doing(desk: Desk) -> None:
     shown = component(at, "uploader")["jobs"]
     assert list(shown) == [hers.id]
     assert shown[hers.id]["label"] == "Transcribing 25%"
+
+
+def test_an_act_that_changed_nothing_says_why_alone() -> None:
+    refused = recordings.done(JobAction.TAG, 0, ["tags: a tag has 1 to 40 characters"])
+    assert refused == "Nothing was changed: tags: a tag has 1 to 40 characters."
+    assert recordings.done(JobAction.TAG, 2, ["it is deleted"]).startswith("2 recordings were tagged; 1 could not be")

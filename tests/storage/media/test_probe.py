@@ -124,6 +124,13 @@ def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberEr
         probe.check(path, name, max_hours=1)
 
 
+def test_quiet_telephone_sound_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "20261130-120000"
+    path.write_bytes(bytes([0x7E, 0x7E, 0x7E, 0x7E, 0xFE, 0x7D, 0xFD, 0x7F]) * 2000)
+    with pytest.raises(HeaderMissing):
+        check(path)
+
+
 def test_a_wav_with_a_broken_header_is_not_asked_for_its_format(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     path.write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(99))
