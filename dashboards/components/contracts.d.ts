@@ -645,6 +645,7 @@ export type PlayerText = {
   cannot_play: string;
   no_output: string;
   media_away: string;
+  media_refused: string;
   download_original: string;
   sheets: {
     script: string;

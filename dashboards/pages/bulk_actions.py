@@ -9,10 +9,11 @@ import streamlit as st
 from dashboards.pages.viewer import Viewer
 from dashboards.services import jobs
 from dashboards.strings import recordings as words
-from storage.domain.errors import TranscriberError
+from storage.domain.errors import BadRequest, TranscriberError
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job, User
 from storage.domain.tags import split_tags
+from storage.domain.translation import gettext as _
 
 SAID = "bulk_said"
 MAX_AT_ONCE = 500
@@ -31,10 +32,15 @@ def act(told: Any, me: Viewer) -> None:
         try:
             perform(job_id)
         except TranscriberError as refusal:
-            refusals.append(str(refusal))
+            refusals.append(reason(refusal))
         else:
             done += 1
     st.session_state[SAID] = words.done(action, done, refusals)
+
+
+def reason(refusal: TranscriberError) -> str:
+    """Return why it was refused, without the name of a field."""
+    return _(refusal.template, **refusal.values) if isinstance(refusal, BadRequest) else str(refusal)
 
 
 def _tag(user: User, told: Mapping[str, Any], job_id: str) -> Job:

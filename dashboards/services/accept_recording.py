@@ -105,18 +105,18 @@ async def accept_file(new: NewRecording, path: Path, *, sha256: str, size_bytes:
     """Check a local file, store it and create its job; raises like `check` and `accept_checked`.
 
     While a child process probes the file, it is written to the disk, and a known job and the quota are looked up, which
-    go before what is wrong with the file.
+    go before what is wrong with the file. Nothing is left behind that still reads the file.
     """
     with _accepting():
         probing = asyncio.gather(
             check(path, new.name, new.options), db.in_thread(sync_ahead, path), return_exceptions=True
         )
         try:
-            if job := await db.read(_known_or_allowed, new, sha256, size_bytes):
-                return job
-            duration_s, _ = await probing
+            job = await db.read(_known_or_allowed, new, sha256, size_bytes)
         finally:
-            probing.cancel()
+            duration_s, _ = await probing
+        if job is not None:
+            return job
         if isinstance(duration_s, BaseException):
             raise duration_s
         new = replace(new, duration_s=duration_s)

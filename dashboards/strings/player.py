@@ -30,6 +30,7 @@ PLAYER: dict[str, object] = {
     "cannot_play": "This browser cannot play the recording's format. The transcript is complete.",
     "no_output": "This device has no sound output. Connect headphones or speakers, then reload the page.",
     "media_away": "The recording cannot be loaded at the moment. It is tried again every few seconds.",
+    "media_refused": "The recording cannot be loaded. Reload the page to see why.",
     "download_original": "Download the original",
     "sheets": {
         "script": "Transcript",

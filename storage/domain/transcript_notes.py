@@ -6,10 +6,10 @@ Each is a code with arguments, a part of `JobMessage`, and is put into words whe
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from storage.domain.durations import clock
+from storage.domain.durations import clock, span
 from storage.domain.languages import named
 from storage.domain.translation import gettext as _
-from storage.domain.translation import marked, ngettext, number
+from storage.domain.translation import marked, ngettext
 
 ORDINALS = (
     marked("first"),
@@ -211,13 +211,13 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
     """Put a note into words."""
     match note:
         case SilentGap(at_s=at_s, length_s=length_s):
-            return _("the file has no sound for {length} at {at_s}", length=_length(length_s), at_s=clock(at_s))
+            return _("the file has no sound for {length} at {at_s}", length=span(length_s), at_s=clock(at_s))
         case SilentGaps(count=count, length_s=length_s, first_s=first_s, last_s=last_s):
             return ngettext(
                 "the file has one gap without sound ({length}, at {first})",
                 "the file has {n} gaps without sound ({length} in all, from {first} to {last})",
                 count,
-                length=_length(length_s),
+                length=span(length_s),
                 first=clock(first_s),
                 last=clock(last_s),
             )
@@ -233,8 +233,8 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
                 return _("the file breaks off: its end is missing")
             return _(
                 "the file breaks off: {there} of the {announced} it announces are there",
-                there=_length(there_s),
-                announced=_length(announced_s),
+                there=span(there_s),
+                announced=span(announced_s),
             )
         case ClockDrift(share=share):
             return _(
@@ -286,11 +286,6 @@ def words(note: TranscriptNote) -> str:  # noqa: PLR0911, PLR0912 - a line for e
             )
         case _ as never:
             assert_never(never)
-
-
-def _length(seconds: float) -> str:
-    """Return a length: 3.0 s, and from a minute on 14:54."""
-    return f"{number(seconds, '.1f')} s" if seconds < 60 else clock(seconds)
 
 
 def _track_chosen(note: TrackChosen) -> str:

@@ -119,15 +119,22 @@ def patiently(url: str, work: Callable[[], T], *, pauses_s: Sequence[float] = PA
         raise unreachable(url, error) from error
 
 
+def _cause(error: Exception) -> Exception:
+    """Return what went wrong; fsspec calls every failure of asking for a file's size FileNotFoundError."""
+    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
+
+
 def _may_pass(error: Exception) -> bool:
+    error = _cause(error)
     return isinstance(error, BROKEN) or getattr(error, "status", None) in BUSY
 
 
 def unreachable(url: str, error: Exception) -> HostUnreachable:
     """Return the error for an address that did not answer as it should."""
     host = url.partition("://")[2].partition("/")[0]
-    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # fsspec calls every failure of asking for a file's size that
+    error = _cause(error)
     status = 404 if isinstance(error, FileNotFoundError) else getattr(error, "status", None)
     if status == NOT_FOUND:
         return HostUnreachable(host, "it has no such page or file (status 404)")

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import users
 from storage.domain.clock import utc_now
-from storage.domain.errors import BadRequest, NotFound
+from storage.domain.errors import BadRequest, NoSuchPerson, NotFound
 from storage.domain.job_actions import JobAction
 from storage.domain.records import Job
 from storage.jobs import job_rows
@@ -133,7 +133,7 @@ def remove(con: DuckDBPyConnection, job_id: str, name: str, *, actor: str) -> Co
 def _account(con: DuckDBPyConnection, job: Job, name: str) -> str:
     user = users.by_name(con, name)
     if user is None:
-        raise NotFound("account", name)
+        raise NoSuchPerson(name)
     if user.id == job.owner_id:
         raise BadRequest("name", "the recording belongs to this account; name another one")
     if user.disabled:

@@ -70,6 +70,7 @@ class InputFormat(StrEnum):
 
 CHOICES = ", ".join(InputFormat)
 ENDINGS = {ending for each in InputFormat for ending in each.spec.endings}
+OTHER_HEADERS = (b"\x1aE\xdf\xa3", b"\x1f\x8b", b"\x89PNG")  # of Matroska and WebM, gzip and PNG: no letter comes first
 VAGUE_ENDINGS = {".bin", ".dat", ".wav"}
 """Names of anything, and of WAV files that turn out to have no header."""
 
@@ -106,9 +107,11 @@ class Headerless:
 def may_be_raw(name: str, first_bytes: bytes) -> bool:
     """Return whether an unreadable file may be samples under a name of another kind.
 
-    Headers of other formats begin with letters, and so does text; quiet µ-law is ~~~~. Telephone systems name files by
+    Most headers of other formats begin with letters, as texts do; quiet µ-law is ~~~~. Telephone systems name files by
     their time, without an ending, or with one of digits.
     """
+    if first_bytes.startswith(OTHER_HEADERS):
+        return False
     begins = first_bytes.decode("ascii") if first_bytes.isascii() else ""
     is_text = begins.isprintable() and sum(map(str.isalnum, begins)) > 1
     ending = PurePath(name).suffix.lower()

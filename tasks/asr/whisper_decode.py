@@ -6,7 +6,7 @@ together, and the states of shorter ones are extended with their own silence to 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -82,7 +82,8 @@ class Prompt:
 class Decoder:
     """One model with one job's options; made for one call and not thread-safe.
 
-    On a CPU, as many windows are encoded and aligned side by side as the model has `workers`.
+    Only `languages` may run beside other calls. On a CPU, as many windows are encoded and aligned side by side as the
+    model has `workers`.
     """
 
     model: Any
@@ -271,12 +272,16 @@ class SpanDecoder:
         if self.decoder.workers < 2:
             yield
             return
-        encoded = self.encode(takes)
+        detected: dict[Window, Future[list[dict[str, float]]]] = {}
         with ThreadPoolExecutor(1) as pool:
-            detected = pool.submit(self.decoder.languages, encoded)
-            yield
-        windows = [take.window for take in takes]
-        self._languages.update(zip(windows, detected.result(), strict=True))
+            for take, encoded in zip(takes, self.encode(takes), strict=True):
+                detected[take.window] = pool.submit(self.decoder.languages, [encoded])
+            try:
+                yield
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        self._languages.update({window: each.result()[0] for window, each in detected.items()})
 
     def encode(self, takes: Sequence[Take]) -> list[Encoded]:
         """Encode the takes that are not encoded yet, with quiet voices raised to loud ones.

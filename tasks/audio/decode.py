@@ -66,9 +66,9 @@ class Decoding:
     Without a number, the file decides which track, or tracks, to decode.
 
     `announced_s` is the length in the header (None if there is none; headers may be wrong), or FFmpeg's estimate
-    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `may_be_copied` tells whether
-    browsers may need a copy of the sound. Once all blocks have been read, `playback` is what they play, and `notes` say
-    in plain words what was missing or changed.
+    (`guessed`). `start_s` is the file's first timestamp, from which the blocks count. `playback` is what browsers play
+    of it; it may be a copy after all once all blocks have been read. From then on, `notes` say in plain words what was
+    missing or changed.
 
     Raises:
         EmptyUpload: no bytes, or a track without samples.
@@ -84,7 +84,6 @@ class Decoding:
         self.guessed = False
         self.channel_names: tuple[str, ...] = ()
         self.start_s = 0.0
-        self.may_be_copied = False
         self.playback = Playback.SOURCE
         self.notes: list[FileNote] = []
         self._others: list[Decoding] = []
@@ -103,7 +102,7 @@ class Decoding:
             head = self._said(HEAD)
             self.announced_s, self.guessed = head.get("announced_s"), bool(head.get("guessed"))
             self.start_s = float(head.get("start_s") or 0.0)
-            self.may_be_copied = bool(head.get("may_be_copied"))
+            self.playback = Playback(head.get("playback") or Playback.SOURCE)
             self.channel_names = tuple(head.get("channel_names") or ())
             for track in (head.get("tracks") or [])[1:MAX_TOGETHER]:
                 self._others.append(self._stack.enter_context(Decoding(self.path, name=self.name, track=int(track))))

@@ -20,7 +20,8 @@ from typing import Any
 from storage.domain.errors import AudioUnreadable, EmptyUpload, TranscriberError
 from storage.domain.records import FileNote
 from storage.media import announced_length, container, probe, sandbox
-from storage.media.browser_playback import Playback, may_step, playback_of, playback_on
+from storage.media.browser_playback import Playback, playback_after, playback_of
+from storage.media.mp3_header import mp3_header
 from storage.media.wav_parts import WavPart
 from tasks.audio import file_notes, full_scale
 from tasks.audio.block_buffer import BYTES_A_SAMPLE, END, ERROR, HEAD, SAMPLE_RATE_HZ, BlockBuffer, MessageWriter
@@ -32,6 +33,7 @@ MISSING_END_S = 1.0  # a file that is shorter than its header says by more than 
 MISSING_END = 0.02
 PICTURE_CELL_S = 10.0
 NOTED_DRIFT_S = 0.3
+MP3_FRAME, MP3_RATE_AT = 0xFF, 2  # how a frame begins, and its byte with the bit rate in the upper half
 NOTED_PEAK = 1.01
 TAGS_BYTES = {b"TAG": 128, b"APETAGEX": 64 << 10, b"LYRICSBEGIN": 5100}
 """How packets begin that are no sound, and how long that goes on at most.
@@ -57,6 +59,7 @@ class TrackReader:
         self.reason = ""
         self._tag_bytes, self._is_cut = 0, False  # how much of a tag is left
         self._unbroken = (0.0, 0.0)  # the clock's latest stretch that packets cover
+        self._bit_rates: set[int] = set()  # of an MP3 without a header: their codes in its frames
 
     @property
     def track(self) -> int:
@@ -84,13 +87,14 @@ class TrackReader:
         self.clock = TrackClock(begin_s, self._confirms)
         length_s = announced_length.wav_length_s(self.parts, stream) or announced_length.length_s(opened, stream)
         self.announced_s = begin_s + (length_s or 0.0)
-        self._playback = self._playback_of(opened)
+        self._playback, self._pictures = self._playback_of(opened), container.has_pictures(opened)
+        self._is_bare_mp3 = "mp3" in announced_length.formats_of(opened) and mp3_header(self.path) is None
         head = {
             "announced_s": length_s,
             "guessed": announced_length.is_guessed(opened, self.path),
             "start_s": begin_s,
             "tracks": self.choice.indices,
-            "may_be_copied": self._playback is not Playback.SOURCE or may_step(opened),
+            "playback": self._playback,
             "channel_names": [channel.name for channel in stream.codec_context.layout.channels][:MAX_CHANNELS],
         }
         self._writer.write(HEAD, json.dumps(head).encode())
@@ -98,7 +102,8 @@ class TrackReader:
     @property
     def playback(self) -> Playback:
         """Return what browsers play, once all has been read."""
-        return playback_on(self.clock.moved_s, self._playback)
+        moved_s, bit_rates = self.clock.moved_s, len(self._bit_rates)
+        return playback_after(self._playback, moved_s=moved_s, pictures=self._pictures, bit_rates=bit_rates)
 
     def _playback_of(self, opened: Any) -> Playback:
         """Return what browsers play.
@@ -165,7 +170,9 @@ class TrackReader:
         self._broken_last += 1
 
     def _note_packet(self, packet: Any) -> None:
-        """Remember which part of the clock packets cover, also those that cannot be decoded."""
+        """Remember which part of the clock packets cover, and an MP3's bit rates."""
+        if self._is_bare_mp3 and packet.size > MP3_RATE_AT and memoryview(packet)[0] == MP3_FRAME:
+            self._bit_rates.add(memoryview(packet)[MP3_RATE_AT] >> 4)
         if packet.pts is None or packet.time_base is None:
             return
         at_s, length_s = float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base)

@@ -24,7 +24,7 @@ from tasks.audio.centre import CentreMixer
 from tasks.audio.channels import ChannelComparison, as_float, as_ints, as_wide
 from tasks.audio.decode import PATIENCE, SAMPLE_RATE_HZ, Decoding, Ints, Patience, Samples
 from tasks.audio.offset import OffsetRemover
-from tasks.audio.playback_copy import PlaybackCopy, playback_copy
+from tasks.audio.playback_copy import PlaybackCopy, copy_once_more, playback_copy
 from tasks.audio.speech_search import FoundSpeech, SpeechSearch
 from tasks.audio.split import Bounds, Cutter
 from tasks.audio.waveform import FINE_PEAK_S, Peaks
@@ -71,7 +71,7 @@ def ingest(
         return stored
     with (
         Decoding(path, name=name, track=options.audio_track, patience=patience) as decoding,
-        playback_copy(needed=decoding.may_be_copied) as copy,
+        playback_copy(decoding.playback) as copy,
     ):
         announced_s = decoding.announced_s
         if announced_s and not decoding.guessed and announced_s > max_hours * 3600:
@@ -88,8 +88,10 @@ def ingest(
             if on_progress is not None:
                 on_progress(ingest_pass.length_s)
         plan = ingest_pass.finish(sha256, notes=decoding.notes, media_start_s=decoding.start_s)
-        if copy is not None and decoding.playback is not Playback.SOURCE:
+        if copy is not None:
             copy.store(files, sha256, options.audio_track, decoding.playback)
+        elif decoding.playback is not Playback.SOURCE:
+            copy_once_more(path, sha256, name=name, files=files, track=options.audio_track, patience=patience)
     files.write(names.peaks_name(sha256, options.audio_track), ingest_pass.peaks.data())
     files.write(names.peaks_name(sha256, options.audio_track, fine=True), ingest_pass.fine_peaks.data())
     files.write(plan_name, to_json(plan))

@@ -10,13 +10,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import IO
 
 from storage.domain import names
 from storage.files.file_store import Files
 from storage.media.browser_playback import Playback
 from tasks.audio.block_buffer import SAMPLE_RATE_HZ
+from tasks.audio.centre import CentreMixer
 from tasks.audio.channels import Samples, as_ints
+from tasks.audio.decode import Decoding, Patience
+from tasks.audio.offset import OffsetRemover
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +66,31 @@ class PlaybackCopy:
 
 
 @contextmanager
-def playback_copy(*, needed: bool) -> Iterator[PlaybackCopy | None]:
-    """Begin a copy, if browsers may need one."""
-    if not needed:
+def playback_copy(playback: Playback) -> Iterator[PlaybackCopy | None]:
+    """Begin a copy, if browsers need one."""
+    if playback is Playback.SOURCE:
         yield None
         return
     with tempfile.TemporaryFile() as file:
         yield PlaybackCopy(file)
+
+
+def copy_once_more(
+    path: Path, media_sha256: str, *, name: str, files: Files, track: int | None, patience: Patience
+) -> None:
+    """Decode a recording again, and store a copy.
+
+    Only its end showed that browsers need one.
+
+    Raises:
+        AudioUnreadable, DecoderKilled: it could not be decoded again.
+    """
+    with Decoding(path, name=name, track=track, patience=patience) as decoding, playback_copy(Playback.COPY) as copy:
+        assert copy is not None  # noqa: S101
+        offset = OffsetRemover()
+        mixer: CentreMixer | None = None
+        for block in chain(decoding.blocks(), [None]):
+            for level in offset.finish() if block is None else offset.push(block):
+                mixer = mixer or CentreMixer(decoding.channel_names)
+                copy.add(mixer.mono(level))
+        copy.store(files, media_sha256, track, Playback.COPY)

@@ -56,9 +56,9 @@ export class Playback {
     }
     const answer = await fetch(this.#url, { method: "HEAD" }).catch(() => null);
     const link = make("a", { href: source, download: data.name }, text.download_original);
-    place.replaceChildren(...(answer?.ok ? [text.cannot_play, " ", link] : [text.media_away]));
+    place.replaceChildren(...(answer?.ok ? [text.cannot_play, " ", link] : [mayPass(answer) ? text.media_away : text.media_refused]));
     place.hidden = false;
-    if (!answer || answer.status >= SERVER_ERROR) this.#waitForIt();
+    if (mayPass(answer)) this.#waitForIt();
   }
 
   /** Load it once the server, or its storage, is back. */
@@ -66,7 +66,7 @@ export class Playback {
     const { signal } = this.player.ends;
     /** @type {Response | null} */
     let answer = null;
-    while (!answer || answer.status >= SERVER_ERROR) {
+    while (mayPass(answer)) {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       if (signal.aborted) return;
       answer = await fetch(this.#url, { method: "HEAD", signal }).catch(() => null);
@@ -75,4 +75,13 @@ export class Playback {
     this.#url = "";
     this.choose();
   }
+}
+
+/**
+ * Return whether an answer may be another one in a while: the server, or its storage, is away.
+ *
+ * @param {Response | null} answer
+ */
+function mayPass(answer) {
+  return !answer || answer.status >= SERVER_ERROR;
 }

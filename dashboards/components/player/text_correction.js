@@ -71,7 +71,7 @@ export class TextCorrection {
   /** @param {File | undefined} file */
   async #read(file) {
     if (!file) return;
-    const text = await textOfFile(file);
+    const text = await textOfFile(file, this.player.data.language);
     this.choice.value = "";
     const { unreadable, empty } = this.player.text.correct;
     if (!text?.trim()) return this.#say(fill(text === null ? unreadable : empty, { name: file.name }), true);

@@ -9,22 +9,40 @@ const END_OF_DIRECTORY = 0x06054b50;
 const ENTRY = 0x02014b50;
 const DEFLATED = 8;
 const MARKED_UP = /^\s*(?:\[Script Info\]|<\?xml|<tt[\s>]|<!doctype|<html[\s>]|\{\\rtf|%PDF)/i; // not the words alone
-const NOT_TYPED = /[^\P{Cc}\t\n\f\r]/u; // control characters, of which no text has any
+const NOT_TYPED = /[^\P{Cc}\t\n\v\f\r\x85]/u; // control characters, of which no text has any
+const LINE_BREAKS = /[\v\x85]/g; // of Word, and of mainframes
+const END_OF_FILE = 0x1a; // of DOS
+const ANSI = {
+  "windows-1250": ["pl", "cs", "sk", "hu", "sl", "hr", "bs", "ro", "sq"],
+  "windows-1251": ["ru", "uk", "be", "bg", "mk", "sr", "kk", "mn", "tg"],
+  "windows-1253": ["el"],
+  "windows-1254": ["tr", "az"],
+  "windows-1255": ["he", "yi"],
+  "windows-1256": ["ar", "fa", "ur"],
+  "windows-1257": ["lt", "lv", "et"],
+  "windows-1258": ["vi"],
+  "windows-874": ["th"],
+  gb18030: ["zh", "yue"],
+  shift_jis: ["ja"],
+  "euc-kr": ["ko"],
+};
 const WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 
 /**
  * Return the text of a file; nothing where it is none.
  *
  * @param {File} file
+ * @param {string | null} language that it is in, for texts older than Unicode
  * @returns {Promise<string | null>}
  */
-export async function textOfFile(file) {
+export async function textOfFile(file, language) {
   if (file.size > MOST_BYTES) return null;
   const bytes = new Uint8Array(await file.arrayBuffer());
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   try {
     if (isZip) return await textOfDocument(bytes);
-    const text = decoded(bytes);
+    const written = bytes.subarray(0, bytes.findLastIndex((byte) => byte !== END_OF_FILE) + 1);
+    const text = decoded(written, language).replace(LINE_BREAKS, "\n");
     return MARKED_UP.test(text) || NOT_TYPED.test(text) ? null : spokenText(text);
   } catch {
     return null;
@@ -32,18 +50,32 @@ export async function textOfFile(file) {
 }
 
 /**
- * Return the characters of a text: UTF-8, UTF-16 with a byte order mark, or what editors under Windows call ANSI.
+ * Return the characters of a text: UTF-8, UTF-16 with a byte order mark, or what editors under Windows call ANSI, which
+ * differs from language to language.
  *
  * @param {Uint8Array} bytes
+ * @param {string | null} language
  */
-function decoded(bytes) {
+function decoded(bytes, language) {
   const mark = (bytes[0] << 8) | bytes[1];
   if (mark === 0xfffe || mark === 0xfeff) return new TextDecoder(mark === 0xfffe ? "utf-16le" : "utf-16be", { fatal: true }).decode(bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder("windows-1252").decode(bytes);
+    if (isDamagedUtf8(bytes)) throw new Error("damaged");
+    const [label] = Object.entries(ANSI).find(([, languages]) => languages.includes(language ?? "")) ?? ["windows-1252"];
+    return new TextDecoder(label, { fatal: true }).decode(bytes);
   }
+}
+
+/**
+ * Return whether most of what is not ASCII is UTF-8 all the same.
+ *
+ * @param {Uint8Array} bytes
+ */
+function isDamagedUtf8(bytes) {
+  const letters = new TextDecoder("utf-8").decode(bytes).match(/[^\0-\x7f]/gu) ?? [];
+  return letters.filter((letter) => letter !== "\ufffd").length * 2 > letters.length;
 }
 
 /** @param {Uint8Array<ArrayBuffer>} bytes */

@@ -24,6 +24,7 @@ from storage.jobs import share_links
 from storage.jobs.share_links import Share
 
 FRESH = "fresh_share"
+GRANTED = "colleagues_granted"
 
 
 def panel(job: Job, me: Viewer) -> None:
@@ -49,14 +50,20 @@ def panel(job: Job, me: Viewer) -> None:
 
 def _colleagues(job: Job, me: Viewer) -> None:
     st.caption(words.COLLEAGUES_HELP)
+    granted = st.session_state.setdefault(GRANTED, 0)  # a new form once somebody was added; a refused name stays
+
+    def grant() -> None:
+        sharing.let(me.user, job.id, name, may_edit=may_edit)
+        st.session_state[GRANTED] = granted + 1
+
     with (
         st.popover(_(JobAction.GRANT.spec.label), icon=":material/person_add:"),
-        st.form("colleague", border=False, clear_on_submit=True),
+        st.form(f"colleague-{granted}", border=False),
     ):
         name = st.text_input(words.COLLEAGUE, max_chars=64)
         may_edit = st.selectbox(words.COLLEAGUE_RIGHT, list(words.RIGHTS), format_func=words.RIGHTS.__getitem__)
         if st.form_submit_button(words.SHARE, type="primary"):
-            _attempt(partial(sharing.let, me.user, job.id, name, may_edit=may_edit))
+            _attempt(grant)
     for one in sharing.colleagues(me.user, job.id):
         with st.container(horizontal=True, vertical_alignment="center", key=f"colleague-{one.user_id}"):
             st.markdown(words.colleague(viewer.plain(one.name), may_edit=one.may_edit), width="content")

@@ -67,6 +67,16 @@ class NotYours(NotFound):
     """The job is somebody else's; the caller reads that there is none."""
 
 
+class NoSuchPerson(NotFound):
+    """Nobody has the name that somebody wrote."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("account", name)
+
+    def __str__(self) -> str:
+        return _("nobody here is called {name}; check the spelling of the user name", name=self.ident)
+
+
 class JobMoved(TranscriberError):
     """The job's state or attempt does not allow this change."""
 

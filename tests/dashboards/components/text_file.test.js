@@ -20,6 +20,21 @@ test("subtitles in an older encoding are read like others", async () => {
   assert.equal(await textOfFile(file(bytes("1\r\n00:00:01,000 --> 00:00:02,000\r\nGr\u00fc\u00dfe\r\n", "latin1"))), "Grüße");
 });
 
+test("texts older than Unicode are read as their language was written", async () => {
+  const polish = new Uint8Array([0x5a, 0x61, 0xbf, 0xf3, 0xb3, 0xe6]);
+  assert.equal(await textOfFile(file(polish), "pl"), "Zażółć");
+  assert.equal(await textOfFile(file(new Uint8Array([0xcf, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2])), "ru"), "Привет");
+  assert.equal(await textOfFile(file(new Uint8Array([0x93, 0xfa, 0x96, 0x7b])), "ja"), "日本");
+});
+
+test("a damaged text of UTF-8 is not taken for an older one", async () => {
+  assert.equal(await textOfFile(file(new TextEncoder().encode("Grüße an "), new Uint8Array([0xff]), new TextEncoder().encode("Jürgen")), "de"), null);
+});
+
+test("a line break of Word and an end of DOS are no letters", async () => {
+  assert.equal(await textOfFile(file("one\vtwo\x1a"), "en"), "one\ntwo");
+});
+
 test("what is no text alone is not taken for one", async () => {
   for (const begin of ["{\\rtf1\\ansi hello}", "<!DOCTYPE html><p>hello", "<html><p>hello", "%PDF-1.7 hello", "[Script Info]\nTitle: x"]) {
     assert.equal(await textOfFile(file(begin)), null, begin);

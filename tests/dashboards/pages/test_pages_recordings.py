@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from dashboards.pages import bulk_actions
 from dashboards.pages.recording_list import PAGE_ROWS
 from dashboards.strings import recordings
 from storage.accounts import preferences, profiles
 from storage.accounts.preferences import Preferences
-from storage.domain.errors import NoModel
+from storage.domain.errors import BadRequest, NoModel
 from storage.domain.job_actions import JobAction
 from storage.domain.records import CueLimits, ExportFormat, JobState, Lane, Options, Role, from_json
 from storage.jobs import job_store
@@ -285,6 +286,7 @@ def test_uploads_show_how_their_jobs_are_doing(desk: Desk) -> None:
 
 
 def test_an_act_that_changed_nothing_says_why_alone() -> None:
-    refused = recordings.done(JobAction.TAG, 0, ["tags: a tag has 1 to 40 characters"])
-    assert refused == "Nothing was changed: tags: a tag has 1 to 40 characters."
+    refusal = BadRequest("tags", "a tag has 1 to {max_tag_chars} characters", {"max_tag_chars": 40})
+    refused = recordings.done(JobAction.TAG, 0, [bulk_actions.reason(refusal)])
+    assert refused == "Nothing was changed: a tag has 1 to 40 characters."
     assert recordings.done(JobAction.TAG, 2, ["it is deleted"]).startswith("2 recordings were tagged; 1 could not be")

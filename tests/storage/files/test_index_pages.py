@@ -101,6 +101,13 @@ def test_a_page_of_a_busy_host_is_asked_for_again_and_leads_below_itself_alone()
     assert asked == ["/in/"] * 3
 
 
+def test_what_a_busy_host_says_of_a_file_is_asked_for_again() -> None:
+    fs = http_files(THIS_MACHINE)
+    with archive(busy, busy) as (url, asked):
+        assert patiently(url, lambda: fs.info(f"{url}a.wav"), pauses_s=AT_ONCE)["size"] == len(b"sound")
+    assert len(asked) > 2
+
+
 def test_a_file_whose_connection_breaks_off_is_read_again(tmp_path: Path) -> None:
     fs, path = http_files(THIS_MACHINE), tmp_path / "a.wav"
     with archive(cut, cut) as (url, asked):

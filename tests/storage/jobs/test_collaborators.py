@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from storage.accounts import users
-from storage.domain.errors import BadRequest, NotFound
+from storage.domain.errors import BadRequest, NoSuchPerson, NotFound
 from storage.domain.records import Job, Role, User
 from storage.jobs import collaborators, job_store, listing
 from storage.jobs.listing import JobFilter
@@ -47,7 +47,7 @@ def test_a_right_is_given_changed_and_ended_with_audit_rows(ledger: Ledger, make
 def test_nobody_and_the_owner_are_refused(ledger: Ledger, make_job: MakeJob, ann: User, bob: User) -> None:
     job = make_job()
     ledger.run(users.set_disabled, bob.id, disabled=True, actor=ACTOR)
-    for name, error in (("nobody", NotFound), (ann.name, BadRequest), (bob.name, BadRequest)):
+    for name, error in (("nobody", NoSuchPerson), (ann.name, BadRequest), (bob.name, BadRequest)):
         with pytest.raises(error):
             ledger.run(collaborators.put, job.id, name, may_edit=False, actor=ACTOR)
 

@@ -124,6 +124,16 @@ def test_a_name_is_no_format(tmp_path: Path, name: str, kind: type[TranscriberEr
         probe.check(path, name, max_hours=1)
 
 
+@pytest.mark.parametrize(
+    "header", [b"\x1aE\xdf\xa3", b"\x1f\x8b\x08", b"\x89PNG\r\n\x1a\n"], ids=["WebM", "gzip", "PNG"]
+)
+def test_the_rest_of_another_format_is_not_asked_for_its_format(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(header + bytes(range(1, 60)))
+    with pytest.raises((AudioUnreadable, NoAudioTrack)):
+        check(path)
+
+
 def test_quiet_telephone_sound_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "20261130-120000"
     path.write_bytes(bytes([0x7E, 0x7E, 0x7E, 0x7E, 0xFE, 0x7D, 0xFD, 0x7F]) * 2000)

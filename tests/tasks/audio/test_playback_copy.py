@@ -14,11 +14,14 @@ from av.audio.stream import AudioStream
 from storage.domain import names
 from storage.domain.records import Options
 from storage.files.file_store import Files
-from storage.media.browser_playback import Playback
+from storage.media.browser_playback import Playback, playback_after
 from tasks.audio.ingest import file_sha256, ingest
 from tasks.audio.playback_copy import playback_copy
 from tests.tasks.audio.test_track_choice import HIGH, LOW, film, is_high
 from tests.tasks.sounds import RATE_HZ, write_media, write_wav
+
+VARIABLE_RATE = {"flags": "+qscale", "global_quality": "472"}
+NO_HEADER = {"write_xing": "0"}
 
 
 def copies(path: Path, files: Files, track: int | None = None) -> list[str]:
@@ -35,6 +38,7 @@ def copies(path: Path, files: Files, track: int | None = None) -> list[str]:
         ("talk.ogg", {"codec": "libopus"}),
         ("film.mp4", {"codec": "aac", "picture": True}),
         ("talk.mp3", {"codec": "libmp3lame"}),
+        ("bare.mp3", {"codec": "libmp3lame", "muxer": NO_HEADER}),
     ],
 )
 def test_what_browsers_play_is_not_copied(name: str, made: dict[str, str | bool], tmp_path: Path, files: Files) -> None:
@@ -45,15 +49,20 @@ def test_what_browsers_play_is_not_copied(name: str, made: dict[str, str | bool]
 @pytest.mark.parametrize(
     "made",
     [
-        pytest.param({"encoder": {"flags": "+qscale", "global_quality": "472"}}, id="variable bit rate"),
-        pytest.param({"muxer": {"write_xing": "0"}}, id="no header"),
+        pytest.param({"encoder": VARIABLE_RATE}, id="a table"),
+        pytest.param({"encoder": VARIABLE_RATE, "muxer": NO_HEADER}, id="no header"),
     ],
 )
 def test_an_mp3_in_which_browsers_find_no_moment_is_copied(
     made: dict[str, dict[str, str]], tmp_path: Path, files: Files
 ) -> None:
-    path = write_media(tmp_path / "talk.mp3", [LOW], codec="libmp3lame", **made)  # type: ignore[arg-type]
-    assert copies(path, files) == [names.playback_name(file_sha256(path), None, Playback.COPY)]
+    voice = np.concatenate([0.01 * LOW, LOW])
+    path = write_media(tmp_path / "talk.mp3", [voice], codec="libmp3lame", **made)  # type: ignore[arg-type]
+    (copy,) = copies(path, files)
+    assert copy == names.playback_name(file_sha256(path), None, Playback.COPY)
+    sound, _ = soundfile.read(files.open(copy), dtype="float32")
+    assert len(sound) == pytest.approx(len(voice), abs=0.2 * RATE_HZ)
+    assert np.std(sound[: len(LOW)]) < 0.2 * np.std(sound[len(LOW) :])
 
 
 @pytest.mark.parametrize(
@@ -100,6 +109,19 @@ def test_sound_with_a_gap_that_browsers_play_over_is_copied(
     assert copies(whole, files) == [copy]
 
 
+@pytest.mark.parametrize(
+    ("moved_s", "pictures", "playback"),
+    [
+        (0.15, False, Playback.SOURCE),
+        (0.25, False, Playback.COPY),
+        (0.9, True, Playback.SOURCE),
+        (1.1, True, Playback.COPY),
+    ],
+)
+def test_a_film_keeps_its_picture_for_longer(moved_s: float, pictures: bool, playback: Playback) -> None:
+    assert playback_after(Playback.SOURCE, moved_s=moved_s, pictures=pictures, bit_rates=0) is playback
+
+
 def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, files: Files) -> None:
     path = film(tmp_path / "two.mov", (LOW, {"language": "deu"}), (HIGH, {"language": "eng"}))
     (second,) = copies(path, files, track=1)
@@ -112,7 +134,7 @@ def test_a_copy_has_the_track_that_was_transcribed_on_its_clock(tmp_path: Path, 
 def test_a_full_disk_costs_the_copy_alone(files: Files) -> None:
     hiss = 0.1 * np.random.default_rng(7).standard_normal(10 * RATE_HZ)
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with playback_copy(needed=True) as copy:
+    with playback_copy(Playback.COPY) as copy:
         assert copy
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, usual[1]))
         try:

@@ -134,7 +134,8 @@ def _selection(me: Viewer, choices: FilterChoices) -> Selection:
 
 def _models() -> list[str]:
     """Return the models that workers have."""
-    return sorted({display_name(model.name) for beat in context.workers().alive(utc_now()) for model in beat.models})
+    models = (model for beat in context.workers().alive(utc_now()) for model in beat.models)
+    return sorted({display_name(model.name) for model in models if model.state == "ready"})
 
 
 def _or_any(key: str | None) -> str:
