@@ -246,9 +246,11 @@ async def _submit_file(request: Request) -> tuple[Job, bool]:
 def _actor(request: Request, claimed: str) -> str:
     """Return who acts. A worker is always a worker, and by its own token always itself."""
     caller = caller_of(request)
-    if caller.by is By.OPERATOR or not claimed.startswith("worker:"):
-        return claimed if caller.by is By.OPERATOR else caller.actor
-    return f"worker:{caller.worker_named(claimed.removeprefix('worker:'))}"
+    if caller.by is By.OPERATOR:
+        return claimed
+    if claimed.startswith("worker:"):
+        return f"worker:{caller.worker_named(claimed.removeprefix('worker:'))}"
+    return caller.actor
 
 
 async def _owner(request: Request, name: str) -> User:
