@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,12 @@ from tasks.audio.decode import SAMPLE_RATE_HZ
 
 LOOK_EVERY_S = 2.0
 MARKS = (0.05, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the files after which the memory is looked at."""
+"""Shares of the files between which the memory of each process is averaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """Seconds until the first files, half and all of them were done; memory of each process then, in MiB."""
+    """Seconds until so many files were done; median memory of each process since the mark before, in MiB."""
 
     done_s: dict[int, float]
     memory_mib: dict[int, dict[str, float]]
@@ -81,6 +82,13 @@ def memory_mib(platform: Running) -> dict[str, float]:
     return found
 
 
+def medians(looks: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each process over the looks at which it was there."""
+    return {
+        name: statistics.median(look[name] for look in looks if name in look) for name in sorted(set().union(*looks))
+    }
+
+
 def go(platform: Running, checkout: Path, source: Path, asked: argparse.Namespace, count: int) -> Way:
     """Send a folder, and wait until all of it is transcribed."""
     env = os.environ | {"TRANSCRIBER_DATA_DIR": str(platform.data_dir), "PYTHONPATH": str(checkout)}
@@ -88,6 +96,7 @@ def go(platform: Running, checkout: Path, source: Path, asked: argparse.Namespac
     options = ["--model", asked.model.name, "--language", asked.language]
     began, done_s, memory = time.monotonic(), dict[int, float](), dict[int, dict[str, float]]()
     marks = [max(1, round(share * count)) for share in MARKS]
+    looks = list[dict[str, float]]()
     with (
         httpx.Client(base_url=platform.url, headers=platform.headers, timeout=60, trust_env=False) as http,
         subprocess.Popen(
@@ -102,8 +111,10 @@ def go(platform: Running, checkout: Path, source: Path, asked: argparse.Namespac
             ended = {
                 state: number for state, number in states(http).items() if state in {"completed", "failed", "cancelled"}
             }
+            looks.append(memory_mib(platform))
             while marks and sum(ended.values()) >= marks[0]:
-                done_s[marks[0]], memory[marks[0]] = time.monotonic() - began, memory_mib(platform)
+                done_s[marks[0]], memory[marks[0]] = time.monotonic() - began, medians(looks)
+                del looks[:-1]
                 print(f"… {marks[0]} after {done_s[marks.pop(0)]:.0f} s", file=sys.stderr, flush=True)
             assert sending.poll() in {None, 0}
             if not marks:
@@ -124,8 +135,8 @@ def show(found: dict[str, Way], counts: dict[str, int], baseline: str) -> None:
         rates = [counts[side] / way.done_s[max(way.done_s)] for side, way in found.items()]
         print(f"\n{rates[0] / rates[1]:.2f} times as many files a minute (wanted: 2).")
     now = found["now"]
-    print("\n### Memory, MiB\n")
-    print("| process | " + " | ".join(f"after {mark:,} files" for mark in now.memory_mib) + " |")
+    print("\n### Memory, MiB, median since the column before\n")
+    print("| process | " + " | ".join(f"to {mark:,} files" for mark in now.memory_mib) + " |")
     print("|---|" + "---|" * len(now.memory_mib))
     for name in sorted(set().union(*now.memory_mib.values())):
         print(f"| `{name}` | " + " | ".join(f"{each.get(name, 0):.0f}" for each in now.memory_mib.values()) + " |")
