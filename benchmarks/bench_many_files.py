@@ -78,7 +78,8 @@ def memory_mib(platform: Running) -> dict[str, float]:
     supervisor = psutil.Process(platform.pid)
     for process in (supervisor, *supervisor.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
-            found[what(process)] = found.get(what(process), 0.0) + process.memory_info().rss / 2**20
+            if resident := process.memory_info().rss:  # one that has ended and is not waited for has none
+                found[what(process)] = found.get(what(process), 0.0) + resident / 2**20
     return found
 
 
