@@ -178,7 +178,7 @@ async def asset(request: Request) -> Response:
 
 
 async def _job(request: Request, part: str) -> Job:
-    """Return the recording of the link, and record the visit that this request begins, or the download.
+    """Return the recording of the link; record the visit or download that begins.
 
     Raises:
         NotFound, ShareOver: the link is unknown, or has ended.

@@ -1,4 +1,4 @@
-"""Tells which requests of share links begin a visit, or are the first for a file."""
+"""Tells which requests of share links begin a visit or a download."""
 
 import time
 from collections import OrderedDict
@@ -20,7 +20,10 @@ class ShareVisits:
     _seen: OrderedDict[tuple[str, str, str], float] = field(default_factory=OrderedDict)
 
     def is_new(self, share_id: str, client: str, file: str = "") -> bool:
-        """Note a request, and return whether it begins a visit, or is the first for this file."""
+        """Note a request, and return whether it begins a visit.
+
+        With a file: whether it is the first for that file.
+        """
         now, key = self.clock(), (share_id, client, file)
         last = self._seen.pop(key, None)
         self._seen[key] = now
