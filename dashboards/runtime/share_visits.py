@@ -11,7 +11,7 @@ MOST_VISITS = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class ShareVisits:
-    """The visits of the last minutes, by link and address, and the files that were downloaded.
+    """The visits and downloads of the last minutes, by link and address.
 
     The many ranges of a recording that somebody plays are one visit.
     """
