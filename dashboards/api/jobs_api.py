@@ -31,7 +31,7 @@ from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import campaigns_api, maintenance_api
 from dashboards.api.passages import comments_api, summary_api
 from dashboards.http import error_responses
-from dashboards.http.api_parameters import known_parameters
+from dashboards.http.api_parameters import BeforeId, known_parameters
 from dashboards.http.api_semantics import Semantics
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import CueForm, OptionsForm, lane_from, options_from_json
@@ -180,7 +180,7 @@ async def list_jobs(  # noqa: PLR0917 - the parameters of the URL
     request: Request,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in these states.")] = None,
     tag: Annotated[str | None, Query(description="Only jobs with this tag.", max_length=200)] = None,
-    before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' jobs; for administrators.")] = False,
     shared: Annotated[bool, Query(description="Others' jobs that are shared with the caller.")] = False,

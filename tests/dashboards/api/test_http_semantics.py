@@ -10,6 +10,7 @@ from dashboards.app import routes
 from dashboards.http.conditional import fits
 from dashboards.pages.registry import PAGES
 from dashboards.runtime import context
+from storage.domain.clock import new_id
 from storage.domain.records import JobState
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
@@ -69,6 +70,15 @@ def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], ton
     ):
         answer = site.client.request(method, path, headers=ada, json=body)
         assert (answer.status_code, answer.json()["param"]) == (400, sorted(set(body) - {"words", "name"})[0]), path
+
+
+@pytest.mark.parametrize("name", ["jobs", "keys", "batches", "webhooks", "campaigns"])
+def test_a_page_that_begins_nowhere_is_refused(site: Site, name: str) -> None:
+    root = site.key_of(site.user("root"))
+    for wrong in ("zzz", "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "", "0"):
+        answer = site.client.get(f"/api/v1/{name}", params={"before": wrong}, headers=root)
+        assert (answer.status_code, answer.json()["param"]) == (400, "before"), wrong
+    assert site.client.get(f"/api/v1/{name}", params={"before": new_id()}, headers=root).status_code == 200
 
 
 @pytest.mark.parametrize(
