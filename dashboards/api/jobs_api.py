@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 
 from dashboards.api import (
@@ -32,16 +31,16 @@ from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import campaigns_api, maintenance_api
 from dashboards.api.passages import comments_api, summary_api
 from dashboards.http import error_responses
-from dashboards.http.api_parameters import known_parameters
+from dashboards.http.api_parameters import BeforeId, known_parameters
 from dashboards.http.api_semantics import Semantics
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import CueForm, OptionsForm, lane_from, options_from_json
-from dashboards.http.route_methods import methods_at
+from dashboards.http.route_methods import methods_at, other_method
 from dashboards.runtime import context, db
 from dashboards.services import job_access, jobs
 from storage.accounts import vocabulary
 from storage.domain import names
-from storage.domain.errors import BadRequest, NotFound
+from storage.domain.errors import BadRequest
 from storage.domain.job_actions import JobAction
 from storage.domain.records import ExportFormat, Job, JobState, Lane
 from storage.domain.scopes import Scope
@@ -181,7 +180,7 @@ async def list_jobs(  # noqa: PLR0917 - the parameters of the URL
     request: Request,
     state: Annotated[list[JobState] | None, Query(description="Only jobs in these states.")] = None,
     tag: Annotated[str | None, Query(description="Only jobs with this tag.", max_length=200)] = None,
-    before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' jobs; for administrators.")] = False,
     shared: Annotated[bool, Query(description="Others' jobs that are shared with the caller.")] = False,
@@ -357,13 +356,7 @@ api.openapi = document_of(api)  # type: ignore[method-assign]
 )
 async def nothing(request: Request) -> Response:
     """Handle everything else under /api: unknown paths, and other methods of known ones."""
-    allowed = methods_at(api.routes, request.scope)
-    if not allowed:
-        raise NotFound("endpoint", request.url.path)
-    allow = ", ".join(sorted(allowed | {"OPTIONS"}))
-    if request.scope["method"] == "OPTIONS":
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allow})
-    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"this endpoint allows {allow}", {"Allow": allow})
+    return other_method(methods_at(api.routes, request.scope), request.scope)
 
 
 def _check_field(name: str, _: str) -> None:

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from dashboards.http.api_parameters import BeforeId
 from dashboards.http.identity import caller_of
 from dashboards.runtime import db
 from dashboards.services import job_access, key_management
@@ -123,7 +124,7 @@ class KeyAndUse(BaseModel):
 @router.get("/v1/keys")
 async def list_keys(
     request: Request,
-    before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     only_valid: Annotated[bool, Query(description="Neither revoked nor expired.")] = False,
     everybody: Annotated[bool, Query(description="All users' keys; for administrators.")] = False,

@@ -6,11 +6,9 @@ disconnects loses only its response: the job continues, is in the user's list, a
 
 from collections.abc import Collection
 from functools import partial
-from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -19,7 +17,7 @@ from dashboards.api import headerless_form, long_answer, openai_stream
 from dashboards.api.form_upload import form_upload
 from dashboards.api.openai_form import Ask, ask_of, check_field, options_of
 from dashboards.api.speaker_segments import DIARIZED, speaker_segments
-from dashboards.http.route_methods import methods_at
+from dashboards.http.route_methods import methods_at, other_method
 from dashboards.runtime import db
 from dashboards.services import make_exports, model_aliases
 from storage.domain.errors import ModelNotFound, NotFound
@@ -147,10 +145,7 @@ def _model(name: str) -> dict[str, Any]:
 
 async def nothing(request: Request) -> Response:
     """Handle everything else under /v1: unknown paths, and other methods of known ones."""
-    if allowed := methods_at(ROUTES, request.scope):
-        allow = ", ".join(sorted(allowed))
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"this endpoint allows {allow}", {"Allow": allow})
-    raise NotFound("endpoint", request.url.path)
+    return other_method(methods_at(ROUTES, request.scope), request.scope)
 
 
 ROUTES = [

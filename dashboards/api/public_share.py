@@ -48,6 +48,8 @@ COOKIE = "transcriber_share"
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 CONFIG = Path(__file__).parents[1] / "pages" / ".streamlit" / "config.toml"
 MAX_FORM_BYTES = 4096
+CAPTIONS = "file vtt"
+"""The page itself reads it."""
 ENTRY = "player/shared_page.js"
 PAGE = """<!doctype html>
 <html lang="{language}">
@@ -176,7 +178,7 @@ async def asset(request: Request) -> Response:
 
 
 async def _job(request: Request, part: str) -> Job:
-    """Return the recording of the link, and record the visit that this request begins.
+    """Return the recording of the link; record the visit or download that begins.
 
     Raises:
         NotFound, ShareOver: the link is unknown, or has ended.
@@ -186,9 +188,11 @@ async def _job(request: Request, part: str) -> Job:
     share = await db.read(share_links.lookup, token, now=utc_now())
     if not _unlocked(request, token, share):
         raise NotSignedIn("this link has a password")
-    begins = context.current().share_visits.is_new(share.id, client_address(request))
-    if begins or (part.startswith("file ") and "download" in request.query_params):
-        await db.write(share_links.opened, share, part=part, client=client_address(request))
+    is_download = part.startswith("file ") and (part != CAPTIONS or "download" in request.query_params)
+    visits, client = context.current().share_visits, client_address(request)
+    begins, is_first = visits.is_new(share.id, client), is_download and visits.is_new(share.id, client, part)
+    if begins or is_first:
+        await db.write(share_links.opened, share, part=part, client=client)
     return await db.read(job_store.get, share.job_id)
 
 
@@ -229,7 +233,7 @@ async def _body(token: str, job: Job, share: Share) -> str:
         html.escape(fact) for fact in [*facts, strings.LINK_TO_RECORDING["until"].format(until=until)] if fact
     )
     links = "".join(
-        f'<a class="button small" download href="{site_path(PREFIX)}{token}/files/{fmt}">'
+        f'<a class="button small" download href="{site_path(PREFIX)}{token}/files/{fmt}?download=1">'
         f"{fmt.upper()}<span>{html.escape(_(fmt.spec.label))}</span></a>"
         for fmt in SHARED_FORMATS
         if head is None or head.timed or not fmt.spec.timed

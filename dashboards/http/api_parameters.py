@@ -1,13 +1,22 @@
-"""Refuse query parameters that a route of `/api` does not have."""
+"""Parameters of the query: where a page begins, and which ones there are."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from storage.domain.errors import BadRequest
+
+BeforeId = Annotated[
+    str | None,
+    Query(
+        description="The `next` of the previous page.",
+        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    ),
+]
+"""Where a page of a list begins. With anything else it would be the first page, for ever."""
 
 
 async def known_parameters(request: Request) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.http.answers.kept_answers import KEPT_WITH_304, keep, key_of
+from dashboards.http.answers.kept_answers import KEPT_WITH_304, ZIPPED_FROM_BYTES, keep, key_of
 from dashboards.http.conditional import fits, kept_by_clients, takes_gzip, weak_tag
 from dashboards.runtime import context
 
@@ -61,6 +61,8 @@ class _Answer:
             start, self.start = self.start, None
             self.scope["method"] = self.method
             if not more and self._is_tagged(start, body):
+                if len(body) >= ZIPPED_FROM_BYTES:
+                    _vary_as_whole(start)
                 body = b""
             if self.method == "HEAD" and takes_gzip(Headers(scope=self.scope).get("accept-encoding", "")):
                 _forget_length(start)
@@ -87,6 +89,13 @@ class _Answer:
         start["status"] = 304
         start["headers"] = [one for one in start["headers"] if one[0].decode().lower() in KEPT_WITH_304]
         return True
+
+
+def _vary_as_whole(start: Message) -> None:
+    """Say that the whole answer would be compressed for some, as it would say itself."""
+    headers = MutableHeaders(scope=start)
+    if "vary" not in headers:
+        headers["Vary"] = "Accept-Encoding"
 
 
 def _forget_length(start: Message) -> None:

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocketClose
 from dashboards import strings
 from dashboards.http.identity import NOBODY, language_of
 from dashboards.http.problem_details import is_ours, problem
-from dashboards.http.route_methods import methods_at
+from dashboards.http.route_methods import allow_of, methods_at
 from dashboards.runtime import context, security_log
 from dashboards.runtime.site_paths import site_path
 from dashboards.runtime.websocket_registry import CLOSED
@@ -197,7 +197,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     allowed = methods_at(request.app.routes, request.scope) if error.status_code == 405 else set()
     if allowed and not is_ours(request.scope):
-        headers["Allow"] = ", ".join(sorted(allowed))  # Starlette names the methods of one route
+        headers["Allow"] = allow_of(allowed)  # Starlette names the methods of one route
     return error_answer(error.status_code, code=phrase, message=error.detail, headers=headers, scope=request.scope)
 
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
@@ -29,6 +30,26 @@ def methods_at(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
         if not takes_all and route.matches(scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found | ({"HEAD"} if "GET" in found else set())
+
+
+def other_method(allowed: set[str], scope: Scope) -> Response:
+    """Answer OPTIONS with the methods of the request's path; refuse everything else.
+
+    Raises:
+        NotFound: the path has none.
+        HTTPException: the path has other methods.
+    """
+    if not allowed:
+        raise NotFound("endpoint", scope["path"])
+    headers = {"Allow": allow_of(allowed)}
+    if scope["method"] == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"this address allows {headers['Allow']}", headers)
+
+
+def allow_of(allowed: set[str]) -> str:
+    """Return what `Allow` says about a path that has these methods."""
+    return ", ".join(sorted(allowed | {"OPTIONS"}))
 
 
 def every_route(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
@@ -62,18 +83,12 @@ class NoPage(BaseRoute):
         parts = path.strip("/").split("/")
         return parts[0] in self.prefixes or (len(parts) > 1 and not STREAMLITS & set(parts))
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Refuse the request.
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer OPTIONS with the path's methods; refuse everything else.
 
-        Raises:
-            NotFound: the path has no route.
-            HTTPException: the path has other methods.
+        Raises as `other_method` does.
         """
-        allowed = methods_at(scope["app"].routes, scope)
-        if not allowed:
-            raise NotFound("endpoint", scope["path"])
-        allow = ", ".join(sorted(allowed))
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"this address allows {allow}", {"Allow": allow})
+        await other_method(methods_at(scope["app"].routes, scope), scope)(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         raise NoMatchFound(name, path_params)

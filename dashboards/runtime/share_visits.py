@@ -1,4 +1,4 @@
-"""Tells which requests of share links begin a visit."""
+"""Tells which requests of share links begin a visit or a download."""
 
 import time
 from collections import OrderedDict
@@ -11,17 +11,20 @@ MOST_VISITS = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class ShareVisits:
-    """The visits of the last minutes, by link and address.
+    """The visits and downloads of the last minutes, by link and address.
 
     The many ranges of a recording that somebody plays are one visit.
     """
 
     clock: Callable[[], float] = time.monotonic
-    _seen: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
+    _seen: OrderedDict[tuple[str, str, str], float] = field(default_factory=OrderedDict)
 
-    def is_new(self, share_id: str, client: str) -> bool:
-        """Note a request, and return whether it begins a visit."""
-        now, key = self.clock(), (share_id, client)
+    def is_new(self, share_id: str, client: str, file: str = "") -> bool:
+        """Note a request, and return whether it begins a visit.
+
+        With a file: whether it is the first for that file.
+        """
+        now, key = self.clock(), (share_id, client, file)
         last = self._seen.pop(key, None)
         self._seen[key] = now
         if len(self._seen) > MOST_VISITS:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from dashboards.api.integrations.downloads_api import PATH, DownloadError, source_of
+from dashboards.http.api_parameters import BeforeId
 from dashboards.http.error_responses import bad_request
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import OptionsForm, idempotency_key
@@ -156,7 +157,7 @@ def _own_options(number: int, usual: dict[str, Any], own: dict[str, Any]) -> str
 @router.get("/v1/batches")
 async def list_batches(
     request: Request,
-    before: Annotated[str | None, Query(description=BEFORE)] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
     everybody: Annotated[bool, Query(description="All users' batches; for administrators.")] = False,
 ) -> BatchList:

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from dashboards.http.api_parameters import BeforeId
 from dashboards.http.identity import caller_of
 from dashboards.runtime import db
 from dashboards.services import job_access, webhook_management
@@ -153,7 +154,7 @@ class DeliveryDetail(BaseModel):
 @router.get("/v1/webhooks")
 async def list_webhooks(
     request: Request,
-    before: Annotated[str | None, Query(description=BEFORE)] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     everybody: Annotated[bool, Query(description="All users' webhooks; for administrators.")] = False,
 ) -> WebhookList:

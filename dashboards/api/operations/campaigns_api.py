@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from dashboards.http.api_parameters import BeforeId
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import OptionsForm
 from dashboards.runtime import db
@@ -263,7 +264,7 @@ async def create_campaign(request: Request, body: CampaignBody, response: Respon
 @router.get("/v1/campaigns")
 async def list_campaigns(
     request: Request,
-    before: Annotated[str | None, Query(description="The `next` of the previous page.")] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
 ) -> CampaignList:
     """List campaigns, newest first."""

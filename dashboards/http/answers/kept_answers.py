@@ -78,7 +78,7 @@ async def _sent_again(key: Hashable, kept: KeptAnswer, scope: Scope, send: Send)
         if scope["method"] == "GET":
             body = context.current().answers.zipped(key, kept)
             headers += [(b"content-encoding", b"gzip"), (b"content-length", str(len(body)).encode())]
-    if may_zip and status == HTTPStatus.OK:
+    if may_zip:
         headers.append((b"vary", b"Accept-Encoding"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})

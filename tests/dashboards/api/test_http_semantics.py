@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from httpx2 import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from dashboards.app import routes
 from dashboards.http.conditional import fits
 from dashboards.pages.registry import PAGES
 from dashboards.runtime import context
+from storage.domain.clock import new_id
 from storage.domain.records import JobState
 from tests.dashboards.site import ORIGIN, Site
 from tests.factories import job_in
@@ -70,13 +72,22 @@ def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], ton
         assert (answer.status_code, answer.json()["param"]) == (400, sorted(set(body) - {"words", "name"})[0]), path
 
 
+@pytest.mark.parametrize("name", ["jobs", "keys", "batches", "webhooks", "campaigns"])
+def test_a_page_that_begins_nowhere_is_refused(site: Site, name: str) -> None:
+    root = site.key_of(site.user("root"))
+    for wrong in ("zzz", "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "", "0"):
+        answer = site.client.get(f"/api/v1/{name}", params={"before": wrong}, headers=root)
+        assert (answer.status_code, answer.json()["param"]) == (400, "before"), wrong
+    assert site.client.get(f"/api/v1/{name}", params={"before": new_id()}, headers=root).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
         ("/uploads", "OPTIONS, POST"),
-        ("/asr", "POST"),
-        ("/auth/password", "POST"),
-        ("/share", "POST"),
+        ("/asr", "OPTIONS, POST"),
+        ("/auth/password", "OPTIONS, POST"),
+        ("/share", "OPTIONS, POST"),
         ("/uploads/a/b", None),
         ("/events", None),
         ("/audit/export/x", None),
@@ -134,6 +145,10 @@ def test_head_is_get_without_a_body(site: Site, ada: dict[str, str], tone: Calla
     assert "content-length" not in site.client.head("/api/v1/jobs", headers=ada).headers  # GET may compress it
 
 
+def varies(answer: Response) -> set[str]:
+    return set(answer.headers.get("vary", "").split(", "))
+
+
 def test_what_has_not_changed_is_not_sent_again(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     job = job_in(context.ledger(), context.files(), site.user("ada"), JobState.COMPLETED)
     for path in ("/api/v1/jobs", f"/api/v1/jobs/{job.id}", f"/api/v1/jobs/{job.id}/transcript", "/api/v1/keys"):
@@ -143,6 +158,7 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, ada: dict[str, str],
         for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
             again = site.client.get(path, headers=ada | {"If-None-Match": known})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), (path, known)
+            assert varies(again) == varies(first), (path, known)  # RFC 9110, 15.4.5
         other = site.client.get(path, headers=ada | {"If-None-Match": '"other"'})
         assert (other.status_code, other.content) == (200, first.content), path
     stale = site.client.get("/api/v1/jobs", headers=ada).headers["etag"]
@@ -187,11 +203,11 @@ def test_what_our_pages_add_to_the_urls_of_files_is_known_there_alone(site: Site
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/models", "GET, HEAD"),
-        ("DELETE", "/v1/audio/transcriptions", "POST"),
+        ("PUT", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/v1/audio/transcriptions", "OPTIONS, POST"),
         ("PUT", "/uploads", "OPTIONS, POST"),
         ("PUT", "/uploads/x", "DELETE, HEAD, OPTIONS, PATCH, POST"),
-        ("POST", "/downloads", "GET, HEAD"),
+        ("POST", "/downloads", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_other_paths_name_all_of_their_methods_too(
@@ -199,4 +215,9 @@ def test_other_paths_name_all_of_their_methods_too(
 ) -> None:
     answer = site.client.request(method, path, headers=ada)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    asked = site.client.options(path, headers=ada)
+    assert asked.status_code == 204
+    assert (
+        path.startswith("/uploads") or asked.headers["allow"] == allowed
+    )  # tus says what it can do by its own headers
     assert site.client.put("/v1/nothing", headers=ada).status_code == 404

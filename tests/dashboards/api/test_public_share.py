@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -123,18 +124,22 @@ def test_a_link_ends_with_the_account(site: Site) -> None:
 @pytest.mark.own_site
 def test_openings_and_downloads_are_in_the_audit_log(site: Site, job: Job) -> None:
     path, ident = share(job)
-    site.client.get(path)
+    links = re.findall(r'href="([^"]+/files/(?:srt|vtt)[^"]*)"', site.client.get(path).text)
     for part in ("transcript", "recording", "peaks", "files/vtt"):
         site.client.get(f"{path}/{part}")
-    site.client.get(f"{path}/files/srt?download=1")
+    for link in (*links, *links):
+        assert site.client.get(link).status_code == 200
     other, other_ident = share(job)
-    site.client.get(f"{other}/transcript")  # without the page
+    for part in ("transcript", "files/srt", "files/srt"):  # without the page
+        site.client.get(f"{other}/{part}")
     with context.ledger().read() as con:
         rows = audit.page(con, action="share.open")
     assert [(row.actor, row.subject, row.detail["part"]) for row in reversed(rows)] == [
         (f"share:{ident}", job.id, "page"),
         (f"share:{ident}", job.id, "file srt"),
+        (f"share:{ident}", job.id, "file vtt"),
         (f"share:{other_ident}", job.id, "transcript"),
+        (f"share:{other_ident}", job.id, "file srt"),
     ]
     assert rows[0].detail["client"] == "testclient"
 
