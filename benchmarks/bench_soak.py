@@ -94,14 +94,16 @@ def soak(platform: Running, asked: argparse.Namespace, folder: Path) -> list[dic
     order, supervisor = random.Random(3), psutil.Process(platform.pid)  # noqa: S311
     after: list[dict[str, float]] = []
     jobs: list[str] = []
-    with httpx.Client(base_url=platform.url, headers=key_of(platform, REPO), timeout=120, trust_env=False) as http:
-        for hour in range(asked.hours):
-            jobs += transcribe(platform, folder, asked.uploads, hour * asked.uploads)
+    key = key_of(platform, REPO)
+    for hour in range(asked.hours):
+        jobs += transcribe(platform, folder, asked.uploads, hour * asked.uploads)
+        # each hour's own: of connections that the server closed meanwhile, threads close those that others were given
+        with httpx.Client(base_url=platform.url, headers=key, timeout=120, trust_env=False) as http:
             read(http, jobs, asked.requests, order)
-            cookies = [log_in(platform) for _ in range(asked.logins)]
-            asyncio.run(look(platform, cookies[-1], asked.pages))
-            time.sleep(REST_S)
-            after.append(by_kind(resident_mb(supervisor)))
+        cookies = [log_in(platform) for _ in range(asked.logins)]
+        asyncio.run(look(platform, cookies[-1], asked.pages))
+        time.sleep(REST_S)
+        after.append(by_kind(resident_mb(supervisor)))
     return after
 
 
