@@ -1,5 +1,6 @@
 """The audit chain detects rows that were changed, removed, added or moved."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,7 +134,7 @@ def test_rows_are_found_by_address_and_by_several_actions(chain: Ledger) -> None
 
 def test_a_sound_chain_is_verified_where_it_lies(chain: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten million rows that Python hashed one by one took minutes, and the web process with them."""
-    monkeypatch.setattr(audit, "_digest", lambda *_: pytest.fail("a row was hashed in Python"))
+    monkeypatch.setattr(hashlib, "sha256", lambda *_: pytest.fail("a row was hashed in Python"))
     assert verify(chain) is None
 
 
