@@ -49,6 +49,7 @@ from dashboards.loops import checkpointer, search_indexer
 from dashboards.loops.account_eraser import erase_leavers
 from dashboards.loops.backup_keeper import keep_backups
 from dashboards.loops.campaign_runner import run_campaigns
+from dashboards.loops.closed_pages import LOOK_EVERY_S, forget_closed_pages
 from dashboards.loops.dispatcher import Dispatcher
 from dashboards.loops.event_sender import send_to_prefect
 from dashboards.loops.key_counter import write_counts
@@ -191,6 +192,7 @@ async def _running(settings: Settings, ledger: Ledger, limits: Limits) -> AsyncI
         holder.background.start(_every(SWEEP_EVERY_S, finish_upload.resume, finish_upload.sweep), "look after uploads")
         downloads = _every(limits.download_look_every_s, url_uploads.continue_downloads)
         holder.background.start(downloads, "look after downloads")
+        holder.background.start(_every(LOOK_EVERY_S, forget_closed_pages), "forget closed pages")
         holder.background.start(batch_uploads.keep_going(), "look after batches")
         holder.background.start(_every(limits.campaign_look_every_s, run_campaigns), "look after campaigns")
         try:

@@ -246,8 +246,13 @@ def rebuild() -> None:
 
     ledger = _open()
     if ledger is None:
-        counts = ask("POST", "rebuild", {})
+        found = ask("POST", "rebuild", {})
     else:
         with ledger:
-            counts = asdict(run(ledger, Files.from_settings(Settings().storage)))
-    typer.echo("rebuilt: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items()))
+            found = asdict(run(ledger, Files.from_settings(Settings().storage)))
+    typer.echo("{jobs} recordings were brought in, {updated} updated".format_map(found), nl=False)
+    typer.echo("; {transcripts} transcripts and {users} accounts came with them".format_map(found))
+    if found["missing"]:
+        typer.echo(f"{found['missing']} recordings are no longer described on storage")
+    for name in found["skipped"]:
+        typer.echo(f"{name} could not be read and is left out", err=True)

@@ -119,11 +119,17 @@ def _here(ledger: "Ledger", method: str, what: str, order: dict[str, Any]) -> di
 
 
 def _show(state: dict[str, Any]) -> None:
+    def about(one: dict[str, Any]) -> str:
+        if one["kind"] == "everybody":
+            return "everybody"
+        named = state["people"] if one["kind"] == "person" else {}
+        return f"{one['kind']} {named.get(one['subject'], one['subject'])}"
+
     for rule in state["rules"]:
         kept = "for ever" if rule["days"] is None else f"for {rule['days']:g} days"
-        typer.echo(f"{rule['kind']} {rule['subject']}: {rule['part']} kept {kept}")
+        typer.echo(f"{about(rule)}: {rule['part']} kept {kept}")
     for one in state["holds"]:
-        typer.echo(f"{one['kind']} {one['subject']} is held: {one['reason']}")
+        typer.echo(f"{about(one)} is held: {one['reason']}")
     for one in state["due"]:
         typer.echo(f"due: {one['part']} of {one['job_id']} ({one['name']}), finished {one['finished_at'][:10]}")
     if not state["rules"]:

@@ -149,10 +149,21 @@ class _LogFile(RotatingFileHandler):
             sys.stderr.write(f"{self.baseFilename} cannot be written ({sys.exc_info()[1]}); its lines are lost\n")
 
 
+class _Line(logging.Formatter):
+    """Puts the time before a line, unless it is a JSON object.
+
+    That has the time in it, and stays readable by programs.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.getMessage()
+        return line if line.startswith("{") else super().format(record)
+
+
 def _rotating(path: Path) -> logging.Logger:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = _LogFile(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(_Line("%(asctime)s %(message)s"))
     log = logging.Logger(f"service.{path.stem}")  # noqa: LOG001 - a file of lines, no part of our own logging
     log.addHandler(handler)
     return log

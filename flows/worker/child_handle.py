@@ -148,7 +148,7 @@ class Child:
         asyncio.get_running_loop().call_later(self._ready_within_s, self._end_if_late, self._process)
 
     def _end_if_late(self, process: processes.Process) -> None:
-        if process is self._process and not self._ready.is_set():
+        if process is self._process and process.returncode is None and not self._ready.is_set():
             late = "the resident process of %s was not ready within %g s; ending it"
             log.warning(late, self.name, self._ready_within_s)
             self.kill()

@@ -65,11 +65,15 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionState:
-    """The rules, the holds, and what is due."""
+    """The rules, the holds, and what is due.
+
+    `people` are the names of the persons that rules and holds are about.
+    """
 
     rules: tuple[Rule, ...]
     holds: tuple[LegalHold, ...]
     due: tuple[Due, ...]
+    people: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +216,11 @@ def subject_of(con: DuckDBPyConnection, kind: RuleKind, given: str) -> str:
 
 def state(con: DuckDBPyConnection, *, now: datetime) -> RetentionState:
     """Return the rules, the holds, and what is due: a dry run."""
-    return RetentionState(rules=tuple(rules(con)), holds=tuple(legal_holds.all_of(con)), due=tuple(due(con, now=now)))
+    ruled, held = rules(con), legal_holds.all_of(con)
+    persons = [one.subject for one in ruled if one.kind is RuleKind.PERSON]
+    persons += [one.subject for one in held if one.kind is legal_holds.HoldKind.PERSON]
+    people = users.names_of(con, persons)
+    return RetentionState(rules=tuple(ruled), holds=tuple(held), due=tuple(due(con, now=now)), people=people)
 
 
 def apply(ledger: Ledger, files: Files, *, now: datetime, most: int = MOST_AT_ONCE, actor: str = ACTOR) -> int:

@@ -161,6 +161,21 @@ def test_a_packed_backup_comes_back_into_an_empty_data_dir(env: dict[str, str], 
     assert "it is encrypted for age1" in other.stderr
 
 
+def test_a_rebuild_says_what_it_brought_in(env: dict[str, str]) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    rebuilt = run(env, "admin", "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stdout == "0 recordings were brought in, 0 updated; 0 transcripts and 0 accounts came with them\n"
+
+
+def test_rules_and_holds_name_the_person(env: dict[str, str]) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    ruled = run(env, "admin", "retention", "set", "everybody", "source", "--days", "30")
+    assert ruled.stdout.startswith("everybody: source kept for 30 days\n"), ruled.stderr
+    held = run(env, "admin", "retention", "hold", "person", "grace", "a court's order")
+    assert "person grace is held: a court's order\n" in held.stdout, held.stderr
+
+
 @pytest.mark.parametrize("command", [("backup",), ("verify-audit",), ("reset-password", "admin")])
 def test_an_empty_or_wrong_data_dir_is_refused_and_left_as_it_is(env: dict[str, str], command: tuple[str, ...]) -> None:
     data = Path(env["TRANSCRIBER_DATA_DIR"])

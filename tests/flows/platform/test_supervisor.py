@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -77,6 +79,23 @@ async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_pa
     assert all("ended with status 3; starting it again" in line for line in said)
     assert service.ready.is_set()
     assert "a line" in (tmp_path / "probe.log").read_text()
+
+
+async def test_json_lines_of_a_service_are_logged_as_they_are(tmp_path: Path) -> None:
+    said: list[str] = []
+    code = """import sys; sys.stderr.write('{"at": "2026-12-01", "level": "info"}\\na warning of a library\\n')"""
+    service = make(tmp_path, code, said)
+
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(PATIENCE_S):
+        while not said:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    service.terminate()
+    await service.end(running, within_s=60)
+
+    first, second, *_ = (tmp_path / "probe.log").read_text().splitlines()
+    assert json.loads(first)["level"] == "info"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ a warning of a library", second)
 
 
 async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

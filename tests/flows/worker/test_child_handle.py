@@ -126,6 +126,22 @@ async def test_a_child_that_rests_is_there_for_runs_alone() -> None:
     assert 0 not in pids
 
 
+async def test_a_child_that_rests_is_not_said_to_be_late(caplog: pytest.LogCaptureFixture) -> None:
+    child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, rests_after_s=0.1)
+    ident = uuid4()
+    try:
+        await child.begin()
+        await child.run(ident, FlowRun(id=ident, flow_id=uuid4()).model_dump_json(), "nowhere:flow")
+        async with asyncio.timeout(PATIENCE_S):
+            while not child.resting:  # noqa: ASYNC110 - in a test
+                await asyncio.sleep(0.02)
+        assert child._process is not None
+        child._end_if_late(child._process)
+    finally:
+        await child.stop()
+    assert "was not ready" not in caplog.text
+
+
 async def test_a_run_that_comes_while_a_child_goes_to_rest_gets_the_next_one() -> None:
     child = Child(name="w", pool="cpu", device="cpu", slots=1, preload=(), on_message=lambda _: None, rests_after_s=600)
     try:
