@@ -1,6 +1,7 @@
 """Search results in order, and the moments that they show."""
 
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.accounts import users
 from storage.domain.clock import new_id
 from storage.domain.errors import LedgerClosed, NotReady
-from storage.domain.records import Job, JobState, Segment, Transcript, User
+from storage.domain.records import Job, JobState, Role, Segment, Transcript, User
 from storage.jobs import job_store
 from storage.ledger.database import Ledger
 from storage.search import documents
@@ -26,6 +28,7 @@ from storage.search.search_index import SearchIndex
 from storage.search.search_query import parse
 from storage.search.snippets import marks, moments
 from storage.transcripts import transcript_store
+from tests.factories import accept, transcript_of
 from tests.storage.conftest import MakeJob
 
 Said = str | tuple[str, str]
@@ -75,12 +78,32 @@ class Room:
 
 
 @pytest.fixture
-def room(ledger: Ledger, index: SearchIndex, make_job: MakeJob, transcript_of: Callable[[Job], Transcript]) -> Room:
+def room(ledger: Ledger, index: SearchIndex, make_job: MakeJob) -> Room:
     return Room(ledger, index, make_job, transcript_of)
 
 
 @pytest.fixture
 def talks(room: Room) -> Room:
+    return with_talks(room)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, empty_ledger: Path) -> Iterator[Room]:
+    """The same talks, for all tests that only search: each would make them again."""
+    folder = tmp_path_factory.mktemp("asked")
+    shutil.copyfile(empty_ledger, folder / "ledger.duckdb")
+    made = SearchIndex(folder / "search.sqlite3")
+    with Ledger.open(folder / "ledger.duckdb") as ledger:
+        ann = ledger.run(users.restore, user_id=new_id(), name="Ann", role=Role.MEMBER, actor="system:test")
+
+        def make_job(owner: User | None = None, **more: Any) -> Job:
+            return accept(ledger, owner or ann, **more)
+
+        yield with_talks(Room(ledger, made, make_job, transcript_of))
+    made.close()
+
+
+def with_talks(room: Room) -> Room:
     room.hears("budget", ("Anna", " We talk about the budget."), ("Bob", " No invoices, please."))
     room.hears("summer", ("Bob", " The summer party needs a budget."), ("Anna", " And next steps."))
     room.hears("cafe", " Im Café Ångström, naïve Grüße.", " COVID-19 steps next.", language="de")
@@ -126,8 +149,8 @@ def talks(room: Room) -> Room:
         ("…", {"budget", "summer", "cafe", "tokyo"}),
     ],
 )
-def test_it_finds_what_is_meant(talks: Room, query: str, names: set[str]) -> None:
-    assert set(talks.found(query)) == names
+def test_it_finds_what_is_meant(asked: Room, query: str, names: set[str]) -> None:
+    assert set(asked.found(query)) == names
 
 
 @pytest.mark.parametrize(
@@ -400,10 +423,10 @@ def test_what_is_merged_is_found_as_before(talks: Room) -> None:
     assert set(talks.found("budget")) == {"budget", "summer", "late"}
 
 
-def test_moments_lead_to_what_was_said(talks: Room) -> None:
-    hits = talks.hits('"next steps" OR party')
-    with talks.index.read() as con:
-        (job_id,) = [one for one in hits.job_ids if talks.names[one] == "summer"]
+def test_moments_lead_to_what_was_said(asked: Room) -> None:
+    hits = asked.hits('"next steps" OR party')
+    with asked.index.read() as con:
+        (job_id,) = [one for one in hits.job_ids if asked.names[one] == "summer"]
         shown = moments(con, [job_id], hits.phrases)[job_id]
     assert [(one.start_s, one.speaker) for one in shown.shown] == [(0.0, "Bob"), (5.0, "Anna")]
     assert [one.text[a:b] for one in shown.shown for a, b in one.marks] == ["party", "next steps"]
@@ -418,9 +441,9 @@ def test_a_phrase_over_two_segments_shows_its_words(room: Room) -> None:
         assert [one.start_s for one in moments(con, hits.job_ids, hits.phrases)[job.id].shown] == [0.0, 5.0]
 
 
-def test_only_that_speakers_moments_are_shown(talks: Room) -> None:
-    hits = talks.hits("speaker:anna budget OR steps")
-    with talks.index.read() as con:
+def test_only_that_speakers_moments_are_shown(asked: Room) -> None:
+    hits = asked.hits("speaker:anna budget OR steps")
+    with asked.index.read() as con:
         found = moments(con, hits.job_ids, hits.phrases, speakers=["anna"])
     assert {one.speaker for each in found.values() for one in each.shown} == {"Anna"}
 
@@ -449,8 +472,9 @@ def test_marks_cover_the_words(text: str, asked: str, prefix: bool, marked: list
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(alphabet=st.sampled_from('ab"()*-: |&東京ñ%_\\\x00\ud7ffORANDNOTspeaker:name:language:after:1')))
-def test_no_query_breaks_it(talks: Room, query: str) -> None:
-    with talks.index.read() as con:
+def test_no_query_breaks_it(asked: Room, query: str) -> None:
+    asked.index.sync(asked.ledger)
+    with asked.index.read() as con:
         hits = find(con, parse(query, UTC), owner_id=None)
         moments(con, hits.job_ids, hits.phrases)
 
