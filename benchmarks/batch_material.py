@@ -40,8 +40,8 @@ SELECT 'job-' || key, $owner, 'known.wav', key, 1000, 'completed', 'batch', '{}'
 FROM (SELECT unnest($keys::VARCHAR[]) AS key)
 """
 JOB_KEYS = """
-INSERT INTO job_keys (owner_id, key, job_id, created_at)
-SELECT $owner, key, 'job-' || key, now() FROM (SELECT unnest($keys::VARCHAR[]) AS key)
+INSERT INTO job_keys (owner_id, key, number, job_id, created_at)
+SELECT $owner, key, md5_number_lower(key), 'job-' || key, now() FROM (SELECT unnest($keys::VARCHAR[]) AS key)
 """
 
 

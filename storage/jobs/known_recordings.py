@@ -9,15 +9,15 @@ from storage.domain.batch_outcomes import BatchOutcome, KnownRecording, KnownSta
 from storage.domain.job_messages import text_of
 from storage.domain.records import JobState
 from storage.jobs import job_rows
+from storage.jobs.repeated_calls import OF_KEY
 
-JOB_OF_KEY = "SELECT job_id FROM job_keys WHERE owner_id = $owner_id AND key = $key"
 JOB = "SELECT * FROM job_rows WHERE id = $id AND deleted_at IS NULL"
 NO_JOB = (None,) * 5
 
 
 def find(con: DuckDBPyConnection, owner_id: str, key: str) -> KnownRecording:
     """Return what is known of the owner's recording with this key, deleted ones included."""
-    row = con.execute(JOB_OF_KEY, {"owner_id": owner_id, "key": key}).fetchone()
+    row = con.execute(OF_KEY, {"owner_id": owner_id, "key": key}).fetchone()
     if row is None:
         return KnownRecording()
     con.execute(JOB, {"id": row[0]})

@@ -53,6 +53,24 @@ def test_a_deleted_recording_is_remembered_even_when_it_is_purged(
     assert known(ledger, ann) == (BatchOutcome.KNOWN, again.id)
 
 
+OTHER_NUMBER = "UPDATE job_keys SET number = number + 1"
+OTHER_KEYS = "UPDATE job_keys SET key = 'other'"
+
+
+def test_a_key_is_looked_for_by_its_number(ledger: Ledger, ann: User, job: Job) -> None:
+    assert known(ledger, ann) == (BatchOutcome.KNOWN, job.id)
+    with ledger.write() as con:
+        con.execute(OTHER_NUMBER)
+    assert known(ledger, ann) == (None, None)
+
+
+def test_another_key_of_the_same_number_is_not_meant(ledger: Ledger, ann: User, job: Job) -> None:
+    with ledger.write() as con:
+        con.execute(OTHER_KEYS)
+    assert known(ledger, ann) == (None, None)
+    assert states(ledger, ann, "k") == [KnownState()]
+
+
 def test_nothing_is_remembered_of_a_deleted_account(ledger: Ledger, files: Files, ann: User, job: Job) -> None:
     ledger.run(account_deletion.leave, ann.id, actor=f"user:{ann.id}")
     account_deletion.erase(ledger, files, ann.id)

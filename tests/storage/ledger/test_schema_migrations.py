@@ -5,7 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from storage.domain.batch_outcomes import BatchOutcome
 from storage.domain.errors import LedgerNewer
+from storage.jobs import known_recordings
 from storage.ledger import audit, backups, schema_migrations
 from storage.ledger.database import Ledger
 from storage.ledger.database_file import connect
@@ -37,6 +39,19 @@ def test_an_existing_file_is_backed_up_before_it_changes(tmp_path: Path) -> None
     assert before.execute("SELECT id FROM things").fetchall() == [(7,)]
     assert schema_migrations.version_of(before) == 1
     before.close()
+
+
+OLD_KEYS = "INSERT INTO job_keys SELECT 'ann', 'key-' || i, 'job-' || i, now(), NULL FROM range(3000) AS old(i)"
+
+
+def test_keys_of_an_older_ledger_get_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.duckdb"
+    with connect(path) as con:
+        schema_migrations.bring_up_to_date(con, path, schema_migrations.shipped()[:31])
+        con.execute(OLD_KEYS)
+        schema_migrations.bring_up_to_date(con, path)
+        assert known_recordings.find(con, "ann", "key-2999").outcome is BatchOutcome.DELETED_BEFORE
+        assert known_recordings.find(con, "ann", "key-3000").outcome is None
 
 
 def test_a_step_that_fails_leaves_neither_change_nor_record(tmp_path: Path) -> None:
