@@ -325,6 +325,7 @@ def test_a_popover_that_the_keyboard_opens_has_the_focus(desk: Desk) -> None:
     opener = page.get_by_test_id("stPopoverButton").filter(has_text="Rename")
     opener.press("Enter")
     expect(page.get_by_role("dialog", name="Rename")).to_be_focused()
+    expect(page.get_by_label("Name", exact=True)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.keyboard.press("Escape")
