@@ -62,8 +62,10 @@ chained AS (
 ),
 hashed AS (
     SELECT *, sha256('[' || concat_ws(', ',
-        to_json(before), seq, strftime(happened_at AT TIME ZONE 'UTC', '"%Y-%m-%dT%H:%M:%S.%f+00:00"'),
-        to_json(actor), to_json(action), to_json(subject), to_json(detail::VARCHAR),
+        to_json(before), seq,
+        coalesce(strftime(happened_at AT TIME ZONE 'UTC', '"%Y-%m-%dT%H:%M:%S.%f+00:00"'), 'null'),
+        coalesce(to_json(actor), 'null'), coalesce(to_json(action), 'null'), coalesce(to_json(subject), 'null'),
+        coalesce(to_json(detail::VARCHAR), 'null'),
         CASE WHEN coalesce(address, agent, request_id, key_id) IS NOT NULL THEN concat_ws(', ',
             coalesce(to_json(address), 'null'), coalesce(to_json(agent), 'null'),
             coalesce(to_json(request_id), 'null'), coalesce(to_json(key_id), 'null')
