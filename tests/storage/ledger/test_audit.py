@@ -132,6 +132,22 @@ def test_rows_are_found_by_address_and_by_several_actions(chain: Ledger) -> None
         assert audit.page(con, actions=["other"]) == []
 
 
+NAMES = ("actor", "action", "subject", "detail")
+MOVED = """
+UPDATE audit SET address = actor, agent = action, request_id = subject, key_id = detail::VARCHAR,
+    actor = NULL, action = NULL, subject = NULL, detail = NULL WHERE seq = 2
+"""
+
+
+def test_values_that_moved_to_other_columns_are_found(chain: Ledger) -> None:
+    for name in NAMES:
+        with chain.write() as con:
+            con.execute(f"ALTER TABLE audit ALTER {name} DROP NOT NULL")
+    with chain.write() as con:
+        con.execute(MOVED)
+    assert verify(chain) == 2
+
+
 def test_a_sound_chain_is_verified_where_it_lies(chain: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten million rows that Python hashed one by one took minutes, and the web process with them."""
     monkeypatch.setattr(hashlib, "sha256", lambda *_: pytest.fail("a row was hashed in Python"))
