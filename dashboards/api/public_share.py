@@ -158,8 +158,9 @@ async def peaks(request: Request) -> Response:
 async def file(request: Request) -> Response:
     """Return the transcript as a file, only in the job's own form."""
     fmt = request.path_params["fmt"]
-    job = await _job(request, f"file {fmt}" if fmt in SHARED_FORMATS else "file")
-    if fmt not in SHARED_FORMATS or set(request.query_params) - {"v", "download"}:
+    is_known = fmt in SHARED_FORMATS and not set(request.query_params) - {"v", "download"}
+    job = await _job(request, f"file {fmt}" if is_known else "file")
+    if not is_known:
         raise NotFound("file", fmt)
     return await media.made_file(request, job, fmt)
 
@@ -188,7 +189,8 @@ async def _job(request: Request, part: str) -> Job:
     share = await db.read(share_links.lookup, token, now=utc_now())
     if not _unlocked(request, token, share):
         raise NotSignedIn("this link has a password")
-    is_download = part.startswith("file ") and (part != CAPTIONS or "download" in request.query_params)
+    is_file = request.method == "GET" and part.startswith("file ")
+    is_download = is_file and (part != CAPTIONS or "download" in request.query_params)
     visits, client = context.current().share_visits, client_address(request)
     begins, is_first = visits.is_new(share.id, client), is_download and visits.is_new(share.id, client, part)
     if begins or is_first:

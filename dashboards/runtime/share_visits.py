@@ -22,11 +22,14 @@ class ShareVisits:
     def is_new(self, share_id: str, client: str, file: str = "") -> bool:
         """Note a request, and return whether it begins a visit.
 
-        With a file: whether it is the first for that file.
+        A visit goes on while requests come. With a file: whether it is the first one for that file in some minutes.
         """
         now, key = self.clock(), (share_id, client, file)
-        last = self._seen.pop(key, None)
-        self._seen[key] = now
+        last = self._seen.get(key)
+        begins = last is None or now - last > SAME_VISIT_S
+        if begins or not file:
+            self._seen[key] = now
+            self._seen.move_to_end(key)
         if len(self._seen) > MOST_VISITS:
             self._seen.popitem(last=False)
-        return last is None or now - last > SAME_VISIT_S
+        return begins

@@ -144,12 +144,38 @@ def test_openings_and_downloads_are_in_the_audit_log(site: Site, job: Job) -> No
     assert rows[0].detail["client"] == "testclient"
 
 
+@pytest.mark.own_site
+def test_what_sends_no_file_is_no_download(site: Site, job: Job) -> None:
+    path, _ = share(job)
+    site.client.get(path)
+    assert site.client.head(f"{path}/files/srt?download=1").status_code == 200
+    assert site.client.get(f"{path}/files/srt?download=1&language=de").status_code == 404
+    assert site.client.get(f"{path}/files/nothing?download=1").status_code == 404
+    assert parts_opened() == ["page"]
+    assert site.client.get(f"{path}/files/srt?download=1").status_code == 200
+    assert parts_opened() == ["file srt", "page"]
+
+
+def parts_opened() -> list[str]:
+    with context.ledger().read() as con:
+        return [row.detail["part"] for row in audit.page(con, action="share.open")]
+
+
 def test_a_visit_is_recorded_anew_after_a_while() -> None:
     now = [0.0]
     visits = ShareVisits(clock=lambda: now[0])
     assert [visits.is_new("a", "x"), visits.is_new("a", "x"), visits.is_new("a", "y")] == [True, False, True]
     now[0] = SAME_VISIT_S + 1
     assert visits.is_new("a", "x")
+
+
+def test_a_file_that_is_downloaded_again_and_again_is_recorded_now_and_then() -> None:
+    now = [0.0]
+    visits = ShareVisits(clock=lambda: now[0])
+    found = []
+    for now[0] in range(0, 5 * int(SAME_VISIT_S), int(0.9 * SAME_VISIT_S)):
+        found.append((visits.is_new("a", "x"), visits.is_new("a", "x", "file srt")))
+    assert found == [(True, True), (False, False), (False, True), (False, False), (False, True), (False, False)]
 
 
 def test_an_administrator_sees_and_ends_everybodys_links(desk: Desk) -> None:
