@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.http.api_parameters import BeforeId
 from dashboards.http.identity import caller_of
 from dashboards.runtime import db
 from dashboards.services import account_management, sharing
@@ -213,7 +214,7 @@ async def change_user(request: Request, user_id: str, body: UserChange) -> UserB
 @router.get("/v1/shares", tags=["administration"])
 async def list_shares(
     request: Request,
-    before: Annotated[str | None, Query(description=ID)] = None,
+    before: BeforeId = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ShareList:
     """List everybody's working share links, newest first."""

@@ -9,14 +9,12 @@ from pydantic import BaseModel
 
 from storage.domain.errors import BadRequest
 
-BeforeId = Annotated[
-    str | None,
-    Query(
-        description="The `next` of the previous page.",
-        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-    ),
-]
+BEFORE = "The `next` of the previous page."
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+BeforeId = Annotated[str | None, Query(description=BEFORE, pattern=f"^{UUID}$")]
 """Where a page of a list begins. With anything else it would be the first page, for ever."""
+BeforeDelivery = Annotated[str | None, Query(description=BEFORE, pattern=f"^msg_{UUID}$")]
+"""The same, in a list of deliveries of webhooks."""
 
 
 async def known_parameters(request: Request) -> None:

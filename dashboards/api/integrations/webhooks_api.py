@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from dashboards.http.api_parameters import BeforeId
+from dashboards.http.api_parameters import BeforeDelivery, BeforeId
 from dashboards.http.identity import caller_of
 from dashboards.runtime import db
 from dashboards.services import job_access, webhook_management
@@ -22,7 +22,6 @@ from storage.domain.scopes import Scope
 
 router = APIRouter(tags=["webhooks"])
 LONGEST_OVERLAP_HOURS = webhooks.LONGEST_OVERLAP / timedelta(hours=1)
-BEFORE = "The `next` of the previous page."
 EVERYBODY = "Events of all users' jobs; for administrators."
 
 
@@ -215,7 +214,7 @@ async def list_deliveries(
     request: Request,
     webhook_id: str,
     state: Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")] = None,
-    before: Annotated[str | None, Query(description=BEFORE)] = None,
+    before: BeforeDelivery = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DeliveryList:
     """List a webhook's deliveries of the last two weeks, newest first."""

@@ -72,7 +72,7 @@ def test_unknown_fields_are_refused_by_name(site: Site, ada: dict[str, str], ton
         assert (answer.status_code, answer.json()["param"]) == (400, sorted(set(body) - {"words", "name"})[0]), path
 
 
-@pytest.mark.parametrize("name", ["jobs", "keys", "batches", "webhooks", "campaigns"])
+@pytest.mark.parametrize("name", ["jobs", "keys", "batches", "webhooks", "campaigns", "shares"])
 def test_a_page_that_begins_nowhere_is_refused(site: Site, name: str) -> None:
     root = site.key_of(site.user("root"))
     for wrong in ("zzz", "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "", "0"):

@@ -54,6 +54,18 @@ def test_webhooks_are_their_owners_and_the_administrators(site: Site, ada: dict[
     assert not any("a-secret-path" in str(row.detail) or made["secret"] in str(row.detail) for row in rows)
 
 
+def test_deliveries_begin_at_one_or_at_the_newest(site: Site, ada: dict[str, str]) -> None:
+    url = f"/api/v1/webhooks/{make(site, ada)['webhook']['id']}"
+    tests = [site.client.post(f"{url}/test", headers=ada).json()["id"] for _ in range(2)]
+    page = site.client.get(f"{url}/deliveries", params={"limit": 1}, headers=ada).json()
+    assert ([one["id"] for one in page["deliveries"]], page["next"]) == ([tests[1]], tests[1])
+    rest = site.client.get(f"{url}/deliveries", params={"before": page["next"]}, headers=ada).json()
+    assert ([one["id"] for one in rest["deliveries"]], rest["next"]) == ([tests[0]], None)
+    for wrong in ("zzz", "", tests[0].removeprefix("msg_")):
+        answer = site.client.get(f"{url}/deliveries", params={"before": wrong}, headers=ada)
+        assert (answer.status_code, answer.json()["param"]) == (400, "before"), wrong
+
+
 def test_addresses_and_events_are_checked(site: Site, ada: dict[str, str]) -> None:
     refused = make(site, ada, 400, url="http://192.168.1.1/")
     assert (refused["code"], refused["param"]) == ("outgoing_refused", "url")
