@@ -67,7 +67,7 @@ class Due:
 class RetentionState:
     """The rules, the holds, and what is due.
 
-    `people` are the names of the persons that rules and holds are about.
+    `people` are the names of the persons that rules and holds are about, and of those who made the holds.
     """
 
     rules: tuple[Rule, ...]
@@ -217,9 +217,9 @@ def subject_of(con: DuckDBPyConnection, kind: RuleKind, given: str) -> str:
 def state(con: DuckDBPyConnection, *, now: datetime) -> RetentionState:
     """Return the rules, the holds, and what is due: a dry run."""
     ruled, held = rules(con), legal_holds.all_of(con)
-    persons = [one.subject for one in ruled if one.kind is RuleKind.PERSON]
-    persons += [one.subject for one in held if one.kind is legal_holds.HoldKind.PERSON]
-    people = users.names_of(con, persons)
+    persons = {one.subject for one in ruled if one.kind is RuleKind.PERSON}
+    persons |= {one.subject for one in held if one.kind is legal_holds.HoldKind.PERSON}
+    people = users.names_of(con, persons | {one.made_by.removeprefix("user:") for one in held})
     return RetentionState(rules=tuple(ruled), holds=tuple(held), due=tuple(due(con, now=now)), people=people)
 
 

@@ -6,11 +6,9 @@ from dashboards import strings
 from dashboards.pages import viewer
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
-from dashboards.runtime import db
 from dashboards.services import retention_rules
 from dashboards.strings import admin
 from dashboards.strings import upkeep_texts as words
-from storage.accounts import users
 from storage.jobs.kept_parts import KeptPart
 from storage.jobs.legal_holds import MAX_REASON_CHARS, HoldKind, LegalHold
 from storage.maintenance.retention import MOST_DAYS, Due, RetentionState, Rule, RuleKind
@@ -24,16 +22,9 @@ def page() -> None:
     st.title(strings.PAGE["retention"], anchor=False)
     st.caption(words.RETENTION_ABOUT)
     state = retention_rules.state(me.user)
-    people = db.look(users.names_of, _people(state))
-    _rules(state, people, me)
-    _holds(state, people, me)
-    _due(state, people, me)
-
-
-def _people(state: RetentionState) -> set[str]:
-    named = {rule.subject for rule in state.rules if rule.kind is RuleKind.PERSON}
-    holders = {hold.made_by.removeprefix("user:") for hold in state.holds}
-    return named | holders | {hold.subject for hold in state.holds if hold.kind is HoldKind.PERSON}
+    _rules(state, me)
+    _holds(state, me)
+    _due(state, me)
 
 
 def _subject(kind: RuleKind, subject: str, people: dict[str, str]) -> str:
@@ -44,14 +35,14 @@ def _subject(kind: RuleKind, subject: str, people: dict[str, str]) -> str:
     return words.rule_subject(kind, name)
 
 
-def _rules(state: RetentionState, people: dict[str, str], me: Viewer) -> None:
+def _rules(state: RetentionState, me: Viewer) -> None:
     st.header(words.RULES, anchor=False)
     if not state.rules:
         st.info(words.NO_RULES, icon=":material/inventory_2:")
     for number, rule in enumerate(state.rules):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"rule-{number}"):
             with st.container(gap=None):
-                st.markdown(viewer.plain(_subject(rule.kind, rule.subject, people)))
+                st.markdown(viewer.plain(_subject(rule.kind, rule.subject, state.people)))
                 st.caption(f"{words.KEPT_PART[rule.part]}: {words.rule_keeps(rule.days)}")
             if st.button(words.REMOVE_RULE, key=f"remove-{rule.kind}-{rule.subject}-{rule.part}"):
                 with viewer.saving(words.RULE_REMOVED):
@@ -71,13 +62,13 @@ def _rules(state: RetentionState, people: dict[str, str], me: Viewer) -> None:
                 retention_rules.set_rule(me.user, kind, named, part, None if forever else float(days))
 
 
-def _holds(state: RetentionState, people: dict[str, str], me: Viewer) -> None:
+def _holds(state: RetentionState, me: Viewer) -> None:
     st.header(words.HOLDS, anchor=False)
     st.caption(words.HOLDS_ABOUT)
     if not state.holds:
         st.info(words.NO_HOLDS, icon=":material/gavel:")
     for number, hold in enumerate(state.holds):
-        _hold(number, hold, people, me)
+        _hold(number, hold, state.people, me)
     with st.form("hold", clear_on_submit=True):
         kind: HoldKind | None = st.selectbox(
             words.RULE_FOR, list(HoldKind), 0, format_func=lambda kind: words.RULE_KIND[RuleKind(kind)]
@@ -101,14 +92,14 @@ def _hold(number: int, hold: LegalHold, people: dict[str, str], me: Viewer) -> N
                 retention_rules.release_hold(me.user, hold)
 
 
-def _due(state: RetentionState, people: dict[str, str], me: Viewer) -> None:
+def _due(state: RetentionState, me: Viewer) -> None:
     """Show what the next run deletes, and offer to delete it now."""
     st.header(words.DUE, anchor=False)
     if not state.due:
         st.caption(words.NOTHING_DUE)
         return
     st.caption(words.due_about(len(state.due), SHOWN))
-    rows = [_due_row(each, people, me) for each in state.due[:SHOWN]]
+    rows = [_due_row(each, state.people, me) for each in state.due[:SHOWN]]
     st.dataframe(rows, hide_index=True, key="due")
     with st.popover(words.DELETE_DUE, icon=":material/delete:"):
         st.caption(words.RULE_PART_HELP)
