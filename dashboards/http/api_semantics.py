@@ -62,7 +62,7 @@ class _Answer:
             self.scope["method"] = self.method
             if not more and self._is_tagged(start, body):
                 if len(body) >= ZIPPED_FROM_BYTES:
-                    _vary_as_whole(start)
+                    MutableHeaders(scope=start).add_vary_header("Accept-Encoding")  # as the whole answer has it
                 body = b""
             if self.method == "HEAD" and takes_gzip(Headers(scope=self.scope).get("accept-encoding", "")):
                 _forget_length(start)
@@ -89,13 +89,6 @@ class _Answer:
         start["status"] = 304
         start["headers"] = [one for one in start["headers"] if one[0].decode().lower() in KEPT_WITH_304]
         return True
-
-
-def _vary_as_whole(start: Message) -> None:
-    """Say that the whole answer would be compressed for some, as it would say itself."""
-    headers = MutableHeaders(scope=start)
-    if "vary" not in headers:
-        headers["Vary"] = "Accept-Encoding"
 
 
 def _forget_length(start: Message) -> None:
