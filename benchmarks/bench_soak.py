@@ -32,8 +32,8 @@ from benchmarks.scaling.platform import client, finished, recording, submit
 
 AT_ONCE = 8
 CLIP_S = 2.0
-CLOSED_FOR_S = 125.0
-"""A little longer than Streamlit keeps the session of a closed page."""
+CLOSED_FOR_S = 190.0
+"""Longer than the session of a closed page is kept: two minutes, and up to one more until somebody looks."""
 QUARTERS = 4
 GIVEN, OWN = "of no importance", "of little importance"
 """The first administrator's passwords: the one that `up` of the benchmarks sets, and the one chosen then."""
@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=12, help="opened an hour")
     parser.add_argument("--logins", type=int, default=4, help="an hour")
     asked = parser.parse_args()
+    if asked.hours < QUARTERS:
+        parser.error(f"at least {QUARTERS} hours, one for each quarter")
     began, load = time.monotonic(), os.getloadavg()[0]
     with (
         tempfile.TemporaryDirectory(prefix="bench-soak-") as name,

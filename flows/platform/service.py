@@ -157,7 +157,7 @@ class _Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = record.getMessage()
-        return line if line.startswith("{") else super().format(record)
+        return line if line.startswith('{"') and line.endswith("}") else super().format(record)
 
 
 def _rotating(path: Path) -> logging.Logger:

@@ -83,7 +83,7 @@ async def test_a_service_that_dies_is_started_again_and_its_output_logged(tmp_pa
 
 async def test_json_lines_of_a_service_are_logged_as_they_are(tmp_path: Path) -> None:
     said: list[str] = []
-    code = """import sys; sys.stderr.write('{"at": "2026-12-01", "level": "info"}\\na warning of a library\\n')"""
+    code = """import sys; sys.stderr.write('{"at": "2026", "level": "info"}\\na warning of a library\\n{not JSON\\n')"""
     service = make(tmp_path, code, said)
 
     running = asyncio.create_task(service.run())
@@ -93,9 +93,10 @@ async def test_json_lines_of_a_service_are_logged_as_they_are(tmp_path: Path) ->
     service.terminate()
     await service.end(running, within_s=60)
 
-    first, second, *_ = (tmp_path / "probe.log").read_text().splitlines()
+    first, second, third, *_ = (tmp_path / "probe.log").read_text().splitlines()
     assert json.loads(first)["level"] == "info"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ a warning of a library", second)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ {not JSON", third)
 
 
 async def test_what_a_service_shows_its_reader_is_in_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
