@@ -59,7 +59,7 @@ class ResultTemplate:
         Raises:
             BadRequest: it would lead out of the target, or a value is missing or too long.
         """
-        path = PurePosixPath(relative)
+        path = PurePosixPath(relative.lstrip("/"))  # of a bucket's key `prefix//name` this begins with slashes
         folder = str(path.parent) if str(path.parent) != "." else ""
         of_file = {
             "path": str(path.with_suffix("")),
@@ -76,7 +76,7 @@ class ResultTemplate:
             literal + (known[name] if name is not None else "")
             for literal, name, _, _ in string.Formatter().parse(self.text)
         )
-        return checked_target(filled.removeprefix("/") if not self.text.startswith("/") else filled)
+        return checked_target(filled.removeprefix("/"))  # of a folder that is empty
 
 
 def _fields(text: str) -> list[str]:

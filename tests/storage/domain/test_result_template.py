@@ -16,6 +16,8 @@ def test_fields_are_filled_from_the_file_its_job_and_the_manifest() -> None:
     assert filled("{path}.{format}") == "2026/talk one.srt"
     assert filled("{dir}/{language}/{stem}.{ext}.{format}") == "2026/en/talk one.mp3.srt"
     assert filled("{dir}/{name}.{format}", "talk.wav") == "talk.wav.srt"
+    assert filled("{dir}/{stem}.{format}", "//talk.wav") == "talk.srt"  # of the key `prefix///talk.wav`
+    assert filled("x/{path}.{format}", "/talk.wav") == "x/talk.srt"
     assert filled("{meta_speaker}/{job}-{model}.{format}", speaker="a/b\\..") == "a_b_../j1-base.srt"
 
 
@@ -48,7 +50,7 @@ def test_several_formats_need_names_of_their_own() -> None:
         ResultTemplate.of("{stem}.txt", formats=2)
 
 
-@pytest.mark.parametrize("relative", ["a/../../b.wav", "/b.wav", "x/" + "é" * 200 + ".wav", "a\x1b[2J.wav"])
+@pytest.mark.parametrize("relative", ["a/../../b.wav", "/../b.wav", "x/" + "é" * 200 + ".wav", "a\x1b[2J.wav"])
 def test_a_key_that_leads_elsewhere_gets_no_result(relative: str) -> None:
     with pytest.raises(BadRequest):
         filled("x/{path}.{format}", relative)
