@@ -144,6 +144,13 @@ def test_other_messages_are_refused_with_a_reason(site: Site, message: object, s
     assert tell(site, message, status)["detail"]
 
 
+def test_a_body_that_is_no_json_is_said_to_be_none(site: Site) -> None:
+    headers = site.key_of(site.user("ada")) | {"Content-Type": "application/json"}
+    told = site.client.post("/api/v1/s3-events", headers=headers, content=b'{"Records": [}').json()
+    assert (told["status"], told["param"]) == (400, "body")
+    assert told["detail"] == "body: it is no JSON: Expecting value at character 13"
+
+
 def test_the_key_needs_the_scope_batch(site: Site) -> None:
     headers = site.key_of(site.user("ada"), scopes=[Scope.READ, Scope.WRITE])
     answer = site.client.post("/api/v1/s3-events", headers=headers, json={"Records": [record("a.wav")]})
