@@ -20,6 +20,9 @@ from storage.domain.settings import Settings
 OFF = "off"
 SLUG = "batch-"
 FIELDS = 5
+NONE = (
+    "{source} of {owner} with {dest} has no schedule to end; give the source, --owner and --dest that it was made with"
+)
 PLACE = f"/deployments/name/{Deployment.INGEST_BATCH}/{Deployment.INGEST_BATCH}"
 
 
@@ -27,8 +30,9 @@ def set_schedule(cron: str, *, source: str, owner: str, **chosen: Any) -> str:
     """Set, replace or end the schedule of a source and target; return what was done.
 
     Raises:
-        BadRequest, NotAllowed: the expression or a parameter is wrong, or the source or target is not listed.
-        NotFound: there is no such schedule to end, or no deployment.
+        BadRequest, NotAllowed: the expression or a parameter is wrong, the source or target is not listed, or there
+            is no such schedule to end.
+        NotFound: there is no deployment.
     """
     settings = Settings()
     ordered(source, owner, actor="schedule", **chosen)
@@ -44,7 +48,9 @@ def set_schedule(cron: str, *, source: str, owner: str, **chosen: Any) -> str:
         place = f"/deployments/{found['id']}/schedules"
         before = [each for each in found["schedules"] if each["slug"] == slug]
         if cron == OFF and not before:
-            raise NotFound("schedule of", source)
+            raise BadRequest(
+                "--schedule", NONE.format(source=source, owner=owner, dest=chosen.get("dest") or "no target")
+            )
         if cron == OFF:
             for each in before:
                 http.delete(f"{place}/{each['id']}").raise_for_status()

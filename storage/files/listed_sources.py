@@ -39,7 +39,9 @@ def _files(folder: Path, *, recursive: bool) -> Iterator[str]:
 def _objects(source: str, endpoint_url: str | None) -> Iterator[str]:
     root = source.rstrip("/")
     try:
-        yield from (f"{root}/{name}" for name in Bucket(root, endpoint_url).list(""))
+        for entry in Bucket(root, endpoint_url).entries(recursive=True):
+            if entry.size_bytes or not entry.name.endswith("/"):  # consoles mark a folder by an empty object
+                yield f"{root}/{entry.name}"
     except NotStored:
         return
 
@@ -57,9 +59,11 @@ def opened(source: str, root: str, endpoint_url: str | None) -> tuple[int, Binar
         StorageUnreachable: the bucket's service does not answer.
     """
     if source.startswith(BUCKETS):
-        parent, _, name = source.rpartition("/")
-        bucket = Bucket(parent, endpoint_url)
-        size = bucket.size(name) if name and parent != BUCKETS.rstrip("/") else None
+        name_of_bucket, _, name = source.removeprefix(BUCKETS).partition("/")
+        if name.endswith("/"):
+            raise BadRequest("path", f"{source} ends with a slash, as a folder's key does; rename the object")
+        bucket = Bucket(f"{BUCKETS}{name_of_bucket}", endpoint_url)  # a root of more would lose the slashes of `//`
+        size = bucket.size(name) if name_of_bucket and name else None
         if size is None:
             raise BadRequest("path", f"there is no {source}")
         return size, bucket.open(name)

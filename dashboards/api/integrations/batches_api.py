@@ -16,6 +16,7 @@ from dashboards.http.request_options import OptionsForm, idempotency_key
 from dashboards.runtime import db
 from dashboards.services import batch_orders, job_access
 from storage.domain.errors import BadRequest
+from storage.domain.job_messages import text_of
 from storage.domain.network.outgoing_targets import MAX_URL_CHARS
 from storage.domain.recording_names import MAX_NAME_CHARS
 from storage.domain.records import Lane, User, to_json
@@ -94,7 +95,7 @@ class BatchItemBody(BaseModel):
     @classmethod
     def of(cls, item: Item) -> Self:
         """Describe an item."""
-        error = DownloadError(code=item.error_code, message=item.error or "") if item.error_code else None
+        error = DownloadError(code=item.error_code, message=text_of(item.error)) if item.error_code else None
         same = ("number", "source", "name", "state", "job_id", "tags", "metadata")
         return cls(**{field: getattr(item, field) for field in same}, error=error)
 

@@ -297,6 +297,7 @@ def test_a_schedule_is_one_of_the_deployment_in_utc_and_outlives_an_upgrade(
     assert isinstance(batch("--schedule", "17 3 * * *", "--rejects", "/etc/x").exception, NotAllowed)
     assert batch("--schedule", "off").exit_code == 0
     assert deployment()["schedules"] == []
+    assert f"{folder} of admin with {tmp_path}/out has no schedule to end" in str(batch("--schedule", "off").exception)
 
 
 def test_a_batch_started_twice_at_once_and_killed_makes_each_job_once(

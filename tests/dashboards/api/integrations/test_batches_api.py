@@ -87,6 +87,8 @@ def test_addresses_and_a_folder_become_jobs_and_what_failed_is_tried_again(
         ("link.wav", "not_allowed"),
         ("d.wav", "bad_request"),
     ]
+    said = [one["error"]["message"] for one in failed]
+    assert (said[0].partition(" ")[0], said[1].partition(" ")[0]) == ("reading", "url:")
     page = asked(site, "GET", f"/{made['id']}/items?limit=4")
     assert (len(page["items"]), page["next"]) == (4, 4)
     job = site.client.get(f"/api/v1/jobs/{page['items'][3]['job_id']}", headers=site.key_of(site.user())).json()

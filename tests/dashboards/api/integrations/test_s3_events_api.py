@@ -102,6 +102,22 @@ def test_an_object_that_is_announced_becomes_a_job_once(site: Site, s3: str, ton
     assert tell(site, changed, path="?language=de")["batch_id"] != first["batch_id"]
 
 
+def test_keys_with_double_slashes_are_got_and_folders_are_left_aside(
+    site: Site, s3: str, tone: Callable[..., bytes]
+) -> None:
+    for key, content in (("odd//a.wav", tone(0.5, 700.0)), ("odd/marked/", b""), ("odd/folder/", tone(0.5, 800.0))):
+        httpx.put(f"{s3}/archive/{key}", content=content, verify=PLAIN).raise_for_status()
+    (item,) = jobs_of(site, tell(site, {"Records": [record("odd//a.wav")]})["batch_id"])
+    assert item["job_id"], item
+
+    order = {"items": [{"path": "s3://archive/odd/"}], "recursive": True}
+    made = site.client.post("/api/v1/batches", headers=site.key_of(site.user("ada")), json=order).json()
+    items = {one["source"]: one for one in jobs_of(site, made["id"])}
+    assert list(items) == ["s3://archive/odd//a.wav", "s3://archive/odd/folder/"]
+    assert items["s3://archive/odd//a.wav"]["job_id"]
+    assert "ends with a slash" in items["s3://archive/odd/folder/"]["error"]["message"]
+
+
 def test_eventbridge_is_understood_too(site: Site, s3: str, tone: Callable[..., bytes]) -> None:
     httpx.put(f"{s3}/archive/plain+key.wav", content=tone(0.5, 500.0), verify=PLAIN).raise_for_status()
     detail = {"bucket": {"name": "archive"}, "object": {"key": "plain+key.wav", "size": 16_044, "etag": "1"}}
@@ -142,6 +158,13 @@ def test_what_is_no_new_recording_is_left_aside(site: Site, message: dict[str, A
 )
 def test_other_messages_are_refused_with_a_reason(site: Site, message: object, status: int) -> None:
     assert tell(site, message, status)["detail"]
+
+
+def test_a_body_that_is_no_json_is_said_to_be_none(site: Site) -> None:
+    headers = site.key_of(site.user("ada")) | {"Content-Type": "application/json"}
+    told = site.client.post("/api/v1/s3-events", headers=headers, content=b'{"Records": [}').json()
+    assert (told["status"], told["param"]) == (400, "body")
+    assert told["detail"] == "body: it is no JSON: Expecting value at character 13"
 
 
 def test_the_key_needs_the_scope_batch(site: Site) -> None:
