@@ -161,6 +161,24 @@ def test_a_packed_backup_comes_back_into_an_empty_data_dir(env: dict[str, str], 
     assert "it is encrypted for age1" in other.stderr
 
 
+def test_a_restore_takes_no_other_platforms_backup_from_a_shared_place(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    env |= {"TRANSCRIBER_BACKUP_URL": str(tmp_path / "place")}
+    other = env | {"TRANSCRIBER_DATA_DIR": str(tmp_path / "other")}
+    for one, name in ((env, "grace"), (other, "ada")):
+        assert run(one, "admin", "create-user", name).returncode == 0
+        made = run(one, "admin", "backup")
+        assert made.returncode == 0, made.stderr
+    assert run(env, "admin", "backups").stdout.count("of ledger ") == 2
+
+    restored = run(env, "admin", "restore", "latest")
+
+    assert restored.returncode == 0, restored.stderr
+    assert run(env, "admin", "reset-password", "grace").returncode == 0
+    empty = run(env | {"TRANSCRIBER_DATA_DIR": str(tmp_path / "new")}, "admin", "restore", "latest")
+    assert (empty.returncode, "backups of several platforms" in empty.stderr) == (1, True)
+
+
 def test_a_rebuild_says_what_it_brought_in(env: dict[str, str]) -> None:
     assert run(env, "admin", "create-user", "grace").returncode == 0
     rebuilt = run(env, "admin", "rebuild")
