@@ -81,7 +81,7 @@ def origin_of(con: DuckDBPyConnection) -> str:
 
 
 def origin_at(path: Path) -> str:
-    """Return the origin of the ledger in a file, or "" if none can be read."""
+    """Return the origin of the ledger in a file; "" if unreadable."""
     try:
         if path.exists():
             with connect(path) as con:
