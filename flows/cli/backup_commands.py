@@ -121,12 +121,11 @@ def drill(backup_id: Id = "latest", url: From = None) -> None:
     """Restore a backup on trial into a temporary folder, and compare.
 
     Ends with status 1 if the backup is not sound."""
-    ledger = open_used() if url is None else None
-    if ledger is not None or url is not None:
-        report = _drill_here(backup_id, url, ledger)
-        if ledger is not None:
-            ledger.close()
-        problems = report.problems
+    if url is not None:
+        problems = _drill_there(backup_id, url).problems
+    elif (ledger := open_used()) is not None:
+        with ledger:
+            problems = _drill_here(backup_id, ledger).problems
     else:
         told = _follow("drills", {"id": backup_id})
         found = next(one for one in told["backups"] if one["id"] == told["id"])
@@ -138,25 +137,34 @@ def drill(backup_id: Id = "latest", url: From = None) -> None:
     typer.echo("the backup was restored on trial: checksums, rows and audit chain are as its manifest says")
 
 
-def _drill_here(backup_id: str, url: str | None, ledger: "Ledger | None") -> "DrillReport":
+def _drill_here(backup_id: str, ledger: "Ledger") -> "DrillReport":
+    """Try a backup beside the ledger, where the next one clears remains."""
+    from storage.backup import backup_work
+    from storage.backup.backup_manifest import origin_of
+    from storage.domain.settings import Settings
+    from storage.ledger import audit
+
+    store = _store()
+    with ledger.read() as con:
+        manifest = store.manifest(backup_id, origin=origin_of(con))
+    with backup_work.alone(ledger.path) as work:
+        report = backup_work.drill(store, manifest.id, Settings().backup.backup_key, work)
+        store.note_drill(manifest.id, report)
+        told = {"passed": report.passed, "problems": list(report.problems)}
+        ledger.run(audit.record, actor=operator(), action="ledger.drill", subject=manifest.id, detail=told)
+    return report
+
+
+def _drill_there(backup_id: str, url: str) -> "DrillReport":
     from tempfile import TemporaryDirectory
 
     from storage.backup import backup_work
-    from storage.backup.backup_manifest import origin_of
     from storage.domain.settings import Settings
 
     settings = Settings()
     store = _store(url, settings)
-    origin = ""
-    if ledger is not None:
-        with ledger.read() as con:
-            origin = origin_of(con)
-    manifest = store.manifest(backup_id, origin=origin)
     with TemporaryDirectory(prefix="transcriber-drill-") as work:
-        report = backup_work.drill(store, manifest.id, settings.backup.backup_key, Path(work))
-    if url is None:
-        store.note_drill(manifest.id, report)
-    return report
+        return backup_work.drill(store, store.manifest(backup_id).id, settings.backup.backup_key, Path(work))
 
 
 def restore(

@@ -12,6 +12,7 @@ import pytest
 from flows.cli import doctor
 from storage.accounts import worker_tokens
 from storage.domain.settings import Settings
+from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.remote import part_troubles
 from storage.remote.worker_registry import OWN_VERSION
@@ -159,6 +160,19 @@ def test_a_packed_backup_comes_back_into_an_empty_data_dir(env: dict[str, str], 
     assert run(empty, "admin", "reset-password", "grace").returncode == 0
     other = run(empty | {"TRANSCRIBER_BACKUP_KEY": ""}, "admin", "restore", "latest")
     assert "it is encrypted for age1" in other.stderr
+
+
+def test_a_drill_works_beside_the_ledger_and_is_in_the_audit_log(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    assert run(env, "admin", "backup").returncode == 0
+    killed = tmp_path / "data" / "backups" / "work-of-a-killed-drill"
+    killed.mkdir()
+    drilled = run(env, "admin", "drill")
+    assert drilled.returncode == 0, drilled.stderr
+    assert not killed.exists()
+    with Ledger.open(tmp_path / "data" / "ledger.duckdb") as ledger, ledger.read() as con:
+        (row,) = [row for row in audit.page(con) if row.action == "ledger.drill"]
+        assert (row.actor.startswith("cli:"), row.detail["passed"]) == (True, True)
 
 
 def test_a_restore_takes_no_other_platforms_backup_from_a_shared_place(env: dict[str, str], tmp_path: Path) -> None:
