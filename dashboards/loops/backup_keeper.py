@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from dashboards.runtime import context, db
+from dashboards.runtime import context
 from dashboards.runtime.maintenance import backup_runner
 from dashboards.runtime.maintenance.backup_state import last_slot
-from storage.backup.backup_manifest import origin_of
 from storage.backup.backup_store import KeptBackup
 from storage.backup.packing import recipient_of
 from storage.domain.clock import utc_now
@@ -29,13 +29,11 @@ async def look_after(now: datetime) -> str | None:
         return None
     if state.looked_at is None or now - state.looked_at >= LIST_EVERY:
         await backup_runner.look()
-    origin = await db.read(origin_of)
-    ours = [one for one in state.kept if one.manifest.contents.origin == origin]
     at = settings.backup_time
-    if at and not any(one.manifest.made_at >= last_slot(at, now) for one in ours):
+    if at and not any(one.manifest.made_at >= last_slot(at, now) for one in state.ours):
         made = await backup_runner.take()
         return f"backup {made.id}"
-    if (untried := _to_try(ours, settings.backup_drill_days, now)) is None:
+    if (untried := _to_try(state.ours, settings.backup_drill_days, now)) is None:
         return None
     report = await backup_runner.drill(untried.manifest.id)
     if not report.passed:
@@ -43,7 +41,7 @@ async def look_after(now: datetime) -> str | None:
     return f"drill of {untried.manifest.id}"
 
 
-def _to_try(ours: list[KeptBackup], days: float, now: datetime) -> KeptBackup | None:
+def _to_try(ours: Sequence[KeptBackup], days: float, now: datetime) -> KeptBackup | None:
     """Return the newest backup that our key opens and that was not tried lately."""
     if not days:
         return None

@@ -35,7 +35,7 @@ def backup(
     if to:
         _copy(ledger, to.absolute())
     elif ledger is None:
-        told = _follow("backups", {})["backups"][0]
+        told = next(one for one in _follow("backups", {})["backups"] if one["ours"])
         typer.echo(f"backup {told['id']} is made, {told['bytes']:,} bytes")
     else:
         with ledger:
@@ -76,14 +76,14 @@ def _take(ledger: "Ledger") -> None:
 
 
 def _follow(what: str, order: dict[str, Any]) -> dict[str, Any]:
-    """Let the web process do it, wait for its end, and return the list."""
-    runs = ask("POST", what, order)["runs"]
-    while (told := ask("GET", "backups"))["runs"] == runs:
+    """Let the web process do it; return what it said at the end."""
+    began = ask("POST", what, order)
+    while (told := ask("GET", "backups"))["runs"] == began["runs"]:
         time.sleep(LOOK_EVERY_S)
     if told["error"]:
         typer.echo(f"transcriber: {told['error']}", err=True)
         raise typer.Exit(1)
-    return told
+    return began | told
 
 
 def _store(url: str | None = None, settings: "Settings | None" = None) -> "BackupStore":
@@ -102,12 +102,15 @@ def backups(url: From = None) -> None:
     """List the backups, newest first, with what their last drill found."""
     store = _store(url)
     found = store.all()
+    are_several = len({one.manifest.contents.origin for one in found}) > 1
     for one in found:
         made, drill = one.manifest, one.drill
         tried = f"passed its drill on {drill.at:%Y-%m-%d %H:%M} UTC" if drill and drill.passed else "FAILED its drill"
         how = "encrypted" if made.recipient else "not encrypted"
         rows = f"{made.contents.rows.get('jobs', 0):,} recordings"
-        typer.echo(f"{made.id}  {made.stored.size_bytes:>13,} bytes  {how}  {rows}  {tried if drill else 'not tried'}")
+        whose = f"  of ledger {made.contents.origin[:8]}" if are_several else ""
+        told = f"{made.stored.size_bytes:>13,} bytes  {how}  {rows}  {tried if drill else 'not tried'}"
+        typer.echo(f"{made.id}  {told}{whose}")
         for problem in drill.problems if drill else ():
             typer.echo(f"    {problem}")
     if not found:
@@ -118,15 +121,14 @@ def drill(backup_id: Id = "latest", url: From = None) -> None:
     """Restore a backup on trial into a temporary folder, and compare.
 
     Ends with status 1 if the backup is not sound."""
-    ledger = open_used() if url is None else None
-    if ledger is not None or url is not None:
-        report = _drill_here(backup_id, url)
-        if ledger is not None:
-            ledger.close()
-        problems = report.problems
+    if url is not None:
+        problems = _drill_there(backup_id, url).problems
+    elif (ledger := open_used()) is not None:
+        with ledger:
+            problems = _drill_here(backup_id, ledger).problems
     else:
-        listed = _follow("drills", {"id": backup_id})["backups"]
-        found = next(one for one in listed if backup_id in {"latest", one["id"]})
+        told = _follow("drills", {"id": backup_id})
+        found = next(one for one in told["backups"] if one["id"] == told["id"])
         problems = tuple(found["drill"]["problems"])
     for problem in problems:
         typer.echo(problem, err=True)
@@ -135,7 +137,25 @@ def drill(backup_id: Id = "latest", url: From = None) -> None:
     typer.echo("the backup was restored on trial: checksums, rows and audit chain are as its manifest says")
 
 
-def _drill_here(backup_id: str, url: str | None) -> "DrillReport":
+def _drill_here(backup_id: str, ledger: "Ledger") -> "DrillReport":
+    """Try a backup beside the ledger, where the next one clears remains."""
+    from storage.backup import backup_work
+    from storage.backup.backup_manifest import origin_of
+    from storage.domain.settings import Settings
+    from storage.ledger import audit
+
+    store = _store()
+    with ledger.read() as con:
+        manifest = store.manifest(backup_id, origin=origin_of(con))
+    with backup_work.alone(ledger.path) as work:
+        report = backup_work.drill(store, manifest.id, Settings().backup.backup_key, work)
+        store.note_drill(manifest.id, report)
+        told = {"passed": report.passed, "problems": list(report.problems)}
+        ledger.run(audit.record, actor=operator(), action="ledger.drill", subject=manifest.id, detail=told)
+    return report
+
+
+def _drill_there(backup_id: str, url: str) -> "DrillReport":
     from tempfile import TemporaryDirectory
 
     from storage.backup import backup_work
@@ -143,12 +163,8 @@ def _drill_here(backup_id: str, url: str | None) -> "DrillReport":
 
     settings = Settings()
     store = _store(url, settings)
-    manifest = store.manifest(backup_id)
     with TemporaryDirectory(prefix="transcriber-drill-") as work:
-        report = backup_work.drill(store, manifest.id, settings.backup.backup_key, Path(work))
-    if url is None:
-        store.note_drill(manifest.id, report)
-    return report
+        return backup_work.drill(store, store.manifest(backup_id).id, settings.backup.backup_key, Path(work))
 
 
 def restore(
@@ -162,6 +178,7 @@ def restore(
     What storage has and the backup lacks is brought in. The platform must be stopped. The old ledger is kept.
     """
     from storage.backup import backup_work
+    from storage.backup.backup_manifest import origin_at
     from storage.backup.backup_store import ID, NEWEST
     from storage.domain.errors import BadRequest
     from storage.domain.settings import Settings
@@ -179,7 +196,8 @@ def restore(
     refuse_if_held(ledger_path)
     store = _store(url, settings)
     with backup_work.alone(ledger_path) as work:
-        manifest, path = backup_work.fetch(store, what, settings.backup.backup_key, work)
+        origin = origin_at(ledger_path)
+        manifest, path = backup_work.fetch(store, what, settings.backup.backup_key, work, origin=origin)
         _restore_file(path, f"backup {manifest.id} of {store.url}", settings)
 
 

@@ -5,9 +5,11 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from storage.backup.packing import Packed, digest_of
+from storage.domain.errors import LedgerUnreadable
 from storage.domain.records import to_json
 from storage.ledger import audit, schema_migrations
 from storage.ledger.database_file import connect
@@ -76,6 +78,17 @@ def origin_of(con: DuckDBPyConnection) -> str:
     """Return the hash of the audit chain's first row, or "" without one."""
     row = con.execute(FIRST).fetchone()
     return str(row[0]) if row else ""
+
+
+def origin_at(path: Path) -> str:
+    """Return the origin of the ledger in a file; "" if unreadable."""
+    try:
+        if path.exists():
+            with connect(path) as con:
+                return origin_of(con)
+    except (LedgerUnreadable, duckdb.Error):
+        pass
+    return ""
 
 
 def contents_and_digest(path: Path) -> tuple[Contents, Packed]:

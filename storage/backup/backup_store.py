@@ -11,7 +11,7 @@ from typing import Self
 
 from storage.backup.backup_manifest import FORMAT, BackupManifest
 from storage.backup.packing import digest_of
-from storage.domain.errors import BackupUnusable, NotFound, NotStored, StorageUnreachable
+from storage.domain.errors import BackupUnusable, BadRequest, NotFound, NotStored, StorageUnreachable
 from storage.domain.records import from_json, to_json
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
@@ -93,16 +93,19 @@ class BackupStore:
         except (NotStored, ValueError):
             return None
 
-    def manifest(self, backup_id: str) -> BackupManifest:
-        """Return a backup's manifest; `latest` is the newest one's.
+    def manifest(self, backup_id: str, *, origin: str = "") -> BackupManifest:
+        """Return a backup's manifest.
+
+        `latest` is the newest one's, of the ledger with this origin if it has any.
 
         Raises:
             NotFound: there is no such backup.
+            BadRequest: it is `latest`, and the backups there are those of several other ledgers.
             BackupUnusable: its manifest cannot be read.
         """
         self.check()
         if backup_id == NEWEST:
-            return self._newest()
+            return self._newest(origin)
         if not ID.fullmatch(backup_id):
             raise NotFound("backup", backup_id)
         try:
@@ -115,11 +118,20 @@ class BackupStore:
             raise BackupUnusable(backup_id, "its manifest is another one's, or written by a newer version")
         return found
 
-    def _newest(self) -> BackupManifest:
-        backups = self.all()
-        if not backups:
+    def _newest(self, origin: str) -> BackupManifest:
+        newest: dict[str, BackupManifest] = {}
+        for one in self.all():
+            newest.setdefault(one.manifest.contents.origin, one.manifest)
+        if not newest:
             raise NotFound("backup", f"{NEWEST} in {self.url}")
-        return backups[0].manifest
+        if origin and origin in newest:
+            return newest[origin]
+        if len(newest) > 1:
+            ids = ", ".join(one.id for one in newest.values())
+            raise BadRequest(
+                NEWEST, f"backups of several platforms are in {self.url}; say which of their newest: {ids}"
+            )
+        return next(iter(newest.values()))
 
     def keep(self, manifest: BackupManifest, packed: Path) -> None:
         """Store a packed ledger, and then its manifest. What fails leaves no backup, and nothing of it."""

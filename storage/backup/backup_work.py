@@ -113,14 +113,18 @@ def rewritten(copied: Path) -> Path:
     return path
 
 
-def fetch(store: BackupStore, backup_id: str, key: SecretStr | None, work: Path) -> tuple[BackupManifest, Path]:
+def fetch(
+    store: BackupStore, backup_id: str, key: SecretStr | None, work: Path, *, origin: str = ""
+) -> tuple[BackupManifest, Path]:
     """Unpack a backup into `work`; checksums and contents are compared with its manifest.
+
+    `latest` is the newest of the ledger with this origin; see `BackupStore.manifest`.
 
     Raises:
         NotFound: there is no such backup.
         BackupUnusable: it is damaged, or the key is another one.
     """
-    manifest = store.manifest(backup_id)
+    manifest = store.manifest(backup_id, origin=origin)
     key = _key_for(manifest, key)
     path = work / "ledger.duckdb"
     with store.fetched(manifest) as packed:

@@ -42,12 +42,14 @@ def start(service: str) -> bool:
         from opentelemetry.sdk.resources import SERVICE_NAME, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from storage.remote.discreet_spans import DiscreetExporter
     except ImportError:
         log.warning("no traces are sent: install the extra `otel`, or unset %s", " and ".join(ENDPOINTS))
         return False
     resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or f"transcriber-{service}"})
     _provider = TracerProvider(resource=resource, id_generator=_ids())
-    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _provider.add_span_processor(BatchSpanProcessor(DiscreetExporter(OTLPSpanExporter())))
     trace.set_tracer_provider(_provider)
     return True
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from dashboards.http.error_responses import bad_request
 from dashboards.runtime import context, db
 from dashboards.runtime.maintenance import backup_runner
+from storage.backup.backup_manifest import origin_of
 from storage.backup.backup_store import NEWEST, KeptBackup
 from storage.domain.errors import BackupRunning, BadRequest, TranscriberError
 from storage.maintenance import housekeeping
@@ -63,17 +64,18 @@ async def begin_backup(request: Request) -> Response:
 async def begin_drill(request: Request) -> Response:
     """Begin the drill of a backup, which goes on behind the answer."""
     order = await _read(request, DrillOrder)
-    manifest = await db.in_thread(backup_runner.store().manifest, order.id)
-    return _begin(backup_runner.drill(manifest.id, actor=order.actor), "a drill")
+    origin = await db.read(origin_of)
+    manifest = await db.in_thread(backup_runner.store().manifest, order.id, origin=origin)
+    return _begin(backup_runner.drill(manifest.id, actor=order.actor), "a drill", id=manifest.id)
 
 
-def _begin(work: Coroutine[Any, Any, object], name: str) -> Response:
+def _begin(work: Coroutine[Any, Any, object], name: str, **told: str) -> Response:
     state = context.current().backups
     if state.running:
         work.close()
         raise BackupRunning(str(context.ledger().path.parent))
     context.current().background.start(_logged(work), name)
-    return JSONResponse({"began": True, "runs": state.runs}, 202)
+    return JSONResponse({"began": True, "runs": state.runs, **told}, 202)
 
 
 async def _logged(work: Coroutine[Any, Any, object]) -> None:
@@ -89,14 +91,15 @@ async def list_backups(_: Request) -> Response:
     if not state.running:
         await backup_runner.look()
     told = {"runs": state.runs, "running": state.running, "error": state.error, "url": backup_runner.store().url}
-    return JSONResponse(told | {"backups": [shown(one) for one in state.kept]})
+    return JSONResponse(told | {"backups": [shown(one, is_ours=one in state.ours) for one in state.kept]})
 
 
-def shown(one: KeptBackup) -> dict[str, Any]:
+def shown(one: KeptBackup, *, is_ours: bool) -> dict[str, Any]:
     """Return one backup as JSON has it."""
     made, drill = one.manifest, one.drill
     return {
         "id": made.id,
+        "ours": is_ours,
         "made_at": made.made_at.isoformat(),
         "bytes": made.stored.size_bytes,
         "encrypted": made.recipient is not None,

@@ -32,7 +32,7 @@ def backups() -> None:
     with st.container(key="tiles-backups", horizontal=True):
         st.metric(words.BACKUP_NEWEST, formatting.when(newest, me.zone))
         st.metric(words.DRILL_PASSED, formatting.when(passed, me.zone) if passed else words.NEVER)
-    st.dataframe([_row(one, me) for one in state.kept[:SHOWN]], hide_index=True, key="backups")
+    st.dataframe([_row(one, me) for one in state.ours[:SHOWN]], hide_index=True, key="backups")
 
 
 def _row(one: KeptBackup, me: viewer.Viewer) -> dict[str, object]:

@@ -38,7 +38,7 @@ def add_backups(registry: CollectorRegistry, holder: Context) -> None:
     state, newest = holder.backups, holder.backups.newest
     passed = state.drill_passed_at
     told = {
-        "transcriber_backups": ("Backups at the last look", len(state.kept)),
+        "transcriber_backups": ("Backups at the last look", len(state.ours)),
         "transcriber_backup_made_timestamp_seconds": (
             "When the newest backup was made",
             newest.manifest.made_at.timestamp() if newest else 0,

@@ -47,6 +47,7 @@ def store() -> BackupStore:
 async def look() -> None:
     """List the backups again."""
     state = context.current().backups
+    state.origin = await db.read(origin_of)
     state.kept = tuple(await db.in_thread(store().all))
     state.looked_at = utc_now()
 

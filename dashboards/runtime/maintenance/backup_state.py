@@ -11,10 +11,12 @@ from storage.backup.backup_store import KeptBackup
 class BackupState:
     """The backups at the last look, what runs now, and what failed last.
 
-    `runs` counts the backups and drills that ended, so that a caller sees the end of its own.
+    `kept` are all at their place, and `ours` those of the ledger with our `origin`. `runs` counts backups and drills
+    that ended, so that a caller sees the end of its own.
     """
 
     kept: tuple[KeptBackup, ...] = ()
+    origin: str = ""
     looked_at: datetime | None = None
     running: str | None = None
     runs: int = 0
@@ -44,17 +46,21 @@ class BackupState:
             self.error, self.failed_at = error, now
 
     @property
+    def ours(self) -> tuple[KeptBackup, ...]:
+        return tuple(one for one in self.kept if one.manifest.contents.origin == self.origin)
+
+    @property
     def newest(self) -> KeptBackup | None:
-        return self.kept[0] if self.kept else None
+        return next(iter(self.ours), None)
 
     @property
     def drill_passed_at(self) -> datetime | None:
         """When a drill passed last, of whichever backup."""
-        return max((one.drill.at for one in self.kept if one.drill and one.drill.passed), default=None)
+        return max((one.drill.at for one in self.ours if one.drill and one.drill.passed), default=None)
 
     @property
     def drills_failed(self) -> int:
-        return sum(one.drill is not None and not one.drill.passed for one in self.kept)
+        return sum(one.drill is not None and not one.drill.passed for one in self.ours)
 
 
 def last_slot(at: time, now: datetime) -> datetime:

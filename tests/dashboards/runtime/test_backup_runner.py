@@ -22,6 +22,7 @@ from storage.domain.records import Role
 from storage.domain.settings import BackupSettings
 from storage.files.file_store import Files
 from storage.ledger import audit
+from storage.ledger.database import Ledger
 from tests.dashboards.desk import Desk, words
 from tests.dashboards.site import Site
 from tests.waiting import PATIENCE_S
@@ -110,6 +111,20 @@ def test_a_place_that_is_away_is_told_and_tried_again_later(desk: Desk, tmp_path
     later = utc_now() + backup_keeper.AGAIN_AFTER
     assert (asyncio.run(backup_keeper.look_after(later)) or "").startswith("backup ")
     assert desk.holder.backups.error is None
+
+
+def test_another_platforms_backup_at_the_same_place_is_not_ours(desk: Desk, tmp_path: Path) -> None:
+    root = desk.user("root", Role.ADMIN)
+    with Ledger.open(tmp_path / "other" / "ledger.duckdb") as other:
+        other.run(audit.record, actor="a", action="b", subject="c")
+        with backup_work.alone(other.path) as work:
+            backup_work.pack_and_keep(backup_work.snapshot(other, work), backup_runner.store(), None)
+    asyncio.run(backup_runner.look())
+    state = desk.holder.backups
+    assert (len(state.kept), state.ours, state.newest) == (1, (), None)
+    assert "There is no backup yet" in words(desk.page("system", root))
+    made = asyncio.run(backup_runner.take())
+    assert [one.manifest.id for one in state.ours] == [made.id]
 
 
 def test_two_at_once_are_one_and_a_refusal(desk: Desk) -> None:

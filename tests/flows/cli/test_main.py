@@ -12,6 +12,7 @@ import pytest
 from flows.cli import doctor
 from storage.accounts import worker_tokens
 from storage.domain.settings import Settings
+from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.remote import part_troubles
 from storage.remote.worker_registry import OWN_VERSION
@@ -159,6 +160,37 @@ def test_a_packed_backup_comes_back_into_an_empty_data_dir(env: dict[str, str], 
     assert run(empty, "admin", "reset-password", "grace").returncode == 0
     other = run(empty | {"TRANSCRIBER_BACKUP_KEY": ""}, "admin", "restore", "latest")
     assert "it is encrypted for age1" in other.stderr
+
+
+def test_a_drill_works_beside_the_ledger_and_is_in_the_audit_log(env: dict[str, str], tmp_path: Path) -> None:
+    assert run(env, "admin", "create-user", "grace").returncode == 0
+    assert run(env, "admin", "backup").returncode == 0
+    killed = tmp_path / "data" / "backups" / "work-of-a-killed-drill"
+    killed.mkdir()
+    drilled = run(env, "admin", "drill")
+    assert drilled.returncode == 0, drilled.stderr
+    assert not killed.exists()
+    with Ledger.open(tmp_path / "data" / "ledger.duckdb") as ledger, ledger.read() as con:
+        (row,) = [row for row in audit.page(con) if row.action == "ledger.drill"]
+        assert (row.actor.startswith("cli:"), row.detail["passed"]) == (True, True)
+
+
+def test_a_restore_takes_no_other_platforms_backup_from_a_shared_place(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    env |= {"TRANSCRIBER_BACKUP_URL": str(tmp_path / "place")}
+    other = env | {"TRANSCRIBER_DATA_DIR": str(tmp_path / "other")}
+    for one, name in ((env, "grace"), (other, "ada")):
+        assert run(one, "admin", "create-user", name).returncode == 0
+        made = run(one, "admin", "backup")
+        assert made.returncode == 0, made.stderr
+    assert run(env, "admin", "backups").stdout.count("of ledger ") == 2
+
+    restored = run(env, "admin", "restore", "latest")
+
+    assert restored.returncode == 0, restored.stderr
+    assert run(env, "admin", "reset-password", "grace").returncode == 0
+    empty = run(env | {"TRANSCRIBER_DATA_DIR": str(tmp_path / "new")}, "admin", "restore", "latest")
+    assert (empty.returncode, "backups of several platforms" in empty.stderr) == (1, True)
 
 
 def test_a_rebuild_says_what_it_brought_in(env: dict[str, str]) -> None:

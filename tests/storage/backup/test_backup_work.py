@@ -24,6 +24,7 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import (
     BackupRunning,
     BackupUnusable,
+    BadRequest,
     NotFound,
     StorageFull,
     StorageUnreachable,
@@ -198,6 +199,25 @@ def test_a_folder_that_is_not_mounted_is_not_made(tmp_path: Path, take: Take) ->
     assert not (tmp_path / "disk").exists()
     with pytest.raises(StorageUnreachable):
         place.all()
+
+
+def test_the_latest_of_several_ledgers_at_one_place_is_that_of_the_own(
+    ledger: Ledger, store: BackupStore, take: Take, work: Path, tmp_path: Path
+) -> None:
+    record_many(ledger, 1)
+    ours = take()
+    with Ledger.open(tmp_path / "other" / "ledger.duckdb") as other:
+        record_many(other, 1)
+        with backup_work.alone(other.path) as folder:
+            theirs = backup_work.pack_and_keep(backup_work.snapshot(other, folder), store, None)
+    assert store.manifest("latest", origin=ours.contents.origin) == ours
+    assert backup_work.fetch(store, "latest", None, work, origin=ours.contents.origin)[0] == ours
+    assert store.manifest("latest", origin=theirs.contents.origin) == theirs
+    for nobodys in ("", "of a third"):
+        with pytest.raises(BadRequest, match=f"{theirs.id}, {ours.id}"):
+            store.manifest("latest", origin=nobodys)
+    store.remove(ours.id)
+    assert store.manifest("latest", origin=ours.contents.origin) == theirs
 
 
 def test_what_is_no_id_is_no_backup(store: BackupStore) -> None:

@@ -88,3 +88,23 @@ def test_what_fails_is_marked_in_its_trace(collected: list[Span]) -> None:
     tracing.stop()
     (span,) = collected
     assert (span.name, span.status.code) == ("read and cut", span.status.STATUS_CODE_ERROR)
+
+
+def test_no_trace_has_a_recordings_name_also_not_prefects(collected: list[Span]) -> None:
+    from prefect.client.schemas import TaskRun
+    from prefect.telemetry.run_telemetry import RunTelemetry
+
+    assert tracing._provider is not None
+    telemetry = RunTelemetry(_tracer=tracing._provider.get_tracer("prefect"))
+    run = TaskRun(task_key="a", dynamic_key="0", name="talk of Ada.wav · 0f3a11 · 1")
+    telemetry.start_span(run, client=None)  # type: ignore[arg-type]
+    telemetry.update_run_name("talk of Ada.wav · 0f3a11 · 2")
+    telemetry.end_span_on_failure("talk of Ada.wav cannot be read")
+    with pytest.raises(OSError, match="Ada"), tracing.span("read and cut", new_id(), 1):
+        raise OSError("talk of Ada.wav is gone")
+    tracing.stop()
+    assert {span.name for span in collected} == {"task run", "read and cut"}
+    assert {span.status.code for span in collected} == {Span().status.STATUS_CODE_ERROR}
+    (told,) = [event for span in collected for event in span.events if event.name == "exception"]
+    assert "OSError" in str(told)
+    assert "Ada" not in str(collected)
