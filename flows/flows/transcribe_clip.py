@@ -10,7 +10,7 @@ from flows.runs.job_attempt import AttemptOutcome, RecordingAttempt, run_attempt
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident, current
 from flows.runs.read_recording import RecordingReader
-from flows.runs.run_outcomes import this_run
+from flows.runs.run_outcomes import NO_RESULTS, this_run
 from flows.runs.transcribe_spans import ClipTranscription, SpansTranscription
 from flows.worker.abandoned_runs import DEATHS
 from storage.domain.deployments import Deployment
@@ -54,7 +54,7 @@ async def attempt_clip(here: Resident, run: FlowRun) -> AttemptOutcome:
 HEAD_STARTS[Deployment.TRANSCRIBE_CLIP.value] = attempt_clip
 
 
-@flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False)
+@flow(name=Deployment.TRANSCRIBE_CLIP.value, persist_result=False, result_storage=NO_RESULTS)
 async def transcribe_clip(job_id: str, attempt: int) -> State[Any] | None:  # noqa: ARG001 - read from the flow run
     """Run one attempt at a short recording's job, as `transcribe-recording` does, without other flow runs.
 

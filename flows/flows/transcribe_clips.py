@@ -16,7 +16,7 @@ from flows.runs.artifacts import summarize
 from flows.runs.job_attempt import AskedAttempt, AttemptOutcome, run_asked
 from flows.runs.local_spans import LocalSpans
 from flows.runs.process_state import HEAD_STARTS, CancelFlag, Resident, current
-from flows.runs.run_outcomes import cancelled, this_run
+from flows.runs.run_outcomes import NO_RESULTS, cancelled, this_run
 from storage.domain.deployments import Deployment
 from storage.domain.errors import PASSING
 from storage.domain.records import Job
@@ -88,7 +88,7 @@ async def _raise_all(flag: CancelFlag, flags: Sequence[CancelFlag]) -> None:
 HEAD_STARTS[Deployment.TRANSCRIBE_CLIPS.value] = attempt_clips
 
 
-@flow(name=Deployment.TRANSCRIBE_CLIPS.value, persist_result=False)
+@flow(name=Deployment.TRANSCRIBE_CLIPS.value, persist_result=False, result_storage=NO_RESULTS)
 async def transcribe_clips(clips: list[dict[str, Any]]) -> State[Any] | None:  # noqa: ARG001 - read from the flow run
     """Run one attempt at each of several jobs whose recordings are short.
 

@@ -13,7 +13,7 @@ from flows.runs.gpu_runs import GpuRuns
 from flows.runs.job_attempt import RecordingAttempt, run_attempt
 from flows.runs.process_state import CancelFlag, Resident, current, in_thread
 from flows.runs.read_recording import RecordingReader
-from flows.runs.run_outcomes import this_run
+from flows.runs.run_outcomes import NO_RESULTS, this_run
 from flows.runs.transcribe_spans import SpansTranscription
 from storage.domain import names
 from storage.domain.deployments import Deployment
@@ -87,7 +87,7 @@ def spans_of(here: Resident, flag: CancelFlag, job: Job) -> ClusterSpans | None:
     return ClusterSpans(address=cluster.dask_scheduler, flag=flag)
 
 
-@flow(name=Deployment.TRANSCRIBE_RECORDING.value, persist_result=False)
+@flow(name=Deployment.TRANSCRIBE_RECORDING.value, persist_result=False, result_storage=NO_RESULTS)
 async def transcribe_recording(
     job_id: str,  # noqa: ARG001 - read from the flow run, as its attempt is
     attempt: int,  # noqa: ARG001

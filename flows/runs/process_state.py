@@ -129,6 +129,7 @@ class Resident:
         self.settings = Settings()
         self.engines: EnginePool | None = None
         self.on_transcribed: Callable[[float], None] = lambda _: None  # receives a span's seconds of speech
+        self.on_engine_free: Callable[[UUID], None] = lambda _: None  # receives the run that needs the engine no more
         self.locks, self.ahead = NamedLocks(), ClipsAhead()
         self._flags: dict[UUID, CancelFlag] = {}
         self._head_starts: dict[UUID, asyncio.Task[Any]] = {}

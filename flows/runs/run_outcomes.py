@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.client.schemas.objects import FlowRun, State
@@ -15,6 +17,9 @@ from storage.domain import errors, retries
 from storage.domain.errors import PASSING, SpanFailed, SpanPutOff, TranscriberError
 
 T = TypeVar("T")
+
+NO_RESULTS = Path(os.devnull)
+"""Where flows keep results in Prefect: they keep none, and without a place each run asks the server for one."""
 
 PAUSES_S = (1.0, 5.0, 20.0)
 """Pauses before an operation that failed temporarily is retried."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -31,7 +31,7 @@ class SpanTranscription:
     `sound` are its samples, for those who have them before they are stored.
 
     With `ask_every_s`, progress is reported so often even without any, to hear whether the job is still wanted; unless
-    it `shows_progress`, none is reported.
+    it `shows_progress`, none is reported. `on_stored` is called when the result is on storage, before it is reported.
     """
 
     here: Resident
@@ -52,6 +52,7 @@ class SpanTranscription:
     ask_every_s: float | None = None
     shows_progress: bool = True
     sound: "Ints | None" = None
+    on_stored: Callable[[], None] = lambda: None
     done_s: float = field(default=0.0, init=False)
     report_every_s: ClassVar[float] = REPORT_EVERY_S
 
@@ -163,6 +164,7 @@ class SpanTranscription:
     async def run(self) -> None:
         """Reuse or create the result, then report it."""
         span_result, reused = await self.obtain()
+        self.on_stored()
         await in_thread(lambda: self.report(span_result, reused=reused))
 
     async def obtain(self) -> tuple[SpanResult, bool]:

@@ -174,6 +174,7 @@ def main() -> None:
         slots=arguments.slots,
     )
     resident.on_transcribed = lambda speech_s: line.say(op="transcribed", speech_s=speech_s)
+    resident.on_engine_free = lambda run_id: line.say(op="engine_free", id=str(run_id))
     install(resident)
     suspension.leave_to_web_process()
     asyncio.run(serve(line, tuple(arguments.preload)))

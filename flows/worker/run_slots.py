@@ -35,6 +35,7 @@ class RunSlots:
         self.slots, self._transcribes = slots, transcribes
         self._quick_slots, self._urgent_slots = (0, slots) if transcribes else (QUICK_SLOTS, URGENT_SLOTS)
         self._in_hand: dict[UUID, Tags] = {}
+        self._freed: set[UUID] = set()
         self._turns = ServiceTurns()
 
     @property
@@ -47,7 +48,7 @@ class RunSlots:
 
         `due` is in the order of queues. Within one, runs are taken in turn.
         """
-        self._in_hand = {run_id: self._in_hand.get(run_id, ()) for run_id in own}
+        self._keep(own)
         quick = [entry for entry in due if QUICK in entry.flow_run.tags]
         queues = list(dict.fromkeys(entry.work_queue_id for entry in due))
         others = [entry for entry in due if QUICK not in entry.flow_run.tags]
@@ -66,6 +67,20 @@ class RunSlots:
                 waits_for_model = True  # others that go before would keep it waiting for ever
         self._in_hand |= {entry.flow_run.id: entry.flow_run.tags for entry in [*quick, *found]}
         return quick + found
+
+    def free(self, run_id: UUID) -> None:
+        """Give the slot of a run that is only reported to the next one."""
+        self._freed.add(run_id)
+
+    def takes_none(self, own: Collection[UUID]) -> bool:
+        """Return whether no run would be taken, whatever is due."""
+        self._keep(own)
+        held = self._held(())
+        return self._transcribes and len(held) >= self.slots and all(URGENT in tags for tags in held)
+
+    def _keep(self, own: Collection[UUID]) -> None:
+        self._freed.intersection_update(own)
+        self._in_hand = {run_id: self._in_hand.get(run_id, ()) for run_id in own if run_id not in self._freed}
 
     def _held(self, taken: Sequence[Tags]) -> list[Tags]:
         return [each for each in [*self._in_hand.values(), *taken] if QUICK not in each]

@@ -53,10 +53,8 @@ PRELOAD = {
     ),
 }
 HEARTBEAT_S, LABEL_AFTER_S, ASK_AGAIN_S = 10, 1.0, 30.0
-CANCEL_WITHIN_S = 20.0
-PUT_BACK_WITHIN_S = 4.0
-SWEEP_EVERY_S = 15.0
-MEND_EVERY_S = 20.0
+CANCEL_WITHIN_S, PUT_BACK_WITHIN_S = 20.0, 4.0
+SWEEP_EVERY_S, MEND_EVERY_S = 15.0, 20.0
 REST_AFTER_S = 60.0
 """An idle process of the cpu pool ends where a fork of it is there again within a moment."""
 
@@ -147,6 +145,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             self.heartbeats.soon()
         elif message["op"] == "transcribed":
             self.throughput.note(message["speech_s"])
+        elif message["op"] == "engine_free":
+            self._run_slots.free(UUID(message["id"]))
+            self._wake.set()
         elif message["op"] == "retire" and not self.child.holds:
             log.info("starting a new process, to have the device's memory back")
             self.child.replace()
@@ -253,7 +254,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self.is_setup:
+            if self.is_setup and not self._run_slots.takes_none(self._own_runs()):
                 await self.get_and_submit_flow_runs()
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
@@ -292,8 +293,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Accept a run and run it to its end.
 
-        Prefect's own method makes five more requests per run, about infrastructure that a warm worker does not have;
-        they were most of the time from submission to the first line.
+        Prefect's own method makes five more requests per run, about infrastructure that a warm worker does not have.
         """
         try:
             if await self._propose_pending_state(flow_run):

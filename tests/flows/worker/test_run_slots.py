@@ -118,3 +118,40 @@ def test_a_run_that_another_worker_began_is_left_to_it_for_a_moment() -> None:
     assert not_begun_elsewhere(entries, "gpu-1", now) == [mine, anybodys]
     assert not_begun_elsewhere(entries, "gpu-1", now + LEFT_FOR - timedelta(seconds=1)) == [mine, anybodys]
     assert not_begun_elsewhere(entries, "gpu-1", now + LEFT_FOR) == entries
+
+
+def test_a_run_that_needs_the_engine_no_more_leaves_its_slot_to_the_next() -> None:
+    slots, own, (first, second, third) = (
+        RunSlots(1, transcribes=True),
+        set[UUID](),
+        [span("ada", "a") for _ in range(3)],
+    )
+    assert taken(slots, [first], own) == [first]
+    assert slots.chosen([second], own) == []
+    slots.free(first.flow_run.id)
+    assert taken(slots, [second, third], own) == [second]
+    assert slots.chosen([third], own) == []
+    own.remove(first.flow_run.id)
+    assert slots.chosen([third], own) == []  # the slot was given away once, not twice
+    own.remove(second.flow_run.id)
+    assert slots.chosen([third], own) == [third]
+
+
+def test_runs_are_not_asked_for_while_none_would_be_taken() -> None:
+    slots, own = RunSlots(2, transcribes=True), set[UUID]()
+    assert not slots.takes_none(own)
+    taken(slots, [span("ada", "a")], own)
+    assert not slots.takes_none(own)
+    taken(slots, [span("ada", "a")], own)
+    assert slots.takes_none(own)
+    slots.free(next(iter(own)))
+    assert not slots.takes_none(own)
+
+
+def test_runs_are_asked_for_while_an_interactive_one_may_go_before() -> None:
+    slots, own = RunSlots(1, transcribes=True), set[UUID]()
+    taken(slots, [due("batch", "model:f")], own)
+    assert not slots.takes_none(own)
+    quick, urgent = RunSlots(1, transcribes=False), set[UUID]()
+    taken(quick, [due(URGENT)], urgent)
+    assert not quick.takes_none(urgent)
