@@ -1,6 +1,7 @@
 """One and two workers, the model of them, and what the model says of a thousand.
 
 python -m benchmarks.bench_scaling [--workers 1 2] [--spans 16] [--short 4] [--idle 20] [--database URL]
+python -m benchmarks.bench_scaling --model FOLDER --speech FOLDER --span 120 [--match '*-en-*.ogg']
 
 Each worker has one thread and one slot. With each number of workers: one long recording, then some short ones at once.
 The costs come from one worker and its long recording; the model then foretells the others, and is compared with them.
@@ -32,10 +33,11 @@ from benchmarks.scaling.platform import (
     spent,
     submit,
 )
+from benchmarks.speech_material import TINY_MODEL
 from flows.worker.worker_place import CPU_SLOTS
 
-SHORT_S = 75.0
-"""Just over a minute, so that spans are flow runs of their own."""
+SHORT_SPANS = 2.5
+"""Just over a minute of spans of 30 s, so that spans are flow runs of their own."""
 MONTH_S = 30 * 86400.0
 MACHINES = (10, 100, 1000)
 LENGTH_S, SPAN_S = 1800.0, 120.0
@@ -94,17 +96,27 @@ def phase(platform: Running, http: httpx.Client, paths: Sequence[Path]) -> Phase
     return Phase(took_s=took_s, runs=runs, spent=spent(platform, http).since(before))
 
 
-def measure(workers: int, *, spans: int, short: int, idle_s: float, settings: dict[str, str]) -> Measured:
+def measure(workers: int, asked: argparse.Namespace) -> Measured:
     """Start a platform with so many workers, and send it the recordings."""
-    with tempfile.TemporaryDirectory() as name, platform_of(Path(name), workers, settings) as (platform, http):
-        folder = Path(name)
-        phase(platform, http, [recording(folder / "warm.wav", SHORT_S, 100 * workers)])
+    clips, short_s = sorted(asked.speech.glob(asked.match)) if asked.speech else (), SHORT_SPANS * asked.span
+    settings = {"TRANSCRIBER_SPAN_MAX_S": f"{asked.span:g}"}
+    if asked.database:
+        settings["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = asked.database
+    with (
+        tempfile.TemporaryDirectory() as name,
+        platform_of(Path(name), workers, settings, model=asked.model) as (platform, http),
+    ):
+
+        def made(number: int, seconds: float) -> Path:
+            return recording(Path(name, f"{number}.wav"), seconds, 100 * workers + number, clips)
+
+        phase(platform, http, [made(0, short_s)])
         before = spent(platform, http)
-        time.sleep(idle_s)
+        time.sleep(asked.idle)
         idle = spent(platform, http).since(before)
-        long = phase(platform, http, [recording(folder / "long.wav", spans * SPAN_MAX_S, 100 * workers + 1)])
-        paths = [recording(folder / f"{number}.wav", SHORT_S, 100 * workers + 2 + number) for number in range(short)]
-        return Measured(workers=workers, idle=idle, idle_s=idle_s, long=long, short=phase(platform, http, paths))
+        long = phase(platform, http, [made(1, asked.spans * asked.span)])
+        short = phase(platform, http, [made(2 + number, short_s) for number in range(asked.short)])
+        return Measured(workers=workers, idle=idle, idle_s=asked.idle, long=long, short=short)
 
 
 def span_costs_s(found: Phase) -> list[float]:
@@ -238,12 +250,15 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=20.0, help="seconds in which workers have nothing to do")
     parser.add_argument("--database", help="of Prefect, such as postgresql+asyncpg://…")
     parser.add_argument("--hours", type=float, default=1e6, help="a month")
+    parser.add_argument("--model", default=str(TINY_MODEL), help="a folder; without, the tests' model")
+    parser.add_argument("--speech", type=Path, help="a folder of clips; without, the tests' voices")
+    parser.add_argument("--match", default="*-en-*.ogg", help="the clips that are used")
+    parser.add_argument("--span", type=float, default=SPAN_MAX_S, help="the longest span, in seconds")
     asked = parser.parse_args()
-    settings = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": asked.database} if asked.database else {}
     load = os.getloadavg()[0]
     found = list[Measured]()
     for workers in asked.workers:
-        found.append(measure(workers, spans=asked.spans, short=asked.short, idle_s=asked.idle, settings=settings))
+        found.append(measure(workers, asked))
         print("\n".join(tables(found)), file=sys.stderr, flush=True)
     print(f"## Workers, and a model of many; Prefect on {'PostgreSQL' if asked.database else 'SQLite'}\n")
     print("\n".join([*tables(found), *foretold(costs_of(found[0]), asked.hours)]))

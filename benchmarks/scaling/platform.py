@@ -19,8 +19,9 @@ import psutil
 import soundfile
 
 from benchmarks.bench_latency import REPO, Running, up
-from benchmarks.speech_material import TINY_SPEECH
+from benchmarks.speech_material import TINY_MODEL, TINY_SPEECH
 from tasks.audio.decode import SAMPLE_RATE_HZ
+from tests.tasks.sounds import decoded
 
 SPAN_MAX_S = 30.0
 ONE_THREAD = {
@@ -36,10 +37,13 @@ LOOK_EVERY_S = 0.5
 PATIENCE_S = 3600.0
 
 
-def recording(target: Path, seconds: float, seed: int) -> Path:
-    """Write speech of the tests' voices that no other seed has, so that no span was transcribed before."""
+def recording(target: Path, seconds: float, seed: int, clips: Sequence[Path] = ()) -> Path:
+    """Write clips in an order that no other seed has, so that no span was transcribed before.
+
+    Without `clips`, they are the tests' voices.
+    """
     order = random.Random(seed)  # noqa: S311
-    voices = [soundfile.read(path, dtype="float32")[0] for path in sorted(TINY_SPEECH.glob("*.flac"))]
+    voices = [decoded(path) for path in clips or sorted(TINY_SPEECH.glob("*.flac"))]
     parts, samples = [np.zeros(SAMPLE_RATE_HZ // 2, dtype=np.float32)], 0
     while samples < seconds * SAMPLE_RATE_HZ:
         pause = np.zeros(int(SAMPLE_RATE_HZ * (0.6 + order.random())), dtype=np.float32)
@@ -192,12 +196,12 @@ def _processor_s(platform: Running, *words: str) -> float:
 
 @contextlib.contextmanager
 def platform_of(
-    folder: Path, count: int, settings: Mapping[str, str] | None = None
+    folder: Path, count: int, settings: Mapping[str, str] | None = None, *, model: str = str(TINY_MODEL)
 ) -> Iterator[tuple[Running, httpx.Client]]:
     """Run a platform with `count` gpu workers of one thread, each with one slot."""
     chosen = {**ONE_THREAD, **(settings or {})}
     with (
-        up(folder / "data", [], settings=chosen) as platform,
+        up(folder / "data", [], model=model, settings=chosen) as platform,
         workers(platform, count - 1, settings=chosen),
         client(platform) as http,
     ):
