@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -172,3 +174,39 @@ async def test_a_run_beside_one_for_which_the_process_was_killed_is_told_so(*, f
         assert lost.value.by_worker is for_one
     finally:
         await child.stop()
+
+
+LISTENS = """
+import asyncio, sys, threading
+from flows.worker.child_main import WorkerConnection
+
+async def main():
+    line = WorkerConnection(int(sys.argv[1]))
+    threading.Thread(target=line.listen, args=(asyncio.get_running_loop(), asyncio.Queue()), daemon=True).start()
+    line.say(op="ready")
+    await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"op": "ru'], ids=["before it read", "in the middle of a line"])
+def test_a_child_ends_without_a_traceback_when_its_worker_is_killed(sent: bytes) -> None:
+    ours, its = socket.socketpair()
+    with (
+        its,
+        subprocess.Popen(
+            [sys.executable, "-c", LISTENS, str(its.fileno())], pass_fds=[its.fileno()], stderr=subprocess.PIPE
+        ) as child,
+    ):
+        its.close()
+        ours.recv(1, socket.MSG_PEEK)  # what is not read makes the kernel reset the connection
+        ours.sendall(sent)
+        ours.recv(1024 if sent else 1)
+        ours.close()
+
+        try:
+            assert child.communicate(timeout=PATIENCE_S) == (None, b"")
+        finally:
+            child.kill()
+        assert child.returncode == 0
