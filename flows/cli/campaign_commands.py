@@ -247,7 +247,7 @@ def _show(one: dict[str, Any]) -> None:
     left = "" if one["device_hours_left"] is None else f", about {one['device_hours_left']:.2f} left"
     typer.echo(f"{one['device_hours_used']:.2f} device-hours used{left}")
     if one["out_of_budget"]:
-        typer.echo("its budget is used up; nothing more is begun")
+        typer.echo("what is left of its budget is not enough for the next recording; nothing more is begun")
 
 
 def _said(counts: dict[str, int]) -> str:

@@ -138,7 +138,11 @@ WHERE campaign_id = $id AND state = 'proposed' AND intent IS NULL
   AND (NOT $confidence_rose OR new_confidence > old_confidence) AND ($language IS NULL OR language = $language)
 """
 UNCORRECTED = FITS + " AND NOT corrected "
-COUNT = "SELECT count(*) FROM campaign_items "
+COUNT = "SELECT count(*) FILTER (WHERE NOT corrected), count(*) FROM campaign_items "
+LANGUAGES = """
+SELECT DISTINCT language FROM campaign_items
+WHERE campaign_id = $id AND state = 'proposed' AND language IS NOT NULL ORDER BY language
+"""
 ACCEPT_ALL = "UPDATE campaign_items SET intent = 'accept', decided_by = $actor "
 KEEP_ALL = "UPDATE campaign_items SET state = 'kept', decided_by = $actor, decided_at = $now "
 RETURNING = " RETURNING number"
@@ -148,11 +152,31 @@ WHERE state = 'accepted' AND intent IS NULL AND campaign_id = $id RETURNING numb
 """
 
 
-def count_fitting(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule, *, accepting: bool) -> int:
-    """Return how many proposals a rule is about; corrected transcripts are never accepted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How many proposals a rule is about.
+
+    Corrected transcripts can be kept, and are never replaced.
+    """
+
+    accepted: int
+    kept: int
+
+
+def count_fitting(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule) -> Fitting:
+    """Return how many proposals a rule would accept, or keep the old transcripts of.
+
+    Raises:
+        BadRequest: the rule is out of range.
+    """
     rule.check()
-    statement = COUNT + (UNCORRECTED if accepting else FITS)
-    return int(con.execute(statement, {"id": campaign_id} | asdict(rule)).fetchall()[0][0])
+    accepted, kept = con.execute(COUNT + FITS, {"id": campaign_id} | asdict(rule)).fetchall()[0]
+    return Fitting(accepted=int(accepted), kept=int(kept))
+
+
+def languages(con: DuckDBPyConnection, campaign_id: str) -> tuple[str, ...]:
+    """Return the languages of undecided proposals."""
+    return tuple(row[0] for row in con.execute(LANGUAGES, {"id": campaign_id}).fetchall())
 
 
 def accept_by_rule(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule, *, actor: str) -> int:

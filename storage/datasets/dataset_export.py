@@ -178,7 +178,7 @@ class _Export:
         )
 
     def _marks(self, con: DuckDBPyConnection, names: tuple[str, ...], bounds: Bounds) -> dict[Month, str]:
-        """Return the mark of each month that datasets have; what several share is asked for once."""
+        """Return the mark of each month of datasets; what several share is asked for once."""
         found: dict[str, dict[date, str]] = {}
         for name in names:
             if (statement := dataset_sql.OF[name].marks) not in found:
