@@ -141,7 +141,7 @@ UNCORRECTED = FITS + " AND NOT corrected "
 COUNT = "SELECT count(*) FILTER (WHERE NOT corrected), count(*) FROM campaign_items "
 LANGUAGES = """
 SELECT DISTINCT language FROM campaign_items
-WHERE campaign_id = $id AND state = 'proposed' AND language IS NOT NULL ORDER BY language
+WHERE campaign_id = $id AND stored_as IS NOT NULL AND language IS NOT NULL ORDER BY language
 """
 ACCEPT_ALL = "UPDATE campaign_items SET intent = 'accept', decided_by = $actor "
 KEEP_ALL = "UPDATE campaign_items SET state = 'kept', decided_by = $actor, decided_at = $now "
@@ -175,7 +175,7 @@ def count_fitting(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule)
 
 
 def languages(con: DuckDBPyConnection, campaign_id: str) -> tuple[str, ...]:
-    """Return the languages of undecided proposals."""
+    """Return the languages of all recordings that have a proposal, decided on or not."""
     return tuple(row[0] for row in con.execute(LANGUAGES, {"id": campaign_id}).fetchall())
 
 

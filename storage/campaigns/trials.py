@@ -19,6 +19,7 @@ from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignStat
 from storage.domain import names
 from storage.domain.errors import JobHeld, JobMoved, NotFound, NotStored
 from storage.domain.job_messages import text_of
+from storage.domain.languages import UNDETERMINED
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, JobState, Lane, Options, Transcript, from_json, to_json
 from storage.files.file_store import Files
@@ -152,7 +153,7 @@ def _propose(ledger: Ledger, files: Files, item: CampaignItem, trial: Job) -> No
     facts = {
         "base": base.number,
         "stored_as": stored_as,
-        "language": new.language,
+        "language": new.language if current.language in {"", UNDETERMINED} else current.language,
         "new_model": display_name(new.model),
         "old_model": display_name((engines or current).model),
         "corrected": corrected,

@@ -159,7 +159,7 @@ def fitting(user: User, campaign_id: str, rule: DecisionRule) -> Fitting:
 
 
 def languages(user: User, campaign_id: str) -> tuple[str, ...]:
-    """Return the languages of a campaign's undecided proposals; raises NotAllowed."""
+    """Return the languages of a campaign's proposals; raises NotAllowed."""
     account_management.require_admin(user, DOING)
     return db.look(decisions.languages, campaign_id)
 

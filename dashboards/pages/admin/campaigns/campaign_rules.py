@@ -54,10 +54,16 @@ def _decide(campaign_id: str) -> None:
 def _rule(user: User, campaign_id: str) -> DecisionRule:
     least, below, language = st.columns(3)
     least_percent = least.number_input(
-        words.CHANGE_FROM, min_value=0.0, max_value=1000.0, value=0.0, help=words.CHANGE_HELP, key="rule-from"
+        words.CHANGE_FROM, min_value=0.0, max_value=1000.0, value=0.0, step=1.0, help=words.CHANGE_HELP, key="rule-from"
     )
     below_percent = below.number_input(
-        words.CHANGE_BELOW, min_value=0.0, max_value=1000.0, value=10.0, help=words.CHANGE_HELP, key="rule-below"
+        words.CHANGE_BELOW,
+        min_value=0.0,
+        max_value=1000.0,
+        value=10.0,
+        step=1.0,
+        help=words.CHANGE_HELP,
+        key="rule-below",
     )
     languages = campaign_orders.languages(user, campaign_id)
     code = language.selectbox(words.LANGUAGE, [None, *languages], format_func=_language, key="rule-language")
