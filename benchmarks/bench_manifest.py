@@ -5,7 +5,8 @@
 Most rows name files that are known, a tenth is wrong in one of several ways, and a few are new. The files are hard
 links to a few, and what is known of them was put into ledger and index by SQL, as different contents. No worker runs.
 A tenth of the rows comes first, as JSONL; the run of all rows, a CSV, is killed in the middle, and
-repeated; with `--whole jsonl` it is the other way round. After each, the ledger is asked for jobs that are there twice or not at all.
+repeated; with `--whole jsonl` it is the other way round. After each, the ledger is asked for jobs that are there twice
+or not at all.
 """
 
 import argparse
