@@ -115,7 +115,10 @@ class WrongRow(Exception):
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    """Yield lines; bytes that are no UTF-8 become lone surrogates, and a line that is too long becomes `TOO_LONG`."""
+    """Yield lines, with lone surrogates for bytes that are no UTF-8.
+
+    A line that is too long becomes `TOO_LONG`.
+    """
     first = True
     while line := file.readline(MAX_ROW_CHARS):
         if len(line) < MAX_ROW_CHARS:
@@ -256,7 +259,10 @@ def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether texts can be stored: what is no UTF-8, or half of a pair in JSON, is a lone surrogate."""
+    """Return whether texts can be stored.
+
+    What is no UTF-8, or half of a pair in JSON, is a lone surrogate, which cannot.
+    """
     if isinstance(value, list):
         return all(map(_is_text, value))
     return not isinstance(value, str) or value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)

@@ -131,7 +131,7 @@ def refusal(con: DuckDBPyConnection, statement: str) -> QueryRefusal | None:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """Return DuckDB's words in one line, without the carets that point at a place in a line above."""
+    """Return DuckDB's words in one line, without the carets below it."""
     lines = (line.strip() for line in str(error).splitlines())
     return " ".join(line for line in lines if line.strip("^"))[:2000]
 
