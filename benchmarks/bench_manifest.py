@@ -1,11 +1,12 @@
 """A manifest of a million rows, and one of a tenth: time, memory, rejected rows, and a run that was killed.
 
-    python -m benchmarks manifest [-- --rows 1000000 --new 200]
+    python -m benchmarks manifest [-- --rows 1000000 --new 200 --whole csv]
 
 Most rows name files that are known, a tenth is wrong in one of several ways, and a few are new. The files are hard
 links to a few, and what is known of them was put into ledger and index by SQL, as different contents. No worker runs.
 A tenth of the rows comes first, as JSONL; the run of all rows, a CSV, is killed in the middle, and
-repeated. After each, the ledger is asked for jobs that are there twice or not at all.
+repeated; with `--whole jsonl` it is the other way round. After each, the ledger is asked for jobs that are there twice
+or not at all.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from storage.ledger.database import Ledger
 
 COLUMNS = ("source", "language", "beam_size", "meta_number")
 OPTIONS = {"model": "auto", "language": "en"}
+ENDINGS = frozenset({"csv", "jsonl"})
 LINKS_EACH, EACH_FOLDER = 20_000, 1000
 KILLED_AFTER_S_A_ROW = 150e-6
 """Half of what a row takes on two cores, so that a run is killed in the middle."""
@@ -136,6 +138,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--new", type=int, default=200, help="rows that are new in each run")
+    parser.add_argument(
+        "--whole", choices=sorted(ENDINGS), default="csv", help="the form of all rows; a tenth has the other"
+    )
     asked = parser.parse_args()
     load_before, told, before, jobs = os.getloadavg()[0], list[str](), 0, 0
     with tempfile.TemporaryDirectory(prefix="bench-manifest-") as name:
@@ -144,7 +149,8 @@ def main() -> None:
         env = environment(REPO, data_dir, "http://127.0.0.1:9")
         with web(REPO, env):
             pass  # makes the ledger and its first account
-        for count, ending in ((asked.rows // 10, "jsonl"), (asked.rows, "csv")):
+        (other,) = ENDINGS - {asked.whole}
+        for count, ending in ((asked.rows // 10, other), (asked.rows, asked.whole)):
             numbers, step = range(before, count), max(10, (count - before) // asked.new)
             new = {each for each in numbers[::step] if not is_wrong(each)}
             link_files(folder, numbers, new)

@@ -83,13 +83,14 @@ USED = "Device time used"
 LEFT = "Device time left"
 LEFT_HELP = "Estimated from measured speed."
 UNKNOWN = "unknown"
-OUT_OF_BUDGET = "The device time of this campaign is used up. Raise its budget to continue."
+OUT_OF_BUDGET = "What is left of the budget is not enough for the next recording. Raise it to continue."
 SAVE_BUDGET = "Save"
 BUDGET_SAVED = "Budget changed."
 RULES = "Decide by a rule"
 RULES_ABOUT = "Corrections by people are never replaced: a rule that accepts leaves those transcripts out."
+CHANGE_FROM = "Changed by at least (%)"
 CHANGE_BELOW = "Changed by less than (%)"
-CHANGE_BELOW_HELP = "Share of the old words that differ."
+CHANGE_HELP = "Share of the old words that differ."
 CONFIDENCE_ROSE = "Only where the confidence rose"
 ACCEPT_ALL = "Accept these"
 KEEP_ALL = "Keep the old ones of these"
@@ -172,6 +173,18 @@ def models(before: str, after: str) -> str:
 
 def by_rule(count: int) -> str:
     return ngettext("1 recording decided on.", "{n:,} recordings decided on.", count)
+
+
+def fits(count: int, acceptable: int) -> str:
+    told = ngettext("1 recording fits this rule.", "{n:,} recordings fit this rule.", count)
+    if count == acceptable:
+        return told
+    corrected = ngettext(
+        "1 of them was corrected by a person, and would not be accepted.",
+        "{n:,} of them were corrected by a person, and would not be accepted.",
+        count - acceptable,
+    )
+    return f"{told} {corrected}"
 
 
 def being_decided(count: int) -> str:

@@ -24,6 +24,9 @@ ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
 OTHER_SEPARATORS = ";\t|"
 MAX_ROW_CHARS = 1 << 20
+LONG_CELL = f"a value in it has more than {csv.field_size_limit():,} characters"
+TOO_LONG = "x" * (csv.field_size_limit() + 1)
+"""Stands for a line that is too long: it is no row of a CSV, either."""
 NOT_BY_ROW = {"cues", "formats"}
 OWN = ("source", "name", "tags")
 OPTION_TYPES = {name: kind for name, kind in get_type_hints(Options).items() if name not in NOT_BY_ROW}
@@ -112,14 +115,27 @@ class WrongRow(Exception):
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    """Yield lines of a bounded length; bytes that are no UTF-8 become lone surrogates."""
+    """Yield lines, with lone surrogates for bytes that are no UTF-8.
+
+    A line that is too long becomes `TOO_LONG`.
+    """
     first = True
     while line := file.readline(MAX_ROW_CHARS):
-        if len(line) >= MAX_ROW_CHARS:
-            raise BadRequest("manifest", f"a line has more than {MAX_ROW_CHARS} bytes; is this a manifest?")
-        text = line.decode("utf-8", errors="surrogateescape")
-        yield text.removeprefix("\ufeff") if first else text
+        if len(line) < MAX_ROW_CHARS:
+            text = line.decode("utf-8", errors="surrogateescape")
+            yield text.removeprefix("\ufeff") if first else text
+        elif first:
+            raise BadRequest("manifest", f"its first line has {MAX_ROW_CHARS:,} bytes or more; is this a manifest?")
+        else:
+            _pass_over(file, line)
+            yield TOO_LONG
         first = False
+
+
+def _pass_over(file: IO[bytes], piece: bytes) -> None:
+    """Read the rest of a line, and forget it."""
+    while piece and not piece.endswith(b"\n"):
+        piece = file.readline(MAX_ROW_CHARS)
 
 
 def _csv_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
@@ -134,7 +150,7 @@ def _csv_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
         try:
             cells = next(read, None)
         except csv.Error as error:
-            yield WrongRow(number, "", f"it is no CSV ({error})")
+            yield WrongRow(number, "", LONG_CELL if "field limit" in str(error) else f"it is no CSV ({error})")
             continue
         if cells is None:
             return
@@ -178,7 +194,12 @@ def _problem_of(name: str) -> str:
 
 def _json_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
     for number, line in enumerate(lines, 1):
+        if number == 1:
+            _check_first_line(line)
         if not line.strip():
+            continue
+        if line is TOO_LONG:
+            yield WrongRow(number, "", f"it has {MAX_ROW_CHARS:,} bytes or more")
             continue
         try:
             values = json.loads(line)
@@ -189,6 +210,18 @@ def _json_rows(lines: Iterator[str]) -> Iterator[ManifestRow | WrongRow]:
             yield WrongRow(number, "", "it is no JSON object")
             continue
         yield _flat_row(number, values)
+
+
+def _check_first_line(line: str) -> None:
+    """Refuse what is no JSONL at all, before each of its lines is rejected.
+
+    Raises:
+        BadRequest: it is an array, or no UTF-8.
+    """
+    if "\0" in line or line.startswith(UTF_16):
+        raise BadRequest("manifest", "save the manifest as UTF-8")
+    if line.lstrip().startswith("["):
+        raise BadRequest("manifest", "it is a JSON array; write an object on each line, as `jq -c '.[]'` does")
 
 
 def _flat_row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
@@ -204,10 +237,10 @@ def _flat_row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
 
 def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
     for name, value in values.items():
+        if not (_is_text(name) and _is_text(value)):
+            return WrongRow(number, _shown(name), "it is no UTF-8; save the manifest as UTF-8")
         if problem := _problem_of(name):
             return WrongRow(number, name, problem)
-        if isinstance(value, str) and not value.isprintable() and any(0xDC80 <= ord(char) <= 0xDCFF for char in value):
-            return WrongRow(number, name, "it is no UTF-8; save the manifest as UTF-8")
     source = values.get("source")
     if not isinstance(source, str) or not source.strip():
         return WrongRow(number, "source", "it is no text that names a file")
@@ -225,6 +258,20 @@ def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
     return ManifestRow(number=number, source=source.strip(), notes=notes)
 
 
+def _is_text(value: Any) -> bool:
+    """Return whether texts can be stored.
+
+    What is no UTF-8, or half of a pair in JSON, is a lone surrogate, which cannot.
+    """
+    if isinstance(value, list):
+        return all(map(_is_text, value))
+    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="replace").decode()
+
+
 def _notes(values: dict[str, Any], options: dict[str, Any]) -> FileNotes:
     """Return what a row says of its file.
 
@@ -232,6 +279,8 @@ def _notes(values: dict[str, Any], options: dict[str, Any]) -> FileNotes:
         BadRequest: its tags or metadata are not acceptable.
     """
     title = values.get("name")
+    if title is not None and not _is_plain(title):
+        raise BadRequest("name", "it is no text")
     metadata = {name.removeprefix(META): value for name, value in values.items() if name.startswith(META)}
     return FileNotes(
         options=options,
@@ -242,7 +291,14 @@ def _notes(values: dict[str, Any], options: dict[str, Any]) -> FileNotes:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    return split_tags(",".join(map(str, value)) if isinstance(value, list) else None if value is None else str(value))
+    given = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(map(_is_plain, given)):
+        raise BadRequest("tags", "they are no texts with commas between them, and no list of texts")
+    return split_tags(",".join(map(str, given)))
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 @contextmanager

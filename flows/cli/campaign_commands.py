@@ -244,10 +244,14 @@ def _show(one: dict[str, Any]) -> None:
     typer.echo(f"{one['name']}: {one['state']}, {one['recordings']} recordings: {_said(one['counts'])}")
     if one["deciding"]:
         typer.echo(f"{one['deciding']} decisions of a rule are still to be carried out")
-    left = "" if one["device_hours_left"] is None else f", about {one['device_hours_left']:.2f} left"
-    typer.echo(f"{one['device_hours_used']:.2f} device-hours used{left}")
+    left = "" if one["device_hours_left"] is None else f", about {_time(one['device_hours_left'])} left"
+    typer.echo(f"{_time(one['device_hours_used'])} device-hours used{left}")
     if one["out_of_budget"]:
-        typer.echo("its budget is used up; nothing more is begun")
+        typer.echo("what is left of its budget is not enough for the next recording; nothing more is begun")
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.2f}" if hours >= 0.1 or not hours else f"{hours:.4f}"
 
 
 def _said(counts: dict[str, int]) -> str:

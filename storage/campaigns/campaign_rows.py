@@ -73,7 +73,8 @@ class CampaignItem:
     """A recording of a campaign.
 
     `base` is the version that the new transcript was compared with, `version` the one that it became, `restored` the
-    one after it was rolled back. `said_words` and errors are counted against a corrected transcript.
+    one after it was rolled back. `language` is the current transcript's, or the new one's if that is unknown.
+    `said_words` and errors are counted against a corrected transcript.
     """
 
     campaign_id: str

@@ -1,5 +1,7 @@
 """Decides on proposals: accept, keep or roll back, by recording or by a rule."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -11,8 +13,10 @@ from storage.domain.clock import utc_now
 from storage.domain.errors import (
     BadRequest,
     ProposalDecided,
+    ProposalOutdated,
     TranscriberError,
     TranscriptCorrected,
+    TranscriptMoved,
 )
 from storage.domain.records import Version
 from storage.files.file_store import Files
@@ -33,6 +37,7 @@ def accept(ledger: Ledger, files: Files, campaign_id: str, number: int, *, actor
     Raises:
         ProposalDecided: there is no undecided or kept proposal.
         TranscriptCorrected: a person corrected the transcript, before or after.
+        ProposalOutdated: another campaign, or a roll-back, changed it since; nothing is written.
         NotFound, NotStored, JobMoved: the recording or the proposal is gone.
     """
     with ledger.read() as con:
@@ -45,7 +50,8 @@ def accept(ledger: Ledger, files: Files, campaign_id: str, number: int, *, actor
     proposed = trials.read_proposal(files, item)
     also = partial(_accepted, item, actor)
     note = f"Campaign {campaign.name}"
-    return save_edit.adopt(ledger, files, proposed, base=item.base or 1, note=note, actor=actor, also=also)
+    with _unless_changed(item):
+        return save_edit.adopt(ledger, files, proposed, base=item.base or 1, note=note, actor=actor, also=also)
 
 
 def _accepted(item: CampaignItem, actor: str, con: DuckDBPyConnection, version: Version) -> None:
@@ -74,7 +80,7 @@ def roll_back(ledger: Ledger, files: Files, campaign_id: str, number: int, *, ac
 
     Raises:
         ProposalDecided: the proposal is not accepted.
-        TranscriptMoved: somebody changed the transcript since; nothing is written.
+        ProposalOutdated: somebody changed the transcript since; nothing is written.
         NotFound, NotStored, JobMoved: the recording or its old transcript is gone.
     """
     with ledger.read() as con:
@@ -82,7 +88,16 @@ def roll_back(ledger: Ledger, files: Files, campaign_id: str, number: int, *, ac
         _require(item, TrialState.ACCEPTED)
     also = partial(_rolled_back, item, actor)
     base = item.version or 1
-    return save_edit.restore(ledger, files, item.job_id, item.base or 1, base=base, actor=actor, also=also)
+    with _unless_changed(item):
+        return save_edit.restore(ledger, files, item.job_id, item.base or 1, base=base, actor=actor, also=also)
+
+
+@contextmanager
+def _unless_changed(item: CampaignItem) -> Iterator[None]:
+    try:
+        yield
+    except TranscriptMoved as error:
+        raise ProposalOutdated(item.number) from error
 
 
 def _rolled_back(item: CampaignItem, actor: str, con: DuckDBPyConnection, version: Version) -> None:
@@ -138,7 +153,11 @@ WHERE campaign_id = $id AND state = 'proposed' AND intent IS NULL
   AND (NOT $confidence_rose OR new_confidence > old_confidence) AND ($language IS NULL OR language = $language)
 """
 UNCORRECTED = FITS + " AND NOT corrected "
-COUNT = "SELECT count(*) FROM campaign_items "
+COUNT = "SELECT count(*) FILTER (WHERE NOT corrected), count(*) FROM campaign_items "
+LANGUAGES = """
+SELECT DISTINCT language FROM campaign_items
+WHERE campaign_id = $id AND stored_as IS NOT NULL AND language IS NOT NULL ORDER BY language
+"""
 ACCEPT_ALL = "UPDATE campaign_items SET intent = 'accept', decided_by = $actor "
 KEEP_ALL = "UPDATE campaign_items SET state = 'kept', decided_by = $actor, decided_at = $now "
 RETURNING = " RETURNING number"
@@ -148,11 +167,31 @@ WHERE state = 'accepted' AND intent IS NULL AND campaign_id = $id RETURNING numb
 """
 
 
-def count_fitting(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule, *, accepting: bool) -> int:
-    """Return how many proposals a rule is about; corrected transcripts are never accepted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How many proposals a rule is about.
+
+    Corrected transcripts can be kept, and are never replaced.
+    """
+
+    accepted: int
+    kept: int
+
+
+def count_fitting(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule) -> Fitting:
+    """Return how many proposals a rule would accept, or keep the old transcripts of.
+
+    Raises:
+        BadRequest: the rule is out of range.
+    """
     rule.check()
-    statement = COUNT + (UNCORRECTED if accepting else FITS)
-    return int(con.execute(statement, {"id": campaign_id} | asdict(rule)).fetchall()[0][0])
+    accepted, kept = con.execute(COUNT + FITS, {"id": campaign_id} | asdict(rule)).fetchall()[0]
+    return Fitting(accepted=int(accepted), kept=int(kept))
+
+
+def languages(con: DuckDBPyConnection, campaign_id: str) -> tuple[str, ...]:
+    """Return the languages of all recordings that have a proposal, decided on or not."""
+    return tuple(row[0] for row in con.execute(LANGUAGES, {"id": campaign_id}).fetchall())
 
 
 def accept_by_rule(con: DuckDBPyConnection, campaign_id: str, rule: DecisionRule, *, actor: str) -> int:

@@ -14,11 +14,12 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import canary_account
 from storage.accounts.canary_account import CANARY_ID
-from storage.campaigns import campaign_rows, comparison, corrections, selection
+from storage.campaigns import campaign_budget, campaign_rows, comparison, corrections
 from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, TrialState
 from storage.domain import names
 from storage.domain.errors import JobHeld, JobMoved, NotFound, NotStored
 from storage.domain.job_messages import text_of
+from storage.domain.languages import UNDETERMINED
 from storage.domain.model_names import display_name
 from storage.domain.records import Job, JobState, Lane, Options, Transcript, from_json, to_json
 from storage.files.file_store import Files
@@ -30,13 +31,7 @@ from storage.transcripts import transcript_store, versions
 
 ACTOR = "system:campaigns"
 GONE = "the recording was deleted"
-NEXT = """
-SELECT number, job_id, audio_s, old_model FROM campaign_items
-WHERE campaign_id = $id AND state = 'waiting' AND trial_id IS NULL ORDER BY number LIMIT 1
-"""
-OPEN = (
-    "SELECT count(*), coalesce(sum(audio_s), 0) FROM campaign_items WHERE campaign_id = $id AND state = 'transcribing'"
-)
+OPEN = "SELECT count(*) FROM campaign_items WHERE campaign_id = $id AND state = 'transcribing'"
 BEGIN = """
 UPDATE campaign_items SET state = 'transcribing', trial_id = $trial_id WHERE campaign_id = $id AND number = $number
 """
@@ -52,17 +47,17 @@ def begin(con: DuckDBPyConnection, campaign_id: str, *, most: int, now: datetime
     campaign = campaign_rows.get(con, campaign_id)
     if campaign.state is not CampaignState.RUNNING or not campaign.is_within_hours(now):
         return None
-    count, open_s = con.execute(OPEN, {"id": campaign_id}).fetchall()[0]
-    while count < most and (row := con.execute(NEXT, {"id": campaign_id}).fetchone()):
-        number, job_id, audio_s, old_model = row
-        original = _original(con, job_id)
+    if con.execute(OPEN, {"id": campaign_id}).fetchall()[0][0] >= most:
+        return None
+    while turn := campaign_budget.next_turn(con, campaign):
+        original = _original(con, turn.job_id)
         if original is None:
-            _end(con, campaign_id, number, TrialState.SKIPPED, error_code="not_found", error=GONE)
+            _end(con, campaign_id, turn.number, TrialState.SKIPPED, error_code="not_found", error=GONE)
             continue
-        if not _has_budget(con, campaign, float(open_s), float(audio_s), old_model):
+        if not campaign_budget.is_enough(con, campaign, turn):
             return None
         trial = _accept(con, campaign, original)
-        con.execute(BEGIN, {"id": campaign_id, "number": number, "trial_id": trial.id})
+        con.execute(BEGIN, {"id": campaign_id, "number": turn.number, "trial_id": trial.id})
         return trial
     return None
 
@@ -95,21 +90,6 @@ def changed_options(options: Options, changes: dict[str, Any]) -> Options:
     """Return a recording's options with those of the campaign; no files are written."""
     values = json.loads(to_json(options)) | changes | {"formats": []}
     return from_json(Options, json.dumps(values))
-
-
-def _has_budget(
-    con: DuckDBPyConnection, campaign: Campaign, open_s: float, audio_s: float, old_model: str | None
-) -> bool:
-    """Return whether what is spent, under way and next stays within the budget."""
-    if campaign.budget_s is None:
-        return True
-    sums = campaign_rows.totals(con, campaign.id)
-    cost = selection.measured_costs(con).get(display_name(campaign.changes.get("model") or old_model or ""))
-    if cost is None:  # one at a time, until one has been measured
-        return open_s == 0 and sums.device_s < campaign.budget_s
-    finished_s = sums.device_s - sums.under_way_s
-    coming_s = max(sums.under_way_s, open_s * cost) + audio_s * cost
-    return sums.device_s < campaign.budget_s and finished_s + coming_s <= campaign.budget_s
 
 
 def withdraw(con: DuckDBPyConnection, campaign_id: str) -> list[Job]:
@@ -173,7 +153,7 @@ def _propose(ledger: Ledger, files: Files, item: CampaignItem, trial: Job) -> No
     facts = {
         "base": base.number,
         "stored_as": stored_as,
-        "language": new.language,
+        "language": new.language if current.language in {"", UNDETERMINED} else current.language,
         "new_model": display_name(new.model),
         "old_model": display_name((engines or current).model),
         "corrected": corrected,

@@ -22,7 +22,7 @@ from storage.backup.packing import digest_of
 from storage.datasets import dataset_sql
 from storage.datasets.dataset_manifest import DatasetManifest, Partition, columns
 from storage.datasets.dataset_place import DatasetPlace
-from storage.datasets.dataset_schema import DATASET_VERSION, DATASETS, Dataset
+from storage.datasets.dataset_schema import BY_NAME, DATASET_VERSION
 from storage.domain.clock import utc_now
 from storage.domain.errors import DatasetsOfAnother, DatasetsRunning, DatasetsUnreachable, StorageUnreachable
 from storage.ledger import audit
@@ -49,6 +49,9 @@ class Exported:
 
 Month = tuple[str, date]
 """A dataset, and the first day of a month of it."""
+Bounds = tuple[datetime, datetime]
+"""From when until before when."""
+ALWAYS: Bounds = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
 def export(
@@ -104,11 +107,11 @@ class _Export:
         known = self._known(before, there)
         with self.ledger.read() as con:
             origin, audit_rows = origin_of(con), audit.head(con)[0]
-            months = {(one.name, month) for one in DATASETS for month in _months(con, one)}
-            kept = {key: one for key, one in known.items() if key in months and self._mark(con, *key) == one.mark}
+            marks = self._marks(con, tuple(BY_NAME), ALWAYS)
+        kept = {key: one for key, one in known.items() if marks.get(key) == one.mark}
         if before and before.origin not in {"", origin} and not self.full:  # "" is that of an unused ledger
             raise DatasetsOfAnother(self.place.url)
-        written = self._write(months - kept.keys())
+        written = self._write(marks.keys() - kept.keys())
         current = kept | written
         gone = sorted(there - {one.name for one in current.values()})
         for name in gone:
@@ -146,7 +149,9 @@ class _Export:
         written: dict[Month, Partition] = {}
         for month in sorted({month for _, month in due}):
             with self.ledger.read() as con:
-                made = [self._copy(con, one.name, month) for one in DATASETS if (one.name, month) in due]
+                named = tuple(one for one in BY_NAME if (one, month) in due)
+                marks = self._marks(con, named, _bounds(month))
+                made = [self._copy(con, one, month, marks.get((one, month), "")) for one in named]
             for one in made:
                 self.place.put(one, self._file(one.dataset))
                 written[one.dataset, month] = one
@@ -155,10 +160,11 @@ class _Export:
     def _file(self, dataset: str) -> Path:
         return self.work / f"{dataset}.parquet"
 
-    def _copy(self, con: DuckDBPyConnection, dataset: str, month: date) -> Partition:
-        path, wanted = self._file(dataset), self._range(con, dataset, month)
+    def _copy(self, con: DuckDBPyConnection, dataset: str, month: date, mark: str) -> Partition:
+        path = self._file(dataset)
+        asked = values(con, dataset, *_bounds(month), self.device_hour_cost) | {"path": str(path)}
         statement = dataset_sql.COPY.format(dataset_sql.OF[dataset].rows, dataset, DATASET_VERSION)
-        rows = int(con.execute(statement, wanted | {"path": str(path)}).fetchall()[0][0])
+        rows = int(con.execute(statement, asked).fetchall()[0][0])
         path.chmod(0o600)
         packed = digest_of(path)
         return Partition(
@@ -168,18 +174,22 @@ class _Export:
             rows=rows,
             size_bytes=packed.size_bytes,
             sha256=packed.sha256,
-            mark=self._mark(con, dataset, month),
+            mark=mark,
         )
 
-    def _mark(self, con: DuckDBPyConnection, dataset: str, month: date) -> str:
-        row = con.execute(dataset_sql.OF[dataset].mark, self._range(con, dataset, month)).fetchone()
-        return str(row[0]) if row else ""
+    def _marks(self, con: DuckDBPyConnection, names: tuple[str, ...], bounds: Bounds) -> dict[Month, str]:
+        """Return the mark of each month of datasets; what several share is asked for once."""
+        found: dict[str, dict[date, str]] = {}
+        for name in names:
+            if (statement := dataset_sql.OF[name].marks) not in found:
+                asked = values(con, name, *bounds, self.device_hour_cost)
+                found[statement] = dict(con.execute(statement, asked).fetchall())
+        return {(name, month): mark for name in names for month, mark in found[dataset_sql.OF[name].marks].items()}
 
-    def _range(self, con: DuckDBPyConnection, dataset: str, month: date) -> dict[str, Any]:
-        """Return the values of a dataset's statements for a month."""
-        since = datetime(month.year, month.month, 1, tzinfo=UTC)
-        until = since + timedelta(days=calendar.monthrange(month.year, month.month)[1])
-        return values(con, dataset, since, until, self.device_hour_cost)
+
+def _bounds(month: date) -> Bounds:
+    since = datetime(month.year, month.month, 1, tzinfo=UTC)
+    return since, since + timedelta(days=calendar.monthrange(month.year, month.month)[1])
 
 
 def values(
@@ -192,7 +202,3 @@ def values(
     if row is not None:
         found |= {"first": row[0], "last": row[1]}
     return found | ({"cost": device_hour_cost} if dataset == "usage" else {})
-
-
-def _months(con: DuckDBPyConnection, dataset: Dataset) -> list[date]:
-    return [row[0] for row in con.execute(dataset_sql.OF[dataset.name].months).fetchall()]

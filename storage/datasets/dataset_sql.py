@@ -8,7 +8,7 @@ transcripts' versions.
 
 from dataclasses import dataclass
 
-JOBS = """
+JOBS_UNSORTED = """
 SELECT jobs.id AS job_id, jobs.name, jobs.owner_id, users.name AS owner, jobs_by_key.key_id AS api_key_id,
     api_keys.name AS api_key, lane, state, coalesce(held, false) AS held, model, fingerprint, language,
     language_probability, duration_s, speech_s, work.spans::INTEGER AS spans, work.reused::INTEGER AS spans_reused,
@@ -31,8 +31,8 @@ LEFT JOIN (
     WHERE transcripts.job_id BETWEEN $first AND $last GROUP BY transcripts.job_id
 ) edits ON edits.job_id = jobs.id
 WHERE deleted_at IS NULL AND owner_id <> 'canary' AND jobs.created_at >= $since AND jobs.created_at < $until
-ORDER BY jobs.created_at, jobs.id
 """
+JOBS = JOBS_UNSORTED + "ORDER BY jobs.created_at, jobs.id"
 SEGMENTS = """
 SELECT segments.job_id, idx AS segment, start_s, end_s, speaker, segments.language, text,
     json_array_length(words)::INTEGER AS words, avg_logprob, compression_ratio, no_speech_prob, temperature
@@ -92,25 +92,33 @@ UPLOADED = (
 FINISHED = (
     "SELECT coalesce(min(id), ''), coalesce(max(id), '') FROM jobs WHERE finished_at >= $since AND finished_at < $until"
 )
-ROWS_HASHED = "SELECT count(*) || '-' || coalesce(bit_xor(hash(dataset_row)), 0) FROM ({}) AS dataset_row"
-JOB_MONTHS = """
-SELECT DISTINCT date_trunc('month', created_at)::DATE FROM jobs
-WHERE deleted_at IS NULL AND owner_id <> 'canary' ORDER BY ALL
+JOB_MARKS = """
+SELECT date_trunc('month', created_at)::DATE, count(*) || '-' || bit_xor(hash(dataset_row)) FROM ({}) AS dataset_row
+GROUP BY ALL
 """
-USAGE_MONTHS = """
-SELECT DISTINCT date_trunc('month', finished_at)::DATE FROM jobs
-WHERE deleted_at IS NULL AND owner_id <> 'canary' AND finished_at IS NOT NULL ORDER BY ALL
-"""
-AUDIT_MONTHS = "SELECT DISTINCT date_trunc('month', happened_at)::DATE FROM audit ORDER BY ALL"
-TRANSCRIPTS_HASHED = """
-SELECT count(*) || '-' || coalesce(bit_xor(hash(jobs.id, transcripts.stored_as, transcripts.created_at)), 0)
-FROM transcripts JOIN jobs ON jobs.id = transcripts.job_id
-WHERE transcripts.job_id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
+TRANSCRIPT_MARKS = """
+SELECT date_trunc('month', jobs.created_at)::DATE, count(transcripts.job_id) || '-' || coalesce(
+    bit_xor(hash(jobs.id, stored_as, transcripts.created_at)) FILTER (WHERE transcripts.job_id IS NOT NULL), 0)
+FROM jobs LEFT JOIN transcripts ON transcripts.job_id = jobs.id
+WHERE jobs.id BETWEEN $first AND $last AND deleted_at IS NULL AND owner_id <> 'canary'
     AND jobs.created_at >= $since AND jobs.created_at < $until
+GROUP BY ALL
 """
-AUDIT_HASHED = """
-SELECT count(*) || '-' || coalesce(arg_max(hash, seq), '') FROM audit
+USAGE_MARKS = """
+SELECT date_trunc('month', finished_at)::DATE, concat_ws('-', count(*), bit_xor(hash(jobs.id, owner_id, users.name,
+    key_id, api_keys.name, model, state, duration_s, speech_s, work.s)), $cost::DOUBLE)
+FROM jobs LEFT JOIN users ON users.id = owner_id LEFT JOIN jobs_by_key ON jobs_by_key.job_id = jobs.id
+LEFT JOIN api_keys ON api_keys.id = key_id LEFT JOIN (
+    SELECT job_id, sum(engine_s) AS s FROM spans
+    WHERE NOT reused AND job_id BETWEEN $first AND $last GROUP BY job_id
+) work ON work.job_id = jobs.id
+WHERE deleted_at IS NULL AND owner_id <> 'canary' AND finished_at >= $since AND finished_at < $until
+GROUP BY ALL
+"""
+AUDIT_MARKS = """
+SELECT date_trunc('month', happened_at)::DATE, count(*) || '-' || coalesce(arg_max(hash, seq), '') FROM audit
 WHERE happened_at >= $since AND happened_at < $until
+GROUP BY ALL
 """
 
 
@@ -118,21 +126,20 @@ WHERE happened_at >= $since AND happened_at < $until
 class Statements:
     """The statements of one dataset.
 
-    They select its rows, its months, the mark of a month that changed, and the bounds of its ids.
+    They select its rows, its months with a mark each, and the bounds of its ids.
     """
 
     rows: str
-    months: str
-    mark: str
+    marks: str
     bounds: str | None = UPLOADED
 
 
 OF = {
-    "jobs": Statements(rows=JOBS, months=JOB_MONTHS, mark=ROWS_HASHED.format(JOBS)),
-    "segments": Statements(rows=SEGMENTS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
-    "words": Statements(rows=WORDS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
-    "speakers": Statements(rows=SPEAKERS, months=JOB_MONTHS, mark=TRANSCRIPTS_HASHED),
-    "usage": Statements(rows=USAGE, months=USAGE_MONTHS, mark=ROWS_HASHED.format(USAGE), bounds=FINISHED),
-    "audit": Statements(rows=AUDIT, months=AUDIT_MONTHS, mark=AUDIT_HASHED, bounds=None),
+    "jobs": Statements(rows=JOBS, marks=JOB_MARKS.format(JOBS_UNSORTED)),
+    "segments": Statements(rows=SEGMENTS, marks=TRANSCRIPT_MARKS),
+    "words": Statements(rows=WORDS, marks=TRANSCRIPT_MARKS),
+    "speakers": Statements(rows=SPEAKERS, marks=TRANSCRIPT_MARKS),
+    "usage": Statements(rows=USAGE, marks=USAGE_MARKS, bounds=FINISHED),
+    "audit": Statements(rows=AUDIT, marks=AUDIT_MARKS, bounds=None),
 }
 COPY = "COPY ({}) TO $path (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{dataset: '{}', version: '{}'}})"

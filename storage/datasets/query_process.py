@@ -92,7 +92,7 @@ def main() -> int:
         answer = (
             {TOO_LARGE: True}
             if "bad_alloc" in str(error)
-            else {REFUSED: "{reason}", VALUES: {"reason": str(error).strip()[:2000]}}
+            else {REFUSED: "{reason}", VALUES: {"reason": _reason(error)}}
         )
     sys.stdout.write(json.dumps(answer))
     return 0
@@ -120,7 +120,7 @@ def refusal(con: DuckDBPyConnection, statement: str) -> QueryRefusal | None:
     try:
         found = con.extract_statements(statement)
     except duckdb.Error as error:
-        return QueryRefusal("{reason}", {"reason": str(error).strip()[:2000]})
+        return QueryRefusal("{reason}", {"reason": _reason(error)})
     if len(found) != 1:
         return QueryRefusal(SEVERAL, {"count": len(found)}) if found else QueryRefusal(EMPTY, {})
     if found[0].type == duckdb.StatementType.MULTI:
@@ -128,6 +128,12 @@ def refusal(con: DuckDBPyConnection, statement: str) -> QueryRefusal | None:
     if found[0].type != duckdb.StatementType.SELECT:
         return QueryRefusal(NO_SELECT, {"kind": found[0].type.name})
     return None
+
+
+def _reason(error: duckdb.Error) -> str:
+    """Return DuckDB's words in one line, without the carets below it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return " ".join(line for line in lines if line.strip("^"))[:2000]
 
 
 def _prepare(con: DuckDBPyConnection, paths: dict[str, list[Path]]) -> None:

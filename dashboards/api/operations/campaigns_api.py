@@ -139,7 +139,7 @@ class CampaignAnswer(BaseModel):
         campaign, sums, left_s = one.campaign, one.totals, one.left_device_s
         same = ("id", "name", "state", "selection", "created_at", "started_at", "ended_at")
         hours = ("from_hour", "until_hour", "time_zone")
-        device_hours = None if campaign.budget_s is None else campaign.budget_s / 3600
+        device_hours = None if campaign.budget_s is None else round(campaign.budget_s / 3600, 9)
         return cls(
             **{field: getattr(campaign, field) for field in same},
             options=campaign.changes,
@@ -208,7 +208,7 @@ class RuleBody(BaseModel):
     change_below: float | None = Field(None, ge=0, le=1000, examples=[0.1])
     change_from: float | None = Field(None, ge=0, le=1000)
     confidence_rose: bool = False
-    language: str | None = Field(None, max_length=20)
+    language: str | None = Field(None, max_length=20, description="Of the recording, as its current transcript has it.")
 
     def rule(self) -> DecisionRule:
         """Return the rule as a record."""

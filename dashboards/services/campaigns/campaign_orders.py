@@ -10,14 +10,22 @@ from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db, notify
 from dashboards.services import account_management
-from storage.campaigns import campaign_rows, campaign_states, comparison, decisions, selection, trials, word_error_table
+from storage.campaigns import (
+    campaign_budget,
+    campaign_rows,
+    campaign_states,
+    comparison,
+    decisions,
+    selection,
+    trials,
+    word_error_table,
+)
 from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, CampaignTotals, TrialState
 from storage.campaigns.campaign_states import Budget, CampaignOrder
 from storage.campaigns.comparison import WordChange
-from storage.campaigns.decisions import DecisionRule
+from storage.campaigns.decisions import DecisionRule, Fitting
 from storage.campaigns.selection import Estimate, Selection
 from storage.campaigns.word_error_table import WordErrorRow
-from storage.domain.clock import utc_now
 from storage.domain.errors import NotFound
 from storage.domain.model_names import display_name
 from storage.domain.records import User
@@ -48,20 +56,15 @@ class CampaignPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignOverview:
-    """A campaign with its sums, and the device time that is left."""
+    """A campaign with its sums, and the device time that is left.
+
+    Out of budget, it begins nothing more before its budget is raised.
+    """
 
     campaign: Campaign
     totals: CampaignTotals
     left_device_s: float | None
-
-    @property
-    def is_out_of_budget(self) -> bool:
-        """Whether nothing more is begun before the budget is raised."""
-        campaign, counts = self.campaign, self.totals.counts
-        if campaign.budget_s is None or campaign.state is not CampaignState.RUNNING or not self.totals.device_s:
-            return False
-        is_idle = bool(counts[TrialState.WAITING]) and not counts[TrialState.TRANSCRIBING]
-        return is_idle and campaign.is_within_hours(utc_now())
+    is_out_of_budget: bool
 
 
 def plan(user: User, wanted: Selection, model: str | None) -> CampaignPlan:
@@ -149,6 +152,18 @@ def _decided(campaign_id: str, number: int) -> CampaignItem:
     return item
 
 
+def fitting(user: User, campaign_id: str, rule: DecisionRule) -> Fitting:
+    """Return how many undecided proposals a rule is about; raises NotAllowed and BadRequest."""
+    account_management.require_admin(user, DOING)
+    return db.look(decisions.count_fitting, campaign_id, rule)
+
+
+def languages(user: User, campaign_id: str) -> tuple[str, ...]:
+    """Return the languages of a campaign's proposals; raises NotAllowed."""
+    account_management.require_admin(user, DOING)
+    return db.look(decisions.languages, campaign_id)
+
+
 def accept_by_rule(user: User, campaign_id: str, rule: DecisionRule) -> int:
     """Accept all fitting proposals in the background, and return their number.
 
@@ -204,10 +219,13 @@ def _page(con: DuckDBPyConnection, before: str | None, limit: int) -> list[Campa
 
 def _overview(con: DuckDBPyConnection, campaign_id: str, costs: Mapping[str, float]) -> CampaignOverview:
     campaign, sums = campaign_rows.get(con, campaign_id), campaign_rows.totals(con, campaign_id)
-    cost = costs.get(_model_of(campaign.changes.get("model")) or "")
-    if sums.heard_s >= selection.SHORTEST_MEASURED_S:
-        cost = (sums.device_s - sums.under_way_s) / sums.heard_s
-    return CampaignOverview(campaign=campaign, totals=sums, left_device_s=None if cost is None else cost * sums.left_s)
+    cost = campaign_budget.own_cost(sums) or costs.get(_model_of(campaign.changes.get("model")) or "")
+    return CampaignOverview(
+        campaign=campaign,
+        totals=sums,
+        left_device_s=None if cost is None else cost * sums.left_s,
+        is_out_of_budget=campaign_budget.is_used_up(con, campaign),
+    )
 
 
 def items(

@@ -278,6 +278,23 @@ class CampaignMoved(TranscriberError):
         )
 
 
+class ProposalOutdated(TranscriberError):
+    """A recording's transcript is another one than the campaign compared with or accepted."""
+
+    status, code = 409, "proposal_outdated"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return _(
+            "the transcript of recording {number} of the campaign has been changed since, so it stays as it is; "
+            "a new campaign compares with the current one",
+            number=self.number,
+        )
+
+
 class ProposalDecided(TranscriberError):
     """A recording of a campaign has no proposal on which this can be decided."""
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from storage.domain import asr_door
+from storage.domain import asr_door, batch_sources
 from storage.domain.asr_door import AsrDoor
 from storage.domain.errors import BadRequest
 from storage.domain.model_names import DEFAULT_ALIASES, parse_aliases
@@ -123,6 +123,12 @@ class WebSettings(BaseSettings):
     @classmethod
     def _aliases_can_be_read(cls, text: str) -> str:
         parse_aliases(text)
+        return text
+
+    @field_validator("batch_sources", "batch_targets")
+    @classmethod
+    def _names_owners_and_places(cls, text: str, info: ValidationInfo) -> str:
+        batch_sources.parse(text, f"TRANSCRIBER_{str(info.field_name).upper()}")
         return text
 
     @field_validator("asr_networks")

@@ -82,6 +82,21 @@ def test_an_administrator_runs_a_campaign(site: Site) -> None:
     assert site.client.get(f"{URL}/word-error-rates", headers=root).json() == []
 
 
+def test_a_raised_budget_is_enough_at_once(site: Site) -> None:
+    root = site.key_of(site.user("root"), scopes=["admin", "read"])
+    for name in ("a.wav", "b.wav"):
+        recorded(site, name, "one two three four")
+    order = ORDER | {"budget": {"device_hours": 0.0001}}
+    place = f"{URL}/{site.client.post(URL, headers=root, json=order).json()['id']}"
+    site.client.post(f"{place}/start", headers=root)
+    asyncio.run(step())
+    hear("one two free four")
+    asyncio.run(step())
+    assert site.client.get(place, headers=root).json()["out_of_budget"]
+    raised = site.client.put(f"{place}/budget", headers=root, json={"device_hours": 1}).json()
+    assert (raised["out_of_budget"], raised["counts"]["waiting"]) == (False, 1)
+
+
 async def step() -> None:
     await run_campaigns()
 

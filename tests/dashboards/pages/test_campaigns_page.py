@@ -31,7 +31,7 @@ def propose(desk: Desk, text: str) -> None:
     trial = ledger.run(trials.begin, campaign.id, most=1, now=utc_now())
     assert trial
     assert trial.owner_id == CANARY_ID
-    heard: dict[str, Any] = {"model": "large-v3", "duration_s": 60.0, "speech_s": 40.0}
+    heard: dict[str, Any] = {"model": "large-v3", "duration_s": 60.0, "speech_s": 40.0, "language": "und"}
     FlowRun(DirectReporter(ledger, files), files, trial, transcript_of(trial, said(text), **heard)).whole_way()
     with ledger.read() as con:
         (item,) = campaign_rows.in_states(con, campaign.id, TrialState.TRANSCRIBING, limit=2)
@@ -107,6 +107,39 @@ def test_an_open_page_gets_its_parts_when_there_is_something_to_decide(
     assert next(looks) > 3  # the page, its figures, and both again
     assert "Decide by a rule" in words(at)
     assert {"Accept", "Keep the old one"} <= set(labels(at))
+
+
+def test_a_rule_says_how_many_fit_and_decides_by_change_and_language(desk: Desk) -> None:
+    root, ada = desk.user("root", Role.ADMIN), desk.user("ada")
+    jobs = [desk.job(ada, JobState.COMPLETED, segments=said("one two three four"), name=f"{n}.wav") for n in range(3)]
+    german = (
+        'UPDATE transcripts SET head = replace(head, \'"language":"en"\', \'"language":"de"\') WHERE job_id IN (?, ?)'
+    )
+    desk.ledger.run(lambda con: con.execute(german, [jobs[0].id, jobs[2].id]))
+    at = desk.page("campaigns", root)
+    at.text_input[0].set_value("Better")
+    at.number_input[0].set_value(8)
+    button(at, "Plan").click().run()
+    button(at, "Start the campaign").click().run()
+    for text in ("one two free four", "one two free four", "one two three four"):
+        propose(desk, text)
+    at.run()
+    assert "1 recording fits this rule." in words(at)  # below 10 %
+    at.number_input(key="rule-below").set_value(50.0).run()
+    assert "3 recordings fit this rule." in words(at)
+    at.selectbox(key="rule-language").set_value("de").run()
+    assert "2 recordings fit this rule." in words(at)
+    at.checkbox(key="rule-rose").set_value(True).run()
+    assert "0 recordings fit this rule." in words(at)
+    assert button(at, "Accept these").disabled
+    at.checkbox(key="rule-rose").set_value(False).run()
+    at.number_input(key="rule-from").set_value(20.0).run()
+    button(at, "Accept these").click().run()
+    assert not at.exception
+    with desk.ledger.read() as con:
+        (decided,) = campaign_rows.intended(con, only(desk).id, limit=10)
+    assert decided.job_id == jobs[0].id
+    assert at.selectbox(key="rule-language").value == "de"  # also when nothing in it is undecided
 
 
 def test_what_failed_is_not_counted_as_transcribed(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The page about datasets: an export, queries, and saved queries."""
 
+import pyarrow
 import pytest
 
 from dashboards.presenters import csv_text
@@ -39,6 +40,12 @@ def test_an_administrator_exports_and_asks(desk: Desk, root: User) -> None:
     (asked,) = recorded("datasets.query")
     assert (asked["rows"], asked["cut"]) == (1, False)
     assert str(asked["statement"]).startswith("SELECT error_code")
+
+    at.text_area(key="dataset-statement").set_value("SELECT owner, api_key, attempt FROM jobs").run()
+    at = button(at, "Run").click().run()
+    (chart,) = at.get("vega_lite_chart")
+    colors = pyarrow.ipc.open_stream(chart.proto.data.data).read_pandas()["color"].tolist()
+    assert (at.dataframe[-1].value["api_key"].tolist(), colors) == ([None], ["–"])
 
     at.text_area(key="dataset-statement").set_value("COPY jobs TO '/tmp/jobs.csv'").run()
     at = button(at, "Run").click().run()

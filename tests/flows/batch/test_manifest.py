@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,53 @@ def test_a_wrong_row_is_rejected_by_itself_with_row_and_column(tmp_path: Path) -
     wrong = [file.problem for file in read(written(tmp_path, "\n".join(lines), "list.jsonl"))]
     assert [bool(problem) for problem in wrong] == [False, True, True, True, True, False]
     assert wrong[4].startswith("row 5, column 'speed': there is no column 'speed'")
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "said"),
+    [
+        ('{"source": "b\\ud800.wav"}', "source", "no UTF-8"),
+        ('{"source": "/b.wav", "name": "x\\udfff"}', "name", "no UTF-8"),
+        ('{"source": "/b.wav", "tags": ["x", "\\ud83d"]}', "tags", "no UTF-8"),
+        ('{"source": "/b.wav", "metadata": {"\\ud83d": "x"}}', "meta_?", "no UTF-8"),
+        ('{"source": "/b.wav", "tags": {"a": 1}}', "tags", "no list of texts"),
+        ('{"source": "/b.wav", "tags": ["x", null]}', "tags", "no list of texts"),
+        ('{"source": "/b.wav", "name": ["x"]}', "name", "no text"),
+    ],
+)
+def test_values_that_cannot_be_kept_reject_their_row_alone(tmp_path: Path, row: str, column: str, said: str) -> None:
+    lines = '{"source": "/a.wav"}\r\n' + row + '\r\n\r\n{"source": "/c.wav"}'
+    first, wrong, last = read(written(tmp_path, lines, "list.jsonl"))
+    assert (first.problem, last.problem) == ("", "")
+    assert wrong.problem.startswith(f"row 2, column {column!r}: ")
+    assert said in wrong.problem
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "row", "said"),
+    [
+        ("list.jsonl", "", '{{"source": "/{}"}}', "row 2: it has 1,048,576 bytes or more"),
+        ("list.csv", "source,meta_note\n", "/{},1", "row 3: a value in it has more than 131,072 characters"),
+    ],
+)
+def test_a_row_that_is_too_long_is_passed_over(tmp_path: Path, name: str, head: str, row: str, said: str) -> None:
+    text = head + "\n".join(row.format(source) for source in ("a.wav", "x" * 3_000_000, "c.wav"))
+    first, wrong, last = read(written(tmp_path, text, name))
+    assert (first.problem, wrong.problem, last.problem) == ("", said, "")
+    assert last.name == "/c.wav"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'[\n {"source": "/a.wav"}\n]', "it is a JSON array; write an object on each line"),
+        ('{"source": "/a.wav"}\n'.encode("utf-16"), "save the manifest as UTF-8"),
+        (b'{"source": "' + b"x" * 2_000_000, "is this a manifest?"),
+    ],
+)
+def test_what_is_no_jsonl_is_refused_as_a_whole(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(said)):
+        read(written(tmp_path, data, "list.jsonl"))
 
 
 def test_a_manifest_at_an_address_names_no_files_of_this_machine() -> None:

@@ -26,8 +26,8 @@ from storage.domain.errors import (
     CampaignMoved,
     NotFound,
     ProposalDecided,
+    ProposalOutdated,
     TranscriptCorrected,
-    TranscriptMoved,
 )
 from storage.domain.records import JobState, Lane, Role, User
 from storage.files.file_store import Files
@@ -129,9 +129,28 @@ def test_a_correction_after_the_proposal_wins(office: Office, ledger: Ledger, fi
         decisions.accept(ledger, files, campaign.id, 1, actor=ACTOR)
     decisions.accept(ledger, files, campaign.id, 2, actor=ACTOR)
     office.correct(other, "mine, too", base=2)
-    with pytest.raises(TranscriptMoved):
+    with pytest.raises(ProposalOutdated):
         decisions.roll_back(ledger, files, campaign.id, 2, actor=ACTOR)
     assert (office.text(job), office.text(other)) == ("mine", "mine, too")
+
+
+def test_a_proposal_is_outdated_once_another_campaign_changed_the_transcript(
+    office: Office, ledger: Ledger, files: Files
+) -> None:
+    job = office.job()
+    first = office.proposed(NEW)
+    ledger.run(campaign_states.move, first.id, CampaignState.COMPLETED, actor=ACTOR)
+    second = office.proposed("one two three for five", name="another")
+    decisions.accept(ledger, files, second.id, 1, actor=ACTOR)
+    ledger.run(decisions.accept_by_rule, first.id, DecisionRule(), actor=ACTOR)
+    with ledger.read() as con:
+        (item,) = campaign_rows.intended(con, first.id, limit=2)
+    assert decisions.carry_out(ledger, files, item) is None
+    (left,) = office.items(first)
+    assert (left.state, left.error_code) == (TrialState.PROPOSED, "proposal_outdated")
+    assert left.error is not None
+    assert "a new campaign compares with the current one" in left.error
+    assert office.text(job) == "one two three for five"
 
 
 def test_rules_decide_in_the_background_and_are_taken_back(office: Office, ledger: Ledger, files: Files) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as arrow_parquet
 import pytest
+from duckdb import DuckDBPyConnection
 
 from storage.accounts import canary_account
 from storage.datasets import dataset_export
@@ -24,6 +25,7 @@ from storage.domain.records import Job, User
 from storage.domain.settings import Settings
 from storage.files.file_store import Files
 from storage.jobs import deletion, save_edit
+from storage.jobs.annotations import tagging
 from storage.ledger import audit
 from storage.ledger.database import Ledger
 from storage.ledger.database_file import scratch
@@ -155,6 +157,50 @@ def test_only_what_changed_is_written_again(
     assert sorted(name.split("/")[0] for name in done.deleted) == ["jobs", "segments", "speakers", "usage", "words"]
     assert pd.read_parquet(of(place, "jobs"))["job_id"].tolist() == [may.id]
     assert {name.split()[0] for name in written(export(full=True))} == {one.dataset for one in first.written}
+
+
+def test_tags_names_and_costs_rewrite_only_what_has_them(
+    ledger: Ledger, files: Files, completed: Callable[..., Job], export: Export, place: DatasetPlace
+) -> None:
+    march, may = completed("march", MARCH), completed("may", MAY)
+    export()
+
+    def others(**more: Any) -> set[str]:
+        return {name for name in written(export(**more)) if not name.startswith("audit")}
+
+    ledger.run(tagging.set_tags, may.id, ["board"], actor="user:ann")
+    assert others() == {"jobs 2026-05"}
+    assert others(device_hour_cost=7.2) == {"usage 2026-03", "usage 2026-05"}
+    ledger.run(lambda con: con.execute("UPDATE users SET name = 'Anna' WHERE id = ?", [may.owner_id]))
+    assert others() == {f"{name} 2026-{month}" for name in ("jobs", "usage") for month in ("03", "05")}
+    ledger.run(deletion.delete, march.id, actor="user:ann")
+    export()
+    ledger.run(deletion.purge, march.id, actor="user:ann")
+    assert others() == set()
+    assert {one.month for one in place.manifest().partitions if one.dataset != "audit"} == {5}  # type: ignore[union-attr]
+
+
+def test_what_changed_is_asked_for_all_months_at_once(
+    completed: Callable[..., Job], export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    values = dataset_export.values
+
+    def counted(con: DuckDBPyConnection, dataset: str, *more: Any) -> dict[str, Any]:
+        asked.append(dataset)
+        return values(con, dataset, *more)
+
+    def unchanged() -> list[str]:
+        export()
+        asked.clear()
+        export()
+        return list(asked)
+
+    monkeypatch.setattr(dataset_export, "values", counted)
+    completed("march", MARCH)
+    with_one_month = unchanged()
+    completed("may", MAY)
+    assert unchanged() == with_one_month
 
 
 def test_recordings_of_the_canary_are_left_out(ledger: Ledger, completed: Callable[..., Job], export: Export) -> None:

@@ -1,6 +1,7 @@
 """Hostile queries: what may not run is refused, what never ends is stopped, and nothing else is read or written."""
 
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -132,6 +133,17 @@ def answer_or_refusal(answer: Callable[[str], dict[str, Any]], statement: str) -
         return answer(statement)
     except duckdb.Error as error:
         return {"refused": str(error)}
+
+
+def test_what_duckdb_says_is_one_line_without_its_carets(paths: Paths) -> None:
+    wrong = {
+        "SELECT name\nFROM jbos": r'Did you mean "jobs"\? LINE 2: FROM jbos$',
+        "SELECT name\nFORM jobs": r"LINE 2: FORM jobs$",
+    }
+    for statement, said_so in wrong.items():
+        with pytest.raises(QueryRefused) as refused:
+            query_runner.run(statement, paths, seconds=20, memory_mb=128)
+        assert re.search(said_so, refused.value.reason), refused.value.reason
 
 
 def test_the_examples_run(answer: Callable[[str], dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from storage.domain.batch_sources import allowed, parse
 from storage.domain.errors import BadRequest, NotAllowed
+from storage.domain.settings.web_settings import WebSettings
 
 
 def test_a_source_belongs_to_the_owner_of_the_narrowest_entry(tmp_path: Path) -> None:
@@ -48,6 +49,12 @@ def test_nothing_is_listed_at_first() -> None:
 def test_an_entry_without_owner_or_place_is_named(text: str) -> None:
     with pytest.raises(BadRequest, match="TRANSCRIBER_BATCH_SOURCES"):
         parse(text)
+
+
+@pytest.mark.parametrize("name", ["batch_sources", "batch_targets"])
+def test_a_wrong_list_is_refused_when_settings_are_read(name: str) -> None:
+    with pytest.raises(BadRequest, match=f"TRANSCRIBER_{name.upper()}"):
+        WebSettings.model_validate({name: "/folder"})
 
 
 @pytest.mark.parametrize("source", ["", " ", "/a\0b"])

@@ -1,11 +1,9 @@
 """One campaign: its state, its budget, and the decisions on its recordings."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from dashboards.pages import registry, viewer
-from dashboards.pages.admin.campaigns import budget_form
+from dashboards.pages.admin.campaigns import budget_form, campaign_rules
 from dashboards.pages.viewer import Viewer
 from dashboards.presenters import formatting
 from dashboards.services.campaigns import campaign_orders
@@ -13,9 +11,7 @@ from dashboards.services.campaigns.campaign_orders import CampaignOverview
 from dashboards.strings import campaign_texts as words
 from storage.campaigns.campaign_rows import CampaignItem, CampaignState, TrialState
 from storage.campaigns.campaign_states import Budget
-from storage.campaigns.decisions import DecisionRule
 from storage.domain.errors import NotFound, TranscriberError
-from storage.domain.records import User
 from storage.domain.translation import number
 
 EVERY_S = 5.0
@@ -45,7 +41,7 @@ def show(me: Viewer, campaign_id: str) -> None:
     _progress(campaign_id, _stage(one))
     _moves(me, one)
     _budget(me, one)
-    _rules(me, one)
+    campaign_rules.show(me, one)
     _recordings(campaign_id)
 
 
@@ -133,45 +129,6 @@ def _budget(me: Viewer, one: CampaignOverview) -> None:
         if st.form_submit_button(words.SAVE_BUDGET):
             with viewer.saving(words.BUDGET_SAVED):
                 campaign_orders.set_budget(me.user, campaign.id, budget)
-
-
-def _rules(me: Viewer, one: CampaignOverview) -> None:
-    """Offer decisions on all recordings that fit a rule."""
-    counts, campaign_id = one.totals.counts, one.campaign.id
-    if counts[TrialState.PROPOSED]:
-        st.header(words.RULES, anchor=False)
-        st.caption(words.RULES_ABOUT)
-        with st.form("campaign-rule"):
-            below = st.number_input(
-                words.CHANGE_BELOW, min_value=0.0, max_value=1000.0, value=10.0, help=words.CHANGE_BELOW_HELP
-            )
-            rose = st.checkbox(words.CONFIDENCE_ROSE)
-            with st.container(horizontal=True):
-                accepts = st.form_submit_button(words.ACCEPT_ALL, icon=":material/done_all:")
-                keeps = st.form_submit_button(words.KEEP_ALL, icon=":material/undo:")
-        rule = DecisionRule(change_below=below / 100, confidence_rose=rose)
-        if accepts:
-            _by_rule(campaign_orders.accept_by_rule, me.user, campaign_id, rule)
-        if keeps:
-            _by_rule(campaign_orders.keep_by_rule, me.user, campaign_id, rule)
-    if counts[TrialState.ACCEPTED]:
-        with st.popover(words.ROLL_BACK_ALL, icon=":material/history:"):
-            st.caption(words.ROLL_BACK_ABOUT)
-            if st.button(words.ROLL_BACK_ALL, key="campaign-roll-back"):
-                with viewer.saving(words.ROLLED_BACK_TOAST):
-                    campaign_orders.roll_back_all(me.user, campaign_id)
-
-
-def _by_rule(
-    decide: Callable[[User, str, DecisionRule], int], user: User, campaign_id: str, rule: DecisionRule
-) -> None:
-    try:
-        count = decide(user, campaign_id, rule)
-    except TranscriberError as error:
-        viewer.refused(error)
-        return
-    st.toast(words.by_rule(count), icon=":material/check:")
-    st.rerun()
 
 
 @st.fragment

@@ -9,7 +9,7 @@ from dashboards.presenters import csv_text
 from dashboards.services.datasets.dataset_queries import Answered
 from dashboards.strings import dataset_texts as words
 
-CHART_HEIGHT = 360
+CHART_HEIGHT, NOTHING = 360, "–"
 COLORS_OF = {"range": [*COLORS, "#b7791f", "#7a5bb5", "#5f6b6a"]}
 """As in other charts, and more: a query's column has any number of values."""
 
@@ -49,7 +49,7 @@ def _chart(found: Answered) -> None:
         up = st.selectbox(words.UP, numbers, index=len(numbers) - 1, key="query-up")
     color = next((name for name in others if name != across), None)
     values: list[dict[str, Any]] = [
-        {"across": _axis(x), "up": y, "color": str(c)}
+        {"across": _axis(x), "up": y, "color": _label(c)}
         for x, y, c in zip(found.columns[across], found.columns[up], found.columns[color or across], strict=True)
     ]
     spec = {
@@ -79,4 +79,8 @@ def _is_numeric(values: list[Any]) -> bool:
 
 
 def _axis(value: Any) -> Any:
-    return value if isinstance(value, int | float) else str(value)
+    return value if isinstance(value, int | float) else _label(value)
+
+
+def _label(value: Any) -> str:
+    return NOTHING if value is None else str(value)
