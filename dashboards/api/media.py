@@ -84,7 +84,10 @@ async def _stored(request: Request, name: str, kind: str, headers: dict[str, str
 
 
 def _without_range(request: Request) -> Request:
-    """Return the request for everything: another unit than bytes is to be ignored (RFC 9110, 14.2)."""
+    """Return the request for everything.
+
+    Units other than bytes are to be ignored (RFC 9110, 14.2).
+    """
     request.scope["headers"] = [one for one in request.scope["headers"] if one[0] != b"range"]
     return Request(request.scope, request.receive)
 

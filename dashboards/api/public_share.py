@@ -185,7 +185,10 @@ async def asset(request: Request) -> Response:
 
 
 async def _job(request: Request, part: str) -> Job:
-    """Return the recording of the link; record the visit that begins. Raises as `_share` does."""
+    """Return the recording of the link; record the visit that begins.
+
+    Raises as `_share` does.
+    """
     share = await _share(request)
     await _record(request, share, part)
     return await db.read(job_store.get, share.job_id)

@@ -1,4 +1,7 @@
-"""Parameters of the query: where a page begins, and which ones there are; and texts of bodies that are none."""
+"""Parameters of the query, and texts of bodies.
+
+Where a page begins, which parameters there are, and that texts are texts.
+"""
 
 import json
 from collections.abc import Iterable
@@ -52,8 +55,9 @@ async def whole_characters(request: Request) -> None:
 
 
 def require_whole_characters(body: bytes) -> None:
-    r"""Check that JSON has no lone surrogates, such as `"\ud800"`: no database takes them, nor does any file.
+    r"""Check that JSON has no lone surrogates, such as `"\ud800"`.
 
+    No database takes them, nor does any file.
     What is no JSON passes; whoever reads it says so.
 
     Raises:
