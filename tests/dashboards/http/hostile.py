@@ -161,7 +161,7 @@ def headers(site: Site) -> Iterator[Hostile]:
 
 
 def framing(site: Site) -> Iterator[Hostile]:
-    """Bodies in odd chunks, trailers, doubled headers, and texts that are none where nobody looks for a text."""
+    """Yield bodies in odd chunks, trailers, doubled headers, and texts that are none."""
     head = "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nConnection: close\r\n"
     start = (head.format("/api/v1/webhooks", site.key) + "Content-Type: application/json\r\n").encode()
     chunked = start + b"Transfer-Encoding: chunked\r\n\r\n"
