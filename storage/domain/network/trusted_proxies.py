@@ -87,7 +87,9 @@ def _network(entry: str) -> Network:
 
 
 def listed_network(entry: str) -> Network:
-    """Return the network of an entry in a list, as `address_of` has addresses: IPv4 in IPv6 is IPv4.
+    """Return the network of an entry in a list.
+
+    IPv4 in IPv6 is IPv4, and a zone is left out, as in `address_of`.
 
     Raises:
         ValueError: it is neither a network nor an address.
