@@ -31,7 +31,7 @@ from dashboards.api.openapi_document import document_of
 from dashboards.api.operations import campaigns_api, maintenance_api
 from dashboards.api.passages import comments_api, summary_api
 from dashboards.http import error_responses
-from dashboards.http.api_parameters import BeforeId, known_parameters
+from dashboards.http.api_parameters import BeforeId, known_parameters, whole_characters
 from dashboards.http.api_semantics import Semantics
 from dashboards.http.identity import caller_of
 from dashboards.http.request_options import CueForm, OptionsForm, lane_from, options_from_json
@@ -121,7 +121,11 @@ api = FastAPI(
     docs_url=None,
     redoc_url=None,
     root_path_in_servers=False,
-    dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key")), Depends(known_parameters)],
+    dependencies=[
+        Depends(HTTPBearer(auto_error=False, description="An API key")),
+        Depends(known_parameters),
+        Depends(whole_characters),
+    ],
     responses=ERRORS,
 )
 api.add_middleware(Semantics)

@@ -1,5 +1,6 @@
 """Serve source recordings with ranges for seeking, and exported files."""
 
+import hashlib
 import mimetypes
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,6 +26,7 @@ from storage.domain.records import ExportFormat, Job
 from storage.media.browser_playback import Playback
 
 BLOCK_BYTES = 256 * 1024
+BYTES = "bytes="
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 PLAYED = ("audio/", "video/")
 PLAYBACK_TYPE = "audio/flac"
@@ -68,12 +70,26 @@ def _inline(name: str) -> dict[str, str]:
 
 
 async def _stored(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
-    """Serve a stored object with ranges."""
+    """Serve a stored object with ranges; its name tells whether a client has it already."""
     files = context.files()
+    headers |= {"ETag": f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}"'}
+    size = await db.in_thread(files.size, name)
+    if same := not_modified(request, headers):
+        return same
+    if not request.headers.get("range", BYTES).lower().startswith(BYTES):
+        request = _without_range(request)
     if (path := files.path(name)) is not None:
-        await db.in_thread(files.size, name)
         return FileResponse(path, media_type=kind, headers=headers)
-    return await _remote(request, name, kind, headers)
+    return await _remote(request, name, size, kind, headers)
+
+
+def _without_range(request: Request) -> Request:
+    """Return the request for everything.
+
+    Units other than bytes are to be ignored (RFC 9110, 14.2).
+    """
+    request.scope["headers"] = [one for one in request.scope["headers"] if one[0] != b"range"]
+    return Request(request.scope, request.receive)
 
 
 async def playback(request: Request) -> Response:
@@ -179,11 +195,13 @@ def _played_type(name: str) -> str:
     return kind if kind.startswith(PLAYED) else "application/octet-stream"
 
 
-async def _remote(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
+async def _remote(request: Request, name: str, size: int, kind: str, headers: dict[str, str]) -> Response:
     """Stream from an object store, block by block."""
-    size = await db.in_thread(context.files().size, name)
-    first, last = _range(request.headers.get("range"), size)
-    partial = request.headers.get("range") is not None
+    asked, condition = request.headers.get("range"), request.headers.get("if-range", headers["ETag"])
+    if condition != headers["ETag"]:
+        asked = None
+    first, last = _range(asked, size)
+    partial = asked is not None
     headers |= {"Accept-Ranges": "bytes", "Content-Length": str(last - first + 1)}
     if partial:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"

@@ -36,7 +36,7 @@ from dashboards.services.sharing import PREFIX
 from dashboards.strings import player as player_words
 from storage.domain import translation
 from storage.domain.clock import utc_now
-from storage.domain.errors import BadRequest, NotFound, NotSignedIn, ShareOver, TooManyTries
+from storage.domain.errors import BadRequest, NotFound, NotSignedIn, ShareOver, TooManyTries, TranscriberError
 from storage.domain.export_formats import SHARED_FORMATS
 from storage.domain.records import CueLimits, Job
 from storage.domain.translation import gettext as _
@@ -48,7 +48,7 @@ COOKIE = "transcriber_share"
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 CONFIG = Path(__file__).parents[1] / "pages" / ".streamlit" / "config.toml"
 MAX_FORM_BYTES = 4096
-CAPTIONS = "file vtt"
+CAPTIONS = "vtt"
 """The page itself reads it."""
 ENTRY = "player/shared_page.js"
 PAGE = """<!doctype html>
@@ -157,12 +157,18 @@ async def peaks(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """Return the transcript as a file, only in the job's own form."""
-    fmt = request.path_params["fmt"]
-    is_known = fmt in SHARED_FORMATS and not set(request.query_params) - {"v", "download"}
-    job = await _job(request, f"file {fmt}" if is_known else "file")
-    if not is_known:
-        raise NotFound("file", fmt)
-    return await media.made_file(request, job, fmt)
+    fmt, share = request.path_params["fmt"], await _share(request)
+    try:
+        if fmt not in SHARED_FORMATS or set(request.query_params) - {"v", "download"}:
+            raise NotFound("file", fmt)
+        answer = await media.made_file(request, await db.read(job_store.get, share.job_id), fmt)
+    except TranscriberError:
+        await _record(request, share, "file")
+        raise
+    is_sent = request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED
+    is_download = is_sent and (fmt != CAPTIONS or "download" in request.query_params)
+    await _record(request, share, f"file {fmt}" if is_sent else "file", is_download=is_download)
+    return answer
 
 
 async def nothing(request: Request) -> Response:
@@ -179,7 +185,17 @@ async def asset(request: Request) -> Response:
 
 
 async def _job(request: Request, part: str) -> Job:
-    """Return the recording of the link; record the visit or download that begins.
+    """Return the recording of the link; record the visit that begins.
+
+    Raises as `_share` does.
+    """
+    share = await _share(request)
+    await _record(request, share, part)
+    return await db.read(job_store.get, share.job_id)
+
+
+async def _share(request: Request) -> Share:
+    """Return the share of the link.
 
     Raises:
         NotFound, ShareOver: the link is unknown, or has ended.
@@ -189,13 +205,15 @@ async def _job(request: Request, part: str) -> Job:
     share = await db.read(share_links.lookup, token, now=utc_now())
     if not _unlocked(request, token, share):
         raise NotSignedIn("this link has a password")
-    is_file = request.method == "GET" and part.startswith("file ")
-    is_download = is_file and (part != CAPTIONS or "download" in request.query_params)
+    return share
+
+
+async def _record(request: Request, share: Share, part: str, *, is_download: bool = False) -> None:
+    """Record the visit or download that begins."""
     visits, client = context.current().share_visits, client_address(request)
     begins, is_first = visits.is_new(share.id, client), is_download and visits.is_new(share.id, client, part)
     if begins or is_first:
         await db.write(share_links.opened, share, part=part, client=client)
-    return await db.read(job_store.get, share.job_id)
 
 
 def _unlocked(request: Request, token: str, share: Share) -> bool:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboards.http.access_middleware import COOKIE
+from dashboards.http.api_parameters import require_whole_characters
 from dashboards.http.device_cookie import device_of, set_device
 from dashboards.http.forwarding import client_address, over_https
 from dashboards.http.identity import caller_of
@@ -205,6 +206,7 @@ async def read_form(request: Request) -> dict[str, Any]:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a form of this size is not one of ours")
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
+            require_whole_characters(body)
             form = json.loads(body)
         else:
             form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10, strict_parsing=bool(body)))

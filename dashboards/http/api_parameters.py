@@ -1,5 +1,9 @@
-"""Parameters of the query: where a page begins, and which ones there are."""
+"""Parameters of the query, and texts of bodies.
 
+Where a page begins, which parameters there are, and that texts are texts.
+"""
+
+import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -37,6 +41,36 @@ async def known_parameters(request: Request) -> None:
         if name not in known:
             there = f"there are {', '.join(sorted(known))}" if known else "this endpoint has none"
             raise BadRequest(name[:40], f"there is no such parameter; {there}")
+
+
+async def whole_characters(request: Request) -> None:
+    """Check the texts of a JSON body, before its fields are looked at.
+
+    Raises:
+        BadRequest: one has half a character.
+    """
+    route, kind = request.scope.get("route"), request.headers.get("content-type", "")
+    if isinstance(route, APIRoute) and route.body_field and "json" in kind:
+        require_whole_characters(await request.body())
+
+
+def require_whole_characters(body: bytes) -> None:
+    r"""Check that JSON has no lone surrogates, such as `"\ud800"`.
+
+    No database takes them, nor does any file.
+    What is no JSON passes; whoever reads it says so.
+
+    Raises:
+        BadRequest: it has one.
+    """
+    if b"\\ud" not in body.lower():
+        return
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("body", "a text has half a character (a lone surrogate)") from error
+    except (ValueError, RecursionError):
+        return
 
 
 def _names(annotation: Any, alias: str) -> Iterable[str]:

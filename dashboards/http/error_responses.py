@@ -196,7 +196,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     headers = dict(error.headers or {})
     allowed = methods_at(request.app.routes, request.scope) if error.status_code == 405 else set()
-    if allowed and not is_ours(request.scope):
+    if allowed:
         headers["Allow"] = allow_of(allowed)  # Starlette names the methods of one route
     return error_answer(error.status_code, code=phrase, message=error.detail, headers=headers, scope=request.scope)
 

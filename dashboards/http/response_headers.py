@@ -101,8 +101,15 @@ class Headers:
         headers["X-Request-ID"] = scope["request_id"]
         if scope.get("secure"):
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            headers.raw[:] = [_secure(name, value) for name, value in headers.raw]
         if scope.get("caller_known"):
             headers.setdefault("Cache-Control", "private, no-store")
+
+
+def _secure(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Return a header of an answer over https; Streamlit's own cookie lacks `Secure`."""
+    is_lax = name == b"set-cookie" and b"; secure" not in value.lower()
+    return (name, value + b"; Secure") if is_lax else (name, value)
 
 
 def _traced(scope: Scope) -> AbstractContextManager[Callable[[str, int], None]]:

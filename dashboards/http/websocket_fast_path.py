@@ -45,6 +45,16 @@ def _endpoints(routes: list[BaseRoute]) -> dict[str, Endpoint]:
 class Lean(WebSocketsSansIOProtocol):
     """uvicorn's protocol, which releases request and response after the handshake."""
 
+    def handle_parser_exception(self) -> None:
+        """End a connection with frames that are none.
+
+        uvicorn takes it that a close frame was sent; none was if they came before the handshake's answer.
+        """
+        if self.conn.close_sent is None:
+            self.transport.close()
+        else:
+            super().handle_parser_exception()
+
     async def send(self, message: "ASGISendEvent") -> None:
         shaking = not self.handshake_complete
         await super().send(message)

@@ -1,7 +1,6 @@
 """The `Upload-Metadata` of a tus request: pairs of a key and a base64 value."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,7 @@ def _decoded(raw: str) -> dict[str, str]:
         key, _, value = pair.strip().partition(" ")
         try:
             values[key] = base64.b64decode(value, validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # also of a character that is none of ASCII
             raise BadRequest("Upload-Metadata", f"{key} is not UTF-8 in base64") from error
     return values
 

@@ -1,4 +1,4 @@
-"""Guards our Prefect server: refuses foreign pages and hosts, and signs in by ticket.
+"""Guards our Prefect server: refuses foreign pages, frames and hosts, and signs in by ticket.
 
 Prefect 3.8 checks its secret only, and its UI keeps that secret in the browser (`localStorage`) once it was typed in.
 Here the web process asks for a ticket with the secret, and sends an administrator's browser to `/sign-in` with it.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,8 @@ SIGN_IN = "/sign-in"
 TICKET_S = 60.0
 MOST_TICKETS = 100
 REFUSED = 4403
+FRAMES = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
+"""A page of another site could show the signed-in UI in a frame, and lead clicks to its buttons."""
 PAGE = """<!doctype html><meta charset="utf-8"><title>Prefect</title>
 <script nonce="{nonce}">
 localStorage.setItem("prefect-password", {password});
@@ -60,6 +62,8 @@ class PrefectDoor:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
+        if scope["type"] == "http":
+            send = _unframed(send)
         refusal = self._refusal(Headers(scope=scope))
         if refusal and scope["type"] == "websocket":
             await WebSocketClose(REFUSED, refusal)(scope, receive, send)
@@ -127,7 +131,7 @@ class PrefectDoor:
         return None
 
     def _sign_in(self, request: Request) -> Response:
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         if request.method == "POST":
             if not self._holds(request.headers.get("authorization", "")):
                 return JSONResponse({"exception_message": "Unauthorized"}, 401)
@@ -139,7 +143,7 @@ class PrefectDoor:
                 headers=headers,
             )
         nonce = secrets.token_urlsafe(16)
-        headers["Content-Security-Policy"] = f"default-src 'none'; script-src 'nonce-{nonce}'"
+        headers["Content-Security-Policy"] = f"default-src 'none'; script-src 'nonce-{nonce}'; frame-ancestors 'none'"
         auth = self.kept.current().get_secret_value() if self.kept else ""
         password = json.dumps(base64.b64encode(auth.encode()).decode())
         page = PAGE.format(nonce=nonce, password=password, home=json.dumps(self.home))
@@ -155,6 +159,19 @@ class PrefectDoor:
 
     def _spend(self, ticket: str) -> bool:
         return self.tickets.pop(ticket, 0.0) > self.clock()
+
+
+def _unframed(send: Send) -> Send:
+    """Return a `send` that forbids every page to show the response in a frame."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in FRAMES.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sent
 
 
 def _name(host: str) -> str | None:

@@ -4,12 +4,11 @@ A caller is let in by its address, or by a secret in the path (`/asr-SECRET/asr`
 """
 
 import hmac
-import ipaddress
 import re
 from dataclasses import dataclass
 
 from storage.domain.errors import BadRequest, NotAllowed, NotFound
-from storage.domain.network.trusted_proxies import Network, address_of
+from storage.domain.network.trusted_proxies import Network, address_of, listed_network
 
 USER, NETWORKS, SECRET = "TRANSCRIBER_ASR_USER", "TRANSCRIBER_ASR_NETWORKS", "TRANSCRIBER_ASR_SECRET"
 WAY = re.compile(r"(?:/asr-(?P<secret>[^/]+))?(?P<path>/asr|/detect-language)")
@@ -56,7 +55,7 @@ def parse_networks(text: str) -> tuple[Network, ...]:
     networks: list[Network] = []
     for entry in filter(None, map(str.strip, text.split(","))):
         try:
-            network = ipaddress.ip_network(entry, strict=False)
+            network = listed_network(entry)
         except ValueError as error:
             problem = f"{entry!r} is no address (192.168.1.20) and no network (192.168.1.0/24)"
             raise BadRequest(NETWORKS, problem) from error

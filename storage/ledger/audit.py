@@ -39,7 +39,8 @@ SELECT unnest($seq::BIGINT[]), unnest($happened_at::TIMESTAMPTZ[]), unnest($acto
 """
 MOVE_HEAD = "UPDATE audit_head SET count = $seq, hash = $hash WHERE count = $count AND hash = $before"
 PAGE = """
-SELECT seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash FROM audit
+SELECT seq, least(greatest(happened_at, $first), $last) AS happened_at, actor, action, subject, detail, address, agent,
+    request_id, key_id, hash FROM audit
 WHERE ($before IS NULL OR seq < $before)
   AND ($actor IS NULL OR actor = $actor OR starts_with(actor, $actor || ':'))
   AND ($action IS NULL OR action = $action) AND ($subject IS NULL OR subject = $subject)
@@ -48,6 +49,8 @@ WHERE ($before IS NULL OR seq < $before)
   AND ($since IS NULL OR happened_at >= $since) AND ($until IS NULL OR happened_at < $until)
 ORDER BY seq DESC LIMIT $limit
 """
+FIRST_MOMENT, LAST_MOMENT = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+"""What a page shows for times outside of them, which only tampering makes; in any time zone they are Python's."""
 ACTIONS = "SELECT DISTINCT action FROM audit ORDER BY action"
 STORED = "seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash"
 STORED_BEFORE_ORIGINS = """
@@ -55,7 +58,10 @@ seq, happened_at, actor, action, subject, detail, NULL::VARCHAR AS address, NULL
 NULL::VARCHAR AS request_id, NULL::VARCHAR AS key_id, hash
 """
 DOUBTFUL = """
-WITH stretch AS (SELECT {} FROM audit WHERE seq > $after AND seq <= $upto),
+WITH stretch AS (
+    SELECT *, strftime(happened_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f+00:00') AS instant
+    FROM (SELECT {} FROM audit WHERE seq > $after AND seq <= $upto)
+),
 chained AS (
     SELECT *, lag(seq, 1, $after) OVER (ORDER BY seq) AS seq_before, lag(hash, 1, $digest) OVER (ORDER BY seq) AS before
     FROM stretch
@@ -63,7 +69,7 @@ chained AS (
 hashed AS (
     SELECT *, sha256('[' || concat_ws(', ',
         to_json(before), seq,
-        coalesce(strftime(happened_at AT TIME ZONE 'UTC', '"%Y-%m-%dT%H:%M:%S.%f+00:00"'), 'null'),
+        coalesce(to_json(instant), 'null'),
         coalesce(to_json(actor), 'null'), coalesce(to_json(action), 'null'), coalesce(to_json(subject), 'null'),
         coalesce(to_json(detail::VARCHAR), 'null'),
         CASE WHEN coalesce(address, agent, request_id, key_id) IS NOT NULL THEN concat_ws(', ',
@@ -72,10 +78,13 @@ hashed AS (
         ) END
     ) || ']') AS found FROM chained
 )
-SELECT seq_before, before, seq, happened_at, actor, action, subject, detail, address, agent, request_id, key_id, hash
+SELECT seq_before, before, seq, instant, actor, action, subject, detail, address, agent, request_id, key_id, hash
 FROM hashed WHERE seq <> seq_before + 1 OR found IS DISTINCT FROM hash ORDER BY seq
 """
-"""Rows that are wrong, or hold control characters, whose codes DuckDB writes in capitals and `_digest` does not."""
+"""Rows that are wrong, or hold control characters, whose codes DuckDB writes in capitals and `_digest` does not.
+
+Their times are texts, since Python has none before the year 1 or after 9999.
+"""
 LAST_OF_STRETCH = "SELECT seq, hash FROM audit WHERE seq > $after AND seq <= $upto ORDER BY seq DESC LIMIT 1"
 HAS_ORIGINS = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'audit' AND column_name = 'key_id'"
 EXTENT = "SELECT count(*), min(seq) FROM audit"
@@ -129,9 +138,9 @@ _known_heads: deque[Head] = deque(maxlen=1)
 def _appended(con: DuckDBPyConnection, at: Head, told: Sequence[Row]) -> bool:
     """Append rows, if this is the head of the chain."""
     (count, before), digest, rows = at, at[1], []
-    for seq, fields in enumerate(told, count + 1):
-        digest = _digest(digest, (seq, *fields))
-        rows.append((seq, *fields, digest))
+    for seq, (happened_at, *fields) in enumerate(told, count + 1):
+        digest = _digest(digest, (seq, happened_at.astimezone(UTC).isoformat(timespec="microseconds"), *fields))
+        rows.append((seq, happened_at, *fields, digest))
     moved = {"seq": count + len(rows), "hash": digest, "count": count, "before": before}
     if con.execute(MOVE_HEAD, moved).fetchall() != [(1,)]:
         return False
@@ -173,7 +182,7 @@ def page(
     """Return rows below `before_seq`, newest first; `actor` may be a prefix such as "worker"."""
     found = {"before": before_seq, "limit": limit, "actor": actor, "action": action, "subject": subject}
     among = {"actions": actions, "address": address, "since": since, "until": until}
-    rows = con.execute(PAGE, found | among).fetchall()
+    rows = con.execute(PAGE, found | among | {"first": FIRST_MOMENT, "last": LAST_MOMENT}).fetchall()
     return [_audit_row(row) for row in rows]
 
 
@@ -233,8 +242,7 @@ def verify(con: DuckDBPyConnection, *, chunk: int = CHUNK) -> int | None:
 
 
 def _digest(before: str, row: Row) -> str:
-    seq, happened_at, actor, action, subject, detail, *origin = row
-    instant = happened_at.astimezone(UTC).isoformat(timespec="microseconds")
+    seq, instant, actor, action, subject, detail, *origin = row
     values = [before, seq, instant, actor, action, subject, detail]
     if any(value is not None for value in origin):
         values += origin

@@ -4,7 +4,7 @@ import ipaddress
 from functools import lru_cache
 
 from storage.domain.errors import BadRequest
-from storage.domain.network.trusted_proxies import Network, address_of
+from storage.domain.network.trusted_proxies import Network, address_of, listed_network
 
 MOST = 50
 
@@ -45,7 +45,7 @@ def _lies_in(network: Network, outer: Network) -> bool:
 
 def _network(entry: str) -> Network:
     try:
-        return ipaddress.ip_network(entry, strict=False)
+        return listed_network(entry)
     except ValueError as error:
         problem = f"{entry[:60]!r} is no address (203.0.113.7) and no network (10.0.0.0/8); list what is"
         raise BadRequest("networks", problem) from error

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.domain.errors import BadRequest
-from storage.domain.network.trusted_proxies import Address, Network
+from storage.domain.network.trusted_proxies import Address, Network, listed_network
 
 SETTING = "TRANSCRIBER_OUTGOING_ALLOWED"
 MAX_URL_CHARS = 2000
@@ -76,7 +76,7 @@ def parse(text: str) -> OutgoingTargets:
     hosts, networks = set(), []
     for entry in filter(None, map(str.strip, text.split(","))):
         try:
-            network = ipaddress.ip_network(entry.strip("[]"), strict=False)
+            network = listed_network(entry.strip("[]"))
         except ValueError:
             hosts.add(_host(entry))
             continue

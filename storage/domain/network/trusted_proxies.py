@@ -1,6 +1,7 @@
 """Which proxies are trusted, and which client address their headers give."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ from storage.domain.errors import BadRequest
 SETTING = "TRANSCRIBER_TRUSTED_PROXIES"
 MOST_HOPS = 10
 LONGEST_ADDRESS = 80
+MAPPED_BITS, ZONE = 96, re.compile("%[^/]*")
 V6_NETWORK_BITS = 64
 """One subscriber has at least so many addresses, which are counted together."""
 
@@ -75,13 +77,28 @@ def parse(text: str) -> TrustedProxies:
 
 def _network(entry: str) -> Network:
     try:
-        network = ipaddress.ip_network(entry, strict=False)
+        network = listed_network(entry)
     except ValueError as error:
         problem = f"{entry!r} is no address (10.0.0.2), network (10.0.0.0/8) or number of proxies (1); list what is"
         raise BadRequest(SETTING, problem) from error
     if network.prefixlen == 0:
         raise BadRequest(SETTING, f"{entry} would trust everybody; list the proxies, or give their number")
     return network
+
+
+def listed_network(entry: str) -> Network:
+    """Return the network of an entry in a list.
+
+    IPv4 in IPv6 is IPv4, and a zone is left out, as in `address_of`.
+
+    Raises:
+        ValueError: it is neither a network nor an address.
+    """
+    network = ipaddress.ip_network(ZONE.sub("", entry), strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < MAPPED_BITS:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - MAPPED_BITS), strict=False)
 
 
 def address_of(text: str) -> Address | None:

@@ -71,6 +71,7 @@ def test_only_who_is_named_comes_in(door: Site, caplog: pytest.LogCaptureFixture
         (NETWORKS, "/asr", outside, 403, "not_allowed"),
         (NETWORKS, secretly, inside, 404, "not_found"),
         (NETWORKS, "/asr", inside | {"Origin": "http://evil.example"}, 403, "cross_site"),
+        (NETWORKS, "/asr", inside | {"Origin": "http://rebind.example", "Host": "rebind.example"}, 403, "cross_site"),
         (NETWORKS | {"asr_user": "nobody"}, "/asr", inside, 403, "not_allowed"),
         (NETWORKS | {"asr_user": "rex"}, "/asr", inside, 403, "not_allowed"),
         (SECRETLY, secretly, outside, 400, "bad_request"),

@@ -124,7 +124,7 @@ def test_the_page_answers_for_pages_alone(site: Site) -> None:
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(site: Site, ada: dict[str, str], path: str, allowed: str) -> None:
-    for method in ("TRACE", "PUT" if "PUT" not in allowed else "PATCH"):
+    for method in ("TRACE", "PROPFIND", "PUT" if "PUT" not in allowed else "PATCH"):
         answer = site.client.request(method, path, headers=ada)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
     answer = site.client.options(path, headers=ada)
@@ -205,6 +205,8 @@ def test_what_our_pages_add_to_the_urls_of_files_is_known_there_alone(site: Site
     [
         ("PUT", "/v1/models", "GET, HEAD, OPTIONS"),
         ("DELETE", "/v1/audio/transcriptions", "OPTIONS, POST"),
+        ("PROPFIND", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("PROPFIND", "/api/openapi.json", "GET, HEAD, OPTIONS"),
         ("PUT", "/uploads", "OPTIONS, POST"),
         ("PUT", "/uploads/x", "DELETE, HEAD, OPTIONS, PATCH, POST"),
         ("POST", "/downloads", "GET, HEAD, OPTIONS"),

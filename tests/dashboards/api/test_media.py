@@ -66,6 +66,32 @@ def test_a_range_of_the_recording_is_served(
 
 
 @pytest.mark.usefixtures("any_storage")
+def test_a_recording_that_a_client_has_is_not_sent_again(
+    site: Site, ada: dict[str, str], tone: Callable[..., bytes]
+) -> None:
+    data = tone()
+    path = f"/recordings/{submit(site, ada, data).json()['id']}"
+    tag = site.client.get(path, headers=ada).headers["etag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        answer = site.client.get(path, headers=ada | {"If-None-Match": known})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert site.client.get(path, headers=ada | {"If-None-Match": '"other"'}).content == data
+    other = site.client.get(f"/recordings/{submit(site, ada, tone(2)).json()['id']}", headers=ada)
+    assert other.headers["etag"] != tag
+    for condition, wanted in ((tag, (206, data[5:])), ('"other"', (200, data))):
+        answer = site.client.get(path, headers=ada | {"Range": "bytes=5-", "If-Range": condition})
+        assert (answer.status_code, answer.content) == wanted
+
+
+@pytest.mark.usefixtures("any_storage")
+def test_a_range_in_another_unit_is_ignored(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
+    data = tone()
+    job_id = submit(site, ada, data).json()["id"]
+    answer = site.client.get(f"/recordings/{job_id}", headers=ada | {"Range": "seconds=1-2"})
+    assert (answer.status_code, answer.content) == (200, data)
+
+
+@pytest.mark.usefixtures("any_storage")
 def test_the_whole_recording_is_served_and_plays(site: Site, ada: dict[str, str], tone: Callable[..., bytes]) -> None:
     data = tone(3)
     job_id = submit(site, ada, data).json()["id"]

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from dashboards.runtime import context
 from dashboards.runtime.share_visits import SAME_VISIT_S, ShareVisits
-from dashboards.services import sharing
+from dashboards.services import make_exports, sharing
 from storage.accounts import users
-from storage.domain.errors import NotAllowed
+from storage.domain.errors import ExportPending, NotAllowed
 from storage.domain.records import CueLimits, Job, JobState, Options, Role
 from storage.domain.settings import Settings
 from storage.jobs import job_store, share_links
@@ -154,6 +154,26 @@ def test_what_sends_no_file_is_no_download(site: Site, job: Job) -> None:
     assert parts_opened() == ["page"]
     assert site.client.get(f"{path}/files/srt?download=1").status_code == 200
     assert parts_opened() == ["file srt", "page"]
+
+
+@pytest.mark.own_site
+def test_a_download_is_recorded_once_there_is_a_file(site: Site, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = share(job)
+
+    async def not_yet(*_: object) -> str:
+        raise ExportPending("srt", "many others are being made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make_exports, "made", not_yet)
+        assert site.client.get(f"{path}/files/srt?download=1").status_code == 503
+    assert parts_opened() == ["file"]
+    answer = site.client.get(f"{path}/files/srt?download=1")
+    assert (answer.status_code, parts_opened()) == (200, ["file srt", "file"])
+    other, _ = share(job)
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert site.client.get(f"{other}/files/srt?download=1", headers=known).status_code == 304
+    assert site.client.get(f"{other}/files/srt?download=1").status_code == 200
+    assert parts_opened()[:2] == ["file srt", "file"]
 
 
 def parts_opened() -> list[str]:

@@ -78,7 +78,7 @@ class Site:
 
 def everything(site: Site) -> list[Hostile]:
     """Return all hostile requests, in an order that is always the same."""
-    kinds = (paths, headers, sql, templates, texts, multiparts, media, documents, large, slow)
+    kinds = (paths, headers, framing, sql, templates, texts, multiparts, media, documents, large, slow)
     found = [one for kind in kinds for one in kind(site)]
     random.Random(7).shuffle(found)  # noqa: S311 - kinds meet each other, and every run is the same
     return found
@@ -158,6 +158,48 @@ def headers(site: Site) -> Iterator[Hostile]:
         b"G\x00T / HTTP/1.1",
     ):
         yield Hostile(kind="header", name=repr(first), raw=first + b"\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+
+
+def framing(site: Site) -> Iterator[Hostile]:
+    """Yield bodies in odd chunks, trailers, doubled headers, and texts that are none."""
+    head = "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nConnection: close\r\n"
+    start = (head.format("/api/v1/webhooks", site.key) + "Content-Type: application/json\r\n").encode()
+    chunked = start + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunks = {
+        "an extension": b'2;a="\x00\r\nx=1\r\n{}\r\n0\r\n\r\n',
+        "a long extension": b"2;" + b"a" * 200_000 + b"\r\n{}\r\n0\r\n\r\n",
+        "many extensions": b"1;x\r\n \r\n" * 5000 + b"0\r\n\r\n",
+        "a negative size": b"-2\r\n{}\r\n0\r\n\r\n",
+        "a size with 0x": b"0x2\r\n{}\r\n0\r\n\r\n",
+        "a size of 17 digits": b"10000000000000002\r\n{}\r\n0\r\n\r\n",
+        "no size": b"\r\n{}\r\n0\r\n\r\n",
+        "trailers": b"2\r\n{}\r\n0\r\nAuthorization: Bearer x\r\nX-App-User-Id: root\r\nHost: evil.example\r\n\r\n",
+        "many trailers": b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        "a second request": b"0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    }
+    for name, body in chunks.items():
+        yield Hostile(kind="framing", name=f"chunks: {name}", raw=chunked + body)
+    for coding in (b"\tchunked", b"chunked\x00", b'"chunked"', b"chunked;q=1", b"Chunked, identity", b" \r\n chunked"):
+        request = start + b"Transfer-Encoding:" + coding + b"\r\n\r\n0\r\n\r\n"
+        yield Hostile(kind="framing", name=repr(coding), raw=request)
+    twice = (("Host", "evil.example"), ("Authorization", "Bearer x"), ("Content-Length", "2"), ("Content-Type", "x/y"))
+    for name, value in twice:
+        request = start + f"{name}: {value}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+        yield Hostile(kind="framing", name=f"{name} twice", raw=request)
+    packed = gzip.compress(b"0" * 1_000_000)
+    sends = site.sends(JSON, packed) | {"Content-Encoding": "gzip"}
+    yield Hostile(kind="framing", name="a bomb", raw=raw("POST", "/api/v1/webhooks", sends, packed))
+    fields = b'--x\r\nContent-Disposition: form-data; name="tags"\r\n\r\n1\r\n' * 10_000 + b"--x--\r\n"
+    for path in ("/api/v1/jobs", "/v1/audio/transcriptions", "/uploads", "/share"):
+        form_of_many = site.sends("multipart/form-data; boundary=x", fields)
+        yield Hostile(kind="framing", name=f"10,000 parts to {path}", raw=raw("POST", path, form_of_many, fields))
+    for told in ("filename \xff\xff", "filename _w", "filename Li4v,filename Li4v", "filename " + "A" * 9000):
+        upload = site.auth | {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": told}
+        yield Hostile(kind="framing", name=f"Upload-Metadata: {told[:20]!r}", raw=raw("POST", "/uploads", upload))
+    for field in ("name", "password"):
+        half = json.dumps({"name": "a", "password": "b"} | {field: "\ud800"}).encode()
+        request = raw("POST", "/auth/session", {"Content-Type": JSON, "Content-Length": str(len(half))}, half)
+        yield Hostile(kind="framing", name=f"half a character as {field}", raw=request)
 
 
 QUERIES = (
@@ -384,6 +426,7 @@ def documents(site: Site) -> Iterator[Hostile]:
         b'{"url": "http://127.0.0.1:1/", "url": "http://x/"}',
         b'{"url": ' + b"9" * 5000 + b"}",
         b'{"\\ud800": 1}',
+        b'{"name": "\\ud800", "items": [{"url": "http://127.0.0.1:1/"}]}',
         b"[]",
         b"null",
         b'{"words": ["\\u0000"]}',

@@ -229,6 +229,8 @@ def test_the_app_counts_and_records_the_client_behind_its_proxy(settings: Settin
         assert "secure" in answer.headers["set-cookie"].lower()
         assert "strict-transport-security" in answer.headers
         assert clients(site, "ada") == ["203.0.113.8"]
+        of_streamlit = site.client.get("/_stcore/health", headers=behind("203.0.113.8")).headers["set-cookie"]
+        assert (of_streamlit.partition("=")[0], "; secure" in of_streamlit.lower()) == ("_streamlit_xsrf", True)
 
         job = hear(site.user("ada"))
         token, _ = context.ledger().run(share_links.create, job.id, lasts=timedelta(days=1), actor="system:test")

@@ -22,6 +22,7 @@ from dashboards.http.websocket_fast_path import Lean, Straight
 from dashboards.runtime.websocket_registry import CLOSED, Doors
 
 passed: list[str] = []
+entered = asyncio.Event()
 
 
 class Inner:
@@ -42,6 +43,12 @@ async def echo(websocket: WebSocket) -> None:
     await websocket.receive()
 
 
+async def late(websocket: WebSocket) -> None:
+    await websocket.receive()
+    entered.set()
+    await websocket.receive()
+
+
 async def too_often(websocket: WebSocket) -> None:
     await websocket.send_denial_response(PlainTextResponse("later", 429, {"Retry-After": "60"}))
 
@@ -54,7 +61,12 @@ async def hello(request: Request) -> PlainTextResponse:
 async def served() -> AsyncIterator[tuple[str, uvicorn.Server]]:
     passed.clear()
     app = Starlette(
-        routes=[WebSocketRoute("/echo", echo), WebSocketRoute("/often", too_often), Route("/hello", hello)],
+        routes=[
+            WebSocketRoute("/echo", echo),
+            WebSocketRoute("/often", too_often),
+            WebSocketRoute("/late", late),
+            Route("/hello", hello),
+        ],
         middleware=[Middleware(Straight), Middleware(Inner)],
     )
     server = uvicorn.Server(uvicorn.Config(app, ws=Lean, ws_per_message_deflate=False, log_config=None))
@@ -92,6 +104,22 @@ async def test_a_handshake_is_refused_with_a_status_and_no_error(caplog: pytest.
     assert (refused.value.response.status_code, refused.value.response.headers["retry-after"]) == (429, "60")
     assert refused.value.response.body == b"later"
     assert [one.message for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_wrong_frames_before_the_answer_end_a_handshake_without_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = ("GET /late HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+    entered.clear()
+    async with served() as (url, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write("\r\n".join((*lines, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "")).encode())
+        await entered.wait()
+        writer.write(b"\x81\x02hi")  # not masked
+        answer = await reader.read()
+        writer.close()
+    assert b"101" not in answer
+    assert [record.message for record in caplog.records if "Fatal error" in record.message] == []
 
 
 async def test_the_handshake_is_forgotten() -> None:

@@ -595,6 +595,14 @@ def test_the_length_may_come_later(signed_in: Site, tone: Callable[..., bytes]) 
     assert job_of(send(signed_in, url, data[1000:], 1000)).media_sha256 == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.parametrize("value", ["\xff\xff", "_w", "a", "/w=="])
+def test_metadata_that_is_no_text_in_base64_is_refused(signed_in: Site, value: str) -> None:
+    told = TUS | {"Upload-Length": "5", "Upload-Metadata": f"filename {value}"}
+    headers = {name.encode(): text.encode("latin-1") for name, text in told.items()}
+    answer = signed_in.client.post("/uploads", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Upload-Metadata")
+
+
 @pytest.mark.parametrize("headers", [{"Upload-Defer-Length": "2"}, {"Upload-Defer-Length": "1", "Upload-Length": "5"}])
 def test_a_length_is_either_known_or_deferred(signed_in: Site, headers: dict[str, str]) -> None:
     assert signed_in.client.post("/uploads", headers=TUS | headers).status_code == 400

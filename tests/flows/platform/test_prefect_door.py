@@ -59,6 +59,15 @@ async def test_other_hosts_are_refused(host: str) -> None:
         assert (await http.get("/api/health", headers={"Host": host})).status_code == 403
 
 
+async def test_no_page_shows_it_in_a_frame() -> None:
+    async with door() as http:
+        ticket = (await http.post("/sign-in", auth=("transcriber", "secret"))).json()["ticket"]
+        for path in ("/v2/dashboard", "/sign-in", f"/sign-in?ticket={ticket}"):
+            headers = (await http.get(path)).headers
+            assert headers["X-Frame-Options"] == "DENY"
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
 async def test_a_ticket_signs_a_browser_in_once() -> None:
     async with door() as http:
         made = await http.post("/sign-in", auth=("transcriber", "secret"))

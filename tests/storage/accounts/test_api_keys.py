@@ -102,6 +102,8 @@ def test_a_grant_that_cannot_hold_is_refused(ledger: Ledger, ann: User, grant: d
         ("203.0.113.7", "203.0.113.7", True),
         ("10.0.0.0/8, 2001:db8::/32", "::ffff:10.1.2.3", True),
         ("10.0.0.0/8, 2001:db8::/32", "2001:db8::1", True),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
+        ("::ffff:203.0.113.7", "203.0.113.8", False),
         ("10.0.0.0/8", "11.0.0.1", False),
         ("10.0.0.0/8", "unknown", False),
     ],

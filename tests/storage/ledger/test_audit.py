@@ -50,6 +50,9 @@ def test_an_empty_chain_is_whole(ledger: Ledger) -> None:
         ("UPDATE audit SET actor = 'user:2' WHERE seq = 3", 3),
         ("UPDATE audit SET detail = '{}' WHERE seq = 5", 5),
         ("UPDATE audit SET happened_at = happened_at + INTERVAL 1 MICROSECOND WHERE seq = 1", 1),
+        ("UPDATE audit SET happened_at = '0044-03-15 (BC)' WHERE seq = 3", 3),
+        ("UPDATE audit SET happened_at = '10000-01-01' WHERE seq = 4", 4),
+        ("UPDATE audit SET happened_at = 'infinity' WHERE seq = 5", 5),
         ("UPDATE audit SET hash = 'x' WHERE seq = 5", 5),
         ("DELETE FROM audit WHERE seq = 1", 1),
         ("DELETE FROM audit WHERE seq = 3", 3),
@@ -94,6 +97,14 @@ def test_pages_go_backwards_and_can_be_narrowed(chain: Ledger) -> None:
         assert [row.seq for row in audit.page(con, actor="user:9")] == [6]
         assert [row.seq for row in audit.page(con, action="test", limit=1)] == [5]
         assert [row.seq for row in audit.page(con, subject="0")] == [1]
+
+
+@pytest.mark.parametrize(("moment", "year"), [("0044-03-15 (BC)", 1), ("10000-01-01", 9999), ("-infinity", 1)])
+def test_a_row_whose_time_python_does_not_know_is_shown(chain: Ledger, moment: str, year: int) -> None:
+    with chain.write() as con:
+        con.execute("UPDATE audit SET happened_at = $moment::TIMESTAMPTZ WHERE seq = 2", {"moment": moment})
+    with chain.read() as con:
+        assert [row.happened_at.year for row in audit.page(con) if row.seq == 2] == [year]
 
 
 def test_a_row_comes_back_as_it_was_written(chain: Ledger) -> None:

@@ -28,11 +28,14 @@ def test_listed_hosts_and_networks_are_allowed() -> None:
     assert targets.allow("anything", ipaddress.ip_address("::ffff:10.8.3.4"))
     assert targets.allow("Hooks.LAN.", ipaddress.ip_address("10.9.0.1"))
     assert targets.allow("x", ipaddress.ip_address("fd00::7"))
+    assert parse("::ffff:10.8.0.0/112").allow("x", inside)
     assert not targets.allow("other.lan", ipaddress.ip_address("10.9.0.1"))
     assert not targets.allow("x", ipaddress.ip_address("192.168.1.8"))
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0", "http://hooks.lan", "10.0.0.999", "a b", "*", "10.0.0.0/99"])
+@pytest.mark.parametrize(
+    "text", ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "http://hooks.lan", "10.0.0.999", "a b", "*", "10.0.0.0/99"]
+)
 def test_a_setting_that_means_something_else_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="TRANSCRIBER_OUTGOING_ALLOWED"):
         parse(text)

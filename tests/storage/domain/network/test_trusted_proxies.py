@@ -18,6 +18,10 @@ LAN = "10.0.0.0/8, fd00::/8, ::1"
         (LAN, "192.0.2.1", ["203.0.113.7"], ("192.0.2.1", 0)),
         (LAN, "2001:db8::1", ["203.0.113.7"], ("2001:db8::1", 0)),
         (LAN, "testclient", ["203.0.113.7"], ("testclient", 0)),
+        # Networks are listed as addresses are read: IPv4 in IPv6 is IPv4, and a zone is none of an address.
+        ("::ffff:10.0.0.2", "10.0.0.2", ["203.0.113.7"], ("203.0.113.7", 1)),
+        ("::ffff:10.0.0.0/104", "10.9.0.2", ["203.0.113.7"], ("203.0.113.7", 1)),
+        ("fe80::1%eth0", "fe80::1%eth0", ["203.0.113.7"], ("203.0.113.7", 1)),
         # One proxy, and what the client wrote before it.
         (LAN, "10.0.0.2", ["203.0.113.7"], ("203.0.113.7", 1)),
         (LAN, "10.0.0.2", ["127.0.0.1", "203.0.113.7"], ("203.0.113.7", 1)),
@@ -48,7 +52,9 @@ def test_the_client_is_the_last_one_that_a_trusted_proxy_names(
     assert parse(proxies).client_of(peer, forwarded_for) == found
 
 
-@pytest.mark.parametrize("wrong", ["*", "proxy.lan", "10.0.0.0/33", "0.0.0.0/0", "::/0", "1, 2", "11", "-1", "9" * 99])
+@pytest.mark.parametrize(
+    "wrong", ["*", "proxy.lan", "10.0.0.0/33", "0.0.0.0/0", "::/0", "::ffff:0:0/96", "1, 2", "11", "-1", "9" * 99]
+)
 def test_a_setting_that_names_no_proxies_is_refused_at_the_start(wrong: str) -> None:
     with pytest.raises(BadRequest, match="TRANSCRIBER_TRUSTED_PROXIES"):
         WebSettings(trusted_proxies=wrong, _env_file=None)
