@@ -88,7 +88,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Ite
 @pytest.fixture
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """The real app behind a real port, of the test's own or of the module's."""
-    if request.node.get_closest_marker("shared_server"):
+    node = request.node
+    if node.get_closest_marker("shared_server") and not node.get_closest_marker("own_site"):
         yield request.getfixturevalue("shared_server")
         return
     with serving(request.getfixturevalue("settings")) as started:

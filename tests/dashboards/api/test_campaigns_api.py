@@ -18,6 +18,8 @@ from tests.dashboards.site import Site
 from tests.factories import DirectReporter, FlowRun, job_in, transcript_of
 from tests.flows.cli import in_process
 
+pytestmark = pytest.mark.shared_site
+
 URL = "/api/v1/campaigns"
 ORDER = {"name": "Better", "options": {"model": "large-v3"}, "selection": {"tag": "court"}}
 
@@ -46,6 +48,7 @@ def text_of(site: Site, job: Job, headers: dict[str, str]) -> str:
     return str(body["segments"][0]["text"]).strip()
 
 
+@pytest.mark.own_site
 def test_an_administrator_runs_a_campaign(site: Site) -> None:
     root, ada = site.key_of(site.user("root"), scopes=["admin", "read"]), site.key_of(site.user("ada"))
     first, second = recorded(site, "a.wav", "one two three four"), recorded(site, "b.wav", "one two three four")

@@ -25,6 +25,8 @@ from tests.dashboards.api.test_worker_api import beat
 from tests.dashboards.served import SRT, VTT, Served, played_workers, secret_of
 from tests.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.shared_server  # of what is refused; what makes jobs or has workers has its own
+
 
 @pytest.fixture
 def played(served: Served) -> Iterator[None]:
@@ -43,6 +45,7 @@ def has_job() -> bool:
         return bool(job_store.page(con))
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_every_format_is_answered_as_the_client_expects(client: OpenAI, tone: Callable[..., bytes]) -> None:
     def ask(**more: Any) -> Any:
@@ -67,6 +70,7 @@ def test_every_format_is_answered_as_the_client_expects(client: OpenAI, tone: Ca
     assert (len(both.words), len(both.segments)) == (3, 1)
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_options_reach_the_job(client: OpenAI, tone: Callable[..., bytes]) -> None:
     client.audio.transcriptions.create(
@@ -93,6 +97,7 @@ def test_a_model_that_cannot_translate_is_refused_at_once(client: OpenAI, tone: 
             client.audio.translations.create(model=model, file=("talk.wav", tone()))
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def test_translations_are_translated(client: OpenAI, tone: Callable[..., bytes]) -> None:
@@ -100,6 +105,7 @@ def test_translations_are_translated(client: OpenAI, tone: Callable[..., bytes])
     assert (the_job().options.task, the_job().options.model) == ("translate", "auto")
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_a_job_that_fails_says_why(client: OpenAI, tone: Callable[..., bytes]) -> None:
     with pytest.raises(openai.UnprocessableEntityError, match="send another recording"):
@@ -159,6 +165,7 @@ def test_a_reader_may_not_transcribe(served: Served, tone: Callable[..., bytes])
         reader.audio.transcriptions.create(model="whisper-1", file=("talk.wav", tone()))
 
 
+@pytest.mark.own_site
 def test_models_are_what_can_be_used_and_never_a_path(client: OpenAI) -> None:
     mistyped = ModelState(name="nonsuch", fingerprint=None, state="failed")  # a job once asked for it
     here = ModelState(name="/srv/mine", fingerprint="f00d", state="ready")
@@ -176,6 +183,7 @@ def test_models_are_what_can_be_used_and_never_a_path(client: OpenAI) -> None:
         client.audio.transcriptions.create(model="nonsuch", file=("talk.wav", b"sound"))
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 @pytest.mark.parametrize(
     ("asked", "used"),
@@ -196,6 +204,7 @@ def test_names_that_clients_send_mean_what_is_here(
     assert the_job().options.model == used
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_an_administrator_changes_which_names_there_are(
     served: Served, client: OpenAI, tone: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
@@ -242,6 +251,7 @@ def test_an_endpoint_that_is_not_there_says_so_in_json(client: OpenAI) -> None:
         client.files.list()
 
 
+@pytest.mark.own_site
 def test_a_client_that_leaves_loses_its_answer_and_nothing_else(
     served: Served, client: OpenAI, tone: Callable[..., bytes]
 ) -> None:
@@ -257,6 +267,7 @@ def test_a_client_that_leaves_loses_its_answer_and_nothing_else(
     assert the_job().state is JobState.COMPLETED  # there is no other
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_a_request_sent_twice_with_one_key_makes_one_job(client: OpenAI, tone: Callable[..., bytes]) -> None:
     for _ in range(2):
@@ -266,6 +277,7 @@ def test_a_request_sent_twice_with_one_key_makes_one_job(client: OpenAI, tone: C
     assert the_job().name == "talk.wav"
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_a_key_means_one_request_whatever_its_model_means_by_then(client: OpenAI, tone: Callable[..., bytes]) -> None:
     def ask(**more: Any) -> Any:
@@ -303,6 +315,7 @@ def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
     assert list(context.current().shelf.folder.iterdir()) == []
 
 
+@pytest.mark.own_site
 def test_the_reporter_of_flow_runs_speaks_the_internal_api(served: Served, tone: Callable[..., bytes]) -> None:
     token, reporter = operator_token(served.settings), HttpReporter(served.url, worker_token(served.settings))
     with httpx.Client(headers={"Authorization": f"Bearer {token.get_secret_value()}"}) as http:
@@ -315,6 +328,7 @@ def test_the_reporter_of_flow_runs_speaks_the_internal_api(served: Served, tone:
     reporter.close()
 
 
+@pytest.mark.own_site
 def test_many_wait_at_once(client: OpenAI, served: Served, tone: Callable[..., bytes]) -> None:
     texts: list[str] = []
 
@@ -330,6 +344,7 @@ def test_many_wait_at_once(client: OpenAI, served: Served, tone: Callable[..., b
     assert texts == ["Grüße an alle."] * 12
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("played")
 def test_speakers_are_labelled_as_openai_does(client: OpenAI, tone: Callable[..., bytes]) -> None:
     context.workers().beat(beat(versions={SPEAKERS: "1"}))

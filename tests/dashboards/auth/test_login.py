@@ -19,6 +19,8 @@ from storage.ledger import audit
 from tests.dashboards.site import ORIGIN, PASSWORD, Site, make_settings, running
 from tests.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.shared_site
+
 NEW = "a better password"
 AT_ONCE_S = 20.0
 """A bound for busy machines; on a quiet one it is a matter of milliseconds."""
@@ -78,6 +80,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(site: Site) ->
     assert "set-cookie" not in wrong.headers
 
 
+@pytest.mark.own_site
 def test_guessing_is_stopped(site: Site) -> None:
     for _ in range(5):
         site.log_in("ada", "wrong")
@@ -117,6 +120,7 @@ def test_a_plain_form_is_told_on_a_page_how_long_to_wait(settings: Settings) -> 
     assert (script.status_code, script.json()["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
+@pytest.mark.own_site
 def test_a_browser_that_is_known_is_let_in_while_strangers_guess(site: Site) -> None:
     cookie = site.log_in("ada").headers.get_list("set-cookie")[1].lower()
     assert cookie.startswith(f"{DEVICE_COOKIE}=")
@@ -176,6 +180,7 @@ def test_logging_out_closes_open_pages_at_once(site: Site, path: str) -> None:
         assert time.monotonic() - began < AT_ONCE_S
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize("how", ["revoked", "disabled", "expired"])
 def test_a_session_that_ends_in_the_ledger_closes_its_pages(site: Site, how: str) -> None:
     session_id = site.sign_in()
@@ -195,6 +200,7 @@ def test_a_session_that_ends_in_the_ledger_closes_its_pages(site: Site, how: str
         assert time.monotonic() - began < AT_ONCE_S
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize("how", ["revoked", "disabled"])
 def test_a_key_that_ends_closes_what_it_has_open(site: Site, how: str) -> None:
     user = site.user()
@@ -210,6 +216,7 @@ def test_a_key_that_ends_closes_what_it_has_open(site: Site, how: str) -> None:
         assert time.monotonic() - began < AT_ONCE_S
 
 
+@pytest.mark.own_site
 def test_changing_the_password_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None:
     other = site.sign_in()
     site.sign_in()
@@ -222,6 +229,7 @@ def test_changing_the_password_ends_the_other_sessions_and_keeps_this_one(site: 
     assert site.log_in("ada", PASSWORD).status_code == 401
 
 
+@pytest.mark.own_site
 @pytest.mark.parametrize(("ends", "status"), [(True, 401), (False, 200)])
 def test_a_new_password_ends_the_keys_if_their_owner_wants(site: Site, ends: bool, status: int) -> None:
     site.sign_in()
@@ -233,6 +241,7 @@ def test_a_new_password_ends_the_keys_if_their_owner_wants(site: Site, ends: boo
     assert site.client.get("/v1/models", headers=bob).status_code == 200
 
 
+@pytest.mark.own_site
 def test_who_must_change_the_password_may_do_so_and_go_on(site: Site) -> None:
     assert site.log_in("new").json()["must_change_password"] is True
     assert site.client.get("/recordings/x").json()["error"]["code"] == "password_must_change"
@@ -261,6 +270,7 @@ def test_a_form_that_is_no_form_is_refused(site: Site) -> None:
     assert site.client.post("/auth/session", content=b"\xff", headers=ORIGIN).status_code == 400
 
 
+@pytest.mark.own_site
 def test_a_page_in_use_keeps_its_session_from_falling_idle(site: Site) -> None:
     context.current().limits = Limits(touch_every_s=0.0)
     session_id = site.sign_in()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,9 @@ from pydantic import SecretStr
 
 from dashboards.runtime.limits import Limits
 from storage.domain.scopes import Scope
-from storage.domain.settings import Settings, WebSettings
+from storage.domain.settings import WebSettings
 from tests.conftest import PLAIN
+from tests.dashboards.conftest import seeded_settings
 from tests.dashboards.site import TOKEN, Site, running
 from tests.flows.conftest import free_port
 from tests.processes import end
@@ -47,16 +49,19 @@ def _made(url: str, bucket: str) -> bool:
         return False
 
 
-@pytest.fixture
-def site(settings: Settings, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    for name, value in (("AWS_ACCESS_KEY_ID", "access"), ("AWS_SECRET_ACCESS_KEY", "secret")):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, seeded: Path, s3: str) -> Iterator[Site]:
+    """One app for all tests: each announces objects of its own."""
+    settings = seeded_settings(tmp_path_factory.mktemp("site"), seeded)
     web = WebSettings(worker_token=SecretStr(TOKEN), batch_sources="ada=s3://archive", _env_file=None)
     storage = settings.storage.model_copy(update={"storage_endpoint_url": s3})
     settings.__dict__.update(web=web, storage=storage)
-    with running(settings, LIMITS) as started:
-        yield started
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("AWS_ACCESS_KEY_ID", "access"), ("AWS_SECRET_ACCESS_KEY", "secret")):
+            patch.setenv(name, value)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with running(settings, LIMITS) as started:
+            yield started
 
 
 def record(key: str, *, event: str = "s3:ObjectCreated:Put", bucket: str = "archive", **more: Any) -> dict[str, Any]:
