@@ -273,7 +273,9 @@ class Sender:
 
     @contextmanager
     def _local(self, file: BatchFile, version: str | None) -> Iterator[Path]:
-        """Provide a file; an object that cannot be read to its end may be another one by now.
+        """Provide a file on this machine.
+
+        An object that cannot be read to its end may be another one by now.
 
         Raises:
             FileChanged: it is.

@@ -164,10 +164,11 @@ class DirectParts:
     def begun(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Yield the open uploads begun before then, with their multipart ids."""
         ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
-        for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
-            for each in page.get("Uploads", ()):
-                if each["Initiated"] < before:
-                    yield _ident_of(each["Key"]), each["UploadId"]
+        with suppress(NotStored):  # rclone says so where no upload is open
+            for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
+                for each in page.get("Uploads", ()):
+                    if each["Initiated"] < before:
+                        yield _ident_of(each["Key"]), each["UploadId"]
 
     def _whole(self, before: datetime) -> Iterator[str]:
         ask = partial(self._bucket.listing, "list_objects_v2", names.INCOMING)

@@ -90,7 +90,10 @@ def abort_uploads(fs: Any, base: str, *, before: datetime, except_below: str) ->
 def _open_uploads(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
     asked: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     while True:
-        page = fs.call_s3("list_multipart_uploads", **asked)
+        try:
+            page = fs.call_s3("list_multipart_uploads", **asked)
+        except FileNotFoundError:  # rclone says so where no upload is open
+            return
         yield from page.get("Uploads", ())
         if not page.get("IsTruncated"):
             return

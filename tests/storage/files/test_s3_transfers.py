@@ -80,7 +80,7 @@ class FaultyHost(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def host(service: Service) -> Iterator[type[FaultyHost]]:
+def host(service: Service) -> type[FaultyHost]:
     FaultyHost.upstream, FaultyHost.seen, FaultyHost.refused = service.url, [], {}
     FaultyHost.then = staticmethod(lambda _: None)
     FaultyHost.cuts, FaultyHost.ignores_range, FaultyHost.lost = 0, False, []
@@ -226,6 +226,10 @@ def test_parts_that_a_killed_writer_left_are_swept_and_those_of_clients_are_not(
     assert parts_left(remote, service) == []
     assert bucket.request("list_parts", names.incoming_name("0" * 32), UploadId=client).get("Parts", []) == []
     bucket.request("abort_multipart_upload", names.incoming_name("0" * 32), UploadId=client)
+
+
+def test_where_no_upload_is_open_nothing_is_swept(remote: Files) -> None:
+    assert remote.sweep(older_than_s=-5) == 0
 
 
 def test_of_writers_at_the_same_time_one_creates_an_object(remote: Files) -> None:
