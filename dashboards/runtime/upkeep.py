@@ -11,6 +11,7 @@ from dashboards.runtime.context import Context
 from dashboards.runtime.head_publisher import HeadPublisher
 from storage.accounts import prefect_outbox
 from storage.domain.clock import utc_now
+from storage.domain.errors import StorageUnreachable
 from storage.domain.records import to_json
 from storage.jobs import intake
 from storage.maintenance import housekeeping, orphans, retention
@@ -35,8 +36,20 @@ async def tidy() -> dict[str, Any]:
     told["partial_texts"] = await db.in_thread(intake.drop_partials, holder.ledger, holder.files)
     holder.orphans = await _sweep_orphans(holder)
     told["orphans"] = holder.orphans.deleted
-    told["half_written"] = await db.in_thread(context.files().sweep)
+    told["half_written"] = await _sweep_half_written()
     return told
+
+
+async def _sweep_half_written() -> int:
+    """Delete what killed writers left on storage.
+
+    Keys for a bucket may lack the right to.
+    """
+    try:
+        return await db.in_thread(context.files().sweep)
+    except StorageUnreachable as error:
+        logger.info("what killed processes left on storage stays: %s", error)
+        return 0
 
 
 async def _sweep_orphans(holder: Context) -> Swept:

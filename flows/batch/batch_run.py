@@ -22,6 +22,7 @@ from flows.batch.written_results import Places, ResultOrder, ResultWriter, Targe
 from flows.platform.api_upload import known_states
 from storage.domain.batch_outcomes import BatchOutcome, KnownState, Outcome, exit_status, summary
 from storage.domain.errors import BadRequest, TranscriberError
+from storage.domain.network.host_names import without_login
 from storage.domain.records import JobState
 from storage.domain.settings import Settings
 from storage.files.batch_table import BatchRow, BatchTable
@@ -113,7 +114,7 @@ class BatchRun:
                 self._follow(self._plan.results, on_followed)
         except TranscriberError as error:
             if not self.total:
-                source = self._plan.source
+                source = without_login(self._plan.source)
                 self.table.put(BatchRow(name=source, relative="", became=BatchOutcome.REFUSED, reason=str(error)))
             raise
         finally:

@@ -15,6 +15,7 @@ from storage.domain import batch_sources
 from storage.domain.batch_sources import TARGETS_SETTING
 from storage.domain.deployments import Deployment
 from storage.domain.errors import BadRequest, NotFound
+from storage.domain.network.host_names import without_login
 from storage.domain.settings import Settings
 
 OFF = "off"
@@ -54,14 +55,14 @@ def set_schedule(cron: str, *, source: str, owner: str, **chosen: Any) -> str:
         if cron == OFF:
             for each in before:
                 http.delete(f"{place}/{each['id']}").raise_for_status()
-            return f"the schedule of {source} is ended"
+            return f"the schedule of {without_login(source)} is ended"
         parameters = {"source": source, "owner": owner} | chosen
         made = {"schedule": {"cron": cron, "timezone": "UTC"}, "active": True, "slug": slug, "parameters": parameters}
         if before:  # in one step, so that the one before holds until this one does
             http.patch(f"{place}/{before[0]['id']}", json=made).raise_for_status()
         else:
             http.post(place, json=[made]).raise_for_status()
-    return f"{source} is read on the schedule '{cron}', in UTC; end it by --schedule {OFF}"
+    return f"{without_login(source)} is read on the schedule '{cron}', in UTC; end it by --schedule {OFF}"
 
 
 def slug_of(source: str, owner: str, dest: str | None) -> str:

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -257,7 +257,7 @@ class Sender:
             return Outcome(name=file.name, became=BatchOutcome.REFUSED, reason=reason)
 
     def _read_and_sent(self, file: BatchFile, version: str | None, *, replaces: str | None) -> Outcome:
-        with file.local() as original, with_header(original, self._options.headerless) as path:
+        with self._local(file, version) as original, with_header(original, self._options.headerless) as path:
             content, after = content_of(path), self._looked(file)
             if version and file.path is None and after != version:
                 raise FileChanged
@@ -270,6 +270,24 @@ class Sender:
                 raise
         self._keep(file, same, sha256=content)
         return outcome
+
+    @contextmanager
+    def _local(self, file: BatchFile, version: str | None) -> Iterator[Path]:
+        """Provide a file on this machine.
+
+        An object that cannot be read to its end may be another one by now.
+
+        Raises:
+            FileChanged: it is.
+        """
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(file.local())
+            except StorageUnreachable as error:
+                if version and file.path is None and self._looked(file) != version:
+                    raise FileChanged from error
+                raise
+            yield path
 
     def _looked(self, file: BatchFile) -> str | None:
         """Return a file's version now; objects are looked at again after they were read."""

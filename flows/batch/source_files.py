@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from flows.batch.settled_files import FileState
 from storage.domain.errors import BadRequest, NoFiles, NotStored, StorageUnreachable, TranscriberError, UploadTooLarge
+from storage.domain.network.host_names import without_login
 from storage.domain.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class SourceReader:
         if first is None:
             hint = "" if recursive else " (try recursive)"
             what = "does not exist or " if "://" in source else ""
-            raise NoFiles("SOURCE", f"{source} {what}holds no files{hint}")
+            raise NoFiles("SOURCE", f"{without_login(source)} {what}holds no files{hint}")
         return chain([first], found)
 
     def _found(self, source: str, *, recursive: bool) -> Iterator[BatchFile]:
@@ -199,8 +200,8 @@ class SourceReader:
                 raise BadRequest("SOURCE", f"{url}: chained addresses are not read")
             try:
                 self._buckets[url] = Bucket(url, self._settings.storage.storage_endpoint_url)
-            except (ValueError, ImportError) as error:
-                raise BadRequest("SOURCE", f"{url} cannot be read: {error}") from error
+            except (ValueError, ImportError, OSError) as error:  # some connect at once
+                raise BadRequest("SOURCE", f"{without_login(url)} cannot be read: {error}") from error
         return self._buckets[url]
 
     @cached_property
@@ -222,7 +223,7 @@ class SourceReader:
     def _page_file(self, url: str, *, relative: str, notes: FileNotes = FileNotes()) -> BatchFile:
         most = self._settings.web.max_upload_bytes
         local, look = partial(_downloaded, self._web, url, most), partial(_page_version, self._web, url)
-        return BatchFile(name=url, relative=relative, local=local, look=look, notes=notes)
+        return BatchFile(name=without_login(url), relative=relative, local=local, look=look, notes=notes)
 
 
 def _last(url: str) -> str:

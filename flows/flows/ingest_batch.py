@@ -22,6 +22,7 @@ from storage.domain.batch_outcomes import REFUSED_STATUS, BatchOutcome, Outcome,
 from storage.domain.batch_sources import SETTING, TARGETS_SETTING, BatchSource
 from storage.domain.deployments import Deployment
 from storage.domain.errors import TranscriberError
+from storage.domain.network.host_names import without_login
 from storage.domain.settings import Settings
 from storage.files.batch_table import BatchRow, BatchTable
 from storage.remote.service_tokens import worker_token
@@ -150,7 +151,9 @@ async def _show(table: BatchTable, summary_line: str, source: str) -> None:
         if not rows and number:
             return
         key = f"batch-{this_run().id}" + (f"-{number + 1}" if number else "")
-        description = f"What became of {source}: {summary_line}" + (f" (part {number + 1})" if number else "")
+        description = f"What became of {without_login(source)}: {summary_line}" + (
+            f" (part {number + 1})" if number else ""
+        )
         await acreate_table_artifact([shown(row) for row in rows], key=key, description=description)
 
 

@@ -119,7 +119,8 @@ class DirectParts:
             raise PartsMissing(upload.id, missing)
         parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
         multipart = {"UploadId": _direct(upload).multipart_id, "MultipartUpload": {"Parts": parts}}
-        self._bucket.request("complete_multipart_upload", name, **multipart)
+        with suppress(NotStored):  # its answer was late or lost, and it was asked again; the size decides
+            self._bucket.request("complete_multipart_upload", name, **multipart)
         if self._bucket.size(name) != upload.length_bytes:
             raise PartsMissing(upload.id, tuple(part_sizes(upload)))
 
@@ -163,10 +164,11 @@ class DirectParts:
     def begun(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Yield the open uploads begun before then, with their multipart ids."""
         ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
-        for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
-            for each in page.get("Uploads", ()):
-                if each["Initiated"] < before:
-                    yield _ident_of(each["Key"]), each["UploadId"]
+        with suppress(NotStored):  # rclone says so where no upload is open
+            for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
+                for each in page.get("Uploads", ()):
+                    if each["Initiated"] < before:
+                        yield _ident_of(each["Key"]), each["UploadId"]
 
     def _whole(self, before: datetime) -> Iterator[str]:
         ask = partial(self._bucket.listing, "list_objects_v2", names.INCOMING)

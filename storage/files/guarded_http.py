@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from fsspec.implementations.http import HTTPFileSystem
 
 from storage.domain.errors import BadRequest, HostUnreachable, OutgoingRefused
+from storage.domain.network.host_names import without_login
 from storage.domain.network.outgoing_targets import SETTING, OutgoingTargets
 from storage.domain.retries import call
 
@@ -133,7 +134,7 @@ def _may_pass(error: Exception) -> bool:
 
 def unreachable(url: str, error: Exception) -> HostUnreachable:
     """Return the error for an address that did not answer as it should."""
-    host = url.partition("://")[2].partition("/")[0]
+    host = without_login(url).partition("://")[2].partition("/")[0]
     error = _cause(error)
     status = 404 if isinstance(error, FileNotFoundError) else getattr(error, "status", None)
     if status == NOT_FOUND:

@@ -15,14 +15,20 @@ MAX_DEPTH = 20
 
 
 class PageLinks(HTMLParser):
-    """Collects where the links of a page lead, as they are written there."""
+    """Collects where the links of a page lead, as they are written there.
+
+    `base` is the address that the page gives for relative ones.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
+        if tag == "base" and not self.base:
+            self.base = (dict(attrs).get("href") or "").strip()
+        elif tag == "a":
             self.found += [value.strip() for name, value in attrs if name == "href" and value]
 
 
@@ -56,7 +62,7 @@ def links_of(text: str, page: str) -> set[str]:
     found = set[str]()
     for written in links.found:
         try:
-            found.add(urljoin(page, written))
+            found.add(urljoin(urljoin(page, links.base), written))
         except ValueError:  # such as http://[
             continue
     return found

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath
@@ -16,13 +17,15 @@ from typing import Any, BinaryIO, cast
 
 import fsspec
 
+from storage.domain import names
+from storage.domain.clock import utc_now
 from storage.domain.errors import AlreadyStored, NotStored, StorageFull, StorageUnreachable
-from storage.files import temporary_files
+from storage.files import s3_transfers, temporary_files
+from storage.files.keyed_locks import KeyedLocks
 from storage.files.local_folder import FULL
 from storage.files.stored_stream import stream
 
 CHUNK_BYTES = 16 << 20
-CONCURRENCY = 4
 MAX_IN_MEMORY_BYTES = 8 << 20
 MAX_FILE_NAME_BYTES = 255
 MAX_ENDING_CHARS = 20
@@ -74,6 +77,7 @@ class Bucket:
         else:
             self._fs, self._base = fsspec.core.url_to_fs(url.rstrip("/"), **options)
         self._ranges: bool | None = None
+        self._creating = KeyedLocks()
         self._max_in_memory_bytes, self._chunk_bytes = max_in_memory_bytes, chunk_bytes
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
@@ -101,26 +105,43 @@ class Bucket:
     def create(self, name: str, data: bytes) -> None:
         """Store bytes unless there is such an object.
 
-        Services without conditional writes leave a moment between the check and the write.
+        Of the writers of this process one creates it, and of all where the service knows conditional writes. Others
+        ignore or refuse them: there a writer looks afterwards whether another one came between.
         """
-        if self.size(name) is not None:
-            raise AlreadyStored(name)
-        with _mapped(name, writing=True):
-            try:
-                self._fs.pipe_file(self._at(name), data, mode="create")
-            except (FileExistsError, OSError) as error:
-                if isinstance(error, FileExistsError) or any(word in str(error) for word in TAKEN_WORDS):
-                    raise AlreadyStored(name) from error
-                if NOT_SUPPORTED not in str(error):
-                    raise
-                self._fs.pipe_file(self._at(name), data)
+        with self._creating.of(name):
+            if self.size(name) is not None:
+                raise AlreadyStored(name)
+            with _mapped(name, writing=True):
+                self._create(name, data)
+            with suppress(NotStored):
+                if self.read(name) != data:
+                    raise AlreadyStored(name)
+
+    def _create(self, name: str, data: bytes) -> None:
+        try:
+            self._fs.pipe_file(self._at(name), data, mode="create")
+        except (FileExistsError, OSError) as error:
+            if isinstance(error, FileExistsError) or any(word in str(error) for word in TAKEN_WORDS):
+                raise AlreadyStored(name) from error
+            if NOT_SUPPORTED not in str(error):
+                raise
+            self._fs.pipe_file(self._at(name), data)
 
     def put(self, name: str, source: Path, *, move: bool) -> None:
         """Store a local file, part by part."""
-        source.stat()  # a missing source is not a bucket error
+        size_bytes = source.stat().st_size  # a missing source is not a bucket error
+        in_parts = self._is_s3() and size_bytes >= 2 * self._chunk_bytes
+        before = self.entry(name) if in_parts else None
         with _mapped(name, writing=True):
-            how = {"chunksize": self._chunk_bytes, "max_concurrency": CONCURRENCY} if self._is_s3() else {}
-            self._fs.put_file(str(source), self._at(name), **how)
+            how = {"chunksize": self._chunk_bytes, "max_concurrency": s3_transfers.CONCURRENCY} if self._is_s3() else {}
+            try:
+                self._fs.put_file(str(source), self._at(name), **how)
+            except FileNotFoundError:
+                # Putting many parts together takes a service minutes. A client that asks again, because the answer was
+                # late or lost, hears that there is no such upload: then it is an object.
+                now = self.entry(name) if in_parts else None
+                if now is None or now == before or now.size_bytes != size_bytes:
+                    raise
         if move:
             source.unlink()
 
@@ -146,10 +167,23 @@ class Bucket:
         """Return the size in bytes, or None if there is no such object."""
         try:
             with _mapped(name):
-                info = self._fs.info(self._at(name))
+                info = self._info(name)
         except NotStored:
             return None
         return int(info["size"]) if info["type"] == "file" else None
+
+    def _info(self, name: str) -> dict[str, Any]:
+        """Return what the service says of an object.
+
+        s3fs would ask by a listing, too, whether what is no object is a folder: that costs as much as ten of these
+        requests, and somebody who may not list could not be told that there is nothing.
+        """
+        if not self._is_s3():
+            return cast("dict[str, Any]", self._fs.info(self._at(name)))
+        bucket, key, _ = self._fs.split_path(self._at(name))
+        found = self._fs.call_s3("head_object", Bucket=bucket, Key=key)
+        told = {"type": "file", "size": found["ContentLength"]}
+        return told | {each: found[each] for each in ("ETag", "LastModified") if each in found}
 
     def delete(self, name: str) -> None:
         """Delete one object, if it exists."""
@@ -195,7 +229,7 @@ class Bucket:
         """Return an object as a listing has it, or None."""
         try:
             with _mapped(name):
-                info = self._fs.info(self._at(name))
+                info = self._info(name)
         except NotStored:
             return None
         return entry_of(name, info) if info["type"] == "file" else None
@@ -205,19 +239,32 @@ class Bucket:
         """Provide a temporary local copy."""
         with tempfile.TemporaryDirectory(dir=temporary_files.folder()) as folder:
             path = Path(folder, file_name(name))
-            with _mapped(name):
-                self._fs.get_file(self._at(name), str(path))
+            self.get(name, path)
             yield path
 
     def get(self, name: str, target: Path) -> None:
         """Write the object's bytes to a local file, replacing it."""
         with _mapped(name):
-            self._fs.get_file(self._at(name), str(target))
+            size = int(self._info(name)["size"]) if self._is_s3() else 0
+            if size > self._chunk_bytes and self._answers_ranges(name, size):
+                how = {"size_bytes": size, "chunk_bytes": self._chunk_bytes}
+                s3_transfers.read_in_ranges(self._fs, self._at(name), target, **how)
+            else:
+                how = {"max_concurrency": 1} if self._is_s3() else {}
+                self._fs.get_file(self._at(name), str(target), **how)
 
-    def copy(self, name: str, target: str) -> None:
+    def copy(
+        self,
+        name: str,
+        target: str,
+        *,
+        whole_bytes: int = s3_transfers.WHOLE_COPY_BYTES,
+        part_bytes: int = s3_transfers.COPY_PART_BYTES,
+    ) -> None:
         """Copy an object within the bucket, in parts if it is large."""
         with _mapped(name):
-            self._fs.cp_file(self._at(name), self._at(target))
+            sizes = {"size_bytes": int(self._info(name)["size"]), "whole_bytes": whole_bytes, "part_bytes": part_bytes}
+            s3_transfers.copy(self._fs, self._at(name), self._at(target), **sizes)
 
     def request(self, operation: str, name: str, **parameters: Any) -> dict[str, Any]:
         """Send a request about an object, named as botocore names it, and return the answer."""
@@ -237,9 +284,16 @@ class Bucket:
         with _mapped(folder):
             return cast("dict[str, Any]", self._fs.call_s3(operation, Bucket=bucket, Prefix=prefix, **parameters))
 
-    def sweep(self, older_than_s: float) -> int:  # noqa: ARG002
-        """Do nothing: incomplete uploads are invisible in a bucket, and a lifecycle rule deletes them."""
-        return 0
+    def sweep(self, older_than_s: float) -> int:
+        """Abort uploads in parts of killed writers.
+
+        Those of clients have a sweep of their own.
+        """
+        if not self._is_s3():
+            return 0
+        before = utc_now() - timedelta(seconds=older_than_s)
+        with _mapped(self._base):
+            return s3_transfers.abort_uploads(self._fs, self._base, before=before, except_below=names.INCOMING)
 
     def _at(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base

@@ -152,3 +152,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "public_url": sub_path_of,
 }
 """What reads the settings of a server behind proxies, and refuses what is none."""
+
+
+def without_login(url: str) -> str:
+    """Return an address without the name and password that it may have before its host."""
+    protocol, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{protocol}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else url

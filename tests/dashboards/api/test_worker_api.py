@@ -16,8 +16,10 @@ from dashboards.runtime import context, notify, upkeep
 from dashboards.runtime.limits import Limits
 from storage.accounts import profiles, users, worker_tokens
 from storage.domain import names
+from storage.domain.errors import StorageUnreachable
 from storage.domain.records import AlignmentState, Job, JobState, from_json, to_json
 from storage.domain.settings import Settings
+from storage.files.file_store import Files
 from storage.jobs import job_store
 from storage.jobs.reports import Completed, Exporting, Failed, Planned, Report, SpanHeard, Started
 from storage.ledger import audit
@@ -353,6 +355,15 @@ def test_a_worker_with_a_token_of_its_own_is_always_that_worker(
     context.ledger().run(worker_tokens.revoke, token.id, actor="user:root")
     for path, body in (("/internal/v1/reports", to_json(started(job))), ("/internal/v1/heartbeats", to_json(beat()))):
         assert site.client.post(path, content=body, headers=own).status_code == 401
+
+
+def test_upkeep_is_done_where_storage_lets_nothing_be_swept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **__: object) -> int:
+        raise StorageUnreachable("store", "PermissionError: no right to list uploads")
+
+    monkeypatch.setattr(Files, "sweep", denied)
+    answer = site.client.post("/internal/v1/upkeep", headers=site.operator)
+    assert (answer.status_code, answer.json()["half_written"]) == (200, 0), answer.text
 
 
 async def test_the_web_process_tidies_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 import typer
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 from flows.batch import batch_run, batch_upload
 from flows.batch.batch_parameters import ordered
@@ -369,6 +370,24 @@ def test_an_object_that_changes_while_it_is_read_is_not_sent_in_parts(
     summary, reasons = run("s3://store/moving")
     assert summary == "0 of 1 accepted, 1 still being written"
     assert reasons == {"s3://store/moving/a.wav": batch_upload.CHANGED}
+    assert platform.came == []
+
+
+def test_a_large_object_that_becomes_shorter_while_it_is_read_is_not_said_to_be_out_of_reach(
+    platform: PlayedPlatform, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", s3)
+    bucket, sizes = Bucket("s3://store/shrinking", s3), iter((40 << 20, 30 << 20, 20 << 20))
+    bucket.write("a.wav", [bytes(next(sizes))])
+    ranges = S3FileSystem.cat_ranges
+
+    def shrinking(fs: S3FileSystem, paths: list[str], starts: list[int], *rest: Any, **how: Any) -> Any:
+        bucket.write("a.wav", [bytes(next(sizes))])
+        return ranges(fs, paths, starts, *rest, **how)
+
+    monkeypatch.setattr(S3FileSystem, "cat_ranges", shrinking)
+    _, reasons = run("s3://store/shrinking")
+    assert reasons == {"s3://store/shrinking/a.wav": batch_upload.CHANGED}
     assert platform.came == []
 
 

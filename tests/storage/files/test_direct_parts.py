@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from storage.domain import names
+from storage.domain.clock import utc_now
 from storage.domain.errors import NotStored, PartsMissing
 from storage.domain.records import Lane, Options
 from storage.domain.settings import StorageSettings
@@ -90,6 +91,16 @@ def test_the_sweep_leaves_what_is_open_or_young(parts: DirectParts, connected: F
     assert parts.arrived(kept) == {}
     with pytest.raises(NotStored):
         parts.arrived(left)
+
+
+def test_what_is_whole_is_swept_also_where_no_upload_is_open(parts: DirectParts, connected: Files) -> None:  # noqa: F811
+    parts.sweep(lambda _: False, older_than=LATER)
+    whole = begin(parts, b"short")
+    send(parts, whole, 1, data=b"short")
+    parts.complete(whole)
+    assert list(parts.begun(utc_now() - LATER)) == []
+    assert parts.sweep(lambda _: False, older_than=LATER) == 1
+    assert not connected.exists(names.incoming_name(whole.id))
 
 
 def test_a_recording_of_terabytes_has_no_more_parts_than_s3_takes() -> None:

@@ -37,6 +37,8 @@ THIS_MACHINE = OutgoingTargets(hosts=frozenset({"127.0.0.1"}))
         ("by hand", "<a class=x href = b.wav >b</a>", "b.wav"),
         ("by hand", "<a href='/in/c.wav'>c</a>", "c.wav"),
         ("by hand", '<a href="https://host/in/d.wav">d</a>', "d.wav"),
+        ("by hand", '<base href="/in/2026/"><base href="/no/"><a href="e.wav">e</a>', "2026/e.wav"),
+        ("by hand", '<base target="_top" href="https://host/in/f/index.html"><a href="f.wav">f</a>', "f/f.wav"),
     ],
 )
 def test_links_lead_where_a_browser_would_go(server: str, written: str, name: str) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from storage.domain.errors import BadRequest
-from storage.domain.network.host_names import name_of
+from storage.domain.network.host_names import name_of, without_login
 from storage.domain.settings import WebSettings
 
 
@@ -85,3 +85,16 @@ def test_a_setting_that_is_no_name_is_refused_at_the_start(setting: str, wrong: 
 def test_a_name_is_read_without_its_port() -> None:
     assert name_of("[FD00::1]:80") == "fd00::1"
     assert name_of("a:b:c") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://ann:p%40ss@host:8/a@b/", "https://host:8/a@b/"),
+        ("ftp://ann:p@ss@host", "ftp://host"),
+        ("s3://bucket/a@b:c", "s3://bucket/a@b:c"),
+        ("folder/a@b", "folder/a@b"),
+    ],
+)
+def test_an_address_is_told_without_its_login(url: str, told: str) -> None:
+    assert without_login(url) == told
