@@ -42,7 +42,7 @@ print(json.dumps({
     "in_zip": zipfile.ZipFile(io.BytesIO(export(transcript, "zip"))).namelist(),
     "name": names.export_name("0190", "t", "lrc", CueLimits()),
     "lists": strings.LIST["formats"],
-    "command": formats_of("lrc"),
+    "command": formats_of(["lrc"]),
     "form": form["parameter_openapi_schema"]["properties"]["formats"]["items"]["enum"],
 }))
 """

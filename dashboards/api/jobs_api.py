@@ -136,7 +136,8 @@ api.mount("/docs/assets", StaticFiles(directory=STATIC))
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    field, problem = ".".join(str(part) for part in first["loc"][1:]) or "body", first["msg"]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "json_invalid":  # its place is the number of a character
         field, problem = "body", f"it is no JSON: {first['ctx']['error']} at character {field}"
     return error_responses.error_answer(

@@ -1,5 +1,6 @@
 """Validated job options, shared by the upload page and both APIs."""
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
@@ -25,6 +26,12 @@ def _known_language(code: str | None) -> str | None:
     if wanted not in NAMES:
         raise ValueError(f"{code} is not a language code that the models know, such as en, de or ja")
     return wanted
+
+
+def _model_name(name: str) -> str:
+    if not re.match(MODEL_NAME, name):
+        raise ValueError(f"{name!r} is no name of a model, such as base, large-v3 or owner/name; GET /v1/models lists them")
+    return name
 
 
 class CueForm(BaseModel):
@@ -54,7 +61,9 @@ class OptionsForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field("auto", pattern=MODEL_NAME, max_length=120)
+    model: Annotated[str, AfterValidator(_model_name)] = Field(
+        "auto", max_length=120, json_schema_extra={"pattern": MODEL_NAME}
+    )
     language: Annotated[str | None, AfterValidator(_known_language)] = None
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = Field(None, max_length=2000)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 OutputDir = Annotated[
     Path, typer.Option("--output-dir", "--output_dir", "-o", help="Folder for the files; created if necessary.")
 ]
-OutputFormat = Annotated[
-    str,
+OutputFormats = Annotated[
+    list[str],
     typer.Option("--output-format", "--output_format", "-f", help=f"{', '.join(ExportFormat)}, several, or all."),
 ]
+ALL = ["all"]
 MaxLineWidth = Annotated[
     int, typer.Option("--max-line-width", "--max_line_width", min=8, max=200, help="Characters a subtitle line.")
 ]
@@ -42,7 +43,7 @@ def export(  # noqa: PLR0917 - a command's options are its parameters
         list[Path], typer.Argument(help="JSON transcripts, from `-f json` or a download.", metavar="TRANSCRIPT…")
     ],
     output_dir: OutputDir = Path(),
-    output_format: OutputFormat = "all",
+    output_formats: OutputFormats = ALL,
     max_line_width: MaxLineWidth = 42,
     max_line_count: MaxLineCount = 2,
     min_duration: Annotated[float, typer.Option(min=0, max=10, help="Shortest seconds on screen.")] = 5 / 6,
@@ -72,7 +73,7 @@ def export(  # noqa: PLR0917 - a command's options are its parameters
         speakers=speakers,
         byte_order_mark=byte_order_mark,
     )
-    formats = tuple(fmt for fmt in formats_of(output_format) if fmt is not ExportFormat.JSON)
+    formats = tuple(fmt for fmt in formats_of(output_formats) if fmt is not ExportFormat.JSON)
     if not formats:
         raise typer.BadParameter("choose another format than json, which is what you have", param_hint="-f")
     with file_modes.as_the_user_wants():
@@ -119,11 +120,11 @@ def write(
     return written
 
 
-def formats_of(option: str) -> tuple[ExportFormat, ...]:
-    """Return the formats of `-f`, in the order given."""
-    if option.strip() == "all":
+def formats_of(options: list[str]) -> tuple[ExportFormat, ...]:
+    """Return the formats of all `-f`, with commas between them or not, in the order given."""
+    names = [name.strip().lower() for option in options for name in option.split(",") if name.strip()]
+    if names == ALL:
         return SINGLE_FORMATS
-    names = [name.strip().lower() for name in option.split(",") if name.strip()]
     unknown = [name for name in names if name not in set(ExportFormat)]
     if unknown or not names:
         raise typer.BadParameter(f"choose among {', '.join(ExportFormat)} and all", param_hint="-f")

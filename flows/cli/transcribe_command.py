@@ -12,12 +12,13 @@ import typer
 
 from flows.cli import file_modes
 from flows.cli.export_command import (
+    ALL,
     ByteOrderMark,
     HighlightWords,
     MaxLineCount,
     MaxLineWidth,
     OutputDir,
-    OutputFormat,
+    OutputFormats,
     formats_of,
     targets,
     write,
@@ -49,7 +50,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         list[Path], typer.Argument(help="Recordings: audio, or video with an audio track.", metavar="FILE…")
     ],
     output_dir: OutputDir = Path(),
-    output_format: OutputFormat = "all",
+    output_formats: OutputFormats = ALL,
     model: Annotated[
         str | None, typer.Option(help="Name, folder, or auto. Default: TRANSCRIBER_MODEL, which is auto.")
     ] = None,
@@ -148,7 +149,7 @@ def transcribe(  # noqa: PLR0917 - a command's options are its parameters
         settings=settings,
         engine_settings=engine,
         options=options,
-        formats=formats_of(output_format),
+        formats=formats_of(output_formats),
         headerless=headerless,
     )
     raise typer.Exit(run.all(files, output_dir))

@@ -68,6 +68,12 @@ def test_caption_settings_are_obeyed(document: Path, tmp_path: Path) -> None:
     assert [cue.text for cue in webvtt.read(str(tmp_path / "talk.vtt")).captions] == [cue.content for cue in found]
 
 
+def test_formats_are_asked_for_together_or_one_by_one(document: Path, tmp_path: Path) -> None:
+    for folder, asked in (("together", ("-f", "srt,tsv")), ("one by one", ("-f", "srt", "-f", "tsv"))):
+        assert call(document, "-o", tmp_path / folder, *asked).exit_code == 0
+        assert {path.name for path in (tmp_path / folder).iterdir()} == {"talk.srt", "talk.tsv"}
+
+
 def test_a_byte_order_mark_is_written_where_it_is_asked_for(document: Path, tmp_path: Path) -> None:
     for asked, start in (((), b"1\n"), (("--byte-order-mark",), b"\xef\xbb\xbf1\n")):
         assert call(document, "-o", tmp_path, "-f", "srt", *asked).exit_code == 0
