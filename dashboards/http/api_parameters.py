@@ -47,22 +47,28 @@ async def whole_characters(request: Request) -> None:
     """Check the texts of a JSON body, before its fields are looked at.
 
     Raises:
-        BadRequest: one has half a character.
+        BadRequest: it is not UTF-8, or has half a character.
     """
-    route, kind = request.scope.get("route"), request.headers.get("content-type", "")
-    if isinstance(route, APIRoute) and route.body_field and "json" in kind:
+    route, kind = request.scope.get("route"), request.headers.get("content-type", "").partition(";")[0]
+    if isinstance(route, APIRoute) and route.body_field and kind.strip().lower().endswith("json"):
         require_whole_characters(await request.body())
 
 
 def require_whole_characters(body: bytes) -> None:
-    r"""Check that JSON has no lone surrogates, such as `"\ud800"`.
+    r"""Check that JSON is UTF-8 (RFC 8259) without lone surrogates, such as `"\ud800"`.
 
-    No database takes them, nor does any file.
-    What is no JSON passes; whoever reads it says so.
+    Python reads both, and neither a database nor a file takes the latter. Invalid JSON passes: whoever parses it says
+    so.
 
     Raises:
-        BadRequest: it has one.
+        BadRequest: it is something else, or has one.
     """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("body", "it is not UTF-8") from error
+    if b"\0" in body:  # UTF-16 and UTF-32, which Python recognizes
+        raise BadRequest("body", "it is not UTF-8")
     if b"\\ud" not in body.lower():
         return
     try:

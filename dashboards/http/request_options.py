@@ -29,7 +29,7 @@ def _known_language(code: str | None) -> str | None:
 
 
 def _model_name(name: str) -> str:
-    if not re.match(MODEL_NAME, name):
+    if not re.fullmatch(MODEL_NAME, name):
         raise ValueError(
             f"{name!r} is no name of a model, such as base, large-v3 or owner/name; GET /v1/models lists them"
         )

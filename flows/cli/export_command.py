@@ -123,7 +123,7 @@ def write(
 def formats_of(options: list[str]) -> tuple[ExportFormat, ...]:
     """Return the formats of all `-f`, with commas between them or not, in the order given."""
     names = [name.strip().lower() for option in options for name in option.split(",") if name.strip()]
-    if names == ALL:
+    if "all" in names:
         return SINGLE_FORMATS
     unknown = [name for name in names if name not in set(ExportFormat)]
     if unknown or not names:

@@ -6,6 +6,7 @@ with its worker.
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import importlib
 import json
@@ -44,12 +45,11 @@ class WorkerConnection:
 
     def listen(self, loop: asyncio.AbstractEventLoop, messages: "asyncio.Queue[dict[str, Any]]") -> None:
         """Forward messages to the event loop; end the process when the worker is gone."""
-        try:
-            with self._socket.makefile("rb") as lines:
-                for line in lines:
-                    loop.call_soon_threadsafe(messages.put_nowait, json.loads(line))
-        finally:  # a killed worker may leave half a line, or what was said to it unread, which resets the connection
-            os._exit(0)
+        # a killed worker may leave half a line, or what was said to it unread, which resets the connection
+        with contextlib.suppress(OSError, ValueError), self._socket.makefile("rb") as lines:
+            for line in lines:
+                loop.call_soon_threadsafe(messages.put_nowait, json.loads(line))
+        os._exit(0)
 
 
 @functools.cache

@@ -25,7 +25,7 @@ def parse_aliases(text: str) -> dict[str, tuple[str, ...]]:
     for entry in filter(None, map(str.strip, text.split(","))):
         name, _, listed = (part.strip() for part in entry.partition("="))
         models = tuple(model.strip() for model in (listed or name).split("|"))
-        if not all(re.match(MODEL_NAME, each) for each in (name, *models)):
+        if not all(re.fullmatch(MODEL_NAME, each) for each in (name, *models)):
             raise ValueError(f"{entry!r} is not name=model, name=model|model or a model's name")
         aliases[name] = models
     return aliases

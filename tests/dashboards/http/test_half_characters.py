@@ -61,6 +61,22 @@ def test_no_way_in_stumbles_over_half_a_character(site: Site, path: str) -> None
         assert site.client.post(path, headers=headers, content=json.dumps(body)).status_code == 400, body
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"name": "\xed\xa0\x80"}', "application/json"),
+        ('{"name": "\\ud800"}'.encode("utf-16"), "application/json"),
+        ('{"name": "\\ud800"}'.encode("utf-16-le"), "application/json"),
+        (b'{"name": "\\ud800"}', "Application/JSON; charset=utf-8"),
+    ],
+    ids=["as bytes", "UTF-16", "UTF-16 without a mark", "another case of the type"],
+)
+def test_half_a_character_is_refused_however_it_is_written(site: Site, body: bytes, kind: str) -> None:
+    ada = site.key_of(site.user("ada")) | {"Content-Type": kind}
+    answer = site.client.post("/api/v1/keys", headers=ada, content=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "body")
+
+
 def test_a_whole_character_of_two_halves_is_a_text(site: Site) -> None:
     ada = site.key_of(site.user("ada")) | JSON
     for text in ("\\ud83d\\ude00", "\\\\ud800"):  # a face, and a backslash before the letters

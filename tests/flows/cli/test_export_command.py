@@ -72,6 +72,8 @@ def test_formats_are_asked_for_together_or_one_by_one(document: Path, tmp_path: 
     for folder, asked in (("together", ("-f", "srt,tsv")), ("one by one", ("-f", "srt", "-f", "tsv"))):
         assert call(document, "-o", tmp_path / folder, *asked).exit_code == 0
         assert {path.name for path in (tmp_path / folder).iterdir()} == {"talk.srt", "talk.tsv"}
+    assert call(document, "-o", tmp_path / "all", "-f", "srt", "-f", "all").exit_code == 0
+    assert len(list((tmp_path / "all").iterdir())) == 8
 
 
 def test_a_byte_order_mark_is_written_where_it_is_asked_for(document: Path, tmp_path: Path) -> None:
