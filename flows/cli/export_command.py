@@ -121,7 +121,7 @@ def write(
 
 
 def formats_of(options: list[str]) -> tuple[ExportFormat, ...]:
-    """Return the formats of all `-f`, with commas between them or not, in the order given."""
+    """Return the formats of all `-f` options, in the order given."""
     names = [name.strip().lower() for option in options for name in option.split(",") if name.strip()]
     if "all" in names:
         return SINGLE_FORMATS

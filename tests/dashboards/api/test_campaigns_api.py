@@ -126,6 +126,7 @@ def test_what_is_not_acceptable_is_named(site: Site, body: dict[str, Any], field
     assert (answer.status_code, answer.json()["param"]) == (400, field)
 
 
+@pytest.mark.own_site
 def test_campaigns_are_for_administrators(site: Site) -> None:
     site.sign_in("ada")
     for path in (URL, f"{URL}/1", f"{URL}/word-error-rates"):
