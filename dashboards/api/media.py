@@ -75,7 +75,7 @@ def _inline(name: str) -> dict[str, str]:
 
 
 async def _stored(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
-    """Serve a stored object with ranges; its name and size tell whether a client has it already."""
+    """Serve a stored object with ranges; its name and size are its entity tag."""
     files = context.files()
     size = await db.in_thread(files.size, name)  # a playback copy that is made again may be another one
     headers |= {"ETag": f'"{hashlib.sha256(f"{name} {size}".encode()).hexdigest()[:32]}"'}
