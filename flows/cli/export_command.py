@@ -121,7 +121,7 @@ def write(
 
 
 def formats_of(options: list[str]) -> tuple[ExportFormat, ...]:
-    """Return the formats of all `-f`, with commas between them or not, in the order given."""
+    """Return the formats of all `-f` in the order given, with commas or without."""
     names = [name.strip().lower() for option in options for name in option.split(",") if name.strip()]
     if names == ALL:
         return SINGLE_FORMATS
