@@ -27,7 +27,7 @@ from storage.media.browser_playback import Playback
 
 BLOCK_BYTES = 256 * 1024
 BYTES = "bytes="
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
 PLAYED = ("audio/", "video/")
 PLAYBACK_TYPE = "audio/flac"
 
@@ -56,8 +56,13 @@ async def recording(request: Request) -> Response:
 async def recording_of(request: Request, job: Job) -> Response:
     """Serve a job's recording to a user, and record it."""
     answer = await source_of(request, job)
-    security_log.media_sent(caller_of(request).the_user(), job)
+    if _sends_bytes(request, answer):
+        security_log.media_sent(caller_of(request).the_user(), job)
     return answer
+
+
+def _sends_bytes(request: Request, answer: Response) -> bool:
+    return request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED
 
 
 async def source_of(request: Request, job: Job) -> Response:
@@ -70,10 +75,10 @@ def _inline(name: str) -> dict[str, str]:
 
 
 async def _stored(request: Request, name: str, kind: str, headers: dict[str, str]) -> Response:
-    """Serve a stored object with ranges; its name tells whether a client has it already."""
+    """Serve a stored object with ranges; its name and size are its entity tag."""
     files = context.files()
-    headers |= {"ETag": f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}"'}
-    size = await db.in_thread(files.size, name)
+    size = await db.in_thread(files.size, name)  # a playback copy that is made again may be another one
+    headers |= {"ETag": f'"{hashlib.sha256(f"{name} {size}".encode()).hexdigest()[:32]}"'}
     if same := not_modified(request, headers):
         return same
     if not request.headers.get("range", BYTES).lower().startswith(BYTES):
@@ -96,7 +101,8 @@ async def playback(request: Request) -> Response:
     """Serve the copy of a recording's sound for browsers that cannot play the source."""
     job = await _own(request)
     answer = await copy_of(request, job)
-    security_log.media_sent(caller_of(request).the_user(), job)
+    if _sends_bytes(request, answer):
+        security_log.media_sent(caller_of(request).the_user(), job)
     return answer
 
 
@@ -144,7 +150,7 @@ async def download(request: Request) -> Response:
 async def download_of(request: Request, job: Job, fmt: str) -> Response:
     """Serve a file of a job's transcript to a user, and record it."""
     answer = await made_file(request, job, fmt)
-    if request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED:
+    if _sends_bytes(request, answer):
         await security_log.export_sent(caller_of(request).the_user(), job, fmt)
     return answer
 

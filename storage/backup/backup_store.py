@@ -136,17 +136,18 @@ class BackupStore:
     def keep(self, manifest: BackupManifest, packed: Path) -> None:
         """Store a packed ledger, and then its manifest. What fails leaves no backup, and nothing of it."""
         self.check()
-        name = _name(manifest.id, manifest.stored_as)
+        name, told = _name(manifest.id, manifest.stored_as), _name(manifest.id, MANIFEST)
         try:
             self.files.put(name, packed, move=True)
-            self.files.create(_name(manifest.id, MANIFEST), manifest.to_bytes())
+            self.files.create(told, manifest.to_bytes())
         except BaseException:
-            self._discard(name)
+            self._discard(told, name)  # a manifest never stays without its ledger
             raise
 
-    def _discard(self, name: str) -> None:
+    def _discard(self, *names: str) -> None:
         try:
-            self.files.delete(name)
+            for name in names:
+                self.files.delete(name)
         except StorageUnreachable as error:
             logger.warning("half a backup is left there: %s", error)
 

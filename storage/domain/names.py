@@ -28,6 +28,11 @@ EXPORTER_VERSION = 12
 
 INCOMING = "incoming"
 PLANS, TRANSCRIPTS, ALIGNMENTS = "plans/", "transcripts/", "alignments/"
+WRITTEN = (
+    *("media", "spans", "plans", "results", "transcripts", "partial", "peaks", "alignments", "proposals", "exports"),
+    *("summaries", "jobs", "audit", "backups", "datasets"),
+)
+"""The folders in which the platform writes; clients send recordings to `INCOMING`."""
 
 
 def required_in(folder: str, name: str) -> str:

@@ -16,6 +16,7 @@ from storage.domain import names
 from storage.domain.clock import utc_now
 from storage.domain.errors import NotStored, PartsMissing, StorageUnreachable, TranscriberError
 from storage.domain.settings import StorageSettings
+from storage.files import s3_transfers
 from storage.files.s3_bucket import Bucket
 from storage.files.upload_store import DirectUpload, Upload, UploadStore
 
@@ -202,7 +203,7 @@ def _pages(ask: Callable[..., dict[str, Any]], *markers: str) -> Iterator[dict[s
         yield page
         if not page.get("IsTruncated"):
             return
-        after = {marker: page[f"Next{marker}"] for marker in markers}
+        after = s3_transfers.next_markers(page, *markers)
 
 
 def _direct(upload: Upload) -> DirectUpload:

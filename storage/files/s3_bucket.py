@@ -106,26 +106,34 @@ class Bucket:
         """Store bytes unless there is such an object.
 
         Of the writers of this process one creates it, and of all where the service knows conditional writes. Others
-        ignore or refuse them: there a writer looks afterwards whether another one came between.
+        ignore or refuse them: there a writer looks afterwards whether another one came between, which makes the gap
+        narrower and does not close it. The look also tells a writer whose answer was lost that it was the first.
         """
         with self._creating.of(name):
             if self.size(name) is not None:
                 raise AlreadyStored(name)
             with _mapped(name, writing=True):
-                self._create(name, data)
-            with suppress(NotStored):
-                if self.read(name) != data:
-                    raise AlreadyStored(name)
+                written = self._create(name, data)
+            try:
+                there = self.read(name)
+            except (NotStored, StorageUnreachable) as error:
+                if written:
+                    return
+                raise StorageUnreachable(name, f"another writer may have come first: {error}") from error
+            if there != data:
+                raise AlreadyStored(name)
 
-    def _create(self, name: str, data: bytes) -> None:
+    def _create(self, name: str, data: bytes) -> bool:
+        """Return whether it was written; else there is one already, perhaps this writer's own."""
         try:
             self._fs.pipe_file(self._at(name), data, mode="create")
         except (FileExistsError, OSError) as error:
             if isinstance(error, FileExistsError) or any(word in str(error) for word in TAKEN_WORDS):
-                raise AlreadyStored(name) from error
+                return False
             if NOT_SUPPORTED not in str(error):
                 raise
             self._fs.pipe_file(self._at(name), data)
+        return True
 
     def put(self, name: str, source: Path, *, move: bool) -> None:
         """Store a local file, part by part."""
@@ -173,17 +181,13 @@ class Bucket:
         return int(info["size"]) if info["type"] == "file" else None
 
     def _info(self, name: str) -> dict[str, Any]:
-        """Return what the service says of an object.
+        """Return what the service says of an object, in one request.
 
-        s3fs would ask by a listing, too, whether what is no object is a folder: that costs as much as ten of these
-        requests, and somebody who may not list could not be told that there is nothing.
+        s3fs would ask by a listing, too, whether what is no object is a folder: that costs as much as ten of these.
         """
         if not self._is_s3():
             return cast("dict[str, Any]", self._fs.info(self._at(name)))
-        bucket, key, _ = self._fs.split_path(self._at(name))
-        found = self._fs.call_s3("head_object", Bucket=bucket, Key=key)
-        told = {"type": "file", "size": found["ContentLength"]}
-        return told | {each: found[each] for each in ("ETag", "LastModified") if each in found}
+        return s3_transfers.head(self._fs, self._at(name))
 
     def delete(self, name: str) -> None:
         """Delete one object, if it exists."""
@@ -245,10 +249,11 @@ class Bucket:
     def get(self, name: str, target: Path) -> None:
         """Write the object's bytes to a local file, replacing it."""
         with _mapped(name):
-            size = int(self._info(name)["size"]) if self._is_s3() else 0
+            info: dict[str, Any] = self._info(name) if self._is_s3() else {"size": 0}
+            size = int(info["size"])
             if size > self._chunk_bytes and self._answers_ranges(name, size):
-                how = {"size_bytes": size, "chunk_bytes": self._chunk_bytes}
-                s3_transfers.read_in_ranges(self._fs, self._at(name), target, **how)
+                sizes = {"size_bytes": size, "chunk_bytes": self._chunk_bytes}
+                s3_transfers.read_in_ranges(self._fs, self._at(name), target, **sizes, etag=info.get("ETag"))
             else:
                 how = {"max_concurrency": 1} if self._is_s3() else {}
                 self._fs.get_file(self._at(name), str(target), **how)
@@ -263,6 +268,9 @@ class Bucket:
     ) -> None:
         """Copy an object within the bucket, in parts if it is large."""
         with _mapped(name):
+            if not self._is_s3():
+                self._fs.cp_file(self._at(name), self._at(target))
+                return
             sizes = {"size_bytes": int(self._info(name)["size"]), "whole_bytes": whole_bytes, "part_bytes": part_bytes}
             s3_transfers.copy(self._fs, self._at(name), self._at(target), **sizes)
 
@@ -287,13 +295,13 @@ class Bucket:
     def sweep(self, older_than_s: float) -> int:
         """Abort uploads in parts of killed writers.
 
-        Those of clients have a sweep of their own.
+        Those of clients have a sweep of their own; those of others in the bucket are left alone.
         """
         if not self._is_s3():
             return 0
         before = utc_now() - timedelta(seconds=older_than_s)
         with _mapped(self._base):
-            return s3_transfers.abort_uploads(self._fs, self._base, before=before, except_below=names.INCOMING)
+            return s3_transfers.abort_uploads(self._fs, self._base, before=before, folders=names.WRITTEN)
 
     def _at(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base

@@ -5,11 +5,14 @@ a copy behind when that fails.
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 CONCURRENCY = 4
 WHOLE_COPY_BYTES = 1 << 30
@@ -18,26 +21,81 @@ COPY_PART_BYTES = 256 << 20
 MOST_WHOLE_COPY_BYTES = 5 << 30
 COPIES_NO_PARTS = "the service copies no parts"
 SHORTER = "it was shorter than its size said; it may have changed while it was read"
+CHANGED = "it is another one now; it may have changed while it was read"
+NOT_COPIED = "the service no longer knew the copy, though what is to be copied is there"
 
 
-def read_in_ranges(fs: Any, path: str, target: Path, *, size_bytes: int, chunk_bytes: int) -> None:
+def read_in_ranges(
+    fs: Any, path: str, target: Path, *, size_bytes: int, chunk_bytes: int, etag: str | None = None
+) -> None:
     """Write an object to a file, some ranges at a time.
 
-    A range whose body breaks off is asked for again.
+    A range whose body breaks off is asked for again. With an ETag, all ranges are of that version, unless it is a weak
+    one, which a proxy may have made and no condition fits.
     """
     together = CONCURRENCY * chunk_bytes
-    with target.open("wb") as file:
+    fetch = partial(_range, fs, path, size_bytes=size_bytes, chunk_bytes=chunk_bytes, etag=etag)
+    with target.open("wb") as file, ThreadPoolExecutor(CONCURRENCY) as pool:
         for begin in range(0, size_bytes, together):
-            starts = list(range(begin, min(begin + together, size_bytes), chunk_bytes))
-            ends = [min(start + chunk_bytes, size_bytes) for start in starts]
-            for piece in fs.cat_ranges([path] * len(starts), starts, ends, on_error="raise"):
+            for piece in pool.map(fetch, range(begin, min(begin + together, size_bytes), chunk_bytes)):
                 file.write(piece)
         if file.tell() != size_bytes:
             raise OSError(errno.EIO, SHORTER, path)
 
 
+def _range(fs: Any, path: str, start: int, *, size_bytes: int, chunk_bytes: int, etag: str | None) -> bytes:
+    from s3fs.core import _fetch_range  # `cat_ranges` takes no condition
+
+    (bucket, key, _), condition = fs.split_path(path), {"IfMatch": etag} if etag and not etag.startswith("W/") else {}
+    end = min(start + chunk_bytes, size_bytes)
+    try:
+        return cast(bytes, _fetch_range(fs, bucket, key, None, start, end, req_kw=condition))
+    except OSError as error:
+        if _status(error) == HTTPStatus.PRECONDITION_FAILED:
+            raise OSError(errno.EIO, CHANGED, path) from error
+        raise
+
+
+def _status(error: OSError) -> int | None:
+    """Return the status of the answer that s3fs made this error of."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return cast("int | None", answer.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+
+
+def head(fs: Any, path: str) -> dict[str, Any]:
+    """Return what the service says of an object.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    bucket, key, _ = fs.split_path(path)
+    found = fs.call_s3("head_object", Bucket=bucket, Key=key)
+    told = {"type": "file", "size": found["ContentLength"]}
+    return told | {each: found[each] for each in ("ETag", "LastModified") if each in found}
+
+
+def _head_or_none(fs: Any, path: str) -> dict[str, Any] | None:
+    try:
+        return head(fs, path)
+    except FileNotFoundError:
+        return None
+
+
 def copy(fs: Any, source: str, target: str, *, size_bytes: int, whole_bytes: int, part_bytes: int) -> None:
-    """Copy an object within the service; nothing of a copy that fails is left."""
+    """Copy an object within the service; nothing of a copy that fails is left.
+
+    Raises:
+        FileNotFoundError: there is no such object; while there is one, another OSError tells of what fails.
+    """
+    try:
+        _copy(fs, source, target, size_bytes=size_bytes, whole_bytes=whole_bytes, part_bytes=part_bytes)
+    except FileNotFoundError as error:
+        if _head_or_none(fs, source) is None:
+            raise
+        raise OSError(errno.EAGAIN, NOT_COPIED, target) from error
+
+
+def _copy(fs: Any, source: str, target: str, *, size_bytes: int, whole_bytes: int, part_bytes: int) -> None:
     if size_bytes <= whole_bytes:
         fs.cp_file(source, target)
         return
@@ -51,7 +109,7 @@ def copy(fs: Any, source: str, target: str, *, size_bytes: int, whole_bytes: int
 
 def _copy_in_parts(fs: Any, source: str, target: str, *, size_bytes: int, part_bytes: int) -> None:
     (bucket, key, _), (from_bucket, from_key, _) = fs.split_path(target), fs.split_path(source)
-    place = {"Bucket": bucket, "Key": key}
+    place, before = {"Bucket": bucket, "Key": key}, _head_or_none(fs, target)
     upload = place | {"UploadId": fs.call_s3("create_multipart_upload", **place)["UploadId"]}
     try:
         parts = []
@@ -66,20 +124,26 @@ def _copy_in_parts(fs: Any, source: str, target: str, *, size_bytes: int, part_b
             if "ETag" not in answer.get("CopyPartResult", ()):  # rclone takes it for a part without bytes
                 raise OSError(errno.ENOSYS, COPIES_NO_PARTS, target)
             parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
-        fs.call_s3("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
+        try:
+            fs.call_s3("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
+        except FileNotFoundError:  # its answer may have been late or lost, and it was asked again: then it is an object
+            now = _head_or_none(fs, target)
+            if now is None or now == before or now["size"] != size_bytes:
+                raise
     except BaseException:
-        with suppress(OSError):  # if the service is away, the sweep aborts it
+        with suppress(Exception):  # if the service is away, the sweep aborts it; what failed first is told
             fs.call_s3("abort_multipart_upload", **upload)
         raise
 
 
-def abort_uploads(fs: Any, base: str, *, before: datetime, except_below: str) -> int:
-    """Abort uploads that a killed process left below a root; return their number."""
+def abort_uploads(fs: Any, base: str, *, before: datetime, folders: Iterable[str]) -> int:
+    """Abort uploads that killed processes left in these folders; return their number."""
     bucket, prefix, _ = fs.split_path(f"{base}/")
+    ours = tuple(f"{prefix}{folder}/" for folder in folders)
     old = [
         each
         for each in _open_uploads(fs, bucket, prefix)
-        if each["Initiated"] < before and not each["Key"].startswith(f"{prefix}{except_below}/")
+        if each["Initiated"] < before and each["Key"].startswith(ours)
     ]
     for each in old:
         with suppress(FileNotFoundError):
@@ -88,13 +152,20 @@ def abort_uploads(fs: Any, base: str, *, before: datetime, except_below: str) ->
 
 
 def _open_uploads(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    asked: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    asked: dict[str, Any] = {}
     while True:
         try:
-            page = fs.call_s3("list_multipart_uploads", **asked)
+            page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **asked)
         except FileNotFoundError:  # rclone says so where no upload is open
             return
         yield from page.get("Uploads", ())
         if not page.get("IsTruncated"):
             return
-        asked |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        asked = next_markers(page, "KeyMarker", "UploadIdMarker")
+
+
+def next_markers(page: dict[str, Any], *markers: str) -> dict[str, Any]:
+    """Return what asks for the next page; some services leave out the second marker."""
+    return {markers[0]: page[f"Next{markers[0]}"]} | {
+        marker: page[f"Next{marker}"] for marker in markers[1:] if page.get(f"Next{marker}")
+    }

@@ -48,6 +48,7 @@ def any_storage(request: pytest.FixtureRequest, site: Site) -> None:
     ("asked", "wanted"),
     [
         ("bytes=0-99", slice(0, 100)),
+        ("BYTES=0-99", slice(0, 100)),
         ("bytes=1000-", slice(1000, None)),
         ("bytes=-500", slice(-500, None)),
         ("bytes=5-999999999", slice(5, None)),
@@ -122,6 +123,9 @@ def test_a_copy_for_browsers_is_served_in_ranges(site: Site, ada: dict[str, str]
     answer = site.client.get(url, headers=ada | {"Range": "bytes=0-3"})
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (206, b"fLaC", "audio/flac")
     assert "call.amr.flac" in answer.headers["content-disposition"]
+    context.files().write(copy, b"fLaC" + bytes(97))  # made again
+    again = site.client.get(url, headers=ada | {"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, len(again.content)) == (200, 101)
     assert site.client.get(url, headers=site.key_of(site.user("bob"))).status_code == 404
     context.files().delete(copy)
 

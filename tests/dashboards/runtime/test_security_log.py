@@ -1,5 +1,6 @@
 """What the audit log records besides changes, and that it says from where."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -10,6 +11,7 @@ from storage.domain import names
 from storage.domain.audit_actions import AuditAction
 from storage.domain.records import AuditRow, Job, JobState, Role
 from storage.ledger import audit
+from storage.media.browser_playback import Playback
 from tests.dashboards.desk import SCRIPT, Desk, button
 from tests.dashboards.site import Site
 from tests.factories import job_in
@@ -112,6 +114,18 @@ def test_downloads_and_an_administrators_reading_are_recorded_once(site: Site) -
     assert {"media.download", "export.download", "archive.download"} <= set(by_owner)
     archived = rows(site, AuditAction.ARCHIVE_SENT)[0]
     assert archived.detail == {"formats": ["txt"], "jobs": [job.id]}
+
+
+@pytest.mark.parametrize("what", ["", "/playback"])
+def test_a_recording_of_which_no_byte_is_sent_is_not_recorded_as_played(site: Site, what: str) -> None:
+    job, ada = finished(site), site.key_of(site.user("ada"))
+    context.files().write(names.playback_name(job.media_sha256, None, Playback.COPY), b"fLaC")
+    path = f"/recordings/{job.id}{what}"
+    assert site.client.head(path, headers=ada).status_code == 200
+    assert site.client.get(path, headers=ada | {"If-None-Match": "*"}).status_code == 304
+    assert rows(site, AuditAction.MEDIA_SENT) == []
+    assert site.client.get(path, headers=ada).status_code == 200
+    assert len(rows(site, AuditAction.MEDIA_SENT)) == 1
 
 
 def test_an_administrators_search_in_everybodys_transcripts_is_recorded_once(site: Site) -> None:

@@ -303,6 +303,21 @@ def test_a_process_that_is_killed_leaves_no_backup_and_its_remains_go(
     assert not store.files.exists(name)
 
 
+class WrittenAndNotTold(Files):
+    """A service whose answer to the creation of an object is lost."""
+
+    def create(self, name: str, data: bytes) -> None:
+        super().create(name, data)
+        raise StorageUnreachable(name, "its answer was lost")
+
+
+def test_a_backup_that_fails_at_its_manifest_leaves_nothing(tmp_path: Path, take: Take) -> None:
+    store = BackupStore(WrittenAndNotTold(str(tmp_path / "other")))
+    with pytest.raises(StorageUnreachable):
+        take(to=store)
+    assert list(store.files.list()) == []
+
+
 def test_one_a_day_a_week_and_a_month_is_kept() -> None:
     first = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
     there: list[Dated] = []

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from storage.backup import backup_store
+from storage.datasets import dataset_place
 from storage.domain import names
 from storage.domain.records import CueLimits, ExportFormat, Options
 from storage.files.file_store import checked
+from storage.maintenance import audit_heads
 
 SHA = "abcd" * 16
 JOB = "01a206c6-138a-7000-b90b-8b102bd49235"
@@ -35,6 +38,30 @@ def result(options: Options | None = None, **more: Any) -> str:
 )
 def test_every_name_is_allowed_on_storage(name: str) -> None:
     assert checked(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        names.media_name(SHA),
+        names.span_name(SHA),
+        names.plans_folder(SHA),
+        names.results_folder(SHA),
+        names.transcript_name(JOB),
+        names.partial_folder(JOB),
+        names.peaks_folder(SHA),
+        names.alignments_folder(JOB),
+        names.proposals_folder(JOB),
+        names.exports_folder(JOB),
+        names.summaries_folder(JOB),
+        names.job_manifest_name(JOB),
+        f"{audit_heads.FOLDER}/",
+        f"{backup_store.FOLDER}/",
+        f"{dataset_place.FOLDER}/",
+    ],
+)
+def test_parts_that_are_left_in_any_folder_of_the_platform_are_swept(name: str) -> None:
+    assert name.partition("/")[0] in names.WRITTEN
 
 
 def test_folders_are_spread_over_shards() -> None:
