@@ -1,6 +1,8 @@
 """A campaign's device time: what is next, and whether the budget is enough for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from duckdb import DuckDBPyConnection
 
@@ -11,7 +13,7 @@ from storage.domain.model_names import display_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignTurn:
-    """A waiting recording, and what a second of its audio costs, if that is known."""
+    """A waiting recording, and what a second of its audio costs, if that is known and of use."""
 
     number: int
     job_id: str
@@ -25,59 +27,95 @@ WHERE campaign_id = $id AND state = 'waiting' AND trial_id IS NULL
 """
 FIRST = WAITING + "ORDER BY number LIMIT 1"
 SHORTEST = WAITING + "ORDER BY audio_s, number LIMIT 1"
-OPEN_S = "SELECT coalesce(sum(audio_s), 0) FROM campaign_items WHERE campaign_id = $id AND state = 'transcribing'"
+BY_MODEL = """
+SELECT old_model, sum(audio_s) FROM campaign_items
+WHERE campaign_id = $id AND list_contains($states::VARCHAR[], state) GROUP BY old_model
+"""
 
 
-def next_turn(con: DuckDBPyConnection, campaign: Campaign) -> CampaignTurn | None:
-    """Return the recording that is next.
+class CampaignBudget:
+    """A campaign's budget at one moment; what it costs is looked up once, and only if it is of use."""
 
-    It is the first one that waits. With a budget and a model of unknown speed it is the shortest one, which costs
-    least to find that speed out.
-    """
-    turn = _turn(con, FIRST, campaign)
-    if turn is None or turn.cost is not None or campaign.budget_s is None:
-        return turn
-    return _turn(con, SHORTEST, campaign)
+    def __init__(
+        self,
+        con: DuckDBPyConnection,
+        campaign: Campaign,
+        *,
+        sums: CampaignTotals | None = None,
+        costs: Mapping[str, float] | None = None,
+    ) -> None:
+        self._con, self._campaign = con, campaign
+        self._given_sums, self._given_costs = sums, costs
 
+    @cached_property
+    def sums(self) -> CampaignTotals:
+        return self._given_sums or campaign_rows.totals(self._con, self._campaign.id)
 
-def _turn(con: DuckDBPyConnection, statement: str, campaign: Campaign) -> CampaignTurn | None:
-    for number, job_id, audio_s, old_model in con.execute(statement, {"id": campaign.id}).fetchall():
-        cost = own_cost(campaign_rows.totals(con, campaign.id))
-        if cost is None and campaign.budget_s is not None:
-            name = display_name(campaign.changes.get("model") or old_model or "")
-            cost = selection.measured_costs(con).get(name)
-        return CampaignTurn(number=number, job_id=job_id, audio_s=float(audio_s), cost=cost)
-    return None
+    @cached_property
+    def _costs(self) -> Mapping[str, float]:
+        return selection.measured_costs(self._con) if self._given_costs is None else self._given_costs
 
+    def next_turn(self) -> CampaignTurn | None:
+        """Return the recording that is next.
 
-def own_cost(sums: CampaignTotals) -> float | None:
-    """Return the device-seconds for a second of audio that the campaign itself measured, or None."""
-    if sums.heard_s < selection.SHORTEST_MEASURED_S:
+        It is the first one that waits. With a budget and a model of unknown speed it is the shortest one, which costs
+        least to find that speed out.
+        """
+        turn = self._turn(FIRST)
+        if turn is None or turn.cost is not None or self._campaign.budget_s is None:
+            return turn
+        return self._turn(SHORTEST)
+
+    def _turn(self, statement: str) -> CampaignTurn | None:
+        for number, job_id, audio_s, old_model in self._con.execute(statement, {"id": self._campaign.id}).fetchall():
+            cost = None if self._campaign.budget_s is None else self._cost_of(old_model)
+            return CampaignTurn(number=number, job_id=job_id, audio_s=float(audio_s), cost=cost)
         return None
-    return (sums.device_s - sums.under_way_s) / sums.heard_s
 
+    def _cost_of(self, old_model: str | None) -> float | None:
+        """Return the device-seconds for a second of a recording's audio, or None.
 
-def is_used_up(con: DuckDBPyConnection, campaign: Campaign) -> bool:
-    """Return whether a running campaign begins nothing more before its budget is raised."""
-    if campaign.state is not CampaignState.RUNNING or campaign.budget_s is None:
-        return False
-    if campaign_rows.totals(con, campaign.id).counts[TrialState.TRANSCRIBING]:
-        return False
-    turn = next_turn(con, campaign)
-    return turn is not None and not is_enough(con, campaign, turn)
+        If the campaign names a model, what it measured itself counts first; else each recording keeps its own model.
+        """
+        model = self._campaign.changes.get("model")
+        if model and self.sums.heard_s >= selection.SHORTEST_MEASURED_S:
+            return (self.sums.device_s - self.sums.under_way_s) / self.sums.heard_s
+        return self._costs.get(display_name(model or old_model or ""))
 
+    def _device_s(self, *states: str) -> float | None:
+        """Return what the recordings in these states take in all, or None if a model's speed is unknown."""
+        asked = {"id": self._campaign.id, "states": list(states)}
+        total_s = 0.0
+        for old_model, audio_s in self._con.execute(BY_MODEL, asked).fetchall():
+            if (cost := self._cost_of(old_model)) is None:
+                return None
+            total_s += cost * float(audio_s)
+        return total_s
 
-def is_enough(con: DuckDBPyConnection, campaign: Campaign, turn: CampaignTurn) -> bool:
-    """Return whether what is spent, under way and next stays within the budget.
+    def left_device_s(self) -> float | None:
+        """Return what the recordings that are left take, or None if a model's speed is unknown."""
+        return self._device_s("waiting", "transcribing")
 
-    While the speed is unknown, one recording at a time is begun.
-    """
-    if campaign.budget_s is None:
-        return True
-    sums = campaign_rows.totals(con, campaign.id)
-    open_s = float(con.execute(OPEN_S, {"id": campaign.id}).fetchall()[0][0])
-    if turn.cost is None:
-        return open_s == 0 and sums.device_s < campaign.budget_s
-    finished_s = sums.device_s - sums.under_way_s
-    coming_s = max(sums.under_way_s, open_s * turn.cost) + turn.audio_s * turn.cost
-    return sums.device_s < campaign.budget_s and finished_s + coming_s <= campaign.budget_s
+    def is_used_up(self) -> bool:
+        """Return whether a running campaign begins nothing more before its budget is raised."""
+        if self._campaign.state is not CampaignState.RUNNING or self._campaign.budget_s is None:
+            return False
+        if self.sums.counts[TrialState.TRANSCRIBING]:
+            return False
+        turn = self.next_turn()
+        return turn is not None and not self.is_enough(turn)
+
+    def is_enough(self, turn: CampaignTurn) -> bool:
+        """Return whether what is spent, under way and next stays within the budget.
+
+        While the speed is unknown, one recording at a time is begun.
+        """
+        if self._campaign.budget_s is None:
+            return True
+        budget_s, sums = self._campaign.budget_s, self.sums
+        open_s = self._device_s("transcribing")
+        if turn.cost is None or open_s is None:
+            return not sums.counts[TrialState.TRANSCRIBING] and sums.device_s < budget_s
+        finished_s = sums.device_s - sums.under_way_s
+        coming_s = max(sums.under_way_s, open_s) + turn.audio_s * turn.cost
+        return sums.device_s < budget_s and finished_s + coming_s <= budget_s

@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from storage.accounts import canary_account
 from storage.accounts.canary_account import CANARY_ID
-from storage.campaigns import campaign_budget, campaign_rows, comparison, corrections
+from storage.campaigns import campaign_rows, comparison, corrections
+from storage.campaigns.campaign_budget import CampaignBudget
 from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, TrialState
 from storage.domain import names
 from storage.domain.errors import JobHeld, JobMoved, NotFound, NotStored
@@ -49,12 +50,13 @@ def begin(con: DuckDBPyConnection, campaign_id: str, *, most: int, now: datetime
         return None
     if con.execute(OPEN, {"id": campaign_id}).fetchall()[0][0] >= most:
         return None
-    while turn := campaign_budget.next_turn(con, campaign):
+    budget = CampaignBudget(con, campaign)
+    while turn := budget.next_turn():
         original = _original(con, turn.job_id)
         if original is None:
             _end(con, campaign_id, turn.number, TrialState.SKIPPED, error_code="not_found", error=GONE)
             continue
-        if not campaign_budget.is_enough(con, campaign, turn):
+        if not budget.is_enough(turn):
             return None
         trial = _accept(con, campaign, original)
         con.execute(BEGIN, {"id": campaign_id, "number": turn.number, "trial_id": trial.id})

@@ -4,14 +4,13 @@ The functions block, and may be called from any thread.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duckdb import DuckDBPyConnection
 
 from dashboards.runtime import context, db, notify
 from dashboards.services import account_management
 from storage.campaigns import (
-    campaign_budget,
     campaign_rows,
     campaign_states,
     comparison,
@@ -20,6 +19,7 @@ from storage.campaigns import (
     trials,
     word_error_table,
 )
+from storage.campaigns.campaign_budget import CampaignBudget
 from storage.campaigns.campaign_rows import Campaign, CampaignItem, CampaignState, CampaignTotals, TrialState
 from storage.campaigns.campaign_states import Budget, CampaignOrder
 from storage.campaigns.comparison import WordChange
@@ -219,12 +219,12 @@ def _page(con: DuckDBPyConnection, before: str | None, limit: int) -> list[Campa
 
 def _overview(con: DuckDBPyConnection, campaign_id: str, costs: Mapping[str, float]) -> CampaignOverview:
     campaign, sums = campaign_rows.get(con, campaign_id), campaign_rows.totals(con, campaign_id)
-    cost = campaign_budget.own_cost(sums) or costs.get(_model_of(campaign.changes.get("model")) or "")
+    meant = replace(campaign, changes=campaign.changes | {"model": _model_of(campaign.changes.get("model"))})
     return CampaignOverview(
         campaign=campaign,
         totals=sums,
-        left_device_s=None if cost is None else cost * sums.left_s,
-        is_out_of_budget=campaign_budget.is_used_up(con, campaign),
+        left_device_s=CampaignBudget(con, meant, sums=sums, costs=costs).left_device_s(),
+        is_out_of_budget=CampaignBudget(con, campaign, sums=sums, costs=costs).is_used_up(),
     )
 
 

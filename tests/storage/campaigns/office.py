@@ -39,10 +39,16 @@ class Office:
     def job(self, name: str = "a.wav", text: str = OLD, **more: Any) -> Job:
         return job_in(self.ledger, self.files, self.owner, JobState.COMPLETED, name=name, segments=said(text), **more)
 
-    def create(self, name: str = "large", wanted: Selection | None = None, budget: Budget | None = None) -> Campaign:
+    def create(
+        self,
+        name: str = "large",
+        wanted: Selection | None = None,
+        budget: Budget | None = None,
+        changes: dict[str, Any] | None = None,
+    ) -> Campaign:
         order = CampaignOrder(
             name=name,
-            changes={"model": "large-v3", "beam_size": 8},
+            changes=changes or {"model": "large-v3", "beam_size": 8},
             selection=wanted or Selection(),
             budget=budget or Budget(),
         )
@@ -55,8 +61,10 @@ class Office:
     def begin(self, campaign: Campaign, now: datetime = NOON, most: int = 8) -> Job | None:
         return self.ledger.run(trials.begin, campaign.id, most=most, now=now)
 
-    def hear(self, trial: Job, text: str = NEW, probability: float = -0.1, engine_s: float = 6.0) -> None:
-        facts: dict[str, Any] = {"model": "large-v3", "duration_s": 60.0, "speech_s": 40.0}
+    def hear(
+        self, trial: Job, text: str = NEW, probability: float = -0.1, engine_s: float = 6.0, model: str = "large-v3"
+    ) -> None:
+        facts: dict[str, Any] = {"model": model, "duration_s": 60.0, "speech_s": 40.0}
         run = FlowRun(
             DirectReporter(self.ledger, self.files),
             self.files,
@@ -67,6 +75,14 @@ class Office:
         run.plan()
         run.hear(0, engine_s=engine_s)
         run.complete({})
+
+    def hear_all(self, campaign: Campaign, *, most: int = 8, **heard: Any) -> None:
+        """Begin trials, at most so many, hear them and settle them."""
+        for _ in range(most):
+            if (trial := self.begin(campaign)) is None:
+                break
+            self.hear(trial, **heard)
+        self.settle(campaign)
 
     def settle(self, campaign: Campaign) -> list[CampaignItem]:
         for item in self.items(campaign, TrialState.TRANSCRIBING):

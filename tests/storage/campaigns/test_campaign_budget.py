@@ -1,13 +1,16 @@
 """A campaign's budget: what is next, and what is told when it is not enough."""
 
 import pytest
+from duckdb import DuckDBPyConnection
 
-from storage.campaigns import campaign_budget, campaign_rows, campaign_states
-from storage.campaigns.campaign_rows import Campaign
+from storage.campaigns import campaign_rows, campaign_states
+from storage.campaigns.campaign_budget import CampaignBudget
+from storage.campaigns.campaign_rows import Campaign, CampaignTotals
 from storage.campaigns.campaign_states import Budget
 from storage.campaigns.selection import Selection
 from storage.domain.records import Job, User
 from storage.files.file_store import Files
+from storage.jobs import deletion
 from storage.jobs.listing import JobFilter
 from storage.ledger.database import Ledger
 from tests.storage.campaigns.office import ACTOR, Office
@@ -18,15 +21,15 @@ def office(ledger: Ledger, files: Files, ann: User) -> Office:
     return Office(ledger, files, ann)
 
 
-def recorded(office: Office, name: str, duration_s: float) -> Job:
-    job = office.job(name)
+def recorded(office: Office, name: str, duration_s: float, model: str = "small") -> Job:
+    job = office.job(name, model=model)
     office.ledger.run(lambda con: con.execute("UPDATE jobs SET duration_s = ? WHERE id = ?", [duration_s, job.id]))
     return job
 
 
 def is_used_up(office: Office, campaign: Campaign) -> bool:
     with office.ledger.read() as con:
-        return campaign_budget.is_used_up(con, campaign_rows.get(con, campaign.id))
+        return CampaignBudget(con, campaign_rows.get(con, campaign.id)).is_used_up()
 
 
 def test_the_shortest_recording_finds_the_speed_out(office: Office) -> None:
@@ -84,3 +87,55 @@ def test_the_campaigns_own_speed_counts_more_than_the_models(office: Office) -> 
     office.hear(trial, engine_s=60.0)  # its settings are ten times slower than before
     office.settle(campaign)
     assert office.begin(campaign) is None
+
+
+def mixed(office: Office, budget_s: float) -> Campaign:
+    """Start a campaign that leaves each recording its model, and hear a first one by a fast model."""
+    office.job("measures.wav")
+    office.hear_all(office.start(name="measures the slow model"), engine_s=120.0)  # 40 seconds of sound
+    recorded(office, "kept fast.wav", 60.0, "base")
+    recorded(office, "kept slow.wav", 3600.0, "large-v3")
+    recorded(office, "kept last.wav", 60.0, "base")
+    kept = Selection(jobs=JobFilter(text="kept"))
+    campaign = office.start(name="wide", wanted=kept, budget=Budget(device_s=budget_s), changes={"beam_size": 10})
+    office.hear_all(campaign, most=1, engine_s=4.0, model="base")
+    return campaign
+
+
+@pytest.mark.parametrize(("budget_s", "is_begun"), [(3600.0, False), (36_000.0, True)])
+def test_recordings_that_keep_their_models_cost_what_these_take(
+    office: Office, budget_s: float, *, is_begun: bool
+) -> None:
+    campaign = mixed(office, budget_s)
+    assert is_used_up(office, campaign) is not is_begun
+    assert (office.begin(campaign) is not None) is is_begun
+
+
+def test_what_is_under_way_by_another_model_counts_by_its_speed(office: Office) -> None:
+    campaign = mixed(office, 3_680.0)  # 4 are spent, and 3,675 and 3 are to come
+    slow = office.begin(campaign)
+    assert slow
+    assert slow.name == "kept slow.wav"
+    assert office.begin(campaign) is None
+
+
+@pytest.mark.parametrize(("budget_s", "sums"), [(None, 0), (100.0, 1)])
+def test_the_sums_are_taken_once_and_only_for_a_budget(
+    office: Office, monkeypatch: pytest.MonkeyPatch, budget_s: float | None, sums: int
+) -> None:
+    jobs = [office.job(f"{n}.wav") for n in range(4)]
+    campaign = office.start(budget=Budget(device_s=budget_s))
+    for job in jobs[:3]:
+        office.ledger.run(deletion.delete, job.id, actor=ACTOR)
+    asked: list[str] = []
+
+    def counted(con: DuckDBPyConnection, campaign_id: str) -> CampaignTotals:
+        asked.append(campaign_id)
+        return totals(con, campaign_id)
+
+    totals = campaign_rows.totals
+    monkeypatch.setattr(campaign_rows, "totals", counted)
+    trial = office.begin(campaign)
+    assert trial
+    assert trial.name == "3.wav"
+    assert len(asked) == sums
