@@ -49,9 +49,8 @@ def set_schedule(cron: str, *, source: str, owner: str, **chosen: Any) -> str:
         place = f"/deployments/{found['id']}/schedules"
         before = [each for each in found["schedules"] if each["slug"] == slug]
         if cron == OFF and not before:
-            raise BadRequest(
-                "--schedule", NONE.format(source=source, owner=owner, dest=chosen.get("dest") or "no target")
-            )
+            asked = {"source": without_login(source), "owner": owner, "dest": chosen.get("dest") or "no target"}
+            raise BadRequest("--schedule", NONE.format(**asked))
         if cron == OFF:
             for each in before:
                 http.delete(f"{place}/{each['id']}").raise_for_status()

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows.batch.source_files import WEB, BatchFile, FileNotes, SourceReader, rejected
 from storage.domain.errors import BadRequest, TranscriberError
+from storage.domain.network.host_names import without_login
 from storage.domain.records import Options
 from storage.domain.result_template import META
 from storage.domain.tags import split_tags
@@ -24,7 +25,7 @@ ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
 OTHER_SEPARATORS = ";\t|"
 MAX_ROW_CHARS = 1 << 20
-LONG_CELL = f"a value in it has more than {csv.field_size_limit():,} characters"
+LONG_CELL = f"it has {MAX_ROW_CHARS:,} bytes or more, or a value with more than {csv.field_size_limit():,} characters"
 TOO_LONG = "x" * (csv.field_size_limit() + 1)
 """Stands for a line that is too long: it is no row of a CSV, either."""
 NOT_BY_ROW = {"cues", "formats"}
@@ -81,7 +82,7 @@ class BatchManifest:
             url, relative = self._resolved(row.source)
             file = reader.one(url, relative=relative, notes=row.notes)
         except TranscriberError as error:
-            file = rejected(row.source, f"row {row.number}: {error}")
+            file = rejected(without_login(row.source), f"row {row.number}: {error}")
         return replace(file, row=row.number)
 
     def _resolved(self, source: str) -> tuple[str, str]:
@@ -259,13 +260,12 @@ def _row(number: int, values: dict[str, Any]) -> ManifestRow | WrongRow:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether texts can be stored.
+    """Return whether texts, or those of a list, can be stored.
 
-    What is no UTF-8, or half of a pair in JSON, is a lone surrogate, which cannot.
+    What is not UTF-8, or half of a pair in JSON, is a lone surrogate, which cannot.
     """
-    if isinstance(value, list):
-        return all(map(_is_text, value))
-    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+    texts = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    return all(one.isascii() or not any("\ud800" <= char <= "\udfff" for char in one) for one in texts)
 
 
 def _shown(name: str) -> str:

@@ -152,7 +152,7 @@ class SourceReader:
         """
         url = source.rstrip("/")
         if url.endswith(":") or not url.partition("://")[2]:
-            raise BadRequest("SOURCE", f"{source} names no bucket")
+            raise BadRequest("SOURCE", f"{without_login(source)} names no bucket")
         below = self._below(url, recursive=recursive)
         try:
             first = next(below, None)
@@ -163,8 +163,8 @@ class SourceReader:
             yield from below
         except StorageUnreachable as error:
             if denied := denial_of(error):
-                raise BadRequest("SOURCE", NOT_LISTED.format(source=source, denied=denied)) from error
-            raise StorageUnreachable(source, error.reason) from error
+                raise BadRequest("SOURCE", NOT_LISTED.format(source=without_login(source), denied=denied)) from error
+            raise StorageUnreachable(without_login(source), error.reason) from error
 
     def _below(self, url: str, *, recursive: bool) -> Iterator[BatchFile]:
         bucket = self._bucket(url)
@@ -172,7 +172,7 @@ class SourceReader:
             for entry in bucket.entries(recursive=recursive):
                 last = entry.name.rsplit("/", 1)[-1]
                 if entry.name.endswith("/") and entry.size_bytes:
-                    yield rejected(f"{url}/{entry.name}", FOLDER_KEY, relative=entry.name)
+                    yield rejected(without_login(f"{url}/{entry.name}"), FOLDER_KEY, relative=entry.name)
                 elif last and not last.startswith(".") and (recursive or "/" not in entry.name):
                     yield _of_entry(bucket, f"{url}/{entry.name}", entry)
 
@@ -187,17 +187,20 @@ class SourceReader:
         protocol, _, place = url.partition("://")
         root, _, name = place.partition("/")
         if not root or not name or name.endswith("/"):
-            raise BadRequest("source", f"{url} names no object; a row names one file, as s3://bucket/path/file")
+            raise BadRequest(
+                "source", f"{without_login(url)} names no object; a row names one file, as s3://bucket/path/file"
+            )
         bucket = self._bucket(f"{protocol}://{root}")
         look = partial(_version_of, bucket, name)
-        return BatchFile(name=url, relative=relative, local=partial(bucket.local, name), look=look, notes=notes)
+        local = partial(bucket.local, name)
+        return BatchFile(name=without_login(url), relative=relative, local=local, look=look, notes=notes)
 
     def _bucket(self, url: str) -> "Bucket":
         from storage.files.s3_bucket import Bucket
 
         if url not in self._buckets:
             if "::" in url and not url.startswith("s3://"):
-                raise BadRequest("SOURCE", f"{url}: chained addresses are not read")
+                raise BadRequest("SOURCE", f"{without_login(url)}: chained addresses are not read")
             try:
                 self._buckets[url] = Bucket(url, self._settings.storage.storage_endpoint_url)
             except (ValueError, ImportError, OSError) as error:  # some connect at once
@@ -232,7 +235,7 @@ def _last(url: str) -> str:
 
 def _of_entry(bucket: "Bucket", url: str, entry: "ObjectEntry") -> BatchFile:
     return BatchFile(
-        name=url,
+        name=without_login(url),
         relative=entry.name,
         local=partial(bucket.local, entry.name),
         listed_version=entry.version,

@@ -13,7 +13,10 @@ from storage.domain.model_names import display_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignTurn:
-    """A waiting recording, and what a second of its audio costs, if that is known and of use."""
+    """A waiting recording, and what a second of its audio costs.
+
+    The cost is None if it is unknown, or of no use.
+    """
 
     number: int
     job_id: str
@@ -34,7 +37,10 @@ WHERE campaign_id = $id AND list_contains($states::VARCHAR[], state) GROUP BY ol
 
 
 class CampaignBudget:
-    """A campaign's budget at one moment; what it costs is looked up once, and only if it is of use."""
+    """A campaign's budget at one moment.
+
+    Sums and costs are looked up once, and only if they are of use.
+    """
 
     def __init__(
         self,
@@ -83,7 +89,10 @@ class CampaignBudget:
         return self._costs.get(display_name(model or old_model or ""))
 
     def _device_s(self, *states: str) -> float | None:
-        """Return what the recordings in these states take in all, or None if a model's speed is unknown."""
+        """Return the device-seconds of the recordings in these states.
+
+        None if a model's speed is unknown.
+        """
         asked = {"id": self._campaign.id, "states": list(states)}
         total_s = 0.0
         for old_model, audio_s in self._con.execute(BY_MODEL, asked).fetchall():
@@ -93,7 +102,10 @@ class CampaignBudget:
         return total_s
 
     def left_device_s(self) -> float | None:
-        """Return what the recordings that are left take, or None if a model's speed is unknown."""
+        """Return the device-seconds of the recordings that are left.
+
+        None if a model's speed is unknown.
+        """
         return self._device_s("waiting", "transcribing")
 
     def is_used_up(self) -> bool:

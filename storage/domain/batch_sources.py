@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.domain.errors import BadRequest, NotAllowed
+from storage.domain.network.host_names import without_login
 
 BUCKETS = "s3://"
 ADDRESS = "://"
@@ -66,5 +67,5 @@ def allowed(
     if not fitting:
         whose = f" for {owner}" if holding and owner is not None else ""
         doing = "reading" if setting == SETTING else "writing to"
-        raise NotAllowed(f"{doing} {source}{whose}", f"an entry in {setting}")
+        raise NotAllowed(f"{doing} {without_login(source)}{whose}", f"an entry in {setting}")
     return max(fitting, key=lambda each: len(each.root.rstrip("/")))

@@ -157,5 +157,5 @@ PARSERS: dict[str, Callable[[str], object]] = {
 def without_login(url: str) -> str:
     """Return an address without the name and password that it may have before its host."""
     protocol, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{protocol}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else url
+    end = next((place for place, char in enumerate(rest) if char in "/?#"), len(rest))
+    return f"{protocol}{mark}{rest[:end].rpartition('@')[2]}{rest[end:]}" if mark else url

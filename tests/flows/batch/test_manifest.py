@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.batch.manifest import BatchManifest, opened_file
+from flows.batch.manifest import LONG_CELL, BatchManifest, opened_file
 from flows.batch.source_files import BatchFile, SourceReader
 from storage.domain.errors import BadRequest
 from storage.domain.settings import Settings
@@ -104,6 +104,7 @@ def test_a_wrong_row_is_rejected_by_itself_with_row_and_column(tmp_path: Path) -
         ('{"source": "/b.wav", "tags": {"a": 1}}', "tags", "no list of texts"),
         ('{"source": "/b.wav", "tags": ["x", null]}', "tags", "no list of texts"),
         ('{"source": "/b.wav", "name": ["x"]}', "name", "no text"),
+        ('{"source": "/b.wav", "tags": ' + "[" * 900 + "]" * 900 + "}", "tags", "no list of texts"),
     ],
 )
 def test_values_that_cannot_be_kept_reject_their_row_alone(tmp_path: Path, row: str, column: str, said: str) -> None:
@@ -118,7 +119,7 @@ def test_values_that_cannot_be_kept_reject_their_row_alone(tmp_path: Path, row: 
     ("name", "head", "row", "said"),
     [
         ("list.jsonl", "", '{{"source": "/{}"}}', "row 2: it has 1,048,576 bytes or more"),
-        ("list.csv", "source,meta_note\n", "/{},1", "row 3: a value in it has more than 131,072 characters"),
+        ("list.csv", "source,meta_note\n", "/{},1", f"row 3: {LONG_CELL}"),
     ],
 )
 def test_a_row_that_is_too_long_is_passed_over(tmp_path: Path, name: str, head: str, row: str, said: str) -> None:

@@ -40,6 +40,11 @@ def test_nobody_takes_what_is_anothers(tmp_path: Path) -> None:
         allowed(listed, str(tmp_path), "mallory")
 
 
+def test_a_refused_address_is_told_without_its_login() -> None:
+    with pytest.raises(NotAllowed, match=r"reading https://host/a\.wav requires"):
+        allowed(parse(""), "https://ann:password@host/a.wav")
+
+
 def test_nothing_is_listed_at_first() -> None:
     with pytest.raises(NotAllowed):
         allowed(parse(""), "/")

@@ -92,6 +92,7 @@ def test_a_name_is_read_without_its_port() -> None:
     [
         ("https://ann:p%40ss@host:8/a@b/", "https://host:8/a@b/"),
         ("ftp://ann:p@ss@host", "ftp://host"),
+        ("https://host?next=a@b", "https://host?next=a@b"),
         ("s3://bucket/a@b:c", "s3://bucket/a@b:c"),
         ("folder/a@b", "folder/a@b"),
     ],
