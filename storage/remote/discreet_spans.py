@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
 PREFECT, RUN_NAME, RUN_TYPE = "prefect", "prefect.run.name", "prefect.run.type"
-SAYING = {RUN_NAME, "exception.message", "exception.stacktrace"}
+SAYING = {RUN_NAME, "prefect.state.message", "exception.message", "exception.stacktrace"}
 
 
 class DiscreetExporter(SpanExporter):

@@ -92,6 +92,7 @@ def test_what_fails_is_marked_in_its_trace(collected: list[Span]) -> None:
 
 def test_no_trace_has_a_recordings_name_also_not_prefects(collected: list[Span]) -> None:
     from prefect.client.schemas import TaskRun
+    from prefect.states import Failed
     from prefect.telemetry.run_telemetry import RunTelemetry
 
     assert tracing._provider is not None
@@ -99,6 +100,7 @@ def test_no_trace_has_a_recordings_name_also_not_prefects(collected: list[Span])
     run = TaskRun(task_key="a", dynamic_key="0", name="talk of Ada.wav · 0f3a11 · 1")
     telemetry.start_span(run, client=None)  # type: ignore[arg-type]
     telemetry.update_run_name("talk of Ada.wav · 0f3a11 · 2")
+    telemetry.update_state(Failed(message="talk of Ada.wav is no recording"))
     telemetry.end_span_on_failure("talk of Ada.wav cannot be read")
     with pytest.raises(OSError, match="Ada"), tracing.span("read and cut", new_id(), 1):
         raise OSError("talk of Ada.wav is gone")
