@@ -56,12 +56,13 @@ async def recording(request: Request) -> Response:
 async def recording_of(request: Request, job: Job) -> Response:
     """Serve a job's recording to a user, and record it."""
     answer = await source_of(request, job)
-    if _sends_bytes(request, answer):
+    if sends_bytes(request, answer):
         security_log.media_sent(caller_of(request).the_user(), job)
     return answer
 
 
-def _sends_bytes(request: Request, answer: Response) -> bool:
+def sends_bytes(request: Request, answer: Response) -> bool:
+    """Return whether an answer has the file itself, so that it counts as sent."""
     return request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED
 
 
@@ -101,7 +102,7 @@ async def playback(request: Request) -> Response:
     """Serve the copy of a recording's sound for browsers that cannot play the source."""
     job = await _own(request)
     answer = await copy_of(request, job)
-    if _sends_bytes(request, answer):
+    if sends_bytes(request, answer):
         security_log.media_sent(caller_of(request).the_user(), job)
     return answer
 
@@ -150,7 +151,7 @@ async def download(request: Request) -> Response:
 async def download_of(request: Request, job: Job, fmt: str) -> Response:
     """Serve a file of a job's transcript to a user, and record it."""
     answer = await made_file(request, job, fmt)
-    if _sends_bytes(request, answer):
+    if sends_bytes(request, answer):
         await security_log.export_sent(caller_of(request).the_user(), job, fmt)
     return answer
 

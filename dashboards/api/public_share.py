@@ -165,7 +165,7 @@ async def file(request: Request) -> Response:
     except TranscriberError:
         await _record(request, share, "file")
         raise
-    is_sent = request.method == "GET" and answer.status_code != HTTPStatus.NOT_MODIFIED
+    is_sent = media.sends_bytes(request, answer)
     is_download = is_sent and (fmt != CAPTIONS or "download" in request.query_params)
     await _record(request, share, f"file {fmt}" if is_sent else "file", is_download=is_download)
     return answer

@@ -142,16 +142,13 @@ def _drill_here(backup_id: str, ledger: "Ledger") -> "DrillReport":
     from storage.backup import backup_work
     from storage.backup.backup_manifest import origin_of
     from storage.domain.settings import Settings
-    from storage.ledger import audit
 
     store = _store()
     with ledger.read() as con:
         manifest = store.manifest(backup_id, origin=origin_of(con))
     with backup_work.alone(ledger.path) as work:
         report = backup_work.drill(store, manifest.id, Settings().backup.backup_key, work)
-        store.note_drill(manifest.id, report)
-        told = {"passed": report.passed, "problems": list(report.problems)}
-        ledger.run(audit.record, actor=operator(), action="ledger.drill", subject=manifest.id, detail=told)
+        backup_work.record_drill(ledger, store, manifest.id, report, actor=operator())
     return report
 
 

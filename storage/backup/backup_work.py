@@ -186,6 +186,13 @@ def _differences(manifest: BackupManifest, path: Path) -> Iterator[str]:
             yield f"its audit chain is broken at row {broken}"
 
 
+def record_drill(ledger: Ledger, store: BackupStore, backup_id: str, report: DrillReport, *, actor: str) -> None:
+    """Record what a drill found, beside the backup and in the audit log."""
+    store.note_drill(backup_id, report)
+    told = {"passed": report.passed, "problems": list(report.problems)}
+    ledger.run(audit.record, actor=actor, action="ledger.drill", subject=backup_id, detail=told)
+
+
 def prune(store: BackupStore, kept: Kept, *, origin: str, now: datetime) -> list[str]:
     """Delete this ledger's outdated backups, and remains of killed processes; return their ids."""
     ours = [one for one in store.all() if one.manifest.contents.origin == origin]

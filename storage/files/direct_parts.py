@@ -99,7 +99,7 @@ class DirectParts:
     def _parts(self, upload: Upload) -> Iterator[dict[str, Any]]:
         name, ident = names.incoming_name(upload.id), _direct(upload).multipart_id
         ask = partial(self._bucket.request, "list_parts", name, UploadId=ident)
-        for page in _pages(ask, "PartNumberMarker"):
+        for page in s3_transfers.pages(ask, "PartNumberMarker"):
             yield from page.get("Parts", ())
 
     def complete(self, upload: Upload) -> None:
@@ -165,15 +165,13 @@ class DirectParts:
     def begun(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Yield the open uploads begun before then, with their multipart ids."""
         ask = partial(self._bucket.listing, "list_multipart_uploads", names.INCOMING)
-        with suppress(NotStored):  # rclone says so where no upload is open
-            for page in _pages(ask, "KeyMarker", "UploadIdMarker"):
-                for each in page.get("Uploads", ()):
-                    if each["Initiated"] < before:
-                        yield _ident_of(each["Key"]), each["UploadId"]
+        for each in s3_transfers.open_uploads(ask):
+            if each["Initiated"] < before:
+                yield _ident_of(each["Key"]), each["UploadId"]
 
     def _whole(self, before: datetime) -> Iterator[str]:
         ask = partial(self._bucket.listing, "list_objects_v2", names.INCOMING)
-        for page in _pages(ask, "ContinuationToken"):
+        for page in s3_transfers.pages(ask, "ContinuationToken"):
             yield from (_ident_of(each["Key"]) for each in page.get("Contents", ()) if each["LastModified"] < before)
 
 
@@ -193,17 +191,6 @@ def part_sizes(upload: Upload) -> dict[int, int]:
     part_bytes, left = _direct(upload).part_bytes, upload.length_bytes
     starts = range(0, left, part_bytes)
     return {number: min(part_bytes, left - start) for number, start in enumerate(starts, 1)}
-
-
-def _pages(ask: Callable[..., dict[str, Any]], *markers: str) -> Iterator[dict[str, Any]]:
-    """Yield the pages of a listing, each asked for by the one before."""
-    after: dict[str, Any] = {}
-    while True:
-        page = ask(**after)
-        yield page
-        if not page.get("IsTruncated"):
-            return
-        after = s3_transfers.next_markers(page, *markers)
 
 
 def _direct(upload: Upload) -> DirectUpload:

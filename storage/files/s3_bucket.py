@@ -7,7 +7,7 @@ import errno
 import io
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -139,17 +139,11 @@ class Bucket:
         """Store a local file, part by part."""
         size_bytes = source.stat().st_size  # a missing source is not a bucket error
         in_parts = self._is_s3() and size_bytes >= 2 * self._chunk_bytes
-        before = self.entry(name) if in_parts else None
+        how = {"chunksize": self._chunk_bytes, "max_concurrency": s3_transfers.CONCURRENCY} if self._is_s3() else {}
         with _mapped(name, writing=True):
-            how = {"chunksize": self._chunk_bytes, "max_concurrency": s3_transfers.CONCURRENCY} if self._is_s3() else {}
-            try:
+            late = s3_transfers.answered_late(self._fs, self._at(name), size_bytes) if in_parts else nullcontext()
+            with late:
                 self._fs.put_file(str(source), self._at(name), **how)
-            except FileNotFoundError:
-                # Putting many parts together takes a service minutes. A client that asks again, because the answer was
-                # late or lost, hears that there is no such upload: then it is an object.
-                now = self.entry(name) if in_parts else None
-                if now is None or now == before or now.size_bytes != size_bytes:
-                    raise
         if move:
             source.unlink()
 
@@ -221,13 +215,9 @@ class Bucket:
         bucket, _, prefix = self._base.partition("/")
         prefix = f"{prefix}/" if prefix else ""
         asked = {"Bucket": bucket, "Prefix": prefix} | ({} if recursive else {"Delimiter": "/"})
-        while True:
-            page = self._fs.call_s3("list_objects_v2", **asked)
+        for page in s3_transfers.pages(partial(self._fs.call_s3, "list_objects_v2", **asked), "ContinuationToken"):
             for each in page.get("Contents", ()):
                 yield entry_of(each["Key"].removeprefix(prefix), each)
-            if not page.get("IsTruncated"):
-                return
-            asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def entry(self, name: str) -> ObjectEntry | None:
         """Return an object as a listing has it, or None."""

@@ -5,14 +5,16 @@ a copy behind when that fails.
 """
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
+
+from storage.domain.errors import NotStored
 
 CONCURRENCY = 4
 WHOLE_COPY_BYTES = 1 << 30
@@ -81,6 +83,22 @@ def _head_or_none(fs: Any, path: str) -> dict[str, Any] | None:
         return None
 
 
+@contextmanager
+def answered_late(fs: Any, path: str, size_bytes: int) -> Iterator[None]:
+    """Take an upload in parts for done if its object is there.
+
+    Putting many parts together takes a service minutes. A client that asks again, because the answer was late or lost,
+    hears that there is no such upload: then it is an object.
+    """
+    before = _head_or_none(fs, path)
+    try:
+        yield
+    except FileNotFoundError:
+        now = _head_or_none(fs, path)
+        if now is None or now == before or now["size"] != size_bytes:
+            raise
+
+
 def copy(fs: Any, source: str, target: str, *, size_bytes: int, whole_bytes: int, part_bytes: int) -> None:
     """Copy an object within the service; nothing of a copy that fails is left.
 
@@ -109,7 +127,7 @@ def _copy(fs: Any, source: str, target: str, *, size_bytes: int, whole_bytes: in
 
 def _copy_in_parts(fs: Any, source: str, target: str, *, size_bytes: int, part_bytes: int) -> None:
     (bucket, key, _), (from_bucket, from_key, _) = fs.split_path(target), fs.split_path(source)
-    place, before = {"Bucket": bucket, "Key": key}, _head_or_none(fs, target)
+    place = {"Bucket": bucket, "Key": key}
     upload = place | {"UploadId": fs.call_s3("create_multipart_upload", **place)["UploadId"]}
     try:
         parts = []
@@ -124,12 +142,8 @@ def _copy_in_parts(fs: Any, source: str, target: str, *, size_bytes: int, part_b
             if "ETag" not in answer.get("CopyPartResult", ()):  # rclone takes it for a part without bytes
                 raise OSError(errno.ENOSYS, COPIES_NO_PARTS, target)
             parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
-        try:
+        with answered_late(fs, target, size_bytes):
             fs.call_s3("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
-        except FileNotFoundError:  # its answer may have been late or lost, and it was asked again: then it is an object
-            now = _head_or_none(fs, target)
-            if now is None or now == before or now["size"] != size_bytes:
-                raise
     except BaseException:
         with suppress(Exception):  # if the service is away, the sweep aborts it; what failed first is told
             fs.call_s3("abort_multipart_upload", **upload)
@@ -140,32 +154,31 @@ def abort_uploads(fs: Any, base: str, *, before: datetime, folders: Iterable[str
     """Abort uploads that killed processes left in these folders; return their number."""
     bucket, prefix, _ = fs.split_path(f"{base}/")
     ours = tuple(f"{prefix}{folder}/" for folder in folders)
-    old = [
-        each
-        for each in _open_uploads(fs, bucket, prefix)
-        if each["Initiated"] < before and each["Key"].startswith(ours)
-    ]
+    found = open_uploads(partial(fs.call_s3, "list_multipart_uploads", Bucket=bucket, Prefix=prefix))
+    old = [each for each in found if each["Initiated"] < before and each["Key"].startswith(ours)]
     for each in old:
         with suppress(FileNotFoundError):
             fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
     return len(old)
 
 
-def _open_uploads(fs: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    asked: dict[str, Any] = {}
+def open_uploads(ask: Callable[..., dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the open uploads of a listing."""
+    with suppress(FileNotFoundError, NotStored):  # rclone says so where no upload is open
+        for page in pages(ask, "KeyMarker", "UploadIdMarker"):
+            yield from page.get("Uploads", ())
+
+
+def pages(ask: Callable[..., dict[str, Any]], *markers: str) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a listing, each asked for by the one before.
+
+    Some services leave out the second marker.
+    """
+    after: dict[str, Any] = {}
     while True:
-        try:
-            page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **asked)
-        except FileNotFoundError:  # rclone says so where no upload is open
-            return
-        yield from page.get("Uploads", ())
+        page = ask(**after)
+        yield page
         if not page.get("IsTruncated"):
             return
-        asked = next_markers(page, "KeyMarker", "UploadIdMarker")
-
-
-def next_markers(page: dict[str, Any], *markers: str) -> dict[str, Any]:
-    """Return what asks for the next page; some services leave out the second marker."""
-    return {markers[0]: page[f"Next{markers[0]}"]} | {
-        marker: page[f"Next{marker}"] for marker in markers[1:] if page.get(f"Next{marker}")
-    }
+        after = {markers[0]: page[f"Next{markers[0]}"]}
+        after |= {marker: page[f"Next{marker}"] for marker in markers[1:] if page.get(f"Next{marker}")}

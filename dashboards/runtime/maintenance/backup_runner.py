@@ -86,9 +86,7 @@ async def drill(backup_id: str, *, actor: str = "system:backup") -> DrillReport:
         report = from_json(DrillReport, await _child("drill", manifest.id, manifest.made_at, work))
         missing = await _not_in_this_ledger(manifest)
         report = DrillReport(at=report.at, took_s=report.took_s, problems=(*report.problems, *missing))
-        await db.in_thread(store().note_drill, manifest.id, report)
-        told = {"passed": report.passed, "problems": list(report.problems)}
-        await db.write(audit.record, actor=actor, action="ledger.drill", subject=manifest.id, detail=told)
+        await db.in_thread(backup_work.record_drill, context.ledger(), store(), manifest.id, report, actor=actor)
         await look()
     return report
 
