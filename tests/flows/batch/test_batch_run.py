@@ -8,9 +8,8 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +36,7 @@ from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
 from tests.flows.batch.test_settled_files import old
 from tests.golden.transcripts import MEETING
+from tests.http_server import http_server
 from tests.waiting import PATIENCE_S
 
 STORED_AS = names.transcript_name(MEETING.job_id)
@@ -328,12 +328,10 @@ def test_a_bucket_that_denies_listing_or_reading_is_said_to_deny_it(
     summary, reasons = run("s3://locked/in")
     assert summary == "0 of 1 accepted, 1 refused"
     assert reasons["s3://locked/in/a.wav"].startswith("it may not be read with these credentials")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Denied) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    with http_server(Denied) as url:
+        monkeypatch.setenv("TRANSCRIBER_STORAGE_ENDPOINT_URL", url)
         with pytest.raises(BadRequest, match="may not be listed with these credentials"):
             run("s3://locked/in")
-        server.shutdown()
 
 
 def test_a_bucket_that_denies_writing_is_said_to_deny_it_for_each_result(
@@ -408,11 +406,8 @@ class Pages(SimpleHTTPRequestHandler):
 @pytest.fixture
 def pages(folder: Path) -> Iterator[str]:
     (folder / "with space.wav").write_bytes(b"spaced")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Pages, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with http_server(functools.partial(Pages, directory=str(folder))) as url:
+        yield url
 
 
 def test_an_index_page_is_a_source_if_its_host_is_allowed(

@@ -1,16 +1,14 @@
 """Sources that need a login, and sources that nothing can be read from."""
 
 import base64
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from flows.batch.source_files import SourceReader
 from storage.domain.errors import BadRequest, TranscriberError
 from storage.domain.settings import Settings
+from tests.http_server import http_server
 
 
 class Locked(BaseHTTPRequestHandler):
@@ -28,16 +26,6 @@ class Locked(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def locked() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Locked) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}/in/"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> SourceReader:
     monkeypatch.setenv("TRANSCRIBER_OUTGOING_ALLOWED", "127.0.0.1")
@@ -45,7 +33,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> SourceReader:
 
 
 def test_a_login_in_an_address_is_used_and_not_told(reader: SourceReader) -> None:
-    with locked() as place:
+    with http_server(Locked) as url:
+        place = f"{url.removeprefix('http://')}/in/"
         (file,) = reader.files(f"http://ann:p%40ss%2Fword@{place}", recursive=True)
         assert file.name == f"http://{place}a.wav"
         with file.local() as path:

@@ -9,10 +9,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -29,6 +28,7 @@ from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
 from storage.ledger.database import Ledger
 from tasks.audio.ingest import read_span
+from tests.http_server import http_server
 from tests.processes import end
 from tests.waiting import until
 
@@ -243,12 +243,8 @@ def failing(service: Service) -> Iterator[str]:
     if service.kind == "rclone":
         pytest.skip("rclone would see a signature for another address")
     FailingInTheMiddle.upstream = service.url
-    with ThreadingHTTPServer(("127.0.0.1", 0), FailingInTheMiddle) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with http_server(FailingInTheMiddle) as url:
+        yield url
     FailingInTheMiddle.fails = False
 
 
@@ -280,13 +276,8 @@ def range_ignored(service: Service) -> Iterator[str]:
     if service.kind == "rclone":
         pytest.skip("rclone would see a signature for another address")
     IgnoringRange.upstream = service.url
-    server = ThreadingHTTPServer(("127.0.0.1", 0), IgnoringRange)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_server(IgnoringRange) as url:
+        yield url
 
 
 def test_a_service_that_ignores_range_is_read_rightly_all_the_same(remote: Files, range_ignored: str) -> None:

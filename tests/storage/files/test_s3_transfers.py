@@ -3,11 +3,10 @@
 # ruff: noqa: F811 - fixtures of that module
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +21,7 @@ from storage.files import s3_transfers
 from storage.files.direct_parts import DirectParts
 from storage.files.file_store import Files
 from storage.files.s3_bucket import Bucket
+from tests.http_server import http_server
 from tests.storage.files.test_direct_parts import DATA as PARTS
 from tests.storage.files.test_direct_parts import begin, send
 from tests.storage.files.test_s3_bucket import Service, connected, remote, service  # noqa: F401
@@ -94,12 +94,8 @@ def host(service: Service) -> type[FaultyHost]:
 
 @pytest.fixture
 def endpoint(remote: Files, host: type[FaultyHost]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), host) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with http_server(host) as url:
+        yield url
 
 
 @pytest.fixture
